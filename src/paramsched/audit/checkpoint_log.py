@@ -24,7 +24,6 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import OURS, Field, is_number, numeric
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
-from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
 
 
@@ -39,7 +38,8 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
         for field, value in _scheduled_numbers(group, f"group {index} of {name} in {path_text(file)}")
     ]
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
-    carried = groups[0].get(f"{OURS}amount") if _counts_on(groups[0], clock) else None
+    counted = _finite_or_nothing(groups[0].get(f"{OURS}clock"))
+    carried = groups[0].get(f"{OURS}amount") if clock is not None and counted == CLOCKS.index(clock) else None
     amounts = logged_amounts([(taken, carried)], file)
     return LoggedValues(path_text(file), tuple(columns), names, tuple(notes), amounts)
 
@@ -82,11 +82,6 @@ def _group_at_base(group: Mapping[str, Any]) -> Mapping[str, Any]:
 def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
     base = _recorded_base(group, field) if Field.of(field).key.isidentifier() else None
     return float("nan") if base is None else base
-
-
-def _counts_on(group: Mapping[str, Any], clock: str | None) -> bool:
-    place = _finite_or_nothing(group.get(f"{OURS}clock"))
-    return clock is not None and place == CLOCKS.index(clock)
 
 
 def _update_of(
@@ -251,13 +246,9 @@ class PlanSince:
         unit = None if self.plan is None else amount_clock(self.plan.clock)
         amount = "" if self.amount is None else f" ({self.amount} {unit or 'consumed'})"
         what = self.plan if self.changes is None else self.changes
-        text = _indented("(a plan without a text)" if what is None else str(what))
-        return f"from update {self.update}{amount}:\n{text}"
-
-
-def _indented(text: str) -> str:
-    """Text of a checkpoint, which a terminal only prints, below a heading."""
-    return "\n".join(f"  {printable(line)}" for line in text.splitlines())
+        lines = ("(a plan without a text)" if what is None else str(what)).splitlines()
+        # Text of a checkpoint, which a terminal only prints.
+        return "\n".join([f"from update {self.update}{amount}:", *(f"  {printable(line)}" for line in lines)])
 
 
 def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tuple[PlanSince, ...]:
@@ -283,16 +274,14 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     found: list[PlanSince] = []
     for update, amount, plan in plans:
         before = found[-1].plan if found else None
-        changes = None if plan is None or before is None else _changes(before, plan, facts)
+        changes = None
+        if plan is not None and before is not None:
+            try:
+                changes = diff(before, plan, facts)
+            except InvalidArgument:  # the earlier plan was for another run, say of another length
+                changes = diff(before, plan)
         found.append(PlanSince(update, amount, plan, changes))
     return tuple(found)
-
-
-def _changes(before: Plan, after: Plan, facts: Calendar) -> Diff:
-    try:
-        return diff(before, after, facts)
-    except InvalidArgument:  # the earlier plan was for another run, say of another length
-        return diff(before, after)
 
 
 def _is_scheduler_state(one: Mapping[Any, Any]) -> bool:

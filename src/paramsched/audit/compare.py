@@ -172,17 +172,13 @@ def _clock_jumps(
             return path
         row += int(wrong[0])
         # The offset that goes on longest from here; the first of those that go equally far.
-        reach = {one: _count_from_first(fits(one)[row:]) for one in offsets(row, offset)}
+        # How many values from here on are as planned.
+        reach = {one: int(np.append(fits(one)[row:], False).argmin()) for one in offsets(row, offset)}
         best = max(reach, key=lambda one: reach[one])
         if reach[best] == 0 or len(path) > _MOST_JUMPS:
             return None
         offset = best
         path.append((row, offset))
-
-
-def _count_from_first(fits: Flags) -> int:
-    wrong = np.flatnonzero(~fits)
-    return int(wrong[0]) if wrong.size else fits.size
 
 
 def _another_base(match: LogMatch) -> list[Explanation]:

@@ -94,7 +94,7 @@ def plan_from_log(
         if len({column.group for column, _, _ in groups}) < len(groups):
             found = f"two columns are of one group of {field}"
             raise UnreadableLog(path_text(file), found, 'Name each: columns={"lr@body": "lr_0", "lr@head": "lr_1"}')
-        alike = all(_equal_columns(groups[0], other) for other in groups[1:])
+        alike = all(all(map(np.array_equal, groups[0][1:], other[1:])) for other in groups[1:])
         for column, t, values in groups[:1] if alike else groups:
             group = "" if alike else f".{column.group}"
             keep = None if home is None else home / f"{file.stem}.{field}{group}.csv"
@@ -144,10 +144,6 @@ def _in_order(column: LogColumn, first: int, file: Path) -> tuple[LogColumn, Tim
         found = f"an update numbered {ordered[0]}, before the first, {first}"
         raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Write first=0")
     return column, ordered - first, values
-
-
-def _equal_columns(one: tuple[Any, Times, Floats], other: tuple[Any, Times, Floats]) -> bool:
-    return np.array_equal(one[1], other[1]) and np.array_equal(one[2], other[2])
 
 
 def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:

@@ -272,7 +272,11 @@ def reduced_value(value: Any, factor: float, floor: float | Absolute, base: Any)
     """
     if factor == 1.0:
         return value
-    lowest = floor.value if isinstance(floor, Absolute) else floor * _number_or_array(base)
+    lowest = (
+        floor.value
+        if isinstance(floor, Absolute)
+        else floor * (base if isinstance(base, (int, float)) else np.asarray(base))
+    )
     if isinstance(value, (int, float)) and isinstance(lowest, (int, float)):
         return max(value * factor, min(value, lowest))
     return np.maximum(value * factor, np.minimum(value, lowest))
@@ -286,7 +290,3 @@ def require_reduction(rule: Any, factor: float) -> None:
     """
     if factor > 1:
         raise StateError(f"state of {rule}: factor is {factor!r}, and a rule only reduces")
-
-
-def _number_or_array(base: Any) -> Any:
-    return base if isinstance(base, (int, float)) else np.asarray(base)

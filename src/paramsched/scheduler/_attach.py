@@ -51,7 +51,7 @@ class PlanHooks:
 
     def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
         self.planned, self.resume = planned, resume
-        self.scheduler: Callable[[], object] = _nobody  # the Scheduler, if someone holds it still
+        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, if someone holds it still
         self.released = False
         self._handles: list[Any] = []
 
@@ -108,10 +108,6 @@ def hooks_on(optimizer: Any) -> PlanHooks | None:
         owner = getattr(hook, "__self__", None)
         if isinstance(owner, PlanHooks):
             return owner
-    return None
-
-
-def _nobody() -> None:
     return None
 
 

@@ -41,12 +41,8 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
         complete = plan.resolve(Calendar()).bindings == resolved.bindings
     except InvalidArgument:  # a unit, or a horizon, that only the calendar knows
         complete = False
-    return _leading_bits(plan.fingerprint if complete else resolved.fingerprint)
-
-
-def _leading_bits(fingerprint: str) -> int:
-    """The first 60 bits of a fingerprint: they fit where a checkpoint keeps integers in 64."""
-    return int(fingerprint[:15], 16)
+    # 60 bits: they fit where a checkpoint keeps integers in 64.
+    return int((plan if complete else resolved).fingerprint[:15], 16)
 
 
 def count_carried(groups: list[Group]) -> int | None:

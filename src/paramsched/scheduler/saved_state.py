@@ -85,7 +85,7 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
 
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
     facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
-    return {name: _plain_fact(fact) for name, fact in facts if fact is not None}
+    return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
 
 
 def _says_the_same(text: str, facts: Any, known: tuple[Plan, Calendar]) -> bool:
@@ -104,10 +104,6 @@ def _read_standing(state: Mapping[str, Any], plan: Plan | None) -> Standing:
     if standing.amount is None and standing.said is not None:
         raise StateError("state: said is there, and amount is not")
     return standing
-
-
-def _plain_fact(fact: Any) -> float | str:
-    return fact if isinstance(fact, (int, float)) else str(fact)
 
 
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:

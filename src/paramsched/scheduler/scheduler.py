@@ -424,7 +424,7 @@ class Scheduler(LRScheduler):
     def get_last_lr(self) -> list[Any]:
         """The lr the last update used, until `step()` is called; then that of the coming one."""
         planned, clock = self._synced(), self._planned.clock
-        now = [_without_graph(lr) for lr in self.get_lr()]
+        now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:
             return now
         for slot, value in planned.last_values():
@@ -503,7 +503,3 @@ def _plan_given(plan: PlanLike) -> Plan:
 
         return plan_from(plan)
     raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
-
-
-def _without_graph(lr: Any) -> Any:
-    return lr.detach().clone() if isinstance(lr, torch.Tensor) else lr

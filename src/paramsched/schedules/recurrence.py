@@ -68,7 +68,7 @@ class Recurrence(Schedule):
     @cached_property
     def _block_starts(self) -> dict[int, _Point]:
         """The columns before each block so far: none is left out, whoever else computes them."""
-        return {0: _first_point(len(self.rules))}
+        return {0: (1.0, 0.0) * (1 + len(self.rules))}
 
     @cached_property
     def _quiet_from(self) -> int | None:
@@ -246,7 +246,8 @@ class Recurrence(Schedule):
                     raise InvalidArgument(
                         str(rule), "its schedule counts ticks, not time", "Give its lengths as numbers"
                     )
-                inner = {"schedule": rule.schedule._resolve(_window_of(rule, span))}
+                end = span.end if rule.end is None else span.begin + rule.end
+                inner = {"schedule": rule.schedule._resolve(span.part(span.begin + rule.begin, end))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
         room = None if span.room is None else ceil(span.room)
         return Recurrence(tuple(rules), room if self.until is None else self.until)
@@ -323,15 +324,6 @@ def _scan_steps(scale: Floats, shift: Floats, first: float) -> Floats:
         rest[reach:] = rest[reach:] * rest[:-reach]
         reach *= 2
     return values
-
-
-def _window_of(rule: Rule, span: Span) -> Span:
-    end = span.end if rule.end is None else span.begin + rule.end
-    return span.part(span.begin + rule.begin, end)
-
-
-def _first_point(rules: int) -> _Point:
-    return (1.0, 0.0, *([1.0, 0.0] * rules))
 
 
 @shape

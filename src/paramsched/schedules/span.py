@@ -124,7 +124,7 @@ class Span:
             raise InvalidArgument(f'"{length}"', found, instead)
         end = self.origin + self.calendar.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
-            begins, ends = (_short_count(time - self.origin) for time in (self.begin, end))
+            begins, ends = (f"{float(time - self.origin):.12g}" for time in (self.begin, end))
             found = f"that is {ends} of the sequence, and the stage begins at {begins}"
             raise InvalidArgument(f'"{length}"', found, "Write a later time, or shorten the stages before it")
         return end - self.begin
@@ -173,7 +173,3 @@ class Span:
 
 
 _FILLED_UNTIL = 'warmup("5%") >> cosine(over="until 80%") >> linear(0.1)'
-
-
-def _short_count(count: Fraction) -> str:
-    return f"{float(count):.12g}"

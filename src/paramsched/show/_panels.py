@@ -80,7 +80,10 @@ def picture(
     colors = (
         {} if len(runs) < 2 else {run.name: max(len(one.curves) for one in panels) + i for i, run in enumerate(runs)}
     )
-    panels = tuple(_with_run_colors(panel, colors) for panel in panels)
+    panels = tuple(
+        replace(panel, overlays=tuple(replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays))
+        for panel in panels
+    )
     return Picture(
         (*panels, *metric_panels(runs, metrics, axis, view, colors)),
         axis,
@@ -114,11 +117,6 @@ class _Comparison:
     overlays: tuple[DrawnCurve, ...] = ()
     notes: tuple[Note, ...] = ()
     differing: tuple[Times, ...] = ()
-
-
-def _with_run_colors(panel: Panel, colors: Mapping[str, int]) -> Panel:
-    overlays = (replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays)
-    return replace(panel, overlays=tuple(overlays))
 
 
 def _make_panel(

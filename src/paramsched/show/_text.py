@@ -194,7 +194,8 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
         if curve.kind in ("log", "other"):
             # Drawn over the plan it would hide the plan. So it is dotted, and only beside the plan.
             filled = filled & ~planned
-            filled[:, np.arange(filled.shape[1]) % 3 == 2] &= _upright_dots(filled)[:, 2::3]
+            upright = filled & (filled.sum(axis=0) > 2)  # a spike must not be dotted away
+            filled[:, np.arange(filled.shape[1]) % 3 == 2] &= upright[:, 2::3]
         style: Style = _log_style(curve) if curve.kind == "log" else curve.color
         if terminal.ascii:
             planned_by = _ASCII_CURVES[curve.color % len(_ASCII_CURVES)]
@@ -224,12 +225,6 @@ def _log_style(curve: DrawnCurve) -> Style:
 
 def _log_glyph(curve: DrawnCurve) -> str:
     return ".,'`"[curve.color % 4] if curve.owner else "."
-
-
-def _upright_dots(filled: Dots) -> Dots:
-    """The dots of columns that have more than two of them: a spike must not be dotted away."""
-    upright: Dots = filled & (filled.sum(axis=0) > 2)
-    return upright
 
 
 def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> None:

@@ -104,14 +104,10 @@ def _number_value(text: str, word: str, begin: int) -> int | float:
             f'"{word}" at character {begin + 1}', "complex numbers are not part of a schedule's text", "Write 0.1"
         ).locate(text, begin, end)
     try:
-        value = float(word) if _is_float(word) else int(word, 0)
+        is_float = word[:2] not in ("0x", "0X") and any(sign in word for sign in ".eE")
+        return float(word) if is_float else int(word, 0)
     except ValueError:  # 012, or more digits than Python turns into an integer
         raise not_an_expression(text, begin, end, "no number that Python reads", "Write 0.1") from None
-    return value
-
-
-def _is_float(word: str) -> bool:
-    return word[:2] not in ("0x", "0X") and any(sign in word for sign in ".eE")
 
 
 def _string_value(text: str, word: str, begin: int) -> str:
@@ -167,8 +163,9 @@ def _other_character(text: str) -> tuple[int, int, str, str] | None:
     if found is None:
         return None
     place, sentence, _ = found
-    straight = "".join(straighten_text(one) if one == seen else one for one, seen in zip(text, outside, strict=True))
-    return place, place + 1, sentence, f"Write {_shortened_advice(straight.strip())}"
+    letters = zip(text, outside, strict=True)
+    advice = "".join(straighten_text(one) if one == seen else one for one, seen in letters).strip()
+    return place, place + 1, sentence, f"Write {advice if len(advice) <= 80 else advice[:77] + '...'}"
 
 
 def _bare_length(text: str) -> tuple[int, int, str, str] | None:
@@ -204,10 +201,6 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
 
 def _without_strings(text: str) -> str:
     return _STRING.sub(lambda found: " " * len(found[0]), text)
-
-
-def _shortened_advice(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 BROKEN = object()
