@@ -121,7 +121,7 @@ def _missing_rate(clock: str, asked: str | Asked) -> MissingFact:
     )
 
 
-Total: TypeAlias = Fraction | MissingFact | None
+Total: TypeAlias = Fraction | InvalidArgument | None
 """The length of a run on one clock; None where none was said, or why it is not known: only some fields need it."""
 
 
@@ -159,19 +159,19 @@ def resolve_on_clocks(
     known = sizes_of_run(sizes, clock, calendar)
     totals = _totals(horizon, calendar, known, clock)
     done = {one.name: one for one in sizes}
-    resolved = []
-    for binding in bindings:
-        if isinstance(binding.field, Target) and binding.name in done:
-            resolved.append(done[binding.name])
-        else:
-            resolved.append(_resolved_on_clock(binding, clock_of_field(clock, binding.name), known, totals))
+    resolved = [
+        done[one.name]
+        if isinstance(one.field, Target) and one.name in done
+        else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals)
+        for one in bindings
+    ]
     return resolved, _written_horizon(_horizon_of(horizon, calendar), clock, known, totals)
 
 
 def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
     """One binding, with its lengths in the unit of its clock."""
     total = totals[clock]
-    if isinstance(total, MissingFact):
+    if isinstance(total, InvalidArgument):
         try:
             return _resolved_on_clock(binding, clock, sizes, {clock: None})
         except InvalidArgument:
@@ -186,15 +186,12 @@ def _resolved_size(
 ) -> Binding:
     """A planned size, whose own lengths cannot hang on what an update takes."""
     own, length = clock_of_field(clock, binding.name), _horizon_of(horizon, calendar)
-    if length is None:
-        return _resolved_on_clock(binding, own, unknown, {own: None})
-    try:
-        total = _whole(ClockLengths(unknown, own).exact(length, asked=_asked_horizon(horizon)), own)
-    except (MissingFact, PlanError) as without_horizon:
+    total: Total = None
+    if length is not None:
         try:
-            return _resolved_on_clock(binding, own, unknown, {own: None})
-        except InvalidArgument:
-            raise without_horizon from None
+            total = _whole(ClockLengths(unknown, own).exact(length, asked=_asked_horizon(horizon)), own)
+        except (MissingFact, PlanError) as error:
+            total = error
     return _resolved_on_clock(binding, own, unknown, {own: total})
 
 
