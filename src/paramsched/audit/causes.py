@@ -139,7 +139,7 @@ def _other_lengths(plan: Plan, calendar: Calendar, rows: int, processes: int | N
 def _other_calendars(
     plan: Plan, calendar: Calendar, rows: int, processes: int | None
 ) -> Iterator[tuple[str, str, Callable[[], Calendar]]]:
-    """Names, texts and calendars of runs in which lengths were counted wrongly.
+    """Runs in which lengths were counted wrongly.
 
     Each calendar comes as a function, for some are refused when they are made.
     """

@@ -87,7 +87,7 @@ def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
 def _update_of(
     file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
 ) -> tuple[int, list[str]]:
-    """After how many updates a checkpoint was made, with notes: as given, else as counted by the optimizer or by us."""
+    """After how many updates a checkpoint was made, with notes."""
     entries = state.get("state")
     steps = entries.values() if isinstance(entries, dict) else ()
     counted = [_update_count(entry.get("step")) for entry in steps if isinstance(entry, dict)]
@@ -175,7 +175,7 @@ def load_checkpoint(file: Path) -> Any:
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:
-    """Every state of a kind in a checkpoint, by the way to it; an object that stands in two places is looked at once.
+    """Every state of a kind in a checkpoint, by the way to it; none is looked at twice.
 
     Args:
         data: of the checkpoint.

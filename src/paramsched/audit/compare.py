@@ -71,7 +71,7 @@ def _tried_causes(
     pairs_under: Callable[[Plan], list[PlannedColumn]],
     processes: int | None,
 ) -> list[Explanation]:
-    """Other clocks and lengths that explain more than the plan as it is. A sample is tried first, for speed."""
+    """Other clocks and lengths that explain more; a sample is tried first, for speed."""
     pairs = match.pairs
     longest = max(pair.column.t.size for pair in pairs)
     rows = int(max(pair.column.t.max() for pair in pairs)) + 1
@@ -145,7 +145,7 @@ def _early_base(pair: PlannedColumn) -> float:
 def _clock_jumps(
     pairs: list[PlannedColumn], t: Times, offsets: Callable[[int, int], tuple[int, ...]]
 ) -> list[tuple[int, int]] | None:
-    """Where the clock's offset changes, and to what, so that every value is as planned; None if nothing does that.
+    """Where the clock's offset changes, and to what, so that every value is as planned.
 
     Args:
         pairs: the columns, each with its base.

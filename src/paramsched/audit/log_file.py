@@ -168,7 +168,7 @@ def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
 def _read_our_rows(
     file: Path, lines: list[dict[str, Any]], optimizer: str | None, amount: AmountColumn
 ) -> LoggedValues:
-    """Read JSONL as we write it: in each object an update, its groups, and the optimizer where there are several."""
+    """Read JSONL as we write it."""
     names = sorted({str(line.get("optimizer", "")) for line in lines})
     if optimizer is None and len(names) > 1:
         raise UnreadableLog(
@@ -210,7 +210,7 @@ def _read_table(
     time: str | None,
     amount: AmountColumn,
 ) -> LoggedValues:
-    """Read rows with named columns: those that were asked for, else those that are called like fields of the plan."""
+    """Read the columns that were asked for, else those that are called like fields of the plan."""
     there = list(dict.fromkeys(name for row in rows for name in row))
     if not there:
         raise UnreadableLog(
@@ -246,7 +246,7 @@ def _read_table(
 def _table_column(
     file: Path, rows: list[dict[str, Any]], place: str, name: str, counted: str | None, labels: list[str]
 ) -> LogColumn:
-    """The column of one field and group; rows without a value, or without a number, are passed over."""
+    """The column of one field and group."""
     field, _, label = place.partition("@")
     if label and not is_group_index(label) and label not in labels:
         labels.append(label)

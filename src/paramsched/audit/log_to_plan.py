@@ -138,7 +138,7 @@ def _counts_from_one(file: Path) -> bool:
 
 
 def _in_order(column: LogColumn, first: int, file: Path) -> tuple[LogColumn, Times, Floats]:
-    """The updates of a column in order, each once, counted from 0; of several lines the last one."""
+    """The updates of a column in order, counted from 0, and their values."""
     ordered, values = last_of_each(column.t, column.values)
     if ordered[0] < first:
         found = f"an update numbered {ordered[0]}, before the first, {first}"
@@ -303,7 +303,7 @@ def _rows_of_log(file: Path) -> list[dict[str, Any]]:
 
 
 def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
-    """The validations that the Runner wrote beside its `values.jsonl`, each after the updates there had been.
+    """The validations that the Runner wrote beside its `values.jsonl`, each with its update.
 
     A metric that stands in both files is `val_loss` here.
     """

@@ -106,7 +106,7 @@ def require_columns(
 
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
-    """Amounts as they stand in the rows of a log, each with the number of its update; None where there are none."""
+    """The amounts that rows of a log have, each with the number of its update."""
     said = [(t, value) for t, value in rows if value not in (None, "")]
     if not said:
         return None
@@ -180,7 +180,7 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
 
 
 def nearest_in_file(name: str, known: Iterable[str]) -> str:
-    """As `nearest`, for names from a file: there may be many of them, long ones, and control characters in them."""
+    """As `nearest`, for names from a file: many, long, or with control characters."""
     return nearest(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 

@@ -24,7 +24,7 @@ _MOST = 2.0**62
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class AmountTimes:
-    """The amounts of a run by the numbers of its updates; between two that are known, and beyond, on a straight line.
+    """The amounts of a run by its updates; between known ones, and beyond, on a straight line.
 
     Args:
         updates: in order, each once; one at least.
@@ -265,7 +265,7 @@ class LogMatch:
 
 
 def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
-    """Which values are as planned: bit for bit, or as exactly as the log was written (fewer digits, or float32)."""
+    """Which values are as planned, as exactly as the log was written."""
     equal = values == planned
     # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
     if digits < 15:

@@ -112,7 +112,7 @@ class Guided(OneOperand):
 
 
 def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
-    """A guided schedule times what may be guided itself: schedules are multiplied, rules put side by side."""
+    """Schedules are multiplied, rules put side by side."""
     if isinstance(other, MetricRule):
         return Guided(guided.schedule, (*guided.guides, other))
     inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
@@ -121,7 +121,7 @@ def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
 
 
 def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:
-    """A rule times a schedule, a number, or another rule; `first` where the rule stands on the right."""
+    """A rule times something; `first` where the rule stands on the right."""
     if isinstance(other, MetricRule):
         rules = (other, rule) if first else (rule, other)
         return Guided(schedule_of(1.0, ""), rules)

@@ -96,7 +96,7 @@ class Greedy(MetricRule[GreedyState]):
         self._require_one_kind()
 
     def _require_one_kind(self) -> None:
-        """Refuse bounds of which one hangs on base and the other does not, and what cannot be counted in values."""
+        """Refuse bounds of two kinds, and what absolute ones do not go with."""
         relative = (isinstance(self.min, float) and self.min > 0) or isinstance(self.max, float)
         if not self._absolute:
             return

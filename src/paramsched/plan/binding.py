@@ -125,7 +125,7 @@ def selector_text(groups: Selector) -> str:
 
 
 def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
-    """A schedule from what people give for one: a schedule, a number, a line of text, or a metric rule."""
+    """A schedule from what people give for one."""
 
     def asked() -> str:  # writing it costs as much as the schedule is long
         return f"{name}={schedule!r}"

@@ -20,7 +20,7 @@ _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 @final
 @dataclass(frozen=True, slots=True)
 class PlanLines:
-    """The lines of a plan that is to be changed, in the order in which they are written, its horizon and its clock."""
+    """The lines of a plan that is to be changed, as they are written, its horizon and its clock."""
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
@@ -116,7 +116,7 @@ class PlanLines:
         return None
 
     def _default_line(self, given: Binding) -> Binding:
-        """The line that groups follow which have none of their own; refused where there is none."""
+        """The line that groups without one of their own follow."""
         mine = [line for line in self.bindings if line.name == given.name and not isinstance(line.field, Target)]
         if not mine or isinstance(given.field, Target):
             raise self._unknown_field(given.name)
@@ -155,7 +155,7 @@ class PlanLines:
         return line if planned is None else replace_schedule(line, _with_rules(take(old, planned, planned), rules))
 
     def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
-        """The run that a line goes on to be planned for; None where it is as long as ever, or does not matter."""
+        """The run that a line goes on to be planned for; None where that is the same."""
         if horizon == self.horizon or not depends_on_horizon(schedule):
             return None
         if self.horizon is None:
@@ -191,7 +191,7 @@ def _refuse_other_base(planned: Target, given: Target) -> None:
 
 
 def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:
-    """Refuse a change behind the end of the run, where both are counted alike, or it is given in per cent."""
+    """Refuse a change behind the end of the run, where both are counted alike."""
     if [unit for unit, _ in at.terms] == ["percent"]:
         horizon = Duration.of("100%")
     if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:

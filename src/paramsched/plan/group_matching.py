@@ -32,7 +32,7 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
 
 
 def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:
-    """Refuse a selector of a field, or a name or a pattern of one, that means none of the groups."""
+    """Refuse a selector, or a part of one, that means none of the groups."""
     if any(isinstance(selector, str) and group.get("name") == selector for group in groups):
         return
     asked = f"Binding({name!r}, groups={selector!r})"
@@ -138,7 +138,7 @@ def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
 
 
 def schedule_followed(bindings: Sequence[Binding], binding: Binding) -> Schedule:
-    """The schedule of one of a plan's bindings, with what others follow for each `like(…)`."""
+    """The same of one binding."""
     if not any(_likes_in(binding.schedule)):
         return binding.schedule
     first, *_ = _FollowedPlan(bindings).lines_for(binding)
@@ -156,7 +156,7 @@ class _FollowedPlan:
                 self.lines.setdefault(binding.name, {})[binding.groups] = binding.schedule
 
     def lines_for(self, binding: Binding) -> Iterator[Binding]:
-        """A binding with everything put in, and where it is a default, its lines for the groups of what it follows."""
+        """A binding with everything put in; of a default also lines for the groups of what it follows."""
         line = (binding.name, binding.groups)
         yield replace_schedule(binding, self.put_in(binding.schedule, line, binding.groups, ()))
         if binding.groups is not None or isinstance(binding.field, Target):
@@ -245,7 +245,7 @@ def _name_of_field(like: Like) -> str:
 
 
 def _replaced(value: Any, followed: Any) -> Any:
-    """A value of a field with what is followed for each `like(…)` in it; the same object where there is none."""
+    """A value with what is followed for each `like(…)` in it."""
     if isinstance(value, Like):
         return followed(value)
     if not isinstance(value, (Schedule, tuple)):

@@ -292,7 +292,7 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
 
 
 def _unit_to(unit: TimeUnit, end: int) -> TimeUnit:
-    """The same up to the plan's horizon, of which the last update may take more than there is left."""
+    """The same up to the plan's horizon, which may end in the last update."""
     total = int(unit.updates[-1])
     if unit.amounts[-1] == end or total == 1:
         return TimeUnit(unit.name, unit.updates, np.append(unit.amounts[:-1], end))

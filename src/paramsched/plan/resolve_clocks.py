@@ -238,7 +238,7 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
 
 
 def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:
-    """The updates of a run that ends with an amount: those that were written, else to the first at or after it."""
+    """The updates of a run that ends with an amount, as they were written or else counted."""
     if clock == UPDATES:
         return amount
     if _is_by_updates(length, sizes):
@@ -249,7 +249,7 @@ def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str)
 def _written_horizon(
     length: Duration | None, clock: PlanClock, sizes: RunSizes, totals: Mapping[str, Total]
 ) -> Duration | None:
-    """The horizon of the resolved plan: on its clock; where only some fields have one, as it was written."""
+    """The horizon of the resolved plan: on its clock, or as it was written."""
     if length is None:
         return None
     by_updates = len(totals) == 1 or _is_by_updates(length, sizes)
@@ -276,6 +276,6 @@ def _whole(amount: Fraction, clock: str) -> Fraction:
 
 
 def _is_by_updates(duration: Duration, sizes: RunSizes) -> bool:
-    """Whether a length says how many updates it has; epochs do, but where their batches say how long they are."""
+    """Whether a length says how many updates it has."""
     by_updates = ("updates", "epochs") if sizes.batches_of_epoch is None else ("updates",)
     return all(unit in by_updates for unit, _ in duration.terms)

@@ -58,7 +58,7 @@ def initial_value(field: Field, group: Group) -> Any:
 
 
 def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float]) -> float:
-    """The base of a slot: the given one, else the recorded one, else what an earlier scheduler or the group holds."""
+    """The given base, else the recorded one, else what an earlier scheduler or the group holds."""
     where = f"{field} of group {label(group, index)!r}"
     given = bases.get((index, field.slot))
     if given is None:
@@ -105,7 +105,7 @@ def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -
 
 
 def values_at(slots: Iterable[Slot], times: UpdateTimes, states: RuleStates) -> list[float]:
-    """Each slot's value at one update. What slots share is computed once: the columns of a schedule, not its bases."""
+    """Each slot's value at one update; what slots share is computed once."""
     shared: dict[tuple[int, bool], Affine | None] = {}  # by identity: groups of one binding hold the same schedule
     found = []
     for slot in slots:
@@ -120,7 +120,7 @@ def values_at(slots: Iterable[Slot], times: UpdateTimes, states: RuleStates) -> 
 
 
 def _factor_and_offset(schedule: Schedule, times: Any) -> Affine | None:
-    """The columns at a single update as numbers; None where a base or a metric has its own way."""
+    """The columns at a single update as numbers; None where these do not say the value."""
     if not schedule.affine or schedule.metric_rules:
         return None
     value = columns(schedule, times)
@@ -136,7 +136,7 @@ log = logging.getLogger("paramsched")
 def with_late_bases(
     slots: tuple[Slot, ...], groups: Sequence[Group], clock: Clock, late_groups: LateGroups
 ) -> tuple[Slot, ...]:
-    """The slots with the bases of groups that have joined. The log says which base that is."""
+    """The slots with the bases of groups that have joined, which are logged."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
     now = dict(zip(joined, values_at(joined.values(), clock.times, clock.states), strict=True))
     settled = list(slots)
@@ -177,7 +177,7 @@ def write_products(key: str, groups: Sequence[Group], bases: Sequence[float], fa
 
 
 def tensor_writer(vector: torch.Tensor, rows: Iterable[torch.Tensor]) -> Write:
-    """One copy per update into the vector whose elements the groups hold, for any number of groups."""
+    """One copy per update into the vector whose elements the groups hold."""
     take = iter(rows).__next__
     take()  # it is in the vector already
     if not vector.requires_grad:
@@ -208,7 +208,7 @@ def target_writer(tell: Callable[[float], object] | None, values: list[float]) -
 
 
 def all_of(writers: list[Write]) -> Write:
-    """Several writers, one after another; their blocks are of one length, so it is the first that is used up."""
+    """Several writers; their blocks are of one length, so it is the first that is used up."""
     if len(writers) == 1:
         return writers[0]
     if len(writers) == 2:

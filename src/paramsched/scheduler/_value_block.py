@@ -60,7 +60,7 @@ class ValueBlock:
         self._told: list[list[float]] = []
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the values of one update. Nothing is written: what cannot be computed is refused before that."""
+        """Compute the values of one update; nothing is written yet."""
         self._blocks = [floats.block(times, states) for floats in self.floats]
         self._rows = [tensors.rows(times, states) for tensors in self.tensors]
         self._told = [_target_values(*target, times, states) for target in self.targets]
@@ -101,7 +101,7 @@ class ValueBlock:
         self.write = all_of(self._writers())
 
     def drop_coming(self, *, looked_at: bool) -> None:
-        """Forget what was computed and not written: the run goes on with other amounts than those it was computed for.
+        """Forget what was computed for other amounts and not written.
 
         Args:
             looked_at: whether the next of `amounts` has been taken already.
@@ -135,7 +135,7 @@ class ValueBlock:
             tensors.remove_views(groups)
 
     def fill_count(self) -> int:
-        """A number that changes whenever someone fills one of the tensors; it is not kept on the device."""
+        """A number that changes whenever someone fills one of the tensors; not on the device."""
         count = 0
         for vector in self._counted:
             count += vector._version
@@ -217,7 +217,7 @@ class GroupWatch:
         return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
 
     def entries_replaced(self, groups: list[Group]) -> bool:
-        """Whether someone put other entries of ours into the first group, say those of a checkpoint."""
+        """Whether the first group has other entries of ours, say those of a checkpoint."""
         first = groups[0]
         count, number = first.get(COUNT), first.get(PLAN)
         ours = bool(self.bound) and first is self.bound[0]
@@ -242,7 +242,7 @@ class GroupWatch:
             self.require_lengths([group if id(group) in ours else {} for group in groups])
 
     def require_lengths(self, groups: list[Group]) -> None:
-        """Refuse groups, of a checkpoint say, in which a tuple is longer or shorter than it was when it was bound."""
+        """Refuse groups in which a tuple is longer or shorter than it was when it was bound."""
         for tuples in self._tuples:
             tuples.require_lengths(groups)
 

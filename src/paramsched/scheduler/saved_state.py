@@ -203,7 +203,7 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
 
 
 def _unregistered_names(text: str) -> list[str]:
-    """What is called in the lines of a plan and not registered in this process; nothing where it is no such text."""
+    """What the lines of a plan call and nobody has registered here."""
     try:
         lines = [line for _, _, line in json.loads(text)["bindings"]]
         nodes = [node for line in lines for node in ast.walk(ast.parse(line, mode="eval"))]
@@ -242,7 +242,7 @@ def _calendar_of_facts(value: Any) -> Calendar:
 
 
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
-    """Bases by field: one for each group, as a list or, where all are equal, as one number."""
+    """Bases by field: a list, or one number for all groups."""
     if not isinstance(value, Mapping):
         raise StateError(f"state: bases is a {type(value).__name__}, not a dict")
     found: dict[str, list[float | None]] = {}

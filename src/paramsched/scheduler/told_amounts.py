@@ -112,7 +112,7 @@ class AmountSource:
         return UpdateTimes(np.arange(t, t + count), amount + said * np.arange(1, count + 1))
 
     def _planned_times(self, last: UpdateTimes, count: int) -> UpdateTimes:
-        """The updates behind the last, up to one that is planned to take nothing, which is refused before it."""
+        """The updates behind the last, up to one that is planned to take nothing."""
         if not isinstance(self._run, PlannedAmounts):
             return last.following(self._run, count)
         times = last.following(self._run, count + 1)

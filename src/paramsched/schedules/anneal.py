@@ -96,7 +96,7 @@ def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float
 
 
 def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
-    """From `first` to `last` where every time is inside, in NumPy: nothing to mask, and no more than is needed."""
+    """The same for two numbers, where every time is inside: nothing to mask."""
     rises = abs(first) <= abs(last)
     needs = curve._needs[0 if rises else 1]
     u = k / whole if needs != "rest" else None

@@ -259,7 +259,7 @@ def is_resolved_in(schedule: Schedule, unit: str) -> bool:
 
 
 def _renamed(value: Any, before: str, after: str) -> Any:
-    """A value with one unit in place of another in each of its lengths; the same object where it has none."""
+    """A value with one unit in place of another; the same object where it has none."""
     if isinstance(value, Duration):
         if not any(unit == before for unit, _ in value.terms):
             return value

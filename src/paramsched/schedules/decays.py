@@ -88,7 +88,7 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _GeometricBesideNeighbor(Schedule):
-    """A geometric way until the level of its neighbor is a number: only then there is a ratio, and with it a curve."""
+    """A geometric way until the level of its neighbor is a number: only then there is a ratio."""
 
     start: Level
     to: Level

@@ -82,7 +82,7 @@ def columns(schedule: Formula, times: Array) -> Affine:
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, xp: Arrays, out: Floats, *, affine: bool) -> None:
-    """The values of a piece into an array; its own arrays are free again for the next piece, still in the cache."""
+    """The values of a piece into an array, so that its own are free for the next piece, still in the cache."""
     value = schedule._at(times, BASE, xp) if affine else Affine(None, None)
     if value.offset is None and base and isinstance(value.factor, np.ndarray):
         np.multiply(value.factor, base, out=out)  # as `Value.at` does, without an array between

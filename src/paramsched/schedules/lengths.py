@@ -37,12 +37,12 @@ LENGTH = {"role": "length"}
 
 @cache
 def length_field(kind: type, *roles: str) -> str | None:
-    """The name of the field of a dataclass that is its length, by its role; None where it has none."""
+    """The name of the field that is the length of a class, by its role."""
     return next((field.name for field in fields(kind) if field.metadata.get("role") in roles), None)
 
 
 def is_known_field(kind: type, name: str, length: Duration, *, whole: bool) -> bool:
-    """Whether the length in a field of a dataclass is in updates as its role wants it, whole or exact."""
+    """Whether the length in a field is in updates as its role wants it."""
     amount = length.exact
     if amount is None:
         return False
@@ -94,7 +94,7 @@ class CycleTable:
 
 @lru_cache(maxsize=64)
 def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int | None = None) -> CycleTable:
-    """The cycles whose first is so long, each `mult` times as long as the one before; `times` of them, or all."""
+    """The cycles whose first is so long; `times` of them, or all."""
     begins: list[int | Fraction] = [0]
     if lengths == "exact":
         sizes = _exact_sizes(first, mult, begins, times)
@@ -129,7 +129,7 @@ def length_of_cycles(every: Duration, mult: float, lengths: Lengths, times: int)
 def _exact_sizes(
     first: int | Fraction, mult: float, begins: list[int | Fraction], times: int | None
 ) -> list[int | Fraction]:
-    """The sizes of cycles that are not rounded, and their begins put behind the first; to 60 digits."""
+    """The sizes of cycles that are not rounded, to 60 digits; their begins are put behind the first."""
     with localcontext() as context:
         context.prec = 60
         ratio, size, begin = Decimal(repr(mult)), Decimal(first.numerator) / first.denominator, Decimal(0)
@@ -186,7 +186,7 @@ def require_rounding(name: str, lengths: str) -> None:
 
 
 def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None, times: int | None) -> None:
-    """Refuse a rounding that is none, one down in which cycles stay as long as they are, and too many that grow.
+    """Refuse what makes no cycles that grow.
 
     Args:
         first: the length of the first one in updates, where it is known.
@@ -215,7 +215,7 @@ def periods_over(t: Array, period: int | Fraction, xp: Arrays) -> Array:
 
 
 def split_periods(t: Array, period: int | Fraction, xp: Arrays, times: int | None = None) -> tuple[Array, Array]:
-    """How many periods are over at each time, and the updates since; of `times` periods the last one is never over."""
+    """The same, and the updates since; of `times` periods the last one is never over."""
     if period.denominator == 1:
         size = period.numerator
         cycle = xp.periods(t, size)

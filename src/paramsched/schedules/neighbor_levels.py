@@ -44,7 +44,7 @@ def asks_outside(schedule: Schedule) -> bool:
 
 
 def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
-    """A resolved schedule with numbers for its words; `levels` are those of what stands beside it."""
+    """A resolved schedule with numbers for its words."""
     if not schedule.has_neighbor_levels:
         return schedule
     if isinstance(schedule, Sequence):
@@ -121,7 +121,7 @@ def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:
 
 
 def _place_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
-    """Where the stage before, or behind, the one at `index` stands in the same sequence; None where there is none."""
+    """Where the stage before, or behind, the one at `index` stands in its sequence."""
     if word == previous:
         before = bisect_left(taking, index)
         return taking[before - 1] if before else None

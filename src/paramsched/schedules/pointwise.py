@@ -225,7 +225,7 @@ def make_negative(schedule: Schedule) -> Any:
 
 
 def _joined_operands(kind: type[Product] | type[Sum], *given: Any) -> Any:
-    """One value of all operands, nested ones of the same kind flattened; not of what is no schedule and no number."""
+    """One value of all operands, nested ones of the same kind flattened."""
     operands: list[Schedule] = []
     for one in given:
         if not isinstance(one, (Schedule, int, float, np.number)):

@@ -55,7 +55,7 @@ class Recurrence(Schedule):
             keep_checked(self, "recurrence", whole_number, "until", least=0)
 
     def _start_of_block(self, block: int) -> _Point:
-        """The columns before a block; those of the blocks before it are kept, so that each is computed once."""
+        """The columns before a block; those of all blocks before it are kept."""
         points = self._block_starts
         if block not in points:
             if block * BLOCK > _MOST:
@@ -201,7 +201,7 @@ class Recurrence(Schedule):
         entries: list[float],
         now: tuple[float, float],
     ) -> tuple[float, float]:
-        """The columns after update `t`, from those before it; what a rule finds where it begins goes to `entries`."""
+        """The columns after update `t`; what a rule finds where it begins goes to `entries`."""
         factor, offset = now
         for index, columns in sorted(active) if t == 0 else active:
             a, b, c, e = (float(column[t - begin]) for column in (columns.a, columns.b, columns.c, columns.e))

@@ -63,6 +63,6 @@ def builder_name(value: Any) -> str:
 
 
 def _keep_class(builder: Builder, prefix: str) -> Builder:
-    """Let values of the class that a function builds be written as calls of it; of two functions, the first."""
+    """Let values of a class be written as calls of the first function that builds them."""
     BUILDER_OF_CLASS.setdefault(built_class(builder), (prefix + builder.__name__, builder))
     return builder

@@ -113,7 +113,7 @@ class Restarts(Cycles):
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
 
     def _require_shares(self) -> None:
-        """Refuse cycles without a length of which nobody says how many there are, or that are rounded."""
+        """Refuse cycles without a length that are not counted, or that are rounded."""
         if self.times is None:
             found = "neither how long a cycle is nor how many there are"
             raise InvalidArgument(Asked("restarts", "times", "None"), found, "Write times=4").suggest(4)
@@ -148,7 +148,7 @@ class Restarts(Cycles):
         return self.schedule._at(since, base, xp)
 
     def _grown_cycle(self, t: Array, xp: Arrays) -> tuple[Array, Array]:
-        """The number of the cycle at each time, and the time in it that the first cycle has at the same share."""
+        """The cycle at each time, and the time at which the first cycle has the same share."""
         first = self._period.count
         cycle, since, size = self._table.split(t, xp)
         since, size = xp.floating(since), xp.floating(size)
@@ -190,7 +190,7 @@ class Restarts(Cycles):
         return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
 
     def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
-        """The schedule with its cycles in updates; `exact` is what the first was before it was one update at least."""
+        """The schedule with its cycles in updates; `exact` may be less than one."""
         if self.mult != 1:
             if self.lengths != "exact":
                 period = Duration.of(ceil(period.number))
@@ -232,7 +232,7 @@ def _one_at_least(room: Duration | None) -> Duration:
 
 
 def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:
-    """Whether something in it follows the epochs of the run, and these fall otherwise in each cycle of `period`."""
+    """Whether something in it follows the epochs of the run, which fall otherwise in each cycle."""
     if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
         return True
     return any(_out_of_step(part, period, span) for part in schedule.parts())

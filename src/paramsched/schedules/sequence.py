@@ -91,7 +91,7 @@ class Sequence(Schedule):
 
     @cached_property
     def _taking_time(self) -> tuple[list[Schedule], list[int | float]]:
-        """The stages of more than no update, and their begins; the last one where there is no other, or it holds on."""
+        """The stages that take time, or the last, and their begins."""
         pairs = list(zip(self.stages, self._stage_begins(), strict=True))
         kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
         last = self.stages[-1]
@@ -141,7 +141,7 @@ class Sequence(Schedule):
                 yield from (begin + b for b in (0, room, *inner) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
-        """Each stage in its part of the span; the one without a length takes what the others leave."""
+        """Each stage in its part of the span."""
         self._refuse_two_without_length()
         lengths = self._exact_lengths(span)
         rest = self._rest_of_span(lengths, span)
@@ -156,7 +156,7 @@ class Sequence(Schedule):
         return Sequence(tuple(stages))
 
     def _rest_of_span(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
-        """What the stage without length gets; None where it is the last, open, and no horizon is known."""
+        """What the stage without length gets; None where that has no end."""
         if None not in lengths:
             return None
         taken = sum((n for n in lengths if n is not None), Fraction(0))

@@ -18,7 +18,7 @@ UsedValues: TypeAlias = dict[Key, tuple[Times, Floats]]
 
 
 def checked_log(trace: Curves, log: Log) -> UsedValues:
-    """Check the curves of a log and sort each by time; of two entries for the same time the later one counts."""
+    """The curves of a log, checked, each sorted by time."""
     known = trace.keys()
     used = {}
     for key, (at, given) in log.items():
@@ -53,7 +53,7 @@ def differing_times(planned: Floats, times: Times, values: Floats, *, whole: boo
 
 
 def log_note(differing: Times, compared: int, run: str) -> Note:
-    """How far a run agrees with the plan in a panel; it has a name where there are several."""
+    """How far a run agrees with the plan in a panel."""
     every, whose = with_thousands(compared), f"{run}: " if run else ""
     if differing.size == 0:
         return Note(f"{whose}used as planned at {every} of {every} updates")
@@ -278,7 +278,7 @@ def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
 
 
 def checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> tuple[Times, Floats]:
-    """Points of a log, sorted by time; of two for the same time the later one in the log counts."""
+    """Points of a log, checked and sorted by time; of two for the same time the later one counts."""
     times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
     whole = times.ndim == 1 and times.size > 0 and _are_updates(times)
     if not whole or times.shape != values.shape or int(times.min()) < 0:

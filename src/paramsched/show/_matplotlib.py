@@ -135,7 +135,7 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
 
 
 def _shade_differences(ax: "Axes", panel: Panel, whole: Picture) -> None:
-    """Shade the updates at which what is compared differs; of many, the columns that hold them."""
+    """Shade the updates at which what is compared differs."""
     shaded = runs_of_times(panel.differing)
     if len(shaded) > _SHADES:
         columns, edges = whole.axis.columns_of(panel.differing, _COLUMNS), whole.axis.edges(_COLUMNS)
@@ -181,7 +181,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
 
 
 def _legend_name(panel: Panel, entry: LegendEntry) -> str:
-    """The name of a curve in the legend, or "": of a run only its first log has one, of a plan the first ten curves."""
+    """The name of a curve in the legend; "" for further ones of a run, and behind ten of a plan."""
     curve = entry.curve
     if curve.kind == "log":
         return entry.owner if any(curve is one.curve for one in panel.log_legend) else ""

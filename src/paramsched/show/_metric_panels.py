@@ -25,7 +25,7 @@ def metric_panels(
     view: View,
     colors: Mapping[str, int],
 ) -> Iterator[Panel]:
-    """A panel for each metric of several runs, or for metrics of one run that are to be seen together.
+    """A panel for each metric of several runs, or for metrics of one that are to be seen together.
 
     Args:
         colors: of each run, where there are several.
@@ -56,7 +56,7 @@ def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: st
 def panel_of_curves(
     field: str, curves: Sequence[DrawnCurve], axis: TimeAxis, view: View, overlays: Sequence[DrawnCurve] = ()
 ) -> Panel:
-    """The panel of some curves, with the scale that they ask for and what is to be said of their values."""
+    """The panel of some curves, with the scale that they ask for."""
     every = (*curves, *overlays)
     edges = axis.of_updates.edges(min(axis.total, _COLUMNS))  # on other axes the values have the same scale
     envelopes = [envelope(curve.times, curve.values, edges) for curve in every]

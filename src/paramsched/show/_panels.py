@@ -148,7 +148,7 @@ def _make_panel(
 
 
 def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
-    """The curves of the last of some plans, from where each leaves those of the plans before it."""
+    """The curves of the last plan, from where each leaves those of the plans before."""
     name, trace = plans[-1]
     members: list[_GroupValues] = []
     left: list[tuple[int, str]] = []
@@ -213,7 +213,7 @@ def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Not
 
 
 def _base_texts(source: Curves, field: str) -> list[str]:
-    """From which bases the curves of a field are drawn: one text for all groups, or one for each base."""
+    """The same in words: one text for all groups, or one for each base."""
     if not isinstance(source, CurvesWithBases):
         return []
     found: dict[str, list[Group]] = {}
@@ -287,13 +287,13 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
 
 
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
-    """The breakpoints of some groups, sorted. Groups with the same schedule are asked once: there may be millions."""
+    """The breakpoints of some groups, each schedule asked once: there may be millions."""
     asked = {source.line(field, group) or group: group for group in groups}.values()
     return union_of_times(_breakpoints_in_updates(source, field, group) for group in asked)
 
 
 def _breakpoints_in_updates(source: Curves, field: str, group: Group) -> Times:
-    """The updates at which the formula of a curve changes: the first that begin at or after an amount."""
+    """Where the formula of a curve changes: the first updates at or after an amount."""
     points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
     if isinstance(source, CurvesOnClock) and source.clock_of(field, group) != "updates":
         return np.searchsorted(source.amounts, points)

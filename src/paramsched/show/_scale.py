@@ -251,7 +251,7 @@ def _units_of_curves(trace: Curves) -> tuple[TimeUnit, ...]:
 
 
 def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
-    """The units that tell the time of all curves: of several sources, those that all tell in the same way.
+    """The units that tell the time of all curves in the same way.
 
     One that tells no unit, such as recorded values, has no say.
     """

@@ -176,7 +176,7 @@ def _scale_data(scale: Scale) -> dict[str, object]:
 
 
 def _curve_data(panel: Panel, curve: DrawnCurve, axis: TimeAxis, columns: int) -> dict[str, object]:
-    """The points of a curve for both axes of time; their times only where some updates are left out."""
+    """The points of a curve; their times only where some updates are left out."""
     times, values = panel.points_of(curve, axis.of_updates, columns)
     if axis.total > max(4 * columns, 2):
         times = np.union1d(times, panel.points_of(curve, replace(axis.of_updates, log=True), columns)[0])

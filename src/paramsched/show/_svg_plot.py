@@ -153,7 +153,7 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
 
 
 def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
-    """One piece of a path without gaps: `steps` joins updates that follow each other by a step, where one sees it."""
+    """One piece of a path without gaps, with steps where one sees them."""
     words = [f"M{_tenths(xs[0])} {_tenths(ys[0])}"]
     for i in range(1, xs.size):
         if ys[i] == ys[i - 1]:
@@ -166,7 +166,7 @@ def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
 
 
 def _corner_points(xs: Times, ys: Times) -> Times:
-    """The points that a line needs: all but those that lie on the straight way between two others."""
+    """The points of a line that are not on the straight way between two others."""
     if xs.size < 3:
         return np.arange(xs.size)
     dx, dy = np.diff(xs), np.diff(ys)
@@ -237,7 +237,7 @@ def style_sheet() -> str:
 
 
 class Stroke(NamedTuple):
-    """How a curve is drawn: the class of its color, the class of its role, and an attribute for further colors."""
+    """How a curve is drawn: classes of its color and its role, and an attribute for further colors."""
 
     color: str
     role: str

@@ -99,7 +99,7 @@ def text(
 @final
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What all panels share: cells before the plot and of it, the axis of time, and its ticks.
+    """What all panels share.
 
     A tick is its column, and its words in both rows.
     """
@@ -143,7 +143,7 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
 
 
 def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
-    """Add a line for each planned curve, what was used where it can be seen, and the breakpoints."""
+    """Add a line for each planned curve, what was used where it differs, and the breakpoints."""
     entries = panel.plan_legend
     for entry in entries[:_MOST_ENTRIES]:
         mark = _curve_mark(terminal, panel, entry.curve) if entry.curve.kind in ("plan", "metric") else "┄"
@@ -160,18 +160,18 @@ def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
 
 
 def _curve_mark(terminal: TerminalLines, panel: Panel, curve: DrawnCurve) -> str:
-    """What a legend says a curve is marked by: its letter, in ASCII the character it is drawn with."""
+    """What marks a curve in a legend: its letter, in ASCII the character it is drawn with."""
     letter = _curve_letter(panel, curve)
     return _ASCII_CURVES[curve.color % len(_ASCII_CURVES)] if letter and terminal.ascii else letter
 
 
 def _curve_letter(panel: Panel, curve: DrawnCurve) -> str:
-    """The letter that marks a curve, or "": a single curve needs none, and for more than eight there is no room."""
+    """The letter that marks a curve; "" where there is one, or more than eight."""
     return "abcdefgh"[curve.color % 8] if 1 < len(panel.curves) <= _MOST_ENTRIES else ""
 
 
 def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> list[list[Cell]]:
-    """The rows of a plot, from the top: the plan's curves, and over them those that are compared."""
+    """The rows of a plot, from the top."""
     columns = layout.columns
     plot: list[list[Cell]] = [[(" ", None)] * columns for _ in range(height)]
     # Dots in a cell: one in ASCII; four rows of two in braille.
@@ -228,7 +228,7 @@ def _log_glyph(curve: DrawnCurve) -> str:
 
 
 def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> None:
-    """Write each curve's letter on it where it is flat and farthest from the others; on a steep one, anywhere."""
+    """Write each curve's letter on it, where it is flat if possible, and far from the others."""
     if not 1 < len(panel.curves) <= _MOST_ENTRIES:
         return
     columns = len(plot[0])
@@ -243,7 +243,7 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
 
 
 def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -> tuple[int, int] | None:
-    """The cell of a curve that is farthest from other curves, of some columns; None where the curve is in none.
+    """The cell of a curve that is farthest from other curves, of some columns.
 
     Args:
         middle: the height of each curve at each dot, in dots from the top; nan where it has none.

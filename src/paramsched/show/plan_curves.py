@@ -48,7 +48,7 @@ def plan_of_schedule(schedule: Schedule) -> Plan:
 
 
 def _with_assumed_facts(plan: Plan, calendar: Calendar) -> tuple[Calendar, str]:
-    """The facts, with those that are missing and only stretch the picture, and what they are in words."""
+    """The facts, with missing ones that only stretch the picture, and these in words."""
     notes = []
     units = units_of_plan(plan) - {"percent"}
     if len(units) == 1 and "updates" not in units:
@@ -82,7 +82,7 @@ _SHORT_EPOCH = 100  # updates of an epoch where nothing is counted in updates
 
 
 def assumed_value(unit: str, amount: float) -> tuple[str, float]:
-    """The fact that turns a unit into updates, with a value under which the run has about a thousand updates.
+    """The fact that turns a unit into updates, with a value for about a thousand of them.
 
     >>> assumed_value("epochs", 20), assumed_value("tokens", 5e6)
     (('steps_per_epoch', 100), ('tokens_per_step', 5000.0))
@@ -108,7 +108,7 @@ def length_of_plan(plan: Plan, calendar: Calendar) -> int | None:
 
 
 def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
-    """Groups without fields: as many as the selectors of bindings need, and one for what is bound to all groups.
+    """Groups without fields, as many as the selectors of bindings need.
 
     >>> groups_of_selectors([Binding("lr", "cosine()"), Binding("lr", "constant()", groups="head")])
     [{'name': 'default'}, {'name': 'head'}]
@@ -183,7 +183,7 @@ def simulate(
 
 
 def _copy_of_scheduler(scheduler: Any) -> Any:
-    """A copy of a scheduler with an optimizer of its own; parameters and the optimizer's state stay shared."""
+    """A copy with an optimizer of its own; parameters and the optimizer's state stay shared."""
     optimizer = getattr(scheduler, "__dict__", {}).get("optimizer")
     if optimizer is None:
         raise InvalidArgument(
@@ -205,7 +205,7 @@ def _metrics_after(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> 
 
 
 def _step_function(scheduler: Any) -> Callable[..., object]:
-    """How a scheduler is stepped, by the family it comes from: a function of the update, and the metric if any."""
+    """How a scheduler of its family is stepped: a function of the update, and the metric if any."""
     family = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(scheduler).__mro__}
     names = {name.partition(".")[2] for name in family}
     if "timm.Scheduler" in family:

@@ -246,7 +246,7 @@ def length_with_unit(number: str, unit: str) -> str | None:
 
 
 def _close_unit(word: str) -> str | None:
-    """The unit that a word is a slip of the pen of; long words only, since short ones are like anything."""
+    """The unit that a long word is a slip of the pen of; short ones are like anything."""
     from difflib import get_close_matches  # for messages only, so not at import
 
     if not word.isalpha():
@@ -337,7 +337,7 @@ def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
 
 
 def _amount_text(amount: Fraction) -> str:
-    """An amount, exact, so that text round-trips: by all its decimal digits, or as a fraction where none say it."""
+    """An amount, exact: by all its decimal digits, or as a fraction where none say it."""
     digits = _decimal_places(amount)
     if digits is None:
         return f"{amount.numerator}/{amount.denominator}"

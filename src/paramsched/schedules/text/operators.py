@@ -73,7 +73,7 @@ def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming:
 
 
 def _joined_last_operands(frame: OpenBracket, sign: str, faults: LineFaults) -> TextPart:
-    """The last operands of a bracket that one kind of operator stands between, joined; they are taken out of it."""
+    """The last operands of a bracket, with one kind of operator between them, taken out and joined."""
     values, operators = frame.values, frame.operators
     run, between = [values.pop(), values.pop()], [sign]
     while sign in _AT_ONCE and operators and _AT_ONCE.get(operators[-1][0]) == _AT_ONCE[sign]:
@@ -140,7 +140,7 @@ def _apply_operator(
     faults: LineFaults,
     instead: str = EXAMPLE_LINE,
 ) -> Any:
-    """What an operator makes of its operands; whatever it raises is kept as a fault of that piece of the line."""
+    """What an operator makes of its operands; what it raises is kept as a fault."""
     try:
         return apply(*operands)
     except InvalidArgument as refusal:
@@ -216,7 +216,7 @@ def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> Non
 
 
 def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
-    """What a function makes of the arguments in its brackets; a broken value where that cannot be."""
+    """What a function makes of the arguments in its brackets."""
     if frame.fault is not None:
         frame.fault.ask(faults.quoted(frame.begin, end))
     positional = [item.value for item in frame.items]
@@ -234,7 +234,7 @@ def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
 
 
 def curve_is_wanted(frame: OpenBracket) -> bool:
-    """Whether the argument that is read now is a curve: by its name, or by the signature of what is called."""
+    """Whether the argument that is read now is a curve."""
     if frame.keyword is not None and frame.keyword.value == "curve":
         return True
     if frame.kind != "call" or frame.builder is BROKEN:
@@ -248,7 +248,7 @@ def curve_is_wanted(frame: OpenBracket) -> bool:
 
 
 def _tell_missing_quotes(frame: OpenBracket, name: str, part: TextPart, faults: LineFaults) -> None:
-    """Tell a choice that stands there without quotes, `index=t/n`, as what it is, in place of what was told of it."""
+    """Tell a choice without quotes, `index=t/n`, as what it is, in place of what was told of it."""
     parameter = None if frame.builder is BROKEN else signature(frame.builder).parameters.get(name)
     word = faults.text[part.begin : part.end]
     if parameter is not None and word in get_args(parameter.annotation):
@@ -259,7 +259,7 @@ def _tell_missing_quotes(frame: OpenBracket, name: str, part: TextPart, faults: 
 def _argument_at_fault(
     builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]
 ) -> int | str | None:
-    """The argument that cannot be what its parameter stands for: its place or its name; None where none is alone."""
+    """The argument that cannot be what its parameter stands for, by its place or its name."""
     parameters = signature(builder).parameters
     if unknown := next((name for name in named if name not in parameters), None):
         return unknown

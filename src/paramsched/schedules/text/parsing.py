@@ -56,7 +56,7 @@ def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
 
 
 def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
-    """Every fault of a line, in the order in which they stand there; empty for the line of a schedule."""
+    """Every fault of a line, in order; none for the line of a schedule."""
     reader = LineReader(text, _names_known(shapes), MOST_DEPTH)
     found = reader.faults.found
     try:
@@ -96,7 +96,7 @@ def _schedule_in(reader: LineReader) -> Schedule:
 
 
 def _no_schedule(text: str, value: object) -> ParseError:
-    """The error of a line that says something else; what makes a schedule of that is known for a few."""
+    """The error of a line that says something else than a schedule."""
     instead = "Write warmup(100) >> cosine(to=0.1)"
     if isinstance(value, (Absolute, AffineLevel, NeighborLevel)):
         instead = f"Write constant({value})"

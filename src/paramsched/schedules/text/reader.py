@@ -46,7 +46,7 @@ _PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 @final
 @dataclass(frozen=True, slots=True)
 class NameFault:
-    """What is wrong with a name, and what to write; `meant` is the known name that is nearest to it."""
+    """What is wrong with a name, and what to write; `meant` is the nearest known one."""
 
     found: str
     instead: str = ""
@@ -76,7 +76,7 @@ def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], b
 
 
 def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> Any:
-    """What a name says that is not called, or what is wrong with it; arguments as of `called_builder`."""
+    """The same for a name that is not called."""
     space, _, last = name.rpartition(".")
     if name in _PYTHON_CONSTANTS:
         return _PYTHON_CONSTANTS[name]
@@ -310,7 +310,7 @@ class LineReader:
         return not_an_expression(self.text, here.begin, here.end, found)
 
     def _dashed_word(self, word: str, begin: int, end: int) -> ParseError:
-        """The error of a word that peers write with dashes: what stands around it is no schedule's text either."""
+        """The error of a word that peers write with dashes."""
         found, line = advice_for_word(word) or ("", "")
         asked = f'"{shortened_text(self.text)}" at character {begin + 1}'
         return ParseError(asked, found, line and f"Write {line}").locate(self.text, begin, end)

@@ -67,7 +67,7 @@ def tokens_of(text: str) -> Iterator[Token]:
 
 
 def not_an_expression(text: str, begin: int, end: int, found: str, instead: str = "") -> ParseError:
-    """The error of a line that cannot be read: by what was meant, or by the place where it stops to be a line."""
+    """The error of a line that cannot be read: by its slip, or by the place where it stops to be a line."""
     slip = slip_in(text)
     if slip is not None:
         begin, end, meant, instead = slip
@@ -138,7 +138,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def slip_in(text: str) -> tuple[int, int, str, str] | None:
-    """The slip in a line that is no expression: its begin, its end, what it is, what to write.
+    """The slip in a line that is no expression: where it is, what it is, what to write.
 
     None where nothing is known of it.
 
@@ -272,6 +272,6 @@ class LineFaults:
         return self.keep(refusal, place.begin, place.end)
 
     def keep(self, refusal: InvalidArgument, begin: int, end: int) -> Any:
-        """Keep an error that was raised while a piece of the line was built; go on with a broken value."""
+        """Keep an error of a piece of the line; go on with a broken value."""
         self.found.append(refusal.locate(self.text, begin, end))
         return BROKEN
