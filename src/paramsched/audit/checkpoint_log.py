@@ -120,7 +120,7 @@ def _is_optimizer_state(one: dict[Any, Any]) -> bool:
 
 
 def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]]:
-    """The entries of a group that a plan can schedule, with their values."""
+    """What a plan can schedule in a group."""
     for key in numeric({key: value for key, value in group.items() if isinstance(key, str) and key.isidentifier()}):
         try:
             yield key, float(Field.of(key).read(group))

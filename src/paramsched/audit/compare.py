@@ -87,7 +87,7 @@ def _tried_causes(
 
 
 def _as_explanation(cause: Cause, under: LogMatch, match: LogMatch) -> list[Explanation]:
-    """A cause, where under it enough of the log is as planned, and more than without it."""
+    """A cause, where it explains enough of the log."""
     explains = under.exact >= _ENOUGH * under.values and under.exact > match.exact
     return [Explanation(cause.name, cause.text, under.exact)] if explains else []
 
@@ -294,7 +294,7 @@ def compare_with_plan(
 
 
 def _amount_in_words(one: DifferingValue) -> str:
-    """What was consumed before the update of a value, where its schedule counts that.
+    """What was consumed before a value, in words.
 
     >>> _amount_in_words(DifferingValue(12, "lr", 0, 0.1, 0.2, 24576.0, "tokens"))
     ' (24,576 tokens)'

@@ -145,7 +145,7 @@ def json_rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The rows of CSV by the names in its first line; a short row lacks its last columns."""
+    """The rows of CSV by the names in its first line."""
     lines = _text_lines(file)
     first = next(lines, "")
     if "\0" in first:
@@ -255,7 +255,7 @@ def _table_column(
 
 
 def numbered_cells(file: Path, rows: list[dict[str, Any]], name: str, counted: str | None) -> list[tuple[int, Any]]:
-    """The cells of a column that say something, each with the number of its update."""
+    """The cells of a column that say something, numbered by update."""
     return [
         (number if counted is None else update_number(row.get(counted), file), row[name])
         for number, row in enumerate(rows)
@@ -264,7 +264,7 @@ def numbered_cells(file: Path, rows: list[dict[str, Any]], name: str, counted: s
 
 
 def time_column(there: list[str]) -> str | None:
-    """The column that counts the updates, in capitals or not; None where there is none."""
+    """The column that counts the updates."""
     # Of columns that differ in capitals only, the first one counts.
     lower = {name.lower(): name for name in reversed(there)}
     return next((lower[name] for name in TIMES if name in lower), None)

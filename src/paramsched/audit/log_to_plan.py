@@ -147,7 +147,7 @@ def _in_order(column: LogColumn, first: int, file: Path) -> tuple[LogColumn, Tim
 
 
 def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
-    """A table, where the updates are evenly spaced; else each value at its time."""
+    """A table, or each value at its time."""
     if curve is None or values.size == 1:
         return _held_table(t, values, field, keep)
     gaps = np.diff(t)
@@ -286,7 +286,7 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
 
 
 def _rows_of_log(file: Path) -> list[dict[str, Any]]:
-    """The rows of a log by the names of their columns; none of a checkpoint."""
+    """The rows of a log."""
     match kind_of_log(file):
         case "checkpoint":
             return []

@@ -48,7 +48,7 @@ class LogColumn:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedAmounts:
-    """What a run had consumed before each of the updates that a log has."""
+    """What a run had consumed before the updates of a log."""
 
     t: Times
     amounts: Floats
@@ -85,7 +85,7 @@ class AmountColumn:
     name: str | None = None
 
     def find(self, there: Collection[str], file: Path) -> str | None:
-        """Its name among those that are there, in capitals or not; None where it is not there."""
+        """Its name among those that are there, in capitals or not."""
         if self.name is not None:
             require_columns([self.name], there, file, "Name one that is there: --amount NAME")
             return self.name

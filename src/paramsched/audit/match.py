@@ -194,7 +194,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 
 
 def depends_on_base(pair: PlannedColumn) -> bool:
-    """Whether the base changes the values at all; with absolute levels only it does not."""
+    """Whether the base changes the values at all."""
     times = pair.column.t
     return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
 

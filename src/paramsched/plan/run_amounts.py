@@ -41,7 +41,7 @@ class RunAmounts(ABC):
 
     @abstractmethod
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
-        """What has been consumed before update `t`, which is `amount`, and before each of the updates behind it.
+        """The amounts before `count` updates from `t` on, the first of which is `amount`.
 
         Args:
             amount: what has been consumed before it, whatever was planned.

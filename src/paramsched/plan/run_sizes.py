@@ -88,7 +88,7 @@ class UpdateSizes:
 def factors_of_update(
     clock: str, calendar: Calendar, planned: Collection[str]
 ) -> tuple[tuple[str, ...], Fraction] | None:
-    """What an update takes of an amount: the planned sizes and the product of the constant ones; None if unknown.
+    """What an update takes of an amount: the planned sizes, and the product of the constant ones.
 
     Where tokens an update are planned they count; else the first product that is known does.
 
@@ -162,7 +162,7 @@ class RunSizes:
         return PlannedAmounts(clock, sizes, times)
 
     def ratio(self, many: str, few: str) -> Fraction | None:
-        """How much of one amount there is in one of another, where that does not hang on the batch; None otherwise.
+        """How much of one amount there is in one of another, where that does not hang on the batch.
 
         >>> RunSizes(Calendar(sequence_length=2048), None, {}).ratio("tokens", "samples")
         Fraction(2048, 1)
@@ -275,7 +275,7 @@ class PlannedAmounts(RunAmounts):
         return np.concatenate(pieces)
 
     def _next_amounts(self, t: int, amount: int, most: int) -> Array:
-        """The amounts behind update `t`, as many as are right after a few guesses: one at least, `most` at most.
+        """The amounts behind update `t`, one to `most` of them, as many as are right after a few guesses.
 
         The next sizes are guessed to stay, and each round makes the sizes at the guessed amounts. The amounts up to the
         first that two rounds do not agree on are right, and so is that one of the later round, since its size is.
@@ -303,7 +303,7 @@ class PlannedAmounts(RunAmounts):
         return int(self.sizes.at(np.array([t]), np.array([time]))[0])
 
     def require_some(self, t: int, amount: Amount) -> None:
-        """Refuse update `t`, before which so much was consumed, where it is planned to take nothing."""
+        """Refuse update `t` where it is planned to take nothing."""
         self._refuse_none(t, self._amounts(t, int(amount), 2))
 
     def _refuse_none(self, t: int, amounts: Array) -> None:

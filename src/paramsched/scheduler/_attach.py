@@ -205,7 +205,7 @@ def attach_plan(
 
 
 def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, standing: Standing) -> PlanHooks:
-    """Hooks that are not registered, for a copy of a Scheduler that was detached: it writes no more than that one."""
+    """Hooks that are not registered, for a copy of a Scheduler that was detached."""
     in_force = PlanInForce(request.plan, request.plan.resolve(calendar), calendar)
     planned = PlannedGroups(in_force, _clock_for(in_force, None, standing), request.late_groups)
     slots = slots_of(in_force.counted, optimizer.param_groups)
@@ -218,7 +218,7 @@ def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, s
 def _found_standing(
     in_force: PlanInForce, begin: int | None, groups: list[Group], before: PlanHooks | None
 ) -> Standing:
-    """Where the run stands: as the Scheduler before knows, else as the groups carry, else as was said."""
+    """Where the run stands, as the Scheduler before, the groups or the user say."""
     if before is not None:
         found = before.planned.clock.standing
         return found if before.planned.in_force.unit == in_force.unit else Standing(found.t)
@@ -303,7 +303,7 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
 
 
 def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
-    """What the copy was asked to do, and its hooks: attached to its optimizer, unless the first one was detached."""
+    """What the copy was asked to do, and its hooks."""
     optimizer, resume = state["optimizer"], Resume(state["on_change"], state["optimizer"])
     late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
     amount, said, last_amount = state.get("amounts", (None, None, None))

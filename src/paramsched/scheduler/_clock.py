@@ -51,7 +51,7 @@ class UpdateTimes:
 @final
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a run stands: its update, what it has consumed before that, and what was said and is still to be counted.
+    """Where a run stands: its update, the amount before that, and what was said and is still to be counted.
 
     The amounts are None where the plan is by updates, or nobody knows them.
     """
@@ -177,12 +177,12 @@ class PlanInForce:
         return None if self.amounts is None else self.amounts.clock
 
     def amount_at(self, t: int) -> Amount | None:
-        """What a run that went as planned has consumed before update `t`; None where the plan is by updates."""
+        """What a run that went as planned has consumed before update `t`."""
         return None if self.amounts is None else self.amounts.amount_at(t)
 
     @property
     def total(self) -> int | None:
-        """The updates of the horizon; None where there is none, or nothing says how many it has.
+        """The updates of the horizon, where they are known.
 
         Raises:
             PlanError: one of them is planned to take nothing.

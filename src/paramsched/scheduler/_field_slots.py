@@ -24,7 +24,7 @@ EntryKind: TypeAlias = Literal["same", "scaled", "rows"]
 @final
 @dataclass(frozen=True, slots=True)
 class SlotsOfSchedule:
-    """Slots that follow one schedule: their places among the field's slots, and their bases."""
+    """Slots that follow one schedule."""
 
     schedule: Schedule
     places: Any
@@ -68,7 +68,7 @@ class SlotsOfSchedule:
 
     @quiet
     def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
-        """The values for all bases, side by side: the same product and sum for each as for one."""
+        """The values for all bases, side by side, each as for one."""
         if self.affine:
             value = columns(self.schedule, self._own(times))
             pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
@@ -80,7 +80,7 @@ class SlotsOfSchedule:
 @final
 @dataclass(frozen=True, slots=True)
 class FloatBlock:
-    """Entries of successive updates, and how each is written. The first is in the groups, or will be put there."""
+    """Entries of successive updates. The first is in the groups, or will be put there."""
 
     kind: EntryKind
     entries: list[Any]
@@ -108,7 +108,7 @@ class FloatSlots:
 
     @property
     def one_entry_serves_all(self) -> bool:
-        """Whether one value or factor per update is enough, so that a block is short however many groups there are."""
+        """Whether one value or factor per update is enough, however many groups there are."""
         return len(self.parts) == 1 and (self.equal or self.parts[0].factors(UpdateTimes.at(0, 0)) is not None)
 
     def block(self, times: UpdateTimes, states: RuleStates, before: FloatBlock | None = None) -> FloatBlock:
@@ -278,7 +278,7 @@ class ScheduledTuples(NamedTuple):
         return tuple(found)
 
     def any_spoiled(self) -> bool:
-        """Whether one of them is no tuple of this length any more, or has no float where it had one."""
+        """Whether one of them has another length now, or no float where it had one."""
         key, element, size = self.key, self.element, self.size
         for group in self.groups:
             entry = group[key]

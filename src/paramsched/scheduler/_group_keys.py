@@ -56,7 +56,7 @@ def count_carried(groups: list[Group]) -> int | None:
 
 
 def note_amount(groups: list[Group], clock: str | None, amount: Amount | None, said: Amount | None) -> None:
-    """Write an amount into every group, and what is still to be counted into the first; take them out where None."""
+    """Write an amount into every group, and what is still to be counted into the first."""
     for index, group in enumerate(groups):
         pending = said if index == 0 else None
         place = None if clock is None else CLOCKS.index(clock)
@@ -68,7 +68,7 @@ def note_amount(groups: list[Group], clock: str | None, amount: Amount | None, s
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
-    """The amount that a list of groups carries on this clock, beside its count, and what is still to be counted."""
+    """The amount that groups carry on this clock, and what is still to be counted."""
     for group in groups:
         if COUNT in group:
             mine = clock is not None and group.get(CLOCK) == CLOCKS.index(clock)
@@ -166,7 +166,7 @@ class History:
         return before if new.update == 0 else before.entered(new)
 
     def standing_at(self, update: int, amount: float | None) -> "History":
-        """The run goes on from an update: where that is an earlier one, the present plan is in force from there."""
+        """The run goes on from an update, maybe an earlier one, with the present plan."""
         last = self.entries[-1]
         return self if last.update <= update else self.entered(Entry(update, amount, last.text))
 

@@ -38,7 +38,7 @@ class PlannedGroups:
     # ------------------------------------------------------------------ binding and writing
 
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
-        """Take a block that is at the current update: note count and bases in the groups, and write its values."""
+        """Take a block that is at the current update, and write its values."""
         note_bases(block.slots, groups)
         block.put()
         self._begin_amounts()
@@ -184,7 +184,7 @@ class PlannedGroups:
             run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
 
     def _advance_looking_first(self, optimizer: Any) -> None:
-        """By hand, where a write cannot be done again: fills of a tensor are counted, and a target is told once.
+        """By hand, where a write cannot be done again: tensors and targets.
 
         Where the clock counts an amount too: that of the update is asked for before it.
         """
@@ -201,7 +201,7 @@ class PlannedGroups:
         block.write()
 
     def _consume(self, expected: Amount | None) -> None:
-        """An update consumed what was said or measured, or the block is used up: let the block go on from there."""
+        """An update consumed another amount, or the block is used up: let the block go on from there."""
         clock, block, source = self.clock, self.block, self.source
         assert source is not None
         times = source.coming_times(expected, block)
@@ -216,7 +216,7 @@ class PlannedGroups:
         self.watch.first.pop(SAID, None)
 
     def _advance_anew(self, groups: list[Group], error: Exception | None) -> None:
-        """By hand, where groups or entries are not as they were left: bind them as of this update, then advance."""
+        """By hand, where something is not as it was left: bind the groups as of this update, then advance."""
         bound_anew = self.sync(groups)
         self.clock.t += 1
         if error is not None and not bound_anew:
@@ -260,7 +260,7 @@ class PlannedGroups:
         self._take(block, groups)
 
     def _look_at_tensors(self, groups: list[Group]) -> None:
-        """Someone filled one of the tensors, or put another thing in its place; after this the groups hold ours."""
+        """Someone filled or replaced one of the tensors; after this the groups hold ours."""
         if self.watch.groups_changed(groups):  # while the step was on: bound anew before the next
             return
         held = {(slot.group, slot.field) for tensors in self.block.tensors for slot in tensors.slots}

@@ -69,7 +69,7 @@ def flat_field(name: str) -> str:
 
 
 def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
-    """What follows a field's name for each group: nothing where there is one group; else `/` and its name, or index.
+    """What follows a field's name for each of several groups: `/` and its name, or index.
 
     A name that other groups have too, or that is no more than digits and dots, gives way to the index.
 
@@ -171,7 +171,7 @@ _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
 
 
 def unwrapped_optimizer(optimizer: Any) -> Any:
-    """The innermost optimizer: wrappers are looked through as long as one of their own attributes has param groups."""
+    """The innermost optimizer: wrappers are looked through."""
     seen: list[int] = []
     while id(optimizer) not in seen:
         seen.append(id(optimizer))

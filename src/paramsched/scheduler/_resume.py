@@ -255,7 +255,7 @@ class Resume:
     def decide(
         self, changes: Diff, saved: PlanInForce, code: PlanInForce, until: Standing, whose: str = "the checkpoint's"
     ) -> PlanInForce:
-        """Of two plans, the saved one, which was in force until now, and the code's, the one to go on with.
+        """Of the saved plan, which was in force until now, and the code's, the one to go on with.
 
         Changes are logged.
 
@@ -305,7 +305,7 @@ class Resume:
         )  # fmt: skip
 
     def differs(self, in_force: PlanInForce, groups: list[Group]) -> bool:
-        """Whether the groups carry the number of another plan, one that has not been dealt with."""
+        """Whether the groups carry another plan, one that has not been dealt with."""
         known = {in_force.number, *self.settled}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
 
@@ -321,7 +321,7 @@ def _history_of_optimizer(planned: PlannedGroups, count: int | None, *, unknown:
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
-    """A resolved plan with the checkpoint's schedules for the fields that `choices` says so of."""
+    """A resolved plan with the checkpoint's schedules for some fields."""
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
     horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon

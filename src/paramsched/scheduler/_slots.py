@@ -23,7 +23,7 @@ from paramsched.schedules.evaluation import columns, evaluate
 @final
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One field of one group: where it is, the schedule it follows, the base the schedule is a multiple of."""
+    """One field of one group, its schedule and its base."""
 
     group: int
     name: str
@@ -34,7 +34,7 @@ class Slot:
 
 
 def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
-    """The slots of a resolved plan without units; bases are those given, else recorded, else the group's own values."""
+    """The slots of a resolved plan without units; for bases see `_starting_base`."""
     return tuple(
         Slot(
             index,
@@ -50,7 +50,7 @@ def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], fl
 
 
 def initial_value(field: Field, group: Group) -> Any:
-    """What a scheduler that ran before left as the value a run began with: torch's `initial_lr`, and its like.
+    """The value with which a run began, as an earlier scheduler left it: torch's `initial_lr`, and its like.
 
     None where there is none, or where a plan has been at work since.
     """

@@ -114,7 +114,7 @@ class ValueBlock:
         self._size = 0
 
     def next_size(self) -> int:
-        """How many updates the next block is of: more than the one before it, up to a limit."""
+        """The size of the next block: more than the one before it, up to a limit."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
         return self._size if self._short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
 
@@ -224,7 +224,7 @@ class GroupWatch:
         return ours and not (equals_number(count, self.clock.t) and equals_number(number, self.number))
 
     def any_tuple_spoiled(self) -> bool:
-        """Whether one of the tuples of which an element is scheduled is another thing now."""
+        """Whether one of the tuples is another thing now."""
         try:
             for tuples in self._tuples:
                 if tuples.any_spoiled():
@@ -257,7 +257,7 @@ def equals_number(found: Any, number: int) -> bool:
 
 
 def warn_of_foreign_write(overwritten: Overwritten, groups: Sequence[Group], update: int) -> bool:
-    """Warn of the first value that was not as planned at an update; whether there was one.
+    """Warn of the first value that was not as planned; whether there was one.
 
     Args:
         overwritten: what the writers found. It may equal the plan: they look for the very object that they wrote.

@@ -60,7 +60,7 @@ class State:
 
 
 def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
-    """The state as plain numbers, strings, lists and dicts; equal bases are kept once."""
+    """The state as plain data; equal bases are kept once."""
     bases: dict[str, list[float | None]] = {}
     for slot in planned.block.slots:
         if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
@@ -187,7 +187,7 @@ def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
 
 
 def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
-    """The plan of a text; or why it cannot be read here, where it may be sound elsewhere."""
+    """The plan of a text, or why it cannot be read here."""
     if text is None:
         return None, None
     if not isinstance(text, str):

@@ -273,7 +273,7 @@ class Scheduler(LRScheduler):
         self._synced().seek(Standing(int(t), self._amount_to_seek(int(t), amount)))
 
     def _amount_to_seek(self, t: int, amount: dict[str, Any]) -> Amount | None:
-        """What has been consumed before the update that is sought, as it was said or is known."""
+        """What has been consumed before the update that is sought."""
         in_force = self._planned.in_force
         if amount:
             return checked_amount(f"scheduler.seek({t}, ", in_force.unit, amount)

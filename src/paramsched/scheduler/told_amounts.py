@@ -175,7 +175,7 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
 
 
 def _number_of(value: Any) -> Amount | None:
-    """A number, or a tensor that holds one, as Python has it; None for anything else."""
+    """A number, or what a tensor holds, as Python has it."""
     if isinstance(value, torch.Tensor):
         if value.ndim != 0 or value.dtype == torch.bool or value.is_complex():
             return None
@@ -247,7 +247,7 @@ class RankAgreement:
         return several_processes()
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
-        """Compare what has been consumed when update `t` is taken, which is counted in."""
+        """Compare what has been consumed when update `t` is taken."""
         if not self.is_due(t):  # another amount was said for the same update: it was skipped
             return
         store = dist.distributed_c10d._get_default_store()  # torch has no public way to it

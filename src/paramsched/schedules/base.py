@@ -317,7 +317,7 @@ def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
 
 
 def _resolved_item(value: Any, span: Span) -> Any:
-    """A value with every length in it in updates, counted from the begin of the span."""
+    """The same without a role: counted from the begin of the span."""
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):

@@ -156,7 +156,7 @@ _INSTEAD_OF_BASE = "Write the group's own value: 0.1, say"
 
 
 def checked_times(t: Any) -> Array:
-    """A Python or NumPy time as a NumPy array; what cannot be a time is refused."""
+    """A Python or NumPy time as a NumPy array, checked."""
     if isinstance(t, (bool, str, bytes)):
         raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", INSTEAD_OF_TIME)
     if isinstance(t, (int, float)):
@@ -181,7 +181,7 @@ def checked_times(t: Any) -> Array:
 
 
 def checked_base(base: Any) -> Any:
-    """A base of Python as a float, of NumPy as an array; what is no finite real number is refused."""
+    """A base of Python as a float, of NumPy as an array, checked."""
     if isinstance(base, (int, float)) and not isinstance(base, np.generic):
         try:
             value = float(base)

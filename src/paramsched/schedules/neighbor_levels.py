@@ -149,7 +149,7 @@ def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> L
 
 
 def _unknown_at_resolve(neighbor: Schedule) -> str | None:
-    """Why no number says a neighbor's level for every base; None where one does."""
+    """Why no number says a neighbor's level for every base."""
     if _holds_function(neighbor):
         return "a function of yours is in it, which is not asked before the run"
     if neighbor.affine or (scales_with_base(neighbor) and not neighbor.has_absolute):

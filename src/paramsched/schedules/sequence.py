@@ -182,7 +182,7 @@ class Sequence(Schedule):
 
 
 def _with_a_length(stage: Schedule) -> str:
-    """A stage as it has a length: by its own argument where it has one, else in a window."""
+    """A stage as it has a length, for advice."""
     name = length_field(type(stage), "fills", "open")
     if name is not None:
         timed: dict[str, Any] = {name: Duration.of("60%")}

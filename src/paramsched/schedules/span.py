@@ -134,7 +134,7 @@ class Span:
         return self._from_begin(self.exact_length(length))
 
     def after(self, duration: Duration) -> Duration:
-        """The updates from the begin of the span to the one at which `duration` is over."""
+        """The updates from the begin of the span until `duration` is over."""
         return self._from_begin(self.exact(duration))
 
     def _from_begin(self, exact: Fraction) -> Duration:

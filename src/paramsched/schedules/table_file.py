@@ -105,7 +105,7 @@ _FEWEST_DIGITS = 8
 
 
 def _require_checksum(found: str, wanted: str, path: str) -> None:
-    """Refuse other values than those that the checksum, or its first digits, was made of."""
+    """Refuse values of another checksum."""
     if not isinstance(wanted, str) or len(wanted) < _FEWEST_DIGITS:
         asked = asked_with_value(Asked("table_file", "sha256"), wanted)
         raise InvalidArgument(

@@ -98,7 +98,7 @@ def horizon_summary(traces: Sequence[Curves]) -> str:
 
 
 def runs_verdicts(trace: Curves, used: Mapping[str, UsedValues]) -> Iterator[Note]:
-    """How far each run that used values of a plan agrees with it, over all panels."""
+    """How far each run agrees with the plan, over all panels."""
     for name, values in used.items():
         if values:
             every = union_of_times(times for times, _ in values.values()).size
@@ -171,7 +171,7 @@ class PlansTogether:
         return trace.line(*own)
 
     def _owners(self) -> dict[Key, tuple[Curves, Key]]:
-        """For each curve the plan it is of, and its field and group there."""
+        """The plan of each curve, and its field and group there."""
         return {
             (field, f"{name} {group}" if sum(key[0] == field for key in trace.keys()) > 1 else name): (
                 trace,

@@ -114,7 +114,7 @@ def _as_tuple(axes: "Axes | Sequence[Axes]") -> "tuple[Axes, ...]":
 
 
 def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
-    """Draw one field: its curves, its breakpoints, what differs, and its axes."""
+    """Draw one field."""
     for entry in panel.legend:
         _draw_curve(ax, panel, entry, whole)
     for at in whole.axis.main.at(panel.breakpoints[:200]).tolist():

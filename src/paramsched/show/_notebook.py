@@ -109,7 +109,7 @@ def _curves_of(value: Plan | Schedule | Trace) -> tuple[Trace, str]:
 
 
 def _table_of_changes(diff: Diff) -> str:
-    """The changes as a table; a change of values says from when on, and how large it is."""
+    """The changes as a table."""
     if not diff.changes:
         return "<p>no difference</p>"
     rows = []

@@ -93,7 +93,7 @@ def picture(
 
 
 def _check_plans(plans: _Plans, other: Curves | None) -> None:
-    """Refuse plans in which there is nothing to draw, and a second one over several."""
+    """Refuse what cannot be drawn."""
     for _, trace in plans:
         if trace.total < 1 or not trace.keys():
             raise InvalidArgument(
@@ -166,7 +166,7 @@ def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[
 
 
 def _compare_log(field: str, trace: Curves, used: UsedValues, curves: Sequence[DrawnCurve], run: str) -> _Comparison:
-    """The values that a run used for a field, in the colors of the plan's curves."""
+    """The values that a run used for a field."""
     observed = [group for group in _groups_of_field(trace, field) if (field, group) in used]
     if not observed:
         return _Comparison()
@@ -178,7 +178,7 @@ def _compare_log(field: str, trace: Curves, used: UsedValues, curves: Sequence[D
 
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
-    """The curves of another plan for a field, but for those that are the same."""
+    """The curves of another plan for a field that differ."""
     groups, theirs = _groups_of_field(trace, field), _groups_of_field(other, field)
     drawn = [(g, *_planned(other, (field, g))) for g in theirs]
     # Curves that both plans share are drawn once.
@@ -226,7 +226,7 @@ def _base_texts(source: Curves, field: str) -> list[str]:
 
 
 def _has_no_base(source: Curves, field: str) -> bool:
-    """Whether all curves of a field are multiples of a base that nobody gave."""
+    """Whether nobody gave a base for any curve of a field."""
     groups = _groups_of_field(source, field)
     found = [source.base(field, group) for group in groups] if isinstance(source, CurvesWithBases) else []
     return bool(found) and all(base.value is None and base.share == "all" for base in found)

@@ -269,7 +269,7 @@ def _add_svg_panel(
     height: int,
     width: int,
 ) -> int:
-    """Add a panel whose upper edge is at `y`; the result is the next one's."""
+    """Add a panel at `y`; the result is where the next begins."""
     y += 16
     body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
     room = int((width - 32) / _CHARACTER)
@@ -294,7 +294,7 @@ def _add_svg_panel(
 
 
 def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
-    """The rows below a plot: curves, what was used, breakpoints, notes."""
+    """The rows below a plot."""
     entries = panel.plan_legend
     for entry in entries[:_MOST_ENTRIES]:
         yield _legend_row(_line_sample(panel, entry), clip_text(_entry_text(entry), room))

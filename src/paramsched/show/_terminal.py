@@ -89,7 +89,7 @@ class TerminalLines:
             self.add_line(*self.cells(" " * indent), *((c, style) for c in row))
 
     def add_title(self, title: str, schedule: str) -> None:
-        """Add a panel's heading: the field, and its schedule beside it or below."""
+        """Add a panel's heading, with the schedule beside or below."""
         if self.lines:
             self.add_line()
         rest = self.glyph("…")
@@ -104,7 +104,7 @@ class TerminalLines:
             self.add_line(*self.cells("  "), *((c, None) for c in row))
 
     def add_entry(self, indent: int, name: str, levels: str, schedule: str | None, style: Style) -> None:
-        """Add an entry of a legend: name, levels and schedule, in one row if they fit."""
+        """Add an entry of a legend, in one row if it fits."""
         rest = self.glyph("…")
         room = self.width - indent - 1
         label = clip_text(self.safe(name), room, rest)
@@ -134,7 +134,7 @@ class TerminalLines:
         return painted + ("\x1b[0m" if now else "")
 
     def _color_code(self, style: Style) -> str:
-        """The numbers of a style in an escape sequence; "" where there is none."""
+        """The numbers of a style in an escape sequence."""
         if style is None:
             return ""
         return f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else _STYLES[style]

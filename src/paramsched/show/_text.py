@@ -110,7 +110,7 @@ class _Layout:
     ticks: tuple[tuple[int, str, str], ...]
 
     def columns_of(self, times: Times) -> set[int]:
-        """The columns of many times; the horizon itself is in the last one."""
+        """The columns of many times."""
         return set(distinct_times(self.axis.columns_of(times, self.columns)).tolist())
 
 
@@ -264,7 +264,7 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
 
 
 def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[Cell]:
-    """The line below a plot, with time ticks downwards and breakpoints upwards."""
+    """The line below a plot."""
     down = {column for column, _, _ in layout.ticks}
     up = layout.columns_of(panel.breakpoints)
     row = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]

@@ -150,7 +150,7 @@ def _apply_operator(
 
 
 def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
-    """Replace the values of a bracket, all of them joined by `>>`, by the sequence."""
+    """Replace the values of a bracket, joined by `>>`, by the sequence."""
     parts, signs = frame.values, {sign for sign, _, _ in frame.operators}
     whole = TextPart(BROKEN, parts[0].begin, parts[-1].end)
     frame.values, frame.operators = [whole], []
@@ -175,13 +175,13 @@ def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
 
 
 def _are_level_and_number(left: Any, right: Any) -> bool:
-    """Whether one of two values stands as it is, and the other is a multiple of base."""
+    """Whether they are an absolute level and a number."""
     number, level = (left, right) if isinstance(right, Absolute) else (right, left)
     return isinstance(level, Absolute) and isinstance(number, (int, float)) and not isinstance(number, bool)
 
 
 def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
-    """Whether a value can stand beside an operator; if not, that is told."""
+    """Whether a value can stand beside an operator; else that is told."""
     value = part.value
     if value is None or isinstance(value, (bool, str, tuple, Curve)):
         faults.add(part, f"{shown(value)} is no number and no schedule")
