@@ -69,11 +69,7 @@ def explain_wrong_construction(made: _Class) -> _Class:
 
 
 def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
-    """Call a builder for a text or a config: whatever it raises is told as what it is.
-
-    Raises:
-        InvalidArgument: wrong names or numbers of arguments, or an argument that cannot be.
-    """
+    """Call a builder for a text or a config: whatever it raises is told as what it is."""
     positional = list(positional)
     try:
         return builder(*positional, **named)
@@ -196,9 +192,6 @@ def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, 
         builder: its return annotation is the class that it builds.
         kind: what it builds, for messages: `shape`.
         prefix: what stands before its name in text: `rules.`.
-
-    Raises:
-        InvalidArgument: the name is taken, or the return annotation is missing.
     """
     name = builder.__name__
     if name in table:

@@ -113,8 +113,6 @@ class Asked:
     """An argument of a call, as an error shows it: `cosine(to=…) got 'x'`.
 
     Args:
-        call: the name of the function.
-        argument: the name of its parameter.
         value: the text of the value; more of the call may stand behind it.
         got: the text of the value, where it is told behind the call.
         entry: whether an entry of the argument is meant, which is a list.

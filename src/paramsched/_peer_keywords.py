@@ -213,8 +213,6 @@ def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
     """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
 
     Args:
-        name: the peer's word.
-        known: our words, of which one may be it.
         function: whose arguments they are.
 
     >>> our_word("T_max", ["start", "to", "over"]), our_word("--lr-warmup-iters", ["warmup", "to"])

@@ -103,7 +103,6 @@ def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str
     """The same faults, each with its line and column.
 
     Args:
-        faults: of the config that `text` is.
         places: finds the places of a text; what it cannot read has none.
     """
     faults = tuple(faults)
@@ -215,8 +214,6 @@ def index_in_source(raw: str, text: str, index: int) -> int:
 
     Args:
         raw: the source, with its quotes and escapes.
-        text: what it says.
-        index: which character of `text`.
 
     >>> index_in_source("'it''s cosin()'", "it's cosin()", 5)
     7

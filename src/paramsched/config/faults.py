@@ -51,8 +51,6 @@ class Faults:
         """Note one fault: where, what was found, what to write.
 
         Args:
-            path: where in the config.
-            found, instead: what was found, and what to write.
             span: the piece that is meant, where the path leads to a line of text.
             code: of what kind it is; a dialect of your own need not say it.
             at_key: whether the name is meant, not the value behind it.
@@ -189,12 +187,7 @@ class Pairs(list[tuple[Any, Any]]):
 @final
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """Stands for a value that a config cannot hold. The code that reads this place tells it, so that it is told once.
-
-    Args:
-        path: where it stands.
-        found, instead: what it is, and what to write.
-    """
+    """Stands for a value that a config cannot hold; the code that reads this place tells it, so it is told once."""
 
     path: str
     found: str

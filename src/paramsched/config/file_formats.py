@@ -53,11 +53,7 @@ def formats() -> tuple[str, ...]:
 
 
 def known_format(name: str) -> str:
-    """The name itself, if it is a format's.
-
-    Raises:
-        InvalidArgument: it is none, with the nearest that is.
-    """
+    """The name itself, if it is a format's; else an error that names the nearest."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
         raise InvalidArgument(
             f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}", 'Write format="yaml"'
@@ -88,11 +84,9 @@ def loaded_from(
     """The plan a text says, and the optimizer's values that stand beside it.
 
     Args:
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         source: what faults call it.
         syntax: what the file's suffix says, where the format is a dialect.
         folder: from which paths in a native file count; None: from where the process stands.
-        shapes, calendar, base: as in `load`.
     """
     known_format(format)
     dialect = None if format in SYNTAXES or format == "native" else dialect_named(format)
@@ -165,11 +159,7 @@ def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> list[st
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
-    """What a text holds: dicts, lists, text, finite numbers, booleans and None.
-
-    Raises:
-        ConfigError: every fault at once.
-    """
+    """What a text holds: dicts, lists, text, finite numbers, booleans and None."""
     faults = Faults()
     data = plain_data(read(text, source), faults)
     faults.raise_any(source)

@@ -104,13 +104,9 @@ class Dialect(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class KnownDialect:
-    """A dialect that was found.
+    """A dialect that was found, as `Dialect` says.
 
     Args:
-        name: what it is asked for by.
-        to_plan, from_plan, recognizes, read, write, bases_of: its functions; None where it has none.
-        scheduler_entries: names of the entries that say the schedule.
-        command_lines: whether it takes the words of a command line.
         origin: the entry point it was found by; "" for one of the library's own.
     """
 
@@ -143,11 +139,7 @@ class KnownDialect:
             raise ConfigError(f"dialect {self.name}", [fault]) from error
 
     def plan_of(self, data: Any, *, calendar: Calendar | None, base: BaseLike | None) -> Plan:
-        """The plan that data means.
-
-        Raises:
-            ConfigError: every fault of the data; or what a package gave is no plan.
-        """
+        """The plan that data means."""
         plan = self.call(self.to_plan, data, calendar=calendar, base=base)
         if not isinstance(plan, Plan):
             fault = f"{self.origin}: its to_plan gave a {type(plan).__name__}, no Plan. Tell its authors"
@@ -170,11 +162,7 @@ def dialect_names() -> tuple[str, ...]:
 
 
 def dialect_named(name: str) -> KnownDialect:
-    """The dialect of a name; a package is only imported for a name that the library does not have.
-
-    Raises:
-        ConfigError: the package cannot be imported, gives no dialect, or shares the name with another one.
-    """
+    """The dialect of a name; a package is only imported for a name that the library does not have."""
     if name in own_names():
         module = native if name == "native" else import_module(f"{own_dialects.__name__}.{name}")
         return _functions_of(module, name, "")

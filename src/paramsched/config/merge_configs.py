@@ -28,13 +28,8 @@ def merge_upon_base(
     """`over` upon `base`: dicts go into each other, everything else replaces; `_delete_=True` in a dict replaces too.
 
     Args:
-        base: the names of the bases.
-        over: the config's own.
         source, path: the file's name, and where in it these are, for messages.
-        instead: what to write where a dict would go into something else.
-
-    Raises:
-        ConfigError: a dict would go into something else.
+        instead: what to write where a dict would go into something else, which is an error.
 
     >>> merge_upon_base({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
     {'a': {'x': 1, 'y': 3}}
@@ -76,9 +71,6 @@ def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, Re
 
     Args:
         file: its path; None: what the path would say is not known.
-
-    Raises:
-        ConfigError: a variable of the system has no value and no default.
     """
     if "{{" not in text:
         return text, References()

@@ -106,8 +106,6 @@ class PeerArguments:
     """The arguments of one call; what is wrong with one is noted, and another value stands in for it.
 
     Args:
-        name: what is called.
-        path: where its arguments stand.
         given: all of them, with the defaults of those that are missing.
     """
 
@@ -203,8 +201,6 @@ def arguments_with_defaults(
     """The arguments of a call; what is missing, unknown or no argument at all is noted.
 
     Args:
-        name: what is called.
-        given: the arguments that are said.
         defaults: by argument; `REQUIRED` where it has to be said.
         ignored: arguments that have nothing to do with values.
     """
@@ -226,7 +222,6 @@ def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[
     """The numbers among an optimizer's arguments, by field.
 
     Args:
-        data: the arguments.
         same: names that are those of fields.
         named: other names, by field.
 
@@ -250,19 +245,11 @@ def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
 @final
 @dataclass(frozen=True, slots=True)
 class PeerWords:
-    """Says parts of a plan in the words of one library, or refuses.
-
-    Args:
-        library: its name.
-    """
+    """Says parts of a plan in the words of one library, or refuses."""
 
     library: str
 
     def refuse(self, what: object, why: str, instead: str = 'Write it in the native format: format="yaml"') -> NoReturn:
-        """
-        Raises:
-            PlanError: always.
-        """
         raise PlanError(f"{self.library} cannot say {what}", why, instead)
 
     def schedule_of_lr(self, plan: Plan) -> Schedule:
@@ -324,7 +311,6 @@ class PeerWords:
         """How many updates each stage takes; None for a last one that goes on.
 
         Args:
-            stages: one after the other.
             total: the updates they have together, where that is known.
         """
         sizes = [None if stage.length is None else self.updates(stage.length) for stage in stages]

@@ -202,7 +202,6 @@ class PlanText:
 
     Args:
         name: what faults call it.
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         syntax: what the file's suffix says, where the format is a dialect.
         folder: from which paths in it count; None: from where the process stands.
     """
@@ -220,11 +219,7 @@ class PlanText:
         calendar: Calendar | None = None,
         base: BaseLike | None = None,
     ) -> Loaded:
-        """The plan it says, and the optimizer's values that stand beside it.
-
-        Raises:
-            ConfigError: every fault at once, each with its path, line and column.
-        """
+        """The plan it says, and the optimizer's values that stand beside it."""
         return loaded_from(
             self.text,
             self.format,
@@ -248,13 +243,7 @@ class PlanText:
 
 
 def read_plan_text(path: str | os.PathLike[str], format: str | None = None) -> PlanText:
-    """What a file says, and how it is to be read.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ConfigError: it is no UTF-8, or larger than 1 MB.
-        InvalidArgument: an unknown format, or a suffix that says none.
-    """
+    """What a file says, and how it is to be read."""
     file = path_of_file(path)
     text = read_bounded_text(file)
     chosen = format_of(file) if format is None else known_format(format)

@@ -39,9 +39,6 @@ def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> F
     Args:
         path: where it is; None: bases cannot be looked for.
         suffix: `.py`, `.json`, `.yaml` or `.yml`.
-
-    Raises:
-        ConfigError: the config, or a base of it, cannot be read.
     """
     above = () if path is None else (str(path_without_dots(path)),)
     return _BaseFileReader(source).read_config(_ConfigFile(text, source, path, suffix, above))
@@ -54,7 +51,6 @@ class _ConfigFile:
 
     Args:
         path: where it is; None where that is not known.
-        suffix: which syntax it has.
         above: the files that led to it, and itself.
     """
 
@@ -187,12 +183,8 @@ def path_without_dots(path: Path) -> Path:
 
 
 def error_in_base(error: ConfigError, base: str, config: str) -> ConfigError:
-    """The error about a base as one about the config, which is what the reader of the message knows.
-
-    Args:
-        error: what was raised while the base was read; one about a base of its own says its place already.
-    """
-    if error.source != base:
+    """The error about a base as one about the config, which is what the reader of the message knows."""
+    if error.source != base:  # about a base of its own, and says its place already
         return error
     return ConfigError(config, [f"{fault.place(base)}: {fault.path_and_message}" for fault in error.faults])
 
@@ -201,7 +193,6 @@ def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> 
     """What a base says. A device or a pipe is no file, and is not opened: it may never end.
 
     Args:
-        place: where it is.
         asked: what the config writes for it, for messages.
         error: makes the error, from what was found and what to write.
     """

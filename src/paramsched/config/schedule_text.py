@@ -32,9 +32,6 @@ class ShapeNames:
     Args:
         shapes: a user's own builders, known in this config only.
         folder: from which the paths in it count; None: from where the process stands.
-
-    Raises:
-        InvalidArgument: one of them is no function with a name, or the name is taken.
     """
 
     def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
@@ -67,9 +64,6 @@ def plugin_shapes() -> Mapping[str, ShapeLike]:
     """The shapes of installed packages, by the entry-point group `paramsched.shapes`; loaded once.
 
     An entry point names a builder, or a list of them.
-
-    Raises:
-        ConfigError: a plugin fails to load, gives no builder, or takes a name that is taken.
     """
     found: dict[str, ShapeLike] = {}
     problems: list[str] = []
@@ -167,11 +161,7 @@ def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
     """What an expression says: a level, a curve, a rule.
 
     Args:
-        names: what it may call.
         prefix: what it may be written without, `curves.`
-
-    Raises:
-        InvalidArgument: it is no expression of a schedule's text.
     """
     known = names.called_in(text).values()
     full = text if text.strip().startswith(prefix) else prefix + text.strip()

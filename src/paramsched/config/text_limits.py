@@ -108,11 +108,7 @@ class TextLines:
 
 
 def read_bounded_text(file: Path) -> str:
-    """What a file says: at most 1 MB of UTF-8.
-
-    Raises:
-        ConfigError: it is larger, no UTF-8, or a pipe that may never end.
-    """
+    """What a file says: at most 1 MB of UTF-8."""
     if file.is_fifo() and file.absolute().parts[1:2] not in (("dev",), ("proc",)):  # a shell's own pipes are there
         raise ConfigError(str(file), [Fault("", "it is a pipe, which may never end", "Copy its content into a file")])
     with file.open("rb") as stream:  # one byte more than allowed: also of a file that never ends

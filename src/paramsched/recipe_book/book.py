@@ -77,9 +77,6 @@ def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
 def read_recipe(name: str, area: str, text: str) -> Recipe:
     """The recipe that a document says.
 
-    Raises:
-        ConfigError: the text is no YAML, or its plan is none.
-
     >>> read_recipe("tiny", "vision", "{title: T, source: S, bases: {lr: 0.1}, plan: {lr: cosine()}}").bases
     ({'lr': 0.1},)
     """

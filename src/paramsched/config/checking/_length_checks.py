@@ -36,8 +36,6 @@ def check_lengths(
     """What is wrong with the lengths of one line.
 
     Args:
-        schedule: of the line, as it was written.
-        trial: a run to try it in.
         epochs: how many the run has; None where nothing says it.
         native: whether it is in the library's own words.
     """

@@ -29,7 +29,6 @@ class TrialRun:
     """A run to try a plan in.
 
     Args:
-        span: of the whole run.
         units: what can be converted in it; a length in another unit is compared with nothing.
         epoch: updates in an epoch; None where it has none.
         known: whether the real run is known, so that an update of it is an update.
@@ -53,12 +52,7 @@ class TrialRun:
         return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
 
     def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
-        """The length of a stage in updates of this run; None where it has none, or none that can be converted.
-
-        Args:
-            stage: of the run itself.
-            begin: where it begins.
-        """
+        """The length of a stage in updates of this run; None where it has none, or none that can be converted."""
         if not self.knows(stage):
             return None
         try:
@@ -144,9 +138,7 @@ class FieldCurve:
     """The values of one line of a plan in a trial run.
 
     Args:
-        schedule: resolved for it.
         times: the updates looked at, in order; the first and the last are among them.
-        values: at these.
         base: what they are multiples of; None where nothing says it, and 1 was taken.
         share: how much of them scales with base.
     """
@@ -193,7 +185,6 @@ def curve_in_run(
 
     Args:
         followed: its schedule, with what other fields follow put in.
-        base: what it is multiples of, where that is known.
     """
     end = ceil(run.end)
     if not run.knows(followed) or end < 1:

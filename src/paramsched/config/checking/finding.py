@@ -24,9 +24,6 @@ CHECK_RULES: Final[Mapping[str, CheckRule]] = {
 def rule_of_code(given: str) -> CheckRule:
     """A rule by its code or its name, in capitals or not.
 
-    Raises:
-        InvalidArgument: there is none.
-
     >>> rule_of_code("ps201").name
     'beyond-horizon'
     """
@@ -40,9 +37,6 @@ def rule_of_code(given: str) -> CheckRule:
 
 def codes_given(given: str) -> frozenset[str]:
     """Codes as one selects them: whole ones, names, and beginnings such as `PS2`, with commas or blanks between them.
-
-    Raises:
-        InvalidArgument: one that means no rule.
 
     >>> sorted(codes_given("PS60, beyond-horizon"))[:2]
     ['PS201', 'PS601']
@@ -208,11 +202,7 @@ _COMMENT: Final = re.compile(r"#[ \t]*paramsched:[ \t]*ignore\b[ \t]*([\w, \t-]*
 
 
 def without_silenced(findings: Iterable[Finding], text: str, file: str) -> Iterator[Finding]:
-    """The findings that no comment of their text silences, and those about such comments.
-
-    Args:
-        findings: of the text, each with its place where it is known.
-    """
+    """The findings that no comment of their text silences, and those about such comments."""
     lines = TextLines(text)
     by_line: dict[int, frozenset[str]] = {}
     everywhere: frozenset[str] = frozenset()

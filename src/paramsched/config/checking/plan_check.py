@@ -159,12 +159,7 @@ def _says_nothing(plan: Plan) -> Iterator[Finding]:
 
 
 def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Finding]:
-    """What of a plan does not go with param groups.
-
-    Args:
-        groups: what is known of them, like param groups; empty where nothing is.
-        whole: whether that is all of the optimizer's groups and fields, as a checkpoint has them.
-    """
+    """What of a plan does not go with param groups; nothing where none are known."""
     for binding in plan.bindings:
         if isinstance(binding.field, Target) or not groups:
             continue
@@ -233,12 +228,7 @@ def _is_zero(group: Mapping[str, Any], name: str) -> bool:
 
 
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Finding]:
-    """What is wrong with the rules of one line.
-
-    Args:
-        schedule: with its rules.
-        epochs: how many the run has, where that is known.
-    """
+    """What is wrong with the rules of one line."""
     for rule in schedule.metric_rules:
         if isinstance(rule, (Plateau, Greedy, NewBob)):
             better = direction_of(rule.metric)

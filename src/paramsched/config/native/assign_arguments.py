@@ -27,7 +27,6 @@ def assign_arguments(
     """Each argument's value, unread, by its parameter's name.
 
     Args:
-        name: of the shape, for messages.
         given: `{argument: value}`, `[values]`, one value, or nothing.
         faults: takes the arguments that are unknown, too many or missing.
     """

@@ -295,9 +295,6 @@ _TERM = rf"{_NUMBER}[kMBT]?(?:\s*/\s*\d[\d_]*)?"
 def schedule_text_pattern(names: Iterable[str]) -> str:
     """The pattern of a line that calls nothing but what there is: every name before a bracket is known.
 
-    Args:
-        names: the shapes that may be called.
-
     >>> import re
     >>> pattern = schedule_text_pattern(["warmup", "cosine"])
     >>> [bool(re.search(pattern, line)) for line in ('warmup("5%") >> cosine(to=0.1)', "warmup(5) >> cosin()")]

@@ -131,12 +131,7 @@ def toml_fault(text: str, said: str) -> Fault:
 
 
 def _toml_cause(text: str, offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Where, what was found, what to write.
-
-    Args:
-        offset: where tomllib stopped.
-        said: what it says of that.
-    """
+    """Where, what was found, what to write, from where tomllib stopped and what it said."""
     number = lines.of(offset)[0]
     if offset == len(text) and number > 1 and not lines.line(number).strip():
         number -= 1

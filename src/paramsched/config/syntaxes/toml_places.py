@@ -19,11 +19,7 @@ _SCALAR = re.compile(r"[^,\]}#\r\n]+")
 
 
 def toml_places(text: str, source: str = "") -> Place:
-    """Where the values of a TOML text stand.
-
-    Raises:
-        ConfigError: a name of more than 50 parts, brackets nested as deep, or what is no TOML.
-    """
+    """Where the values of a TOML text stand."""
     return _TomlPlaces(text, source).read_document()
 
 

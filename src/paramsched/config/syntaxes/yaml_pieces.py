@@ -1,7 +1,4 @@
-"""The pieces of a YAML document one after another; what a plan may not have is refused, in the writer's words.
-
-A call without quotes inside braces, `{schedule: linear(1.0, 0.1)}`, is one piece, though YAML ends it at its comma.
-"""
+"""The pieces of a YAML document one after another; what a plan may not have is refused, in the writer's words."""
 
 import re
 from collections.abc import Iterator

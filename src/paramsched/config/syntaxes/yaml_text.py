@@ -24,11 +24,7 @@ _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def read_yaml(text: str, source: str) -> Any:
-    """What a YAML document holds; mappings as `Pairs`.
-
-    Raises:
-        ConfigError: no YAML, what a plan may not have, or more values than a plan has.
-    """
+    """What a YAML document holds; mappings as `Pairs`."""
     document: list[Any] = []
     stack: list[Any] = [document]
     keys: list[list[Any]] = [[]]  # for each mapping on the stack the key whose value comes next
@@ -97,11 +93,7 @@ def _put_value(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
 
 
 def yaml_places(text: str) -> Place:
-    """Where the values of a document stand; only of a text that `read_yaml` can read.
-
-    Raises:
-        ConfigError: it is no such text.
-    """
+    """Where the values of a document stand; only of a text that `read_yaml` can read."""
     tree = PlaceTree()
     for kind, event, said, end in yaml_pieces(text, ""):
         begin = event.start_mark.index
