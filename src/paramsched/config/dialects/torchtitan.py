@@ -15,7 +15,8 @@ from typing import Any, Final, final
 
 from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
-from paramsched.config.faults import Faults, child_path, plain_data, short_json, type_in_words
+from paramsched.config.faults import Faults, child_path, short_json, type_in_words
+from paramsched.config.file_formats import read_data
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import PeerWords, is_count, is_plain_number, is_read_as, numbers_by_field
 from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
@@ -62,10 +63,7 @@ def recognizes(data: Any) -> bool:
 
 def read(text: str, source: str) -> Any:
     """A job as TOML, which is torchtitan's own, or as YAML."""
-    faults = Faults()
-    data = plain_data((read_toml if _TABLE_OF_TOML.search(text) else read_yaml)(text, source), faults)
-    faults.raise_any(source)
-    return data
+    return read_data(text, read_toml if _TABLE_OF_TOML.search(text) else read_yaml, source)
 
 
 def write(data: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json, type_in_words
+from paramsched.config.faults import ROOT, child_path, short_json, type_in_words
+from paramsched.config.file_formats import read_data
 from paramsched.config.merge_configs import merge_upon_base
 from paramsched.config.read_bases import error_in_base, path_without_dots, text_of_base
 from paramsched.config.syntaxes.yaml_text import read_yaml
@@ -50,9 +51,7 @@ class _ConfigReader:
         """What a file says, with its bases below it; `above` are the files that led to it, and itself."""
         # Some sizes of anchors have Python's tags, and no entry that schedules anything has one.
         text = _PYTHON_TAG.sub(lambda tag: " " * len(tag[0]), text)
-        faults = Faults()
-        data = plain_data(read_yaml(text, source), faults)
-        faults.raise_any(source)
+        data = read_data(text, read_yaml, source)
         if not isinstance(data, Mapping) or BASE not in data:
             return data
         named = data[BASE]

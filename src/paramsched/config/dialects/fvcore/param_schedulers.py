@@ -3,15 +3,16 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Final, final
 
 from paramsched import curves
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.config.peer_arguments import cut_to_length, is_plain_number
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import (
+    Constant,
     Schedule,
     anneal,
     constant,
@@ -21,11 +22,8 @@ from paramsched.schedules import (
     piecewise,
     polynomial,
     skip,
-    take,
 )
-from paramsched.schedules.leaves import Constant
-from paramsched.schedules.sequence import sequence
-from paramsched.time import Duration
+from paramsched.schedules.sequence import in_order
 
 NAME_KEYS: Final = ("_target_", "class", "type", "name")
 ENDING: Final = "ParamScheduler"
@@ -49,13 +47,16 @@ class ParamSpec:
     updates: int
     faults: Faults
 
+    def fault(self, name: str, found: str, instead: str, *, code: str = REFUSED_VALUE) -> None:
+        self.faults.add(child_path(self.path, name), found, instead, code=code)
+
     def number(self, name: str, least: float = -math.inf) -> float:
         """A finite number; a fault, and 1, where there is none."""
         value: Any = self.given.get(name)
         if not is_plain_number(value) or value < least:
             found = "it is missing" if value is None else f"{short_json(value)} is no number"
             more = f" from {least:g} on" if least > -math.inf else ""
-            self.faults.add(child_path(self.path, name), found + more, f"Write {name}: 1.0", code=WRONG_TYPE)
+            self.fault(name, found + more, f"Write {name}: 1.0", code=WRONG_TYPE)
             return 1.0
         return float(value)
 
@@ -63,12 +64,7 @@ class ParamSpec:
         """A list of numbers; a fault, and [1], where there is none."""
         value = self.given.get(name)
         if not isinstance(value, (list, tuple)) or not value or not all(map(is_plain_number, value)):
-            self.faults.add(
-                child_path(self.path, name),
-                f"{short_json(value)} is no list of numbers",
-                "Write [1.0, 0.1]",
-                code=WRONG_TYPE,
-            )
+            self.fault(name, f"{short_json(value)} is no list of numbers", "Write [1.0, 0.1]", code=WRONG_TYPE)
             return [1.0]
         return [float(one) for one in value]
 
@@ -81,24 +77,10 @@ def first_update(reached: Callable[[float], bool], near: float, updates: int) ->
     return t
 
 
-def _fvcore_constant(spec: ParamSpec) -> Schedule:
-    return constant(spec.number("value"))
-
-
-def _fvcore_linear(spec: ParamSpec) -> Schedule:
-    return linear(spec.number("start_value"), spec.number("end_value"), spec.updates)
-
-
-def _fvcore_cosine(spec: ParamSpec) -> Schedule:
-    return cosine(spec.number("start_value"), spec.number("end_value"), spec.updates)
-
-
 def _fvcore_exponential(spec: ParamSpec) -> Schedule:
     start, decay = spec.number("start_value"), spec.number("decay")
     if decay <= 0:
-        spec.faults.add(
-            child_path(spec.path, "decay"), f"{decay!r} is not above 0", "Write decay: 0.01", code=REFUSED_VALUE
-        )
+        spec.fault("decay", f"{decay!r} is not above 0", "Write decay: 0.01")
         return constant(start)
     return constant(start) if decay == 1 else anneal(start, start * decay, spec.updates, curves.exponential(decay))
 
@@ -114,20 +96,11 @@ def _fvcore_multistep(spec: ParamSpec) -> Schedule:
     whole: Any = spec.given.get("num_updates")
     times: Any = spec.given.get("milestones")
     if whole is None and times is None:
-        spec.faults.add(
-            spec.path,
-            "it has neither num_updates nor milestones",
-            "Write milestones: [30, 60, 90]",
-            code=WRONG_ARGUMENT,
-        )
+        found = "it has neither num_updates nor milestones"
+        spec.faults.add(spec.path, found, "Write milestones: [30, 60, 90]", code=WRONG_ARGUMENT)
         return constant()
     if whole is not None and not (is_plain_number(whole) and whole > 0):
-        spec.faults.add(
-            child_path(spec.path, "num_updates"),
-            f"{short_json(whole)} is no number above 0",
-            "Write 90",
-            code=WRONG_TYPE,
-        )
+        spec.fault("num_updates", f"{short_json(whole)} is no number above 0", "Write 90", code=WRONG_TYPE)
         return constant()
     if times is None:
         width = math.ceil(whole / len(values))
@@ -162,9 +135,7 @@ def _held_values(spec: ParamSpec, values: list[float], marks: list[tuple[float, 
 def _fvcore_step(spec: ParamSpec) -> Schedule:
     values = spec.numbers("values")
     if not is_plain_number(spec.given.get("num_updates")) or spec.given["num_updates"] <= 0:
-        spec.faults.add(
-            child_path(spec.path, "num_updates"), "it is no number above 0", "Write num_updates: 90", code=WRONG_TYPE
-        )
+        spec.fault("num_updates", "it is no number above 0", "Write num_updates: 90", code=WRONG_TYPE)
     return _held_values(spec, values, [(float(k), float(len(values))) for k in range(1, len(values))])
 
 
@@ -183,52 +154,30 @@ def _composite(spec: ParamSpec) -> Schedule:
     scaling: Any = spec.given.get("interval_scaling", ["rescaled"] * len(shares))
     alike = isinstance(parts, (list, tuple)) and isinstance(scaling, (list, tuple))
     if not alike or not len(parts) == len(shares) == len(scaling):
-        spec.faults.add(
-            spec.path,
-            "schedulers, lengths and interval_scaling are no lists of one length",
-            "Write them so",
-            code=WRONG_TYPE,
-        )
+        found = "schedulers, lengths and interval_scaling are no lists of one length"
+        spec.faults.add(spec.path, found, "Write them so", code=WRONG_TYPE)
         return constant()
     for index, one in enumerate(scaling):
         if one not in ("rescaled", "fixed"):
             path = child_path(spec.path, "interval_scaling", index)
-            spec.faults.add(
-                path, f"{short_json(one)} is neither rescaled nor fixed", "Write rescaled", code=REFUSED_VALUE
-            )
+            found = f"{short_json(one)} is neither rescaled nor fixed"
+            spec.faults.add(path, found, "Write rescaled", code=REFUSED_VALUE)
     if abs(sum(shares) - 1.0) >= 1e-3 or min(shares) < 0:
-        spec.faults.add(
-            child_path(spec.path, "lengths"), "they do not sum up to 1", "Write lengths: [0.1, 0.9]", code=REFUSED_VALUE
-        )
+        spec.fault("lengths", "they do not sum up to 1", "Write lengths: [0.1, 0.9]")
         return constant()
     shares[-1] = 1.0 - sum(shares[:-1])
-    ends, total = [], 0.0
-    for share in shares:
-        total += share
-        ends.append(total)
-    bounds = [0, *(_bound(spec, end) for end in ends[:-1]), spec.updates]
+    bounds = [0, *(_bound(spec, end) for end in accumulate(shares[:-1])), spec.updates]
     stages: list[Schedule] = []
     for index, (begin, end) in enumerate(pairwise(bounds)):
         path = child_path(spec.path, "schedulers", index)
-        fixed = scaling[index] == "fixed"
-        size = end - begin
+        fixed, size = scaling[index] == "fixed", end - begin
         if size <= 0:
             continue
         inner = param_schedule_of(parts[index], path, spec.updates if fixed else size, spec.faults)
-        stages.append(_as_stage(skip(inner, begin) if fixed and begin and not _is_held(inner) else inner, size))
-    return sequence(*stages) if len(stages) > 1 else stages[0]
-
-
-def _is_held(schedule: Schedule) -> bool:
-    return isinstance(schedule, Constant)
-
-
-def _as_stage(schedule: Schedule, size: int) -> Schedule:
-    """A part of a length."""
-    if isinstance(schedule, Constant):
-        return constant(schedule.value, size)
-    length = schedule.length
-    return schedule if length == Duration.of(size) else take(schedule, size)
+        if fixed and begin and not isinstance(inner, Constant):
+            inner = skip(inner, begin)
+        stages.append(cut_to_length(inner, size))
+    return in_order(stages)
 
 
 def _bound(spec: ParamSpec, end: float) -> int:
@@ -239,17 +188,22 @@ def _bound(spec: ParamSpec, end: float) -> int:
         why = f"a part of it ends at update {exact:.6g} of {spec.updates:,}, which is no whole number"
         instead = 'Write lengths that are whole updates, or a native plan: lr: linear(0.001, 1, over="5%") >> cosine()'
         if abs(exact - round(exact)) < 1e-6:
-            why = (
-                f"in a run of {spec.updates:,} updates fvcore's tolerance ends a part {round(exact) - found} too early"
-            )
-        spec.faults.add(child_path(spec.path, "lengths"), why, instead, code=REFUSED_VALUE)
+            early = round(exact) - found
+            why = f"in a run of {spec.updates:,} updates fvcore's tolerance ends a part {early} too early"
+        spec.fault("lengths", why, instead)
     return found
 
 
 _ROWS: Final[Mapping[str, tuple[Callable[[ParamSpec], Schedule], tuple[str, ...]]]] = {
-    "Constant": (_fvcore_constant, ("value",)),
-    "Linear": (_fvcore_linear, ("start_value", "end_value")),
-    "Cosine": (_fvcore_cosine, ("start_value", "end_value")),
+    "Constant": (lambda spec: constant(spec.number("value")), ("value",)),
+    "Linear": (
+        lambda spec: linear(spec.number("start_value"), spec.number("end_value"), spec.updates),
+        ("start_value", "end_value"),
+    ),
+    "Cosine": (
+        lambda spec: cosine(spec.number("start_value"), spec.number("end_value"), spec.updates),
+        ("start_value", "end_value"),
+    ),
     "Exponential": (_fvcore_exponential, ("start_value", "decay")),
     "PolynomialDecay": (_fvcore_polynomial, ("base_value", "power")),
     "MultiStep": (_fvcore_multistep, ("values", "num_updates", "milestones")),

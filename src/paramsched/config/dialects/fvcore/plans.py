@@ -2,22 +2,19 @@
 
 import ast
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.dialects.fvcore.base_files import BASE
 from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.config.peer_arguments import PeerWords, is_plain_number, schedules_lr_alone
 from paramsched.curves import Cosine, Linear, Polynomial
-from paramsched.errors import InvalidArgument, PlanError
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule, constant, linear, maximum, polynomial, skip, warmup
-from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.leaves import Constant
-from paramsched.schedules.sequence import Sequence, sequence
+from paramsched.schedules import Anneal, Constant, Schedule, constant, linear, maximum, polynomial, skip, warmup
+from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar, Duration
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
@@ -81,17 +78,13 @@ def to_plan(
     """
     faults = Faults()
     if not isinstance(data, Mapping):
-        faults.add(
-            ROOT,
-            f"{type_in_words(data)}, no config",
-            "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}",
-            code=WRONG_TYPE,
-        )
+        instead = "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}"
+        faults.add(ROOT, f"{type_in_words(data)}, no config", instead, code=WRONG_TYPE)
     elif BASE in data:
         found = f"{short_json(data[BASE])} is another file, and its entries are not here"
         faults.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
     faults.raise_any("config")
-    try:
+    with faults.told_at(ROOT):
         solver, path = _solver_in(data)
         if solver is not None:
             given = _checked_solver(solver, path, faults)
@@ -102,12 +95,7 @@ def to_plan(
         else:
             total = _updates_of(data, calendar, faults)
             schedule = param_schedule_of(data, ROOT, total, faults, _BESIDE)
-        faults.raise_any("config")
         return Plan(lr=schedule, horizon=total)
-    except InvalidArgument as refusal:
-        faults.refuse(ROOT, refusal)
-        faults.raise_any("config")
-        raise
 
 
 def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> int:
@@ -138,46 +126,33 @@ def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
 
 def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dict[str, Any]:
     """The entries that schedule lr; what is wrong with them is noted."""
+
+    def fault(name: str, found: str, instead: str = "", code: str = WRONG_TYPE) -> None:
+        faults.add(child_path(path, name), found, instead, code=code)
+
     for name in solver:
         if name not in _DEFAULTS and str(name).startswith(_SCHEDULED):
-            faults.add(
-                child_path(path, name), f"no such entry; {did_you_mean(str(name), _DEFAULTS)}", code=UNKNOWN_FIELD
-            )
+            fault(name, f"no such entry; {did_you_mean(str(name), _DEFAULTS)}", code=UNKNOWN_FIELD)
     given = {name: _value_of_text(solver.get(name, default)) for name, default in _DEFAULTS.items()}
     if given["LR_SCHEDULER_NAME"] not in _NAMES:
         found = f"{short_json(given['LR_SCHEDULER_NAME'])}: no such scheduler"
         meant = did_you_mean(str(given["LR_SCHEDULER_NAME"]), _NAMES)
-        faults.add(child_path(path, "LR_SCHEDULER_NAME"), f"{found}; {meant}", code=UNKNOWN_NAME)
+        fault("LR_SCHEDULER_NAME", f"{found}; {meant}", code=UNKNOWN_NAME)
     if given["WARMUP_METHOD"] not in ("linear", "constant"):
         found = f"{short_json(given['WARMUP_METHOD'])} is neither linear nor constant"
-        faults.add(child_path(path, "WARMUP_METHOD"), found, "Write linear", code=UNKNOWN_NAME)
+        fault("WARMUP_METHOD", found, "Write linear", UNKNOWN_NAME)
     for name in ("MAX_ITER", "WARMUP_ITERS", "NUM_DECAYS"):
         value = given[name]
         if not is_plain_number(value) or value != int(value) or value < (name == "MAX_ITER"):
-            faults.add(
-                child_path(path, name),
-                f"{short_json(value)} is no whole number",
-                f"Write {name}: 1000",
-                code=WRONG_TYPE,
-            )
+            fault(name, f"{short_json(value)} is no whole number", f"Write {name}: 1000")
     for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR", "POLY_LR_POWER", "POLY_LR_CONSTANT_ENDING"):
         if not is_plain_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):
-            faults.add(
-                child_path(path, name),
-                f"{short_json(given[name])} is no number in its range",
-                "Write 0.02",
-                code=WRONG_TYPE,
-            )
+            fault(name, f"{short_json(given[name])} is no number in its range", "Write 0.02")
     steps = given["STEPS"]
     if not isinstance(steps, (list, tuple)) or not all(map(is_plain_number, steps)):
-        faults.add(
-            child_path(path, "STEPS"),
-            f"{short_json(steps)} is no list of iterations",
-            "Write [60000, 80000]",
-            code=WRONG_TYPE,
-        )
+        fault("STEPS", f"{short_json(steps)} is no list of iterations", "Write [60000, 80000]")
     if not faults.count and given["BASE_LR_END"] > given["BASE_LR"]:
-        faults.add(child_path(path, "BASE_LR_END"), "it is above BASE_LR", "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
+        fault("BASE_LR_END", "it is above BASE_LR", "Write BASE_LR_END: 0.0", REFUSED_VALUE)
     return given
 
 
@@ -230,12 +205,8 @@ def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> 
         return _detectron_curve(given, path, total, faults)
     if total > 900_000:
         found = f"in a run of {total:,} updates fvcore's tolerance ends the warmup early"
-        faults.add(
-            child_path(path, "MAX_ITER"),
-            found,
-            'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()',
-            code=REFUSED_VALUE,
-        )
+        instead = 'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()'
+        faults.add(child_path(path, "MAX_ITER"), found, instead, code=REFUSED_VALUE)
     whole = _detectron_curve(given, path, total, faults)
     if faults.count:
         return constant()
@@ -245,10 +216,10 @@ def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> 
     if warm == total:
         return ramp
     rest = _detectron_curve(given, path, total - warm, faults) if rescaled else skip(whole, warm)
-    return sequence(ramp, rest)
+    return ramp >> rest
 
 
-_UNIT: Final = "updates"
+_WORDS: Final = PeerWords("fvcore")
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -261,38 +232,22 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=warmup(10, 0.1) >> cosine(over=90), horizon=100))["CompositeParamScheduler"]["lengths"]
     [0.1, 0.9]
     """
-    binding = plan.bindings[0]
-    alone = len(plan.bindings) == 1 and binding.name == "lr" and binding.groups is None
-    if not alone or plan.clock != _UNIT or plan.horizon is None:
-        _refuse_for_fvcore(plan, "it drives lr of all groups, in a run of so many updates")
-    total, schedule = _updates(plan.horizon), binding.schedule
-    if not isinstance(schedule, Schedule):
-        _refuse_for_fvcore(schedule, "it reacts to a metric")
+    if not schedules_lr_alone(plan) or plan.clock != "updates" or plan.horizon is None:
+        _WORDS.refuse(plan, "it drives lr of all groups, in a run of so many updates")
+    total, schedule = _WORDS.updates(plan.horizon), plan.bindings[0].schedule
     if not isinstance(schedule, Sequence):
         return {**_fvcore_written(schedule, total), "max_iter": total}
-    lengths = [None if stage.length is None else _updates(stage.length) for stage in schedule.stages]
+    lengths = [None if stage.length is None else _WORDS.updates(stage.length) for stage in schedule.stages]
     if lengths.count(None) > 1:
-        _refuse_for_fvcore(
-            schedule, "several stages take the time they are given; ps.resolve(plan, calendar) says how much"
-        )
+        why = "several stages take the time they are given; ps.resolve(plan, calendar) says how much"
+        _WORDS.refuse(schedule, why)
     sizes = [total - sum(one or 0 for one in lengths) if one is None else one for one in lengths]
     if sum(sizes) != total or min(sizes) < 1:
-        _refuse_for_fvcore(schedule, f"its stages do not sum up to the run, {total:,} updates")
+        _WORDS.refuse(schedule, f"its stages do not sum up to the run, {total:,} updates")
     stages = [_fvcore_written(stage, size) for stage, size in zip(schedule.stages, sizes, strict=True)]
     shares = [size / total for size in sizes]
     parts = {"schedulers": stages, "lengths": shares, "interval_scaling": ["rescaled"] * len(shares)}
     return {"CompositeParamScheduler": parts, "max_iter": total}
-
-
-def _refuse_for_fvcore(what: object, why: str) -> NoReturn:
-    raise PlanError(f"fvcore cannot say {what}", why, 'Write it in the native format: format="yaml"')
-
-
-def _updates(length: Duration) -> int:
-    terms = length.terms
-    if len(terms) != 1 or terms[0][0] != _UNIT or terms[0][1].denominator != 1:
-        _refuse_for_fvcore(length, "it is no whole number of updates; ps.resolve(plan, calendar) makes it one")
-    return int(terms[0][1])
 
 
 def _fvcore_written(schedule: Schedule, size: int) -> dict[str, Any]:
@@ -300,15 +255,15 @@ def _fvcore_written(schedule: Schedule, size: int) -> dict[str, Any]:
     if isinstance(schedule, Constant) and isinstance(schedule.value, float):
         return {"ConstantParamScheduler": {"value": schedule.value}}
     if not isinstance(schedule, Anneal) or schedule.index != "t/n":
-        _refuse_for_fvcore(schedule, 'it says constants, lines, cosines and powers, index="t/n"')
-    if schedule.over is not None and _updates(schedule.over) != size:
-        _refuse_for_fvcore(schedule, f"it has to take all of its {size:,} updates")
+        _WORDS.refuse(schedule, 'it says constants, lines, cosines and powers, index="t/n"')
+    if schedule.over is not None and _WORDS.updates(schedule.over) != size:
+        _WORDS.refuse(schedule, f"it has to take all of its {size:,} updates")
     start, to = schedule.start, schedule.to
     if not isinstance(start, float) or not isinstance(to, float):
-        _refuse_for_fvcore(schedule, "its values are multiples of base")
+        _WORDS.refuse(schedule, "its values are multiples of base")
     if isinstance(schedule.curve, (Linear, Cosine)):
         name = "Linear" if isinstance(schedule.curve, Linear) else "Cosine"
         return {f"{name}ParamScheduler": {"start_value": start, "end_value": to}}
     if isinstance(schedule.curve, Polynomial) and to == 0:
         return {"PolynomialDecayParamScheduler": {"base_value": start, "power": schedule.curve.exponent}}
-    return _refuse_for_fvcore(schedule, "it has no such curve")
+    return _WORDS.refuse(schedule, "it has no such curve")

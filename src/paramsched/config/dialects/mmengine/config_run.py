@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import permutations
 from math import ceil
 from pathlib import Path
 from typing import Any, final
 
 from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF, Arguments, is_finite
-from paramsched.config.faults import Faults, child_path, entry_path, plain_data, short_json, type_in_words
+from paramsched.config.faults import Faults, child_path, entry_path, short_json, type_in_words
+from paramsched.config.file_formats import read_data
 from paramsched.config.python_config.reading import public_names
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.read_bases import read_with_bases
 from paramsched.config.syntaxes.json_and_toml import read_json
 from paramsched.config.syntaxes.yaml_text import read_yaml
-from paramsched.errors import ConfigError
+from paramsched.errors import ConfigError, MissingFact
 from paramsched.time import Calendar, Duration
 
 # Values of a config: those that only running it would tell, and how a message shows them.
@@ -100,6 +102,11 @@ class RunLength:
         return None if self.epoch_length is None else tick * self.epoch_length
 
 
+def missing_epoch_length(asked: str, found: str) -> MissingFact:
+    """What hangs on the iterations of an epoch, which nothing says."""
+    return MissingFact(asked, found, "Write Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100")
+
+
 def ticks_by_epoch(arguments: Arguments) -> bool:
     """Whether a scheduler makes a tick once an epoch."""
     return bool(arguments["by_epoch"]) and not arguments.get(CONVERTED, False)
@@ -133,7 +140,7 @@ def windows_overlap(one: Arguments, other: Arguments, length: RunLength) -> bool
     return bool(begin < other_end and other_begin < end)
 
 
-_BY_EPOCH, _BY_ITERATION = "EpochBasedTrainLoop", "IterBasedTrainLoop"
+_LENGTHS_OF_LOOPS = (("EpochBasedTrainLoop", "max_epochs"), ("IterBasedTrainLoop", "max_iters"))
 
 
 @final
@@ -201,17 +208,12 @@ def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:
     if loop is not None and by_epoch is not None:
         faults.add(path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out", code=SAID_TWICE)
     if loop is None and isinstance(by_epoch, bool):
-        loop = _BY_EPOCH if by_epoch else _BY_ITERATION
-    if loop == _BY_EPOCH and "max_iters" in train:
-        _refuse_length(path, loop, "max_iters", "max_epochs", _BY_ITERATION, faults)
-    if loop == _BY_ITERATION and "max_epochs" in train:
-        _refuse_length(path, loop, "max_epochs", "max_iters", _BY_EPOCH, faults)
+        loop = _LENGTHS_OF_LOOPS[not by_epoch][0]
+    for (own, taken), (other, given) in permutations(_LENGTHS_OF_LOOPS):
+        if loop == own and given in train:
+            instead = f"Write {taken}=…, or dict(type='{other}', {given}=…)"
+            faults.add(child_path(path, given), f"{loop} has no {given}", instead, code=REFUSED_VALUE)
     return epochs, iterations
-
-
-def _refuse_length(path: str, loop: str, given: str, taken: str, other: str, faults: Faults) -> None:
-    instead = f"Write {taken}=…, or dict(type='{other}', {given}=…)"
-    faults.add(child_path(path, given), f"{loop} has no {given}", instead, code=REFUSED_VALUE)
 
 
 def read(text: str, source: str = "config") -> Any:
@@ -223,7 +225,7 @@ def read(text: str, source: str = "config") -> Any:
     if suffix in (".yaml", ".yml", ".json"):
         if "_base_" in text or "{{" in text:
             return public_names(read_with_bases(text, source, file, suffix))
-        return _plain_config((read_json if suffix == ".json" else read_yaml)(text, source), source)
+        return read_data(text, read_json if suffix == ".json" else read_yaml, source)
     return _read_unnamed(text, source, file)
 
 
@@ -237,19 +239,12 @@ def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
     except ConfigError as error:
         refusal = error
     try:
-        data = _plain_config(read_yaml(text, source), source)
+        data = read_data(text, read_yaml, source)
     except ConfigError:
         data = None
     if isinstance(data, (dict, list)) or refusal is None:
         return data
     raise refusal
-
-
-def _plain_config(raw: Any, source: str) -> Any:
-    faults = Faults()
-    data = plain_data(raw, faults)
-    faults.raise_any(source)
-    return data
 
 
 def write(data: Any) -> str:

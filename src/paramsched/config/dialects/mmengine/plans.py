@@ -77,12 +77,11 @@ def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]
     name = kind_of.__name__ if isinstance(kind_of, type) else str(kind_of)
     values = dict(_DEFAULTS.get(name.rpartition(".")[2], {}))
     for field, value in config.items():
-        if isinstance(value, NeedsRunning):
+        unread = isinstance(value, NeedsRunning)
+        if unread or (isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value)):
             values.pop(field, None)
-            notes.append(f"{path}.{field}: {value}; its base is not known")
-        elif isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value):
-            values.pop(field, None)
-            notes.append(f"{path}.{field} is no finite number; its base is not known")
+            why = f": {value}" if unread else " is no finite number"
+            notes.append(f"{path}.{field}{why}; its base is not known")
         elif is_finite(value):
             values[field] = value
         elif isinstance(value, (list, tuple)) and value and all(map(is_finite, value)):

@@ -21,6 +21,7 @@ from paramsched.config.dialects.mmengine.config_run import (
     ConfigRun,
     RunLength,
     config_value_in_words,
+    missing_epoch_length,
     refuse_unread,
     run_of_config,
     ticks_by_epoch,
@@ -36,11 +37,9 @@ from paramsched.config.dialects.mmengine.table import (
     argument_cautions,
     arguments_in_iterations,
     check_hook,
-    class_names,
     fault_of_unknown_class,
     find_schedulers,
     has_scheduler,
-    probably_meant,
     refuse_nothing,
     row_of_class,
 )
@@ -55,7 +54,6 @@ from paramsched.time import Calendar
 from paramsched.user_warnings import PlanCaution
 
 _OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
-_EPOCH_LENGTH = {"instead": "Write Calendar(..., steps_per_epoch=100)", "fact": "steps_per_epoch", "example": "100"}
 
 
 @final
@@ -217,9 +215,8 @@ class SchedulerReader:
         """A scheduler of a user's class, as the rule that it was seen to be."""
         length = self.run.length
         if given.convert and length.epoch_length is None:
-            self.missing = MissingFact(
-                f"{given.path}.{CONVERTED}=True", "nothing says how many iterations an epoch has", **_EPOCH_LENGTH
-            )
+            found = "nothing says how many iterations an epoch has"
+            self.missing = missing_epoch_length(f"{given.path}.{CONVERTED}=True", found)
             return None
         end = length.end(given.by_epoch)
         if end is not None:
@@ -250,10 +247,8 @@ class SchedulerReader:
         scope, _, name = kind.rpartition(".")
         found_class = row_of_class(name) if scope in ("", *SCOPES) else None
         if found_class is None:
-            near = None if scope else probably_meant(name, class_names())
-            replace = (name, near) if near else None
-            fault = fault_of_unknown_class(kind, scope, name)
-            self.faults.add(given.path_of("type"), *fault, code=UNKNOWN_NAME, replace=replace)
+            found, instead, replace = fault_of_unknown_class(kind, scope, name)
+            self.faults.add(given.path_of("type"), found, instead, code=UNKNOWN_NAME, replace=replace)
         return found_class
 
     def _true_or_false(self, arguments: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
@@ -330,11 +325,8 @@ class SchedulerReader:
         length = self.run.length
         if length.max_epochs or length.max_iters:
             run = f"{length.max_epochs} epochs" if length.max_epochs else f"{length.max_iters} iterations"
-            self.missing = MissingFact(
-                given.path_of("end"),
-                f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has",
-                **_EPOCH_LENGTH,
-            )
+            found = f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has"
+            self.missing = missing_epoch_length(given.path_of("end"), found)
         else:
             found = "it is missing, and nothing says how long the run is"
             self.faults.add(

@@ -120,8 +120,8 @@ _OF_MMAGIC: Final = {
 """Classes that configs of mmagic use: what each does, and what to write."""
 
 
-def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str]:
-    """What was found, and what to write instead.
+def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str, tuple[str, str] | None]:
+    """What was found, what to write instead, and what is to be changed into what where one class can be meant.
 
     Args:
         asked: the class as the config has it.
@@ -130,15 +130,19 @@ def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str]
     """
     near = probably_meant(name, class_names())
     if near is not None and not scope:
-        return f'"{asked}" is none of MMEngine\'s schedulers; did you mean "{near}"?', f"Write type='{near}'"
+        return (
+            f'"{asked}" is none of MMEngine\'s schedulers; did you mean "{near}"?',
+            f"Write type='{near}'",
+            (name, near),
+        )
     if name in _OF_MMAGIC and scope in ("", "mmagic"):
         what, instead = _OF_MMAGIC[name]
-        return f'"{asked}" is a class of mmagic, and it is not imported: {what}', instead
+        return f'"{asked}" is a class of mmagic, and it is not imported: {what}', instead, None
     found = f'"{asked}" is none of MMEngine\'s schedulers, and no class of yours has this name'
     if scope in SCOPES and find_spec(scope) is None:
         found = f'"{asked}" is a class of the package {scope}, which is not installed'
     register = f"PARAM_SCHEDULERS.register_module(module={name}), which is in paramsched.compat.mmengine"
-    return found, f"Import its module before (on the command line: --import the.module), or call {register}"
+    return found, f"Import its module before (on the command line: --import the.module), or call {register}", None
 
 
 def probably_meant(name: str, known: Iterable[str]) -> str | None:
@@ -179,10 +183,9 @@ def find_schedulers(data: Any) -> tuple[str, Any, Mapping[str, Any]]:
 def _is_like_schedulers(value: Any) -> bool:
     """Whether it may be what one of several optimizers follows."""
     first = value[0] if isinstance(value, (list, tuple)) and value else value
-    name = bare_class_name(first.get("type")) if isinstance(first, Mapping) else None
-    if name is not None and isinstance(first, Mapping) and user_class(first.get("type")) is not None:
-        return True
-    return name is not None and (row_of_class(name) is not None or probably_meant(name, class_names()) is not None)
+    kind = first.get("type") if isinstance(first, Mapping) else None
+    name = bare_class_name(kind)
+    return name is not None and any((user_class(kind), row_of_class(name), probably_meant(name, class_names())))
 
 
 def has_scheduler(schedulers: Any) -> bool:

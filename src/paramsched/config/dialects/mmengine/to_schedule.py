@@ -8,7 +8,13 @@ from typing import TypeAlias, final
 import numpy as np
 
 from paramsched._fault_codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END, TICKS_TOO_LATE, TWO_DECAYS
-from paramsched.config.dialects.mmengine.config_run import RunLength, apart_from, ticks_by_epoch, windows_overlap
+from paramsched.config.dialects.mmengine.config_run import (
+    RunLength,
+    apart_from,
+    missing_epoch_length,
+    ticks_by_epoch,
+    windows_overlap,
+)
 from paramsched.config.dialects.mmengine.rows.arguments import (
     CONVERTED,
     INF,
@@ -20,7 +26,7 @@ from paramsched.config.dialects.mmengine.rows.arguments import (
 from paramsched.config.dialects.mmengine.rows.factor_rows import MULTI_STEP, STEP
 from paramsched.config.dialects.mmengine.rows.floor_rows import COSINE_ANNEALING, EXPONENTIAL, POLY
 from paramsched.config.dialects.mmengine.rows.row import SchedulerRow
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import InvalidArgument
 from paramsched.schedules import absolute, chain, constant, recurrence, rules, window
 from paramsched.schedules.affine import Absolute
 from paramsched.schedules.base import Schedule
@@ -96,13 +102,8 @@ def combine_schedulers(
         if ordered is not None:
             return ordered
     if unknown:
-        raise MissingFact(
-            f"{CONVERTED}=True",
-            "what it means beside the others hangs on the iterations of an epoch, which nothing says",
-            "Write Calendar(..., steps_per_epoch=100)",
-            fact="steps_per_epoch",
-            example="100",
-        )
+        found = "what it means beside the others hangs on the iterations of an epoch, which nothing says"
+        raise missing_epoch_length(f"{CONVERTED}=True", found)
     return Combined(recurrence(*_recurrence_rules(schedulers)))
 
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeAlias
 from paramsched.config.dialects.mmengine.rows.row import (
     EPOCH,
     UPDATE,
+    FoundArguments,
     RuleOfPlan,
     StretchedWindow,
     WrittenPart,
@@ -21,11 +22,8 @@ from paramsched.curves import Cosine
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Plan, Target
-from paramsched.schedules import Schedule
-from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel
-from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.decays import Exponential
-from paramsched.schedules.leaves import Constant
+from paramsched.schedules import Absolute, AffineLevel, Anneal, Constant, Exponential, Schedule
+from paramsched.schedules.affine import NeighborLevel
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Chain, Every, Window
 from paramsched.schedules.rules import Rule
@@ -126,11 +124,9 @@ def _written_tick_rule(rule: Rule, part: WrittenPart) -> WrittenRow:
 
 
 def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenRow:
-    for row in SCHEDULER_ROWS.values():
-        arguments = None if row.from_rule is None else row.from_rule(rule, part)
-        if arguments is not None:
-            return row.name, arguments
-    return part.refuse(rule, unknown)
+    rows = SCHEDULER_ROWS.values()
+    found = _first_found((row.name, row.from_rule and row.from_rule(rule, part)) for row in rows)
+    return found or part.refuse(rule, unknown)
 
 
 def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
@@ -160,11 +156,12 @@ def _written_shape(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
 
 def _row_for(schedule: Schedule, part: WrittenPart) -> WrittenRow | None:
     """The first row that says a schedule; None where none does."""
-    for row in SCHEDULER_ROWS.values():
-        arguments = None if row.from_schedule is None else row.from_schedule(schedule, part)
-        if arguments is not None:
-            return row.name, arguments
-    return None
+    rows = SCHEDULER_ROWS.values()
+    return _first_found((row.name, row.from_schedule and row.from_schedule(schedule, part)) for row in rows)
+
+
+def _first_found(rows: Iterable[tuple[str, FoundArguments]]) -> WrittenRow | None:
+    return next(((name, arguments) for name, arguments in rows if arguments is not None), None)
 
 
 def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
@@ -227,29 +224,24 @@ def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
         last = index == len(schedule.stages) - 1
         if not isinstance(shape, (Constant, Anneal)):
             part.refuse(stage, "as a stage it can say straight lines, cosines, powers and constants")
-        start = shape.value if isinstance(shape, Constant) else shape.start
+        start, to = (shape.value,) * 2 if isinstance(shape, Constant) else (shape.start, shape.to)
         if isinstance(start, Absolute) or (start != here.level and index):
             part.refuse(stage, f"it starts from the value it finds, {level_in_words(here.level)}")
         found += _written_shape(shape, replace(here, stepwise=stepwise))
         if last and shape.over is None:
             break
         length = _rest_of_horizon(schedule, part, stage) if shape.over is None else shape.over
-        here = replace(here, begin=here.begin + length, level=_level_after(shape, here.level))
-        if not last and isinstance(shape.value if isinstance(shape, Constant) else shape.to, Absolute):
+        # What was there, where a stage leaves a value.
+        here = replace(here, begin=here.begin + length, level=to if isinstance(to, float) else here.level)
+        if not last and isinstance(to, Absolute):
             part.refuse(stage, "what follows would have to start from a value, not from a multiple of base")
     return found
-
-
-def _level_after(shape: Constant | Anneal, level: Level) -> Level:
-    """The multiple of the base that a stage leaves; what was there where it leaves a value."""
-    after = shape.value if isinstance(shape, Constant) else shape.to
-    return after if isinstance(after, float) else level
 
 
 def _stop_inside(stop: Duration | None, part: WrittenPart) -> Duration | None:
     """The last tick of a window, where the run goes on behind it."""
     horizon = part.horizon
-    if stop is None or horizon is None or {unit for unit, _ in stop.terms} != {unit for unit, _ in horizon.terms}:
+    if stop is None or horizon is None or dict(stop.terms).keys() != dict(horizon.terms).keys():
         return stop
     left = [count - dict(stop.terms)[unit] for unit, count in horizon.terms]
     return None if len(left) == 1 and left[0] <= 1 else stop
@@ -261,14 +253,14 @@ def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:
     if _row_for(schedule, part) is not None:
         stages = stages[:1]  # what follows is held in any case
     taken = part.begin
-    for length in [stage.length for stage in stages]:
-        if length is None:
+    for stage in stages:
+        if stage.length is None:
             return False
-        taken = taken + length
-    if part.stop is None or {unit for unit, _ in taken.terms} != {unit for unit, _ in part.stop.terms}:
-        return part.stop is None
+        taken = taken + stage.length
+    if part.stop is None:
+        return True
     over, stop = dict(taken.terms), dict(part.stop.terms)
-    return all(over[unit] <= stop[unit] for unit in over)
+    return over.keys() == stop.keys() and all(over[unit] <= stop[unit] for unit in over)
 
 
 def _rest_of_horizon(schedule: Schedule, part: WrittenPart, stage: Schedule | None = None) -> Duration:
