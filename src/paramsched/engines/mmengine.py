@@ -6,8 +6,8 @@
     register()                                   # then configs find them: dict(type='PlanScheduler', plan='plan.yaml')
 
 The 29 classes tick per batch or per epoch, as MMEngine's do; with `count="updates"` those by iteration tick per update.
-A plan always counts updates: the optimizer's own step moves it. `register` also lets torch load MMEngine's checkpoints,
-`ValuesHook` logs the value of every group, and `AmountHook` counts batches for plans by samples or tokens.
+A plan always counts updates. `register` also lets torch load MMEngine's checkpoints. `ValuesHook` logs every value,
+and `AmountHook` counts batches.
 """
 
 from collections.abc import Mapping

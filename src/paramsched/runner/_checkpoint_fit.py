@@ -51,17 +51,6 @@ def random_states_file(accelerator: Any, source: Path) -> Path:
     return source / f"random_states_{accelerator.process_index}.pkl"
 
 
-def misfitting_weights(state: Mapping[str, Any], model: nn.Module) -> list[str]:
-    """Saved weights that are no tensors, or have another shape than the model's."""
-    own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
-    return [
-        f"{name} is {tuple(value.shape) if isinstance(value, torch.Tensor) else value!r:.40}, and the model's "
-        f"{tuple(own[name].shape)}"
-        for name, value in state.items()
-        if name in own and getattr(value, "shape", None) != own[name].shape
-    ]
-
-
 def _numbered_file(source: Path, name: str, index: int) -> Path:
     return source / (f"{name}_{index}.bin" if index else f"{name}.bin")
 
@@ -194,11 +183,8 @@ def read_torch(file: Path) -> Any:
     try:
         return load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises a dozen kinds, and all mean this
-        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {_first_sentence(error)})") from None
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).partition("\n")[0].partition(". ")[0][:200]
+        first = str(error).partition("\n")[0].partition(". ")[0][:200]
+        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {first})") from None
 
 
 log = logging.getLogger("paramsched.runner")
@@ -215,9 +201,15 @@ def load_weights(model: nn.Module, source: Path) -> None:
             f"load_from={str(source)!r}: none of its {len(weights)} names is the model's; "
             f"it has {_some_names(weights)}, the model {_some_names(own)}"
         )
-    problems = misfitting_weights(weights, model)
+    problems = [
+        f"load_from={str(source)!r}: {name} is "
+        f"{tuple(value.shape) if isinstance(value, torch.Tensor) else value!r:.40}, and the model's "
+        f"{tuple(own[name].shape)}"
+        for name, value in weights.items()
+        if isinstance(own.get(name), torch.Tensor) and getattr(value, "shape", None) != own[name].shape
+    ]
     if problems:
-        raise StateError("\n".join(f"load_from={str(source)!r}: {line}" for line in problems))
+        raise StateError("\n".join(problems))
     missing, unexpected = model.load_state_dict(weights, strict=False)
     for what, names in (("lacks", missing), ("has besides", unexpected)):
         if names:

@@ -94,7 +94,10 @@ def resume_run(runner: RunnerParts, source: Path) -> None:
         for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
             log.warning("resume: base of %s; the checkpoint's goes on", line)
     resume_schedulers(runner.schedulers, saved, config, policy, facts_of_run(runner))
-    _take_gradients(runner, source)
+    gradients = runner.checkpoints.gradients(source)
+    for name, parameter in runner.model.named_parameters():
+        if name in gradients:
+            parameter.grad = gradients[name].to(parameter.device, parameter.dtype)
     load_hook_states(runner.hooks, state["hooks"])
     _take_seed(runner, state["meta"]["seed"])
     runner.run_name = state["meta"].get("run", runner.run_name)
@@ -134,13 +137,6 @@ def _load_accelerate_state(runner: RunnerParts, source: Path, saved_processes: i
     file = random_states_file(accelerator, source)
     if not torch.equal(torch.get_rng_state(), read_torch(file)["torch_manual_seed"]):
         raise StateError(f"{file}: Accelerate could not take the random states in it")
-
-
-def _take_gradients(runner: RunnerParts, source: Path) -> None:
-    gradients = runner.checkpoints.gradients(source)
-    for name, parameter in runner.model.named_parameters():
-        if name in gradients:
-            parameter.grad = gradients[name].to(parameter.device, parameter.dtype)
 
 
 def _take_seed(runner: RunnerParts, seed: int) -> None:

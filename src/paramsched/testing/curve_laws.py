@@ -140,8 +140,13 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
         _require_same_values(rule, state, where)
     for metric in (float("nan"), float("inf"), float("-inf")):
         _require_answer(rule, state, metric)
-    _require_text(rule)
-    _require_replay(rule, metrics, state)
+    plan = Plan(lr=1.0 * rule)
+    if has_shape(rule) and Plan(lr=str(1.0 * rule)) != plan:
+        raise BrokenLaw("text reads back as an equal rule", rule, "parse(str(rule))", str(Plan(lr=str(1.0 * rule))))
+    told = replay(plan, [(t, {rule.metric: metric}) for t, metric in enumerate(metrics)])
+    if told[rule] != state:
+        law = "in a plan a rule comes to the same state"
+        raise BrokenLaw(law, rule, f"after {len(metrics)} metrics", f"{state!r}, in a plan {told[rule]!r}")
 
 
 def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
@@ -189,23 +194,6 @@ def _require_answer(rule: MetricRule[Any], state: Any, metric: float) -> None:
     for value in _VALUES:
         if not abs(rule.apply(after, value, 0.1)) < float("inf"):
             raise BrokenLaw(law, rule, f"metric {metric!r}", f"of {value!r} it makes {rule.apply(after, value, 0.1)!r}")
-
-
-def _require_text(rule: MetricRule[Any]) -> None:
-    """A plan with a rule that has a name in text reads back equal."""
-    if has_shape(rule):
-        plan = Plan(lr=1.0 * rule)
-        if Plan(lr=str(1.0 * rule)) != plan:
-            raise BrokenLaw("text reads back as an equal rule", rule, "parse(str(rule))", str(Plan(lr=str(1.0 * rule))))
-
-
-def _require_replay(rule: MetricRule[Any], metrics: Sequence[float], state: Any) -> None:
-    """A plan that hears the metrics is in the rule's own state."""
-    plan = Plan(lr=1.0 * rule)
-    told = replay(plan, [(t, {rule.metric: metric}) for t, metric in enumerate(metrics)])
-    if told[rule] != state:
-        law = "in a plan a rule comes to the same state"
-        raise BrokenLaw(law, rule, f"after {len(metrics)} metrics", f"{state!r}, in a plan {told[rule]!r}")
 
 
 @final

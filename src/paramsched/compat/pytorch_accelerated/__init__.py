@@ -2,9 +2,8 @@
 
 Change the import line only; the library need not be installed. What differs, and why: `docs/compat/divergences.md`.
 
-With several processes `NUM_UPDATE_STEPS_PER_EPOCH` counts the batches of all of them, while each process steps its own
-scheduler once per update: a schedule built on it is that many times too long. Write
-`PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` there.
+With several processes a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is that many times too long: write
+`PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`.
 """
 
 from paramsched.compat.pytorch_accelerated._base import SchedulerBase, StatefulSchedulerBase

@@ -165,12 +165,6 @@ def note_of(function: Any) -> dict[str, Any] | None:
     return {"name": function_name(function), "code": _code_digest(function), "given": dict(_given_values(function))}
 
 
-def notes_of(functions: Iterable[Any]) -> list[dict[str, Any] | None]:
-    """A note for each function; one that serves many groups is looked at once."""
-    known: dict[int, dict[str, Any] | None] = {}
-    return [known[id(f)] if id(f) in known else known.setdefault(id(f), note_of(f)) for f in functions]
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class FunctionNotes:
@@ -181,10 +175,11 @@ class FunctionNotes:
 
     @staticmethod
     def of(functions: Sequence[Any], before: "FunctionNotes | None" = None) -> "FunctionNotes":
-        """Made anew where the functions are others than before."""
+        """Made anew where the functions are others than before; one that serves many groups is looked at once."""
         if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
             return before
-        return FunctionNotes(list(functions), notes_of(functions))
+        notes = {key: note_of(function) for key, function in {id(one): one for one in functions}.items()}
+        return FunctionNotes(list(functions), [notes[id(function)] for function in functions])
 
     def saved_objects(self) -> list[dict[str, Any] | None]:
         """What a state keeps of callable objects: their `__dict__`; of functions None."""
