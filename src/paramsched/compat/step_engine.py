@@ -1,7 +1,7 @@
 """The step engine of the drop-ins: what a rule of the kernel makes of the groups of an optimizer, tick by tick.
 
-While a drop-in is the only writer, the engine gives it the closed form (`values_at`). Once somebody else has written,
-it gives the relative step from the values that are there (`stepped`). Both are computed many ticks at once.
+While a drop-in is the only writer, it takes the closed form (`values_at`). Once somebody else has written, it takes the
+relative step from the values that are there (`stepped`).
 """
 
 import math

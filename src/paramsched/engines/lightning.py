@@ -33,8 +33,7 @@ class _LightningPlan:
         plan: for every optimizer, or a list with one for each.
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: how many samples, tokens or frames a batch holds, for a plan whose clock counts them. Without it
-            samples are counted, and tokens by `tokens_per_sample`.
+        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
         observe: when metrics are handed to the plan's rules: at the end of each validation or of each training epoch.
         log: whether to give the values to the Trainer's loggers, every `log_every_n_steps` updates.
         on_change: as in `ps.Scheduler`.

@@ -182,8 +182,7 @@ class _AmountHook:
 
     Args:
         scheduler: the one of a plan that is no `PlanScheduler` of the Runner; those are found.
-        amount_of: how many samples, tokens or frames a batch of one process holds. Without it samples are counted, and
-            tokens by `tokens_per_sample`.
+        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence.
     """
 

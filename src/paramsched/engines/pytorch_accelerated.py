@@ -59,8 +59,7 @@ class _AmountCallback:
     """Counts the batches, for a plan whose clock counts samples or tokens, and tells its Scheduler before an update.
 
     Args:
-        amount_of: how many samples, tokens or frames a batch of one process holds. Without it samples are counted, and
-            tokens by `tokens_per_sample`.
+        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence.
 
     Raises:

@@ -27,8 +27,7 @@ class _SkorchPlan:
         accumulation: batches to an update, for a net whose `train_step` accumulates; skorch itself does not.
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
-            Without it samples are counted, and tokens by `tokens_per_sample`.
+        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
         record: whether the values go into the history, batch by batch.
         on_change: as in `ps.Scheduler`.
 

@@ -1,7 +1,7 @@
 """Hugging Face Trainer. `optimizers=(optimizer, ps.Scheduler(optimizer, plan))` is all it needs.
 
-`planned` is for plans in epochs or per cent: the Trainer alone knows how many updates there will be, and makes its own
-optimizer. It also logs every scheduled field and hands the metrics of `evaluate` to the plan.
+`planned` is for plans in epochs or per cent: the Trainer alone knows how many updates there will be. It also logs every
+scheduled field and hands the metrics of `evaluate` to the plan.
 
 Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of its own, which overwrites the plan.
 """
@@ -40,8 +40,7 @@ def planned(
         plan: what is applied; without a horizon it has that of the arguments (`num_train_epochs`, `max_steps`).
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
-            Without it samples are counted, and tokens by `tokens_per_sample`.
+        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
     options = PlanOptions(

@@ -1,8 +1,8 @@
-"""The published class's own numbers and states."""
+"""Where the published class's numbers are others, and what it keeps in its states."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import torch.optim.lr_scheduler as torch_schedulers
 from torch import Tensor
@@ -10,58 +10,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from paramsched.compat.gradual_warmup._after_scheduler import sets_own_values
-from paramsched.compat.group_fields import Number, by_value, put_value
+from paramsched.compat.group_fields import Number, by_value
 from paramsched.compat.torch.composition import leaf_schedulers
 from paramsched.compat.torch.saved_state import drop_in_name
 from paramsched.errors import InvalidArgument, StateError
 
 PublishedForm: TypeAlias = Literal["0.3", "head"]
 """Which of the two: the package on PyPI, or the repository's newest commit."""
-
-
-class PublishedWarmup(Protocol):
-    """What the published class keeps, and how it asks its own `get_lr`."""
-
-    optimizer: Optimizer
-    multiplier: float
-    after_scheduler: Any
-    base_lrs: list[Number]
-    last_epoch: int
-    finished: bool
-    _length: int
-    _last_lr: list[Number]
-
-    def _ask_get_lr(self, epoch: float | None) -> None: ...
-
-
-def published_lr(warmup: PublishedWarmup, form: PublishedForm) -> list[Number]:
-    """What its `get_lr` says at `last_epoch`."""
-    t, length, m, bases = warmup.last_epoch, warmup._length, warmup.multiplier, warmup.base_lrs
-    if t > length:
-        after = warmup.after_scheduler
-        if after is None:
-            return [base * m for base in bases]
-        if not warmup.finished:
-            after.base_lrs = [base * m for base in bases]
-            warmup.finished = True
-        return list(after.get_last_lr() if form == "head" else value_between_steps(after))
-    if m == 1.0:
-        return [base * (float(t) / length) for base in bases]
-    return _ramp_row(warmup, t)
-
-
-def published_step(warmup: PublishedWarmup, form: PublishedForm, epoch: float | None, metrics: Any) -> None:
-    """Its `step`."""
-    after = warmup.after_scheduler
-    if isinstance(after, ReduceLROnPlateau):
-        _step_with_metric(warmup, after, epoch, metrics)
-    elif after is None or not warmup.finished:
-        warmup._ask_get_lr(epoch)
-    else:
-        after.step() if epoch is None else after.step(epoch - warmup._length)
-        if form == "head":
-            warmup.last_epoch = after.last_epoch + warmup._length + 1
-            warmup._last_lr = after.get_last_lr()
 
 
 def where_values_depart(after: Any) -> Literal["at once", "after the ramp"] | None:
@@ -88,25 +43,6 @@ def value_between_steps(after: Any) -> list[Number]:
         return found
     finally:
         after._get_lr_called_within_step = within
-
-
-def _step_with_metric(warmup: PublishedWarmup, after: Any, epoch: float | None, metrics: Any) -> None:
-    """Its `step` for an after-scheduler that is guided by a metric."""
-    epoch = warmup.last_epoch + 1 if epoch is None else epoch
-    warmup.last_epoch = epoch or 1  # type: ignore[assignment]  # parts of an epoch are welcome
-    if warmup.last_epoch <= warmup._length:
-        for group, value in zip(warmup.optimizer.param_groups, _ramp_row(warmup, warmup.last_epoch), strict=False):
-            put_value(group, value)
-    elif epoch - warmup._length == after.last_epoch + 1:
-        after.step(metrics)
-    else:
-        after.step(metrics, epoch - warmup._length)
-    warmup._last_lr = [group["lr"] for group in warmup.optimizer.param_groups]
-
-
-def _ramp_row(warmup: PublishedWarmup, t: float) -> list[Number]:
-    """The ramp in its order of evaluation, which decides the last bit."""
-    return [base * ((warmup.multiplier - 1.0) * t / warmup._length + 1.0) for base in warmup.base_lrs]
 
 
 _FOREIGN_KEYS = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")
@@ -192,21 +128,6 @@ def require_same_kind(state_lacks: bool, scheduler_lacks: bool) -> None:
             f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler and {lacks} has none. "
             "Build it as it was built when the state was saved"
         )
-
-
-def published_form_of(published: Any, total_epoch: int | None, *, has_own_get_lr: bool) -> PublishedForm | None:
-    """The published form that is asked for; None for the documented curve."""
-    call = f"GradualWarmupScheduler(…, {published=})"
-    if published is None or published is False:
-        # A subclass with its own `get_lr` was written for the package, which asks it.
-        return "0.3" if published is None and has_own_get_lr and total_epoch else None
-    if published not in ("0.3", "head"):
-        raise InvalidArgument(call, "no form", "Write one of '0.3', 'head', or False")
-    if total_epoch is None:
-        raise InvalidArgument(call, "it is a form of total_epoch=…", "Leave published out")
-    if total_epoch == 0:
-        raise InvalidArgument(call, "that divides by total_epoch=0", "Leave published out")
-    return "0.3" if published == "0.3" else "head"
 
 
 def refuse_other_optimizer(optimizer: Optimizer, after: LRScheduler | None) -> None:

@@ -14,11 +14,9 @@ from paramsched.compat.gradual_warmup._published_forms import (
     ForeignState,
     PublishedForm,
     is_foreign_state,
-    published_form_of,
-    published_lr,
-    published_step,
     refuse_other_optimizer,
     require_same_kind,
+    value_between_steps,
     warmup_bases,
     where_values_depart,
 )
@@ -107,8 +105,19 @@ class GradualWarmupScheduler(LRScheduler):
         self._values_after_building = group_values(optimizer)
 
     def _published_form(self, published: Any) -> PublishedForm | None:
-        own = type(self).get_lr is not GradualWarmupScheduler.get_lr
-        return published_form_of(published, self.total_epoch, has_own_get_lr=own)
+        """The published form that is asked for; None for the documented curve."""
+        call = f"GradualWarmupScheduler(…, {published=})"
+        if published is None or published is False:
+            # A subclass with its own `get_lr` was written for the package, which asks it.
+            has_own = type(self).get_lr is not GradualWarmupScheduler.get_lr
+            return "0.3" if published is None and has_own and self.total_epoch else None
+        if published not in ("0.3", "head"):
+            raise InvalidArgument(call, "no form", "Write one of '0.3', 'head', or False")
+        if self.total_epoch is None:
+            raise InvalidArgument(call, "it is a form of total_epoch=…", "Leave published out")
+        if self.total_epoch == 0:
+            raise InvalidArgument(call, "that divides by total_epoch=0", "Leave published out")
+        return "0.3" if published == "0.3" else "head"
 
     def _warn_of_departure(self, when: str) -> None:
         """Say once where the published numbers are others."""
@@ -174,7 +183,7 @@ class GradualWarmupScheduler(LRScheduler):
             InvalidArgument: a metric is missing, or an epoch is negative; nothing was changed.
         """
         if self._form is not None:
-            published_step(self, self._form, epoch, metrics)
+            self._published_step(epoch, metrics)
             return
         guided = self._after is not None and self._after.is_guided
         if guided and metrics is None and epoch is not None and not isinstance(epoch, int):
@@ -194,8 +203,49 @@ class GradualWarmupScheduler(LRScheduler):
 
     _metrics: Any = None
 
-    def _ask_get_lr(self, epoch: float | None) -> None:
-        super().step(epoch)  # type: ignore[arg-type]  # as above
+    def _published_step(self, epoch: float | None, metrics: Any) -> None:
+        """The `step` of the published class."""
+        after: Any = self.after_scheduler
+        if isinstance(after, ReduceLROnPlateau):
+            self._published_step_with_metric(after, epoch, metrics)
+        elif after is None or not self.finished:
+            super().step(epoch)  # type: ignore[arg-type]  # as above
+        else:
+            after.step() if epoch is None else after.step(epoch - self._length)
+            if self._form == "head":
+                self.last_epoch = after.last_epoch + self._length + 1
+                self._last_lr = after.get_last_lr()
+
+    def _published_step_with_metric(self, after: Any, epoch: float | None, metrics: Any) -> None:
+        """The same for an after-scheduler that is guided by a metric."""
+        epoch = self.last_epoch + 1 if epoch is None else epoch
+        self.last_epoch = epoch or 1  # type: ignore[assignment]  # as above
+        if self.last_epoch <= self._length:
+            for group, value in zip(self.optimizer.param_groups, self._published_ramp(), strict=False):
+                put_value(group, value)
+        elif epoch - self._length == after.last_epoch + 1:
+            after.step(metrics)
+        else:
+            after.step(metrics, epoch - self._length)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _published_lr(self) -> list[Number]:
+        """What the `get_lr` of the published class says at `last_epoch`."""
+        if self.last_epoch > self._length:
+            after: Any = self.after_scheduler
+            if after is None:
+                return [base * self.multiplier for base in self.base_lrs]
+            if not self.finished:
+                after.base_lrs = [base * self.multiplier for base in self.base_lrs]
+                self.finished = True
+            return list(after.get_last_lr() if self._form == "head" else value_between_steps(after))
+        if self.multiplier == 1.0:
+            return [base * (float(self.last_epoch) / self._length) for base in self.base_lrs]
+        return self._published_ramp()
+
+    def _published_ramp(self) -> list[Number]:
+        """The ramp in its order of evaluation, which decides the last bit."""
+        return [base * ((self.multiplier - 1.0) * self.last_epoch / self._length + 1.0) for base in self.base_lrs]
 
     def _update_lr(self, epoch: int | None = None) -> None:
         if self._form is not None:
@@ -242,7 +292,7 @@ class GradualWarmupScheduler(LRScheduler):
         """
         warn_outside_step(self)
         if self._form is not None:
-            return published_lr(self, self._form)
+            return self._published_lr()
         if self.finished and self._after is not None:
             return group_values(self.optimizer)
         bases = np.array([float(base) for base in self.base_lrs])

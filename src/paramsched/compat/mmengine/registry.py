@@ -156,8 +156,8 @@ _PROGRESS = ("epoch", "iter")
 def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]]:
     """A function that tells the hub which epoch or iteration has ended, for a while.
 
-    Some schedulers ask the hub how far the run is, and what an earlier run left there would give them wrong values. One
-    that counts epochs finds no iteration, because nothing says which one it would be.
+    Schedulers may ask the hub how far the run is, where an earlier run left wrong values. One that counts epochs finds
+    no iteration, because nothing says which one it would be.
     """
     logging = sys.modules.get("mmengine.logging")
     if logging is None:  # no scheduler can ask it

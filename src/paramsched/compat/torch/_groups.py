@@ -167,8 +167,8 @@ def as_float(asked: Asked, value: Any) -> float:
 def length_in_epochs(asked: Asked, amount: Any, least: int) -> float:
     """A length in epochs, whole or not; infinity for one that no run reaches the end of.
 
-    Below `least` only a part of an epoch above 0 is allowed. A length that an epoch holds too many of for a float to
-    say has no end either: to torch, which compares for equality, no epoch is the one at which it ends.
+    Below `least` only a part of an epoch above 0 is allowed. So short a part that no float holds how many an epoch has
+    has no end either: torch, which compares for equality, never finds it.
     """
     number = real_number(asked, amount, "Write 10, say")
     if not (number >= least or number > 0):

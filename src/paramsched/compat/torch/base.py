@@ -22,10 +22,7 @@ Verbose: TypeAlias = bool | Literal["deprecated"]
 
 
 class _DropInMeta(ABCMeta):
-    """Counts torch's own schedulers as instances of the class that replaces theirs; the other way it is a subclass.
-
-    Only the import line changes, so a scheduler that another library built by torch has to pass the same test.
-    """
+    """Counts torch's own schedulers, which another library may have built, as instances of what replaces them."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
@@ -194,7 +191,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer, as numbers, text, lists, dicts and tensors, by value.
 
-        Besides torch's keys: the name of the class, and what the groups hold now, so that loading can write it.
+        Besides torch's keys: the name of the class, and what the groups hold now.
         """
         held = {key: by_value(value) for key, value in self.__dict__.items() if key not in ("optimizer", "verbose")}
         return saved_state.with_signature(self, held)

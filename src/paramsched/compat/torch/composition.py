@@ -1,6 +1,6 @@
 """What ChainedScheduler and SequentialLR share, and what they do with their members.
 
-A member may be a drop-in, a scheduler of torch's own, or one of a user's. What it can do is asked of its attributes.
+A member may also be torch's own, or a user's: what it can do is asked of its attributes.
 """
 
 import warnings
