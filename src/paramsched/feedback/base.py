@@ -170,19 +170,19 @@ def factor_below_one(asked: Asked, given: Any) -> float:
 
 
 def lowest_level(name: str, given: Level) -> float | Absolute:
-    """The level below which a rule does not reduce: a multiple of base, or a value as it stands."""
+    """The level below which a rule does not reduce."""
     return _checked_bound(Asked(name, "min"), given, not_negative, "absolute(1e-5)", 0.01)
 
 
 def highest_level(name: str, given: Level | None) -> float | Absolute | None:
-    """The level above which a rule does not raise; None where there is none."""
+    """The level above which a rule does not raise."""
     return None if given is None else _checked_bound(Asked(name, "max"), given, positive_number, "absolute(0.1)", 10.0)
 
 
 def _checked_bound(
     asked: Asked, given: Level, check: Callable[[Asked, Any], float], absolute: str, sample: float
 ) -> float | Absolute:
-    """A bound by its check; with examples of both kinds for what is none."""
+    """A bound by its check, with examples for an error."""
     if isinstance(given, Absolute):
         check(asked, given.value)
         return given
@@ -194,7 +194,7 @@ def _checked_bound(
 
 
 def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> float | None:
-    """A value of the metric as a float; None for one that is passed over.
+    """A value as a float; None for one that is passed over.
 
     Raises:
         InvalidArgument: it is not finite, and that is an error.
@@ -213,7 +213,7 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
 
 
 def improves_on(value: float, than: float | None, mode: Mode, threshold: float, threshold_mode: ThresholdMode) -> bool:
-    """Whether a value of the metric is better than another by more than a threshold; the first one always is."""
+    """Whether a value is better than another by more than a threshold; the first one always is."""
     if not math.isfinite(value):
         return False
     if than is None:
@@ -283,7 +283,7 @@ def reduced_value(value: Any, factor: float, floor: float | Absolute, base: Any)
 
 
 def require_reduction(rule: Any, factor: float) -> None:
-    """Refuse a saved factor of a rule that only reduces, if it raises.
+    """Refuse a saved factor that raises.
 
     Raises:
         StateError: it is above 1.

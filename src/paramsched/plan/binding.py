@@ -150,7 +150,7 @@ _MOST_CHAINS = 40
 
 
 def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
-    """One binding for each field and selector, in one order: lr first, defaults before selections, targets last."""
+    """One binding for each field and selector: lr first, defaults before selections, targets last."""
     merged: dict[tuple[Any, ...], Binding] = {}
     for binding in given:
         key = place_of(binding)
@@ -180,7 +180,7 @@ def checked_binding(one: object) -> Binding:
 
 
 def place_of(binding: Binding) -> tuple[Any, ...]:
-    """What a plan has one binding for: a target, or a field and a selector."""
+    """What a plan has one binding for."""
     return isinstance(binding.field, Target), binding.name, binding.groups
 
 
@@ -237,12 +237,12 @@ def clock_of_field(clock: PlanClock, name: str) -> str:
 
 
 def is_by_amount(clock: PlanClock, name: str) -> bool:
-    """Whether a field's or a target's clock counts something other than updates."""
+    """Whether a field's or a target's clock counts an amount."""
     return clock_of_field(clock, name) != UPDATES
 
 
 def amount_clock(clock: PlanClock) -> str | None:
-    """The one clock other than updates that a plan has; None where all is by updates."""
+    """The one clock other than updates that a plan has."""
     if isinstance(clock, str):
         return None if clock == UPDATES else clock
     return next(iter(clock.values()))

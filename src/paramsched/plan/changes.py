@@ -20,7 +20,7 @@ _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 @final
 @dataclass(frozen=True, slots=True)
 class PlanLines:
-    """The lines of a plan that is to be changed, as they are written, its horizon and its clock."""
+    """The parts of a plan that is to be changed, as they are written."""
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
@@ -74,7 +74,7 @@ class PlanLines:
         ]
 
     def of_run(self, asked: str, length: Duration) -> Duration:
-        """A length without per cent, which are of the horizon that the plan has, not of another one."""
+        """A length without per cent, which are of the plan's own horizon."""
         share = sum(amount for unit, amount in length.terms if unit == "percent")
         if not share:
             return length
@@ -86,7 +86,7 @@ class PlanLines:
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
 
     def _refuse_another_count(self, method: str, names: Iterable[str]) -> None:
-        """Refuse another size of an update where the run would then have another length on a line's clock.
+        """Refuse another size of an update where a line would then have another past.
 
         A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have another past.
         """
@@ -105,7 +105,7 @@ class PlanLines:
                 )
 
     def _line_of(self, given: Binding) -> int | None:
-        """The line that a binding replaces; None for a group that has followed the default so far."""
+        """The line that a binding replaces; None where that is a part of the default."""
         for index, line in enumerate(self.bindings):
             if line.name == given.name and isinstance(line.field, Target) == isinstance(given.field, Target):
                 if isinstance(line.field, Target) and isinstance(given.field, Target):
@@ -149,7 +149,7 @@ class PlanLines:
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _carried(self, line: Binding, horizon: Duration | None) -> Binding:
-        """A line that goes on as it was planned, also where the run is now shorter or longer."""
+        """A line that goes on as it was planned."""
         old, rules = _without_rules(line.schedule)
         planned = self._planned_for(line, old, horizon)
         return line if planned is None else replace_schedule(line, _with_rules(take(old, planned, planned), rules))

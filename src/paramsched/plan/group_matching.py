@@ -94,7 +94,7 @@ class Overlap(Enum):
 
 
 def overlap_of(selector: Selector, other: Selector) -> Overlap:
-    """How the groups of a selector lie to those of another, before the groups are known.
+    """How the groups of a selector lie to those of another.
 
     >>> overlap_of("layer_3", "layer_*").name, overlap_of("head", "layer_*").name, overlap_of("layer_*", "layer_3").name
     ('INSIDE', 'APART', 'UNKNOWN')
@@ -127,7 +127,7 @@ _Line: TypeAlias = tuple[str, Selector]  # a field, or a target, and the groups 
 
 
 def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
-    """The bindings of a plan, with what others follow for each `like(…)`.
+    """The bindings with what others follow for each `like(…)`.
 
     A default that follows a field with lines for some groups gets a line of its own for these.
     """
@@ -203,7 +203,7 @@ class _FollowedPlan:
         return made
 
     def line_followed(self, like: Like, line: _Line, groups: Selector) -> _Line:
-        """The line of the field that is followed, in the groups for which a line is made."""
+        """The line that is followed in some groups."""
         name = _name_of_field(like)
         if name not in self.lines:
             why = f"{name} is no field of this plan; {nearest(name, self.lines)}"

@@ -70,7 +70,7 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
 
 
 def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
-    """What is known of the amounts of a run before it begins; None for a plan by updates.
+    """What is known of the amounts of a run before it begins.
 
     >>> amounts_of_run(Plan(lr=0.1, clock="samples"), Calendar(batch_size=32)).amounts_from(0, 0, 3).tolist()
     [0, 32, 64]
@@ -90,7 +90,7 @@ def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
 
 
 def known_total(plan: Plan, calendar: Calendar) -> int | None:
-    """The updates of a resolved plan's run; None where there is no horizon, or nothing says how many it has."""
+    """The same, where it is known."""
     try:
         return updates_of_horizon(plan, amounts_of_run(plan, calendar))
     except MissingFact:
@@ -98,7 +98,7 @@ def known_total(plan: Plan, calendar: Calendar) -> int | None:
 
 
 def counted_plan(plan: Plan) -> Plan:
-    """A resolved plan with the units of its clock taken off, to be evaluated and not to be shown.
+    """A resolved plan with the units of its clock taken off, to be evaluated.
 
     >>> counted = counted_plan(Plan(lr='warmup("4 tokens")', clock="tokens"))
     >>> counted.bindings[0].schedule(3)
@@ -244,7 +244,7 @@ class TimeUnit:
         return np.asarray(np.interp(updates, self.updates, self.amounts))
 
     def update_of(self, amounts: Any) -> Floats:
-        """Where in the run an amount has passed, in updates; between two of them too."""
+        """Where in the run an amount has passed, in updates."""
         if self.is_even:
             return np.asarray(np.asarray(amounts, dtype=np.float64) * self.updates[-1] / self.amounts[-1])
         return np.asarray(np.interp(amounts, self.amounts, self.updates))
@@ -301,7 +301,7 @@ def _unit_to(unit: TimeUnit, end: int) -> TimeUnit:
 
 
 def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 1.0) -> Iterator[TimeUnit]:
-    """The unit that some amounts are; none where nothing says them before the run."""
+    """The unit that some amounts are, if anything says them."""
     if isinstance(amounts, ConstantAmounts):
         yield even_unit(name, total, float(amounts.rate) * scale)
     elif not isinstance(amounts, UntoldAmounts):

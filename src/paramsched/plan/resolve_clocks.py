@@ -54,7 +54,7 @@ class ClockLengths:
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
-        """The same for a run of another length; and its count, whole but in seconds, as horizons are."""
+        """The same for a run of another length; and its count."""
         exact = self.exact(length)
         total = exact if self.clock == "seconds" else Fraction(ceil(exact))
         return replace(self, total=total), total
@@ -105,12 +105,12 @@ class ClockLengths:
 
 
 def _length_in_words(duration: Duration) -> str:
-    """A length as errors name it: updates with their unit, since the clock may have another."""
+    """A length as errors name it, with its unit."""
     return f'length "{duration}{" steps" if duration.is_resolved else ""}"'
 
 
 def _missing_rate(clock: str, asked: str | Asked) -> MissingFact:
-    """The error of a length that needs the amount of an update, where nothing says it."""
+    """The error of a length that needs the amount of an update."""
     planned = f" or plan {usual_size(clock)}," if clock != "seconds" else ""
     return MissingFact(
         asked,
@@ -220,7 +220,7 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
 
 
 def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
-    """Refuse a plan's horizon and a calendar's total that are not one run."""
+    """Refuse a horizon and a total that are not one run."""
     try:
         other = _whole(lengths.exact(total, asked=Asked("Calendar", "total")), lengths.clock)
     except MissingFact:  # an engine knows the updates of its run, and its loop says the amounts
@@ -271,7 +271,7 @@ def _asked_horizon(horizon: Duration | None) -> str | Asked:
 
 
 def _whole(amount: Fraction, clock: str) -> Fraction:
-    """A horizon, rounded up; not in seconds, of which an update takes no whole number."""
+    """A horizon, rounded up; but in seconds."""
     return amount if clock == "seconds" else Fraction(ceil(amount))
 
 

@@ -28,7 +28,7 @@ class RunAmounts(ABC):
 
     @property
     def is_constant(self) -> bool:
-        """Whether each update takes the same, so that a length is the same wherever it begins."""
+        """Whether each update takes the same."""
         return True
 
     @abstractmethod
@@ -52,7 +52,7 @@ class RunAmounts(ABC):
 
     @abstractmethod
     def updates_until(self, amount: Amount | Fraction) -> int:
-        """The first update that begins at or after an amount, in a run that went as planned."""
+        """The first update that begins at or after an amount."""
 
     def exact_at(self, place: Fraction) -> Fraction:
         """The amount at a place between two updates: as much of the update's as of the update."""
@@ -128,7 +128,7 @@ class UntoldAmounts(RunAmounts):
 
 
 def missing_amounts(clock: str, asked: str) -> MissingFact:
-    """The error of a run whose amounts are asked for before it, where nothing says them."""
+    """The error of a run whose amounts nothing says."""
     fact = SIZES[clock][-1][0]
     planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "Write"
     found = f"nothing says how many {clock} an update takes"
@@ -136,7 +136,7 @@ def missing_amounts(clock: str, asked: str) -> MissingFact:
 
 
 def usual_size(clock: str) -> str:
-    """The target by which most plans of a clock say how much an update takes."""
+    """The target that most plans of a clock have for that."""
     return "batch_size" if clock in ("tokens", "samples") else SIZES[clock][0][0]
 
 

@@ -125,7 +125,7 @@ class RunSizes:
 
     @property
     def batches_of_epoch(self) -> int | None:
-        """How many batches an epoch has, where these say how long it is: the batches in an update are planned."""
+        """How many batches an epoch has, where those of an update are planned."""
         return self.calendar.batches_per_epoch if "accumulation" in self.targets else None
 
     def amounts_of(self, clock: str) -> RunAmounts:
@@ -296,7 +296,7 @@ class PlannedAmounts(RunAmounts):
         return guess[1 : right + 1]
 
     def _held_size(self, t: int, amount: int) -> int | None:
-        """What each update takes from one on, where that stays; None where it may change."""
+        """What each update takes from one on, where that stays."""
         time = amount if self.times is None else ceil(self.times.amount_at(t))
         if not self.sizes.are_held_at(t, time):
             return None

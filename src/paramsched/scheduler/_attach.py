@@ -96,7 +96,7 @@ class PlanHooks:
         self.released = True
 
     def remove_from(self, groups: list[Group]) -> None:
-        """Take the hooks off, and every trace out of the groups; values stay."""
+        """The same, and every trace out of the groups; values stay."""
         self.release()
         self.planned.block.remove_views(groups)
         remove_entries(groups)
@@ -233,7 +233,7 @@ def _clock_for(
     source: str | None = None,
     before: PlanHooks | None = None,
 ) -> Clock:
-    """A clock at that place, with the states of the metric rules that were at work before."""
+    """A clock at that place, with the states of the metric rules."""
     clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
     clock.stand_at(standing, source)
     if before is not None:
@@ -261,7 +261,7 @@ _WAITS = (
 
 @final
 class NotAttached:
-    """Stands where the hooks of a Scheduler will be that waits for the facts of its run: any use says so."""
+    """Stands where the hooks will be of a Scheduler that waits for its facts."""
 
     def __getattr__(self, name: str) -> Any:
         raise ParamschedError(_WAITS)

@@ -33,7 +33,7 @@ class UpdateTimes:
         return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
 
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
-        """The updates behind this one, in a run that goes on from its amount as planned."""
+        """The updates behind this one, as they are planned."""
         t = int(self.updates[-1]) + 1
         updates = np.arange(t, t + count)
         if run is None or self.amounts is None:
@@ -137,7 +137,7 @@ class Clock:
         return UpdateTimes.at(self.t - 1, self.last_amount)
 
     def change(self, states: RuleStates) -> None:
-        """Metric rules have reacted. What the last update used is kept until the next."""
+        """Metric rules have reacted."""
         if self._used[0] != self.t:
             self._used = self.t, self.states
         self.states = states
@@ -173,7 +173,7 @@ class PlanInForce:
 
     @property
     def unit(self) -> str | None:
-        """What the plan's clock counts; None where that is updates."""
+        """What the plan's clock counts, if not updates."""
         return None if self.amounts is None else self.amounts.clock
 
     def amount_at(self, t: int) -> Amount | None:

@@ -48,7 +48,7 @@ class SlotsOfSchedule:
         return found
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
-        """The common factors of a schedule that is proportional to base; None for another one."""
+        """The common factors of a schedule that is proportional to base."""
         value = columns(self.schedule, self._own(times)) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
@@ -89,7 +89,7 @@ class FloatBlock:
 @final
 @dataclass(frozen=True, slots=True)
 class FloatSlots:
-    """The groups that hold floats for one field, and what they have in common."""
+    """The groups that hold floats for one field."""
 
     field: Field
     indices: list[int]
@@ -149,7 +149,7 @@ class FloatSlots:
 
 
 def block_of_rows(parts: list[SlotsOfSchedule], times: UpdateTimes, states: RuleStates) -> Any:
-    """A row for each update, a column for each slot; what slots share is computed once."""
+    """A row for each update, a column for each slot."""
     block = np.empty((times.size, sum(len(part.places) for part in parts)))
     for part in parts:
         block[:, part.places if len(parts) > 1 else slice(None)] = part.values_of_all(times, states)
@@ -157,7 +157,7 @@ def block_of_rows(parts: list[SlotsOfSchedule], times: UpdateTimes, states: Rule
 
 
 def _repeated(column: Any, count: int) -> list[float]:
-    """A column as a list, also where it is one number for all updates."""
+    """A column, or one number for all updates, as a list."""
     if not np.shape(column):  # `broadcast_to` costs 5 µs, a seventh of a seek
         return [float(column)] * count
     values: list[float] = np.broadcast_to(column, (count,)).tolist() if len(column) != count else column.tolist()
@@ -199,7 +199,7 @@ class TensorSlots:
 
     @property
     def shared(self) -> bool:
-        """Whether the groups hold views of our vector, instead of a tensor of their own."""
+        """Whether the groups hold views of our vector."""
         return self.views[0][1] is not self.vector
 
     def rows(self, times: UpdateTimes, states: RuleStates) -> TensorRows:
@@ -247,7 +247,7 @@ class TensorSlots:
 def _sharing_a_vector(
     field: Field, slots: list[Slot], groups: Sequence[Group], device: torch.device, dtype: torch.dtype
 ) -> TensorSlots:
-    """Slots of one device and type, with a new vector; a single tensor stays itself."""
+    """Slots of one device and type, with their vector."""
     mine, parts = [groups[slot.group] for slot in slots], SlotsOfSchedule.all_in(slots)
     if len(slots) == 1:
         alone: Any = field.read(mine[0])

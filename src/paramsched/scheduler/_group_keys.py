@@ -46,7 +46,7 @@ def plan_number(plan: Plan, resolved: Plan) -> int:
 
 
 def count_carried(groups: list[Group]) -> int | None:
-    """The count a list of groups carries: that of the first one that has any."""
+    """The count that groups carry: that of the first one that has any."""
     for index, group in enumerate(groups):
         if COUNT in group:
             _require_count(group[COUNT], index)
@@ -151,14 +151,14 @@ class History:
         return History((Entry(update, amount, text),))
 
     def entered(self, new: Entry) -> "History":
-        """A plan comes into force: entries from its update on are of a run that went on differently."""
+        """A plan comes into force; later entries are of a run that went on differently."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             return History(kept)
         return History((*kept, new))
 
     def entered_after_unknown(self, new: Entry) -> "History":
-        """The same where all that is known of the plan before is that it was another one."""
+        """The same where the plan before is another, unknown one."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             kept = (*kept[:-1], kept[-1]._replace(text=None))

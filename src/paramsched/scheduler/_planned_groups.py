@@ -50,12 +50,12 @@ class PlannedGroups:
             self.source.say(amount)
 
     def _begin_amounts(self) -> None:
-        """The run goes on from here: what is measured or compared begins anew."""
+        """What is measured or compared begins anew."""
         self.clock.unsettled = False
         self.source = None if self.in_force.amounts is None else AmountSource(self.in_force, self.clock)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
-        """Write into these groups from now on. They hold the values of the block already."""
+        """Write into these groups from now on, which hold the values of the block."""
         self.block = block
         self.note(groups)
         self.watch.bind(groups, block, self.in_force.number)
@@ -273,7 +273,7 @@ class PlannedGroups:
         self.block.install_views()
 
     def _tell_overwritten(self, groups: list[Group]) -> None:
-        """Tell once of a value that someone else wrote, and that the last update used."""
+        """Tell once of a value that someone else wrote."""
         if not self._has_warned:
             self._has_warned = warn_of_foreign_write(self.block.overwritten, groups, self.clock.t - 1)
         self.block.overwritten.clear()

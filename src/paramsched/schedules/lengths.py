@@ -112,7 +112,7 @@ def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int
 
 
 def end_of_cycles(period: int | Fraction, mult: float, lengths: Lengths, times: int) -> int | Fraction:
-    """When the last of so many cycles is over, for a first one of so many updates."""
+    """When the last of so many cycles is over."""
     if mult == 1:
         return period * times
     return cycle_table(period if lengths == "exact" else ceil(period), mult, lengths, times).end
@@ -153,7 +153,7 @@ def stretched_times(offsets: tuple[int | Fraction, ...], size: int | Fraction, f
 
 
 def sum_of_cycles(mult: float, times: int) -> Fraction:
-    """How many times as long as the first one so many cycles are, if nothing is rounded."""
+    """How many times as long as the first one so many cycles are."""
     ratio = Fraction(repr(mult))
     return Fraction(times) if ratio == 1 else (ratio**times - 1) / (ratio - 1)
 

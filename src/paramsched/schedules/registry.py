@@ -38,7 +38,7 @@ def rule(builder: Builder) -> Builder:
 
 
 def operator_builder(name: str) -> Callable[[Builder], Builder]:
-    """Register what an operator does: the combinators stand above the base class that has the operators."""
+    """Register what an operator does: combinators stand above the class that has the operators."""
 
     def keep(function: Builder) -> Builder:
         _OPERATORS[name] = function
@@ -58,7 +58,7 @@ def has_shape(value: object) -> bool:
 
 
 def builder_name(value: Any) -> str:
-    """The name of the function that builds values of this class; of the class itself where none is registered."""
+    """The name of the function that builds such values, or of their class."""
     return BUILDER_OF_CLASS[type(value)][0] if type(value) in BUILDER_OF_CLASS else type(value).__name__
 
 

@@ -129,12 +129,12 @@ class Calendar:
 
     @property
     def varies(self) -> bool:
-        """Whether a length may be another number of updates where it begins elsewhere: facts stay as they are."""
+        """As of `Units`: facts stay as they are."""
         return False
 
     @property
     def updates_vary(self) -> bool:
-        """Whether so many updates may be: never, since they are what is counted."""
+        """As of `Units`: they are what is counted."""
         return False
 
     def exact(self, duration: Duration, *, begin: Fraction | None = None, asked: str | Asked | None = None) -> Fraction:
@@ -253,7 +253,7 @@ def one_of_clock(clock: str) -> str:
 
 
 def rate_of(calendar: Calendar, clock: str) -> Fraction | None:
-    """How much an update takes on a clock, where that is a constant of the calendar; None where nothing says it.
+    """How much an update takes on a clock, where that is a constant of the calendar.
 
     >>> rate_of(Calendar(batch_size=32, sequence_length=2048), "tokens")
     Fraction(65536, 1)

@@ -197,7 +197,7 @@ DurationLike: TypeAlias = Duration | str | int
 
 
 def count_of(number: int | Fraction) -> int | float:
-    """An exact number as formulas take it: an integer where it is whole, else the nearest float."""
+    """An exact number as formulas take it."""
     return number.numerator if number.denominator == 1 else float(number)
 
 
@@ -209,7 +209,7 @@ def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fra
 
 
 def _duration_of(amounts: dict[str, Fraction]) -> Duration:
-    """A length from its amounts by unit; one that would be negative is refused."""
+    """A length from its amounts by unit."""
     terms = tuple((unit, amounts[unit]) for unit in UNITS if amounts.get(unit))
     # A positive term first: "100% - 10 epochs" reads, "-10 epochs + 100%" does not.
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
@@ -220,7 +220,7 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
 
 
 def length_with_unit(number: str, unit: str) -> str | None:
-    """A number and a unit as a length is written, also where the unit is a peer's word; None where it is none.
+    """A number and a unit, maybe a peer's, as a length is written.
 
     >>> length_with_unit("10", "ep"), length_with_unit("0.06", "dur"), length_with_unit("3", "apples")
     ('10 epochs', '6%', None)
@@ -346,7 +346,7 @@ def _amount_text(amount: Fraction) -> str:
 
 
 def _decimal_places(amount: Fraction) -> int | None:
-    """How many digits behind the point say it exactly; None where none do."""
+    """How many digits behind the point say it exactly."""
     rest, twos, fives = amount.denominator, 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1

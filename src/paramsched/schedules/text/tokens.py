@@ -138,7 +138,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def slip_in(text: str) -> tuple[int, int, str, str] | None:
-    """The slip in a line that is no expression: where it is, what it is, what to write.
+    """The slip in a line: where it is, what it is, what to write.
 
     None where nothing is known of it.
 
@@ -179,7 +179,7 @@ def _bare_length(text: str) -> tuple[int, int, str, str] | None:
 
 
 def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
-    """A bracket that is never closed, one that closes nothing, or a quote that is never closed."""
+    """A bracket or a quote without its other one."""
     open_: list[tuple[str, int]] = []
     outside = _without_strings(text)
     for place, one in enumerate(outside):
@@ -220,7 +220,7 @@ class TextPart:
 @final
 @dataclass(slots=True)
 class OpenBracket:
-    """A bracket that is open, or the line itself: what has been read in it so far."""
+    """An open bracket, or the line: what has been read in it so far."""
 
     kind: str  # "line", "group", "list" or "call"
     begin: int  # where the bracket stands, or the name that is called

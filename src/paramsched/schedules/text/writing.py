@@ -77,5 +77,5 @@ def short_line(value: object) -> str:
 
 
 def in_brackets(part: Any, tightness: int) -> str:
-    """A part of an operator's form, in brackets where it binds less tightly than the form."""
+    """A part of an operator's form, in brackets where it needs them."""
     return str(part) if part._precedence >= tightness else f"({part})"
