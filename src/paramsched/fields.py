@@ -146,6 +146,17 @@ def is_number(value: object) -> bool:
     return getattr(value, "ndim", None) == 0 and "bool" not in kind and "complex" not in kind
 
 
+def finite_or_none(value: Any) -> float | None:
+    """A value as a float, where it is a finite number; it may be anything."""
+    if not is_number(value):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 def numeric(group: Group) -> list[str]:
     """The names of the fields that can be scheduled in a group."""
     names: list[str] = []

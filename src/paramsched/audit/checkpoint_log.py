@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, final
 
@@ -21,7 +20,7 @@ from paramsched.audit.log_values import (
     path_text,
 )
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.fields import OURS, Field, is_number, numeric
+from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.time.calendar import CLOCKS
@@ -38,7 +37,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
         for field, value in _scheduled_numbers(group, f"group {index} of {name} in {path_text(file)}")
     ]
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
-    counted = _finite_or_nothing(groups[0].get(f"{OURS}clock"))
+    counted = finite_or_none(groups[0].get(f"{OURS}clock"))
     carried = groups[0].get(f"{OURS}amount") if clock is not None and counted == CLOCKS.index(clock) else None
     amounts = logged_amounts([(taken, carried)], file)
     return LoggedValues(path_text(file), tuple(columns), names, tuple(notes), amounts)
@@ -132,23 +131,12 @@ def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[s
 
 
 def _update_count(value: Any) -> int | None:
-    number = _finite_or_nothing(value)
+    number = finite_or_none(value)
     return int(number) if number is not None and number == int(number) and 0 <= number <= MOST_UPDATES else None
 
 
 def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
-    return _finite_or_nothing(group.get(f"{OURS}base_{Field.of(field).slot}"))
-
-
-def _finite_or_nothing(value: Any) -> float | None:
-    """A value as a float, where it is a finite number; a checkpoint may hold anything."""
-    if not is_number(value):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        return None
-    return number if isfinite(number) else None
+    return finite_or_none(group.get(f"{OURS}base_{Field.of(field).slot}"))
 
 
 def _first_line(error: Exception) -> str:

@@ -3,7 +3,6 @@
 A call counts when its post-hook comes, unless it is one of `UNCOUNTED_STEPS`.
 """
 
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar, final
 import torch
 from torch.optim import Optimizer
 
-from paramsched.fields import is_number
+from paramsched.fields import finite_or_none
 
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
 _CHECKPOINT_CODE = str(Path(torch.__file__).parent / "distributed" / "checkpoint")
@@ -188,12 +187,8 @@ def watch_updates(
 
 def updates_in_state(optimizer: Any) -> int | None:
     """How many updates an optimizer's own state has seen; None for one that does not count (`SGD`)."""
-    found = [
-        int(entry["step"])
-        for entry in getattr(optimizer, "state", {}).values()
-        if isinstance(entry, dict) and is_number(entry.get("step")) and math.isfinite(entry["step"])
-    ]
-    return max(found, default=None)
+    states = (entry for entry in getattr(optimizer, "state", {}).values() if isinstance(entry, dict))
+    return max((int(step) for entry in states if (step := finite_or_none(entry.get("step"))) is not None), default=None)
 
 
 def _unknown(optimizer: Any) -> bool:

@@ -82,6 +82,13 @@ class TerminalLines:
             kept.pop()
         self.lines.append(self._as_text(kept))
 
+    def add_plot(self, rows: Iterable[Iterable[Cell]], labels: Mapping[int, str], gutter: int) -> None:
+        """Add the rows of a plot, from the top, with labels left of its axis."""
+        for index, row in enumerate(rows):
+            label = labels.get(index, "")
+            edge = self.glyph("┤" if label else "│")
+            self.add_line(*self.cells(f"{label} ".rjust(gutter), "dim"), (edge, "dim"), *row)
+
     def add_wrapped(self, text: str, *, indent: int = 0, style: Style = None) -> None:
         """Add a text in as many lines as it needs, but three at most."""
         rest = self.glyph("…")
@@ -235,10 +242,7 @@ def loss_by_rate(
         return round(min(max(share, 0.0), 1.0) * (columns - 1))
 
     terminal.add_title("loss", "")
-    for index, row in enumerate(rows):
-        edge = terminal.glyph("┤" if index in ticks else "│")
-        head = terminal.cells(f"{ticks.get(index, '')} ".rjust(gutter), "dim")
-        terminal.add_line(*head, (edge, "dim"), *((c or " ", None) for c in row))
+    terminal.add_plot((((c or " ", None) for c in row) for row in rows), ticks, gutter)
     first, last = math.ceil(logs[0] - 1e-9), math.floor(logs[-1] + 1e-9)
     decades = {column(10.0**power): short_number(10.0**power, 3) for power in range(first, last + 1)}
     under = {column(rate) for rate in marks.values()}

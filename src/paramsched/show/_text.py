@@ -127,10 +127,7 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
     for value, label in rungs:
         row = round((1 - float(panel.scale.fraction(np.array([value]))[0])) * (height * 4 - 1)) // 4
         labels.setdefault(row, label)
-    for row, line in enumerate(plot):
-        label = labels.get(row, "")
-        edge = terminal.glyph("┤" if label else "│")
-        terminal.add_line(*terminal.cells(f"{label} ".rjust(layout.gutter), "dim"), (edge, "dim"), *line)
+    terminal.add_plot(plot, labels, layout.gutter)
     terminal.add_line(*_axis_line(terminal, panel, layout))
     if panel.differing.size:
         marked = layout.columns_of(panel.differing)
