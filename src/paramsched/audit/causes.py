@@ -1,8 +1,4 @@
-"""The causes that are tried when a log is not what the plan says: other clocks, other lengths, other amounts.
-
-A cause says which of the plan's times each row would have, or how else the plan would be resolved. It is named only if
-the log then has the plan's values.
-"""
+"""The causes that are tried when a log is not what the plan says."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A checkpoint, read as plain data: the log of one update, and the plans that its run has followed."""
+"""A checkpoint, read as plain data."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

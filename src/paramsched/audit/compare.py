@@ -1,4 +1,4 @@
-"""Comparing a log with a plan, the report on it, and the search for the cause of what differs."""
+"""Comparing a log with a plan, and the search for the cause of what differs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -8,7 +8,6 @@ from paramsched.audit.log_values import UnreadableLog, path_text
 from paramsched.errors import MissingDependency
 
 STEP = "step"
-"""The column that counts the updates."""
 
 
 def event_rows(file: Path) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Reading a log: our JSONL, any CSV or JSONL with named columns, TensorBoard's events, or an optimizer's checkpoint."""
+"""Reading a log."""
 
 import csv
 import json

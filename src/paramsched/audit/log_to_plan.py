@@ -1,4 +1,4 @@
-"""The log of an earlier run as a plan, and the metrics beside its hyperparameters."""
+"""The log of an earlier run as a plan, and its metrics."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The values that a run used, column by column, whatever file they were read from."""
+"""The values that a run used, column by column."""
 
 import re
 from collections.abc import Collection, Iterable

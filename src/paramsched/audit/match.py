@@ -1,4 +1,4 @@
-"""How well a log fits a plan: each column is compared with the schedule that it should follow, at its times."""
+"""How well a log fits a plan."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Exponentials, and what is made of them: a logarithm, a logistic function, a hyperbolic tangent."""
+"""Exponentials, and what is made of them."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Powers of the progress, and quotients of straight lines: a straight line, roots, and what descends as a power."""
+"""Powers of the progress, and quotients of straight lines."""
 
 from dataclasses import dataclass
 from typing import final

@@ -1,4 +1,4 @@
-"""The registry of curves: each by the name it has in code, text, configs and commands; and curves of users."""
+"""The registry of curves; and curves of users."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ CONSTANTS: dict[str, Curve] = {}
 """Curves without a parameter, and those a user registered, by name."""
 
 FAMILIES: dict[str, Callable[..., Curve]] = {}
-"""Functions that build curves with parameters, by name."""
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Curve])
 _Curve = TypeVar("_Curve", bound=Curve)

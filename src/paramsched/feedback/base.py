@@ -1,4 +1,4 @@
-"""Metric rules: pure state machines that react to what training reports, what they check, where they stop."""
+"""Metric rules: pure state machines that react to what training reports."""
 
 import math
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Rules that reduce: plateau when a metric has stopped improving, new-bob when it improves by too little."""
+"""Rules that reduce: plateau and new-bob."""
 
 import math
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Binding: a field, its groups and its schedule together; Target: a value outside the optimizer; their normal form."""
+"""Binding: a field, its groups and its schedule; Target: a value outside the optimizer."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Changing a plan from a time on: the lines of a plan whose past is that of another one."""
+"""Changing a plan from a time on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a plan means for a run: every length in updates, what it consumes, each group's fields, its units of time."""
+"""What a plan means for a run: its lengths, amounts, groups and units of time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

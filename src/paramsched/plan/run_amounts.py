@@ -1,4 +1,4 @@
-"""How much a run has consumed before each of its updates: where that is constant, and what is asked of any run."""
+"""How much a run has consumed before each of its updates."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

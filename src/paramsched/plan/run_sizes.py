@@ -1,4 +1,4 @@
-"""The sizes of a run: how much of each amount its updates take, where the Calendar or targets of the plan say it."""
+"""The sizes of a run: how much of each amount its updates take."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping
@@ -21,7 +21,6 @@ from paramsched.time.calendar import ASSUMED_SIZES, SIZES
 PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in products for name in names) - {
     "seconds_per_step"
 }
-"""The targets that say how much an update takes."""
 
 MOST_OF_UPDATE = 10**15
 """No update takes more: sums over many of them stay whole numbers of 64 bits."""

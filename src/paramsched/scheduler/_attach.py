@@ -1,4 +1,4 @@
-"""Attaching a plan to an optimizer: where the run stands, what is refused before any write, and the hooks."""
+"""Attaching a plan to an optimizer: what is refused before any write, and the hooks."""
 
 import logging
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The clock: how many updates have been completed, when they are, and the plan that is in force then."""
+"""The clock: how many updates have been completed, and the plan that is in force then."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,7 +66,6 @@ class Standing:
 
 
 RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
-"""The state of each metric rule."""
 
 
 @final

@@ -1,4 +1,4 @@
-"""The slots of one field: floats, a vector of tensors, or an element of a tuple; and their cheapest writer."""
+"""The slots of one field, and their cheapest writer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,7 +165,6 @@ def _repeated(column: Any, count: int) -> list[float]:
 
 
 TensorRows: TypeAlias = tuple[torch.Tensor, ...]
-"""What is copied into the vector, update by update."""
 
 
 @final

@@ -1,4 +1,4 @@
-"""What a plan leaves in param groups, and which plans were in force since when: plain data for checkpoints."""
+"""What a plan leaves in param groups, and which plans were in force since when."""
 
 from dataclasses import dataclass
 from math import isfinite

@@ -1,4 +1,4 @@
-"""The groups of one optimizer and the plan that writes them: what happens at an update, and what others did since."""
+"""The groups of one optimizer and the plan that writes them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, final

@@ -1,4 +1,4 @@
-"""What a Scheduler is given and gives: the facts of the run, metrics, the planned values by name."""
+"""What a Scheduler is given and gives."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

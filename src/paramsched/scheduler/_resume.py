@@ -1,4 +1,4 @@
-"""Resuming: what a checkpoint restores, what a changed plan does then, and what is said of both."""
+"""Resuming: what a checkpoint restores, and what a changed plan does then."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence

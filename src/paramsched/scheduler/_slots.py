@@ -1,4 +1,4 @@
-"""Slots: the places in an optimizer's groups that a plan writes, with their bases; and what writes one update."""
+"""Slots: the places in an optimizer's groups that a plan writes."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The values of the coming updates, a block at a time; and whether the groups are still as the last one left them."""
+"""The values of the coming updates, a block at a time; and a watch on the groups."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

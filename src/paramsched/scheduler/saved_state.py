@@ -1,4 +1,4 @@
-"""The scheduler's state: clock, feedback states, bases and the plan as text; plain data, checked before it is used."""
+"""The scheduler's state: plain data, checked before it is used."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""How much each update consumes: what the loop says, else what is planned, else what a watch measures."""
+"""How much each update consumes."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Affine: what a schedule computes, a factor times base and an offset; and levels, which are written as one of them."""
+"""Affine, what a schedule computes: a factor times base and an offset; and levels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -164,7 +164,6 @@ following: Final = NeighborLevel("following")
 """The level at which the stage behind begins, that of its first update."""
 
 NEIGHBOR_LEVELS: Final = {level.word: level for level in (previous, following)}
-"""The words for levels, as a line of text has them."""
 
 Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
 """A bare number is a multiple of base, `absolute(x)` a value as it stands, `0.5 + absolute(x)` the sum of both.

@@ -1,4 +1,4 @@
-"""Anneal: from one level to another along a curve. The workhorse; linear, cosine, warmup and cooldown are it."""
+"""Anneal, the workhorse: from one level to another along a curve."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast, final

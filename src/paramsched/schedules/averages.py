@@ -1,4 +1,4 @@
-"""Warmups for Adam, and decays of averages: factors that say how far an average is known."""
+"""Warmups for Adam, and decays of averages."""
 
 import math
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Cuts: the first part of a schedule, and what is left of it; whether it hangs on the run's length or clock."""
+"""Cuts: a part of a schedule; and whether one hangs on the run's length or clock."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace

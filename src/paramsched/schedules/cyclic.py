@@ -1,4 +1,4 @@
-"""Cycles: triangles, cosine restarts, one cycle, cycles of an anneal and a stand."""
+"""Cycles: triangles, cosine restarts, one cycle."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Decays by formulas of time: exponential, geometric, inverse, logistic."""
+"""Decays by formulas of time."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Evaluation: the values of a resolved schedule at times, for a base; the one place where a formula is called."""
+"""Evaluation: the one place where a formula is called."""
 
 from collections.abc import Iterable
 from itertools import islice, pairwise

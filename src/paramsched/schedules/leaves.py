@@ -1,4 +1,4 @@
-"""Leaves: a level that is held, a field that is followed, a function; and what is given for a schedule or a curve."""
+"""Leaves: a constant, a field that is followed, a function; and what is given for a schedule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

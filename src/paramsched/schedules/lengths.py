@@ -1,4 +1,4 @@
-"""Lengths as fields of a shape, and how time is cut into periods and cycles that grow."""
+"""Lengths as fields of a shape, periods, and cycles that grow."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace

@@ -1,4 +1,4 @@
-"""Anneals with names of their own: tanh, cosine waves, linear cosine, a polynomial that stretches itself."""
+"""Anneals with names of their own."""
 
 import math
 from collections.abc import Iterable

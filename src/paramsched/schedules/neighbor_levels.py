@@ -1,4 +1,4 @@
-"""Levels from neighbors: `previous` and `following` become numbers as soon as the lengths are known."""
+"""Levels from neighbors: `previous` and `following` become numbers."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Schedules that wrap one schedule and keep its length: powers and quotients, rounding, re-warming."""
+"""Schedules that wrap one schedule and keep its length."""
 
 from abc import ABC
 from collections.abc import Iterable

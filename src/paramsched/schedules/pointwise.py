@@ -1,4 +1,4 @@
-"""Pointwise combinations: product, sum, minimum, maximum, clamp."""
+"""Pointwise combinations."""
 
 from abc import ABC
 from collections.abc import Callable, Iterable

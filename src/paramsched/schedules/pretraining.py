@@ -1,4 +1,4 @@
-"""Recipes of long runs: inverse square roots with a cooldown, stages that begin again, the power scheduler."""
+"""Recipes of long runs."""
 
 from fractions import Fraction
 

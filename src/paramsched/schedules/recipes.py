@@ -1,4 +1,4 @@
-"""Recipes: known schedules said with the shapes and combinators; their text is what they are made of."""
+"""Recipes: known schedules said with the shapes and combinators."""
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Recurrence: rules that act on the current value, one after another; MMEngine's and torch's lists are this."""
+"""Recurrence: rules that act on the current value, one after another."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

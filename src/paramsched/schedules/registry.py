@@ -1,4 +1,4 @@
-"""The registry: every function that builds a schedule or a rule, by the name it has in text, configs and commands."""
+"""The registry: every function that builds a schedule or a rule, by its name in text."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,6 @@ The table belongs to the process, like that of codecs: a text has to mean the sa
 """
 
 RULES: dict[str, Callable[..., Any]] = {}
-"""The functions of `rules`, by name."""
 
 BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
 """For each class the function that builds its values, and the name of it in text."""

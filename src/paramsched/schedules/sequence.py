@@ -1,4 +1,4 @@
-"""Sequence: one stage after another, `a >> b`, and how the lengths of stages are rounded."""
+"""Sequence: one stage after another; and how the lengths of stages are rounded."""
 
 from bisect import bisect_right
 from collections.abc import Iterable

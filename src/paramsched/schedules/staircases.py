@@ -1,4 +1,4 @@
-"""Staircases: `step` and `multistep`, `stairs` in equal rises, and the levels of Chebyshev."""
+"""Staircases, and the levels of Chebyshev."""
 
 import math
 from collections.abc import Iterable

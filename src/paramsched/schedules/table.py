@@ -1,4 +1,4 @@
-"""Tables: given values, one after another, each for as long as the others; a function of time written down as one."""
+"""Tables: given values, one after another; a function of time written down as one."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,7 +32,6 @@ from paramsched.time import Duration, DurationLike
 
 
 TableLike: TypeAlias = Sequence[float] | Floats
-"""What people give for the numbers of a table."""
 
 MOST_WRITTEN = 10_000
 """Numbers that a plan holds itself: they stand in its text, and with that in each checkpoint."""

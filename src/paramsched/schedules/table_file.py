@@ -1,4 +1,4 @@
-"""A table whose values stand in a file beside the plan, CSV or NumPy's own format."""
+"""A table whose values stand in a file beside the plan."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator

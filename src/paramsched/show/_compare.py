@@ -1,4 +1,4 @@
-"""Comparing a plan with logs, runs or other plans: where they differ, and the sentences about it."""
+"""Comparing a plan with logs, runs or other plans, and the sentences about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,6 @@ from paramsched.show._picture import Note
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
 UsedValues: TypeAlias = dict[Key, tuple[Times, Floats]]
-"""What a run used for the curves of a plan, in order of time."""
 
 
 def checked_log(trace: Curves, log: Log) -> UsedValues:

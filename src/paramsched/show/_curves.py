@@ -1,4 +1,4 @@
-"""What renderers draw: curves, fewer of their points without losing an extreme, and sets of updates."""
+"""What renderers draw: curves, fewer of their points, and sets of updates."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

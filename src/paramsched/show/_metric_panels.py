@@ -1,4 +1,4 @@
-"""Panels of curves, those of what runs measured among them; and sentences about values that no axis has."""
+"""Panels of curves, and of what runs measured."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Plans, schedules and pictures as values of notebook cells and as files: the formats by suffix."""
+"""Plans, schedules and pictures in notebooks and as files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

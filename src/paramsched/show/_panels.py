@@ -1,4 +1,4 @@
-"""Arranging curves as panels: a panel for each field, with what is compared over it."""
+"""Arranging curves as panels."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

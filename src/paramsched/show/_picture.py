@@ -1,4 +1,4 @@
-"""A picture as data, the same for all formats: panels with their curves, legend and notes."""
+"""A picture as data, the same for all formats."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final

@@ -1,4 +1,4 @@
-"""The axes of a panel: its values, linear or logarithmic; the time that curves share; how they are looked at."""
+"""The axes of a panel."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -229,7 +229,6 @@ class View:
 
 
 AS_VALUES_ASK: Final = View()
-"""The axes that suit the values."""
 
 
 def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis:

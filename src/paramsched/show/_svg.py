@@ -1,4 +1,4 @@
-"""A plan as one SVG picture, or as one self-contained HTML page with values under the pointer."""
+"""A plan as an SVG picture or an HTML page."""
 
 import json
 from collections.abc import Iterator, Mapping

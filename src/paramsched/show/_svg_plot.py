@@ -1,4 +1,4 @@
-"""The plotting area of a panel in SVG: grid, axes, breakpoints, curves; their colors and strokes as CSS."""
+"""The plotting area of a panel in SVG, with its style sheet."""
 
 from collections.abc import Iterator
 from html import escape

@@ -1,4 +1,4 @@
-"""What a terminal can draw: dots as characters, lines of a given width; and the loss over the learning rate."""
+"""What a terminal can draw; and the loss over the learning rate."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,6 @@ Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] |
 """A curve's number, or the part something plays."""
 
 Cell: TypeAlias = tuple[str, Style]
-"""A character and its style."""
 
 # Of the 256 colors, eight that are easily told apart and are readable on a white and on a black ground.
 _CURVES = (33, 166, 29, 134, 100, 30, 197, 245)

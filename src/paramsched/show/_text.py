@@ -1,4 +1,4 @@
-"""A plan as text for a terminal: braille or plain ASCII, a panel for each field."""
+"""A plan as text for a terminal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Text in a picture: numbers and times in words, and the axis of time that they stand on."""
+"""Text in a picture, and the axis of time."""
 
 import math
 import unicodedata

@@ -1,4 +1,4 @@
-"""The curves of a plan that nobody has attached yet, or of a scheduler that is built, on a copy."""
+"""The curves of a plan that nobody has attached yet, or of a scheduler that is built."""
 
 import copy
 import warnings

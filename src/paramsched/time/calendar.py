@@ -1,4 +1,4 @@
-"""Calendar: the facts about a run that turn units into updates; and clocks, which say what `t` counts."""
+"""Calendar: the facts about a run that turn units into updates; and clocks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -224,7 +224,6 @@ CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches")
 """What a clock may count. The list is closed: with free names every slip in a unit would be a unit."""
 
 OTHER_WORDS = {"images": "samples", "examples": "samples"}
-"""Other words for them."""
 
 
 def known_clock(value: Any, asked: str | Asked) -> str:

@@ -1,4 +1,4 @@
-"""What a rule of a recurrence is: its window, its clock, its coefficients; and the rule that is a table of them."""
+"""What a rule of a recurrence is; and the rule that is a table of coefficients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Rules that lead to a floor: cosine, polynomial, cosine restarts; and one cycle, in absolute values."""
+"""Rules that lead to a floor; and one cycle, in absolute values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Rules that scale the value, and rules that lead to a level from wherever the value is."""
+"""Rules that scale the value, or lead to a level from wherever it is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The operators and the calls of a line: when each is applied, and what it makes of what was read."""
+"""The operators and the calls of a line."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -26,7 +26,6 @@ from paramsched.schedules.text.tokens import (
 from paramsched.time import Duration, DurationLike
 
 BINDS = {">>": 1, "<<": 1, "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3, "@": 3, "**": 5}
-"""How tightly each operator binds, as in Python."""
 
 BINDS_SIGN = 4
 """How tightly a sign in front of a value binds: more than `*`."""

@@ -36,7 +36,6 @@ from paramsched.schedules.text.tokens import (
 )
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
-"""The functions that a line may call without a prefix, by name."""
 
 WHAT_A_LINE_HAS = "Write calls, numbers, text, lists, >>, *, /, **, + and -"
 

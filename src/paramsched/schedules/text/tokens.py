@@ -1,4 +1,4 @@
-"""The words of a line of text: names, numbers, strings and signs, each with its place; what was read so far."""
+"""The words of a line of text, each with its place; what was read so far."""
 
 import re
 from collections.abc import Iterator
