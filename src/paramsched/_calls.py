@@ -111,7 +111,7 @@ def _in_words_of_call(
     positional: Iterable[Any],
     named: Mapping[str, Any],
 ) -> None:
-    """Name the call that the user wrote, not one behind it: `cosine(to=…)`, not `anneal(to=…)`; and write it."""
+    """Name the call that the user wrote, not one behind it: `cosine(to=…)`, not `anneal(to=…)`."""
     signature = inspect.signature(builder)
     arguments = signature.bind_partial(*positional, **named).arguments
     refused = _argument_of_value(refusal.refused, arguments) or refusal.call
@@ -128,7 +128,6 @@ def _in_words_of_call(
 
 
 def _argument_of_value(refused: object, arguments: Mapping[str, Any]) -> Asked | None:
-    """The argument that was given as this value; None where there is none, or more than one."""
     if refused is None:
         return None
     mine = [key for key, value in arguments.items() if type(value) is type(refused) and value == refused]
@@ -136,7 +135,7 @@ def _argument_of_value(refused: object, arguments: Mapping[str, Any]) -> Asked |
 
 
 def _argument_text(value: object) -> str:
-    """A value as code and text have it; of ours a call, a name, or a length, with its unit in quotes."""
+    """A value as text has it; a length has quotes."""
     if type(value).__module__.partition(".")[0] != __package__:
         return repr(value)
     text = str(value)
@@ -173,7 +172,6 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
 
 
 def _closing_bracket(line: str, begin: int) -> int | None:
-    """Where the bracket that opens first behind `begin` is closed."""
     depth = 0
     for place in range(begin, len(line)):
         depth += (line[place] in "([{") - (line[place] in ")]}")

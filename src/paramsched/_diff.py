@@ -131,13 +131,11 @@ def _equal_bindings(a: Binding, b: Binding) -> bool:
 
 
 def _place_text(binding: Binding | None) -> str:
-    """The field and the groups of a binding, as a difference names them."""
     assert binding is not None
     return binding.name if binding.groups is None else f"{binding.name} @ {selector_text(binding.groups)}"
 
 
 def _schedule_text_of(binding: Binding | None) -> str | None:
-    """What a binding plans, as one line; None where there is none."""
     if binding is None:
         return None
     initial = f"{binding.field.initial!r} * " if isinstance(binding.field, Target) else ""
@@ -163,7 +161,6 @@ class _ComparedPlan:
     amounts: Array | None
 
     def values_of(self, place: Any) -> Floats:
-        """The multiples of base that a binding gives."""
         by_amount = self.amounts is not None and is_by_amount(self.plan.clock, place[0])
         times = self.amounts if by_amount else self.updates
         return evaluate(_bindings_by_place(self.plan)[place].schedule, times, 1.0)

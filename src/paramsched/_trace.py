@@ -162,7 +162,7 @@ class Trace:
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
 
     def _find_curve(self, key: Key | str) -> Key:
-        """The key of a curve from what people write: a field that has one curve, or a field and a group."""
+        """The key of a curve: also of a field alone that has one, and of a group by its index."""
         if isinstance(key, str):
             mine = [known for known in self._columns if known[0] == key]
             if len(mine) == 1:

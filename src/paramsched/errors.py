@@ -294,7 +294,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _short_list(names: list[str]) -> str:
-    """Names side by side; of many the first ones, and how many more there are."""
+    """Of many names the first ones, and how many more there are."""
     text = ", ".join(names)
     if len(text) <= _LONGEST_LIST:
         return text

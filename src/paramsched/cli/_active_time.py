@@ -85,7 +85,6 @@ class ActiveTime:
         return f"the {'next' if self.begin.terms else 'first'} {self.length_text(length)}"
 
     def _since_begin(self) -> str:
-        """From when on, where that is known and is not the begin of the run."""
         return "" if self.begin is None or not self.begin.terms else f", from {self.times_text([self.begin])} on"
 
     def during_text(self) -> str:
@@ -154,7 +153,7 @@ class ActiveTime:
         return f"from {begin} to {self.level_text(last)}"
 
     def _updates_text(self, begin: int, end: int) -> str:
-        """A range of updates; in epochs too where it begins and ends with one."""
+        """A range of updates; of whole epochs in epochs too."""
         epoch = self.steps_per_epoch
         said = _range_words(self.unit, begin, end)
         if epoch is None or begin % epoch or end % epoch or begin == end:
@@ -195,14 +194,12 @@ def time_between(later: Duration | None, earlier: Duration | None) -> Duration |
 
 
 def _epochs_of(time: Duration) -> Fraction | None:
-    """A time in epochs; None where another unit is in it."""
     if not time.terms:
         return Fraction(0)
     return time.terms[0][1] if [unit for unit, _ in time.terms] == ["epochs"] else None
 
 
 def _whole_epochs(time: Duration) -> int | None:
-    """A time in epochs, where it is a whole number of them."""
     epochs = _epochs_of(time)
     return None if epochs is None or epochs.denominator != 1 else int(epochs)
 

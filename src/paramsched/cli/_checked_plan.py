@@ -74,7 +74,7 @@ class RunEvidence:
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Finding]:
-    """What a log says of the plan."""
+    """Where a log differs from the plan, or goes on behind it."""
     from paramsched.audit import AmountColumn, compare_with_plan, read_log
     from paramsched.plan.binding import amount_clock
 
@@ -103,7 +103,7 @@ def _never_logged(log: Path, plan: Plan) -> Iterator[Finding]:
 
 
 def _is_logged(metric: str, log: Path, measured: Iterable[str]) -> bool:
-    """Whether a log has a metric: by its name, or as a part of one, as `val_loss` in `val/loss_epoch`."""
+    """Whether a log has a metric, be it as `val_loss` in `val/loss_epoch`."""
     from paramsched.audit import UnreadableLog, read_metrics
 
     if any(_plain_name(metric) in _plain_name(name) for name in measured):
@@ -170,7 +170,8 @@ def checked_plan(
     except MissingDependency as error:
         return CheckedPlan((Finding(UNREADABLE, "", str(error), place=place),), usage=True)
     faults = read.placed(one.as_fault() for one in dict.fromkeys(several))
-    placed = sorted((finding_of_fault(one, given) for one in faults), key=_line_of_finding)
+    # A finding without a line counts as one of line 0.
+    placed = [finding_of_fault(one, given) for one in sorted(faults, key=lambda one: one.line or 0)]
     return CheckedPlan(_not_silenced(given, format, placed))
 
 
@@ -223,10 +224,6 @@ def _not_silenced(given: str, format: str | None, found: Iterable[Finding]) -> t
     except (ConfigError, InvalidArgument):  # it is told already
         return tuple(found)
     return tuple(without_silenced(found, text, given))
-
-
-def _line_of_finding(finding: Finding) -> int:
-    return 0 if finding.place is None or finding.place.line is None else finding.place.line
 
 
 _MOST_ROUNDS = 10  # a change may show what stood behind it
@@ -320,7 +317,7 @@ def _sarif_rule(code: str) -> dict[str, Any]:
 
 
 def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
-    """One finding, with its place, and the change that mends it."""
+    """One finding, its place and its fix."""
     place = finding.place or FilePlace("")
     artifact = {"uri": quote(place.file.replace("\\", "/"))}
     region = {} if place.line is None else {"startLine": place.line, "startColumn": place.column or 1}
@@ -344,5 +341,5 @@ def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """A text as GitHub's commands have it: per cent, ends of lines, and in their entries commas and colons."""
+    """What GitHub's commands would read as their own signs."""
     return "".join(f"%{ord(one):02X}" if one in f"%\r\n{more}" else one for one in text)

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -56,15 +56,10 @@ class GivenPlan:
         return tuple(faults) if self.source is None else self.source.placed(faults)
 
 
-def plan_of(given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None) -> Plan:
-    """Read a plan from a file, standard input, the published recipes or a line of text."""
-    return read_given_plan(given, format=format, field=field, facts=facts).plan
-
-
 def read_given_plan(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None
 ) -> GivenPlan:
-    """Read a plan, with what its file says of the optimizer and where each entry stands."""
+    """Read a plan from a file, standard input, the published recipes or a line of text."""
     if format is not None and format not in config.formats():
         raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
     calendar = calendar_if_known(facts)
@@ -83,7 +78,7 @@ def read_given_plan(
     schedule = read_schedule_line(given, "", ShapeNames(), faults)
     if schedule is None:
         raise ConfigError(field, [_place_in_line(given, fault) for fault in faults.found()])
-    horizon = None if facts is None or facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    horizon = None if facts is None else horizon_given(facts)
     return GivenPlan(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
 
 
@@ -104,16 +99,15 @@ def read_with_assumed_epoch(
         return read_given_plan(given, format=format, field=field, facts=more), more
 
 
-def loaded_with_assumed_epoch(
+def loaded_with_facts(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
 ) -> tuple[Loaded, CalendarOptions]:
-    """As `read_with_assumed_epoch`, without the places in the file."""
+    """As `read_with_assumed_epoch`, and with the facts that stand beside the plan; without the places in the file."""
     read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
-    return read.loaded, known
+    return read.loaded, with_facts_beside(read.loaded, known)
 
 
 def _place_in_line(text: str, fault: Fault) -> Fault:
-    """The same fault with its column in the line of text that was given."""
     if fault.span is None:
         return fault
     return replace(fault, column=fault.span[0] + 1, excerpt=" ".join(text.splitlines()))
@@ -131,7 +125,6 @@ def title_of_plans(given: Sequence[str]) -> str:
 
 
 def _standard_input() -> str:
-    """What standard input says; what is no text is told as a file that cannot be read."""
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     try:
         return data.decode("utf-8-sig")
@@ -139,7 +132,7 @@ def _standard_input() -> str:
         raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
 
 
-_FACTS = tuple(name for name in CalendarOptions.__dataclass_fields__ if name != "horizon")
+_FACTS = tuple(one.name for one in fields(CalendarOptions) if one.name != "horizon")
 _SAY_THE_SAME = {  # a fact that is given, and those it stands in for
     "steps_per_epoch": ("batches_per_epoch",),
     "batches_per_epoch": ("steps_per_epoch",),
@@ -157,18 +150,22 @@ def length_from_option(text: str, option: str) -> Duration:
         raise click.UsageError(f"{option}: {error}") from None
 
 
+def horizon_given(facts: CalendarOptions) -> Duration | None:
+    """The length of the run that the options say."""
+    return None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+
+
 def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
     """The Calendar that the options describe."""
-    given = {name: getattr(facts, name) for name in CalendarOptions.__dataclass_fields__ if name != "horizon"}
-    total = None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    given = {name: getattr(facts, name) for name in _FACTS}
+    total = horizon_given(facts)
     try:
         return Calendar(**({"total": total} | given | assumed))
     except MissingFact as error:
         error.ask(f"--horizon {facts.horizon}")  # a horizon in epochs needs the length of one
         raise
     except InvalidArgument as error:
-        said = {option_of(name): getattr(facts, name) for name in CalendarOptions.__dataclass_fields__}
-        options = " ".join(f"{option} {value}" for option, value in said.items() if value is not None)
+        options = " ".join(f"{option_of(name)} {value}" for name, value in asdict(facts).items() if value is not None)
         raise click.UsageError(f"{options}: {error.found}") from None
 
 
@@ -197,14 +194,12 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 
     The length of an epoch is also assumed for a config of another library, which counts both epochs and iterations.
     """
-    horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
-    used = units_of_plan(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
-    if horizon is None:
+    if plan.horizon is None and facts.horizon is None:
         known = known_length(plan, facts)
         if known is not None:
             return calendar_from_options(facts, total=known)
         # Per cent draw the same picture whatever the length, so any length will do.
-        if used <= {"percent"}:
+        if units_of_plan(plan) <= {"percent"}:
             say_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
             return calendar_from_options(facts, total=ASSUMED_TOTAL)
         raise click.UsageError(
@@ -220,7 +215,7 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 
 def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
     """The one fact that is missing for a picture, with a value to assume; None if none is missing, or several are."""
-    horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    horizon = horizon_given(facts) or plan.horizon
     if horizon is None or _says_the_length(plan, facts):
         return None
     others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
@@ -296,12 +291,11 @@ def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
 
 
 def _refuse_option(given: str, field: str) -> None:
-    """Refuse what is no field but an argument of `plan.change`."""
     if field in ("self", "at", "horizon"):
         raise click.UsageError(f"{given}: {field} is no field. Write --at 8000, --horizon 9000")
 
 
 def _selector(plan: Plan, groups: str) -> str | int:
-    """Groups as the plan selects them: by index where it does so."""
+    """By index where the plan selects so."""
     by_index = groups.isdigit() and all(binding.groups != groups for binding in plan.bindings)
     return int(groups) if by_index else groups

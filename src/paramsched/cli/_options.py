@@ -139,7 +139,7 @@ def view_options(command: _Function) -> _Function:
 
 
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
-    """Import the user's modules, from the folder in which the command is called or from what is installed."""
+    """Import the user's modules, from the folder of the call or from what is installed."""
     here = str(Path.cwd())
     for module in modules:
         # As `python -m` does, which a console script does not: the current folder is looked in first.
@@ -247,7 +247,7 @@ def file_problem(error: OSError) -> str:
 
 
 def _show_each_once() -> Callable[..., None]:
-    """Print each warning on standard error as a line of its own; one that comes again is left out."""
+    """Print each warning once, as a line on standard error."""
     said: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -259,13 +259,20 @@ def _show_each_once() -> Callable[..., None]:
 
 
 def _printable_lines(text: str) -> str:
-    """A message that a terminal only prints: what a user gave stands in it, and may hold control characters."""
+    """What a user gave stands in it, and may hold control characters."""
     return "\n".join(map(printable, text.splitlines()))
 
 
 def _end_with(message: str, code: int) -> NoReturn:
     click.echo(_printable_lines(message), err=True)
     sys.exit(code)
+
+
+def json_text(data: object) -> str:
+    """Data as one line of JSON; what is no character, as in the name of a file, is an escape."""
+    import json
+
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def say_note(text: str) -> None:

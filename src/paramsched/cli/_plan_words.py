@@ -79,12 +79,13 @@ def plan_in_words(
         lines += ["", _binding_head(binding), *_base_line(binding, bases)]
         lines += [f"{_STEP}{printable(line)}" for line in schedule_words(known.schedule, when)]
         if whole is not None and known.schedule.is_resolved:
-            lines.append(_STEP + _first_and_last(known.schedule, whole, when))
+            first, last = (value_at_update(known.schedule, time, when) for time in (0, max(whole - 1, 0)))
+            behind = "the only one" if whole <= 1 else f"{last} at {when.unit} {whole - 1:,}, the last"
+            lines.append(f"{_STEP}{first} at {when.unit} 0, {behind}")
     return "\n".join(lines)
 
 
 def _horizon_on_clock(resolved: Plan | None, clock: str | None) -> int | None:
-    """The horizon of a resolved plan in what its clock counts, where it is said in that."""
     if resolved is None or resolved.horizon is None:
         return None
     ((unit, count),) = resolved.horizon.terms
@@ -95,29 +96,17 @@ def _is_target(binding: Binding) -> bool:
     return isinstance(binding.field, Target)
 
 
-def _first_and_last(schedule: Schedule, total: int, when: ActiveTime) -> str:
-    first, last = (value_at_update(schedule, time, when) for time in (0, max(total - 1, 0)))
-    if total <= 1:
-        return f"{first} at {when.unit} 0, the only one"
-    return f"{first} at {when.unit} 0, {last} at {when.unit} {total - 1:,}, the last"
-
-
 def _run_in_words(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
-    """How long the run is, as far as that is known."""
+    """How long the run is."""
     if total is None:
         if plan.horizon is None:
             return "Nothing says how long the run is."
-        return (
-            f"The run is {plan.horizon} long."
-            if not plan.horizon.is_resolved
-            else f"The run is {plan.horizon} updates long."
-        )
+        return f"The run is {plan.horizon}{' updates' * plan.horizon.is_resolved} long."
     epochs = f", {total / steps_per_epoch:.6g} epochs of {steps_per_epoch:,}" if steps_per_epoch else ""
     return f"The run is {total:,} updates long{epochs}."
 
 
 def _binding_head(binding: Binding) -> str:
-    """What is scheduled, and its schedule as text."""
     if isinstance(binding.field, Target):
         place = f", outside the optimizer, base {binding.field.initial!r}"
     else:
@@ -126,7 +115,7 @@ def _binding_head(binding: Binding) -> str:
 
 
 def _base_line(binding: Binding, bases: Bases) -> Iterator[str]:
-    """The base of a field, where it is known; the words below it give levels as "× base"."""
+    """The base of a field; the words below it give levels as "× base"."""
     if isinstance(binding.field, Target):
         return
     field = Field.of(binding.name)
@@ -152,7 +141,7 @@ def _guided_words(schedule: Guided, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _sequence_words(schedule: Sequence, when: ActiveTime) -> Iterator[str]:
-    """The stages one after another; a stage for which no time is left is named too."""
+    """Also a stage for which no time is left is named."""
     begin = when.begin
     for index, stage in enumerate(schedule.stages):
         last = index + 1 == len(schedule.stages)
@@ -195,7 +184,7 @@ def _chain_words(schedule: Chain, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _clamp_words(schedule: Clamp, when: ActiveTime) -> Iterator[str]:
-    """The limits, and below them the schedule that is limited."""
+    """The limits, and below them what they limit."""
     limits = [
         f"never {side} {when.level_text(level)}"
         for side, level in (("below", schedule.low), ("above", schedule.high))
@@ -249,7 +238,7 @@ def _shift_words(schedule: Shift, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _take_words(schedule: Take, when: ActiveTime) -> Iterator[str]:
-    """What is cut, which may be planned for a longer time, and the value that stays behind the cut."""
+    """What is cut, which may be planned for a longer time."""
     end = earlier_time(when.end_after(schedule.over), when.end)
     cut = when.part(when.begin, end)
     if cut.update_count == 0:
@@ -261,7 +250,6 @@ def _take_words(schedule: Take, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _skip_words(schedule: Skip, when: ActiveTime) -> Iterator[str]:
-    """What goes on; its times count from the begin of its own clock."""
     yield f"what this says without its first {when.length_text(schedule.by)}{when.during_text()}"
     yield from _indented_words(
         schedule.schedule, replace(when, begin=NOTHING, end=None, time_suffix=" of its own clock")
@@ -270,7 +258,7 @@ def _skip_words(schedule: Skip, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _restarts_words(schedule: Restarts, when: ActiveTime) -> Iterator[str]:
-    """How often it begins anew, and below that one cycle; its times count from the begin of each cycle."""
+    """How often it begins anew, and one cycle, whose times count from its begin."""
     if schedule.every is None:  # a line is told before it is resolved
         yield f"runs {schedule.times:,} times anew, in shares of its time{when.during_text()}"
         yield from _indented_words(
@@ -296,7 +284,7 @@ def _restarts_words(schedule: Restarts, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _window_words(schedule: Window, when: ActiveTime) -> Iterator[str]:
-    """What comes before the window, the schedule in it, and the value that stays after it."""
+    """What comes before the window, in it, and behind it."""
     begin = when.end_after(schedule.begin)
     end = when.end if schedule.end is None else when.end_after(schedule.end)
     if schedule.begin.terms:
@@ -320,7 +308,6 @@ def _recurrence_words(schedule: Recurrence, when: ActiveTime) -> Iterator[str]:
 
 
 def _waiting_text(length: Duration, when: ActiveTime) -> str:
-    """The time before something that begins after `length`, as far as the schedule lasts."""
     before = when.part(when.begin, earlier_time(when.end_after(length), when.end))
     return before.range_text(length if before.update_count is None else None)
 
@@ -334,7 +321,7 @@ def _indented_words(schedule: Schedule, when: ActiveTime) -> Iterator[str]:
 
 
 def _plateau_words(rule: Plateau, when: ActiveTime) -> str:
-    """When a plateau rule multiplies, how long it then waits, and where it stops."""
+    """When it multiplies, how long it then waits, and where it stops."""
     better = "fallen" if rule.mode == "min" else "risen"
     margin = f"by {rule.threshold:.6g}" if rule.threshold_mode == "abs" else f"by {100 * rule.threshold:.6g}%"
     floor = f", never below {when.level_text(rule.min)}" if rule.min else ""

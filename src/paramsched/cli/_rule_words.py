@@ -32,7 +32,6 @@ def rule_words(rule: Rule, when: ActiveTime) -> str:
 
 @singledispatch
 def _words_of(rule: Rule, when: ActiveTime) -> str:
-    """The words for a rule that has no writer of its own: its line of text, and its window."""
     return f"{cut_text(str(rule))}{_rule_window(rule, when)}"
 
 
@@ -78,7 +77,7 @@ def _multi_step_rule_words(rule: MultiStepRule, when: ActiveTime) -> str:
 
 @_words_of.register
 def _cosine_restarts_rule_words(rule: CosineRestartsRule, when: ActiveTime) -> str:
-    """Where it falls to, when it begins anew, and from which heights (eight of them at most)."""
+    """Of its heights eight at most."""
     begins, at = [], 0.0
     for period in rule.periods:
         begins.append(at)
@@ -121,12 +120,10 @@ def _table_rule_words(rule: TableRule, when: ActiveTime) -> str:
 
 
 def _moving_ticks(rule: ConstantRule | LinearRule | CosineRule | PolynomialRule) -> float | None:
-    """The ticks after which a rule has done its work: its own number, else the end of its window."""
     return rule.last if rule.over is None else rule.over
 
 
 def _length_of_ticks(rule: Rule, count: float) -> Duration:
-    """A number of ticks as a length: a tick is an epoch, or so many updates."""
     whole = int(count)
     if rule.by == "epoch":
         return Duration.of(f"{whole} epochs")
@@ -138,7 +135,7 @@ def _times_of_ticks(rule: Rule, when: ActiveTime, ticks: Sequence[float]) -> str
 
 
 def _while_moving(rule: Rule, when: ActiveTime, ticks: float | None) -> str:
-    """The time in which a rule moves the value: the window may end before the rule has finished."""
+    """The window may end before the rule has finished."""
     if ticks is None:
         return _rule_window(rule, when)
     last = rule.last

@@ -38,7 +38,7 @@ def schedule_words(schedule: Schedule, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _anneal_words(schedule: Anneal, when: ActiveTime) -> Iterator[str]:
-    """From which level to which, along which curve, in which time, and what it does afterwards."""
+    """The way from level to level, and what comes after."""
     start, to, over = schedule.start, schedule.to, schedule.over
     if over is not None and not over.terms:
         yield f"is at {when.level_text(to)}{when.during_text()}"
@@ -79,7 +79,7 @@ def _step_words(schedule: Step, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _multi_step_words(schedule: MultiStep, when: ActiveTime) -> Iterator[str]:
-    """When it multiplies; milestones that would come after the end are named as such."""
+    """Milestones behind the end are named as such."""
     room = when.update_count
     times = sorted(schedule.milestones, key=lambda time: (time.exact or 0, str(time)))
     # Milestones in updates can be compared with the end, others cannot.
@@ -114,7 +114,7 @@ def _inverse_time_words(schedule: InverseTime, when: ActiveTime) -> Iterator[str
 
 @schedule_words.register
 def _cyclic_words(schedule: Cyclic, when: ActiveTime) -> Iterator[str]:
-    """One cycle, when the next ones begin, and how their height changes."""
+    """One cycle, when the next ones begin, and their heights."""
     up, down = when.length_text(schedule.up), when.length_text(schedule.down)
     scaled = {
         "triangular": "",
@@ -129,7 +129,7 @@ def _cyclic_words(schedule: Cyclic, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _cosine_restarts_words(schedule: CosineRestarts, when: ActiveTime) -> Iterator[str]:
-    """One period, when it begins anew, and how the next ones differ."""
+    """One period, and how the next ones differ."""
     begins = [time for time in _inner_changes(schedule, when) if time.terms]
     anew = f" at {when.own_times_text(begins)}" if begins and when.begin is not None else ""
     longer = "" if schedule.mult == 1 else f", each {schedule.mult:.6g} times as long as the one before"
@@ -169,7 +169,7 @@ def _time_unit_words(length: Duration, when: ActiveTime) -> str:
 
 
 def _afterwards(length: Duration | None, when: ActiveTime, level: str) -> str:
-    """What happens after the end of a shape that is shorter than the time it has."""
+    """What a shape does that is shorter than the time it has."""
     end = when.end_after(length)
     if end is None:
         return ""
@@ -179,7 +179,7 @@ def _afterwards(length: Duration | None, when: ActiveTime, level: str) -> str:
 
 
 def _inner_changes(schedule: Schedule, when: ActiveTime) -> list[Duration]:
-    """Where the formula of a resolved schedule changes, counted from its own begin."""
+    """Where its formula changes, counted from its own begin."""
     room = when.update_count
     if room is None or not schedule.is_resolved:
         return []
@@ -210,7 +210,7 @@ def value_at_update(schedule: Schedule, time: int, when: ActiveTime) -> str:
 
 
 def _direction_word(first: Level, last: Level) -> str:
-    """The verb: "rises" or "falls", and "goes" where the levels cannot be compared."""
+    """It "goes" where the levels cannot be compared."""
     if isinstance(first, Absolute) and isinstance(last, Absolute):
         first, last = first.value, last.value
     if not isinstance(first, float) or not isinstance(last, float):

@@ -90,7 +90,7 @@ def nearest_for(asked: str) -> list[Hit]:
 
 
 def _best_of(asked: str, entries: list[_Entry], *, whole: bool = True) -> list[Hit]:
-    """The entries that answer, each line once; where a library is named beside other words, its own come first.
+    """Each line once; where a library is named beside other words, its own come first.
 
     Args:
         whole: whether an answer has all the words, or some of them.
@@ -130,7 +130,7 @@ _OTHERWISE = {
 
 
 def _named_library(asked: str) -> tuple[str, str]:
-    """The library that is named beside other words, and these; no library where it is named alone, or none is.
+    """The library that is named beside other words, and these; none where it is named alone.
 
     >>> _named_library("fairseq cosine"), _named_library("LinearLR of MMEngine"), _named_library("keras")
     (('fairseq', 'cosine'), ('mmengine', 'LinearLR of'), ('', 'keras'))
@@ -148,7 +148,7 @@ def _named_library(asked: str) -> tuple[str, str]:
 
 
 def _score(asked: str, entry: _Entry) -> float:
-    """How well an entry answers: 3 for its very name, at most 2 for words of its name, at most 1/2 for its text."""
+    """3 for the very name, at most 2 for words of the name, at most 1/2 for words of the text."""
     if letters_of(asked) == letters_of(entry.name):
         return 3.0
     wanted, named = _telling_words(asked), _telling_words(entry.name)
@@ -160,7 +160,7 @@ def _score(asked: str, entry: _Entry) -> float:
 
 
 def _share_of_words(asked: str, entry: _Entry) -> float:
-    """How well the name of an entry answers that has half of the words, or more; the name of a class is worth most."""
+    """How well a name answers that has half of the words."""
     if not entry.name.islower() and entry.name in asked.split():
         return 2.5
     words, named = _telling_words(asked), _telling_words(entry.name)
@@ -170,12 +170,11 @@ def _share_of_words(asked: str, entry: _Entry) -> float:
 
 
 def _spelling_of(name: str) -> str:
-    """A name without the case of its letters and the dashes of a command line."""
     return name.casefold().lstrip("-").replace("-", "_")
 
 
 def _telling_words(text: str) -> frozenset[str]:
-    """The words of a name or a sentence that tell it from others."""
+    """Words that tell a name or a sentence from others."""
     pieces = (piece.lower() for piece in _PIECES.findall(text.replace("arm-up", "armup").replace("armUp", "armup")))
     return frozenset(_SAME.get(piece, piece) for piece in pieces) - _EMPTY
 

@@ -17,8 +17,8 @@ from paramsched.cli._given_plan import (
     assumed_fact,
     calendar_for_picture,
     known_length,
-    loaded_with_assumed_epoch,
     names_a_file,
+    read_with_assumed_epoch,
     with_facts_beside,
 )
 from paramsched.cli._options import CalendarOptions, option_of, say_note
@@ -76,7 +76,7 @@ def trace_given_plans(
 
 
 def _plan_names(given: Sequence[str]) -> list[str]:
-    """What each plan is called in a legend: the file's name, where only it has that, else what was given."""
+    """The file's name, where only one has that."""
     names = [Path(one).name if names_a_file(one) else one for one in given]
     chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
@@ -94,8 +94,8 @@ def _trace_plans(
     """
     known, plans = facts, list[Loaded]()
     for name, its_format in given:
-        loaded, known = loaded_with_assumed_epoch(name, format=its_format, field=field, facts=known)
-        plans.append(loaded)
+        read, known = read_with_assumed_epoch(name, format=its_format, field=field, facts=known)
+        plans.append(read.loaded)
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known), bases)]
     # A horizon that was given is for plans without one; the first plan refuses two, as it does alone.
@@ -105,7 +105,10 @@ def _trace_plans(
         say_note(f"no {option_of(fact)} given; taken to be {value:g}")
         more: dict[str, Any] = {fact: value}
         told = [replace(one, **more) for one in told]
-    lengthless = [_says_no_length(plan.plan, one) for plan, one in zip(plans, told, strict=True)]
+    lengthless = [
+        one.plan.horizon is None and its_facts.horizon is None and known_length(one.plan, its_facts) is None
+        for one, its_facts in zip(plans, told, strict=True)
+    ]
     drawn: dict[int, Trace] = {}
     # Plans that know their length are drawn first, for others may take it.
     for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
@@ -116,10 +119,6 @@ def _trace_plans(
             told[index] = replace(told[index], horizon=str(longest))
         drawn[index] = _trace_plan(plans[index], told[index], bases, [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
-
-
-def _says_no_length(plan: Plan, facts: CalendarOptions) -> bool:
-    return plan.horizon is None and facts.horizon is None and known_length(plan, facts) is None
 
 
 def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> dict[str, float]:
@@ -174,7 +173,7 @@ def _field_bindings(plan: Plan) -> list[Binding]:
 
 
 def _groups_of_selectors(bindings: list[Binding], loaded: Loaded, more: list[Binding]) -> list[dict[str, Any]]:
-    """Groups without fields: as many as the selectors of a plan need, and one for what is bound to all groups.
+    """As many groups without fields as the selectors need.
 
     Raises:
         UsageError: a selector asks for the thousandth group or a later one.
@@ -241,7 +240,7 @@ def runs_to_draw(
 
 
 def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
-    """Each log by its name in the legend: as given, else its file's, with as many folders as tell them apart."""
+    """Each log by its name in the legend: with as many folders as tell them apart."""
     parts = [("", one) if Path(one).exists() else one.rpartition("=")[::2] for one in given]
     files = [Path(log) for _, log in parts]
     found: dict[str, str] = {}
@@ -286,7 +285,7 @@ def _run_to_draw(name: str, log: str, metrics: Sequence[str], drawn: Trace) -> "
 
 
 def _used_values(log: str, fields: Iterable[str], drawn: Trace) -> "show.Log":
-    """What a run used, by the curves of its plan; other fields and groups of the log are left out."""
+    """What a run used, by the curves of its plan; what is in no curve is left out."""
     found, baseless = {}, dict[str, None]()
     logged = read_log(log, fields)
     for column in logged.columns:
@@ -295,7 +294,8 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace) -> "show.Log":
         group = next((one for one in (name, column.group, *(mine if len(mine) == 1 else ())) if one in mine), None)
         if group is None:
             continue
-        if _is_of_unknown_base(drawn, column.field, group):
+        base = drawn.base(column.field, group)
+        if base.value is None and base.share != "none":
             baseless[column.field] = None
         else:
             found[column.field, group] = column.t, _as_exact_as_logged(column, drawn[column.field, group])
@@ -313,15 +313,9 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace) -> "show.Log":
 
 
 def _as_exact_as_logged(column: LogColumn, planned: Floats) -> Floats:
-    """The values of a log; the planned one where it is the same in the digits that the log was written with."""
+    """The values of a log; the planned one where both are the same in the digits of the log."""
     values = column.values.copy()
     inside = column.t < planned.size
     at = planned[column.t[inside]]
     values[inside] = np.where(equal_as_logged(values[inside], at, column.digits), at, values[inside])
     return values
-
-
-def _is_of_unknown_base(drawn: Trace, field: str, group: str | int) -> bool:
-    """Whether a curve scales with a base that nobody gave."""
-    base = drawn.base(field, group)
-    return base.value is None and base.share != "none"

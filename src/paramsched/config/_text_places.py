@@ -117,12 +117,11 @@ def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str
 
 
 def _lacks_place(fault: Fault) -> bool:
-    """Whether a fault says by its path alone where it is."""
     return fault.line is None and fault.path.startswith(ROOT)
 
 
 def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> Fault:
-    """The fault with its line: of the name or of the value its path leads to, or of a piece of that value's text."""
+    """The fault with the line of its name, of its value, or of a piece of that value's text."""
     place = place_at_path(root, fault.path)
     begin, end = place.begin, place.end
     if fault.at_key and place.key is not None:
@@ -137,7 +136,6 @@ def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> F
 
 
 def _edit_of_fault(fault: Fault, text: str, begin: int, end: int) -> tuple[int, int, str] | None:
-    """The change that a fault asks for, in the piece `[begin, end)` of the text; None where it is not to be found."""
     if fault.replace is None:
         return None
     old, new = fault.replace
@@ -170,7 +168,7 @@ def place_at_path(root: Place, path: str) -> Place:
 
 
 def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
-    """One entry further along a path, and what is left of the path; None where it leads no further."""
+    """One entry further along a path, and the rest of it; None where it leads no further."""
     if isinstance(place.parts, list):
         found = _INDEX.match(rest)
         index = int(found[1]) if found else len(place.parts)
@@ -188,13 +186,13 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
 
 
 def _possible_cuts(rest: str) -> Iterator[int]:
-    """Where the first piece of a path may end, the longest first: a name may have dots and brackets of its own."""
+    """Where the first piece of a path may end, the longest first: names may have dots and brackets."""
     yield len(rest)
     yield from (place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")
 
 
 def _argument_place(name: str, given: Place, rest: str) -> tuple[Place, str]:
-    """Past the name of a shape: to the value of the argument that comes next in the path."""
+    """Past the name of a shape, to the argument that comes next in the path."""
     if not isinstance(given.parts, list) or not rest.startswith("."):
         return given, rest
     builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
@@ -250,7 +248,6 @@ def _skip_blanks(raw: str, at: int) -> int:
 
 
 def _escapes_blank(raw: str, at: int) -> bool:
-    """Whether the escape at a character of the source stands for a blank."""
     sign = raw[at + 1 : at + 2]
     if sign in _ESCAPED:
         digits = raw[at + 2 : at + _ESCAPED[sign]]

@@ -39,7 +39,7 @@ def words_of_command(text: str) -> list[str]:
 
 
 def _with_variables(text: str) -> str:
-    """A script with the values of its variables: a default, or what it sets once and nowhere to another value."""
+    """A script with the values of variables that it sets once, or to one value."""
     text = _DEFAULT_OF_VARIABLE.sub(r"\1", text)
     values: dict[str, set[str]] = {}
     for found in _VARIABLE_SET.finditer(text):
@@ -50,7 +50,7 @@ def _with_variables(text: str) -> str:
 
 
 def _words_of_line(line: str) -> Iterator[str]:
-    """The words of a line; what is quoted is one, but options in it, `ARGS="--lr 0.1"`, are words too."""
+    """What is quoted is one word, but options in it, `ARGS="--lr 0.1"`, are words too."""
     try:
         found = shlex.split(line)
     except ValueError:  # the quote ends in another line
@@ -79,7 +79,7 @@ def command_places(text: str) -> Place:
 
 
 def _is_option(word: Any) -> bool:
-    """Whether a word is `--name` or `-n`; a negative number is none."""
+    """A negative number is none."""
     return isinstance(word, str) and re.match(r"--?[A-Za-z]", word) is not None
 
 

@@ -128,7 +128,6 @@ def child_path(path: str, *keys: object) -> str:
 
 
 def _piece_of_name(name: str) -> str:
-    """What a name adds to a path: in quotes where it has signs of its own."""
     if _PLAIN_NAME.fullmatch(name):
         return f".{name}"
     return f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
@@ -272,7 +271,7 @@ class _PlainReader:
         return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
-        """A mapping; a key that is there twice, or is neither text nor an integer, is a fault."""
+        """A mapping; each key once, text or an integer."""
         self.count_values(len(raw))
         mapping: dict[str | int, Any] = {}
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
@@ -288,14 +287,13 @@ class _PlainReader:
         return mapping
 
     def count_values(self, count: int) -> None:
-        """Count the entries of a list or a mapping; too many end the reading."""
         self.left -= count
         if self.left < 0:
             raise ConfigError("config", [Fault(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")])
 
 
 def _finite_number(raw: Any, path: str) -> int | float | BadValue:
-    """A number that schedules can reckon with; nan, infinity and integers of hundreds of digits are none."""
+    """A number that schedules can reckon with."""
     number = raw.item() if isinstance(raw, np.number) else raw
     instead = "Write a number, 1 say"  # which is a length too
     if isinstance(number, float) and not math.isfinite(number):

@@ -94,7 +94,7 @@ def loaded_from(
         refuse_long_text(text, source)
         if dialect is None:
             facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
-            return Loaded(_native_plan(text, format, source, syntax, **facts))
+            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
@@ -120,34 +120,26 @@ def plan_of_data(
     return dialect_named(format).plan_of(plain, calendar=calendar, base=base)
 
 
-def _native_plan(text: str, format: str, source: str, syntax: str | None, **facts: Any) -> Plan:
-    read, _ = _syntax_of(format, syntax)
-    return _plan_of_native(read(text, source), **facts)
-
-
 def _plan_of_native(data: Any, **facts: Any) -> Plan:
-    """The plan of what a native file holds; where it is refused and looks like a dialect, the error says which."""
+    """Where it is refused and looks like a dialect, the error says which."""
     try:
         return native.to_plan(data, **facts)
     except ConfigError as error:
-        known = dialects_that_recognize(plain_data(data, Faults()))
-        hints = [Fault("", f"it looks like a config of {name}", _advice_for_dialect(name)) for name in known]
+        hints = []
+        for name in dialects_that_recognize(plain_data(data, Faults())):
+            advice = f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
+            hints.append(Fault("", f"it looks like a config of {name}", advice))
         raise ConfigError(error.source, (*error.faults, *hints)) from None
 
 
-def _advice_for_dialect(name: str) -> str:
-    return f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
-
-
 def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str | None) -> Any:
-    """What a text of a dialect holds, read by the dialect itself where it has files of its own."""
     if dialect.read is not None and syntax != "toml":
         return dialect.call(dialect.read, text, source)
     return _command_in(dialect, text, syntax) or read_data(text, _syntax_of(dialect.name, syntax)[0], source)
 
 
 def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> list[str]:
-    """The words of a text that is a command line, or a script that says one; [] where it is YAML."""
+    """The words of a text that is a command line, or a script with one; [] where it is YAML."""
     words = words_of_command(text) if dialect.command_lines and syntax is None else []
     try:
         data = read_yaml(text, "") if words else None
@@ -175,7 +167,6 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
 
 
 def _syntax_of_dialect(dialect: KnownDialect, text: str, syntax: str | None) -> str:
-    """How the places of a text of a dialect are found whose file's suffix says nothing."""
     if _command_in(dialect, text, syntax):
         return "command"
     try:
@@ -201,12 +192,12 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
 
 
 def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
-    """How a format is spelled: as it says itself, else as the file's suffix says, else YAML (which JSON is too)."""
+    """As the format itself says, else as the file's suffix, else YAML (which JSON is too)."""
     return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]
 
 
 def _read_back(plan: Plan, text: str, format: str, syntax: str | None, folder: Path | None) -> None:
-    """Nothing is written that would not be read as the same plan: too large, too deep, a shape of one process only."""
+    """Nothing is written that would not be read as the same plan."""
     try:
         same = loaded_from(text, format, "the plan as text", syntax=syntax, folder=folder).plan == plan
     except ConfigError as error:

@@ -102,7 +102,7 @@ def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, Re
 
 
 def _file_variables(file: Path | None) -> dict[str, str]:
-    """What MMEngine's variables say of a file's path, with slashes on every system."""
+    """What MMEngine's variables say of a path, with slashes on every system."""
     if file is None:
         return {}
     path = Path(os.path.normpath(file.absolute()))
@@ -154,7 +154,7 @@ def module_in_package(dotted: str) -> Path | NotInstalled:
 
 
 def _package_folder(package: str) -> Path | NotInstalled:
-    """Where an installed package lies; it is looked for, not imported."""
+    """It is looked for, not imported."""
     try:
         spec = find_spec(package) if package.isidentifier() else None
     except (ImportError, ValueError, AttributeError):

@@ -47,7 +47,7 @@ def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> F
 @final
 @dataclass(frozen=True, slots=True)
 class _ConfigFile:
-    """A file that is read: the config itself, or one of its bases.
+    """The config itself, or one of its bases.
 
     Args:
         path: where it is; None where that is not known.
@@ -74,14 +74,13 @@ class _BaseFileReader:
         self._done: dict[str, FileNames] = {}
 
     def read_config(self, file: _ConfigFile) -> FileNames:
-        """A file's names, those of its bases among them."""
         self._budget.add_text(len(file.text))
         text, references = put_variables_in(file.text, file.source, file.path)
         file = replace(file, text=text)
         return self.read_python(file, references) if file.suffix == ".py" else self.read_data(file, references)
 
     def read_python(self, file: _ConfigFile, references: References) -> FileNames:
-        """A Python file, which asks for its bases as it comes to them."""
+        """It asks for its bases as it comes to them."""
         bases = BaseReader(
             lambda paths: self.read_bases(paths, file),
             None if file.path is None else lambda module, level: self.read_module(module, level, file),
@@ -92,7 +91,7 @@ class _BaseFileReader:
             return PythonFile(source, self._budget, references, bases).read()
 
     def read_data(self, file: _ConfigFile, references: References) -> FileNames:
-        """A YAML or JSON file, merged upon its bases."""
+        """YAML or JSON, merged upon its bases."""
         faults = Faults()
         data = plain_data(_SYNTAXES[file.suffix](file.text, file.source), faults)
         faults.raise_any(file.source)
@@ -107,7 +106,7 @@ class _BaseFileReader:
         return FileNames(merge_upon_base(base, own, file.source))
 
     def read_bases(self, paths: Any, file: _ConfigFile) -> Mapping[str, Any]:
-        """The names of the files in `_base_`; no two of them may have the same."""
+        """No two files in `_base_` may have the same name."""
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
         for path in _paths_of_bases(paths, file):
@@ -123,7 +122,7 @@ class _BaseFileReader:
         return found
 
     def read_base(self, path: str, file: _ConfigFile) -> FileNames:
-        """A base by its path, `./base.py` or `package::folder/base.py`."""
+        """By its path, `./base.py` or `package::folder/base.py`."""
         if file.path is None:
             raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
         place = config_in_package(path) if "::" in path else path_without_dots(file.path.absolute().parent / path)
@@ -132,7 +131,7 @@ class _BaseFileReader:
         return self.read_once(place, path, file)
 
     def read_module(self, module: str, level: int, file: _ConfigFile) -> FileNames:
-        """A base by the name of its module, as `with read_base():` asks for it."""
+        """By the name of its module, as `with read_base():` asks."""
         assert file.path is not None
         said = "." * level + module
         folder = file.path.absolute().parent.joinpath(*[".."] * (level - 1))
@@ -143,7 +142,7 @@ class _BaseFileReader:
         return self.read_once(place, said, file)
 
     def read_once(self, place: Path, asked: str, file: _ConfigFile) -> FileNames:
-        """The names of a base; one that several files ask for is read for the first of them."""
+        """One that several files ask for is read for the first of them."""
         known = self._done.get(str(place))
         if known is not None:
             return known
@@ -217,7 +216,7 @@ def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> 
 
 
 def _with_scope(value: Any, scope: str) -> Any:
-    """A base of another package: its outermost dicts with a type say whose type that is."""
+    """The outermost dicts with a type say whose type that is."""
     if isinstance(value, dict):
         if "type" in value:
             return value if value.get("_scope_") is not None else {**value, "_scope_": scope}
@@ -228,7 +227,7 @@ def _with_scope(value: Any, scope: str) -> Any:
 
 
 def _with_references(value: Any, references: References, base: Mapping[str, Any], source: str) -> Any:
-    """The value with what its texts say of the bases, `{{ _base_.x }}`, in place."""
+    """With the values of `{{ _base_.x }}` in place."""
     if isinstance(value, dict):
         return {name: _with_references(one, references, base, source) for name, one in value.items()}
     if isinstance(value, list):

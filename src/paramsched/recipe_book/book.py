@@ -156,7 +156,6 @@ def _recipe_of(name: str) -> Recipe:
 
 
 def _said_of(recipe: Recipe) -> str:
-    """What is searched for words."""
     return f"{recipe.name} {recipe.title} {recipe.area} {recipe.source}".lower()
 
 

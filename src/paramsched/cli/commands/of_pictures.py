@@ -16,6 +16,7 @@ from paramsched.cli._options import (
     field_option,
     format_option,
     json_option,
+    json_text,
     offer_files,
     other_option,
     plans_argument,
@@ -79,14 +80,14 @@ def paramsched_show(
     """
     from paramsched import show
     from paramsched._trace import column_name
-    from paramsched.cli._given_plan import loaded_with_assumed_epoch, with_facts_beside
+    from paramsched.cli._given_plan import loaded_with_facts
     from paramsched.cli._traces import runs_to_draw, trace_given_plans
 
     if len(plans) > 1 and (times or as_json):
         raise click.UsageError(f"--at and --json print the values of one plan, and here are {len(plans)}")
     if times:
-        read, known = loaded_with_assumed_epoch(plans[0], format=format, field=field, facts=facts)
-        click.echo(_values_at(read, with_facts_beside(read, known), bases, times, as_json))
+        read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts)
+        click.echo(_values_at(read, known, bases, times, as_json))
         return
     drawn, over = trace_given_plans(plans, None if as_json else other, bases, format=format, field=field, facts=facts)
     if as_json:
@@ -96,7 +97,7 @@ def paramsched_show(
         values = {
             name: [_finite_or_none(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)
         }
-        click.echo(_json_text({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
+        click.echo(json_text({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
         return
     terminal = sys.stdout.isatty()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
@@ -118,7 +119,7 @@ def paramsched_show(
 def _values_at(
     loaded: "Loaded", facts: CalendarOptions, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool
 ) -> str:
-    """The values of a plan at single times, as a table or as JSON."""
+    """A table, or JSON, of the values at single times."""
     from dataclasses import replace
     from math import ceil
 
@@ -138,7 +139,7 @@ def _values_at(
     columns = _values_by_column(counted_plan(resolved), groups, at, run)
     if as_json:
         values = {name: list(map(_finite_or_none, column)) for name, column in columns.items()}
-        return _json_text({"total": total, "at": at, "values": values})
+        return json_text({"total": total, "at": at, "values": values})
     table = [["update", *columns]] + [
         [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
     ]
@@ -149,7 +150,7 @@ def _values_at(
 def _values_by_column(
     counted: "Plan", groups: list[dict[str, Any]], at: list[int], run: "RunAmounts | None"
 ) -> dict[str, list[float]]:
-    """The values of each field and group at some updates, and those of targets, by the name of the column."""
+    """The values of fields, groups and targets at some updates, by the column's name."""
     from paramsched._trace import column_name, unique_labels
     from paramsched.plan import Target, bind
     from paramsched.plan.binding import is_by_amount
@@ -172,12 +173,6 @@ def _values_by_column(
 def _finite_or_none(value: float) -> float | None:
     """JSON has no infinities."""
     return value if abs(value) < float("inf") else None
-
-
-def _json_text(data: object) -> str:
-    import json
-
-    return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
 def _can_print(character: str) -> bool:

@@ -13,9 +13,11 @@ from paramsched.cli._options import (
     field_option,
     format_option,
     json_option,
+    json_text,
     offer_files,
     offer_formats,
     plan_argument,
+    say_note,
 )
 
 if TYPE_CHECKING:
@@ -63,22 +65,19 @@ def paramsched_change(
     """
     from dataclasses import replace
 
-    from paramsched import config
     from paramsched.cli._given_plan import (
         changes_from_arguments,
         factors_from_options,
+        horizon_given,
         length_from_option,
         read_given_plan,
     )
-    from paramsched.cli._options import say_note
     from paramsched.config.file_formats import SUFFIXES
-    from paramsched.near_names import did_you_mean
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
         raise click.UsageError("Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
-    if to is not None and to not in config.formats():
-        raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
+    _refuse_unknown_format(to)
     read = read_given_plan(plan, format=format, field=field, facts=replace(facts, horizon=None))
     when = length_from_option(at, "--at")
     if cooldown is not None:
@@ -87,13 +86,30 @@ def paramsched_change(
         changed = read.plan.scale(when, **factors_from_options(factors))
     else:
         bindings, fields = changes_from_arguments(read.plan, changes)
-        length = None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
-        changed = read.plan.change(when, *bindings, horizon=length, **fields)
-    if read.source is not None and read.source.has_comments:
-        say_note(f"the comments of {read.source.name} are not kept")
+        changed = read.plan.change(when, *bindings, horizon=horizon_given(facts), **fields)
+    _note_comments(read)
     own = "yaml" if read.source is None else read.source.format
     by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
-    text = config.dump(changed, output, to or (None if by_suffix else own))
+    _write_plan(changed, output, to or (None if by_suffix else own))
+
+
+def _refuse_unknown_format(to: str | None) -> None:
+    from paramsched import config
+    from paramsched.near_names import did_you_mean
+
+    if to is not None and to not in config.formats():
+        raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
+
+
+def _note_comments(read: "GivenPlan") -> None:
+    if read.source is not None and read.source.has_comments:
+        say_note(f"the comments of {read.source.name} are not kept")
+
+
+def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
+    from paramsched import config
+
+    text = config.dump(plan, output, to)
     if text is not None:
         click.echo(text, nl=not text.endswith("\n"))
 
@@ -137,32 +153,23 @@ def paramsched_convert(
     With --from log PLAN is the log of a run, and what is written does again what that run did. Values of a long log
     stand in files beside the output.
     """
-    from paramsched import config
     from paramsched.audit import plan_from_log
     from paramsched.cli._given_plan import read_given_plan
     from paramsched.config.file_formats import SUFFIXES
-    from paramsched.near_names import did_you_mean
 
     if to is None and output is None:
         raise click.UsageError("Nothing says the format to write. Give --to yaml, or -o plan.yaml")
-    if to is not None and to not in config.formats():
-        raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
+    _refuse_unknown_format(to)
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
     if source == "log" or (source is None and plan.endswith(".jsonl")):
         folder = None if output is None else Path(output).parent
         found = plan_from_log(plan, tables=folder)
     else:
-        found = _plan_and_note(read_given_plan(plan, format=source, field=field, facts=facts))
-    text = config.dump(found, output, to)
-    if text is not None:
-        click.echo(text, nl=not text.endswith("\n"))
-
-
-def _plan_and_note(read: "GivenPlan") -> "Plan":
-    if read.source is not None and read.source.has_comments:
-        click.echo(f"note: the comments of {read.source.name} are not kept", err=True)
-    return read.plan
+        read = read_given_plan(plan, format=source, field=field, facts=facts)
+        _note_comments(read)
+        found = read.plan
+    _write_plan(found, output, to)
 
 
 @click.command(
@@ -188,15 +195,14 @@ def paramsched_diff(
     With facts of the run each change also says from which update on values differ, and by how much.
     """
     import dataclasses
-    import json
 
     from paramsched._diff import diff
-    from paramsched.cli._given_plan import calendar_from_options, plan_of
+    from paramsched.cli._given_plan import calendar_from_options, read_given_plan
 
-    plans = [plan_of(given, format=format, field=field, facts=facts) for given in (before, after)]
+    plans = [read_given_plan(given, format=format, field=field, facts=facts).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(change) for change in changes], ensure_ascii=False))
+        click.echo(json_text([dataclasses.asdict(change) for change in changes]))
     elif changes:
         click.echo(str(changes))
     if changes:
@@ -215,16 +221,16 @@ def paramsched_diff(
 @format_option
 def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
     """Say in words what PLAN does, stage by stage; with facts of the run also at which updates."""
-    from paramsched.cli._given_plan import calendar_from_options, loaded_with_assumed_epoch, with_facts_beside
+    from paramsched.cli._given_plan import calendar_from_options, loaded_with_facts
     from paramsched.cli._plan_words import plan_in_words
     from paramsched.cli._traces import say_base_notes
     from paramsched.errors import MissingFact, Unresolved
     from paramsched.plan.resolve import known_total
 
-    loaded, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
+    loaded, known = loaded_with_facts(plan, format=format, field=field, facts=facts)
     read = loaded.plan
     try:
-        calendar = calendar_from_options(with_facts_beside(loaded, known))
+        calendar = calendar_from_options(known)
         resolved = read.resolve(calendar)
     except (MissingFact, Unresolved):
         if facts.given and facts.horizon is not None:

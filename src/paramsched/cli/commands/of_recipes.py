@@ -12,6 +12,7 @@ from paramsched.cli._options import (
     field_option,
     format_option,
     json_option,
+    json_text,
     offer_files,
 )
 from paramsched.errors import shown
@@ -54,8 +55,6 @@ def paramsched_recipes(
     The name of one prints all of it: its plan, the facts of the run, what the source says and what was inferred.
     Each can be given where a command takes a plan: paramsched show recipe:NAME.
     """
-    import json
-
     from paramsched.recipe_book import recipes
 
     found = recipes.matching(" ".join(words))
@@ -63,13 +62,12 @@ def paramsched_recipes(
         near = _recipes_like(like, facts, bases, field, format)
         chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
         if as_json:
-            rows = [_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]
-            click.echo(json.dumps(rows, ensure_ascii=False))
+            click.echo(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
             return
         click.echo("\n".join(_table([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen])))
         return
     if as_json:
-        click.echo(json.dumps([_recipe_data(one) for one in found], ensure_ascii=False))
+        click.echo(json_text([_recipe_data(one) for one in found]))
         return
     whole = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if whole is not None:
@@ -83,19 +81,19 @@ def paramsched_recipes(
 def _recipes_like(
     like: str, facts: CalendarOptions, bases: tuple[str, ...], field: str, format: str | None
 ) -> "tuple[Likeness, ...]":
-    """The recipes, those nearest to a given plan first."""
-    from paramsched.cli._given_plan import calendar_for_picture, loaded_with_assumed_epoch, with_facts_beside
+    """The recipes nearest to a plan first."""
+    from paramsched.cli._given_plan import calendar_for_picture, loaded_with_facts
     from paramsched.cli._traces import groups_with_bases
     from paramsched.recipe_book import nearest_recipes
 
-    loaded, known = loaded_with_assumed_epoch(like, format=format, field=field, facts=facts)
-    calendar = calendar_for_picture(loaded.plan, with_facts_beside(loaded, known), native=loaded.native)
+    loaded, known = loaded_with_facts(like, format=format, field=field, facts=facts)
+    calendar = calendar_for_picture(loaded.plan, known, native=loaded.native)
     groups, _ = groups_with_bases(loaded, bases)
     return nearest_recipes(loaded.plan, calendar, groups, field=field)
 
 
 def _whole_recipe(recipe: "Recipe") -> str:
-    """All that is known of a recipe, its plan as a file says it."""
+    """All that is known of a recipe."""
     from paramsched import config
 
     text = config.dump(recipe.plan) or ""
@@ -103,18 +101,19 @@ def _whole_recipe(recipe: "Recipe") -> str:
     lines += [f"# The source says: {one}" for one in recipe.certain]
     lines += [f"# Inferred: {one}" for one in recipe.inferred]
     lines += [f"# Base values: {_named_values(group)}" for group in recipe.bases if group]
-    facts = {name: value for name, value in _facts_of(recipe).items() if value is not None}
+    facts = _facts_of(recipe)
     lines += [f"# Facts of the run: {_named_values(facts)}"] if facts else []
     return "\n".join([*lines, text.rstrip("\n")])
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:
     said = {name: getattr(recipe, name) for name in ("name", "title", "area", "source", "certain", "inferred", "bases")}
-    return said | {"facts": {key: value for key, value in _facts_of(recipe).items() if value is not None}}
+    return said | {"facts": _facts_of(recipe)}
 
 
 def _facts_of(recipe: "Recipe") -> dict[str, Any]:
-    return {name: getattr(recipe.calendar, name) for name in type(recipe.calendar).__dataclass_fields__}
+    facts = {name: getattr(recipe.calendar, name) for name in type(recipe.calendar).__dataclass_fields__}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _named_values(values: Any) -> str:
@@ -122,7 +121,6 @@ def _named_values(values: Any) -> str:
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows with their columns below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
 

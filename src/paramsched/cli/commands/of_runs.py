@@ -18,6 +18,7 @@ from paramsched.cli._options import (
     file_problem,
     format_option,
     json_option,
+    json_text,
     offer_files,
 )
 
@@ -82,15 +83,14 @@ def paramsched_audit(
     Exit code 1 if a value differs.
     """
     import dataclasses
-    import json
     from math import isfinite
 
     from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
-    from paramsched.cli._given_plan import calendar_from_options, plan_of
+    from paramsched.cli._given_plan import calendar_from_options, read_given_plan
     from paramsched.cli._traces import given_bases
     from paramsched.plan.binding import amount_clock
 
-    read = plan_of(plan, format=format, field=field, facts=facts)
+    read = read_given_plan(plan, format=format, field=field, facts=facts).plan
     planned = [one.name for one in read.bindings if isinstance(one.field, str)]
     try:
         named = dict(_column(one) for one in columns)
@@ -115,8 +115,7 @@ def paramsched_audit(
             data["first"]["logged"] = repr(report.first.logged)  # JSON has no infinities
         if report.first is not None and report.first.amount is None:
             del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
-        # A path may hold what is no character; in JSON an escape says it.
-        click.echo(json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
+        click.echo(json_text(data))
     else:
         click.echo(str(report))
     if report.first is not None:
@@ -240,7 +239,7 @@ def _codes(option: str, given: str) -> frozenset[str]:
 
 
 def _tell(found: list[Any], output_format: str) -> None:
-    """Print findings: text to standard error, what programs read to standard output."""
+    """Text goes to standard error, what programs read to standard output."""
     from paramsched.cli._checked_plan import findings_as_commands, findings_as_json, findings_as_sarif, findings_as_text
 
     match output_format:
@@ -274,7 +273,6 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     CHECKPOINT is a file of torch.save in which scheduler.state_dict() is, under any name.
     """
     import dataclasses
-    import json
 
     from paramsched.audit import UnreadableLog, read_plan_history
 
@@ -292,7 +290,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
             }
             for one in plans
         ]
-        click.echo(json.dumps(entries, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
+        click.echo(json_text(entries))
     else:
         click.echo("\n".join(map(str, plans)))
 

@@ -68,7 +68,7 @@ _BY_ITERATION: Final = "If iterations are meant write by_epoch=False"
 
 
 def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str, int]]:
-    """Every length in epochs, with what was written, and how many times the run it may be."""
+    """Lengths in epochs, as written, and how many times the run each may be."""
     for part in values_inside(schedule):
         if isinstance(part, Anneal) and part.over is not None:
             times = _TIMES_FOR_WARMUP if _is_warmup(part) else _TIMES_THE_RUN
@@ -82,7 +82,7 @@ def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str, int]]:
 def _updates_for_epochs(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Finding]:
-    """Numbers of updates in a run of epochs, none of them larger than the number of epochs."""
+    """Numbers of updates, all below the number of epochs."""
     if epochs is None or epochs < _FEW_EPOCHS:
         return
     if trial is not None and trial.known and trial.epoch is not None and trial.epoch < _SHORT_EPOCH:
@@ -98,7 +98,7 @@ def _updates_for_epochs(
 
 
 def _updates_of_part(part: Any) -> list[Fraction]:
-    """The times of a part of a schedule that count updates."""
+    """Times that count updates."""
     if isinstance(part, MultiStep):
         written = list(part.milestones)
     elif isinstance(part, Anneal):
@@ -115,7 +115,7 @@ def _updates_of_part(part: Any) -> list[Fraction]:
 
 
 def _is_warmup(part: Any) -> bool:
-    """Whether a part of a schedule rises, so that a few updates may be meant."""
+    """Whether it rises, so that a few updates may be meant."""
     if isinstance(part, Anneal):
         return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
     return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
@@ -136,7 +136,7 @@ def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[
 
 
 def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
-    """The parts of a schedule that share its time: operands have all of it, stages of a sequence a part."""
+    """Parts that share its time: operands have all of it, stages of a sequence a part."""
     if isinstance(schedule, (Take, Skip)) and schedule.of is not None:
         return  # it was planned for a run of another length, as in a plan that was changed
     yield schedule
@@ -159,7 +159,6 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
 
 
 def _milestones_of(part: Schedule, trial: TrialRun) -> Iterator[tuple[Fraction, str]]:
-    """The milestones of a part in updates of the run, each as it was written."""
     if isinstance(part, MultiStep) and trial.knows(part):
         for milestone in part.milestones:
             yield trial.span.calendar.exact(milestone), f'"{milestone}"'
@@ -188,7 +187,7 @@ def _periods_of(part: Schedule) -> list[Duration]:
 
 
 def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:
-    """Stages that are one update long, or none, though they were not written so."""
+    """Stages of an update or none, though not written so."""
     if not trial.known or trial.end < _LONG_RUN:
         return
     for part in _parts_over_the_run(schedule):
@@ -215,7 +214,7 @@ def _mixed_milestones(schedule: Schedule, path: str) -> Iterator[Finding]:
 
 
 def _order_of(milestones: tuple[Any, ...]) -> str:
-    """What is wrong with the order of milestones; "" for nothing."""
+    """What is wrong with the order; "" for nothing."""
     seen: set[Any] = set()
     for one in milestones:
         if one in seen:
@@ -238,7 +237,6 @@ def _counts_of_rule(rule: Rule) -> list[int]:
 
 
 def _tick_of(rule: Any, trial: TrialRun) -> Fraction | None:
-    """How many updates a tick of a rule takes in the run; None where that is not known."""
     if not isinstance(rule, Rule):
         return None
     if rule.by == "update":

@@ -92,7 +92,6 @@ def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
 
 
 def _floor_meant_as_value(schedule: Schedule) -> float | None:
-    """The level that the last part of a schedule falls to, where it is as small as rates are."""
     last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
     to = last.to if isinstance(last, Anneal) else None
     return to if isinstance(to, float) and 0 < to <= _SMALL_FLOOR else None
@@ -181,7 +180,7 @@ def _parts_of_schedule(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _highest_level(schedule: Schedule) -> float | None:
-    """The highest multiple of base; None where an absolute level, or more than levels, decides it."""
+    """None where more than multiples of base decide it."""
     match schedule:
         case Anneal(start=float(start), to=float(to)):
             return max(abs(start), abs(to))

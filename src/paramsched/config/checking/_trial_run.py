@@ -93,7 +93,7 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
 
 
 def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
-    """The run a calendar describes; None where it does not say how long it is."""
+    """None where nothing says how long the run is."""
     horizon = calendar.total if plan.horizon is None else plan.horizon
     if horizon is None:
         return None
@@ -203,7 +203,7 @@ def curve_in_run(
 
 
 def _times_to_look_at(schedule: Schedule, end: int) -> Integers:
-    """Every update of a short run; of a long one evenly spread ones, and those beside each seam of stages."""
+    """Every update of a short run; of a long one spread ones, and those beside seams of stages."""
     if end <= _SAMPLES:
         return np.arange(end, dtype=np.int64)
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)

@@ -89,7 +89,6 @@ def _out_of_range(curve: FieldCurve) -> Iterator[Finding]:
 
 
 def _grows(curve: FieldCurve) -> Iterator[Finding]:
-    """A rate that is only multiples of base gets to many times base."""
     base = 1.0 if curve.base is None else curve.base
     if curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
         at = int(curve.times[np.argmax(curve.values)])
@@ -116,7 +115,6 @@ def _jumps(curve: FieldCurve) -> Iterator[Finding]:
 
 
 def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """The rate is 0 at every update of the first epoch."""
     epoch = curve.run.epoch
     if epoch is None or epoch < 2 or curve.end < 2 * epoch or not np.any(curve.values):
         return None
@@ -126,7 +124,7 @@ def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
 
 
 def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """The rate is practically 0 for a long time before the end."""
+    """The rate is practically 0 long before the end."""
     above = np.flatnonzero(np.abs(curve.values) > _PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
     if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
         return None
@@ -154,7 +152,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Finding]:
 
 
 def _ends_high(curve: FieldCurve) -> Iterator[Finding]:
-    """The rate had come down from its peak, and is high again when the run ends."""
+    """The rate had come down, and is high again at the end."""
     values, peak = curve.values, curve.peak
     if peak <= 0 or len(values) < 20:
         return
@@ -174,12 +172,10 @@ def _is_constant(curve: FieldCurve) -> bool:
 
 
 def _in_words(curve: FieldCurve, value: float) -> str:
-    """A value as it stands where that is known, else as a multiple of base."""
     return f"{value:.3g}" if curve.real else f"{value:.3g} × base"
 
 
 def _when(curve: FieldCurve, time: int) -> str:
-    """An update, or the time of it in a run of another unit."""
     if curve.run.known or (curve.run.epoch is None and "updates" in curve.run.units):
         return f"update {time}"
     if curve.run.epoch is not None:

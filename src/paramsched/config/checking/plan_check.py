@@ -89,11 +89,7 @@ def check(
     found += check_groups(plan, groups, whole=whole)
     found += _says_nothing(plan) if native else ()
     found += check_field_names(plan)
-    return _in_plan_order(plan, found)
-
-
-def _in_plan_order(plan: Plan, found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Findings in the order of the plan's lines; those of no line stand where they were found, the first ones first."""
+    # In the order of the plan's lines; those of no line stand where they were found, the first ones first.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
 
@@ -124,7 +120,7 @@ def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None
 
 
 def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
-    """What no run can go with: two stages without length, and what resolving in the trial run refuses."""
+    """What no run can go with."""
     for part in values_inside(schedule):
         if isinstance(part, Stages):
             try:
@@ -147,7 +143,7 @@ def _fields_followed(schedule: Schedule) -> list[str]:
 
 
 def _says_nothing(plan: Plan) -> Iterator[Finding]:
-    """Lines that leave a field as it is, though nothing would change it."""
+    """Lines that change nothing."""
     followed = {name for binding in plan.bindings for name in _fields_followed(binding.schedule)}
     names = [binding.name for binding in plan.bindings]
     for binding in plan.bindings:
@@ -171,10 +167,14 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
                 yield Finding(rules_of_runs.NO_SUCH_GROUP, path, f"{binding.groups}: {refusal.found}", refusal.instead)
                 continue
         mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
-        lacking = [one for one in mine if _lacks_field(one, binding.name, whole=whole)]
+        field = Field.of(binding.name)
+        lacking = [one for one in mine if _lacks_field(one, field.key, whole=whole)]
         if lacking:
-            yield Finding(rules_of_runs.NO_SUCH_FIELD, path, _no_field(binding.name, lacking[0]), "Leave it out")
-        elif mine and not binding.schedule.has_absolute and all(_is_zero(one, binding.name) for one in mine):
+            numbers = {key: value for key, value in lacking[0].items() if type(value) is not bool}
+            there = [key for key, value in numbers.items() if isinstance(value, (int, float, tuple))]
+            found = f"the optimizer has no {field.key}; it has {', '.join(there)}"
+            yield Finding(rules_of_runs.NO_SUCH_FIELD, path, found, "Leave it out")
+        elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
             found = f"{binding.name} of the optimizer is 0, and so is every multiple of it"
             yield Finding(
                 rules_of_runs.BASE_OF_ZERO, path, found, "Give the optimizer a value, or write absolute(0.01)"
@@ -210,21 +210,11 @@ def check_field_names(plan: Plan) -> Iterator[Finding]:
             yield Finding(rules_of_runs.NAME_AS_INDEX, path, found, f'For the index write "[{group}]"', at_key=True)
 
 
-def _lacks_field(group: Mapping[str, Any], name: str, *, whole: bool) -> bool:
-    """Whether a group has no such field; of a group of which little is known, that it has momentum and no betas."""
-    key = Field.of(name).key
+def _lacks_field(group: Mapping[str, Any], key: str, *, whole: bool) -> bool:
+    """Of a group of which little is known, whether it has momentum and no betas."""
     if key in group or (key == "momentum" and "betas" in group):
         return False
     return whole or (key == "betas" and "momentum" in group)
-
-
-def _no_field(name: str, group: Mapping[str, Any]) -> str:
-    there = [key for key, value in group.items() if isinstance(value, (int, float, tuple)) and type(value) is not bool]
-    return f"the optimizer has no {Field.of(name).key}; it has {', '.join(there)}"
-
-
-def _is_zero(group: Mapping[str, Any], name: str) -> bool:
-    return Bases.value(group, Field.of(name)) == 0
 
 
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ class _Assignment:
         return values
 
     def by_name(self, given: dict[Any, Any]) -> dict[str, Any]:
-        """From a mapping; a function that takes any name has the unknown ones together."""
+        """A function that takes any name has the unknown ones together."""
         extra = next((key for key, one in self.parameters.items() if one.kind is one.VAR_KEYWORD), None)
         values: dict[str, Any] = {}
         for key, value in given.items():
@@ -65,7 +65,7 @@ class _Assignment:
         return values
 
     def in_order(self, given: list[Any]) -> dict[str, Any]:
-        """From a list; one that takes any number has the rest together."""
+        """One that takes any number has the rest together."""
         places = [one for one in self.parameters.values() if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
         values: dict[str, Any] = {}
         for index, one in enumerate(places):
@@ -82,7 +82,7 @@ class _Assignment:
         return values
 
     def note_missing(self, values: dict[str, Any]) -> None:
-        """Tell of each argument that has to be there, but of none that an unknown one was written for."""
+        """None is told that an unknown one was written for."""
         for key, one in self.parameters.items():
             required = one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
             if required and key not in values and key not in self.meant:
@@ -125,7 +125,7 @@ _CLASSES = (
 
 
 def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
-    """Remember what was read of an annotation: a config of a hundred thousand numbers asks as often."""
+    """A config of a hundred thousand numbers asks as often."""
     remembered = lru_cache(maxsize=1024)(read)
 
     @wraps(read)

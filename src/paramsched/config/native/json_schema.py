@@ -117,7 +117,7 @@ def _targets_schema() -> dict[str, Any]:
 
 
 def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
-    """A schedule in each of its forms; the mapping has every shape that may be named, and the operators."""
+    """A schedule in each of its forms."""
     made = {name: _call_schema(builder) for name, builder in sorted(names.everything().items())}
     several = {"type": "array", "items": _schema_reference("schedule"), "minItems": 1}
     made |= dict.fromkeys(OPERATORS, several)
@@ -152,7 +152,7 @@ def _length_schema() -> dict[str, Any]:
 
 
 def _level_schema() -> dict[str, Any]:
-    """A multiple of base, a value as it stands, the sum of both, or the level of a neighbor."""
+    """A multiple of base, a value as it stands, both, or a neighbor's level."""
     return {
         "anyOf": [
             {"type": "number", "description": "a multiple of base"},
@@ -168,7 +168,6 @@ def _level_schema() -> dict[str, Any]:
 
 
 def _curve_schema() -> dict[str, Any]:
-    """A curve by its name, or with its arguments."""
     return {
         "anyOf": [
             {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
@@ -226,7 +225,7 @@ def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
-    """What may be given for a parameter, null and its default included."""
+    """What a parameter takes, null and its default included."""
     annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
     if parameter.kind is parameter.VAR_POSITIONAL:
         return {"type": "array", "items": _annotation_schema(annotation)}
@@ -240,7 +239,7 @@ def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
 
 
 def _annotation_schema(annotation: Any) -> dict[str, Any]:
-    """What an annotation asks for: one of our kinds, or any member of a union."""
+    """One of our kinds, or any member of a union."""
     kind = kind_of_argument(annotation)
     if kind is not ArgumentKind.OTHER:
         return _schema_reference(_REFERENCES[kind])
@@ -252,7 +251,7 @@ def _annotation_schema(annotation: Any) -> dict[str, Any]:
 
 
 def _member_schema(member: Any) -> dict[str, Any] | None:
-    """What one member of a union asks for; None where no file can say it."""
+    """None where no file can say it."""
     if member in _SIMPLE:
         return {"type": _SIMPLE[member]}
     if member is NoneType:
@@ -273,7 +272,7 @@ def _member_schema(member: Any) -> dict[str, Any] | None:
 
 
 def _user_type_schema(member: Any) -> dict[str, Any] | None:
-    """A type only its user knows; a function is given by its name, an array only in code."""
+    """A function is given by its name, an array only in code."""
     if asks_for_function(member) or asks_for_array(member):
         return None
     try:

@@ -98,7 +98,7 @@ def to_plan(
 
 
 def _no_mapping(data: Any) -> tuple[str, str]:
-    """What is found where a mapping should be, and what to write: most often a blank or a colon is missing."""
+    """What is found instead, and what to write: most often a blank or a colon is missing."""
     if data is None:
         return "an empty file is no plan", _A_PLAN
     found = f"{short_json(data)} is {type_in_words(data)}, no plan"
@@ -125,7 +125,7 @@ class _PlanReader:
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self, data: dict[Any, Any]) -> Plan | None:
-        """The whole plan; None where there is a fault."""
+        """None where there is a fault."""
         clock = self.read_clock(data["clock"]) if "clock" in data else None
         horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
         for key, value in data.items():
@@ -133,8 +133,10 @@ class _PlanReader:
                 self.read_groups(value)
             elif key == "targets":
                 self.read_targets(value)
-            elif key == SCHEMA:
-                self.read_schema(value)
+            elif key == SCHEMA:  # where an editor finds the schema; only that it is a text matters
+                if not isinstance(value, str):
+                    instead = 'Write "$schema": "plan.schema.json", or leave it out'
+                    self.values.note_wrong_type(value, entry_path(SCHEMA), "no name of a schema", instead)
             elif key not in ("clock", "horizon"):
                 self.read_field(key, value, entry_path(key), None)
         if self.faults.count:
@@ -142,23 +144,14 @@ class _PlanReader:
         if not self.bindings:
             self.faults.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
+        place = CLOCK
         try:
             plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
-        except InvalidArgument as refusal:
-            self.faults.refuse(CLOCK, refusal)
-            return None
-        try:
+            place = ROOT
             return Plan(*self.bindings, horizon=horizon, clock=plan_clock)
         except InvalidArgument as refusal:
-            self.faults.refuse(ROOT, refusal)
+            self.faults.refuse(place, refusal)
             return None
-
-    def read_schema(self, value: Any) -> None:
-        """Where an editor finds the schema; only that it is a text matters."""
-        if not isinstance(value, str):
-            found = f"{short_json(value)} is {type_in_words(value)}, no name of a schema"
-            instead = 'Write "$schema": "plan.schema.json", or leave it out'
-            self.faults.add(entry_path(SCHEMA), found, instead, code=WRONG_TYPE)
 
     def read_clock(self, value: Any) -> PlanClock | None:
         if not isinstance(value, dict):
@@ -169,38 +162,32 @@ class _PlanReader:
     def read_clock_name(self, value: Any, path: str) -> str | None:
         """One clock's name."""
         if isinstance(value, BadValue):
-            self.faults.add(path, value.found, value.instead, code=REFUSED_VALUE)
+            self.values.note_bad_value(value, path)
         elif not isinstance(value, str):
-            found = f"{short_json(value)} is {type_in_words(value)}, no name of a clock"
-            self.faults.add(path, found, f"Write one of {', '.join(CLOCKS)}", code=WRONG_TYPE)
+            self.values.note_wrong_type(value, path, "no name of a clock", f"Write one of {', '.join(CLOCKS)}")
         else:
             try:
                 return known_clock(value, path)
             except InvalidArgument as refusal:
-                self.faults.add(
-                    path, f"{short_json(value)} is no clock; {refusal.found}", refusal.instead, code=REFUSED_VALUE
-                )
+                found = f"{short_json(value)} is no clock; {refusal.found}"
+                self.values.note_fault(path, found, refusal.instead)
         return None
 
     def read_horizon(self, value: Any) -> Duration | None:
-        """The length of the run; per cent of itself, or of nothing, is none."""
+        """Per cent of itself, or nothing, is no length of a run."""
         length = self.values.read_length(value, HORIZON, _LENGTH_OF_RUN)
         if length is MISSING:
             return None
-        if any(unit == "percent" for unit, _ in length.terms):
-            found = f"{short_json(value)}: per cent are of the horizon itself"
-            self.faults.add(HORIZON, found, _LENGTH_OF_RUN, code=REFUSED_VALUE)
-        elif not length.terms:
-            found = f"{short_json(value)} is a run of no update"
-            self.faults.add(HORIZON, found, _LENGTH_OF_RUN, code=REFUSED_VALUE)
-        else:
+        wrong = ": per cent are of the horizon itself" if "percent" in dict(length.terms) else " is a run of no update"
+        if length.terms and "percent" not in dict(length.terms):
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
+        self.values.note_fault(HORIZON, short_json(value) + wrong, _LENGTH_OF_RUN)
         return None
 
     # ---------------------------------------------------------------- groups and fields
 
     def read_groups(self, value: Any) -> None:
-        """The fields of each group, by its name or index."""
+        """The fields of each group."""
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
             path = child_path(GROUPS, name)
             selector = self.selector_of(name, path)
@@ -213,7 +200,7 @@ class _PlanReader:
                     self.read_field(key, schedule, place, selector)
 
     def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
-        """A mapping that has something in it; nothing where it is a fault."""
+        """A mapping with something in it."""
         if isinstance(value, dict) and value:
             return value
         if isinstance(value, BadValue):
@@ -224,19 +211,13 @@ class _PlanReader:
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
-        """What selects a group: its name, or its index, which is a number or the text `[0]`."""
+        """A group's name, or its index: a number, or the text `[0]`."""
+        wrong = None if name else ("an empty name of a group", "Write its name, or its index")
         if isinstance(name, int):
-            if name < 0:
-                found = f"{name} is no index of a group"
-                self.faults.add(
-                    path, found, "Count from 0, or write the group's name", at_key=True, code=WRONG_ARGUMENT
-                )
-            return name
-        if not name:
-            self.faults.add(
-                path, "an empty name of a group", "Write its name, or its index", at_key=True, code=WRONG_ARGUMENT
-            )
-        index = index_in_name(name)
+            wrong = (f"{name} is no index of a group", "Count from 0, or write the group's name") if name < 0 else None
+        if wrong:
+            self.faults.add(path, *wrong, at_key=True, code=WRONG_ARGUMENT)
+        index = name if isinstance(name, int) else index_in_name(name)
         return name if index is None else index
 
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
@@ -270,7 +251,7 @@ class _PlanReader:
                 self.faults.refuse(path, refusal)
 
     def name_of_field(self, key: str | int, path: str) -> str | None:
-        """The field's name in its one spelling; None where it is no field, or a slip of the pen."""
+        """Its one spelling; None where it is no field, or a slip of the pen."""
         try:
             name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
         except InvalidArgument as refusal:
@@ -284,7 +265,6 @@ class _PlanReader:
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
-        """Tell that no field has this name; letters of another alphabet are told as such."""
         other = first_lookalike(key)
         if other is None:
             self.faults.refuse(path, refusal, at_key=True)
@@ -296,14 +276,13 @@ class _PlanReader:
     # ---------------------------------------------------------------- targets
 
     def read_targets(self, value: Any) -> None:
-        """What is scheduled outside the optimizer, each with its first value."""
+        """Each with its first value."""
         example = f"{{temperature: {_A_TARGET}}}"
         for name, entries in self.entries_of(value, TARGETS, "targets by name", f"targets: {example}").items():
             path = child_path(TARGETS, name)
             if not isinstance(name, str) or not name.isidentifier():
-                self.faults.add(
-                    path, f"{short_json(name)} is no identifier", f"Write {example}", at_key=True, code=WRONG_ARGUMENT
-                )
+                found = f"{short_json(name)} is no identifier"
+                self.faults.add(path, found, f"Write {example}", at_key=True, code=WRONG_ARGUMENT)
             given = self.entries_of(entries, path, "a target", _A_TARGET)
             if given:
                 self.read_target(str(name), given, path)
@@ -320,7 +299,7 @@ class _PlanReader:
             self.bindings.append(Binding(Target(name, initial), schedule))
 
     def note_wrong_entries(self, entries: dict[Any, Any], path: str) -> None:
-        """Tell of entries that a target does not have, and of those that are missing and no other was meant to be."""
+        """Tell of unknown entries, and of missing ones that no other was meant to be."""
         unknown = [key for key in entries if key not in TARGET_ENTRIES]
         for key in unknown:
             found = f'a target has no "{key}"; {did_you_mean(str(key), TARGET_ENTRIES)}'
@@ -333,12 +312,8 @@ class _PlanReader:
                 self.faults.add(path, f'"{key}" is missing', f"Write {_A_TARGET}", code=WRONG_ARGUMENT)
 
     def read_initial(self, value: Any, path: str) -> Any:
-        """A target's first value: a finite number."""
         if isinstance(value, BadValue):
-            self.faults.add(path, value.found, value.instead, code=REFUSED_VALUE)
-        elif isinstance(value, bool) or not isinstance(value, (int, float)):
-            found = f"{short_json(value)} is {type_in_words(value)}, no number"
-            self.faults.add(path, found, "Write 1.0, say", code=WRONG_TYPE)
-        else:
-            return self.values.try_or_note(path, lambda: finite_number("initial", within_float(value)))
-        return MISSING
+            return self.values.note_bad_value(value, path)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return self.values.note_wrong_type(value, path, "no number", "Write 1.0, say")
+        return self.values.try_or_note(path, lambda: finite_number("initial", within_float(value)))

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import reduce
 from operator import add, mul
 from types import NoneType
@@ -233,9 +234,10 @@ class ScheduleReader:
             case {"absolute": number} if len(value) == 1:
                 return self.try_or_note(path, lambda: Absolute(within_float(number)))
             case str():
-                found = self.read_level_text(value)
-                if isinstance(found, (Absolute, AffineLevel, NeighborLevel)):
-                    return found
+                with suppress(InvalidArgument, TypeError, ArithmeticError):  # then it is no level
+                    found = read_expression(value, self.names)
+                    if isinstance(found, (Absolute, AffineLevel, NeighborLevel)):
+                        return found
         return self.note_wrong_type(value, path, "no level", instead)
 
     def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
@@ -256,8 +258,10 @@ class ScheduleReader:
         """`cosine`, `curves.cosine`, `power(2)`, `{power: 2}`."""
         if isinstance(value, str):
             name = value.strip().removeprefix("curves.")
+            if name in CONSTANTS or name in FAMILIES:
+                return self.try_or_note(path, lambda: curve_of(name))  # which says what arguments one needs
             if "(" not in name:
-                return self.read_curve_name(name, path)
+                return self.note_unknown_curve(name, path)
             found = self.try_or_note(path, lambda: read_expression(value, self.names, prefix="curves."))
             if found is MISSING or isinstance(found, Curve):
                 return found
@@ -270,14 +274,6 @@ class ScheduleReader:
                 return self.note_fault(path, f"{name} takes no arguments", f"Write {name}")
             return self.note_unknown_curve(name, path)
         return self.note_wrong_type(value, path, "no curve", _A_CURVE)
-
-    def read_curve_name(self, name: str, path: str) -> Any:
-        """A curve by its name alone; one that needs arguments says so."""
-        if name in CONSTANTS:
-            return CONSTANTS[name]
-        if name in FAMILIES:
-            return self.try_or_note(path, lambda: curve_of(name))
-        return self.note_unknown_curve(name, path)
 
     def read_rule(self, value: Any, path: str) -> Any:
         """`{rules.linear: {start: 0.1}}`, or the text `rules.linear(0.1)`."""
@@ -314,7 +310,8 @@ class ScheduleReader:
         if lists and isinstance(value, list):
             return self.read_items(lists[0], value, path)
         if allowed:
-            return self.note_no_choice(value, allowed, path)
+            near = f"; {did_you_mean(value, map(str, allowed))}" if isinstance(value, str) else ""
+            return self.note_fault(path, f"{short_json(value)} is none of {', '.join(map(short_json, allowed))}{near}")
         written = [member for member in members if not asks_for_array(member)]
         words = [word for member in written if (word := type_asked_for(member))]
         if words and len(words) == len(written):
@@ -356,11 +353,6 @@ class ScheduleReader:
         replace = (name, meant) if meant else None
         return self.note_fault(path, *unknown_curve(name[:60]), code=UNKNOWN_NAME, replace=replace)
 
-    def note_no_choice(self, value: Any, allowed: list[Any], path: str) -> Any:
-        """Tell that a value is none of the few that may be given."""
-        near = f"; {did_you_mean(value, map(str, allowed))}" if isinstance(value, str) else ""
-        return self.note_fault(path, f"{short_json(value)} is none of {', '.join(map(short_json, allowed))}{near}")
-
     def note_bad_value(self, value: BadValue, path: str) -> Any:
         """Tell of a value that no config can hold."""
         return self.note_fault(path, value.found, value.instead)
@@ -376,10 +368,3 @@ class ScheduleReader:
         except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
             self.faults.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
         return MISSING
-
-    def read_level_text(self, text: str) -> Any:
-        """What an expression says where a level should stand; what it is none of is told as no level."""
-        try:
-            return read_expression(text, self.names)
-        except (InvalidArgument, TypeError, ArithmeticError):
-            return MISSING

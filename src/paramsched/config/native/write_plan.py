@@ -54,7 +54,6 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _name_in_file(groups: Any) -> str:
-    """How a file names a group: by its name, or by its index in brackets."""
     if isinstance(groups, int):
         return f"[{groups}]"
     if index_in_name(groups) is not None:
@@ -77,7 +76,7 @@ def schedule_to_data(schedule: Schedule) -> Any:
 
 
 def _schedule_in_parts(schedule: Any) -> Any:
-    """Operators as lists of their operands, any other schedule as a call."""
+    """Operators as lists of their operands, others as calls."""
     match schedule:
         case FromFunction():
             return str(schedule)  # a name, not a value
@@ -95,7 +94,7 @@ def _schedule_in_parts(schedule: Any) -> Any:
 
 
 def _call_to_data(value: Any) -> Any:
-    """`{name: {argument: value}}`, without the arguments that have their default."""
+    """`{name: {argument: value}}`, without defaults."""
     if type(value) not in BUILDER_OF_CLASS:
         raise PlanError("dump(plan)", f"no registered shape makes a {type(value).__name__}", "Register it with @shape")
     name, builder = BUILDER_OF_CLASS[type(value)]
@@ -111,7 +110,7 @@ def _call_to_data(value: Any) -> Any:
 
 
 def _argument_to_data(value: Any) -> Any:
-    """What a file says of an argument: numbers, text, lists and mappings."""
+    """Numbers, text, lists and mappings."""
     match value:
         case Duration():
             return value.updates if value.is_resolved else str(value)

@@ -50,7 +50,7 @@ class PlainValues:
         return value if type(value) in ATOMS else self._plain_and_size(value, MOST_DEPTH, mark)[0]
 
     def _plain_and_size(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
-        """A value as plain data, and how many values it holds."""
+        """The value, and how many values it holds."""
         value = self._memory.seen(value)
         kind = type(value)
         if kind in ATOMS or kind is NeedsRunning or kind is Imported:
@@ -182,7 +182,7 @@ class PythonFile:
             return FileNames(dict.fromkeys([*inherited, *mentions_of(body).bound], mark))
 
     def _read_bases(self, line: ast.stmt | None) -> Mapping[str, Any]:
-        """The names of the files in `_base_ = …`; they come first, wherever the line stands."""
+        """They come first, wherever the line stands."""
         inherited: Mapping[str, Any] = {}
         if isinstance(line, ast.Assign):
             paths = PlainValues(self._memory).of(self._evaluator.value(line.value), lambda: self._source.mark(line))
@@ -198,7 +198,7 @@ class PythonFile:
             return self._source.mark(line or self._source.tree, "is nested too deep")
 
     def _import_bases(self, block: ast.With) -> None:
-        """`with read_base(): from .base import *`: its names are there before the first line is run."""
+        """`with read_base():`: its names are there before the first line is run."""
         values: dict[tuple[str, int], dict[str, Any]] = {}
         for line in block.body:
             if not isinstance(line, ast.ImportFrom) or line.module is None:
@@ -227,7 +227,7 @@ class PythonFile:
                         self._names.imported.add(name)
 
     def _names_for_users(self, inherited: Mapping[str, Any], in_the_dark: NeedsRunning | None) -> FileNames:
-        """The file's names as plain values, upon those of its bases."""
+        """Plain values, upon those of the bases."""
         values = {name: value for name, value in self._names.values.items() if not name.startswith("__")}
         values.pop("_base_", None)
         imported = frozenset(self._names.imported)

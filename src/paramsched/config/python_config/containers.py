@@ -150,8 +150,6 @@ def _pop_of_list(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], me
 
 
 def _plain_method(name: str) -> Method:
-    """A method without arguments, that looks at no entry."""
-
     def method(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
         memory.budget.spend(len(holder) >> 3)
         return getattr(holder, name)(*arguments)

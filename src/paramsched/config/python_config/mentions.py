@@ -140,7 +140,7 @@ def _note_binding(found: Mentions, name: str, inner: bool) -> None:
 
 
 def _default_nodes(node: ast.AST) -> list[ast.expr]:
-    """The values of arguments that are left out: they are made where the function is."""
+    """They are made where the function is."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         return []
     return [*node.args.defaults, *(one for one in node.args.kw_defaults if one is not None)]
@@ -237,7 +237,7 @@ class PythonSource:
         return ConfigError(self.name, [fault])
 
     def _text_of_node(self, node: ast.AST) -> str:
-        """The text of a node in one line, shortened."""
+        """In one line, shortened."""
         if not self._lines:
             self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
         first = getattr(node, "lineno", 0) - 1
@@ -269,7 +269,7 @@ def _tree_or_refusal(text: str, name: str) -> ast.Module:
 
 
 def _no_python(text: str, error: Exception) -> Fault:
-    """Why a text is no Python, and where, if the parser says it."""
+    """Why, and where, if the parser says it."""
     instead = "Write param_scheduler = dict(type='StepLR', …)"
     found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
     if isinstance(error, SyntaxError):
@@ -336,7 +336,6 @@ def _python_parts(node: ast.expr, lines: TextLines) -> dict[str | int, Place] | 
 
 
 def _offset(lines: TextLines, number: int, column: int) -> int:
-    """The character at a line, and at a column that counts bytes of UTF-8."""
     line = lines.line(number)
     if not line.isascii():
         column = len(line.encode()[:column].decode(errors="ignore"))

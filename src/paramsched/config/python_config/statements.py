@@ -85,7 +85,7 @@ class Statements:
         self._mark_bound_names(statement, mark)
 
     def _mark_bound_names(self, statement: ast.stmt, mark: NeedsRunning) -> None:
-        """Mark the names that a statement binds, without following it."""
+        """Without following the statement."""
         found = mentions_of([statement])
         for name in (*found.bound, *found.bound_later):
             self.names.values[name] = mark
@@ -96,7 +96,7 @@ class Statements:
                 self.names.values[name] = mark
 
     def _lose_all_names(self, mark: NeedsRunning) -> None:
-        """Any name may be bound to anything by now, also names that the file never mentions."""
+        """Also those that the file never mentions."""
         if not self._any_name:
             self._any_name = True
             for name in (*self.names.values, *DECIDING):
@@ -141,7 +141,7 @@ class Statements:
         return self.evaluator.value(node)
 
     def _value_for(self, target: ast.expr, node: ast.expr) -> Any:
-        """A value; for several targets it may be an iterator."""
+        """For several targets it may be an iterator."""
         if isinstance(target, (ast.Tuple, ast.List)) and isinstance(node, (ast.GeneratorExp, ast.Call)):
             try:
                 produced = produced_values(self.evaluator, node)
@@ -191,7 +191,7 @@ class Statements:
             self._give_up_on([node.annotation], node.annotation)
 
     def _follow_augmented(self, node: ast.AugAssign) -> None:
-        """`target += value` and its like: in place where the value can be changed, else bound anew."""
+        """In place where the value can be changed, else bound anew."""
         match node.target:
             case ast.Name(id=name):
                 before = self._value_of(ast.copy_location(ast.Name(name, ast.Load()), node.target))
@@ -263,7 +263,7 @@ class Statements:
             self._note_import(alias.name)
 
     def _follow_import_from(self, node: ast.ImportFrom) -> None:
-        """`from module import name`: the name stands for something unread."""
+        """The name stands for something unread."""
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name == "*":
@@ -316,7 +316,7 @@ class Statements:
         raise _Continue
 
     def _follow_for(self, node: ast.For) -> None:
-        """`for target in items:`, round by round."""
+        """Round by round."""
         try:
             walk = loop_way(self.evaluator, node.iter)
         except Doubt:
@@ -338,7 +338,7 @@ class Statements:
         self._follow_block(node.orelse)
 
     def _follow_while(self, node: ast.While) -> None:
-        """`while test:`, round by round, within the budget."""
+        """Round by round, within the budget."""
         try:
             while True:
                 known = known_truth(self._value_of(node.test))

@@ -236,7 +236,7 @@ class Memory:
         return type(value) in ATOMS or self._is_known(value, sets=False)
 
     def _is_known(self, value: Any, sets: bool) -> bool:
-        """Whether a value, and all that it holds, is known; `sets` says whether a set and a base's dict count."""
+        """`sets`: whether a set and a base's dict count."""
         stack = [(value, MOST_DEPTH)]
         looked_at = 0
         while stack:
@@ -286,7 +286,7 @@ class Memory:
         return self._deep_copy(value, {}, MOST_DEPTH)
 
     def _deep_copy(self, value: Any, done: dict[int, Any], depth: int) -> Any:
-        """A copy in which what stood twice stands twice; `done` has the copies by the originals' ids."""
+        """What stood twice stands twice; `done` has the copies by the originals' ids."""
         value = self.seen(value)
         kind = type(value)
         if kind not in (list, dict, BaseDict, set, tuple):

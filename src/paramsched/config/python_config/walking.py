@@ -78,7 +78,6 @@ def comprehension_rounds(
 
 
 def _holds_surely(evaluator: ConfigEvaluator, test: ast.expr, local: Locals, depth: int) -> bool:
-    """Whether a condition holds; raises Doubt where that is not known."""
     known = known_truth(evaluator.value(test, local, depth))
     if known is None:
         raise Doubt
@@ -86,7 +85,7 @@ def _holds_surely(evaluator: ConfigEvaluator, test: ast.expr, local: Locals, dep
 
 
 def _bind_local_name(evaluator: ConfigEvaluator, target: ast.expr, value: Any, local: dict[str, Any]) -> None:
-    """Bind the names of a comprehension's loop."""
+    """The names of a comprehension's loop."""
     if isinstance(target, ast.Name):
         local[target.id] = value
     elif isinstance(target, (ast.Tuple, ast.List)):
@@ -133,7 +132,7 @@ def loop_way(evaluator: ConfigEvaluator, node: ast.expr) -> Walk:
 
 
 def _steps_of(evaluator: ConfigEvaluator, walk: Walk) -> Iterator[Any]:
-    """The items of a way, each as long as nothing has changed what it goes through."""
+    """Items as long as nothing has changed what it goes through."""
     while True:
         if any(evaluator.memory.seen(root) is not root for root in walk.roots):
             raise Doubt
@@ -175,7 +174,6 @@ def way_through(evaluator: ConfigEvaluator, node: ast.expr, local: Locals, depth
 
 
 def _way_through_value(evaluator: ConfigEvaluator, node: ast.AST, value: Any) -> Walk:
-    """The way through a list, a dict, a text or their like."""
     if type(value) not in (list, tuple, dict, BaseDict, str, bytes, range):
         evaluator.refuse(node, value)
     return Walk(iter(value), (value,))
@@ -184,7 +182,7 @@ def _way_through_value(evaluator: ConfigEvaluator, node: ast.AST, value: Any) ->
 def _way_through_builtin(
     evaluator: ConfigEvaluator, name: str, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
 ) -> Walk:
-    """`enumerate(…)`, `zip(…)` and their like over real objects."""
+    """Over real objects."""
     if any(isinstance(one, ast.GeneratorExp) for one in args[name in ("map", "filter") :]) or not args:
         raise Doubt  # two iterators that run in turn
     if name in ("map", "filter"):

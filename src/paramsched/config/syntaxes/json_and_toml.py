@@ -61,7 +61,7 @@ def write_json(data: Any) -> str:
 
 
 def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
-    """Where a text stops to be JSON, why, and what to write."""
+    """Where, why, and what to write."""
     offset = min(error.pos, len(text))
     at = text[offset : offset + 1]
     behind = text[:offset].rstrip()
@@ -159,7 +159,6 @@ def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, 
 
 
 def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
-    """A quote or a bracket that is never closed."""
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
         return begin + _open_quote(line), "the quote is never closed", "Write it again at the end of the text"
     if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
@@ -169,7 +168,7 @@ def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int
 
 
 def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
-    """A name that is there twice, has brackets of its own, or has no equals sign behind it."""
+    """Twice, with brackets of its own, or without an equals sign."""
     name, equals, rest = line.partition("=")
     if any(words in said for words in ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine")):
         return begin + len(line) - len(line.lstrip()), f"{said}: it is there twice", "Keep one"
@@ -182,7 +181,6 @@ def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, 
 
 
 def _missing_quotes(line: str, begin: int) -> tuple[int, str, str] | None:
-    """A call that stands as a value without quotes."""
     name, equals, rest = line.partition("=")
     if equals and rest.strip() and rest.strip()[0] not in "\"'[{" and "(" in rest:
         place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
@@ -201,7 +199,7 @@ def _open_quote(line: str) -> int:
 
 
 def _open_bracket(text: str) -> int | None:
-    """Where the innermost bracket stands that is never closed."""
+    """The innermost one that is never closed."""
     outside = _STRING_OR_COMMENT.sub(lambda found: " " * len(found[0]), text)
     opened: list[int] = []
     for place, one in enumerate(outside):
@@ -213,7 +211,6 @@ def _open_bracket(text: str) -> int | None:
 
 
 def _quoted_toml(value: str) -> str:
-    """A value as it should have been written: what is no number and in no quotes is a text."""
     return value if re.fullmatch(r"-?\d+(\.\d+)?|\".*\"|'.*'", value) else toml_string(value)
 
 
@@ -239,12 +236,11 @@ def toml_string(text: str) -> str:
 
 
 def _toml_key(key: str) -> str:
-    """A name, in quotes where it is no bare one, as `betas[0]`."""
     return key if _BARE.fullmatch(key) else toml_string(key)
 
 
 def _toml_value(value: Any) -> str:
-    """A value as TOML spells it; a long list has a line for each item."""
+    """A long list has a line for each item."""
     match value:
         case bool():
             return "true" if value else "false"

@@ -25,14 +25,14 @@ def toml_places(text: str, source: str = "") -> Place:
 
 @final
 class _TomlPlaces:
-    """Goes through a text once, from left to right; `at` is the character that comes next."""
+    """Goes through a text once; `at` is the character that comes next."""
 
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.at = text, source, 0
         self.parts = 0  # of all names
 
     def read_document(self) -> Place:
-        """The whole text: entries, and tables with a headline of their own."""
+        """Entries, and tables with a headline of their own."""
         root = table = Place(0, len(self.text), parts={})
         self.pass_nothing()
         while self.at < len(self.text):
@@ -75,7 +75,7 @@ class _TomlPlaces:
             self.at += 1
 
     def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
-        """Put a value where its dotted name leads; a table that is there already is gone on with."""
+        """A table that is there already is gone on with."""
         for key, begin in name[:-1]:
             table = self.table_inside(table, key, begin)
         key, begin = name[-1]
@@ -91,7 +91,7 @@ class _TomlPlaces:
         return value
 
     def table_inside(self, table: Place, key: str, begin: int) -> Place:
-        """The table that a part of a dotted name leads to, made where it is not there; of a list its last."""
+        """Made where it is not there; of a list its last."""
         parts = table.parts if isinstance(table.parts, dict) else {}
         if key not in parts:
             parts[key] = Place(begin, begin, key=begin, parts={})
@@ -145,7 +145,7 @@ class _TomlPlaces:
         return place
 
     def pass_comma(self) -> None:
-        """Past a comma, if one is there; what else is there ends the list."""
+        """What else is there ends the list."""
         self.pass_nothing()
         if self.text.startswith(",", self.at):
             self.at += 1
@@ -175,7 +175,7 @@ def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _toml_string_value(raw: str) -> str:
-    """What a string says; escapes that JSON has not are left as they stand."""
+    """Escapes that JSON has not are left as they stand."""
     if raw.startswith("'"):
         return raw[3:-3].removeprefix("\n") if raw.startswith("'''") else raw[1:-1]
     bare = raw[3:-3].removeprefix("\n") if raw.startswith('"""') else raw[1:-1]

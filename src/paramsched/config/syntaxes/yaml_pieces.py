@@ -16,7 +16,7 @@ _NO_TAGS: Final = "A plan has no tags; write the value alone"
 
 @final
 class _Level:
-    """A list or a mapping that is open, and whether the name of an entry comes next in it."""
+    """What is open, and whether the name of an entry comes next in it."""
 
     __slots__ = ("awaits_key", "in_braces", "is_mapping")
 
@@ -24,7 +24,7 @@ class _Level:
         self.is_mapping, self.in_braces, self.awaits_key = is_mapping, in_braces, is_mapping
 
     def pass_one(self) -> None:
-        """A key was read, or a value: in a mapping they alternate."""
+        """In a mapping keys and values alternate."""
         self.awaits_key = self.is_mapping and not self.awaits_key
 
 
@@ -80,7 +80,6 @@ def parser_events(text: str) -> Iterator[Any]:
 
 
 def _has_open_call(event: Any) -> bool:
-    """Whether a scalar without quotes has a bracket that it does not close."""
     return not event.style and event.value.count("(") > event.value.count(")")
 
 
@@ -184,7 +183,7 @@ def _quote_fault(text: str, offset: int, begin: int, said: str) -> tuple[int, st
 
 
 def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tuple[int, str, str]:
-    """Inside brackets or braces: never closed, closed by another, or something between two entries."""
+    """Never closed, closed by another, or something between two entries."""
     opening = text[begin : begin + 1]
     closing = _CLOSING.get(opening, "]")
     end = _end_of_brackets(text, begin)
@@ -198,7 +197,7 @@ def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tupl
 
 
 def _end_of_brackets(text: str, begin: int) -> int | None:
-    """Where the bracket at `begin` is closed, be it by another kind; None where it is not."""
+    """Be it by another kind; None where it is not closed."""
     depth, quote = 0, ""
     for place in range(begin, len(text)):
         one = text[place]
@@ -216,7 +215,7 @@ def _end_of_brackets(text: str, begin: int) -> int | None:
 
 
 def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """What is wrong with the line itself, or with how deep it begins."""
+    """What is wrong with the line, or with how deep it begins."""
     number = lines.of(offset)[0]
     line = lines.line(number)
     indent = len(line) - len(line.lstrip(" "))
@@ -244,7 +243,7 @@ def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str
 
 
 def _open_levels(lines: TextLines, number: int) -> tuple[list[int], int | None]:
-    """How deep the mappings begin that are open before a line, and the number of the line above that says something."""
+    """How deep the open mappings begin, and the number of the line above that says something."""
     levels: list[int] = []
     before = None
     for above in range(1, number):

@@ -7,7 +7,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from paramsched.config._text_places import Place, PlaceTree
@@ -72,7 +72,7 @@ def plain_number(text: str) -> int | float | None:
 
 
 def _unquoted_value(text: str) -> Any:
-    """What a scalar without quotes says: one of YAML's words, a number, or the text itself."""
+    """One of YAML's words, a number, or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     number = plain_number(text)
@@ -82,7 +82,7 @@ def _unquoted_value(text: str) -> Any:
 
 
 def _put_value(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
-    """Put a value into the innermost list, or into the innermost mapping as a key or as the value of the last key."""
+    """Into a list, or a mapping as a key or as the value of the last key."""
     top = stack[-1]
     if not isinstance(top, Pairs):
         top.append(value)
@@ -116,7 +116,7 @@ def scalar_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _key_in_text(text: str, begin: int, said: str) -> Any:
-    """A key as `read_yaml` takes it: a number without quotes is one."""
+    """As `read_yaml` takes it: a number without quotes is one."""
     number = None if text[begin : begin + 1] in ("'", '"') else plain_number(said)
     return said if number is None else number
 
@@ -134,21 +134,13 @@ def has_comments(text: str, syntax: str | None) -> bool:
     >>> has_comments("lr: 0.5  # as before", "yaml"), has_comments('lr: "a # b"', "yaml"), has_comments("a = 1", "toml")
     (True, False, False)
     """
-    look = _LOOKS.get(syntax or "")
-    return look is not None and "#" in text and look(text)
-
-
-def _in_toml(text: str) -> bool:
-    return any(found["comment"] for found in _TOML_COMMENT.finditer(text))
-
-
-def _in_yaml(text: str) -> bool:
-    """A number sign outside every value; in a value it is a part of the text."""
+    if syntax == "toml":
+        return any(found["comment"] for found in _TOML_COMMENT.finditer(text))
+    if syntax != "yaml" or "#" not in text:
+        return False
+    # A number sign outside every value; in a value it is a part of the text.
     outside, end = [], 0
     for begin, behind in scalar_spans(text):
         outside.append(text[end:begin])
         end = behind
     return any(_YAML_COMMENT.search(piece) for piece in [*outside, text[end:]])
-
-
-_LOOKS: Final[Mapping[str, Callable[[str], bool]]] = {"yaml": _in_yaml, "toml": _in_toml}
