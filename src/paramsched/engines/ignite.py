@@ -107,7 +107,6 @@ class PlanHandler:
 
 
 def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:
-    """The sum of what each process of Ignite has."""
     import ignite.distributed as idist
 
     total: torch.Tensor = idist.all_reduce(amount.to(idist.device()))

@@ -168,13 +168,11 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
 
 
 def _sum_by_strategy(strategy: Any, amount: torch.Tensor) -> torch.Tensor:
-    """The sum of what each process of a Trainer has."""
     total: torch.Tensor = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
     return total
 
 
 def _finetuning_classes() -> tuple[type[Any], ...]:
-    """`BaseFinetuning` from each package that brings it and is imported."""
     known = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
     return tuple(module.BaseFinetuning for module in known if module is not None)
 

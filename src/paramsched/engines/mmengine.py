@@ -242,7 +242,6 @@ def register(*, force: bool = False) -> None:
 
 
 def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
-    """The sum of what each process of MMEngine has."""
     from mmengine.dist import all_reduce
 
     all_reduce(amount)  # in place, on the device that the processes talk through

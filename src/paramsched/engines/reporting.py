@@ -229,7 +229,6 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
 
 
 def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts | None:
-    """The amounts of the run where a target of the plan says them."""
     names = {name for product in SIZES[unit] for name in product}
     if not any(isinstance(one.field, Target) and one.name in names for one in plan.bindings):
         return None

@@ -106,7 +106,6 @@ def planned(
 
 
 def _trainer_counts_tokens(args: Any, options: PlanOptions) -> bool:
-    """Whether the Trainer counts tokens, and nobody said another way."""
     said = options.amount_of or options.tokens_per_sample or (options.calendar and options.calendar.tokens_per_step)
     return not said and getattr(args, "include_num_input_tokens_seen", "no") not in ("no", False)
 

@@ -100,7 +100,6 @@ def snapshot_of(optimizer: Any, restored: Iterable[Any], *, with_random: bool) -
 
 
 def _held_tensors(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in dicts, lists and tuples."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, (dict, list, tuple)):
@@ -120,13 +119,11 @@ def _with_own_containers(value: Any) -> Any:
 
 
 def _random_states() -> tuple[Any, ...]:
-    """The states of the generators that the process shares."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
     return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002  # the shared one
 
 
 def _set_random_states(states: tuple[Any, ...]) -> None:
-    """Put the states of the shared generators back."""
     python, numpy, cpu, cuda = states
     random.setstate(python)
     np.random.set_state(numpy)  # noqa: NPY002  # the shared one

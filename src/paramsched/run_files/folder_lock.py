@@ -122,6 +122,5 @@ class FolderLock:
 
 
 def _name_in(file: IO[str]) -> str:
-    """The process that a lock's file names."""
     file.seek(0)
     return file.read(200).strip() or "another process"

@@ -168,7 +168,6 @@ _PARTS_READ: Final[dict[str, type]] = {
 
 
 def _entry_at(state: Any, path: str) -> Any:
-    """The entry at `clock.epoch`; None where there is none."""
     for name in path.split("."):
         state = state.get(name) if isinstance(state, dict) else None
     return state

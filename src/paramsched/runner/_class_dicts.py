@@ -138,7 +138,6 @@ def build_loader(config: Any) -> Any:
 
 
 def _is_shuffled(sampler: Any, default: bool) -> bool:
-    """Whether the order is random."""
     if not isinstance(sampler, Mapping):
         return default
     return bool(sampler.get("shuffle", SAMPLERS.get(str(sampler.get("type")), default)))
@@ -182,7 +181,6 @@ def _build_wrapper(config: Any, model: Any) -> OptimWrapper:
 
 
 def _build_optimizer(config: Any, model: Any) -> Optimizer:
-    """As given, or of a dict, over all parameters of the model."""
     if isinstance(config, Optimizer):
         return config
     arguments = dict(config)

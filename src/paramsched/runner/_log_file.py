@@ -213,7 +213,6 @@ class ValuesLog:
 
 
 def _numbers_of_group(group: dict[str, Any], fields: tuple[str, ...]) -> dict[str, float]:
-    """The fields that a group has, as numbers."""
     named = {name: field_of_group(group, name) for name in fields}
     return {name: float(field.read(group)) for name, field in named.items() if field.key in group}
 

@@ -90,7 +90,6 @@ class TrainLoop(ABC):
         self.iter += 1
 
     def _validate_if_due(self) -> None:
-        """Validate where it is due, and at the end."""
         done, last = (self.iter, self.max_iters) if self.by_iterations else (self.epoch, self.max_epochs)
         self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
         due = done % self.val_interval == 0 or done == last

@@ -383,7 +383,6 @@ class Runner:
         }
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
-        """Build the loop of a validation or test, if there is a loader for it."""
         given = self.given
         if given[f"{mode}_dataloader"] is not None and getattr(self, f"{mode}_loop") is None:
             loop = eval_loop_for(self, given[f"{mode}_dataloader"], given[f"{mode}_evaluator"], mode)

@@ -310,7 +310,6 @@ def _require_way_back(dialect: Any, name: str, plan: Plan, plan_of: Callable[[An
 
 
 def _answer_of(recognizes: Callable[[Any], Any], data: Any, name: str) -> bool:
-    """What `recognizes` says, which is an answer for anything."""
     try:
         return bool(recognizes(data))
     except Exception as error:

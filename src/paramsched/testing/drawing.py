@@ -184,7 +184,6 @@ def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., 
 
 @functools.cache
 def _hinted_parameters(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, Any], ...]:
-    """The parameters of a builder, each with the kind of its values; a tree has many calls."""
     hints = typing.get_type_hints(builder)
     return tuple((one, hints.get(one.name)) for one in inspect.signature(builder).parameters.values())
 

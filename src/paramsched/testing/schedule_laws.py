@@ -194,7 +194,6 @@ def _same_numbers(one: Array, other: Array) -> Array:
 
 
 def _at(t: float, base: float) -> str:
-    """A place, for a message."""
     return f"at t = {t!r}, base {base!r}"
 
 

@@ -159,7 +159,6 @@ class GradualWarmupScheduler(LRScheduler):
         self._ramp = linear(low, self._top, over=self._length)
 
     def _peak_values(self, bases: Sequence[Number]) -> list[float]:
-        """The value of each group where the ramp ends."""
         return [float(base) * self._top for base in bases]
 
     @property

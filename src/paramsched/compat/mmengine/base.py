@@ -134,7 +134,6 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
 
     def _remember(self, state: Mapping[str, Any]) -> None:
-        """Take over the entries of a state, by value."""
         vars(self).update({key: by_value(value) for key, value in state.items() if key != CLASS_KEY})
 
     @classmethod

@@ -86,7 +86,6 @@ def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Se
 
 
 def _built_scheduler(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, optimizer: Any) -> Any:
-    """The scheduler on the probing optimizer."""
     if getattr(cls, "need_val_args", False):
         raise InvalidArgument(cls.__name__, "it acts on metrics, which a plan does not have", "Give it to a Runner")
     if epoch_length is None:

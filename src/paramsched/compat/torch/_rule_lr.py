@@ -53,11 +53,9 @@ class RuleLR(SteppedLR):
         """The kernel's rule for the options as they are now; `absolute(1.0)` in it stands for `_level_per_group`."""
 
     def _number(self, option: str) -> float:
-        """An option that is a number."""
         return real_number(Asked(saved_state.drop_in_name(self), option), getattr(self, option))
 
     def _epochs(self, option: str, least: int) -> float:
-        """An option that is a length in epochs."""
         return length_in_epochs(Asked(saved_state.drop_in_name(self), option), getattr(self, option), least)
 
     def _level_per_group(self) -> list[Any] | None:
@@ -184,7 +182,6 @@ class RuleLR(SteppedLR):
         return None
 
     def _step_into(self, tick: float) -> TickStep:
-        """What a tick does to the present values."""
         if tick == 0 and not self._is_initial:
             return self._step_into_zero(self._engine.step_into(0))
         return self._engine.step_into(tick)  # type: ignore[arg-type]  # whole, where nobody asked for an epoch
@@ -205,7 +202,6 @@ class RuleLR(SteppedLR):
         return None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
-        """The relative step."""
         if step[0] == 0.0:
             lost, self._before_zero = self._before_zero, list(values)
             return self._engine.apply_step(step, values, lost)

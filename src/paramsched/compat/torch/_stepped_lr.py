@@ -75,7 +75,6 @@ class SteppedLR(LRScheduler):
         return None
 
     def _tick_to_read(self) -> float:
-        """Where the values are read."""
         return self.last_epoch
 
     def _check_tick(self, tick: float) -> None:

@@ -125,7 +125,6 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._update_lr(epoch)
 
     def _advance_clock(self, epoch: float | None) -> None:
-        """Go to the next epoch, or to the one given."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch's looseness
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -208,7 +207,6 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         saved_state.write_back(self, state_dict)
 
     def _written_fields(self) -> tuple[str, ...]:
-        """The fields of a group that this scheduler writes."""
         return ("lr",)
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:

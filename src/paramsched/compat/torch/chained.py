@@ -170,7 +170,6 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
 
     @property
     def _member(self) -> Any:
-        """The one whose turn it is."""
         return self._schedulers[bisect_right(self._milestones, self.last_epoch)]
 
     def _base_from(self, value: float) -> float:

@@ -52,7 +52,6 @@ class FunctionLR(SteppedLR):
         self._one = all(function is first for function in self.lr_lambdas)
 
     def _factors_at(self, tick: Any) -> list[float]:
-        """The factor of each group."""
         if self._one:
             return [float(self.lr_lambdas[0](tick))] * len(self.lr_lambdas)
         return [function(tick) for function in self.lr_lambdas]

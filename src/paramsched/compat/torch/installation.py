@@ -75,7 +75,6 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
 
 
 def _drop_ins_below(kind: type) -> Iterator[type]:
-    """The class and every drop-in built on it."""
     yield kind
     child: type
     for child in kind.__subclasses__():
@@ -84,7 +83,6 @@ def _drop_ins_below(kind: type) -> Iterator[type]:
 
 
 def _with_installation(prepare: Any) -> Any:
-    """What a spawned process is told before it begins, with the drop-ins."""
 
     @wraps(prepare)
     def get_preparation_data(name: str) -> dict[str, Any]:

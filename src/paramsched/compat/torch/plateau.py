@@ -91,7 +91,6 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self._constructed = saved_state.fields_held(optimizer)
 
     def _reset(self) -> None:
-        """Forget what was seen."""
         self.best: float = self.mode_worse
         self.cooldown_counter = self.num_bad_epochs = 0
 

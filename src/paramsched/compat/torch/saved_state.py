@@ -245,7 +245,6 @@ def _python_function(function: Any) -> types.FunctionType | None:
 
 
 def _code_digest(function: Any) -> str | None:
-    """What tells one piece of code from another, wherever it stands."""
     plain = _python_function(function)
     if plain is None:
         return None

@@ -60,7 +60,6 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels
 
 
 def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
-    """A wrapper of an optimizer with the same groups, and one small parameter in each."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
         {key: by_value(value) for key, value in group.items() if key != "params"} | {"params": [_one_parameter()]}
@@ -160,7 +159,6 @@ def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None
 
 
 def _refusal_of(cls: Any, arguments: Mapping[str, Any]) -> Exception | None:
-    """What an optimizer's class raises at these arguments."""
     try:
         cls([_one_parameter()], **arguments)
     except _REFUSALS as error:
@@ -289,7 +287,6 @@ def _class_text(error: BaseException) -> str:
 
 
 def _check_plan(plan: Plan, model: OptimWrapper | None, path: str, faults: Faults) -> None:
-    """Check that a plan fits an optimizer's groups."""
     if model is None:
         return
     try:

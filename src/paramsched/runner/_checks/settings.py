@@ -65,7 +65,6 @@ def check_train_cfg(given: Mapping[str, Any], faults: Faults) -> None:
 
 
 def _are_pairs(value: Any) -> bool:
-    """Whether it is a list of pairs of whole numbers."""
     return isinstance(value, (list, tuple)) and all(
         isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(is_whole_number, pair)) for pair in value
     )

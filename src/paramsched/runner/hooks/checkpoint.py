@@ -209,7 +209,6 @@ def is_better(rule: str, one: float, other: float) -> bool:
 
 
 def _refused_rule(argument: str, value: object, found: str, instead: str) -> InvalidArgument:
-    """The error for an argument of a hook, whichever hook it is."""
     error = InvalidArgument(Asked("Hook", argument), found, instead)
     error.ask(f"{argument}={value!r}")
     return error

@@ -72,7 +72,6 @@ class ParamSchedulerHook(Hook):
 
 
 def _schedulers_to_tick(runner: RunnerView) -> Iterator[tuple[str, Any]]:
-    """The schedulers that are ticked, and the name of their optimizer."""
     for name, schedulers in runner.schedulers.items():
         for scheduler in schedulers:
             if not isinstance(scheduler, Scheduler):
