@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from types import ModuleType
 
 import pytest
@@ -265,3 +266,37 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert ps.loads("lr: 0.5") == Plan(lr=0.5)
+
+
+@pytest.mark.parametrize(
+    ("data", "dialect", "said"),
+    [
+        (
+            {"scheduler": {"name": [1]}, "max_duration": "9ep"},
+            "composer",
+            "$.scheduler: [1]: no scheduler of Composer's",
+        ),
+        ({"lr_scheduler": {"decay_type": {}}}, "torchtitan", "$.lr_scheduler.decay_type: {}: known:"),
+        (
+            {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_type": []}},
+            "transformers",
+            "$.lr_scheduler_kwargs.decay_type: []: known:",
+        ),
+        ({"_last_lr": [0.1], "step_size": 3}, "torch", "$.gamma: null is no number above 0"),
+        ({"type": "OneCycleLR", "eta_max": [], "total_steps": 9}, "mmengine", "$.eta_max: eta_max=[] is no number"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_values_of_no_use_are_faults_and_no_errors_of_python(data, dialect, said):
+    own = import_module(f"paramsched.config.dialects.{dialect}")
+
+    with pytest.raises(ConfigError) as refusal:
+        own.to_plan(data)
+
+    assert said in str(refusal.value)
+
+
+def test_a_rate_that_is_no_number_is_no_base():
+    own = import_module("paramsched.config.dialects.timm")
+
+    assert own.bases_of(["--sched", "step", "--lr", "nan"], None).groups == ()

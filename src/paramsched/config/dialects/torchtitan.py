@@ -165,7 +165,7 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _Titan
                 code=WRONG_TYPE,
             )
             given[name] = _ENTRIES[name]
-    if given["decay_type"] not in _CURVES_OF_DECAY:
+    if given["decay_type"] not in [*_CURVES_OF_DECAY]:
         meant = did_you_mean(str(given["decay_type"]), _CURVES_OF_DECAY)
         faults.add(child_path(path, "decay_type"), f"{short_json(given['decay_type'])}: {meant}", code=UNKNOWN_NAME)
         given["decay_type"] = "linear"

@@ -37,7 +37,11 @@ _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every
 
 def recognizes(data: Any) -> bool:
     """Whether data looks like schedulers of Composer's."""
-    return isinstance(data, Mapping) and any(name in NAMES for name, _, _ in _listed_schedulers(data))
+    return isinstance(data, Mapping) and any(_is_scheduler(name) for name, _, _ in _listed_schedulers(data))
+
+
+def _is_scheduler(name: Any) -> bool:
+    return isinstance(name, str) and name in NAMES
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
@@ -91,7 +95,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
-        if name not in NAMES:
+        if not _is_scheduler(name):
             meant = did_you_mean(str(name), NAMES)
             faults.add(path, f"{short_json(name)}: no scheduler of Composer's; {meant}", code=UNKNOWN_NAME)
             continue
@@ -171,7 +175,7 @@ def _listed_schedulers(data: Mapping[str, Any]) -> list[tuple[Any, Any, str]]:
             if isinstance(given, (list, tuple)):
                 return [one for i, entry in enumerate(given) for one in _named_in(entry, child_path(path, i))]
             return _named_in(given, path)
-    if data.get("name") in NAMES:
+    if _is_scheduler(data.get("name")):
         arguments = {name: value for name, value in data.items() if name not in ("name", *_OF_RUN)}
         return [(data["name"], arguments, ROOT)]
     return [(name, value, child_path(ROOT, name)) for name, value in data.items() if name in NAMES]

@@ -133,7 +133,7 @@ def read_entry(data: Any, path: str, faults: Faults, besides: tuple[str, ...] = 
         faults.add(path, why, 'Write {"StepLR": {"step_size": 30}}', code=REFUSED_VALUE)
         return None
     if is_state(data):
-        return TorchEntry(name, path, data, state=True)
+        return TorchEntry(name, path, {**dict.fromkeys(DEFAULTS[name]), **data}, state=True)
     given, where = _torch_arguments(data, name, path, besides)
     if not isinstance(given, Mapping):
         faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments", code=WRONG_TYPE)

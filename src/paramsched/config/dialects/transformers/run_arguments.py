@@ -68,7 +68,7 @@ class Keywords:
     def choice(self, name: str, default: str, choices: Iterable[str]) -> str:
         """One of a few words."""
         value = self.values.get(name, default)
-        if value not in choices:
+        if value not in [*choices]:
             self.fault(
                 name,
                 f"{short_json(value)}: {did_you_mean(str(value), choices)}",

@@ -38,7 +38,7 @@ def _one_cycle_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
         if is_real_number(arguments[name]) and arguments[name] <= 0:
             yield ArgumentFault(name, f"{name}={arguments[name]!r} is not above 0")
     peaks = arguments["eta_max"]
-    if not all(map(is_real_number, each_number(peaks))):
+    if not each_number(peaks) or not all(map(is_real_number, each_number(peaks))):
         yield ArgumentFault("eta_max", f"eta_max={peaks!r} is no number and no list of them", TypeError)
 
 
