@@ -218,6 +218,28 @@ def arguments_with_defaults(
     return PeerArguments(name, path, {**defaults, **known}, notes)
 
 
+def arguments_beside(
+    data: Mapping[str, Any],
+    path: str,
+    name_keys: Iterable[str],
+    argument_keys: Iterable[str],
+    others: Iterable[str] = (),
+) -> tuple[Any, str]:
+    """The arguments that stand beside a name, or behind a key of their own, and where.
+
+    Args:
+        data: what has the name behind one of `name_keys`.
+        path: where it stands.
+        name_keys, argument_keys: behind which a name, and arguments, may stand.
+        others: what is neither.
+    """
+    for key in argument_keys:
+        if key in data:
+            return ({} if data[key] is None else data[key]), child_path(path, key)
+    named = next(key for key in name_keys if isinstance(data.get(key), str))
+    return {key: value for key, value in data.items() if key != named and key not in others}, path
+
+
 def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[str, Any]:
     """The numbers among an optimizer's arguments, by field.
 

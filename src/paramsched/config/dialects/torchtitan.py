@@ -10,8 +10,7 @@ Source: torchtitan 0.3.0, `components/optimizer/lr_scheduler.py`.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final
 
 from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
@@ -103,37 +102,17 @@ def to_plan(
     lr: warmup(20, index="(t+1)/n") >> constant() >> linear(to=0.1, over=200)
     """
     faults = Faults()
-    job = _checked_job(data, calendar, faults)
+    job, steps, said = _checked_job(data, calendar, faults)
     faults.raise_any("config")
-    return Plan(lr=_schedule_of_job(job), horizon=job.steps if job.said else None)
+    return Plan(lr=_schedule_of_job(job, steps), horizon=steps if said else None)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _TitanJob:
-    """A checked job.
+def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> tuple[dict[str, Any], int | None, bool]:
+    """The entries of a job, the updates of its run, and whether the job itself says them.
 
-    Args:
-        steps: updates of the run; None where nothing says them.
-        said: whether the job itself says them.
-        total: the updates that the schedule is made for.
-        ramp: of these its warmup.
-        decay: the updates of its decay; None: all that are left.
-        kind: the curve of the decay.
-        floor: its end, a multiple of base.
+    Of the entries `total_steps` is what the schedule is made for, `warmup_steps` is no longer than that, and
+    `decay_ratio` is a number of updates. What is wrong with them is noted.
     """
-
-    steps: int | None
-    said: bool
-    total: int | None
-    ramp: int
-    decay: int | None
-    kind: str
-    floor: float
-
-
-def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _TitanJob:
-    """What a job says; what is wrong with it is noted."""
     if not isinstance(data, Mapping):
         faults.add("$", f"{type_in_words(data)}, no job", "Write [lr_scheduler]", code=WRONG_TYPE)
         data = {}
@@ -147,23 +126,14 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _Titan
             found = "it is of an older torchtitan, whose warmup and decay had other values"
             faults.add(child_path(path, name), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
         elif name not in _ENTRIES:
-            faults.add(
-                child_path(path, name),
-                f"no such entry; {did_you_mean(str(name), _ENTRIES)}",
-                at_key=True,
-                code=UNKNOWN_FIELD,
-            )
+            faults.refuse_unknown([name], _ENTRIES, path, "no such entry", code=UNKNOWN_FIELD)
     given = {**_ENTRIES, **{name: value for name, value in table.items() if value is not None}}
     for name, least, most in (("warmup_steps", 0, math.inf), ("decay_ratio", 0, 1), ("min_lr_factor", 0, math.inf)):
         value = given[name]
         if not (name == "decay_ratio" and value is None) and not (is_plain_number(value) and least <= value <= most):
             bound = f"from {least} to {most:g}" if most < math.inf else f"from {least} on"
-            faults.add(
-                child_path(path, name),
-                f"{short_json(value)} is no number {bound}",
-                f"Write {name} = {least}",
-                code=WRONG_TYPE,
-            )
+            found = f"{short_json(value)} is no number {bound}"
+            faults.add(child_path(path, name), found, f"Write {name} = {least}", code=WRONG_TYPE)
             given[name] = _ENTRIES[name]
     if given["decay_type"] not in [*_CURVES_OF_DECAY]:
         meant = did_you_mean(str(given["decay_type"]), _CURVES_OF_DECAY)
@@ -183,15 +153,8 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _Titan
         faults.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
     # A table by itself says its run by total_steps.
     alone = steps is None or (not whole and given["total_steps"] is not None)
-    return _TitanJob(
-        total if alone else steps,
-        said or (alone and total is not None),
-        total,
-        ramp,
-        decay,
-        given["decay_type"],
-        float(given["min_lr_factor"]),
-    )
+    given |= {"total_steps": total, "warmup_steps": ramp, "decay_ratio": decay}
+    return given, total if alone else steps, said or (alone and total is not None)
 
 
 def _steps_of_job(
@@ -217,22 +180,23 @@ def _whole_count(value: Any, path: str, faults: Faults) -> int | None:
     return None
 
 
-def _schedule_of_job(job: _TitanJob) -> Schedule:
+def _schedule_of_job(job: Mapping[str, Any], steps: int | None) -> Schedule:
     """The warmup, base, the decay."""
-    curve = _CURVES_OF_DECAY[job.kind]
-    stages: list[Schedule] = [warmup(job.ramp, index="(t+1)/n")] if job.ramp else []
-    left = None if job.total is None else job.total - job.ramp
+    total, ramp, decay = job["total_steps"], job["warmup_steps"], job["decay_ratio"]
+    floor, curve = float(job["min_lr_factor"]), _CURVES_OF_DECAY[job["decay_type"]]
+    stages: list[Schedule] = [warmup(ramp, index="(t+1)/n")] if ramp else []
+    left = None if total is None else total - ramp
     # Where the schedule is longer than the run its lengths are written out; otherwise one stage takes what is left.
-    cut = left is not None and job.total != job.steps
+    cut = left is not None and total != steps
     if left == 0:
         return in_order([*stages, constant()] if cut else stages)
-    if job.decay is None or job.decay == left:
-        stages.append(anneal(1.0, job.floor, left if cut else None, curve))
-    elif job.decay == 0:
+    if decay is None or decay == left:
+        stages.append(anneal(1.0, floor, left if cut else None, curve))
+    elif decay == 0:
         stages.append(constant())
     else:
-        over = left - job.decay if cut and left is not None else None
-        stages += [constant(1.0, over), anneal(1.0, job.floor, job.decay, curve)]
+        over = left - decay if cut and left is not None else None
+        stages += [constant(1.0, over), anneal(1.0, floor, decay, curve)]
     return in_order(stages)
 
 

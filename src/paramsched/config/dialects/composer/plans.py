@@ -250,25 +250,20 @@ def _guesses_of_factor(factor: Schedule, plan: Plan) -> Iterator[_Written]:
     """The schedulers that one factor might be."""
     stages = list(stages_of(factor))
     for name, arguments, lengths in [*_plain_schedulers(stages), *_warm_schedulers(stages)]:
-        times = {key: _time_text(length, plan) for key, length in lengths.items()}
+        times = {key: _times_text(length, plan) for key, length in lengths.items()}
         if None not in times.values():
             yield {"name": SCHEDULERS[name].registered or name, **times, **arguments}
-    if len(stages) == 1 and isinstance(factor, MultiStep):
-        yield from _at_times("MultiStepScheduler", factor, {}, plan)
-    warm, rest = _split_warmup(stages)
-    below = rest[0].schedule if len(rest) == 1 and isinstance(rest[0], Skip) else None
-    if warm is not None and isinstance(below, MultiStep):
-        yield from _at_times("MultiStepWithWarmupScheduler", below, {"t_warmup": _time_text(warm, plan)}, plan)
 
 
-def _at_times(name: str, stairs: MultiStep, more: dict[str, Any], plan: Plan) -> Iterator[_Written]:
-    """Stairs at milestones."""
-    times = [_time_text(one, plan) for one in stairs.milestones]
-    if None not in (*times, *more.values()):
-        yield {"name": name, **more, "milestones": times, "gamma": stairs.gamma}
+def _times_text(length: Duration | tuple[Duration, ...], plan: Plan) -> str | list[str | None] | None:
+    """A length as Composer says it, or several; None where one is no whole one."""
+    if isinstance(length, Duration):
+        return _time_text(length, plan)
+    texts = [_time_text(one, plan) for one in length]
+    return None if None in texts else texts
 
 
-_Guessed = tuple[str, dict[str, float], dict[str, Duration]]
+_Guessed = tuple[str, dict[str, float], Mapping[str, Duration | tuple[Duration, ...]]]
 """A class, its numbers, and its times."""
 
 
@@ -277,6 +272,8 @@ def _plain_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
     match stages:
         case [Step() as stairs]:
             yield "StepScheduler", {"gamma": stairs.gamma}, {"step_size": stairs.every}
+        case [MultiStep() as stairs]:
+            yield "MultiStepScheduler", {"gamma": stairs.gamma}, {"milestones": stairs.milestones}
         case [Exponential() as decay]:
             yield "ExponentialScheduler", {"gamma": decay.gamma}, {"decay_period": decay.per}
         case [CosineRestarts(to=float() as floor) as cycles]:
@@ -303,6 +300,9 @@ def _warm_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
     if warm is None:
         return
     match rest:
+        case [Skip(schedule=MultiStep() as stairs)]:
+            gamma, milestones = stairs.gamma, stairs.milestones
+            yield "MultiStepWithWarmupScheduler", {"gamma": gamma}, {"t_warmup": warm, "milestones": milestones}
         case [] | [Constant()]:
             first = stages[0]
             alpha = first.to if isinstance(first, Anneal) and isinstance(first.to, float) else 1.0

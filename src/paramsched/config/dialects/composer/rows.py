@@ -54,7 +54,6 @@ def _steps_at(given: SchedulerArguments) -> Schedule:
 
 
 def _level_for_a_while(given: SchedulerArguments) -> Schedule:
-    """`alpha`, and behind `t_max` base again."""
     alpha, end = given.number("alpha", 1.0), given.end()
     if end is None or given.run.covers(end):
         return constant(alpha)
@@ -171,7 +170,6 @@ def _warm_root(given: SchedulerArguments) -> Schedule:
 
 
 def _together(given: SchedulerArguments, one: ComposerTime, other: ComposerTime) -> ComposerTime:
-    """Two times, one behind the other."""
     if one.unit != other.unit:
         one, other = given.run.in_batches(one), given.run.in_batches(other)
     return ComposerTime(one.amount + other.amount, one.unit)

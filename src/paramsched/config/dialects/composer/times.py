@@ -72,7 +72,6 @@ def read_time(value: Any, path: str, faults: Faults, *, bare_epochs: bool = Fals
 
 
 def _amount_in_text(text: str) -> float | None:
-    """A number from 0 on; None for anything else."""
     try:
         number = float(text)
     except ValueError:

@@ -42,24 +42,11 @@ from paramsched.schedules import (
 from paramsched.time import Calendar, Duration
 from paramsched.user_warnings import warn_user
 
-# A class of Keras as a schedule or a rule of ours: its arguments, and a row for each.
-
-
 _RATE: Final = "initial_learning_rate"
 _DECAY: Final = {_RATE: REQUIRED, "decay_steps": REQUIRED}
 
-CLASSES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "ExponentialDecay": {**_DECAY, "decay_rate": REQUIRED, "staircase": False},
-    "InverseTimeDecay": {**_DECAY, "decay_rate": REQUIRED, "staircase": False},
-    "PolynomialDecay": {**_DECAY, "end_learning_rate": 1e-4, "power": 1.0, "cycle": False},
-    "PiecewiseConstantDecay": {"boundaries": REQUIRED, "values": REQUIRED},
-    "CosineDecay": {**_DECAY, "alpha": 0.0, "warmup_target": None, "warmup_steps": 0},
-    "CosineDecayRestarts": {_RATE: REQUIRED, "first_decay_steps": REQUIRED, "t_mul": 2.0, "m_mul": 1.0, "alpha": 0.0},
-}
-"""The schedules, their arguments, and what Keras takes where one is missing."""
-
-PLATEAU: Final = "ReduceLROnPlateau"
-PLATEAU_ARGUMENTS: Final[Mapping[str, Any]] = {
+_PLATEAU: Final = "ReduceLROnPlateau"
+_PLATEAU_ARGUMENTS: Final[Mapping[str, Any]] = {
     "monitor": "val_loss", "factor": 0.1, "patience": 10, "mode": "auto", "min_delta": 1e-4, "cooldown": 0,
     "min_lr": 0.0,
 }  # fmt: skip
@@ -158,17 +145,21 @@ def _cosine_restarts(given: PeerArguments) -> Schedule:
     return cycles + constant(notes.level(product_as_written(first, share))) if share else cycles
 
 
-ROWS: Final[Mapping[str, Callable[[PeerArguments], Schedule]]] = {
-    "ExponentialDecay": _decay_of_keras,
-    "InverseTimeDecay": _inverse_time,
-    "PolynomialDecay": _decay_by_power,
-    "PiecewiseConstantDecay": _held_between_boundaries,
-    "CosineDecay": _cosine_decay,
-    "CosineDecayRestarts": _cosine_restarts,
+_ROWS: Final[Mapping[str, tuple[Callable[[PeerArguments], Schedule], Mapping[str, Any]]]] = {
+    "ExponentialDecay": (_decay_of_keras, {**_DECAY, "decay_rate": REQUIRED, "staircase": False}),
+    "InverseTimeDecay": (_inverse_time, {**_DECAY, "decay_rate": REQUIRED, "staircase": False}),
+    "PolynomialDecay": (_decay_by_power, {**_DECAY, "end_learning_rate": 1e-4, "power": 1.0, "cycle": False}),
+    "PiecewiseConstantDecay": (_held_between_boundaries, {"boundaries": REQUIRED, "values": REQUIRED}),
+    "CosineDecay": (_cosine_decay, {**_DECAY, "alpha": 0.0, "warmup_target": None, "warmup_steps": 0}),
+    "CosineDecayRestarts": (
+        _cosine_restarts,
+        {_RATE: REQUIRED, "first_decay_steps": REQUIRED, "t_mul": 2.0, "m_mul": 1.0, "alpha": 0.0},
+    ),
 }
+"""The schedules, their arguments, and what Keras takes where one is missing."""
 
 
-def keras_plateau(given: PeerArguments) -> Plateau:
+def _keras_plateau(given: PeerArguments) -> Plateau:
     """The rule of `ReduceLROnPlateau`, which reduces at value number `patience`, and counts the last of a cooldown."""
     monitor: Any = given.given["monitor"]
     if not isinstance(monitor, str) or not monitor:
@@ -193,7 +184,7 @@ def keras_plateau(given: PeerArguments) -> Plateau:
     )
 
 
-_KNOWN: Final = (*CLASSES, PLATEAU)
+_KNOWN: Final = (*_ROWS, _PLATEAU)
 _NAMES: Final = ("class_name", "_target_")
 _INNER: Final = ("compile_config", "optimizer", "config", "callbacks", "learning_rate")
 """What a schedule may stand in: the config of a compiled model, of an optimizer; a list of callbacks."""
@@ -261,7 +252,7 @@ def _followed(data: Any, path: str, notes: ReadingNotes) -> Any:
     if given is None:
         return None
     try:
-        return keras_plateau(given) if given.name == PLATEAU else ROWS[given.name](given)
+        return _keras_plateau(given) if given.name == _PLATEAU else _ROWS[given.name][0](given)
     except InvalidArgument as refusal:
         notes.faults.refuse(given.path, refusal)
         return None
@@ -301,7 +292,7 @@ def _entry_of_keras(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> 
         found = f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _KNOWN)}" if words else "it names no class"
         notes.faults.add(path, found, _EXAMPLE, code=UNKNOWN_NAME)
         return None
-    defaults = PLATEAU_ARGUMENTS if name == PLATEAU else CLASSES[name]
+    defaults = _PLATEAU_ARGUMENTS if name == _PLATEAU else _ROWS[name][1]
     key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
     if key is not None:
         return arguments_with_defaults(name, data[key], child_path(path, key), defaults, notes, _BESIDE)

@@ -233,7 +233,6 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _counts(length: Duration, unit: str) -> int:
-    """A length as a whole number of updates or samples."""
     terms = length.terms
     if len(terms) != 1 or terms[0][0] != unit or terms[0][1].denominator != 1:
         _WORDS.refuse(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) may say it so")

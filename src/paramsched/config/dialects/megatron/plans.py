@@ -223,7 +223,6 @@ def _planned_root(run: _MegatronRun, floor: Level, rest: int, faults: Faults) ->
 
 
 def _planned_weight_decay(given: Mapping[str, Any], run: _MegatronRun) -> Schedule | None:
-    """From start to end over the whole run; None where it stays."""
     style, start, end = (given[name] for name in ("weight_decay_incr_style", "start_weight_decay", "end_weight_decay"))
     if style == "constant":
         return constant(absolute(start)) if start is not None else None

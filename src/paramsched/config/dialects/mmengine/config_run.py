@@ -20,8 +20,6 @@ from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.time import Calendar, Duration
 
-# Values of a config: those that only running it would tell, and how a message shows them.
-
 
 def refuse_unread(value: Any, path: str, faults: Faults) -> None:
     """Note a fault where a value, or one in a list, is not known."""

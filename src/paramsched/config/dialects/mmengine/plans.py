@@ -19,9 +19,6 @@ from paramsched.schedules import constant
 from paramsched.time import Calendar
 from paramsched.user_warnings import PlanCaution, warn_user
 
-# The values of the optimizers in a config of MMEngine: the bases its schedulers begin from.
-
-
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Adadelta": {"lr": 1.0, "weight_decay": 0},
     "Adagrad": {"lr": 0.01, "weight_decay": 0},
@@ -188,7 +185,6 @@ class _KnownBases:
         self.optimizer = optimizer
 
     def base_of(self, field: str, optimizer: str | None = None) -> float | None:
-        """The base of a field; None where nothing says it."""
         written = self.written.value(self.written.of(optimizer or self.optimizer), Field.of(field))
         if isinstance(self.given, Mapping):
             return self.given.get(field, written)

@@ -97,7 +97,6 @@ class _GivenScheduler:
     optimizer: str | None
 
     def path_of(self, name: str) -> str:
-        """The path of one of its arguments."""
         return child_path(self.path, name)
 
 
@@ -252,7 +251,6 @@ class SchedulerReader:
         return found_class
 
     def _true_or_false(self, arguments: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
-        """What an argument says that is True or False."""
         value = arguments.get(name, default)
         if not isinstance(value, (bool, NeedsRunning)):
             found = f"{config_value_in_words(value)} is {type_of_value(value)}, not True or False"

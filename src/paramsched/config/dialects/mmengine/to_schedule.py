@@ -306,5 +306,4 @@ def _same_field(one: Arguments, other: Arguments) -> bool:
 
 
 def _ends_one_before(first: Arguments, second: Arguments) -> bool:
-    """Whether a window ends one tick before another one begins."""
     return bool(first["end"] < INF and second["begin"] == first["end"] + 1 and first["end"] - first["begin"] > 1)

@@ -116,7 +116,6 @@ def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]
 
 
 def _written_tick_rule(rule: Rule, part: WrittenPart) -> WrittenRow:
-    """A rule of a recurrence, with its window."""
     if rule.by not in ("update", "epoch"):
         part.refuse(rule, "its schedulers tick by iterations or epochs")
     name, arguments = _written_rule(rule, part, "it has no such scheduler")

@@ -99,7 +99,6 @@ def _cosine_way(given: PeerArguments, start: float, to: float, steps: int) -> Sc
 
 
 def _ramp_of(given: PeerArguments) -> tuple[Schedule, ...]:
-    """The warmup, as stages: none where it takes no update."""
     steps = given.count("warmup_steps", 0)
     return (anneal(given.level("init_value"), given.level("peak_value"), steps),) if steps else ()
 
@@ -201,7 +200,6 @@ def _cosine_cycle(given: PeerArguments) -> Schedule:
 
 
 def _cycle_facts(given: PeerArguments) -> tuple[int, float, float]:
-    """The updates of a cycle, and its two factors."""
     factors = (given.number(name, above=0) for name in ("div_factor", "final_div_factor"))
     return given.count("transition_steps", 1), *factors  # type: ignore[return-value]  # two of them
 

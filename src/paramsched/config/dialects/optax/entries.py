@@ -7,7 +7,13 @@ from typing import Any, Final, final
 
 from paramsched._fault_codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, type_in_words
-from paramsched.config.peer_arguments import REQUIRED, PeerArguments, ReadingNotes, arguments_with_defaults
+from paramsched.config.peer_arguments import (
+    REQUIRED,
+    PeerArguments,
+    ReadingNotes,
+    arguments_beside,
+    arguments_with_defaults,
+)
 from paramsched.config.python_config.config_file import BaseReader, PythonFile
 from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.mentions import PythonSource, parse_python
@@ -205,7 +211,6 @@ def is_named_in_full(data: Mapping[str, Any]) -> bool:
 
 
 def _word_in(data: Mapping[str, Any]) -> str | None:
-    """What stands where a name belongs."""
     return next((str(data[key]) for key in _NAME_KEYS if isinstance(data.get(key), str)), None)
 
 
@@ -240,11 +245,7 @@ def _given_arguments(data: Mapping[str, Any], path: str) -> tuple[Any, str]:
     if _word_in(data) is None:
         ((key, inner),) = data.items()
         return ({} if inner is None else inner), child_path(path, key)
-    for key in _ARGUMENT_KEYS:
-        if key in data:
-            return ({} if data[key] is None else data[key]), child_path(path, key)
-    named = next(key for key in _NAME_KEYS if isinstance(data.get(key), str))
-    return {key: value for key, value in data.items() if key != named}, path
+    return arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS)
 
 
 def _with_names(

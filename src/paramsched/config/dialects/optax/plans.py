@@ -215,14 +215,12 @@ def _written_exponential(value: float, rate: float, period: Duration, *, stairs:
 
 
 def _written_later(schedule: Shift, size: int | None) -> dict[str, Any]:
-    """What begins later, at its first value until then."""
     begin = _WORDS.updates(schedule.by)
     inner = _optax_written(schedule.schedule, None if size is None else size - begin)
     return _joined_calls([_call("constant_schedule", value=float(schedule(0))), inner], [begin])
 
 
 def _written_clip(decay: Schedule, end: float, *, rises: bool) -> dict[str, Any]:
-    """An exponential that stops at a value."""
     inner = _optax_written(decay, None)
     if "decay_rate" not in inner or (inner["decay_rate"] >= 1) != rises or "end_value" in inner:
         _WORDS.refuse(decay, "a bound is of exponential_decay, below where it falls and above where it rises")

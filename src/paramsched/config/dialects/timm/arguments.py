@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, Final, final
 
@@ -25,35 +25,6 @@ from paramsched.schedules import (
 )
 from paramsched.time import Duration, DurationLike
 
-DEFAULTS: Final[Mapping[str, Any]] = {
-    "sched": "cosine",
-    "num_epochs": 300,
-    "decay_epochs": None,
-    "decay_milestones": (90, 180, 270),
-    "cooldown_epochs": 0,
-    "patience_epochs": 10,
-    "decay_rate": 0.1,
-    "min_lr": 0.0,
-    "warmup_lr": 1e-5,
-    "warmup_epochs": 0,
-    "warmup_prefix": False,
-    "noise": None,
-    "noise_pct": 0.67,
-    "noise_std": 1.0,
-    "noise_seed": 42,
-    "cycle_mul": 1.0,
-    "cycle_decay": 0.1,
-    "cycle_limit": 1,
-    "k_decay": 1.0,
-    "decay_fn": None,
-    "stable_timescale": None,
-    "plateau_mode": "max",
-    "step_on_epochs": True,
-    "updates_per_epoch": 0,
-    "eval_metric": None,
-}
-"""The arguments, and what timm takes where one is missing; `eval_metric` is an option of its training script."""
-
 CYCLES: Final = ("cosine", "poly", "tanh")
 STABLE: Final = ("wsd", "rsqrt")
 SCHEDULERS: Final = (*CYCLES, "step", "multistep", *STABLE, "constant", "plateau", "none")
@@ -62,33 +33,33 @@ SCHEDULERS: Final = (*CYCLES, "step", "multistep", *STABLE, "constant", "plateau
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimmArguments:
-    """Arguments that were checked; `decay_epochs` has its default. Their meaning is timm's."""
+    """Arguments that were checked. Their meaning and their defaults are timm's; `eval_metric` is one of its script."""
 
-    sched: str
-    num_epochs: int
-    decay_epochs: float
-    decay_milestones: tuple[float, ...]
-    cooldown_epochs: int
-    patience_epochs: int
-    decay_rate: float
-    min_lr: float
-    warmup_lr: float
-    warmup_epochs: int
-    warmup_prefix: bool
-    noise: float | tuple[float, ...] | None
-    noise_pct: float
-    noise_std: float
-    noise_seed: int
-    cycle_mul: float
-    cycle_decay: float
-    cycle_limit: int
-    k_decay: float
-    decay_fn: str | None
-    stable_timescale: float | None
-    plateau_mode: str
-    step_on_epochs: bool
-    updates_per_epoch: int
-    eval_metric: str | None
+    sched: str = "cosine"
+    num_epochs: int = 300
+    decay_epochs: float = 90
+    decay_milestones: tuple[float, ...] = (90, 180, 270)
+    cooldown_epochs: int = 0
+    patience_epochs: int = 10
+    decay_rate: float = 0.1
+    min_lr: float = 0.0
+    warmup_lr: float = 1e-5
+    warmup_epochs: int = 0
+    warmup_prefix: bool = False
+    noise: float | tuple[float, ...] | None = None
+    noise_pct: float = 0.67
+    noise_std: float = 1.0
+    noise_seed: int = 42
+    cycle_mul: float = 1.0
+    cycle_decay: float = 0.1
+    cycle_limit: int = 1
+    k_decay: float = 1.0
+    decay_fn: str | None = None
+    stable_timescale: float | None = None
+    plateau_mode: str = "max"
+    step_on_epochs: bool = True
+    updates_per_epoch: int = 0
+    eval_metric: str | None = None
 
     @property
     def ticks_in_epoch(self) -> int:
@@ -132,6 +103,12 @@ class TimmArguments:
             return Duration.of(f"{ticks!r} epochs")
         return Duration.of_updates(Fraction(repr(ticks)))
 
+
+DEFAULTS: Final[Mapping[str, Any]] = {
+    **{one.name: one.default for one in fields(TimmArguments)},
+    "decay_epochs": None,  # it hangs on the scheduler
+}
+"""The arguments, and what timm takes where one is missing."""
 
 DECAY_CURVES: Final = {
     "linear": curves.linear,
@@ -210,7 +187,6 @@ def _stable_and_descent(given: TimmArguments) -> Schedule:
 
 
 def _behind(level: float, way: Schedule, ticks: int, given: TimmArguments) -> Schedule:
-    """A way that begins after so many counts at its first level."""
     return constant(level, given.length(ticks)) >> way if ticks else way
 
 

@@ -152,7 +152,6 @@ class _ArgumentCheck:
             )
 
     def written(self, name: str) -> str:
-        """A name as the data have it."""
         return self.places[name].rpartition(".")[2]
 
     def numbers(self) -> None:

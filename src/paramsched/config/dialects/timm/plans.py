@@ -79,7 +79,6 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
 
 
 def _whole_schedule(given: TimmArguments) -> Schedule:
-    """The curve with its warmup, changing when timm changes it."""
     whole = curve_behind_warmup(given)
     if given.warmup:
         whole = _with_warmup(given, whole)
@@ -141,7 +140,6 @@ def _with_noise(given: TimmArguments) -> Schedule:
 
 
 def _first_count(share: float, given: TimmArguments) -> Duration:
-    """The first count at or after a share of the run."""
     return given.length(max(-int(-share * given.run // 1), 0))
 
 

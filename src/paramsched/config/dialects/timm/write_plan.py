@@ -88,7 +88,6 @@ class _TickPlan:
     by_epoch: bool
 
     def epochs(self, ticks: int | Fraction) -> float:
-        """Counts as epochs: a whole number where it is one."""
         number = Fraction(ticks) / self.size
         return int(number) if number.denominator == 1 else float(number)
 
@@ -260,8 +259,11 @@ def _guesses_of_stable(stages: Sequence[Schedule], ticks: _TickPlan) -> Iterator
         case _:
             return
     floor = value_of_level(way.to)
-    if floor is not None and len(tail) < 2:
-        yield from _guesses_of_descent("wsd", way, whole, floor, ticks)
+    assert way.over is not None
+    for word, curve in DECAY_CURVES.items():  # by each name that its curve has
+        if floor is not None and len(tail) < 2 and curve == way.curve:
+            decay = {"decay_epochs": ticks.epochs(way.over.updates), "decay_fn": word, "warmup_prefix": True}
+            yield {"sched": "wsd", "num_epochs": ticks.epochs(whole), "min_lr": floor, **decay}
 
 
 def _guesses_of_root(stage: Schedule, ticks: _TickPlan) -> Iterator[_Guess]:
@@ -277,15 +279,6 @@ def _guesses_of_root(stage: Schedule, ticks: _TickPlan) -> Iterator[_Guess]:
     timescale = {"stable_timescale": ticks.epochs(Fraction(root.timescale.number))}
     for guess in _guesses_of_stable(stages_of(inner), ticks):
         yield {**guess, **timescale, "sched": "rsqrt", "min_lr": floor}
-
-
-def _guesses_of_descent(sched: str, way: Anneal, whole: int, floor: float, ticks: _TickPlan) -> Iterator[_Guess]:
-    """One descent, by each name that its curve has."""
-    assert way.over is not None
-    for word, curve in DECAY_CURVES.items():
-        if curve == way.curve:
-            decay = {"decay_epochs": ticks.epochs(way.over.updates), "decay_fn": word, "warmup_prefix": True}
-            yield {"sched": sched, "num_epochs": ticks.epochs(whole), "min_lr": floor, **decay}
 
 
 def _guesses_of_plateau(schedule: Guided, ticks: _TickPlan) -> Iterator[_Guess]:

@@ -7,7 +7,13 @@ from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, type_in_words
-from paramsched.config.peer_arguments import PeerWords, begins_of_stages, schedules_lr_alone, value_of_level
+from paramsched.config.peer_arguments import (
+    PeerWords,
+    arguments_beside,
+    begins_of_stages,
+    schedules_lr_alone,
+    value_of_level,
+)
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
@@ -146,11 +152,7 @@ def _torch_arguments(data: Mapping[str, Any], name: str, path: str, besides: tup
     for key, value in data.items():
         if str(key).rpartition(".")[2] == name and key not in NAME_KEYS:
             return ({} if value is None else value), child_path(path, key)
-    for key in ARGUMENT_KEYS:
-        if key in data:
-            return ({} if data[key] is None else data[key]), child_path(path, key)
-    named = next(key for key in NAME_KEYS if isinstance(data.get(key), str))
-    return {key: value for key, value in data.items() if key != named and key not in besides}, path
+    return arguments_beside(data, path, NAME_KEYS, ARGUMENT_KEYS, besides)
 
 
 def _complete_entry(name: str, given: Mapping[str, Any], path: str, faults: Faults) -> TorchEntry | None:
@@ -214,7 +216,6 @@ def _parts(schedule: Sequence | Product | Chain) -> tuple[Schedule, ...]:
 
 
 def _steps(length: Duration, unit: str) -> int:
-    """A length as whole steps of the scheduler."""
     terms = length.terms or ((unit, Fraction(0)),)
     if len(terms) != 1 or terms[0][0] != unit or terms[0][1].denominator != 1:
         _WORDS.refuse(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) makes it updates")

@@ -142,7 +142,7 @@ def _fields_of(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike 
 
 def _between_epochs(given: TorchArguments, schedule: Schedule) -> Schedule:
     """What is stepped once per epoch changes between epochs only."""
-    smooth = given.by_epoch and not set(SMOOTH).isdisjoint(_leaf_names(given.entry))
+    smooth = given.by_epoch and not SMOOTH.isdisjoint(_leaf_names(given.entry))
     return every(schedule, "epoch") if smooth else schedule
 
 

@@ -267,8 +267,7 @@ SHAPES: Final[Mapping[str, Callable[[TorchArguments], Schedule]]] = {
 }
 """The schedule of each class for lr."""
 
-SMOOTH: Final = ("LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
-                 "CyclicLR", "OneCycleLR", "SWALR")  # fmt: skip
+SMOOTH: Final = SHAPES.keys() - {"StepLR", "MultiStepLR", "ConstantLR"}
 """Those that change from step to step: by epochs they still change between epochs only."""
 
 

@@ -252,7 +252,6 @@ def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_Argu
 
 
 def _floor_keywords(level: Level) -> dict[str, Any]:
-    """A floor as a value, or as a multiple of base."""
     if isinstance(level, Absolute):
         return {"min_lr": level.value}
     return {"min_lr_rate": level} if isinstance(level, float) and math.isfinite(level) else {}

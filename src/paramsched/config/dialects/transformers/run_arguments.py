@@ -18,8 +18,6 @@ from paramsched.near_names import did_you_mean
 from paramsched.schedules import Level
 from paramsched.time import Calendar, Duration, DurationLike
 
-# Keyword arguments of a scheduler, read with their checks.
-
 
 @final
 class Keywords:

@@ -28,9 +28,6 @@ from paramsched.schedules.affine import Absolute
 from paramsched.schedules.rules import Rule
 from paramsched.time import Duration
 
-# A part of a plan that is to be written as a scheduler: where it acts, and the words for what cannot be said.
-
-
 EPOCH, UPDATE = Duration.of("1 epoch"), Duration.of(1)
 
 
