@@ -29,14 +29,8 @@ _UNSAID: Final = constant()  # stands for a scheduler with a fault
 
 @final
 @dataclass(frozen=True, slots=True)
-class ComposerRow:
-    """One scheduler.
-
-    Args:
-        arguments: the names of its arguments.
-        schedule: what it is; what is wrong with its arguments is noted.
-        registered: what llm-foundry calls it; "" where it does not.
-    """
+class _ComposerRow:
+    """The names of a scheduler's arguments, what it is, and what llm-foundry calls it, where it does."""
 
     arguments: tuple[str, ...]
     schedule: Callable[[SchedulerArguments], Schedule]
@@ -177,45 +171,45 @@ def _together(given: SchedulerArguments, one: ComposerTime, other: ComposerTime)
 
 _WARM: Final = ("t_warmup", "scale_warmup")
 
-SCHEDULERS: Final[Mapping[str, ComposerRow]] = {
-    "StepScheduler": ComposerRow(("step_size", "gamma"), _even_steps),
-    "MultiStepScheduler": ComposerRow(("milestones", "gamma"), _steps_at),
-    "ConstantScheduler": ComposerRow(("alpha", "t_max"), _level_for_a_while),
-    "LinearScheduler": ComposerRow(
+SCHEDULERS: Final[Mapping[str, _ComposerRow]] = {
+    "StepScheduler": _ComposerRow(("step_size", "gamma"), _even_steps),
+    "MultiStepScheduler": _ComposerRow(("milestones", "gamma"), _steps_at),
+    "ConstantScheduler": _ComposerRow(("alpha", "t_max"), _level_for_a_while),
+    "LinearScheduler": _ComposerRow(
         ("alpha_i", "alpha_f", "t_max"),
         lambda given: linear(given.number("alpha_i", 1.0), given.number("alpha_f", 0.0), _over(given.curve_end())),
     ),
-    "ExponentialScheduler": ComposerRow(("gamma", "decay_period"), _same_ratio),
-    "CosineAnnealingScheduler": ComposerRow(
+    "ExponentialScheduler": _ComposerRow(("gamma", "decay_period"), _same_ratio),
+    "CosineAnnealingScheduler": _ComposerRow(
         ("t_max", "alpha_f"), lambda given: cosine(to=given.number("alpha_f", 0.0), over=_over(given.curve_end()))
     ),
-    "CosineAnnealingWarmRestartsScheduler": ComposerRow(("t_0", "t_mult", "alpha_f"), _begun_again),
-    "PolynomialScheduler": ComposerRow(
+    "CosineAnnealingWarmRestartsScheduler": _ComposerRow(("t_0", "t_mult", "alpha_f"), _begun_again),
+    "PolynomialScheduler": _ComposerRow(
         ("power", "t_max", "alpha_f"),
         lambda given: polynomial(
             given.number("power", None, above=0), to=given.number("alpha_f", 0.0), over=_over(given.curve_end())
         ),
     ),
-    "MultiStepWithWarmupScheduler": ComposerRow((*_WARM, "milestones", "gamma"), _warm_steps),
+    "MultiStepWithWarmupScheduler": _ComposerRow((*_WARM, "milestones", "gamma"), _warm_steps),
     # Unlike `ConstantScheduler` it stays at `alpha` behind `t_max`.
-    "ConstantWithWarmupScheduler": ComposerRow(
+    "ConstantWithWarmupScheduler": _ComposerRow(
         (*_WARM, "alpha", "t_max"),
         lambda given: _warmed_up(given, top := given.number("alpha", 1.0), lambda _: constant(top)),
         "constant_with_warmup",
     ),
-    "LinearWithWarmupScheduler": ComposerRow(
+    "LinearWithWarmupScheduler": _ComposerRow(
         (*_WARM, "alpha_i", "alpha_f", "t_max"),
         lambda given: _warmed_up(
             given, top := given.number("alpha_i", 1.0), partial(linear, top, given.number("alpha_f", 0.0))
         ),
         "linear_decay_with_warmup",
     ),
-    "CosineAnnealingWithWarmupScheduler": ComposerRow(
+    "CosineAnnealingWithWarmupScheduler": _ComposerRow(
         (*_WARM, "t_max", "alpha_f"),
         lambda given: _warmed_up(given, 1.0, partial(cosine, 1.0, given.number("alpha_f", 0.0))),
         "cosine_with_warmup",
     ),
-    "PolynomialWithWarmupScheduler": ComposerRow(
+    "PolynomialWithWarmupScheduler": _ComposerRow(
         (*_WARM, "power", "t_max", "alpha_f"),
         lambda given: _warmed_up(
             given,
@@ -223,7 +217,7 @@ SCHEDULERS: Final[Mapping[str, ComposerRow]] = {
             partial(polynomial, given.number("power", 2.0, above=0), 1.0, given.number("alpha_f", 0.0)),
         ),
     ),
-    "InverseSquareRootWithWarmupScheduler": ComposerRow(
+    "InverseSquareRootWithWarmupScheduler": _ComposerRow(
         ("t_warmup", "t_scale", "t_cooldown", "t_max", "alpha_f_decay", "alpha_f_cooldown"),
         _warm_root,
         "inv_sqrt_with_warmup",

@@ -85,24 +85,16 @@ def to_plan(
 @final
 @dataclass(frozen=True, slots=True)
 class _MegatronRun:
-    """What the counts of a run mean.
+    """What the counts of a run mean."""
 
-    Args:
-        unit: `"samples"`, or "" for updates.
-        warmup, decay, wsd, total: lengths in it.
-        scale: samples in a count.
-        horizon: where the run ends.
-        batch: what the batch size follows; None where nothing says it, or nothing needs it.
-    """
-
-    unit: str
+    unit: str  # "samples", or "" for updates
     warmup: int
     decay: int
     wsd: int
     total: int
-    scale: int
+    scale: int  # samples in a count
     horizon: int
-    batch: Schedule | None
+    batch: Schedule | None  # what the batch size follows; None where nothing says it, or nothing needs it
 
     def length(self, counts: int) -> DurationLike:
         """So many counts as a length of a plan."""

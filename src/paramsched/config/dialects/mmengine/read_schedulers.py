@@ -79,19 +79,11 @@ class SchedulerEntry:
 @final
 @dataclass(frozen=True, slots=True)
 class _GivenScheduler:
-    """The dict of one scheduler, taken apart.
-
-    Args:
-        path: where it stands.
-        kind: what stands at `type`.
-        arguments: without what is for the builder.
-        by_epoch, convert: what it says of its ticks.
-        optimizer: the name of the optimizer it is for, where there are several.
-    """
+    """The dict of one scheduler, taken apart."""
 
     path: str
-    kind: Any
-    arguments: dict[str, Any]
+    kind: Any  # what stands at `type`
+    arguments: dict[str, Any]  # without what is for the builder
     by_epoch: bool
     convert: bool
     optimizer: str | None
@@ -172,6 +164,11 @@ class SchedulerReader:
             return self._of_table(config, given, before)
         return None if self.faults.count > before else self._of_user(own, given)
 
+    def _refuse(
+        self, given: _GivenScheduler, name: str, found: str, instead: str = "", code: str = REFUSED_VALUE
+    ) -> None:
+        self.faults.add(given.path_of(name), found, instead, code=code)
+
     def _take_apart(self, config: Mapping[str, Any], path: str, optimizer: str | None) -> _GivenScheduler:
         """What a dict says of the ticks, and its arguments."""
         for name, value in config.items():
@@ -196,13 +193,9 @@ class SchedulerReader:
         if arguments is None:
             return None
         for fault in row.check(arguments):
-            self.faults.add(given.path_of(fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
+            self._refuse(given, fault.argument, fault.message, fault.instead)
         if row.only_field is not None and field != row.only_field:
-            self.faults.add(
-                given.path_of("param_name"),
-                f"{row.name} only works for learning rate updating. Write 'lr'",
-                code=REFUSED_VALUE,
-            )
+            self._refuse(given, "param_name", f"{row.name} only works for learning rate updating. Write 'lr'")
         if self.faults.count > before or field is None:
             return None
         complete = row.complete(arguments)
@@ -241,7 +234,7 @@ class SchedulerReader:
         if not isinstance(kind, str):
             if "type" not in config or not isinstance(kind, NeedsRunning):
                 found = "type is missing" if "type" not in config else f"type is {config_value_in_words(kind)}"
-                self.faults.add(given.path_of("type"), found, EXAMPLE, code=WRONG_ARGUMENT)
+                self._refuse(given, "type", found, EXAMPLE, WRONG_ARGUMENT)
             return None
         scope, _, name = kind.rpartition(".")
         found_class = row_of_class(name) if scope in ("", *SCOPES) else None
@@ -264,7 +257,7 @@ class SchedulerReader:
         if name is not None:
             return name
         if "param_name" not in given.arguments:
-            self.faults.add(given.path_of("param_name"), "it is missing", "Write param_name='lr'", code=WRONG_ARGUMENT)
+            self._refuse(given, "param_name", "it is missing", "Write param_name='lr'", WRONG_ARGUMENT)
             return None
         asked = given.arguments.pop("param_name")
         try:
@@ -286,11 +279,9 @@ class SchedulerReader:
                 self.faults.add(given.path_of(name), told, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         for one in row.arguments:
             if one.required and one.name not in given.arguments:
-                found = f"it is missing: {one.meaning}"
-                self.faults.add(given.path_of(one.name), found, f"Write {one.name}=…", code=WRONG_ARGUMENT)
+                self._refuse(given, one.name, f"it is missing: {one.meaning}", f"Write {one.name}=…", WRONG_ARGUMENT)
         if given.arguments.get("last_step", -1) != -1:
-            instead = "Leave it out; seek goes to a time"
-            self.faults.add(given.path_of("last_step"), "a Plan begins at the beginning", instead, code=REFUSED_VALUE)
+            self._refuse(given, "last_step", "a Plan begins at the beginning", "Leave it out; seek goes to a time")
 
     def _complete_arguments(self, row: SchedulerRow, given: _GivenScheduler) -> dict[str, Any] | None:
         """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
@@ -305,12 +296,7 @@ class SchedulerReader:
         if not given.convert:
             return row.defaulted(arguments)
         if not given.by_epoch:
-            self.faults.add(
-                given.path_of(CONVERTED),
-                "it is for arguments in epochs",
-                "Leave by_epoch=False out",
-                code=REFUSED_VALUE,
-            )
+            self._refuse(given, CONVERTED, "it is for arguments in epochs", "Leave by_epoch=False out")
             return None
         if length.epoch_length is None:
             return row.defaulted({**arguments, CONVERTED: True})
@@ -327,9 +313,7 @@ class SchedulerReader:
             self.missing = missing_epoch_length(given.path_of("end"), found)
         else:
             found = "it is missing, and nothing says how long the run is"
-            self.faults.add(
-                given.path_of("end"), found, "Write end=…, or train_cfg=dict(max_epochs=…)", code=MISSING_FACT
-            )
+            self._refuse(given, "end", found, "Write end=…, or train_cfg=dict(max_epochs=…)", MISSING_FACT)
 
     def _warn_of_lists(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
         """Warn of what the schedulers of one optimizer do together."""

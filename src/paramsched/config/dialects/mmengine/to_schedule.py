@@ -39,20 +39,13 @@ RowWithArguments: TypeAlias = tuple[SchedulerRow, Arguments]
 
 @final
 @dataclass(frozen=True, slots=True)
-class WindowedPiece:
-    """A scheduler as a closed form in its window.
-
-    Args:
-        schedule: the form in its window, on the clock of the run.
-        form: what is known of it.
-        arguments: those of the scheduler.
-        to_base: whether its floor is a multiple of the base, and others change the field too.
-    """
+class _WindowedPiece:
+    """A scheduler as a closed form in its window, on the clock of the run."""
 
     schedule: Schedule
     form: ClosedForm
     arguments: Arguments
-    to_base: bool
+    to_base: bool  # whether its floor is a multiple of the base, and others change the field too
 
 
 @final
@@ -107,7 +100,7 @@ def combine_schedulers(
     return Combined(recurrence(*_recurrence_rules(schedulers)))
 
 
-def _one_after_another(pieces: Sequence[WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
+def _one_after_another(pieces: Sequence[_WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
     """The pieces in the order of time, if no two have a common tick."""
     least = 1
     for index, piece in enumerate(pieces):
@@ -134,7 +127,7 @@ def _begin_in_iterations(arguments: Arguments, length: RunLength) -> tuple[bool,
 
 def _windowed_piece(
     row: SchedulerRow, arguments: Arguments, length: RunLength, *, alone: bool, unknown: bool
-) -> WindowedPiece | None:
+) -> _WindowedPiece | None:
     """A scheduler as a closed form in its window; None where the form says something else somewhere."""
     by_epoch = bool(arguments["by_epoch"])
     begin, end = arguments["begin"], arguments["end"]
@@ -154,7 +147,7 @@ def _windowed_piece(
         last = run if run is not None and alone and end > run else end
         stop: DurationLike | None = ticks.count(last) if form.cut_at_end else ticks.last(last)
         schedule = window(schedule, ticks.count(begin), None if last >= INF else stop)
-    return WindowedPiece(schedule, form, arguments, form.to_base and not alone)
+    return _WindowedPiece(schedule, form, arguments, form.to_base and not alone)
 
 
 def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks) -> bool:
@@ -216,21 +209,15 @@ _DECAYS = (COSINE_ANNEALING, EXPONENTIAL, MULTI_STEP, POLY, STEP)
 
 @final
 @dataclass(frozen=True, slots=True)
-class ListCaution:
-    """What is hardly meant, with cause and cure.
-
-    Args:
-        index: of the scheduler in the list.
-        text: the sentence.
-        code: of `paramsched check`.
-    """
+class _ListCaution:
+    """What is hardly meant of a scheduler in a list, with cause and cure."""
 
     index: int
     text: str
     code: str
 
 
-def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[ListCaution]:
+def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
     """What a list does that is hardly meant.
 
     Args:
@@ -244,7 +231,7 @@ def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> 
                 f"by_epoch=True in a run by iterations ticks once in {length.epoch_length or 'an unknown number of'} "
                 "iterations at most, in MMEngine never before the end; write by_epoch=False and counts of iterations"
             )
-            yield ListCaution(index, text, TICKS_TOO_LATE)
+            yield _ListCaution(index, text, TICKS_TOO_LATE)
         turns = row is COSINE_ANNEALING and arguments["T_max"] < arguments["end"] - arguments["begin"] - 1
         if turns and arguments["end"] < INF:
             places = ", ".join(
@@ -260,10 +247,10 @@ def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> 
                     f"{arguments['end']}, and climbs back to the base value: what {places} made of it is forgotten; "
                     f"write end={arguments['begin'] + arguments['T_max'] + 1}"
                 )
-                yield ListCaution(index, text, CLIMBS_AGAIN)
+                yield _ListCaution(index, text, CLIMBS_AGAIN)
 
 
-def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[ListCaution]:
+def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
     """What the windows of a list hardly can be meant to be; arguments as of `list_cautions`."""
     together = list(schedulers)
     for index, (row, arguments) in enumerate(together):
@@ -274,7 +261,7 @@ def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -
             text = (
                 f"milestones={numbers} lie behind the end of the run of {run}, and never come; name times of this run"
             )
-            yield ListCaution(index, text, MILESTONE_AFTER_END)
+            yield _ListCaution(index, text, MILESTONE_AFTER_END)
         others = [(other, *pair) for other, pair in enumerate(together) if _same_field(arguments, pair[1])]
         before = [theirs for other, _, theirs in others if other != index and _ends_one_before(theirs, arguments)]
         meets = any(theirs["begin"] < arguments["begin"] <= theirs["end"] for _, _, theirs in others)
@@ -284,7 +271,7 @@ def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -
                 f"one window ends at {end} and the next begins at {arguments['begin']}: nothing moves between them, "
                 f"for the end of a window is outside of it; write begin={end}"
             )
-            yield ListCaution(index, text, GAP_OF_ONE)
+            yield _ListCaution(index, text, GAP_OF_ONE)
         for other, theirs_row, theirs in others:
             both = other < index and row in _DECAYS and theirs_row in _DECAYS
             if both and windows_overlap(arguments, theirs, length):
@@ -292,7 +279,7 @@ def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -
                     f"{row.name} and {theirs_row.name} of [{other}] lower one value at the same time, each what the "
                     "other one made of it; let one begin where the other ends"
                 )
-                yield ListCaution(index, text, TWO_DECAYS)
+                yield _ListCaution(index, text, TWO_DECAYS)
 
 
 def _milestones_too_late(arguments: Arguments, length: RunLength) -> list[float]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 from paramsched.config.dialects.mmengine.rows.row import (
     EPOCH,
+    MMENGINE_WORDS,
     UPDATE,
     FoundArguments,
     RuleOfPlan,
@@ -19,7 +20,6 @@ from paramsched.config.dialects.mmengine.rows.row import (
 from paramsched.config.dialects.mmengine.table import SCHEDULER_ROWS
 from paramsched.config.plan_files import values_inside
 from paramsched.curves import Cosine
-from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Absolute, AffineLevel, Anneal, Constant, Exponential, Schedule
@@ -51,14 +51,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     selectors = {binding.groups for binding in plan.bindings}
     if None in selectors or len(selectors) == 0:
         if len(selectors) > 1:
-            _refuse_binding(plan.bindings[-1], "its schedulers act on all groups of an optimizer alike")
+            MMENGINE_WORDS.refuse(plan.bindings[-1], "its schedulers act on all groups of an optimizer alike")
         config["param_scheduler"] = _schedulers_of(plan, plan.bindings)
     else:
         by_name: dict[str, list[dict[str, Any]]] = {}
         for selector in selectors:
             mine = [binding for binding in plan.bindings if binding.groups == selector]
             if not isinstance(selector, str):
-                _refuse_binding(mine[0], "its schedulers act on all groups of an optimizer alike")
+                MMENGINE_WORDS.refuse(mine[0], "its schedulers act on all groups of an optimizer alike")
             by_name[selector] = _schedulers_of(plan, mine)
         config["param_scheduler"] = dict(sorted(by_name.items()))
     return config
@@ -77,12 +77,12 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
 def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """With the class of the family, and the field where the class does not say it."""
     if isinstance(binding.field, Target):
-        _refuse_binding(binding, "it knows no targets outside the optimizer")
+        MMENGINE_WORDS.refuse(binding, "it knows no targets outside the optimizer")
     family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
     if SCHEDULER_ROWS[row].only_field is not None and family != "LR":
-        _refuse_binding(binding, f"its {row} is for lr only")
+        MMENGINE_WORDS.refuse(binding, f"its {row} is for lr only")
     if family is None and "[" in binding.name:
-        _refuse_binding(binding, "of a tuple it schedules betas[0] only")
+        MMENGINE_WORDS.refuse(binding, "of a tuple it schedules betas[0] only")
     if family is None:
         return {"type": f"{row}ParamScheduler", "param_name": binding.name, **arguments}
     return {"type": row + family, **arguments}
@@ -93,13 +93,9 @@ def _refuse_levels_without_words(binding: Binding) -> None:
     for value in values_inside(binding.schedule):
         if isinstance(value, NeighborLevel):
             found = f"{value} is no number before ps.resolve puts it in"
-            raise PlanError(f"MMEngine cannot say {binding}", found, "Write ps.resolve(plan, calendar)")
+            MMENGINE_WORDS.refuse(binding, found, "Write ps.resolve(plan, calendar)")
         if isinstance(value, AffineLevel):
-            _refuse_binding(binding, "its levels are multiples of base or values, not sums of both")
-
-
-def _refuse_binding(binding: Binding, why: str) -> NoReturn:
-    raise PlanError(f"MMEngine cannot say {binding}", why, 'Write it in the native format: format="yaml"')
+            MMENGINE_WORDS.refuse(binding, "its levels are multiples of base or values, not sums of both")
 
 
 def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:

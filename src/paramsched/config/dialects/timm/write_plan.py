@@ -73,19 +73,12 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 @final
 @dataclass(frozen=True, slots=True)
 class _TickPlan:
-    """A plan with every length in what timm's scheduler counts.
-
-    Args:
-        schedule: lr's.
-        horizon: counts of the run.
-        size: counts in an epoch.
-        by_epoch: whether a count is an epoch.
-    """
+    """A plan with every length in what timm's scheduler counts."""
 
     schedule: Schedule
     horizon: int
-    size: int
-    by_epoch: bool
+    size: int  # counts in an epoch
+    by_epoch: bool  # whether a count is an epoch
 
     def epochs(self, ticks: int | Fraction) -> float:
         number = Fraction(ticks) / self.size

@@ -253,12 +253,8 @@ def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | 
     """The rule of a plateau; its metric is `monitor`."""
     metric = beside.get("monitor")
     if not isinstance(metric, str):
-        given.faults.add(
-            given.entry.path,
-            "a plateau reacts to a metric, and its name is not said",
-            "Write monitor: loss",
-            code=WRONG_ARGUMENT,
-        )
+        why = "a plateau reacts to a metric, and its name is not said"
+        given.faults.add(given.entry.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
         return None
     found = given.entry.arguments
     floors = found["min_lrs"] if given.entry.state else found["min_lr"]

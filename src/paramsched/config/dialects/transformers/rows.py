@@ -98,7 +98,7 @@ _MOST_CYCLES: Final = 100_000
 
 @final
 @dataclass(frozen=True, slots=True)
-class TransformersRow:
+class _SchedulerRow:
     """One scheduler.
 
     Args:
@@ -116,7 +116,7 @@ class TransformersRow:
     ignores: bool = False
 
 
-def schedule_of_run(row: TransformersRow, run: RunArguments) -> Schedule:
+def schedule_of_run(row: _SchedulerRow, run: RunArguments) -> Schedule:
     """The schedule of a run; what is wrong with its arguments is noted."""
     whole = None if row.ramp is None or not run.warmup.terms else row.ramp(run)
     for stage in row.stages(run):
@@ -272,36 +272,36 @@ def _ask_for_total(run: RunArguments, name: str, why: str) -> None:
 _FLOOR: Final = ("num_cycles", "min_lr", "min_lr_rate")
 _WSD: Final = ("num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio", "num_cycles")
 
-SCHEDULERS: Final[dict[str, TransformersRow]] = {
-    "linear": TransformersRow("get_linear_schedule_with_warmup", (), _straight_line, _straight_ramp),
-    "cosine": TransformersRow("get_cosine_schedule_with_warmup", ("num_cycles",), _cosine_waves, _straight_ramp),
-    "cosine_with_restarts": TransformersRow(
+SCHEDULERS: Final[dict[str, _SchedulerRow]] = {
+    "linear": _SchedulerRow("get_linear_schedule_with_warmup", (), _straight_line, _straight_ramp),
+    "cosine": _SchedulerRow("get_cosine_schedule_with_warmup", ("num_cycles",), _cosine_waves, _straight_ramp),
+    "cosine_with_restarts": _SchedulerRow(
         "get_cosine_with_hard_restarts_schedule_with_warmup", ("num_cycles",), _hard_restarts, _straight_ramp
     ),
-    "polynomial": TransformersRow(
+    "polynomial": _SchedulerRow(
         "get_polynomial_decay_schedule_with_warmup", ("lr_end", "power"), _power_decay, _straight_ramp
     ),
-    "constant": TransformersRow("get_constant_schedule", (), _base_itself, ignores=True),
-    "constant_with_warmup": TransformersRow(
+    "constant": _SchedulerRow("get_constant_schedule", (), _base_itself, ignores=True),
+    "constant_with_warmup": _SchedulerRow(
         "get_constant_schedule_with_warmup", (), _base_itself, _straight_ramp, ignores=True
     ),
-    "inverse_sqrt": TransformersRow("get_inverse_sqrt_schedule", ("timescale",), _inverse_root, _straight_ramp),
-    "reduce_lr_on_plateau": TransformersRow("get_reduce_on_plateau_schedule", _PLATEAU, _reduce_on_plateau),
-    "cosine_with_min_lr": TransformersRow(
+    "inverse_sqrt": _SchedulerRow("get_inverse_sqrt_schedule", ("timescale",), _inverse_root, _straight_ramp),
+    "reduce_lr_on_plateau": _SchedulerRow("get_reduce_on_plateau_schedule", _PLATEAU, _reduce_on_plateau),
+    "cosine_with_min_lr": _SchedulerRow(
         "get_cosine_with_min_lr_schedule_with_warmup", _FLOOR, _cosine_to_floor, _straight_ramp
     ),
-    "cosine_warmup_with_min_lr": TransformersRow(
+    "cosine_warmup_with_min_lr": _SchedulerRow(
         "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
         (*_FLOOR, "warmup_lr_rate"),
         _cosine_early,
         _ramp_that_arrives,
     ),
-    "warmup_stable_decay": TransformersRow("get_wsd_schedule", _WSD, _stable_then_decay, _ramp_from_floor),
-    "greedy": TransformersRow("get_greedy_schedule", _GREEDY, _raise_or_reduce),
+    "warmup_stable_decay": _SchedulerRow("get_wsd_schedule", _WSD, _stable_then_decay, _ramp_from_floor),
+    "greedy": _SchedulerRow("get_greedy_schedule", _GREEDY, _raise_or_reduce),
 }
 """All names of `SchedulerType`."""
 
 
-def row_named(name: str) -> TransformersRow | None:
+def row_named(name: str) -> _SchedulerRow | None:
     """The row of a scheduler's name, or of the function that makes it."""
     return SCHEDULERS.get(name) or next((row for row in SCHEDULERS.values() if row.function == name), None)

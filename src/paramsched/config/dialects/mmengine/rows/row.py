@@ -20,7 +20,7 @@ from paramsched.config.dialects.mmengine.rows.arguments import (
     infinite_number_faults,
     window_faults,
 )
-from paramsched.errors import PlanError
+from paramsched.config.peer_arguments import PeerWords
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding
 from paramsched.schedules import Level, Schedule
@@ -28,6 +28,7 @@ from paramsched.schedules.affine import Absolute
 from paramsched.schedules.rules import Rule
 from paramsched.time import Duration
 
+MMENGINE_WORDS = PeerWords("MMEngine")
 EPOCH, UPDATE = Duration.of("1 epoch"), Duration.of(1)
 
 
@@ -102,9 +103,7 @@ class WrittenPart:
 
     def refuse(self, part: object, why: str) -> NoReturn:
         """Raise the error that names what cannot be said."""
-        raise PlanError(
-            f"MMEngine cannot say {part} of {self.binding.name}", why, 'Write it in the native format: "yaml"'
-        )
+        MMENGINE_WORDS.refuse(f"{part} of {self.binding.name}", why, 'Write it in the native format: "yaml"')
 
 
 def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]:
@@ -112,11 +111,8 @@ def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]
     units = {unit for unit, _ in duration.terms}
     amount = sum((count for _, count in duration.terms), Fraction(0))
     if (not units <= {"epochs"} and not units <= {"updates"}) or amount.denominator != 1:
-        raise PlanError(
-            f"MMEngine cannot say {what} {written}",
-            "it counts whole epochs or iterations",
-            "Write ps.resolve(plan, calendar)",
-        )
+        found = "it counts whole epochs or iterations"
+        MMENGINE_WORDS.refuse(f"{what} {written}", found, "Write ps.resolve(plan, calendar)")
     return int(amount), units == {"epochs"}
 
 
