@@ -93,7 +93,10 @@ def refused_call(
         if not unknown:
             return InvalidCall(f"{name}(…)", str(error), f"Write {example_call(builder, name)}")
         ours = {key: our_word(key, parameters, name) for key in unknown}
-        found = "; ".join(_unknown_argument(key, word, parameters) for key, word in ours.items())
+        found = "; ".join(
+            f'no argument "{key}"; ' + (f'here it is "{word}"' if word else instead_of(key) or nearest(key, parameters))
+            for key, word in ours.items()
+        )
         renamed = {ours.get(key) or key: value for key, value in named.items()}
         works = len(renamed) == len(named) and _call_works(builder, positional, renamed)
         written = [shown(value) for value in positional] + [f"{key}={shown(value)}" for key, value in renamed.items()]
@@ -141,12 +144,6 @@ def _argument_text(value: object) -> str:
     text = str(value)
     plain = "(" in text or text.replace(".", "").isidentifier() or text.isdecimal()
     return text if plain else f'"{text}"'
-
-
-def _unknown_argument(key: str, ours: str | None, known: Iterable[str]) -> str:
-    if ours is not None:
-        return f'no argument "{key}"; here it is "{ours}"'
-    return f'no argument "{key}"; {instead_of(key) or nearest(key, known)}'
 
 
 def _call_works(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> bool:

@@ -21,25 +21,16 @@ from paramsched.schedules.rules import Rule
 from paramsched.time import Duration
 
 
-def assign_arguments(
-    name: str, parameters: Mapping[str, inspect.Parameter], given: Any, path: str, faults: Faults
-) -> dict[str, Any]:
-    """Each argument's value, unread, by its parameter's name.
-
-    Args:
-        given: `{argument: value}`, `[values]`, one value, or nothing.
-        faults: takes the arguments that are unknown, too many or missing.
-    """
-    return _Assignment(name, parameters, path, faults).of_given(given)
-
-
 @final
-class _Assignment:
+class ArgumentAssignment:
+    """Each argument's value, unread, by its parameter's name; what is unknown, too many or missing is a fault."""
+
     def __init__(self, name: str, parameters: Mapping[str, inspect.Parameter], path: str, faults: Faults) -> None:
         self.name, self.parameters, self.path, self.faults = name, parameters, path, faults
         self.meant: set[str | None] = set()  # the arguments that unknown ones were probably written for
 
     def of_given(self, given: Any) -> dict[str, Any]:
+        """From `{argument: value}`, `[values]`, one value, or nothing."""
         if isinstance(given, dict):
             values = self.by_name(given)
         else:

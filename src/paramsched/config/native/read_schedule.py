@@ -15,10 +15,10 @@ from paramsched._vocabulary import advice_for_peer, advice_for_word
 from paramsched.config.faults import BadValue, Faults, bad_values_in, child_path, short_json, type_in_words
 from paramsched.config.native.assign_arguments import (
     MISSING,
+    ArgumentAssignment,
     ArgumentKind,
     annotated_signature,
     asks_for_array,
-    assign_arguments,
     is_of_type,
     item_annotations,
     kind_of_argument,
@@ -175,7 +175,7 @@ class ScheduleReader:
         """What `builder` makes of `{argument: value}`, `[values]` or one value."""
         signature = annotated_signature(builder)
         before = self.faults.count
-        raw = assign_arguments(name, signature.parameters, given, path, self.faults)
+        raw = ArgumentAssignment(name, signature.parameters, path, self.faults).of_given(given)
         read = {
             key: self.read_argument(one, raw[key], child_path(path, key))
             for key, one in signature.parameters.items()

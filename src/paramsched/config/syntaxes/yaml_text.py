@@ -7,7 +7,6 @@
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from paramsched.config._text_places import Place, PlaceTree
@@ -98,7 +97,8 @@ def yaml_places(text: str) -> Place:
     for kind, event, said, end in yaml_pieces(text, ""):
         begin = event.start_mark.index
         if kind == "scalar" and tree.awaits_key:
-            tree.put_key(_key_in_text(text, begin, said), begin)
+            number = None if event.style else plain_number(said)  # as `read_yaml` takes it
+            tree.put_key(said if number is None else number, begin)
         elif kind == "scalar":
             tree.put(Place(begin, end, text=said))
         elif kind == "end":
@@ -106,19 +106,6 @@ def yaml_places(text: str) -> Place:
         else:
             tree.open(Place(begin, 0, parts=[] if kind == "list" else {}))
     return tree.root
-
-
-def scalar_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where each key and each value that is no list and no mapping begins and ends, in a document that can be read."""
-    for kind, event, _, end in yaml_pieces(text, ""):
-        if kind == "scalar":
-            yield event.start_mark.index, end
-
-
-def _key_in_text(text: str, begin: int, said: str) -> Any:
-    """As `read_yaml` takes it: a number without quotes is one."""
-    number = None if text[begin : begin + 1] in ("'", '"') else plain_number(said)
-    return said if number is None else number
 
 
 _TOML_COMMENT: Final = re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL)
@@ -140,7 +127,8 @@ def has_comments(text: str, syntax: str | None) -> bool:
         return False
     # A number sign outside every value; in a value it is a part of the text.
     outside, end = [], 0
-    for begin, behind in scalar_spans(text):
-        outside.append(text[end:begin])
-        end = behind
+    for kind, event, _, behind in yaml_pieces(text, ""):
+        if kind == "scalar":
+            outside.append(text[end : event.start_mark.index])
+            end = behind
     return any(_YAML_COMMENT.search(piece) for piece in [*outside, text[end:]])
