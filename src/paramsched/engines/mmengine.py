@@ -211,7 +211,6 @@ class _AmountHook:
         ]
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Count the batch."""
         wrapper = runner.optim_wrapper
         should_sync = getattr(wrapper, "should_sync", None)  # a dict of wrappers has none: each steps as it likes
         for amounts in self._amounts:

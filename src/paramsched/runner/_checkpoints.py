@@ -201,7 +201,6 @@ class Checkpoints:
         self.accelerator.wait_for_everyone()
 
     def remove(self, name: str) -> None:
-        """Remove a checkpoint."""
         if self.accelerator.is_main_process:
             disk.remove_folder(self.folder / name)
 

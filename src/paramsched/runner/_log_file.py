@@ -38,7 +38,6 @@ class KeptLines:
 
     @classmethod
     def of(cls, state: Mapping[str, Any], name: str) -> Self:
-        """From what `LoggerHook` saved, for the log of this name."""
         lines = state.get(name)
         if not isinstance(lines, int) or isinstance(lines, bool) or lines < 0:
             raise StateError(f"LoggerHook: the checkpoint says {lines!r} lines of {name}.jsonl")
@@ -130,7 +129,6 @@ class LogFile:
             os.fsync(self._stream.fileno())
 
     def close(self) -> None:
-        """Stop writing."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -183,18 +181,15 @@ class ValuesLog:
         self._stops.append(watch_updates(optimizer, before, after))
 
     def write_updates(self, *, epoch: int, iteration: int, loss: float | None) -> None:
-        """Write the updates of this iteration."""
         for line in self._waiting:
             whole = line | {"epoch": epoch, "iter": iteration} | ({} if loss is None else {"loss": loss})
             self._logs["values"].write(whole)
         self._waiting.clear()
 
     def write_metrics(self, *, epoch: int, iteration: int, metrics: dict[str, float]) -> None:
-        """Write a validation."""
         self._logs["metrics"].write({"epoch": epoch, "iter": iteration} | metrics)
 
     def saved_state(self) -> dict[str, Any]:
-        """What a checkpoint keeps of the logs."""
         lines = {name: log.lines for name, log in self._logs.items()}
         return lines | {"written": {name: log.written for name, log in self._logs.items()}}
 
@@ -204,7 +199,6 @@ class ValuesLog:
             log.to_disk()
 
     def close(self) -> dict[str, Any]:
-        """Stop; returns what a checkpoint keeps."""
         for stop in self._stops:
             stop()
         for log in self._logs.values():

@@ -59,7 +59,6 @@ class ModelCalls:
         return log
 
     def predict(self, data: Any, mode: Literal["val", "test"]) -> Any:
-        """What the model says of a batch."""
         own = getattr(self.model, f"{mode}_step", None)
         if callable(own):
             return own(data)
@@ -68,7 +67,6 @@ class ModelCalls:
         return call_with_batch(self.model, data, **({"mode": "predict"} if self.style == "mode" else {}))
 
     def loss_of(self, data: Any) -> dict[str, Any]:
-        """The loss of a batch, as training logs it."""
         return parse_losses(self._model_losses(self.model, data))[1]
 
     def _model_losses(self, model: nn.Module, data: Any) -> Any:

@@ -42,7 +42,6 @@ class RunFolder:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a folder, as the main process sees it."""
         return in_main_process(self._accelerator, self.path.is_dir)
 
     @contextmanager

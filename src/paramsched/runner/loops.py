@@ -54,7 +54,6 @@ class TrainLoop(ABC):
         return self.iter // self.epoch_length
 
     def run(self) -> None:
-        """Train, and validate in between."""
         self.runner.call_hook("before_train")
         # The checkpoint was saved before the validation that followed it: its metrics are needed (row 14).
         last = self.epoch_length if self.by_iterations else 0  # batches of an epoch after which a validation may start

@@ -96,7 +96,6 @@ class AcceleratedWrapper:
         watch_updates(inner.optimizer, self._tell_amount, self._count_update)
 
     def note_batch(self, data: Any) -> None:
-        """A batch is trained on."""
         if self.amounts is not None:
             self.amounts.see(data, ends_update=False)  # which batch ends it, the step says
 
@@ -114,7 +113,6 @@ class AcceleratedWrapper:
 
     @property
     def optimizer(self) -> Optimizer:
-        """The torch optimizer."""
         return self.inner.optimizer
 
     def __getattr__(self, name: str) -> Any:
@@ -198,13 +196,11 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
 
     @property
     def param_groups(self) -> dict[str, list[dict[str, Any]]]:
-        """The groups of each."""
         return {name: stepper.param_groups for name, stepper in self.items()}
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        """As `AcceleratedWrapper.optim_context`; the optimizers accumulate alike."""
-        with next(iter(self._steppers.values())).optim_context(model):
+        with next(iter(self._steppers.values())).optim_context(model):  # they accumulate alike
             yield
 
     def update_params(self, loss: torch.Tensor) -> None:

@@ -44,7 +44,6 @@ class AfterScheduler:
 
     @property
     def is_guided(self) -> bool:
-        """Whether it waits for a metric."""
         return isinstance(self.scheduler, ReduceLROnPlateau)
 
     def rewind(self) -> None:
@@ -60,7 +59,6 @@ class AfterScheduler:
         self.position, self.running = max(u, 0), u > 0
 
     def give_metric(self, metric: Any) -> None:
-        """One more metric for a scheduler that is guided by it."""
         self._start_running()
         guided: Any = self.scheduler
         guided.step(metric)

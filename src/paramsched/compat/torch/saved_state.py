@@ -186,7 +186,6 @@ class FunctionNotes:
         return [by_value(dict(function.__dict__)) if is_object(function) else None for function in self.functions]
 
     def load(self, who: str, saved: Iterable[Any], state: dict[str, Any]) -> None:
-        """Put back `saved_objects`, and compare the notes of a state."""
         for function, kept in zip(self.functions, saved, strict=False):
             if kept and is_object(function):
                 function.__dict__.update(kept)
