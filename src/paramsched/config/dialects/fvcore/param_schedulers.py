@@ -243,13 +243,7 @@ def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside
         faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments", code=WRONG_TYPE)
         return constant()
     build, arguments = _ROWS[name]
-    for key in given:
-        if key not in arguments:
-            faults.add(
-                child_path(where, key),
-                f"{name}{ENDING} has no such argument; {did_you_mean(str(key), arguments)}",
-                code=WRONG_ARGUMENT,
-            )
+    faults.refuse_unknown(given, arguments, where, f"{name}{ENDING} has no such argument")
     return build(ParamSpec(given, where, updates, faults))
 
 

@@ -130,9 +130,8 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
     def fault(name: str, found: str, instead: str = "", code: str = WRONG_TYPE) -> None:
         faults.add(child_path(path, name), found, instead, code=code)
 
-    for name in solver:
-        if name not in _DEFAULTS and str(name).startswith(_SCHEDULED):
-            fault(name, f"no such entry; {did_you_mean(str(name), _DEFAULTS)}", code=UNKNOWN_FIELD)
+    scheduled = [name for name in solver if str(name).startswith(_SCHEDULED)]
+    faults.refuse_unknown(scheduled, _DEFAULTS, path, "no such entry", code=UNKNOWN_FIELD)
     given = {name: _value_of_text(solver.get(name, default)) for name, default in _DEFAULTS.items()}
     if given["LR_SCHEDULER_NAME"] not in _NAMES:
         found = f"{short_json(given['LR_SCHEDULER_NAME'])}: no such scheduler"

@@ -89,7 +89,7 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
         elif name in DEFAULTS:
             given[name], places[name] = value, path
         elif name.startswith(_SCHEDULED):
-            faults.add(path, f"no such argument; {did_you_mean(name, DEFAULTS)}", code=UNKNOWN_FIELD)
+            faults.add(path, f"no such argument; {did_you_mean(name, DEFAULTS)}", at_key=True, code=UNKNOWN_FIELD)
     _check_values(given, places, faults)
     if not faults.count:
         _check_together(given, places, faults)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, final
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, type_in_words
 from paramsched.config.peer_arguments import (
     PeerWords,
@@ -157,13 +157,8 @@ def _torch_arguments(data: Mapping[str, Any], name: str, path: str, besides: tup
 
 def _complete_entry(name: str, given: Mapping[str, Any], path: str, faults: Faults) -> TorchEntry | None:
     defaults, before = DEFAULTS[name], faults.count
-    for key in given:
-        if key not in defaults and key not in IGNORED:
-            faults.add(
-                child_path(path, key),
-                f"{name} has no such argument; {did_you_mean(str(key), defaults)}",
-                code=WRONG_ARGUMENT,
-            )
+    others = [key for key in given if key not in IGNORED]
+    faults.refuse_unknown(others, defaults, path, f"{name} has no such argument")
     complete = {**defaults, **{key: value for key, value in given.items() if key in defaults}}
     if name not in ("LambdaLR", "MultiplicativeLR"):
         for key, value in complete.items():
