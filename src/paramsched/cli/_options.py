@@ -4,11 +4,12 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from importlib import import_module
+from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,6 +18,9 @@ from paramsched._fault import printable
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 from paramsched.near_names import closest
 from paramsched.time.calendar import CLOCKS
+
+if TYPE_CHECKING:
+    from paramsched._diff import Change
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
@@ -273,6 +277,12 @@ def json_text(data: object) -> str:
     import json
 
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def change_as_data(change: "Change") -> dict[str, Any]:
+    """A change of a plan for JSON, which has no infinities: they are told as text."""
+    by = change.by if change.by is None or isfinite(change.by) else repr(change.by)
+    return asdict(change) | {"by": by}
 
 
 def say_note(text: str) -> None:

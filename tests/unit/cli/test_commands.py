@@ -511,6 +511,13 @@ def test_with_facts_a_difference_has_its_first_update(folder):
     assert change["by"] == pytest.approx(0.01, rel=1e-3)
 
 
+def test_a_difference_without_end_is_text_in_json():
+    result = call("diff", "exponential(1e300)", "exponential(1e100)", "--horizon", 3, "--json")
+
+    (change,) = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert change["by"] == "inf"
+
+
 # ---------------------------------------------------------------- check
 
 

@@ -10,6 +10,7 @@ from paramsched.cli._options import (
     CalendarOptions,
     Command,
     calendar_options,
+    change_as_data,
     field_option,
     format_option,
     json_option,
@@ -194,15 +195,13 @@ def paramsched_diff(
 
     With facts of the run each change also says from which update on values differ, and by how much.
     """
-    import dataclasses
-
     from paramsched._diff import diff
     from paramsched.cli._given_plan import calendar_from_options, read_given_plan
 
     plans = [read_given_plan(given, format=format, field=field, facts=facts).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
     if as_json:
-        click.echo(json_text([dataclasses.asdict(change) for change in changes]))
+        click.echo(json_text([change_as_data(change) for change in changes]))
     elif changes:
         click.echo(str(changes))
     if changes:

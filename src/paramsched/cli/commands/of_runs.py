@@ -14,6 +14,7 @@ from paramsched.cli._options import (
     ExistingFile,
     base_option,
     calendar_options,
+    change_as_data,
     field_option,
     file_problem,
     format_option,
@@ -272,8 +273,6 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
 
     CHECKPOINT is a file of torch.save in which scheduler.state_dict() is, under any name.
     """
-    import dataclasses
-
     from paramsched.audit import UnreadableLog, read_plan_history
 
     try:
@@ -286,7 +285,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
                 "update": one.update,
                 "amount": one.amount,
                 "plan": None if one.plan is None else str(one.plan),
-                "changes": None if one.changes is None else [dataclasses.asdict(change) for change in one.changes],
+                "changes": None if one.changes is None else [change_as_data(change) for change in one.changes],
             }
             for one in plans
         ]
