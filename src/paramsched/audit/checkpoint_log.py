@@ -166,8 +166,6 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
     """Every state of a kind in a checkpoint, by the way to it; none is looked at twice.
 
     Args:
-        data: of the checkpoint.
-        is_state: whether a dict is one.
         alone: the name of one that is the whole checkpoint.
 
     >>> find_states({"epoch": 3, "parts": [{"lr": 0.1}]}, lambda one: "lr" in one, "optimizer")
@@ -199,8 +197,6 @@ def choose_state(
     """The name of the state that was asked for, or of the only one there is.
 
     Args:
-        option: of the command line, by which one is asked for.
-        wanted: the name that was; None where nobody asked.
         missing: what is said where the file has no such state, and what to do then.
     """
     if not states:

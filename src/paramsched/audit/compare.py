@@ -148,7 +148,6 @@ def _clock_jumps(
     """Where the clock's offset changes, and to what, so that every value is as planned.
 
     Args:
-        pairs: the columns, each with its base.
         offsets: those to try, from the row of the first value that does not fit and the offset before it.
     """
     cached: dict[int, Flags] = {}

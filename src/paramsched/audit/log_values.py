@@ -32,7 +32,6 @@ class LogColumn:
     """One field of one group: the updates it was logged for, and its values.
 
     Args:
-        t: the number of each row, as logged.
         digits: the most significant digits any of them was written with; 17 for numbers that were never text.
         base: what schedules are multiples of, if the log says it.
     """

@@ -106,7 +106,6 @@ class PlannedColumn:
     """A column of the log and the schedule it should follow.
 
     Args:
-        group: its name, or else its index.
         base: None where it has to be found from the log.
         amounts: what was consumed before each update, where the schedule counts that; None where it counts updates.
     """
@@ -228,7 +227,6 @@ class LogMatch:
         """Compare the columns with their schedules.
 
         Args:
-            clock: from the numbers of the rows to the plan's times.
             rows: those that are compared; None: all.
         """
         bases, equal = [], []

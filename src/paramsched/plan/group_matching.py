@@ -182,7 +182,6 @@ class _FollowedPlan:
         """A schedule of a line with what is followed for each `like(…)`.
 
         Args:
-            groups: for which it is made.
             before: the lines that follow this one.
         """
         if line in before:

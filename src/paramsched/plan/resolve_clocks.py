@@ -1,7 +1,4 @@
-"""Resolving plans on other clocks than updates, and those in which sizes are planned.
-
-Each length becomes a count of its field's clock, and says what it counts.
-"""
+"""Resolving plans on other clocks than updates, and those in which sizes are planned."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +25,6 @@ class ClockLengths:
     Where sizes are planned, so many updates take another amount wherever they begin.
 
     Args:
-        sizes: the facts of the run, planned ones among them.
         total: the horizon in it; None where nothing says how long the run is.
     """
 

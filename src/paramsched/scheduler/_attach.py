@@ -153,9 +153,6 @@ def attach_plan(
 ) -> PlanHooks:
     """Bind a plan to the optimizer's groups, write its values, and register the hooks.
 
-    Args:
-        call: how the user's call begins, for advice.
-
     Raises:
         ParamschedError: the plan cannot be attached. The optimizer is as before.
     """

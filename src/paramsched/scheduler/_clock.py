@@ -75,12 +75,11 @@ class Clock:
     What holds at one update only is stored with the number of that update and ignored at any other. So the code that
     runs at every update never has to take it back.
 
-    `amount` is what has been consumed before the coming update, and `last_amount` before the one that was taken last;
-    both are None where the plan is by updates. `said` is what the loop said since, and no update
-    has counted yet. `unsettled`: whether the coming update's amount has to be looked at before it.
+    `amount` is what has been consumed before the coming update, `last_amount` before the last one; both are None where
+    the plan is by updates. `said` is what the loop said and no update has counted yet. `unsettled`: whether the coming
+    update's amount has to be looked at before it.
 
     Args:
-        states: of the plan's metric rules.
         begin: the update at which a run without a count stands; None where nobody said it.
     """
 
@@ -154,8 +153,7 @@ class PlanInForce:
     """A plan as it was written, the same plan with its lengths resolved, and the calendar that converted them.
 
     `number` is what param groups carry, so that a checkpoint of the optimizer tells of another plan. `counted` is what
-    is evaluated: the resolved plan with the units of its clock taken off. `amounts` is what a run that goes as planned
-    has consumed before each update; None where the plan is by updates.
+    is evaluated, without the units of its clock. `amounts` are those of a run that goes as planned; None by updates.
     """
 
     plan: Plan

@@ -262,7 +262,6 @@ def warn_of_foreign_write(overwritten: Overwritten, groups: Sequence[Group], upd
     Args:
         overwritten: what the writers found. It may equal the plan: they look for the very object that they wrote.
         groups: the optimizer's; what was found in a group that has left is nobody's concern.
-        update: the one that used the values.
     """
     places = {id(group): index for index, group in enumerate(groups)}
     for field, group, found, planned in overwritten:

@@ -31,7 +31,6 @@ class State:
     Args:
         plan: the plan; None where it has no text, or where that cannot be read here, which `unreadable` says then.
         bases: by flat field name, one for each group (None where the group was not scheduled).
-        feedback: each metric rule's state as JSON scalars, by the rule's text.
         standing: where the run stands: `t`, and the amounts where the plan's clock counts one.
     """
 
@@ -118,9 +117,6 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
 
     Args:
         known: a plan and its calendar, which a state that has the same is not read for again.
-
-    Raises:
-        StateError: it is foreign, truncated or spoiled, with the key and what was found.
     """
     if not isinstance(state, Mapping):
         raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() gives")

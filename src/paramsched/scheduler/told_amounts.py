@@ -142,7 +142,6 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     """The amount of a call such as `consumed(tokens=4096)`.
 
     Args:
-        call: how it begins: `"scheduler.consumed("`.
         unit: what the plan's clock counts; None for updates.
 
     >>> checked_amount("scheduler.consumed(", "samples", {"images": 64})
@@ -272,7 +271,6 @@ def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock
 
     Args:
         found: as it was carried; its amounts are None where they are of another clock, or of none.
-        whose: what carried it, for the error.
     """
     unit = in_force.unit
     if unit is None:

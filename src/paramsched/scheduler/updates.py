@@ -1,7 +1,4 @@
-"""Which calls of `optimizer.step` are updates: one place for all that count them.
-
-A call counts when its post-hook comes, unless it is one of `UNCOUNTED_STEPS`.
-"""
+"""Which calls of `optimizer.step` are updates: one place for all that count them."""
 
 import sys
 from collections.abc import Callable
@@ -114,7 +111,6 @@ class UpdateHooks:
 
     Args:
         before: called with the optimizer ahead of each step but hidden ones.
-        after: called with the optimizer behind each update.
         as_left: whether nothing in the optimizer's groups has changed since the last update. Then the step is no hidden
             one, as that puts an lr of 0 there, and `before` has nothing to do.
     """
@@ -171,10 +167,7 @@ def watch_updates(
 ) -> Callable[[], None]:
     """Call `before` with the optimizer ahead of each step, and `after` behind each that was an update.
 
-    Neither is called for the hidden steps of torch's distributed checkpoint.
-
-    Returns:
-        What stops it.
+    Neither is called for the hidden steps of torch's distributed checkpoint. What is returned stops it.
     """
     handles = UpdateHooks(before or _unknown, after).register_on(optimizer)
 

@@ -38,8 +38,7 @@ class Recurrence(Schedule):
     """v <- a(t) v + b(t) base + c(t), rule after rule: the value is A_t * base + C_t.
 
     At a common tick the rules by update come first, then those by epoch, each in the order written; at the very first
-    tick the order written holds for all. It keeps the columns at every 4096th update
-    up to the last it was asked for, computes a block at once, and stops where no rule does anything any more.
+    tick the order written holds for all. It computes blocks, and stops where no rule does anything any more.
 
     Args:
         until: updates up to which it runs; later the value is held. Set by `resolve`.

@@ -41,12 +41,10 @@ class Span:
     are to be alike.
 
     Args:
-        calendar: converts the units.
         begin: in updates from the start of the run.
         end: likewise; None where nothing says how long the run is.
         run_end: where the run, the window or the cycle around it ends; for a stage that is later than its own end.
         staged: whether the schedule is a stage or stands in a window, so that its end is its own.
-        rounding: how boundaries are rounded.
         origin: where the sequence begins that it is a stage of; None behind a stage that takes what the others leave.
     """
 

@@ -97,7 +97,6 @@ class TableFile:
     Args:
         path: as it was written, from the folder.
         column: its name in the first line of the file; None where the file has one column.
-        sha256: the checksum of the values.
         folder: of the plan's file, or where the process stood; no part of what a plan says.
     """
 

@@ -25,11 +25,7 @@ def metric_panels(
     view: View,
     colors: Mapping[str, int],
 ) -> Iterator[Panel]:
-    """A panel for each metric of several runs, or for metrics of one that are to be seen together.
-
-    Args:
-        colors: of each run, where there are several.
-    """
+    """A panel for each metric of several runs, or for metrics of one that are to be seen together."""
     names = list(dict.fromkeys(name for measured in metrics.values() for name in measured))
     if len(runs) > 1:
         for name in names:

@@ -245,7 +245,6 @@ def _merge_groups(
 
     Args:
         colors: by group; None: a new one for each curve.
-        first_color: where new colors begin.
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):

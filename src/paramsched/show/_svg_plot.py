@@ -124,7 +124,6 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
     line; nan is a gap.
 
     Args:
-        width, height: in pixels.
         held: the last value counts to the end of its update; for a log of every tenth update it does not.
 
     >>> from paramsched.show._words import updates_axis
