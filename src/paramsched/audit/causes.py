@@ -167,7 +167,7 @@ def _scaled_calendar(bare: Calendar, epoch: int | None, horizon: int | None, tim
 
 
 def _counted_in(n: int, counts: _Counts) -> tuple[str, str]:
-    """Name of the cause, and what lengths were counted in, where they are n times what they should be."""
+    """Name of the cause, and what lengths were counted in."""
     match counts.meaning_of(n):
         case "processes":
             return "processes", f"the batches of all {n} processes"

@@ -102,7 +102,7 @@ def _update_of(
 
 
 def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str, Any]]:
-    """The state of the optimizer that was asked for, or of the only one there is, with its name."""
+    """The state of the optimizer that was asked for, with its name."""
     states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
     missing = "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
     name = choose_state(file, states, "--optimizer", optimizer, missing)

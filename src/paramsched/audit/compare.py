@@ -93,7 +93,7 @@ def _as_explanation(cause: Cause, under: LogMatch, match: LogMatch) -> list[Expl
 
 
 def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -> list[Explanation]:
-    """Other counts of what the run consumed that explain more than the log's."""
+    """Other counts of what the run consumed that explain more."""
     clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
     found = []
     for cause in amount_causes_to_try(clock, processes, calendar.accumulation) if clock is not None else ():
@@ -114,7 +114,7 @@ def _usual_runs(pairs: list[PlannedColumn]) -> tuple[int, ...]:
 
 
 def _jumping_clocks(match: LogMatch) -> list[Explanation]:
-    """Clocks that jump: the plan begun again, and updates that were skipped."""
+    """Clocks that jump."""
     fixed = [replace(pair, base=_early_base(pair) if pair.base is None else pair.base) for pair in match.pairs]
     t = fixed[0].column.t
     # One clock moves all fields, so their rows must be the same, and in order.

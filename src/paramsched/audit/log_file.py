@@ -118,7 +118,7 @@ def read_jsonl(
 
 
 def _text_lines(file: Path) -> Iterator[str]:
-    """The lines of a text with their line ends, as the csv module needs them."""
+    """The lines of a text with their line ends, for the csv module."""
     with file.open(encoding="utf-8-sig", newline="") as text:
         try:
             yield from text

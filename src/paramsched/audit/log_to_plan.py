@@ -110,7 +110,7 @@ def _read(
     time: str | None,
     optimizer: str | None,
 ) -> tuple[LoggedValues, int]:
-    """The values of a log, and the number that it gives to the first update."""
+    """The values of a log, and the number of its first update."""
     wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
     if is_trainer_state(file):
         return read_trainer_state(file, wanted), 1
@@ -158,7 +158,7 @@ def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field
 
 
 def _held_table(t: Times, values: Floats, field: str, keep: Path | None) -> Schedule:
-    """Each value until the next one, in as few as that takes: a run by epochs has one for each."""
+    """Each value until the next one, in as few as that takes."""
     changed = np.flatnonzero(np.diff(values) != 0) + 1
     if not changed.size:
         return constant(absolute(values[0]))
@@ -175,7 +175,7 @@ def _held_table(t: Times, values: Floats, field: str, keep: Path | None) -> Sche
 
 
 def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
-    """A table in the plan where it is short; else in a file, where there is a folder for it."""
+    """A table in the plan, or in a file where it is long."""
     if values.size <= MOST_WRITTEN:
         return table(values, every, curve, absolute=True)
     if keep is None:
@@ -211,7 +211,7 @@ def is_trainer_state(file: Path) -> bool:
 
 
 def read_trainer_state(file: Path, fields: tuple[str, ...]) -> LoggedValues:
-    """The fields that its rows have, by the step that they were logged at."""
+    """The fields that its rows have, by their steps."""
     rows = history_rows(file)
     made = []
     for field in fields:

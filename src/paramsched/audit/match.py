@@ -120,7 +120,7 @@ class PlannedColumn:
         return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
 
     def amount_before(self, t: int) -> tuple[float, str] | None:
-        """What was consumed before an update, and in what; None for a schedule that counts updates."""
+        """What was consumed before an update, and in what."""
         return None if self.amounts is None else (self.amounts(np.array([t]))[0].item(), self.amounts.clock)
 
 
@@ -173,7 +173,7 @@ def _times_of_run(logged: LoggedValues, run: RunAmounts) -> AmountTimes:
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Param groups with the fields of the log and of the plan, so that selectors find what they select."""
+    """Param groups with the fields of the log and of the plan, for selectors."""
     count = max((column.group for column in logged.columns), default=0) + 1
     groups: list[dict[str, Any]] = []
     for index in range(count):
@@ -275,7 +275,7 @@ def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
 
 
 def fitted_base(pair: PlannedColumn, times: Times, values: Floats) -> float:
-    """The base under which most values are as planned, computed from rows where the schedule is far from 0."""
+    """The base under which most values are as planned."""
     if not pair.schedule.affine:
         finite = values[np.isfinite(values)]
         return float(finite[0]) if finite.size else 1.0

@@ -48,7 +48,7 @@ def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group]) -> bool:
 
 
 def log_position(optimizer: Any) -> None:
-    """An optimizer of a run that had no plan: the plan begins at 0, which may not be where the run stands."""
+    """The plan begins at 0, which may not be where the run stands."""
     log.warning(
         "the optimizer carries no count of updates: the plan begins at 0. If the run has taken n updates already, "
         "write ps.Scheduler(optimizer, plan, t=n)%s; with t=0 this is not said",
@@ -65,7 +65,7 @@ def log_takeover(t: int) -> None:
 
 
 def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
-    """Say which bases differ between the code, `before`, and the checkpoint."""
+    """Say which bases differ from those in the code, `before`."""
     for slot in slots:
         code = before.get((slot.group, slot.field.slot), slot.base)
         if code != slot.base:
@@ -76,7 +76,7 @@ def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) ->
 
 
 def log_two_counts(planned: PlannedGroups, count: int, source: str) -> None:
-    """Two checkpoints that disagree: the one loaded last wins, and both counts are named."""
+    """Two checkpoints that disagree: the one loaded last wins."""
     clock = planned.clock
     if clock.source not in (None, source) and clock.t != count:
         log.warning(
@@ -86,7 +86,7 @@ def log_two_counts(planned: PlannedGroups, count: int, source: str) -> None:
 
 
 def warn_of_missing_count(taken: int | None, *, initial: bool) -> None:
-    """An optimizer's checkpoint of a run without a plan; `taken` is what the optimizer's own state counts."""
+    """The same of a checkpoint; `taken` is what the optimizer's own state counts."""
     warn_user(
         "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with "
         f"{'initial values' if initial else 'the loaded values'} for bases. If it was saved after n "
@@ -95,7 +95,7 @@ def warn_of_missing_count(taken: int | None, *, initial: bool) -> None:
 
 
 def warn_if_over(planned: PlannedGroups) -> None:
-    """A plan that is over holds its last values: right after a finished run, and wrong for a new one."""
+    """Holding the last values is right after a finished run, and wrong for a new one."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
         warn_user(
@@ -144,7 +144,7 @@ class Resume:
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
 
     def after_load(self, planned: PlannedGroups, groups: list[Group]) -> None:
-        """The optimizer has loaded its state: go on from the count and the bases in its groups."""
+        """Go on from the count and the bases in the groups that were loaded."""
         clock, found = planned.clock, count_carried(groups)
         standing = self._standing_of(planned, groups)
         slots = slots_of(planned.in_force.counted, groups)
@@ -212,7 +212,7 @@ class Resume:
         warn_if_over(planned)
 
     def _plan_to_follow(self, state: State, code: PlanInForce) -> PlanInForce:
-        """The code's plan, or that of the state, or a mixture, as the policy says."""
+        """The code's plan, that of the state, or a mixture."""
         same_text = state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
             saved = PlanInForce(state.plan, state.plan.resolve(state.calendar), state.calendar)
@@ -224,7 +224,7 @@ class Resume:
         return code
 
     def load_position(self, planned: PlannedGroups, at: int, bases: Any, groups: list[Group]) -> None:
-        """Go on from a state of one of torch's schedulers: where it stood, and the bases it kept."""
+        """Go on from a state of one of torch's schedulers."""
         taken, slots = self.updates_taken(), planned.block.slots
         t = at if taken is None else taken
         given = bases if isinstance(bases, (list, tuple)) and len(bases) == len(groups) else []

@@ -71,7 +71,7 @@ def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[
 
 
 def base_for(slot: Slot, times: UpdateTimes, states: RuleStates) -> float:
-    """The base with which a slot's schedule has the value `slot.base` at an update; `slot.base` where none has.
+    """The base with which a slot's schedule has the value `slot.base` at an update.
 
     For a schedule that is proportional to its base that is value / f(t).
     """
@@ -195,7 +195,7 @@ def tensor_writer(vector: torch.Tensor, rows: Iterable[torch.Tensor]) -> Write:
 
 
 def target_writer(tell: Callable[[float], object] | None, values: list[float]) -> Write:
-    """A value outside the optimizer, told to whoever wants it; the first has been told."""
+    """A value outside the optimizer; the first has been told."""
     take = iter(values).__next__
     take()
 

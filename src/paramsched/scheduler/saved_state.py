@@ -45,7 +45,7 @@ class State:
     history: History
 
     def standing_on(self, unit: str | None) -> Standing:
-        """Where the run stands on a clock; without amounts where its own clock counts another thing."""
+        """Where the run stands on a clock."""
         other = self.plan is not None and amount_clock(self.plan.clock) != unit
         return Standing(self.standing.t) if other else self.standing
 
@@ -106,7 +106,7 @@ def _read_standing(state: Mapping[str, Any], plan: Plan | None) -> Standing:
 
 
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
-    """The states of metric rules as JSON scalars, by the rules' text; `restored_states` is the way back."""
+    """The states of metric rules as JSON scalars, by the rules' text."""
     return {
         str(rule): {field.name: getattr(state, field.name) for field in fields(state)} for rule, state in states.items()
     }
@@ -265,7 +265,7 @@ def _read_feedback(value: Any) -> dict[str, dict[str, Any]]:
 
 
 def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
-    """The plans that were in force, each with its first update and the amount before it; the facts of the last.
+    """The plans that were in force, with update and amount; the facts of the last.
 
     A plan is None where it has no text, or one that cannot be read here.
     """

@@ -141,7 +141,7 @@ class Scheduler(LRScheduler):
         hooks.scheduler = ref(self)
 
     def _wait_for_facts(self, optimizer: Any, request: AttachRequest) -> None:
-        """Check what can be checked now. Nothing is attached, but a hook that refuses to step."""
+        """Check what can be checked now; only a hook that refuses to step is attached."""
         slots_of(request.plan, optimizer.param_groups)  # a field or a group that is not there is told now
         waiting = WaitingForFacts(request)
         if request.drive == "optimizer":

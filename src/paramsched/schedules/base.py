@@ -303,7 +303,7 @@ def with_changed_fields(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
-    """The value of a field with every length in updates, as the role of the field says."""
+    """The value of a field with every length in updates."""
     value, role = getattr(schedule, field.name), field.metadata.get("role")
     if isinstance(value, Duration) and role is not None:
         if role == "period":

@@ -28,7 +28,7 @@ class Formula(Protocol):
 
 
 def value_at(schedule: Formula, t: Any, base: Any) -> Any:
-    """What a call of a schedule gives: for numbers a float, for arrays one of the common shape."""
+    """What a call of a schedule gives."""
     xp = arrays_of(t, base)
     base = checked_base(base)
     if xp is not NUMPY:
@@ -102,7 +102,7 @@ def _values_of_piece(schedule: Formula, times: Array, base: float, xp: Arrays, *
 
 @quiet
 def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
-    """Values for an array of bases: each base by itself where there are few, so that they equal the scalar ones."""
+    """Values for an array of bases, which equal those for single ones."""
     shape = np.broadcast_shapes(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))

@@ -73,7 +73,7 @@ _MOST_GROWING = 50_000  # cycles: so many end behind everything that is counted
 @final
 @dataclass(frozen=True, slots=True)
 class CycleTable:
-    """The cycles up to the last, or to those that begin where floats no longer count; exact, and as arrays."""
+    """The cycles up to where floats no longer count; exact, and as arrays."""
 
     begins: tuple[int | Fraction, ...]
     sizes: tuple[int | Fraction, ...]
@@ -159,7 +159,7 @@ def sum_of_cycles(mult: float, times: int) -> Fraction:
 
 
 def fitting_times(mult: float, times: int, room: Fraction) -> int:
-    """As many of the cycles, at least one, as leave the first of them an update of its own."""
+    """As many cycles as leave the first of them an update of its own."""
     if mult == 1:
         return max(1, min(times, int(room)))
     fitting, size, total = 1, mult, 1.0
@@ -234,7 +234,7 @@ def split_periods(t: Array, period: int | Fraction, xp: Arrays, times: int | Non
 
 
 def last_boundary(t: Array, period: int | Fraction, xp: Arrays) -> Array:
-    """The update at which the last period was over, for each time: no later than it, and 0 before the first."""
+    """The update at which the last period was over, for each time."""
     if period.denominator == 1:
         return xp.periods(t, period.numerator) * period.numerator
     if xp.is_whole(t):
@@ -255,7 +255,7 @@ _ROUNDING = 2.0**-50  # what two divisions and a difference of floats may be off
 
 
 def _split_floats(t: Array, period: Fraction | int, xp: Arrays) -> tuple[Array, Array, Array]:
-    """For times that are floats: how many periods are over, the updates since, and how many of them are whole.
+    """For floats: how many periods are over, the updates since, and the whole ones of these.
 
     A whole time has what it has as an integer. Any other is a time in a cycle of no whole length: other updates are a
     whole number of updates before it, and a period is over where floats say so.
@@ -299,7 +299,7 @@ def _split_whole(t: Array, period: Fraction | int, xp: Arrays) -> tuple[Array, A
 
 @lru_cache(maxsize=256)
 def _fitting_ratio(period: Fraction | int, most: int) -> tuple[int, int]:
-    """A period as so many updates for so many cycles; of more updates than `most` the nearest that counts alike.
+    """A period as so many updates, `most` at most, for so many cycles.
 
     It is the largest share of cycles in updates that is not above the exact one. A multiple of the period is reached at
     an update, of the first `most`, where it is reached by this one.

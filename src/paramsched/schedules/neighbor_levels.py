@@ -66,7 +66,7 @@ def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
 
 
 def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level]) -> tuple[Schedule, ...]:
-    """The stages with numbers for their words; at the edges those of the stages around the sequence.
+    """The stages with numbers for their words.
 
     A stage waits until the neighbors it asks have no word left. Whoever asks the stage before waits for stages on its
     left only, so one way through the stages fills these, and the way back those that ask the stage behind; the last way
@@ -94,7 +94,7 @@ def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level
 
 
 def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
-    """The words in a schedule that ask what stands beside it, each with the shape that it stands in.
+    """The words in a schedule that ask what stands beside it, each with its shape.
 
     Args:
         measured: whether lengths are known, so that stages of no update are passed over.
@@ -162,7 +162,7 @@ def _holds_function(schedule: Schedule) -> bool:
 
 
 def scales_with_base(schedule: Schedule) -> bool:
-    """Whether twice the base gives twice the value, where no level is absolute; of a user's own shape nobody knows."""
+    """Whether twice the base gives twice the value, where no level is absolute."""
     bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
     if bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING):
         return False
@@ -179,7 +179,7 @@ def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:
 def _waiting_for_each_other(
     stages: list[Schedule], waiting: Mapping[int, Mapping[NeighborLevel, int | None]]
 ) -> InvalidArgument:
-    """The error of two stages of which each asks the other for its level."""
+    """The error of two stages that ask each other for a level."""
     first, second = next(
         (index, place)
         for index, places in waiting.items()

@@ -98,7 +98,7 @@ class Recurrence(Schedule):
         return all(rule.serializable for rule in self.rules)
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        """The columns of each block that the times are in; of a tensor, whose times are not read, the whole table."""
+        """The columns of each block that the times are in; of a tensor the whole table."""
         if not xp.concrete:
             if self.until is None:
                 raise Unresolved(
@@ -276,7 +276,7 @@ def _zero_safe_times(x: float, y: float) -> float:
 
 
 def _by_block(blocks: Integers) -> Iterator[tuple[int, Any]]:
-    """Each block, and where it is meant; one piece of times that are sorted."""
+    """Each block, and where it is meant."""
     found = np.unique(blocks)
     if blocks.ndim == 1 and bool((blocks[1:] >= blocks[:-1]).all()):
         edges = [*np.searchsorted(blocks, found).tolist(), blocks.size]

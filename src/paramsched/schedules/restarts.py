@@ -138,7 +138,7 @@ class Restarts(Cycles):
         return inner and is_known_field(Restarts, "every", self.every, whole=whole)
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        """The schedule at the time since the last restart, as the first cycle counts it."""
+        """The schedule at the time since the last restart."""
         if self.mult == 1:
             cycle, since = split_periods(t, self._period.number, xp, self.times)
         else:
@@ -177,7 +177,7 @@ class Restarts(Cycles):
         return self._resolved_cycles(span, span.period(self.every), span.exact(self.every))
 
     def _resolved_shares(self, span: Span) -> Schedule:
-        """The cycles that share the time there is, each with an update of its own."""
+        """The cycles that share the time there is."""
         room, wanted = span.room, self.times
         assert wanted is not None
         if room is None:
@@ -200,7 +200,7 @@ class Restarts(Cycles):
         return self._uneven_cycles(span, exact)
 
     def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
-        """Cycles of unequal whole lengths, each boundary rounded once: a sequence says them."""
+        """Cycles of unequal whole lengths: a sequence says them."""
         if asks_outside(self.schedule):  # in a sequence each cycle would have the one before for a neighbor
             found = (
                 "its cycles are resolved one by one here, and previous and following mean what is beside all of them"

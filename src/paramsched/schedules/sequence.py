@@ -85,7 +85,7 @@ class Sequence(Schedule):
         return lengths
 
     def _stage_begins(self) -> list[int | Fraction]:
-        """The begin of each stage: all but the last have a length once resolved."""
+        """The begin of each stage of a resolved sequence."""
         lengths = (stage.length for stage in self.stages[:-1])
         return list(accumulate((n.number for n in lengths if n is not None), initial=0))
 

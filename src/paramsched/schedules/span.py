@@ -58,7 +58,7 @@ class Span:
 
     @staticmethod
     def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
-        """The span of a whole run of so many updates; None where that is not known."""
+        """The span of a whole run of so many updates."""
         end = None if length is None else Fraction(length)
         return Span(calendar, Fraction(0), end, end)
 
@@ -94,7 +94,7 @@ class Span:
         return self.calendar.exact(duration, begin=self.begin)
 
     def before(self, duration: Duration) -> Fraction:
-        """The exact count of what ends with the begin of the span; where sizes grow, that is less than behind it.
+        """The exact count of what ends with the begin of the span.
 
         What reaches back behind the start of the run is as much as from there on.
         """
@@ -113,7 +113,7 @@ class Span:
         return self.begin - (between if between + count_from(between) == self.begin else whole)
 
     def exact_length(self, length: Duration) -> Fraction:
-        """The length of what begins with the span as an exact count; it may be said by the time at which it ends."""
+        """The length of what begins with the span as an exact count."""
         if not length.until:
             return self.calendar.exact(length, begin=self.begin)
         if self.origin is None:
@@ -152,11 +152,11 @@ class Span:
         return replace(self, begin=begin)
 
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
-        """A window or a cycle in this span, which is what is in it has for a run; times from the start of the run."""
+        """A window or a cycle in this span, which what is in it has for a run."""
         return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin)
 
     def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
-        """What a schedule is planned for that is used in part: up to `end`, or a run of a length of its own.
+        """What a schedule that is used in part is planned for: up to `end`, or a run of its own.
 
         Args:
             length: of the run that is planned for instead of this one; per cent are of it.

@@ -141,7 +141,7 @@ def read_column(file: Path, column: str | None) -> Any:
 
 @contextmanager
 def _told_as(shown: str) -> Iterator[None]:
-    """Tell what the system or a parser says of a file in the words of this library."""
+    """Tell in our words what the system says of a file."""
     try:
         yield
     except UnicodeDecodeError:

@@ -112,7 +112,7 @@ def _check_plans(plans: _Plans, other: Curves | None) -> None:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class _Comparison:
-    """What lies over a panel's curves: the curves, what is said of them, and where they differ."""
+    """What lies over a panel's curves."""
 
     overlays: tuple[DrawnCurve, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -203,7 +203,7 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
 
 
 def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:
-    """From which bases the curves are drawn; of further plans, only what is not said already."""
+    """From which bases the curves are drawn, each text once."""
     ours = _base_texts(plans[0][1], field)
     yield from map(Note, ours)
     for name, trace in plans[1:]:
@@ -226,7 +226,7 @@ def _base_texts(source: Curves, field: str) -> list[str]:
 
 
 def _has_no_base(source: Curves, field: str) -> bool:
-    """Whether nobody gave a base for any curve of a field."""
+    """Whether no curve of a field has a base."""
     groups = _groups_of_field(source, field)
     found = [source.base(field, group) for group in groups] if isinstance(source, CurvesWithBases) else []
     return bool(found) and all(base.value is None and base.share == "all" for base in found)
@@ -266,7 +266,7 @@ def _merge_groups(
 
 
 def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Times, Floats]]:
-    """Gather the groups whose times and values are equal, in the order of their first members."""
+    """Gather the groups whose times and values are equal."""
     alike: dict[tuple[bytes, int], list[tuple[list[Group], Times, Floats]]] = {}
     order: list[tuple[list[Group], Times, Floats]] = []
     for group, times, values in members:

@@ -265,7 +265,7 @@ def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
 
 
 def _clock_of_axis(traces: Sequence[Curves]) -> str:
-    """What the clock of a plan that is drawn alone counts; "" where that is updates."""
+    """What the clock of a plan that is drawn alone counts, if not updates."""
     (*others, trace) = traces
     if not others and isinstance(trace, CurvesOnClock) and trace.horizon_amount is not None:
         return trace.clock

@@ -128,7 +128,7 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
 
 
 def _legend_table(panel: Panel) -> Iterator[str]:
-    """A row for each curve; the script writes the value under the pointer into it."""
+    """A row for each curve, with room for the value under the pointer."""
     for index, entry in enumerate(panel.legend):
         stroke = stroke_of(panel, entry.curve)
         schedule = f"<code>{escaped(entry.schedule)}</code>" if entry.schedule is not None else ""

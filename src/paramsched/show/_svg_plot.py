@@ -22,7 +22,7 @@ def escaped(text: str) -> str:
 
 
 def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
-    """Draw a panel's data on [0, width] x [0, height]; labels stand outside of it."""
+    """Draw a panel's data on [0, width] x [0, height]."""
     yield '<g class="ps-values">'
     yield from _draw_grid(panel, width, height)
     yield '</g><g class="ps-time">'

@@ -91,7 +91,7 @@ class Rule(ABC):
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
     def _check(self, **checks: Callable[[Asked, Any], object]) -> None:
-        """Refuse what cannot be, in the words of the call: own fields by `checks`, window and clock alike in all."""
+        """Refuse what cannot be: own fields by `checks`, window and clock alike in all."""
         call = builder_name(self)
         if any(_waits_for_neighbor(value) for value in self._values()):
             raise InvalidArgument(

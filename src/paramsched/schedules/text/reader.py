@@ -109,7 +109,7 @@ def _curve_without_arguments(name: str) -> NameFault:
 
 
 def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> NameFault:
-    """What is wrong with a name that no shape has: a letter of another alphabet, a missing prefix, a slip."""
+    """What is wrong with a name that no shape has."""
     if (other := first_lookalike(name)) is not None and (meant := straighten_text(name)) in known:
         return NameFault(f'"{name}" is no schedule: {other[1]}', f"Write {meant}")
     if advice := advice_for_curve(name):
@@ -172,7 +172,7 @@ class LineReader:
             raise refusal.locate(self.text, here.begin, here.end)
 
     def _take_word(self, here: Token, ahead: Token) -> Token | None:
-        """Put one word where it belongs; the word ahead, where it was looked at and not taken."""
+        """Put one word where it belongs; the word ahead, where it was not taken."""
         frame, wanted, word = self._stack[-1], self._value_wanted, here.value
         if wanted and here.kind in ("number", "string"):
             self._put_value(frame, word, here)
