@@ -249,12 +249,3 @@ def one_of_clock(clock: str) -> str:
     ('token', 'batch')
     """
     return "batch" if clock == "batches" else clock.removesuffix("s")
-
-
-def rate_of(calendar: Calendar, clock: str) -> Fraction | None:
-    """How much an update takes on a clock, where that is a constant of the calendar.
-
-    >>> rate_of(Calendar(batch_size=32, sequence_length=2048), "tokens")
-    Fraction(65536, 1)
-    """
-    return Fraction(1) if clock == UPDATES else calendar.amount_of_update(clock)
