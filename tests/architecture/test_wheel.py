@@ -17,10 +17,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what is left is text: files of one subject are one file, and few are small",
-)
 def test_it_is_smaller_than_a_megabyte(wheel):
     assert wheel.stat().st_size < GOAL_BYTES
 
