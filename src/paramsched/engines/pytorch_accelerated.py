@@ -99,7 +99,7 @@ def _attach_to(
 
 
 def _batches_per_update(batches: int, steps: int) -> int:
-    """The smallest accumulation that makes so many updates: the Trainer does not tell its own."""
+    """The smallest accumulation that makes so many updates."""
     return next(n for n in range(-(-batches // steps), batches + 1) if -(-batches // n) == steps)
 
 

@@ -67,7 +67,7 @@ class MetricRelay:
 
 
 def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None) -> type[Any]:
-    """A class of this name in a module, by default with the docstring of its first base."""
+    """A class in a module, by default with the docstring of its first base."""
     text = bases[0].__doc__ if doc is None else doc
     return type(name, bases, {"__doc__": text, "__module__": module, "__qualname__": name})
 

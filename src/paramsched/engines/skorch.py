@@ -97,7 +97,7 @@ class _SkorchPlan:
 
 
 def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> EngineFacts:
-    """What a net says of its run; an Accelerator (`skorch.hf.AccelerateMixin`) knows more."""
+    """What a net, or its Accelerator, says of its run."""
     loader = net.get_iterator(dataset, training=True)
     epochs = done + net.max_epochs
     accelerator = getattr(net, "accelerator", None)

@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def damaged_files(folder: Path, manifest: Manifest, only: str | None = None) -> list[str]:
-    """A line for each file, or for `only` one, that is not what was saved; sizes are looked at before contents."""
+    """A line for each file, or for `only` one, that is not what was saved."""
     found = []
     for name, (size, digest) in manifest.files.items():
         file = folder / name

@@ -23,7 +23,7 @@ _OTHER_FORMATS = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 
 
 def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
-    """Refuse a checkpoint whose files cannot be read, or are of another model, other optimizers, another precision."""
+    """Refuse a checkpoint that cannot be read, or fits other parts than the run's."""
     if accelerator.distributed_type not in _OTHER_FORMATS:
         for index, model in enumerate(accelerator._models):
             _require_weights(source, model, index)
@@ -96,7 +96,7 @@ def _opened_safetensors(file: Path) -> Iterator[Any]:
 
 
 def _all_weights_saved(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
-    """Whether each weight was saved, be it by a name that shares its storage."""
+    """Whether each weight was saved, if by a name with the same storage."""
     there = {own[name].untyped_storage().data_ptr() for name in saved if name in own}
     missing = [value for name, value in own.items() if name not in set(saved)]
     return all(not value.numel() or value.untyped_storage().data_ptr() in there for value in missing)
@@ -120,7 +120,7 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
 
 
 def _is_hyperparameter(value: Any) -> bool:
-    """Whether a saved group must have this entry; switches torch fills in by itself."""
+    """Whether a saved group must have it; switches torch fills in by itself."""
     return isinstance(value, (int, float, tuple, torch.Tensor)) and not isinstance(value, bool)
 
 
@@ -192,7 +192,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def load_weights(model: nn.Module, source: Path) -> None:
-    """Take the weights of a checkpoint or of a file; names that do not fit are logged, shapes are refused."""
+    """Take weights; names that do not fit are logged, shapes are refused."""
     weights = read_weights(source)
     own = model.state_dict()
     if own and not weights.keys() & own.keys():

@@ -46,7 +46,7 @@ def _problems_of(folder: Path) -> list[str]:
 
 
 def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> StateError:
-    """An error that also names an older checkpoint in `home` that is whole, `besides` the damaged one."""
+    """An error that also names an older checkpoint in `home` that is whole."""
     older = _latest_whole(home, besides)
     if older is None:
         advice = f"No checkpoint in {home} is whole. To begin anew leave resume out"

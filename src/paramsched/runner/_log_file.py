@@ -46,7 +46,7 @@ class KeptLines:
 
 
 def require_kept_lines(file: Path, kept: KeptLines) -> int:
-    """How many bytes of a log are kept; a StateError where they are not there, or others are."""
+    """How many bytes of a log are kept, if they are there."""
     if not kept.lines:
         return 0
     if not file.is_file():
@@ -94,7 +94,7 @@ def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
 
 @final
 class LogFile:
-    """A log that is written to, after what is kept of it; without a file (not the main process) it only counts."""
+    """A log that is written to, after what is kept; without a file it only counts."""
 
     def __init__(self, file: Path | None, kept: KeptLines) -> None:
         self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()
@@ -142,7 +142,7 @@ LOGS: Final = ("values", "metrics")
 
 @final
 class ValuesLog:
-    """Writes `values.jsonl` and `metrics.jsonl`, in the main process; what came after a checkpoint happens again."""
+    """Writes `values.jsonl` and `metrics.jsonl`, in the main process."""
 
     def __init__(self, folder: Path | None, kept: Mapping[str, KeptLines]) -> None:
         self.latest: dict[str, list[dict[str, float]]] = {}

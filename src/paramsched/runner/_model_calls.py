@@ -79,7 +79,7 @@ class ModelCalls:
 
 
 def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
-    """Call a model with a batch: a dict by names, a list or tuple by places."""
+    """Call a model with a batch, by names or by places."""
     if isinstance(data, Mapping):
         return model(**data, **kwargs)
     if isinstance(data, (list, tuple)):

@@ -56,7 +56,7 @@ class RunFacts:
         )  # fmt: skip
 
     def calendar_for_plan(self, name: str, plan: Plan) -> Calendar:
-        """As `calendar_for`; a run whose last batches are smaller ends where its samples do, on a clock of these."""
+        """As `calendar_for`; a run with smaller last batches ends where its samples do."""
         calendar, unit = self.calendar_for(name), plan.clock
         if self.samples_per_epoch is None or self.max_epochs is None:
             return calendar
@@ -136,7 +136,7 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
 
 
 def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_change: Any) -> Scheduler:
-    """The scheduler of a plan; a fact that the Runner does not know is asked for by the argument that says it."""
+    """The scheduler of a plan; a missing fact is asked for by the argument that says it."""
     refused: MissingFact
     try:
         return Scheduler(optimizer, plan, calendar=calendar, on_change=on_change)

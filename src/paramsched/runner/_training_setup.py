@@ -68,7 +68,7 @@ def facts_for(runner: RunnerParts, loader: Any) -> RunFacts:
 
 
 def _uneven_samples(loader: Any) -> int | None:
-    """The samples of a pass over a loader whose last batch is smaller; None for any other."""
+    """The samples of a pass whose last batch is smaller; None for any other."""
     size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
     if not isinstance(size, int) or not isinstance(sampler, Sized) or getattr(loader, "drop_last", False):
         return None

@@ -76,7 +76,7 @@ class TrainLoop(ABC):
         """The epochs or iterations that are left."""
 
     def _train_on(self, index: int, batch: int, data: Any) -> None:
-        """One batch, `batch` by its place in the pass and `index` as hooks know it."""
+        """One batch, number `batch` of the pass; hooks know it as `index`."""
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
         for stepper in runner.steppers.values():

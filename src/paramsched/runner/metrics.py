@@ -56,7 +56,7 @@ class Metric:
 
 @final
 class MeanOf(Metric):
-    """The mean over samples of what a function says of predictions and batch: a number, or numbers by name."""
+    """The mean over samples of what a function says: a number, or numbers by name."""
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class AmpOptimWrapper(OptimWrapper):
 
     @property  # type: ignore[misc]  # typeshed lets a class be assigned
     def __class__(self) -> Any:
-        """Its own class. Its base passes for MMEngine's, whose Runner would then train without mixed precision."""
+        """Its own: MMEngine's Runner would train without mixed precision."""
         return type(self)
 
     @property
@@ -122,7 +122,7 @@ class AcceleratedWrapper:
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        """Mixed precision, and no exchange between processes while gradients are collected."""
+        """Mixed precision; processes exchange nothing while gradients are collected."""
         with ExitStack() as stack:
             # Exchanged once a cycle, with its last batch.
             if not self.inner.should_sync():
@@ -225,7 +225,7 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
 
 
 def own_wrappers(config: Any) -> Any:
-    """What stands at `optim_wrapper`, with MMEngine's wrappers and classes replaced by ours; anything else as it is."""
+    """What stands at `optim_wrapper`, with MMEngine's wrappers and classes replaced by ours."""
     peer = sys.modules.get("mmengine.optim")
     return config if peer is None else _as_ours(config, peer)
 

@@ -262,7 +262,7 @@ class RunnerView(Protocol):
 
 
 class RunnerParts(RunnerView, Protocol):
-    """What the loops and the checkpoints of a Runner need besides: no matter of hooks."""
+    """What loops and checkpoints need besides."""
 
     given: dict[str, Any]
     seed: int

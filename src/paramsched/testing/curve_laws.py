@@ -318,7 +318,7 @@ def _answer_of(recognizes: Callable[[Any], Any], data: Any, name: str) -> bool:
 
 
 def _spoiled(config: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The config with each part in turn replaced by junk, and with a key too many."""
+    """The config with each part in turn spoiled, and with a key too many."""
     for junk in _JUNK:
         yield path or "the whole", junk
     if isinstance(config, Mapping):

@@ -273,7 +273,7 @@ def _check_schedule(written: Schedule, calendar: Calendar, array_laws: list[Call
 
 
 def _telling_times(schedule: Schedule, total: int) -> Array:
-    """Whole times around what changes, over the whole run, and behind its end."""
+    """Whole times around what changes, everywhere, and behind the end."""
     points = np.array(schedule.breakpoints(min(total, 5000))[:12])
     near = np.concatenate([points - 1, points, points + 1])
     everywhere = np.linspace(0, total + 3, 15).astype(np.int64)

@@ -119,7 +119,7 @@ def sets_own_values(scheduler: object) -> bool:
 
 
 def _begin_anew(scheduler: Any) -> None:
-    """The first step of a scheduler, and of its members, from the peaks in the groups: its own way writes its bases."""
+    """The first step of a scheduler and of its members, from the peaks in the groups."""
     members = getattr(scheduler, "_schedulers", None)
     if members is None:
         scheduler.last_epoch = -1

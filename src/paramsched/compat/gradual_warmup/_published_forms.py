@@ -143,7 +143,7 @@ def refuse_other_optimizer(optimizer: Optimizer, after: LRScheduler | None) -> N
 def warmup_bases(
     optimizer: Optimizer, after: LRScheduler | None, given: float | Sequence[float] | None, *, as_found: bool
 ) -> list[Number]:
-    """The bases: as given, else the initial lr, else, where the after-scheduler overwrote that, the default."""
+    """The bases: as given, else the initial lr, or, where that was overwritten, the default."""
     groups = optimizer.param_groups
     if isinstance(given, Sequence):
         if len(given) != len(groups):

@@ -301,7 +301,7 @@ class ScheduleValues:
         self._engine: StepEngine | None = None
 
     def values_after(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
-        """One value for each base after so many updates; the list is the caller's."""
+        """One value for each base, in a list of the caller's."""
         # By identity: comparing tensors would read them from their device.
         same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))
         if not same or self._engine is None:

@@ -90,7 +90,7 @@ def one_per_group(asked: Asked, optimizer: Optimizer, value: Any) -> list[Any]:
 
 
 def extend_per_group(name: str, entries: list[Any], groups: int) -> None:
-    """Lengthen a list of one entry per group by its last one; a warning where they differ."""
+    """Lengthen a list by its last entry; a warning where the entries differ."""
     if len(entries) >= groups:
         return
     if any(entry is not entries[0] and not equal_values(entry, entries[0]) for entry in entries):
@@ -234,7 +234,7 @@ def write_momenta(groups: Sequence[dict[str, Any]], momenta: Sequence[float]) ->
 
 
 def write_floats(groups: Sequence[dict[str, Any]], row: Sequence[float], momenta: Sequence[float]) -> None:
-    """Write lr and momentum at once, where `holds_floats` says that no entry has to be looked at."""
+    """Write lr and momentum at once, where all are floats."""
     if "betas" in groups[0]:
         for group, value, momentum in zip(groups, row, momenta, strict=True):
             group["lr"] = value

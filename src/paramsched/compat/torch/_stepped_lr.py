@@ -19,7 +19,7 @@ from paramsched.errors import Asked
 @final
 @dataclass(slots=True)
 class Seen:
-    """What a scheduler found at its last look at groups, bases and options, and what it wrote since; in no state."""
+    """What a scheduler found at its last look, and what it wrote since; in no state."""
 
     groups: list[dict[str, Any]]
     count: int

@@ -128,7 +128,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch's looseness
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """Go to an epoch and write what `get_lr`, or the closed form, says: the way of a user's own scheduler."""
+        """Go to an epoch and write what `get_lr`, or the closed form, says."""
         self._take_in_late_groups()
         self._advance_clock(epoch)
         self._get_lr_called_within_step = True

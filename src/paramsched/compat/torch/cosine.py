@@ -247,7 +247,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
         super()._advance_clock(epoch)
 
     def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
-        """As any rule; an epoch that is asked for keeps what others wrote, scaled along the anneal."""
+        """An epoch that is asked for keeps what others wrote, scaled along the anneal."""
         if epoch is None or self._is_initial:
             return super()._next_row(seen, tick, epoch)
         # To another position of the anneal that began where the present value says it did.

@@ -117,7 +117,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         return list(map(mul, map(_RATE, seen.groups), self._gave))
 
     def _begin_values(self, seen: Seen, tick: int) -> None:
-        """The first value, or on resuming the product up to there where the lr was not restored."""
+        """The first value, or on resuming the product up to there."""
         first = [float(group["lr"]) == float(group["initial_lr"]) for group in seen.groups]
         if tick > 0 and any(first):
             for group, value, untouched in zip(seen.groups, self._get_closed_form_lr(), first, strict=True):

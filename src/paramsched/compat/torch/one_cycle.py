@@ -240,7 +240,7 @@ def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Column
 
 
 def _end_shares(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
-    """A column for each name: 1 where the value is that end, 0 at the other ends, annealed between."""
+    """A column for each name: 1 where the value is that end, 0 at the others."""
     k = np.asarray(at, dtype=np.float64)
     return [
         along_knots(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)

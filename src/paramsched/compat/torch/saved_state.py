@@ -68,7 +68,7 @@ def is_current(state: Mapping[str, Any]) -> bool:
 
 
 def check_state(scheduler: SavedScheduler, state: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy without our keys; a state of another class is refused, other options are told."""
+    """A copy without our keys; another class is refused, other options are told."""
     name, own = state.get(CLASS), drop_in_name(scheduler)
     if name is not None and name.lstrip("_") != own:
         raise StateError(f"{own}.load_state_dict(…): this is the state of {name}. Build {name} to load it")
@@ -175,7 +175,7 @@ class FunctionNotes:
 
     @staticmethod
     def of(functions: Sequence[Any], before: "FunctionNotes | None" = None) -> "FunctionNotes":
-        """Made anew where the functions are others than before; one that serves many groups is looked at once."""
+        """Made anew where the functions are others; each is looked at once."""
         if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
             return before
         notes = {key: note_of(function) for key, function in {id(one): one for one in functions}.items()}

@@ -97,7 +97,7 @@ def check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, f
 
 
 def _check_own_argument(cls: Any, name: str, arguments: Mapping[str, Any], path: str, faults: Faults) -> None:
-    """Make one of our own classes with this argument, and with those that it needs, which are looked at elsewhere."""
+    """Make one of our own classes with this argument and those that it needs."""
     needed = {one for one, has in inspect.signature(cls).parameters.items() if has.default is has.empty}
     others = {one: arguments[one] for one in (*needed, "rule", "save_best") if one in arguments and one != name}
     try:

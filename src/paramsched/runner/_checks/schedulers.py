@@ -274,7 +274,7 @@ def _check_users_class(
 
 
 def _refusal_text(error: Exception, config: Mapping[str, Any]) -> str:
-    """What a scheduler's class refused, without the place in the list, which the fault's path tells."""
+    """What a scheduler's class refused, without the place in the list."""
     cause = error.__cause__
     if type(cause) is not type(error):  # the class was not found, or raised something that is passed on as it is
         return _class_text(error)

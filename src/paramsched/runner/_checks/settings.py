@@ -142,7 +142,7 @@ def _takes_two(function: Callable[..., Any]) -> bool:
 
 
 def check_places(given: Mapping[str, Any], faults: Faults) -> None:
-    """Check the folder, the file to begin with, and what says how to go on."""
+    """Check the folder, and what says how to go on."""
     if not isinstance(given["work_dir"], (str, PathLike)):
         refuse_kind(given["work_dir"], "path", entry_path("work_dir"), faults, "Write work_dir='runs/mine'")
     load_from = given["load_from"]
