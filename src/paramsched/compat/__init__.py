@@ -1,1 +1,1 @@
-"""Drop-ins for other libraries: their names and signatures, our kernel. Change the import line only."""
+"""Drop-ins for other libraries, on our kernel: change the import line only."""

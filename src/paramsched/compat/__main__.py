@@ -95,7 +95,7 @@ def _execute_code(code: CodeType, module: ModuleType) -> None:
 
 
 def _hide_own_frames() -> None:
-    """Let whatever shows an error show it without the frames of this module."""
+    """Show errors without the frames of this module."""
     shows = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, behind: TracebackType | None) -> None:

@@ -149,7 +149,7 @@ def unchanged_on_error(optimizer: Optimizer) -> Iterator[None]:
 
 
 def _tensors_in(entries: dict[str, Any]) -> Iterator[Tensor]:
-    """The tensors among the entries, and inside `betas`; not the parameters."""
+    """The tensors among the entries, and in `betas`."""
     for name, value in entries.items():
         if name != "params":
             yield from (item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Tensor))

@@ -1,6 +1,6 @@
 """The laws that every shape, curve, metric rule and dialect keeps, ready for the tests of your own.
 
-A check returns nothing, or raises `BrokenLaw`, an AssertionError that says which law, where, and what was found.
+A check may raise `BrokenLaw`, an AssertionError that says which law, where, and what was found.
 """
 
 from paramsched.testing.curve_laws import BrokenLaw as BrokenLaw

@@ -126,7 +126,7 @@ class RuleLR(SteppedLR):
         return row if self._untouched(seen) else self._step_after_foreign_write(seen, tick, row)
 
     def _begin_values(self, seen: Seen, tick: float) -> None:
-        """The step of the constructor, and of a composition that begins this member."""
+        """The first step, also where a composition begins this member."""
         self._before_zero = None
         row = self._engine.values_at(tick)
         present = as_floats(group["lr"] for group in seen.groups)

@@ -55,7 +55,7 @@ class Installation:
 
 @final
 class _InChild:
-    """Installs the drop-ins where it is unpickled: in a spawned process, before anything else."""
+    """Installs the drop-ins where it is unpickled: in a spawned process."""
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         return Installation, ()

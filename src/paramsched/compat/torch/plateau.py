@@ -115,7 +115,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             self._last_lr = group_fields.group_values(self.optimizer)
 
     def _counts(self, value: float) -> bool:
-        """Take in one value by the kernel's rule; whether the rate is cut."""
+        """Take in one value; whether the rate is cut."""
         best = None if self.best == self.mode_worse else self.best
         state = PlateauState(best, self.num_bad_epochs, self.cooldown_counter)
         after = self._kernel_rule().observe(state, value)
@@ -124,7 +124,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return after.factor != 1.0
 
     def _counts_as_told(self, value: float) -> bool:
-        """The same by what a user's subclass says is better, or a time to wait."""
+        """The same by what a user's subclass says."""
         if not math.isfinite(value) and self.nonfinite == "ignore":
             return False
         better = self._is_better(value, self.best)

@@ -1,1 +1,1 @@
-"""What a Runner is given is checked here; all faults are told at once."""
+"""Checks of what a Runner is given."""
