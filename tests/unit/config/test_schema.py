@@ -1,6 +1,9 @@
 """`config.schema`: what editors complete and check with agrees with what is read."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -34,6 +37,14 @@ GOOD = {
 
 def test_it_is_json():
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+def test_it_is_the_same_in_every_process():
+    command = [sys.executable, "-m", "paramsched", "schema"]
+
+    written = [subprocess.check_output(command, env={**os.environ, "PYTHONHASHSEED": seed}) for seed in ("1", "2")]
+
+    assert written[0] == written[1]
 
 
 def test_every_registered_shape_is_in_it_with_its_first_line():

@@ -301,9 +301,9 @@ def schedule_text_pattern(names: Iterable[str]) -> str:
     """
     called = "|".join(
         [
-            *sorted({"absolute", *names}, key=len, reverse=True),
-            *(f"curves\\.{name}" for name in sorted(FAMILIES, key=len, reverse=True)),
-            *(f"rules\\.{name}" for name in sorted(RULES, key=len, reverse=True)),
+            *sorted({"absolute", *names}),
+            *(f"curves\\.{name}" for name in sorted(FAMILIES)),
+            *(f"rules\\.{name}" for name in sorted(RULES)),
         ]
     )
     text, call = r'"[^"]*"|' + r"'[^']*'", rf"(?:{called})\s*\("
@@ -319,7 +319,7 @@ def length_text_pattern() -> str:
     >>> [bool(re.search(pattern, text)) for text in ("5%", "until 1.5B tokens", "2 epochs - 1 step", "5 epohcs", "5")]
     [True, True, True, False, False]
     """
-    units = "|".join(sorted(UNIT_NAMES, key=len, reverse=True))
+    units = "|".join(sorted(UNIT_NAMES))
     term = rf"[+-]?\s*{_TERM}\s*(?:{units})"
     singular = "|".join(name for name in UNIT_NAMES if len(name) > 3 and f"{name}s" in UNIT_NAMES)
     return rf"^\s*(?:until\s+)?(?:{term}(?:\s*[+-]\s*{_TERM}\s*(?:{units}))*|{singular}|batch)\s*$"
