@@ -54,12 +54,7 @@ _SINGLE: Final = (type(None), bool, type(...))
 
 
 def apply_binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
-    """`left op right`.
-
-    Raises:
-        NotKnown: its meaning is not known here, or the result would be too large.
-        Exception: whatever Python raises.
-    """
+    """`left op right`."""
     kind, other = type(left), type(right)
     if kind in _NUMBERS and other in _NUMBERS:
         return within_digits(_apply_to_numbers(op, left, right))
@@ -180,11 +175,7 @@ _PADDING: Final = ("zfill", "ljust", "rjust", "center")
 
 
 def format_value(value: Any, conversion: int, spec: str, memory: Memory) -> str:
-    """A value inside an f-string.
-
-    Raises:
-        NotKnown: the value is not known, or the text could be too long.
-    """
+    """A value inside an f-string."""
     if not memory.is_printable(value) or conversion not in _CONVERSIONS:
         raise NotKnown
     _check_spec(spec)
@@ -224,12 +215,7 @@ def _text_room(length: int, memory: Memory) -> None:
 def call_text_method(
     text: str, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory
 ) -> Any:
-    """`text.name(…)`; an iterable is given as a list.
-
-    Raises:
-        NotKnown: the method is not known here, or its result could be too long.
-        Exception: whatever Python raises.
-    """
+    """`text.name(…)`; an iterable is given as a list."""
     arguments = [list(one) if type(one) is Produced else one for one in arguments]
     if not all(memory.is_known(one) for one in (*arguments, *keywords.values())):
         raise NotKnown

@@ -36,7 +36,6 @@ class PlainValues:
     would be too large for who goes through it is a mark.
 
     Args:
-        name: a name in the file, for marks.
         referred: what `{{ _base_.x }}` refers to.
     """
 
@@ -117,7 +116,6 @@ class FileNames:
     """What a file gives to those that build on it.
 
     Args:
-        values: its names, as plain values.
         imported: which of them are modules, classes and functions.
     """
 
@@ -144,9 +142,7 @@ class PythonFile:
     """Reads one file, from top to bottom, without running it.
 
     Args:
-        budget: what reading may cost.
         references: what stands in it for `{{ _base_.x }}`.
-        bases: reads the files it builds on.
     """
 
     def __init__(self, source: PythonSource, budget: Budget, references: References, bases: BaseReader) -> None:
@@ -157,11 +153,7 @@ class PythonFile:
         self._base: BaseDict | None = None
 
     def read(self) -> FileNames:
-        """Its names, those of its bases among them.
-
-        Raises:
-            ConfigError: a base cannot be read.
-        """
+        """Its names, those of its bases among them."""
         body = self._source.tree.body
         base_line = next((one for one in body if _is_base_line(one)), None)
         base_block = next((one for one in body if _is_base_block(one)), None)

@@ -54,12 +54,7 @@ def as_pairs(value: Any, memory: Memory) -> list[tuple[Any, Any]]:
 
 
 def get_item(holder: Any, key: Any, memory: Memory) -> Any:
-    """`holder[key]`.
-
-    Raises:
-        NotKnown: either is not known.
-        Exception: whatever Python raises.
-    """
+    """`holder[key]`."""
     kind = type(holder)
     if kind in _ALIKE:
         _require_key(key, memory)
@@ -303,12 +298,7 @@ _METHODS: Final[Mapping[type, Mapping[str, Method]]] = {
 
 
 def call_method(holder: Any, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
-    """`holder.name(…)`; an iterable is given as a list.
-
-    Raises:
-        NotKnown: the method, or what it needs of its arguments, is not known here.
-        Exception: whatever Python raises.
-    """
+    """`holder.name(…)`; an iterable is given as a list."""
     method = _METHODS.get(type(holder), {}).get(name)
     if method is None or (keywords and name != "update"):
         raise NotKnown

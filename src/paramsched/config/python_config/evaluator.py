@@ -165,7 +165,6 @@ class ConfigEvaluator:
     """Evaluates expressions of one file.
 
     Args:
-        references: what stands for `{{ _base_.x }}`, by the text that replaced it.
         handlers: what gives the value of an expression, by the type of its node.
     """
 

@@ -293,11 +293,7 @@ def no_collection(length: int) -> Iterator[None]:
 
 
 def python_places(text: str) -> Place:
-    """The places of what a config assigns, of its dicts and lists; what is computed is one place.
-
-    Raises:
-        ConfigError: it is no Python.
-    """
+    """The places of what a config assigns, of its dicts and lists; what is computed is one place."""
     try:
         tree = ast.parse(text)
     except _REFUSED:

@@ -152,7 +152,9 @@ _MOST_LOOKED_AT: Final = 50_000
 
 @final
 class NotKnown(Exception):
-    """The meaning of an operation on these values is not known here.
+    """The meaning of an operation on these values is not known here, or its result could be too large.
+
+    What Python itself raises at an operation is no such case, and is raised as it is.
 
     Args:
         why: what keeps it from being known, as a mark says it.
@@ -259,9 +261,6 @@ class Memory:
         """A value as a dict of a base takes it: dicts become dicts of a base, lists and tuples new ones.
 
         With `own_sets` sets become new ones too, so that nothing is shared.
-
-        Raises:
-            NotKnown: it is in itself, or nested too deep.
         """
         value = self.seen(value)
         kind = type(value)
@@ -278,11 +277,7 @@ class Memory:
         return kind([self.as_held_by_base(one, depth - 1, own_sets=own_sets) for one in value])
 
     def deep_copy(self, value: Any) -> Any:
-        """As `copy.deepcopy`; what is not known stays a mark.
-
-        Raises:
-            NotKnown: it is nested too deep.
-        """
+        """As `copy.deepcopy`; what is not known stays a mark."""
         return self._deep_copy(value, {}, MOST_DEPTH)
 
     def _deep_copy(self, value: Any, done: dict[int, Any], depth: int) -> Any:
