@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
@@ -82,6 +82,14 @@ class Faults:
             if name not in known:
                 meant = did_you_mean(str(name), known) if known else "it takes none"
                 self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
+
+    def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
+        """Note a value that is of another kind than what is wanted."""
+        self.add(path, f"{type_in_words(value)}, no {wanted}", instead, code=WRONG_TYPE)
+
+    def refuse_word(self, path: str, word: object, known: Collection[str], what: str = "") -> None:
+        """Note a word that is none of those known, with the one that was probably meant."""
+        self.add(path, f"{short_json(word)}: {what}{did_you_mean(str(word), known)}", code=UNKNOWN_NAME)
 
     def problems(self) -> tuple[str, ...]:
         """What was noted, a line each."""

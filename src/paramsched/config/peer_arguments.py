@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any, Final, NoReturn, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.config.faults import Faults, child_path, short_json, type_in_words
+from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
@@ -206,9 +206,7 @@ def arguments_with_defaults(
     """
     known = {key: value for key, value in given.items() if key in defaults} if isinstance(given, Mapping) else {}
     if not isinstance(given, Mapping):
-        notes.faults.add(
-            path, f"{type_in_words(given)}, no arguments of {name}", "Write a mapping of arguments", code=WRONG_TYPE
-        )
+        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
         return PeerArguments(name, path, dict(defaults), notes)
     others = [key for key in given if key not in ignored]
     notes.faults.refuse_unknown(others, defaults, path, f"{name} has no such argument")

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
-from paramsched.config.faults import Faults, child_path, short_json, type_in_words
+from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, WRONG_TYPE
+from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.file_formats import read_data
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import PeerWords, is_count, is_plain_number, is_read_as, numbers_by_field
@@ -22,15 +22,12 @@ from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Anneal, Constant, Schedule, anneal, constant, warmup
 from paramsched.schedules.sequence import in_order, stages_of
 from paramsched.time import Calendar
 
 scheduler_entries: Final = ("lr_scheduler",)
-"""Where its files say the schedule; `paramsched check` points there."""
-
 _ENTRIES: Final[Mapping[str, Any]] = {
     "warmup_steps": 200,
     "total_steps": None,
@@ -114,12 +111,12 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> tuple[
     `decay_ratio` is a number of updates. What is wrong with them is noted.
     """
     if not isinstance(data, Mapping):
-        faults.add("$", f"{type_in_words(data)}, no job", "Write [lr_scheduler]", code=WRONG_TYPE)
+        faults.refuse_kind("$", data, "job", "Write [lr_scheduler]")
         data = {}
     whole = any(name in data for name in ("lr_scheduler", "training", "optimizer"))
     table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if whole else (data, "$")
     if not isinstance(table, Mapping):
-        faults.add(path, f"{type_in_words(table)}, no table", "Write [lr_scheduler]", code=WRONG_TYPE)
+        faults.refuse_kind(path, table, "table", "Write [lr_scheduler]")
         table = {}
     for name in table:
         if name == "lr_min":
@@ -136,8 +133,7 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> tuple[
             faults.add(child_path(path, name), found, f"Write {name} = {least}", code=WRONG_TYPE)
             given[name] = _ENTRIES[name]
     if given["decay_type"] not in [*_CURVES_OF_DECAY]:
-        meant = did_you_mean(str(given["decay_type"]), _CURVES_OF_DECAY)
-        faults.add(child_path(path, "decay_type"), f"{short_json(given['decay_type'])}: {meant}", code=UNKNOWN_NAME)
+        faults.refuse_word(child_path(path, "decay_type"), given["decay_type"], _CURVES_OF_DECAY)
         given["decay_type"] = "linear"
     steps, said = _steps_of_job(data, calendar, faults, whole=whole)
     total = _whole_count(given["total_steps"], child_path(path, "total_steps"), faults) or steps

@@ -7,7 +7,7 @@ from itertools import islice, product
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
+from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_TYPE
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
 from paramsched.config.dialects.composer.times import (
     UNITS_OF_TIMES,
@@ -16,11 +16,10 @@ from paramsched.config.dialects.composer.times import (
     SchedulerArguments,
     read_time,
 )
-from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import PeerWords, is_plain_number, is_read_as, numbers_by_field
 from paramsched.errors import InvalidArgument
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules import Anneal, Constant, Exponential, Schedule, every, previous
 from paramsched.schedules.cuts import Skip
@@ -79,28 +78,21 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     """
     faults = Faults()
     if not isinstance(data, Mapping):
-        faults.add(
-            ROOT, f"{type_in_words(data)}, no config", "Write scheduler: {name: cosine_with_warmup}", code=WRONG_TYPE
-        )
+        faults.refuse_kind(ROOT, data, "config", "Write scheduler: {name: cosine_with_warmup}")
         faults.raise_any("config")
     run = _run_of_config(data, calendar, faults)
     listed = _listed_schedulers(data)
     if not listed:
-        faults.add(
-            ROOT,
-            "no scheduler is in it",
-            "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}",
-            code=NOTHING_PLANNED,
-        )
+        instead = "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}"
+        faults.add(ROOT, "no scheduler is in it", instead, code=NOTHING_PLANNED)
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
         if not _is_scheduler(name):
-            meant = did_you_mean(str(name), NAMES)
-            faults.add(path, f"{short_json(name)}: no scheduler of Composer's; {meant}", code=UNKNOWN_NAME)
+            faults.refuse_word(path, name, NAMES, "no scheduler of Composer's; ")
             continue
         if not isinstance(values, Mapping):
-            faults.add(path, f"{type_in_words(values)}, no arguments", 'Write {step_size: "30ep"}', code=WRONG_TYPE)
+            faults.refuse_kind(path, values, "arguments", 'Write {step_size: "30ep"}')
             continue
         row, given = SCHEDULERS[NAMES[name]], SchedulerArguments(values, path, run, faults)
         faults.refuse_unknown(values, row.arguments, path, f"no argument of {name}")

@@ -15,7 +15,4 @@ from paramsched.config.dialects.megatron.plans import bases_of, recognizes, to_p
 __all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_decay_style",)
-"""Where its files say the schedule; `paramsched check` points there."""
-
 command_lines = True
-"""A command line, or the script that says one, is read as its words."""

@@ -9,12 +9,11 @@ from paramsched._fault_codes import (
     REFUSED_VALUE,
     SAID_TWICE,
     UNKNOWN_FIELD,
-    UNKNOWN_NAME,
     UNREADABLE,
     WRONG_TYPE,
 )
 from paramsched.config.command_lines import named_options
-from paramsched.config.faults import ROOT, Faults, short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, short_json
 from paramsched.config.peer_arguments import PeerWords, is_plain_number, value_of_level
 from paramsched.curves import Curve
 from paramsched.near_names import did_you_mean
@@ -74,9 +73,7 @@ _REFUSED: Final = ("decoupled_lr", "decoupled_min_lr")
 def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
     """All arguments; what is wrong with them is noted."""
     if not isinstance(data, (Mapping, list, tuple)):
-        faults.add(
-            ROOT, f"{type_in_words(data)}, no arguments", 'Write ["--lr-decay-style", "cosine"]', code=WRONG_TYPE
-        )
+        faults.refuse_kind(ROOT, data, "arguments", 'Write ["--lr-decay-style", "cosine"]')
         return dict(DEFAULTS)
     given, places = dict(DEFAULTS), dict.fromkeys(DEFAULTS, ROOT)
     for name, (value, path) in named_options(data).items():
@@ -101,8 +98,7 @@ def _check_values(given: dict[str, Any], places: Mapping[str, str], faults: Faul
     for name, value in given.items():
         if name in _STYLES:
             if value not in _STYLES[name]:
-                found = f"{short_json(value)}: no such style; {did_you_mean(str(value), _STYLES[name])}"
-                faults.add(places[name], found, code=UNKNOWN_NAME)
+                faults.refuse_word(places[name], value, _STYLES[name], "no such style; ")
         elif name == "rampup_batch_size":
             given[name] = _three_counts(value, places[name], faults)
         elif value is not None or (DEFAULTS[name] is not None):

@@ -16,4 +16,3 @@ from paramsched.config.dialects.mmengine.write_plan import from_plan
 __all__ = ["bases_of", "from_plan", "read", "recognizes", "scheduler_entries", "to_plan", "to_plans", "write"]
 
 scheduler_entries = ("param_scheduler",)
-"""Where its files say the schedule; `paramsched check` points there."""

@@ -17,7 +17,4 @@ from paramsched.config.dialects.timm.write_plan import from_plan
 __all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("sched",)
-"""Where its files say the schedule; `paramsched check` points there."""
-
 command_lines = True
-"""A command line, or the script that says one, is read as its words."""

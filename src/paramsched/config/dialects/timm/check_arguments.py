@@ -7,7 +7,7 @@ from typing import Any, Final
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.command_lines import named_options, value_of_words
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
-from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, child_path, short_json
 from paramsched.config.peer_arguments import is_plain_number
 from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar
@@ -71,7 +71,7 @@ def checked_timm_arguments(
     """The arguments, and where each stands; what is wrong with one is noted, and its default stands for it."""
     options = timm_options(data)
     if options is None and not isinstance(data, Mapping):
-        faults.add(ROOT, f"{type_in_words(data)}, no arguments", "Write sched: cosine", code=WRONG_TYPE)
+        faults.refuse_kind(ROOT, data, "arguments", "Write sched: cosine")
         data = {}
     given, places = _named_arguments(data, faults) if options is None else _named_by_options(options)
     missing = {} if options is None else _OF_SCRIPT if isinstance(data, Mapping) else _OF_COMMAND_LINE

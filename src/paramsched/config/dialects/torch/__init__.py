@@ -14,4 +14,3 @@ from paramsched.config.dialects.torch.plans import bases_of, recognizes, to_plan
 __all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_scheduler", "scheduler")
-"""Where its files say the schedule; `paramsched check` points there."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, final
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.config.faults import Faults, child_path, type_in_words
+from paramsched._fault_codes import REFUSED_VALUE
+from paramsched.config.faults import Faults, child_path
 from paramsched.config.peer_arguments import (
     PeerWords,
     arguments_beside,
@@ -130,7 +130,7 @@ def class_of_state(state: Mapping[str, Any]) -> str | None:
 def read_entry(data: Any, path: str, faults: Faults, besides: tuple[str, ...] = ()) -> TorchEntry | None:
     """The scheduler that stands at a path; None, and a fault, where there is none."""
     if not isinstance(data, Mapping):
-        faults.add(path, f"{type_in_words(data)}, no scheduler", 'Write {"StepLR": {"step_size": 30}}', code=WRONG_TYPE)
+        faults.refuse_kind(path, data, "scheduler", 'Write {"StepLR": {"step_size": 30}}')
         return None
     name = torch_class_in(data)
     if name is None or name not in DEFAULTS:
@@ -142,7 +142,7 @@ def read_entry(data: Any, path: str, faults: Faults, besides: tuple[str, ...] = 
         return TorchEntry(name, path, {**dict.fromkeys(DEFAULTS[name]), **data}, state=True)
     given, where = _torch_arguments(data, name, path, besides)
     if not isinstance(given, Mapping):
-        faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments", code=WRONG_TYPE)
+        faults.refuse_kind(where, given, "arguments", "Write a mapping of arguments")
         return None
     return _complete_entry(name, given, where, faults)
 

@@ -15,7 +15,4 @@ from paramsched.config.dialects.transformers.plans import bases_of, from_plan, r
 __all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_scheduler_type", "name")
-"""Where its files say the schedule; `paramsched check` points there."""
-
 command_lines = True
-"""A command line, or the script that says one, is read as its words."""

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.config.faults import Faults, child_path, short_json, type_in_words
+from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import given_rate, is_plain_number, level_of_value, no_number_in_words
 from paramsched.near_names import did_you_mean
@@ -160,7 +160,7 @@ def is_call(data: Mapping[str, Any]) -> bool:
 def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, faults: Faults) -> RunArguments:
     """What data says of the run; what is wrong with it is noted."""
     if not isinstance(data, Mapping):
-        faults.add("$", f"{type_in_words(data)}, no arguments", "Write lr_scheduler_type: cosine", code=WRONG_TYPE)
+        faults.refuse_kind("$", data, "arguments", "Write lr_scheduler_type: cosine")
         data = {}
     called = is_call(data)
     words = {ours: (theirs if called else ours) for ours, theirs in _CALLED.items()}
@@ -200,7 +200,7 @@ def _own_arguments(data: Mapping[str, Any], words: Mapping[str, str], own: Keywo
             own.fault(key, f"no JSON: {error}", "Write {num_cycles: 3}", code=WRONG_TYPE)
             given = None
     if given is not None and not isinstance(given, Mapping):
-        own.fault(key, f"{type_in_words(given)}, no arguments", "Write {num_cycles: 3}", code=WRONG_TYPE)
+        own.faults.refuse_kind(path, given, "arguments", "Write {num_cycles: 3}")
         given = None
     if given or key != "scheduler_specific_kwargs":
         return Keywords(given or {}, path, own.faults)
