@@ -166,7 +166,7 @@ def _steps_of_job(
 
 
 def _whole_count(value: Any, path: str, faults: Faults) -> int | None:
-    """A number of updates, at least one; None where there is none."""
+    """At least one update; None where there is none."""
     if value is None:
         return None
     if is_count(value, least=1):
@@ -228,7 +228,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _decay_entries(stages: Sequence[Schedule], plan: Plan) -> dict[str, Any]:
-    """What the stages behind a warmup say of the decay."""
+    """What stands behind a warmup."""
     way = stages[-1] if stages else None
     if way is None or isinstance(way, Constant):
         return {"decay_ratio": 0.0} if stages else {}

@@ -138,7 +138,7 @@ def _clock_of(clocks: set[str], faults: Faults) -> str:
 
 
 def _run_of_config(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> ComposerRun:
-    """The length of the run, scaled as its schedulers are."""
+    """The length of the run, scaled."""
     ratio = data.get("scale_schedule_ratio", 1.0)
     if not is_plain_number(ratio) or ratio <= 0:
         found = f"{short_json(ratio)} is no number above 0"
@@ -174,7 +174,7 @@ def _listed_schedulers(data: Mapping[str, Any]) -> list[tuple[Any, Any, str]]:
 
 
 def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
-    """The schedulers of one entry: a name, a mapping with `name`, or names with their arguments."""
+    """The schedulers of one entry."""
     if not isinstance(entry, Mapping):
         return [(entry, {}, path)]
     if "name" in entry:
@@ -227,7 +227,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _time_text(length: Duration, plan: Plan) -> str | None:
-    """A length as Composer says it; per cent as the amount that they are of the run. None where it is no whole one."""
+    """A length as Composer says it; None where it is no whole one."""
     if length.until or len(length.terms) > 1:
         return None
     if not length.terms:
@@ -239,7 +239,7 @@ def _time_text(length: Duration, plan: Plan) -> str | None:
 
 
 def _guesses_of_factor(factor: Schedule, plan: Plan) -> Iterator[_Written]:
-    """The schedulers that one factor might be."""
+    """What one factor might be."""
     stages = list(stages_of(factor))
     for name, arguments, lengths in [*_plain_schedulers(stages), *_warm_schedulers(stages)]:
         times = {key: _times_text(length, plan) for key, length in lengths.items()}
@@ -248,7 +248,6 @@ def _guesses_of_factor(factor: Schedule, plan: Plan) -> Iterator[_Written]:
 
 
 def _times_text(length: Duration | tuple[Duration, ...], plan: Plan) -> str | list[str | None] | None:
-    """A length as Composer says it, or several; None where one is no whole one."""
     if isinstance(length, Duration):
         return _time_text(length, plan)
     texts = [_time_text(one, plan) for one in length]
@@ -260,7 +259,7 @@ _Guessed = tuple[str, dict[str, float], Mapping[str, Duration | tuple[Duration, 
 
 
 def _plain_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
-    """A scheduler of one stage, behind which its last level may stand."""
+    """Without a warmup."""
     match stages:
         case [Step() as stairs]:
             yield "StepScheduler", {"gamma": stairs.gamma}, {"step_size": stairs.every}
@@ -287,7 +286,7 @@ def _plain_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
 
 
 def _warm_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
-    """A scheduler with a warmup from 0."""
+    """With a warmup from 0."""
     warm, rest = _split_warmup(stages)
     if warm is None:
         return
@@ -310,7 +309,7 @@ def _warm_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
 
 
 def _inverse_roots(warm: Duration, rest: list[Schedule]) -> Iterator[_Guessed]:
-    """llm-foundry's inverse square root towards a level, and the line behind it."""
+    """llm-foundry's inverse root, and a line behind it."""
     falling = rest[0] if rest else None
     level = 0.0
     if isinstance(falling, Sum) and isinstance(falling.operands[0], Constant):
@@ -327,7 +326,6 @@ def _inverse_roots(warm: Duration, rest: list[Schedule]) -> Iterator[_Guessed]:
 
 
 def _split_warmup(stages: list[Schedule]) -> tuple[Duration | None, list[Schedule]]:
-    """The length of a straight line from 0, and what follows it."""
     first = stages[0]
     if isinstance(first, Anneal) and first.start == 0 and first.over is not None and first.curve == curves.linear:
         return first.over, stages[1:]

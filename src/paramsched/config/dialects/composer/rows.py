@@ -71,10 +71,6 @@ def _begun_again(given: SchedulerArguments) -> Schedule:
     return cosine_restarts(first.duration, 1.0 if stands_still else mult, floor, lengths="floor")
 
 
-def _over(end: ComposerTime | None) -> Duration | None:
-    return None if end is None else end.duration
-
-
 def _warm_steps(given: SchedulerArguments) -> Schedule:
     """The warmup lies over the stairs, whose milestones are times of the run."""
     stairs, warm = _steps_at(given), given.time("t_warmup", scaled=False)
@@ -85,14 +81,14 @@ def _warm_steps(given: SchedulerArguments) -> Schedule:
 
 
 def _warmed_up(given: SchedulerArguments, top: float, behind: Callable[[Duration | None], Schedule]) -> Schedule:
-    """A straight line from 0 in `t_warmup`, then the rest of `t_max`."""
+    """A line from 0 in `t_warmup`, then the rest of `t_max`."""
     warm, end = given.time("t_warmup", scaled=False), given.curve_end()
     if warm is None:
         return _UNSAID
     _check_clocks(given, warm, end)
     ramp = _ramp(given, warm, top)
     if ramp is None:
-        return behind(_over(end))
+        return behind(None if end is None else end.duration)
     whole = given.run.longest if end is None else end
     if whole is not None and given.run.compared(warm, whole) in (0, 1):
         return ramp
@@ -133,7 +129,7 @@ def _ramp(given: SchedulerArguments, warm: ComposerTime, top: float) -> Schedule
 
 
 def _warm_root(given: SchedulerArguments) -> Schedule:
-    """llm-foundry's: an inverse square root towards `alpha_f_decay`, then a line from where that ends."""
+    """llm-foundry's inverse root towards `alpha_f_decay`, then a line."""
     decay, last = given.number("alpha_f_decay", 0.0), given.number("alpha_f_cooldown", 0.0)
     if decay < last:
         given.fault("alpha_f_decay", f"{decay:g} is below alpha_f_cooldown, {last:g}", "Write alpha_f_cooldown: 0")
@@ -177,17 +173,17 @@ SCHEDULERS: Final[Mapping[str, _ComposerRow]] = {
     "ConstantScheduler": _ComposerRow(("alpha", "t_max"), _level_for_a_while),
     "LinearScheduler": _ComposerRow(
         ("alpha_i", "alpha_f", "t_max"),
-        lambda given: linear(given.number("alpha_i", 1.0), given.number("alpha_f", 0.0), _over(given.curve_end())),
+        lambda given: linear(given.number("alpha_i", 1.0), given.number("alpha_f", 0.0), given.curve_length()),
     ),
     "ExponentialScheduler": _ComposerRow(("gamma", "decay_period"), _same_ratio),
     "CosineAnnealingScheduler": _ComposerRow(
-        ("t_max", "alpha_f"), lambda given: cosine(to=given.number("alpha_f", 0.0), over=_over(given.curve_end()))
+        ("t_max", "alpha_f"), lambda given: cosine(to=given.number("alpha_f", 0.0), over=given.curve_length())
     ),
     "CosineAnnealingWarmRestartsScheduler": _ComposerRow(("t_0", "t_mult", "alpha_f"), _begun_again),
     "PolynomialScheduler": _ComposerRow(
         ("power", "t_max", "alpha_f"),
         lambda given: polynomial(
-            given.number("power", None, above=0), to=given.number("alpha_f", 0.0), over=_over(given.curve_end())
+            given.number("power", None, above=0), to=given.number("alpha_f", 0.0), over=given.curve_length()
         ),
     ),
     "MultiStepWithWarmupScheduler": _ComposerRow((*_WARM, "milestones", "gamma"), _warm_steps),

@@ -220,6 +220,11 @@ class SchedulerArguments:
             self.fault("t_max", "a length of nothing", 'Write t_max: "1dur"')
         return found
 
+    def curve_length(self) -> Duration | None:
+        """The same as a length of a plan."""
+        end = self.curve_end()
+        return None if end is None else end.duration
+
     def times(self, name: str) -> list[ComposerTime]:
         """A list of times."""
         given = self.values.get(name)

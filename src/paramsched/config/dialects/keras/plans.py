@@ -109,7 +109,7 @@ def _held_between_boundaries(given: PeerArguments) -> Schedule:
 
 
 def _numbers_of(given: PeerArguments, name: str) -> list[float] | None:
-    """A list of numbers, also as Keras writes a tuple."""
+    """Also as Keras writes a tuple."""
     found: Any = given.given[name]
     if isinstance(found, Mapping) and found.get("class_name") == "__tuple__":
         found = found.get("items")
@@ -247,7 +247,7 @@ def to_plan(
 
 
 def _followed(data: Any, path: str, notes: ReadingNotes) -> Any:
-    """The schedule or the rule that stands at a path; None where a fault was noted."""
+    """A schedule or a rule; None where a fault was noted."""
     given = _entry_of_keras(data, path, notes)
     if given is None:
         return None
@@ -259,7 +259,7 @@ def _followed(data: Any, path: str, notes: ReadingNotes) -> Any:
 
 
 def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[tuple[Any, str]]:
-    """Each schedule and callback in the data, with its path; where one is wanted also what is none."""
+    """Each schedule and callback with its path; where one is wanted also what is none."""
     if isinstance(data, (list, tuple)):
         for index, one in enumerate(data):
             yield from _parts_of_config(one, child_path(path, index))
@@ -274,18 +274,18 @@ def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[
 
 
 def _keras_class_in(data: Mapping[str, Any]) -> str | None:
-    """The class of Keras that data names; None where it is none of those that schedule."""
+    """The class that data names, of those that schedule."""
     return next((one for one in _words_for_class(data) if one in _KNOWN), None)
 
 
 def _words_for_class(data: Mapping[str, Any]) -> list[str]:
-    """What may be the name of a class: behind a key for it, else each key."""
+    """What may name a class: behind a key for it, else each key."""
     named = [str(data[key]) for key in _NAMES if isinstance(data.get(key), str)]
     return [one.rpartition(".")[2] for one in named or map(str, data)]
 
 
 def _entry_of_keras(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> PeerArguments | None:
-    """The class that stands at a path, with its arguments."""
+    """The class at a path, with its arguments."""
     name = _keras_class_in(data)
     if name is None:
         words = _words_for_class(data)
@@ -301,7 +301,6 @@ def _entry_of_keras(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> 
 
 
 def _optimizer_config(data: Any) -> Mapping[str, Any]:
-    """The config of the optimizer that stands in the data; nothing where there is none."""
     if not isinstance(data, Mapping):
         return {}
     if "learning_rate" in data:

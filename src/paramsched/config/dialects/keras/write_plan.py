@@ -46,7 +46,7 @@ def _written_for_keras(name: str, **config: Any) -> dict[str, Any]:
 
 
 def _class_for(schedule: Schedule, size: int | None) -> dict[str, Any]:
-    """One schedule; `size` is the time it is given, where that is known."""
+    """`size` is the time it is given, where that is known."""
     match schedule:
         case Anneal():
             return _descent_for_keras(schedule, size)
@@ -117,7 +117,7 @@ def _restarts_for_keras(rate: float, shape: CosineRestarts, share: float) -> dic
 
 
 def _stages_for_keras(schedule: Sequence, total: int | None) -> dict[str, Any]:
-    """Values that are held one after the other, or a warmup and a cosine."""
+    """Held values, or a warmup and a cosine."""
     sizes = _WORDS.stage_sizes(schedule.stages, total)
     held = [stage for stage in schedule.stages if isinstance(stage, Constant)]
     if len(held) == len(sizes):

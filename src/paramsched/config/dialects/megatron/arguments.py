@@ -94,7 +94,7 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
 
 
 def _check_values(given: dict[str, Any], places: Mapping[str, str], faults: Faults) -> None:
-    """Types and ranges; numbers that stand as words are read."""
+    """Types and ranges; numbers may stand as words."""
     for name, value in given.items():
         if name in _STYLES:
             if value not in _STYLES[name]:
@@ -119,7 +119,7 @@ def _checked_number(name: str, value: Any, path: str, faults: Faults) -> Any:
 
 
 def _number_in(value: Any) -> float | None:
-    """A number, also from the word of a command line; None for anything else."""
+    """A number, also from a word."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -243,14 +243,14 @@ def _value(level: Level, what: object) -> float:
 
 
 def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[str, Any]:
-    """The arguments of the learning rate: a warmup, then one style."""
+    """A warmup, then one style."""
     stages = stages_of(schedule)
     found: dict[str, Any] = {}
     warm = 0
     first = stages[0]
     if len(stages) > 1 and isinstance(first, Anneal) and first.to == 1 and first.start != 1:
-        _check_line(first)
-        assert first.over is not None
+        if first.curve != curves.linear or first.index != "t/n" or first.over is None:
+            _WORDS.refuse(first, 'its warmup is a straight line of a length, index="t/n"')
         warm = _counts(first.over, unit)
         found |= {f"lr_warmup_{by}": warm, "lr_warmup_init": _value(first.start, first)}
         stages = stages[1:]
@@ -275,11 +275,6 @@ def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[st
             decay = {f"lr_decay_{by}": end, "min_lr": _value(descent.to, descent)}
             return found | {"lr_decay_style": "WSD"} | wsd | decay
     return _WORDS.refuse(schedule, "it has a warmup, then constant, linear, cosine or WSD")
-
-
-def _check_line(first: Anneal) -> None:
-    if first.curve != curves.linear or first.index != "t/n" or first.over is None:
-        _WORDS.refuse(first, 'its warmup is a straight line of a length, index="t/n"')
 
 
 def _length_of_descent(descent: Anneal, unit: str, rest: int | None) -> int:
@@ -315,7 +310,7 @@ def _written_weight_decay(schedule: Schedule, unit: str, total: int) -> dict[str
 
 
 def _written_batch_size(target: Target, schedule: Schedule, unit: str) -> dict[str, Any]:
-    """The batch: a size, or a ramp by equal increments."""
+    """A size, or a ramp by equal increments."""
     first = getattr(target, "initial", 1)
     if target.name != "batch_size" or first != 1 or unit != "samples":
         _WORDS.refuse(target, "in a plan by samples it says batch_size, from an initial 1")

@@ -102,7 +102,7 @@ class _MegatronRun:
 
 
 def _run_of(given: Mapping[str, Any], faults: Faults) -> _MegatronRun:
-    """The lengths of a run, on the clock on which they are whole."""
+    """On the clock on which its lengths are whole."""
     by = "iters" if given["train_samples"] is None else "samples"
     total = given[f"train_{by}"]
     decay = total if given[f"lr_decay_{by}"] is None else given[f"lr_decay_{by}"]
@@ -135,7 +135,7 @@ def _is_part(exact: float) -> bool:
 
 
 def _planned_batch_size(given: Mapping[str, Any]) -> Schedule | None:
-    """What the batch size follows, as a multiple of 1."""
+    """As a multiple of 1."""
     batch, ramp = given["global_batch_size"], given["rampup_batch_size"]
     if batch is None:
         return None
@@ -146,7 +146,7 @@ def _planned_batch_size(given: Mapping[str, Any]) -> Schedule | None:
 
 
 def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
-    """The samples of the iterations that Megatron makes: it throws the last batch away where it is not whole."""
+    """Megatron throws the last batch away where it is not whole."""
     batch, ramp = int(given["global_batch_size"]), given["rampup_batch_size"]
     if ramp is None:
         return total // batch * batch if total >= batch else total
@@ -181,7 +181,7 @@ def _planned_rate(given: Mapping[str, Any], run: _MegatronRun, faults: Faults) -
 
 
 def _planned_wsd(given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest: int) -> list[Schedule]:
-    """The peak, then the descent; which may have begun below the warmup."""
+    """The descent may have begun below the warmup."""
     descent = anneal(1.0, floor, run.length(run.wsd), CURVES[given["lr_wsd_decay_style"]]) if run.wsd else None
     if descent is None:
         # After the last count of the decay the floor stands.

@@ -67,7 +67,7 @@ def _power_way(given: PeerArguments, power: float) -> Schedule:
 
 
 def _later(schedule: Schedule, begin: int, first: Level) -> Schedule:
-    """The schedule behind so many updates at its first value; optax takes less than none for none."""
+    """optax takes a begin below 0 for none."""
     return constant(first, begin) >> schedule if begin > 0 else schedule
 
 
@@ -141,7 +141,7 @@ def _sgdr(given: PeerArguments) -> Schedule:
 
 
 def _boundaries(given: PeerArguments) -> list[tuple[int, float]]:
-    """The updates and the factors in order; JSON has the updates as text."""
+    """In order; JSON has the updates as text."""
     found: Any = given.given["boundaries_and_scales"]
     name, instead = "boundaries_and_scales", "Write {1000: 0.1, 2000: 0.1}"
     if found is None:
@@ -172,7 +172,7 @@ def _optax_piecewise_constant(given: PeerArguments) -> Schedule:
 
 
 def _ways_between(given: PeerArguments, kind: str, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
-    """From each value to the next, which is it times the factor of a boundary; the last is held."""
+    """From each value to the next; the last is held."""
     curve, level = curves.cosine if kind == "cosine" else curves.linear, given.notes.level
     stages: list[Schedule] = []
     for (begin, _), (end, scale) in pairwise([(0, 1.0), *boundaries]):
@@ -231,7 +231,7 @@ def _joined(given: PeerArguments) -> Schedule:
 
 
 def _joints(given: PeerArguments, members: int) -> list[int] | None:
-    """The boundaries; None, and a fault, where they do not fit."""
+    """None, and a fault, where they do not fit."""
     times: Any = given.given["boundaries"]
     if times is REQUIRED:
         return None

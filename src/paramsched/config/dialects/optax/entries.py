@@ -51,7 +51,6 @@ def read(text: str, source: str = "config") -> Any:
 
 
 def _calls_optax(text: str, source: str) -> bool:
-    """Whether a text is Python that calls something of optax."""
     refuse_many_words(text, source)
     try:
         tree = parse_python(text)
@@ -62,7 +61,7 @@ def _calls_optax(text: str, source: str) -> bool:
 
 
 def _data_of_calls(text: str, source: str) -> Any:
-    """The value of the last line that calls optax, its calls as mappings."""
+    """The last line that calls optax, its calls as mappings."""
     file = PythonSource(text, source)
     names = _OptaxNames(file.tree)
     lines = [one for one in file.tree.body if isinstance(one, (ast.Assign, ast.AnnAssign, ast.Expr))]
@@ -93,7 +92,7 @@ class _OptaxNames:
                 self._meant |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
 
     def of_call(self, node: ast.AST) -> str | None:
-        """The name of what is called, from optax on; None where it is no call of optax's."""
+        """What is called, from optax on; None where it is no call of optax's."""
         if not isinstance(node, ast.Call):
             return None
         names, holder = [], node.func
@@ -127,7 +126,7 @@ class _CallsAsMappings(ast.NodeTransformer):
 
 
 def _without_unknown(value: Any, path: str, faults: Faults) -> Any:
-    """The value; what only running the text would tell is noted."""
+    """What only running the text would tell is noted."""
     if isinstance(value, NeedsRunning):
         faults.add(path, str(value), _EXAMPLE, code=UNREADABLE)
         return None
@@ -215,7 +214,7 @@ def _word_in(data: Mapping[str, Any]) -> str | None:
 
 
 def _known_constructor(word: str) -> str | None:
-    """A name with or without its module, and without `_schedule` where nothing else is called so."""
+    """With or without its module, and without `_schedule` where nothing else is called so."""
     last = word.rpartition(".")[2]
     return next((one for one in (last, f"{last}_schedule") if one in CONSTRUCTORS or one == PLATEAU), None)
 
@@ -251,7 +250,7 @@ def _given_arguments(data: Mapping[str, Any], path: str) -> tuple[Any, str]:
 def _with_names(
     given: Mapping[str, Any], name: str, parameters: list[str], path: str, notes: ReadingNotes
 ) -> dict[str, Any]:
-    """The arguments with those by position under their names."""
+    """Those by position under their names."""
     positional = given[_POSITIONAL]
     named = {key: value for key, value in given.items() if key != _POSITIONAL}
     if not isinstance(positional, (list, tuple)) or len(positional) > len(parameters):

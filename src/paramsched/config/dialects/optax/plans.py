@@ -101,7 +101,7 @@ def to_plan(
 def _fields_of_parts(
     parts: list[tuple[str, Any, str]], monitor: str, notes: ReadingNotes
 ) -> tuple[dict[str, Any], Any]:
-    """What each field follows, and the rule that multiplies into lr."""
+    """What each field follows, and lr's rule."""
     fields: dict[str, Any] = {}
     rule = None
     for field, data, path in parts:
@@ -148,7 +148,7 @@ def _call(name: str, **arguments: Any) -> dict[str, Any]:
 
 
 def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
-    """One schedule; `size` is the time it is given, where that is known."""
+    """`size` is the time it is given, where that is known."""
     match schedule:
         case Constant():
             return _call("constant_schedule", value=_WORDS.value(schedule.value))
@@ -242,7 +242,7 @@ def _stages_for_optax(schedule: Sequence, total: int | None) -> dict[str, Any]:
 
 
 def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, Any]:
-    """Schedules one after the other; some pairs are arguments of one constructor."""
+    """Some pairs are arguments of one constructor."""
     match parts:
         case [{"_target_": "optax.constant_schedule", "value": first}, {"init_value": begin} as later] if (
             first == begin and later["_target_"] in _DELAYED and "transition_begin" not in later
@@ -256,7 +256,7 @@ def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, An
 
 
 def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, Any]:
-    """Both as one constructor, whose length is that of both."""
+    """Its length is that of both."""
     found = _call(
         "warmup_cosine_decay_schedule",
         init_value=up["init_value"],
@@ -269,7 +269,7 @@ def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, An
 
 
 def _rule_for_optax(rule: Plateau) -> dict[str, Any]:
-    """A plateau as `reduce_on_plateau`, which reduces one value earlier."""
+    """It reduces one value earlier."""
     if rule.mode != "min" or rule.eps or isinstance(rule.min, Absolute) or not rule.threshold:
         _WORDS.refuse(rule, 'it has mode="min", a threshold above 0, a floor that is a multiple, and no eps')
     if rule.nonfinite != "count" or rule.min > 1 or (rule.threshold_mode == "rel" and rule.threshold >= 1):

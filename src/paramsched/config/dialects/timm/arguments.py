@@ -140,7 +140,7 @@ def changes_between_epochs_only(given: TimmArguments) -> bool:
 
 
 def _cycles(given: TimmArguments) -> Schedule:
-    """Descents, each `cycle_mul` as long as the one before and begun at `cycle_decay` of its height; then the floor."""
+    """Descents, then the floor."""
     run = given.length(given.run)
     if given.cycle_limit == 1:
         whole = _one_descent(given, run)
@@ -172,7 +172,7 @@ def _one_descent(given: TimmArguments, over: DurationLike | None) -> Schedule:
 
 
 def _stable_and_descent(given: TimmArguments) -> Schedule:
-    """Base or its inverse square root, which goes on below the descent; never below the floor."""
+    """Base or its inverse root, which goes on below the descent; never below the floor."""
     stable, decay = given.stable_and_decay - given.decay, given.length(given.decay)
     way = DECAY_CURVES[given.decay_fn or ("linear" if given.sched == "rsqrt" else "1-sqrt")]
     if given.sched == "wsd":
@@ -191,7 +191,7 @@ def _behind(level: float, way: Schedule, ticks: int, given: TimmArguments) -> Sc
 
 
 def _at_milestones(given: TimmArguments) -> Schedule:
-    """A factor at each milestone of the run; timm acts one count before it."""
+    """timm acts one count before a milestone."""
     # The first value of a run without a warmup is base in any case.
     first = 0 if given.is_prefix and given.warmup else 1
     counts = [max(math.ceil(one * given.ticks_in_epoch - 1), first) for one in given.decay_milestones]

@@ -8,7 +8,7 @@ from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, 
 from paramsched.config.command_lines import named_options, value_of_words
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.config.peer_arguments import is_plain_number, no_number_in_words
 from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar
 
@@ -57,7 +57,7 @@ def timm_options(data: Any) -> Mapping[str, tuple[Any, str]] | None:
 
 
 def _read_words(name: str, words: Any) -> Any:
-    """The value of an option of a command line: numbers are read, and a switch that is there is on."""
+    """Numbers are read, and a switch that is there is on."""
     if name in _SWITCHES:
         return True
     if name == "decay_milestones" and not isinstance(words, list):
@@ -95,14 +95,13 @@ def checked_timm_arguments(
 
 
 def _named_arguments(data: Mapping[Any, Any], faults: Faults) -> tuple[dict[str, Any], dict[str, str]]:
-    """What was given, and where it stands; unknown names are noted."""
     faults.refuse_unknown(data, DEFAULTS, ROOT, "no such argument", code=UNKNOWN_FIELD)
     given = {name: value for name, value in data.items() if name in DEFAULTS}
     return given, {name: child_path(ROOT, name) for name in given}
 
 
 def _named_by_options(options: Mapping[str, tuple[Any, str]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The same from options of the script; its others schedule nothing."""
+    """Options of the script; its others schedule nothing."""
     given: dict[str, Any] = {}
     places: dict[str, str] = {}
     for option, (value, path) in options.items():
@@ -155,7 +154,7 @@ class _ArgumentCheck:
         return self.places[name].rpartition(".")[2]
 
     def numbers(self) -> None:
-        """Numbers in their ranges, whole ones where timm's own clock counts them."""
+        """Whole ones where timm's own clock counts them."""
         for name in _COUNTS:
             self.number(name, least=1 if name == "num_epochs" else 0, whole=True)
         sched, cycles = self.values["sched"], self.values["sched"] in CYCLES
@@ -189,16 +188,15 @@ class _ArgumentCheck:
         value = self.values[name]
         write = f"Write {self.written(name)}: {1 if name.startswith('cycle') else 5 if whole else 0.1}"
         if not is_plain_number(value) or not least <= value <= most or not value > above:
-            bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
             limit = f" and at most {most:,}" if most < math.inf else ""
-            self.replace(name, f"{short_json(value)} is no number{bound}{limit}", write, code=WRONG_TYPE)
+            self.replace(name, no_number_in_words(value, least, above) + limit, write, code=WRONG_TYPE)
         elif whole and value != int(value):
             self.replace(name, f"{value!r} is no whole number", write, code=WRONG_TYPE)
         elif whole:
             self.values[name] = int(value)
 
     def lists(self) -> None:
-        """Milestones in order, and the begin and the end of the noise."""
+        """Milestones in order; the begin and the end of the noise."""
         milestones = self.values["decay_milestones"]
         if not isinstance(milestones, (list, tuple)) or not all(map(is_plain_number, milestones)):
             found = f"{short_json(milestones)} is no list of epochs"

@@ -88,7 +88,7 @@ def _whole_schedule(given: TimmArguments) -> Schedule:
 
 
 def _with_warmup(given: TimmArguments, curve: Schedule) -> Schedule:
-    """A straight line to base before the curve, or over its begin; over tanh it leads to where the curve then is."""
+    """A line to base before the curve, or over its begin; over tanh it leads to where the curve then is."""
     start, over = absolute(float(given.warmup_lr)), given.length(given.warmup)
     if given.is_prefix or given.sched in ("constant", "plateau"):
         return linear(start, 1.0, over) >> curve
@@ -100,7 +100,7 @@ def _with_warmup(given: TimmArguments, curve: Schedule) -> Schedule:
 
 
 def _returned_epochs(given: TimmArguments) -> int:
-    """The number of epochs that `create_scheduler_v2` returns with the scheduler."""
+    """What `create_scheduler_v2` returns beside the scheduler."""
     if given.sched in STABLE:
         ticks = given.warmup + given.stable_and_decay
     elif given.sched in CYCLES:
@@ -124,7 +124,7 @@ def _refuse_noise(given: TimmArguments, path: str, faults: Faults) -> None:
 
 
 def _with_noise(given: TimmArguments) -> Schedule:
-    """The schedule with noise of a plan's own, between the counts at which timm has it."""
+    """With noise of a plan's own where timm has it."""
     begin, end = given.noise if isinstance(given.noise, tuple) else (given.noise or 0.0, None)
     draws = noise(given.noise_std, clip=given.noise_pct / given.noise_std, seed=max(given.noise_seed, 0))
     before = _first_count(begin, given)

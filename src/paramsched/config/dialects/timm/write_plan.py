@@ -86,7 +86,7 @@ class _TickPlan:
 
 
 def _in_ticks(plan: Plan) -> _TickPlan:
-    """The plan by epochs, where it is in epochs; else by updates."""
+    """By epochs, where the plan is in epochs; else by updates."""
     by_epoch = "epochs" in units_of_plan(plan)
     if by_epoch and "updates" in units_of_plan(plan):
         _WORDS.refuse(plan.bindings[0], "it is in epochs and in updates; ps.resolve(plan, calendar) is in updates")
@@ -101,7 +101,7 @@ def _in_ticks(plan: Plan) -> _TickPlan:
 
 
 def _whole_lengths(schedule: Schedule) -> Iterator[int]:
-    """The whole numbers of updates in a schedule; a milestone acts an update early."""
+    """In updates; a milestone acts an update early."""
     early = {time for part in values_inside(schedule) if isinstance(part, MultiStep) for time in part.milestones}
     for length in durations_in(schedule):
         if length.is_resolved:
@@ -109,7 +109,7 @@ def _whole_lengths(schedule: Schedule) -> Iterator[int]:
 
 
 def _with_cooldown(guess: dict[str, Any], ticks: _TickPlan) -> dict[str, Any] | None:
-    """All arguments, with as many epochs at the floor as are left behind the cycles; None where they are too long."""
+    """All arguments, with the epochs at the floor that are left behind the cycles; None where those are too long."""
     clock = {} if ticks.by_epoch else {"step_on_epochs": False, "updates_per_epoch": ticks.size}
     found = {**guess, **clock}
     try:
@@ -154,7 +154,7 @@ _Guess = dict[str, Any]
 
 
 def _guesses_of_plan(ticks: _TickPlan) -> Iterator[_Guess]:
-    """The arguments of each scheduler that it might be."""
+    """What each scheduler would be told."""
     schedule = ticks.schedule
     if isinstance(schedule, Guided):
         yield from _guesses_of_plateau(schedule, ticks)
@@ -184,7 +184,7 @@ def _guesses_of_plan(ticks: _TickPlan) -> Iterator[_Guess]:
 
 
 def _guesses_of_body(stages: Sequence[Schedule], ticks: _TickPlan, warm: int) -> Iterator[_Guess]:
-    """Guesses at what follows a warmup of so many counts, or runs below it."""
+    """What follows a warmup of so many counts, or runs below it."""
     left = {"num_epochs": ticks.epochs(ticks.horizon - warm)}
     match stages:
         case [Constant(value=1.0)]:
@@ -202,7 +202,7 @@ def _guesses_of_body(stages: Sequence[Schedule], ticks: _TickPlan, warm: int) ->
 
 
 def _guesses_of_cycles(cycles: Anneal | Restarts, tail: Sequence[Schedule], ticks: _TickPlan) -> Iterator[_Guess]:
-    """Descents along cosine, a power or tanh; behind them may stand the floor."""
+    """Along cosine, a power or tanh; behind them may stand the floor."""
     one: Schedule = cycles
     if isinstance(cycles, Restarts):
         one = cycles.schedule
@@ -223,7 +223,7 @@ def _guesses_of_cycles(cycles: Anneal | Restarts, tail: Sequence[Schedule], tick
 
 
 def _descent_arguments(curve: curves.Curve) -> _Guess | None:
-    """The scheduler that descends along a curve."""
+    """The scheduler of a curve."""
     match curve:
         case curves.Cosine():
             return {"sched": "cosine"}
@@ -275,7 +275,7 @@ def _guesses_of_root(stage: Schedule, ticks: _TickPlan) -> Iterator[_Guess]:
 
 
 def _guesses_of_plateau(schedule: Guided, ticks: _TickPlan) -> Iterator[_Guess]:
-    """torch's rule with the settings that timm leaves as they are."""
+    """torch's rule; timm leaves its other settings as they are."""
     rule = schedule.guides[0]
     if len(schedule.guides) != 1 or not isinstance(rule, Plateau):
         return

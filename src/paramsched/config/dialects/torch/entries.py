@@ -218,7 +218,7 @@ def _steps(length: Duration, unit: str) -> int:
 
 
 def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, Any]:
-    """One schedule; `run` is how many steps of it are seen."""
+    """`run` is how many steps of it are seen."""
     match schedule:
         case Step():
             return {"StepLR": {"step_size": _steps(schedule.every, unit), "gamma": schedule.gamma}}
@@ -256,7 +256,7 @@ def _is_factor(schedule: Schedule) -> bool:
 
 
 def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, Any]:
-    """A descent over its length, or over the run."""
+    """Over its length, or over the run."""
     if schedule.index != "t/n":
         _WORDS.refuse(schedule, 'its schedulers follow index="t/n"')
     length = run if schedule.over is None else _steps(schedule.over, unit)

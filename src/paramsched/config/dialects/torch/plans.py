@@ -119,7 +119,6 @@ def _is_by_epoch(beside: Mapping[str, Any], faults: Faults) -> bool:
 
 
 def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) -> int | None:
-    """The steps of the scheduler in the run, where they are known."""
     total = calendar.total if horizon is None and calendar is not None else horizon
     if total is None:
         return None
@@ -147,7 +146,6 @@ def _between_epochs(given: TorchArguments, schedule: Schedule) -> Schedule:
 
 
 def _leaf_names(entry: TorchEntry) -> list[str]:
-    """The classes inside an entry, and its own."""
     found = [entry.name]
     members = entry.arguments.get("_schedulers" if entry.state else "schedulers")
     for member in members if isinstance(members, (list, tuple)) else ():
@@ -158,7 +156,7 @@ def _leaf_names(entry: TorchEntry) -> list[str]:
 
 
 def _schedule_of(given: TorchArguments) -> Schedule:
-    """The schedule of one entry; `constant()` stands in where a fault was noted."""
+    """`constant()` stands in where a fault was noted."""
     name = given.entry.name
     if name in _NO_DATA:
         given.faults.add(given.entry.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
@@ -179,7 +177,7 @@ def _schedule_of(given: TorchArguments) -> Schedule:
 
 
 def _members(given: TorchArguments) -> list[TorchEntry] | None:
-    """The members of a composition; None where there are none."""
+    """None where there are none."""
     key = "_schedulers" if given.entry.state else "schedulers"
     found = given.entry.arguments[key]
     if not isinstance(found, (list, tuple)) or not found:
@@ -227,7 +225,7 @@ def _torch_stages(given: TorchArguments) -> Schedule:
 
 
 def _all_at_once(given: TorchArguments) -> Schedule:
-    """The product of the members; where one has a floor, what each makes of the value it finds."""
+    """A product; where one has a floor, what each makes of the value it finds."""
     entries = _members(given)
     if entries is None:
         return constant()

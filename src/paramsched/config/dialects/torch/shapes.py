@@ -141,7 +141,7 @@ def _torch_linear(given: TorchArguments) -> Schedule:
 
 
 def _torch_cosine(given: TorchArguments) -> Schedule:
-    """Down in `T_max`; a run that goes on climbs back up, and so on."""
+    """Behind `T_max` it climbs back up, and so on."""
     steps, floor = given.count("T_max"), given.level("eta_min")
     down = cosine(1.0, floor, given.length(steps))
     if given.run is not None and given.run <= steps + 1:
@@ -154,7 +154,7 @@ def _ends_of_cycle(given: TorchArguments, *names: str) -> list[Level]:
 
 
 def _triangles(given: TorchArguments, low: Level, high: Level) -> Schedule:
-    """Triangles from one level to another."""
+    """From one level to another."""
     found = given.entry.arguments
     if found.get("scale_fn") is not None or found.get("_scale_fn_custom") is not None:
         given.refuse("scale_fn", "a function is no data", 'Write mode: "triangular2", or a native plan with restarts')
@@ -191,7 +191,7 @@ def _one_cycle(given: TorchArguments) -> Schedule:
 
 
 def _cycle(given: TorchArguments, peak: float, low: float, floor: float, div: float, final_div: float) -> Schedule:
-    """One cycle: stages where its phases are whole steps, else the rule that follows torch's real ones."""
+    """Stages where its phases are whole steps, else the rule that follows torch's real ones."""
     total = _torch_total_steps(given)
     share = given.number("pct_start", 0, 1)
     strategy = given.choice("anneal_strategy", ("cos", "linear"))

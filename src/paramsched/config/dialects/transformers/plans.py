@@ -131,7 +131,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _run_entries(plan: Plan) -> dict[str, Any]:
-    """The horizon: a number of updates, or of epochs."""
+    """In updates or epochs."""
     if plan.horizon is None:
         return {}
     if plan.horizon.is_resolved:
@@ -145,7 +145,7 @@ def _run_entries(plan: Plan) -> dict[str, Any]:
 def _arguments_of(
     plan: Plan, name: str, warmup: Duration | None, keywords: dict[str, Any], run: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """All entries; None where a length is none that transformers has."""
+    """None where a length is none that transformers has."""
     length: float = 0
     if warmup is not None and warmup.terms:
         if warmup.is_resolved:
@@ -180,7 +180,7 @@ def _all_guesses(schedule: Schedule) -> Iterator[_ArgumentGuess]:
 
 
 def _stages_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """Guesses at what follows a warmup."""
+    """What follows a warmup."""
     length = None if ramp is None else ramp.over
     if not rest or (len(rest) == 1 and isinstance(rest[0], Constant)):
         yield "constant" if ramp is None else "constant_with_warmup", length, {}
@@ -193,7 +193,7 @@ def _stages_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_Argu
 
 
 def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Guesses at one stage behind a warmup."""
+    """One stage behind a warmup."""
     match stage:
         case Anneal(curve=curves.Cosine()):
             yield "cosine", {}
@@ -214,7 +214,7 @@ def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """`cosine_warmup_with_min_lr`, whose cosine is one update early."""
+    """Its cosine is one update early."""
     if len(rest) != 1:
         return
     stage = rest[0]
@@ -226,7 +226,7 @@ def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
 
 
 def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """`warmup_stable_decay`: base, a descent, perhaps the floor."""
+    """Base, a descent, perhaps the floor."""
     stable = rest[0] if rest and isinstance(rest[0], Constant) and rest[0].value == _UNTIL_BASE else None
     inner = rest[1:] if stable is not None else rest
     way = inner[0].schedule if inner and isinstance(inner[0], Skip) else inner[0] if inner else None
@@ -258,7 +258,7 @@ def _floor_keywords(level: Level) -> dict[str, Any]:
 
 
 def _plateau_guesses(schedule: Guided) -> Iterator[_ArgumentGuess]:
-    """`reduce_lr_on_plateau`; its floor and its smallest change are values, and a plan has no value of the latter."""
+    """Its floor and its smallest change are values, and a plan has no value of the latter."""
     rule = schedule.guides[0]
     if len(schedule.guides) != 1 or not isinstance(rule, Plateau) or rule.eps:
         return

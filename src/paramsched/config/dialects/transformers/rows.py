@@ -1,7 +1,7 @@
 """The schedulers of transformers, a row each: its arguments, and its plan."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, final
@@ -111,7 +111,7 @@ class _SchedulerRow:
 
     function: str
     keywords: tuple[str, ...]
-    stages: Callable[[RunArguments], Iterator[Schedule]]
+    stages: Callable[[RunArguments], Iterable[Schedule]]
     ramp: Callable[[RunArguments], Schedule] | None = None
     ignores: bool = False
 
@@ -125,10 +125,6 @@ def schedule_of_run(row: _SchedulerRow, run: RunArguments) -> Schedule:
         elif not run.all_warmup:
             whole = whole >> stage
     return constant() if whole is None else whole
-
-
-def _straight_ramp(run: RunArguments) -> Schedule:
-    return warmup(run.warmup)
 
 
 def _ramp_that_arrives(run: RunArguments) -> Schedule:
@@ -156,25 +152,8 @@ def _ramp_from_floor(run: RunArguments) -> Schedule:
     return anneal(run.keywords.number("min_lr_ratio", 0.0, least=0), 1.0, run.warmup, RAMPS[kind])
 
 
-def _base_itself(run: RunArguments) -> Iterator[Schedule]:  # noqa: ARG001  # all stages are asked alike
-    yield constant()
-
-
-def _straight_line(run: RunArguments) -> Iterator[Schedule]:  # noqa: ARG001
-    yield linear()
-
-
-def _cosine_waves(run: RunArguments) -> Iterator[Schedule]:
-    yield _wave_over(run.keywords.number("num_cycles", 0.5), 0.0, None)
-
-
-def _cosine_to_floor(run: RunArguments) -> Iterator[Schedule]:
-    floor = run.keywords.floor()
-    yield _wave_over(run.keywords.number("num_cycles", 0.5), floor, None)
-
-
 def _cosine_early(run: RunArguments) -> Iterator[Schedule]:
-    """A cosine whose every value comes one update earlier."""
+    """Every value comes one update earlier."""
     floor, cycles = run.keywords.floor(), run.keywords.number("num_cycles", 0.5)
     if cycles == 0.5:
         yield cosine(to=floor, index="(t+1)/n")
@@ -182,6 +161,10 @@ def _cosine_early(run: RunArguments) -> Iterator[Schedule]:
         _ask_for_total(run, "num_cycles", "waves that begin one update early need")
     elif run.left > 0:
         yield skip(_wave_over(cycles, floor, run.left), 1)
+
+
+def _waves_of_run(run: RunArguments, floor: Level) -> Schedule:
+    return _wave_over(run.keywords.number("num_cycles", 0.5), floor, None)
 
 
 def _wave_over(cycles: float, floor: Level, over: int | None) -> Schedule:
@@ -192,7 +175,7 @@ def _wave_over(cycles: float, floor: Level, over: int | None) -> Schedule:
 
 
 def _hard_restarts(run: RunArguments) -> Iterator[Schedule]:
-    """Cosine descents, so many in what the warmup leaves."""
+    """So many descents in what the warmup leaves."""
     cycles = run.keywords.number("num_cycles", 1.0, above=0)
     if cycles == 1:
         yield cosine()
@@ -206,7 +189,7 @@ def _hard_restarts(run: RunArguments) -> Iterator[Schedule]:
 
 
 def _refuse_rounded_begin(run: RunArguments, cycles: float, period: Fraction) -> None:
-    """Refuse what transformers itself rounds: where a cycle begins it then has the floor, where the peak should be."""
+    """transformers itself rounds: where a cycle begins it then has the floor, where the peak should be."""
     left = run.left or 1
     if period < 1 or cycles > _MOST_CYCLES:
         run.keywords.fault("num_cycles", f"{cycles:g} cycles in {left} updates", "Write num_cycles: 4")
@@ -269,26 +252,35 @@ def _ask_for_total(run: RunArguments, name: str, why: str) -> None:
     run.keywords.fault(name, f"{why} the number of updates of the run", instead, code=MISSING_FACT)
 
 
+def _straight_ramp(run: RunArguments) -> Schedule:
+    return warmup(run.warmup)
+
+
 _FLOOR: Final = ("num_cycles", "min_lr", "min_lr_rate")
 _WSD: Final = ("num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio", "num_cycles")
 
 SCHEDULERS: Final[dict[str, _SchedulerRow]] = {
-    "linear": _SchedulerRow("get_linear_schedule_with_warmup", (), _straight_line, _straight_ramp),
-    "cosine": _SchedulerRow("get_cosine_schedule_with_warmup", ("num_cycles",), _cosine_waves, _straight_ramp),
+    "linear": _SchedulerRow("get_linear_schedule_with_warmup", (), lambda _: [linear()], _straight_ramp),
+    "cosine": _SchedulerRow(
+        "get_cosine_schedule_with_warmup", ("num_cycles",), lambda run: [_waves_of_run(run, 0.0)], _straight_ramp
+    ),
     "cosine_with_restarts": _SchedulerRow(
         "get_cosine_with_hard_restarts_schedule_with_warmup", ("num_cycles",), _hard_restarts, _straight_ramp
     ),
     "polynomial": _SchedulerRow(
         "get_polynomial_decay_schedule_with_warmup", ("lr_end", "power"), _power_decay, _straight_ramp
     ),
-    "constant": _SchedulerRow("get_constant_schedule", (), _base_itself, ignores=True),
+    "constant": _SchedulerRow("get_constant_schedule", (), lambda _: [constant()], ignores=True),
     "constant_with_warmup": _SchedulerRow(
-        "get_constant_schedule_with_warmup", (), _base_itself, _straight_ramp, ignores=True
+        "get_constant_schedule_with_warmup", (), lambda _: [constant()], _straight_ramp, ignores=True
     ),
     "inverse_sqrt": _SchedulerRow("get_inverse_sqrt_schedule", ("timescale",), _inverse_root, _straight_ramp),
     "reduce_lr_on_plateau": _SchedulerRow("get_reduce_on_plateau_schedule", _PLATEAU, _reduce_on_plateau),
     "cosine_with_min_lr": _SchedulerRow(
-        "get_cosine_with_min_lr_schedule_with_warmup", _FLOOR, _cosine_to_floor, _straight_ramp
+        "get_cosine_with_min_lr_schedule_with_warmup",
+        _FLOOR,
+        lambda run: [_waves_of_run(run, run.keywords.floor())],
+        _straight_ramp,
     ),
     "cosine_warmup_with_min_lr": _SchedulerRow(
         "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",

@@ -181,7 +181,7 @@ def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, f
 
 
 def _scheduler_name(data: Mapping[str, Any], key: str, faults: Faults) -> str:
-    """The scheduler's name, however an enum was written."""
+    """However an enum was written."""
     value = data.get(key)
     if value is None and key == "name":
         faults.add("$.name", "it is missing", "Write name: cosine", code=WRONG_ARGUMENT)
@@ -190,7 +190,7 @@ def _scheduler_name(data: Mapping[str, Any], key: str, faults: Faults) -> str:
 
 
 def _own_arguments(data: Mapping[str, Any], words: Mapping[str, str], own: Keywords) -> Keywords:
-    """The scheduler's own arguments: a mapping, or JSON in a text; beside the others in a call of its function."""
+    """A mapping, or JSON in a text; beside the others in a call of its function."""
     key = words["lr_scheduler_kwargs"]
     given, path = data.get(key), child_path("$", key)
     if isinstance(given, str):
@@ -209,7 +209,7 @@ def _own_arguments(data: Mapping[str, Any], words: Mapping[str, str], own: Keywo
 
 
 def _refuse_misspelt_names(data: Mapping[str, Any], faults: Faults) -> None:
-    """Note entries that are nearly one of ours; all others are of the trainer, or of a script."""
+    """Entries that are nearly one of ours; all others are of the trainer, or of a script."""
     for name in data:
         near = get_close_matches(str(name), SAID_BY_TRAINER, n=1, cutoff=0.88)
         ours = str(name).startswith(("lr_scheduler", "warmup_", "lr_warmup"))
@@ -228,7 +228,7 @@ def _length_of_call(own: Keywords, calendar: Calendar | None) -> tuple[int | Non
 
 
 def _length_of_training(own: Keywords, calendar: Calendar | None) -> tuple[int | None, DurationLike | None]:
-    """The run of a trainer, in updates and as a plan says it."""
+    """In updates and as a plan says it."""
     steps = own.count("max_steps", -1, least=-1)
     if steps > 0:
         return steps, steps
@@ -244,7 +244,7 @@ def _length_of_training(own: Keywords, calendar: Calendar | None) -> tuple[int |
 
 
 def _updates_of_epoch(own: Keywords, calendar: Calendar | None) -> int | None:
-    """Updates in an epoch: of the calendar, whose batches `gradient_accumulation_steps` puts together."""
+    """`gradient_accumulation_steps` puts a calendar's batches together."""
     accumulation = own.count("gradient_accumulation_steps", 1, least=1)
     if calendar is None:
         return None
@@ -254,7 +254,7 @@ def _updates_of_epoch(own: Keywords, calendar: Calendar | None) -> int | None:
 
 
 def _length_of_warmup(own: Keywords, total: int | None, horizon: DurationLike | None, *, called: bool) -> Duration:
-    """The warmup in updates, or in per cent of a run of unknown length."""
+    """In updates, or in per cent of a run of unknown length."""
     if called:
         return Duration.of(own.count("num_warmup_steps", 0))
     steps, share = own.number("warmup_steps", 0.0, least=0), own.number("warmup_ratio", 0.0, least=0)
