@@ -87,7 +87,6 @@ class ComposerRun:
     Args:
         longest: `max_duration`, scaled; None where nothing says it.
         unscaled: as it was written.
-        ratio: `scale_schedule_ratio`.
         batches: updates in an epoch, where they are known.
     """
 
@@ -152,12 +151,6 @@ _WHOLE_RUN = ComposerTime(1.0, "dur")
 @final
 class SchedulerArguments:
     """What one scheduler was given; what is wrong with it is noted.
-
-    Args:
-        values: the arguments.
-        path: where they stand.
-        run: what times mean.
-        faults: takes what is wrong.
 
     Attributes:
         clocks: what its times count: `ba`, `sp`, `tok`.

@@ -67,13 +67,7 @@ def type_of_value(value: Any) -> str:
 @final
 @dataclass(frozen=True, slots=True)
 class RunLength:
-    """How long a run is.
-
-    Args:
-        epoch_length: iterations in an epoch.
-        max_epochs: length of a run by epochs.
-        max_iters: length of a run by iterations.
-    """
+    """How long a run is."""
 
     epoch_length: int | None = None
     max_epochs: int | None = None
@@ -148,7 +142,6 @@ class ConfigRun:
 
     Args:
         length: in MMEngine's units.
-        horizon: its length for a Plan.
         accumulation: batches to an update.
     """
 
@@ -158,13 +151,7 @@ class ConfigRun:
 
 
 def run_of_config(whole: Mapping[str, Any], calendar: Calendar, faults: Faults) -> ConfigRun:
-    """The length of the run: what the config says, else the calendar.
-
-    Args:
-        whole: the config, as far as there is one.
-        calendar: what is known besides.
-        faults: where counts that are none are noted.
-    """
+    """The length of the run: what the config says, else the calendar."""
     epoch = calendar.updates_per_epoch
     accumulation = count_above_zero(
         whole.get("optim_wrapper"), entry_path("optim_wrapper"), "accumulative_counts", faults
@@ -195,7 +182,7 @@ def _run_of_calendar(calendar: Calendar, epoch: int | None, accumulation: int) -
 
 
 def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:
-    """Epochs and iterations of a train loop; MMEngine's own two take one of them each."""
+    """Epochs and iterations; MMEngine's own two loops take one of them each."""
     path = entry_path("train_cfg")
     refuse_unread(train, path, faults)
     if not isinstance(train, Mapping):
@@ -228,7 +215,7 @@ def read(text: str, source: str = "config") -> Any:
 
 
 def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
-    """A config where no suffix says whether it is Python: it is, if it assigns something."""
+    """It is Python, if it assigns something."""
     refusal: ConfigError | None = None
     try:
         names = public_names(read_with_bases(text, source, file, ".py"))

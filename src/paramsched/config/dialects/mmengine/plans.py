@@ -57,7 +57,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
 
 
 def _configs_of_optimizers(wrapper: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Mapping[str, Any]]]:
-    """The optimizers of a wrapper: their names where there are several, their places, their configs."""
+    """Their names where there are several, their places, their configs."""
     own = wrapper.get("optimizer")
     if isinstance(own, Mapping):
         yield None, "optim_wrapper.optimizer", own
@@ -69,7 +69,7 @@ def _configs_of_optimizers(wrapper: Mapping[str, Any]) -> Iterator[tuple[str | N
 
 
 def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, Any]:
-    """The numbers of one optimizer, as its param groups hold them."""
+    """As its param groups hold them."""
     kind_of = config.get("type")
     name = kind_of.__name__ if isinstance(kind_of, type) else str(kind_of)
     values = dict(_DEFAULTS.get(name.rpartition(".")[2], {}))
@@ -87,7 +87,7 @@ def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]
 
 
 def _scale_rate(values: dict[str, Any], data: Mapping[str, Any], calendar: Calendar | None, notes: list[str]) -> None:
-    """`auto_scale_lr`, where it is on: lr times the batch size of all processes over the one it was found with."""
+    """`auto_scale_lr`: lr times the batch size of all processes over the one it was found with."""
     scaling = data.get("auto_scale_lr")
     if not isinstance(scaling, Mapping) or scaling.get("enable") is not True or "lr" not in values:
         return
@@ -105,7 +105,7 @@ def _scale_rate(values: dict[str, Any], data: Mapping[str, Any], calendar: Calen
 
 
 def _notes_on_groups(wrapper: Mapping[str, Any]) -> Iterator[str]:
-    """What of a wrapper gives some parameters other values than those written."""
+    """What gives some parameters other values than those written."""
     for part in (wrapper, *wrapper.values()):
         if not isinstance(part, Mapping):
             continue
@@ -192,7 +192,7 @@ class _KnownBases:
 
 
 def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[ConfigRun, list[SchedulerEntry]]:
-    """The run and the schedulers of a config, all faults raised and all warnings given."""
+    """All faults raised and all warnings given."""
     faults = Faults()
     reader = SchedulerReader(faults, calendar)
     entries = reader.read_config(data)
@@ -232,13 +232,13 @@ def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun, bases: _
 
 
 def _groups_in_lists(entries: Sequence[SchedulerEntry]) -> int:
-    """How many groups the lists in the arguments are for; 0 without lists."""
+    """How many groups lists are for; 0 without lists."""
     peaks = [entry.arguments.get("eta_max") for entry in entries]
     return max((len(one) for one in peaks if isinstance(one, (list, tuple))), default=0)
 
 
 def _combined_for_group(entries: Sequence[SchedulerEntry], run: ConfigRun, group: int | None) -> Combined:
-    """What the schedulers give together, plateaus aside."""
+    """Plateaus aside."""
     schedulers = []
     for entry in entries:
         if entry.row.rule is None:
@@ -277,7 +277,7 @@ def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, bases: _KnownBases, f
 
 
 def _refuse_in_run(entry: SchedulerEntry, run: ConfigRun, faults: Faults) -> None:
-    """Note what is wrong in a run of this length, and lists for groups that an optimizer's name selects."""
+    """What is wrong in a run of this length, and lists for groups that an optimizer's name selects."""
     given = entry.arguments
     last = run.length.end(bool(given["by_epoch"]))
     stop = given["end"] if last is None else min(given["end"], last)

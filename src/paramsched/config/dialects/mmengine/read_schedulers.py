@@ -62,9 +62,6 @@ class SchedulerEntry:
     """One scheduler of a config.
 
     Args:
-        path: where it stands.
-        field: what it schedules.
-        row: of the table.
         arguments: complete.
         optimizer: the name of the optimizer it is for, where there are several.
     """
@@ -97,8 +94,6 @@ class SchedulerReader:
     """Reads one config; goes on after a fault, to find them all.
 
     Args:
-        faults: where they are noted.
-        calendar: what is known of the run besides the config.
         run: what is known of the run already; None: the config says it.
     """
 
@@ -123,7 +118,7 @@ class SchedulerReader:
         return entries
 
     def _entries_by_optimizer(self, schedulers: Any, path: str) -> Iterator[SchedulerEntry | None]:
-        """The entries of a list or a dict of schedulers, or of a dict of them by the optimizers' names."""
+        """Of a list or a dict of schedulers, or of a dict of them by the optimizers' names."""
         if not isinstance(schedulers, Mapping) or "type" in schedulers:
             yield from self._entries_in_list(schedulers, path, None)
             return
@@ -180,7 +175,7 @@ class SchedulerReader:
         return _GivenScheduler(path, config.get("type"), arguments, by_epoch, convert, optimizer)
 
     def _of_table(self, config: Mapping[str, Any], given: _GivenScheduler, before: int) -> SchedulerEntry | None:
-        """A scheduler of MMEngine's own; `before` is how many faults there were."""
+        """`before` is how many faults there were."""
         found = self._row_of(config, given)
         if found is None:
             return None
@@ -204,7 +199,7 @@ class SchedulerReader:
         return SchedulerEntry(given.path, field, row, complete, given.optimizer)
 
     def _of_user(self, own: UserClass, given: _GivenScheduler) -> SchedulerEntry | None:
-        """A scheduler of a user's class, as the rule that it was seen to be."""
+        """As the rule that it was seen to be."""
         length = self.run.length
         if given.convert and length.epoch_length is None:
             found = "nothing says how many iterations an epoch has"
@@ -252,7 +247,7 @@ class SchedulerReader:
         return value if isinstance(value, bool) else default
 
     def _field_of(self, given: _GivenScheduler, family: str) -> str | None:
-        """What it schedules; `param_name` is taken out of the arguments."""
+        """`param_name` is taken out of the arguments."""
         name = FAMILIES[family]
         if name is not None:
             return name
@@ -268,7 +263,7 @@ class SchedulerReader:
             return None
 
     def _check_names(self, row: SchedulerRow, given: _GivenScheduler, family: str) -> None:
-        """Refuse arguments it does not have, and the lack of those it needs."""
+        """Arguments it does not have, and the lack of those it needs."""
         known = [one.name for one in row.arguments]
         for name in given.arguments:
             if name not in known:
@@ -284,7 +279,7 @@ class SchedulerReader:
             self._refuse(given, "last_step", "a Plan begins at the beginning", "Leave it out; seek goes to a time")
 
     def _complete_arguments(self, row: SchedulerRow, given: _GivenScheduler) -> dict[str, Any] | None:
-        """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
+        """With the run's end where there is none, in the unit the scheduler ticks in."""
         arguments = dict(given.arguments)
         length = self.run.length
         end = length.end(given.by_epoch)
@@ -305,7 +300,7 @@ class SchedulerReader:
         return row.defaulted(arguments)
 
     def _refuse_endless(self, given: _GivenScheduler) -> None:
-        """Nothing says where it ends; in a run whose length is known, the length of an epoch would."""
+        """In a run whose length is known, the length of an epoch would say where it ends."""
         length = self.run.length
         if length.max_epochs or length.max_iters:
             run = f"{length.max_epochs} epochs" if length.max_epochs else f"{length.max_iters} iterations"
@@ -316,7 +311,7 @@ class SchedulerReader:
             self._refuse(given, "end", found, "Write end=…, or train_cfg=dict(max_epochs=…)", MISSING_FACT)
 
     def _warn_of_lists(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
-        """Warn of what the schedulers of one optimizer do together."""
+        """What the schedulers of one optimizer do together."""
         length = self.run.length
         if "train_cfg" not in whole and length.max_iters is not None:
             length = RunLength(length.epoch_length, ceil(length.max_iters / (length.epoch_length or 1)), None)
@@ -327,7 +322,7 @@ class SchedulerReader:
             self.warnings += [PlanCaution(mine[one.index].path, one.text, one.code) for one in found]
 
     def _warn_of_single(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
-        """Warn of a plateau without validations, and of counts of batches where several make an update."""
+        """A plateau without validations, and counts of batches where several make an update."""
         for entry in entries:
             if entry.row.metric_rule is not None and "train_cfg" in whole and "val_cfg" not in whole:
                 found = "without a validation it never acts; write val_cfg, val_dataloader and val_evaluator"

@@ -77,8 +77,6 @@ def arguments_in_iterations(counted: Iterable[str], given: Arguments, epoch_leng
 
     Args:
         counted: the arguments that count epochs, begin and end aside.
-        given: some or all arguments.
-        epoch_length: iterations in an epoch.
     """
     out = dict(given)
     for name in ("begin", "end"):
@@ -124,9 +122,7 @@ def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str,
     """What was found, what to write instead, and what is to be changed into what where one class can be meant.
 
     Args:
-        asked: the class as the config has it.
         scope: the package before the name, "" for none.
-        name: without the package.
     """
     near = probably_meant(name, class_names())
     if near is not None and not scope:

@@ -54,7 +54,6 @@ class Combined:
     """What a list of schedulers gives.
 
     Args:
-        schedule: one for all of them.
         epoch_length: the least iterations an epoch with which it does; windows in iterations and in epochs are then one
             after the other.
     """
@@ -75,7 +74,6 @@ def combine_schedulers(
 
     Args:
         schedulers: in the order of the list; every `eta_max` a number.
-        length: of the run, as far as known.
         any_epoch: whether it has to hold for epochs of any length, where that is not known.
 
     Raises:
@@ -101,7 +99,7 @@ def combine_schedulers(
 
 
 def _one_after_another(pieces: Sequence[_WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
-    """The pieces in the order of time, if no two have a common tick."""
+    """In the order of time, if no two have a common tick."""
     least = 1
     for index, piece in enumerate(pieces):
         for other in pieces[index + 1 :]:
@@ -120,7 +118,7 @@ def _one_after_another(pieces: Sequence[_WindowedPiece], length: RunLength, *, a
 
 
 def _begin_in_iterations(arguments: Arguments, length: RunLength) -> tuple[bool, float]:
-    """Where a window begins; those in epochs come last where nothing says how long one is."""
+    """Windows in epochs come last where nothing says how long one is."""
     at = length.in_iterations(arguments["begin"], arguments["by_epoch"])
     return (False, at) if at is not None else (True, arguments["begin"])
 
@@ -128,7 +126,7 @@ def _begin_in_iterations(arguments: Arguments, length: RunLength) -> tuple[bool,
 def _windowed_piece(
     row: SchedulerRow, arguments: Arguments, length: RunLength, *, alone: bool, unknown: bool
 ) -> _WindowedPiece | None:
-    """A scheduler as a closed form in its window; None where the form says something else somewhere."""
+    """None where the closed form says something else somewhere."""
     by_epoch = bool(arguments["by_epoch"])
     begin, end = arguments["begin"], arguments["end"]
     run = length.end(by_epoch)
@@ -151,7 +149,7 @@ def _windowed_piece(
 
 
 def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks) -> bool:
-    """Whether a count is no whole number, where a closed form cannot say what MMEngine makes of it."""
+    """Where a count is no whole number, a closed form cannot say what MMEngine makes of it."""
     counts = [arguments["begin"], arguments["end"]]
     for name in row.counted:
         value = arguments.get(name)
@@ -165,7 +163,7 @@ def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks
 
 
 def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
-    """The kernel's rules, in the order of the list; what a OneCycle writes into the groups goes for the others."""
+    """In the order of the list; what a OneCycle writes into the groups goes for the others."""
     made = [row.rule(arguments) for row, arguments in schedulers if row.rule is not None]
     cycles = [rule for rule in made if isinstance(rule, OneCycleRule)]
     found: list[Rule] = []
@@ -218,12 +216,7 @@ class _ListCaution:
 
 
 def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
-    """What a list does that is hardly meant.
-
-    Args:
-        schedulers: the rows and their complete arguments, in the order of the list.
-        length: of the run.
-    """
+    """What a list does that is hardly meant."""
     together = list(schedulers)
     for index, (row, arguments) in enumerate(together):
         if length.max_epochs is None and length.max_iters is not None and ticks_by_epoch(arguments):
@@ -283,7 +276,7 @@ def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -
 
 
 def _milestones_too_late(arguments: Arguments, length: RunLength) -> list[float]:
-    """The milestones behind the end of the run; they count from the begin of their window."""
+    """Those behind the end of the run; they count from the begin of their window."""
     last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
     return [] if last is None else sorted(one for one in arguments["milestones"] if arguments["begin"] + one > last)
 

@@ -75,7 +75,7 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
 
 
 def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """With the class of the family, and the field where the class does not say it."""
+    """And the field where the class does not say it."""
     if isinstance(binding.field, Target):
         MMENGINE_WORDS.refuse(binding, "it knows no targets outside the optimizer")
     family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
@@ -89,7 +89,7 @@ def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[s
 
 
 def _refuse_levels_without_words(binding: Binding) -> None:
-    """Refuse levels that none of its arguments can be: those of a neighbor, and sums of a multiple and a value."""
+    """Those of a neighbor, and sums of a multiple and a value."""
     for value in values_inside(binding.schedule):
         if isinstance(value, NeighborLevel):
             found = f"{value} is no number before ps.resolve puts it in"
@@ -99,7 +99,7 @@ def _refuse_levels_without_words(binding: Binding) -> None:
 
 
 def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """The schedulers of a binding: a rule, an operand or a window each."""
+    """A rule, an operand or a window each."""
     if isinstance(schedule, Guided):
         neutral = isinstance(schedule.schedule, Constant) and schedule.schedule.value == 1.0
         found = [] if neutral else _written_schedule(schedule.schedule, part)
@@ -125,7 +125,7 @@ def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenR
 
 
 def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """The schedulers of one window."""
+    """One window."""
     match schedule:
         case Window() if part.everywhere:
             inside = replace(part, begin=schedule.begin, stop=_stop_inside(schedule.end, part))
@@ -189,7 +189,7 @@ def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
 
 
 def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -> StretchedWindow | None:
-    """The window of a shape over whole epochs that changes with each iteration; None where it is none."""
+    """Of a shape over whole epochs that changes with each iteration; None where it is none."""
     begin, cosine = whole_epochs(part.begin), isinstance(schedule.curve, Cosine)
     size = whole_epochs(length if cosine else length + UPDATE)
     if begin is None or not size or schedule.index != "t/n" or not isinstance(part.level, float):
@@ -207,7 +207,7 @@ def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -
 
 
 def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
-    """A scheduler for each stage; each has to begin where the one before ended."""
+    """Each has to begin where the one before ended."""
     whole = _row_for(schedule, part)
     if whole is not None:
         return [whole]
@@ -234,7 +234,7 @@ def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
 
 
 def _stop_inside(stop: Duration | None, part: WrittenPart) -> Duration | None:
-    """The last tick of a window, where the run goes on behind it."""
+    """None where the run does not go on behind it."""
     horizon = part.horizon
     if stop is None or horizon is None or dict(stop.terms).keys() != dict(horizon.terms).keys():
         return stop
@@ -259,7 +259,7 @@ def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:
 
 
 def _rest_of_horizon(schedule: Schedule, part: WrittenPart, stage: Schedule | None = None) -> Duration:
-    """What a stage without length takes: the horizon without the others."""
+    """The horizon without the other stages."""
     if part.horizon is None:
         part.refuse(schedule, "it takes the time it is given, and the plan has no horizon")
     others = Duration.of(0)

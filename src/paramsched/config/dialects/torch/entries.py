@@ -90,8 +90,6 @@ class TorchEntry:
     """One scheduler.
 
     Args:
-        name: of its class.
-        path: where it stands.
         arguments: all of them; those that are missing have torch's defaults.
         state: whether they are those of a saved state.
     """

@@ -41,11 +41,8 @@ class TorchArguments:
     """The arguments of one scheduler; what is wrong with one is noted, and another value stands in for it.
 
     Args:
-        entry: the scheduler.
-        faults: where faults are noted.
         by_epoch: whether it is stepped once per epoch.
         run: the steps of the run, or of its stage, where they are known.
-        staged: whether it is a stage.
     """
 
     entry: TorchEntry

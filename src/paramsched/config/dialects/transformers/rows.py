@@ -102,8 +102,6 @@ class _SchedulerRow:
     """One scheduler.
 
     Args:
-        function: which makes it.
-        keywords: its own arguments.
         stages: what a run of it is, one stage behind the other.
         ramp: its warmup; None where it has none.
         ignores: whether `get_scheduler` hands it none of the arguments it is given.

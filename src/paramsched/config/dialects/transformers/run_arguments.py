@@ -25,8 +25,6 @@ class Keywords:
 
     Args:
         values: the arguments; None is one that was not given.
-        path: where they stand.
-        faults: takes what is wrong.
     """
 
     def __init__(self, values: Mapping[str, Any], path: str, faults: Faults) -> None:
@@ -122,12 +120,8 @@ class RunArguments:
     """A run as transformers is told about it.
 
     Args:
-        name: the scheduler's.
         warmup: its length; per cent where the length of the run is not known.
-        total: updates of the run, where they are known.
         horizon: the run's length as a plan says it.
-        keywords: the scheduler's own arguments.
-        lr: the rate, where it is known.
         metric: what its metric is called in a plan.
         total_name: the argument that would say `total`.
     """

@@ -176,7 +176,6 @@ class ClosedForm:
     """A scheduler as a schedule on the clock of its window.
 
     Args:
-        schedule: what it gives.
         kind: what it does to the value it finds.
         ends_itself: whether it holds its last value after the window by itself.
         cut_at_end: whether it is cut off at the window's end, not at the begin of its last tick.
@@ -238,9 +237,7 @@ class FormNeeds:
     """What a closed form has to hold for.
 
     Args:
-        ticks: of the scheduler.
         size: of its window, in counts.
-        endless: whether its window has no end.
         alone: whether no other scheduler changes the field.
         run: the length of the run in counts, where it is known.
         any_floor: whether a floor may be a multiple of the base.

@@ -37,7 +37,7 @@ from paramsched.time import Duration
 
 
 def _constant_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-    """The factor, and 1 from the last tick of the window on; with a single tick it is never taken back."""
+    """1 from the last tick of the window on; a single tick is never taken back."""
     factor, ticks = arguments["factor"], needs.ticks
     if needs.endless:
         return None
@@ -50,7 +50,7 @@ def _constant_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
 
 
 def _from_constant(schedule: Schedule, part: WrittenPart) -> FoundArguments:
-    """A constant to the end of the run, or of one tick; or a factor for a while and then none."""
+    """To the end of the run, or of one tick; or for a while."""
     match schedule:
         case Sequence(stages=(Constant(value=float() as factor, over=Duration() as over), Constant(value=1.0))) if (
             0 <= factor <= 1
@@ -64,7 +64,7 @@ def _from_constant(schedule: Schedule, part: WrittenPart) -> FoundArguments:
 
 
 def _window_kept(schedule: Constant, part: WrittenPart) -> dict[str, Any]:
-    """The window of a factor that is not taken back."""
+    """Of a factor that is not taken back."""
     if part.stop is not None and part.stop == part.begin:
         begin, by_epoch = part.ticks(part.begin)
         return window_arguments(begin, begin + 1, by_epoch)
@@ -77,7 +77,7 @@ def _window_kept(schedule: Constant, part: WrittenPart) -> dict[str, Any]:
 
 
 def _window_taken_back(over: Duration, part: WrittenPart) -> dict[str, Any]:
-    """The window of a factor for so long, whose last tick takes it back."""
+    """Of a factor whose last tick takes it back."""
     first, size = whole_epochs(part.begin), whole_epochs(over + UPDATE)
     if size and first is not None:
         return window_arguments(first, first + size, True, converted=True)
@@ -104,7 +104,7 @@ CONSTANT = SchedulerRow(
 
 
 def _linear_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-    """The line over the window; with a single tick its first factor only."""
+    """With a single tick its first factor only."""
     start, to = float(arguments["start_factor"]), float(arguments["end_factor"])
     if needs.endless:
         return None
@@ -117,7 +117,7 @@ def _linear_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
 
 
 def _from_straight_line(schedule: Schedule, part: WrittenPart) -> FoundArguments:
-    """A straight line between multiples of the base."""
+    """Between multiples of the base."""
     level, found = part.level, part.stretched
     if found is None or not isinstance(schedule, Anneal) or not isinstance(schedule.curve, Linear):
         return None
@@ -209,7 +209,7 @@ def _multi_step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
 
 
 def _reached_milestones(arguments: Arguments) -> list[int]:
-    """The milestones in order, repeated ones too; one that is no whole number, or below 0, is never reached."""
+    """In order; one that is no whole number, or below 0, is never reached."""
     milestones: Counter[float] = Counter(arguments["milestones"])
     return sorted(int(one) for one in milestones.elements() if one == int(one) and one >= 0)
 
@@ -223,7 +223,7 @@ def _multi_step_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | Non
 
 
 def _from_multi_step(schedule: Schedule, part: WrittenPart) -> FoundArguments:
-    """Milestones of one unit, in the unit of the window."""
+    """Of one unit, that of the window."""
     if not isinstance(schedule, MultiStep):
         return None
     counts = [part.ticks(milestone) for milestone in schedule.milestones]

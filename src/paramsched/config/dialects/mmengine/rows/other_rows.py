@@ -43,7 +43,7 @@ def _one_cycle_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
 
 
 def _one_cycle_rule(arguments: Arguments) -> Rule:
-    """The kernel rule, in MMEngine's own order of arguments."""
+    """In MMEngine's own order of arguments."""
     return rules.one_cycle(
         float(arguments["eta_max"]),
         ceil(arguments["total_steps"]),
@@ -123,7 +123,7 @@ def _plateau_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
 
 
 def _metric_rule(arguments: Arguments, base: float | None) -> MetricRule[Any]:
-    """The plateau of a plan, whose floor and smallest change are multiples of the base."""
+    """Floor and smallest change are multiples of the base."""
     return plateau(
         arguments["monitor"],
         "min" if arguments["rule"] == "less" else "max",
@@ -138,7 +138,7 @@ def _metric_rule(arguments: Arguments, base: float | None) -> MetricRule[Any]:
 
 
 def _from_plateau(rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-    """A plateau without a floor, which MMEngine says as a value."""
+    """Without a floor, which MMEngine says as a value."""
     if not isinstance(rule, Plateau):
         return None
     if rule.min or rule.nonfinite != "count":

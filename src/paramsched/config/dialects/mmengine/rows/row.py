@@ -38,7 +38,6 @@ class StretchedWindow:
     """The window of a part that goes from one level to another over a known length.
 
     Args:
-        ticks: from the first value to the last.
         window: begin, end and unit as arguments.
         whole: whether it ends with the window.
         open_window: the window without its end, where that is the end of the run.
@@ -56,8 +55,6 @@ class WrittenPart:
     """Where a part of a plan acts.
 
     Args:
-        binding: it is a part of.
-        horizon: the length of the run.
         begin: its first tick.
         stop: its last tick but one; None: to the end of the run.
         stepwise: whether it changes by epochs only.
@@ -154,12 +151,9 @@ class SchedulerRow:
     Args:
         name: what its classes begin with: `Step` of `StepLR`.
         meaning: what it does, as a sentence that begins with a verb; `{it}` stands for the value it schedules.
-        arguments: all, in positional order.
-        faults: what is wrong with arguments.
         derived: arguments that follow from others, as attributes of a scheduler.
         rule: the kernel rule; None for the plateau, which reacts to a metric.
         schedule: the closed form on the window's own clock; None where there is none.
-        from_rule: the arguments that say a rule.
         from_schedule: the arguments that say a part of a plan, with their window.
         metric_rule: what a plateau does to a field, from its arguments and the field's base.
         cautions: what is legal and hardly meant; the second argument says whether iterations are counted by request.
