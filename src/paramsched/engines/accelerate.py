@@ -48,7 +48,7 @@ def scheduler(
     """
     options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options)
-    accelerator.prepare_scheduler(made)  # into its list; the wrapper that comes back has nothing to do
+    accelerator.prepare_scheduler(made)  # into its list
     return made
 
 

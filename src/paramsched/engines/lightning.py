@@ -149,7 +149,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
             processes=trainer.world_size,
             why={"steps_per_epoch": reason, "total": reason},
         )
-    trainer.fit_loop.setup_data()  # Lightning itself does it after the callbacks; a second call does nothing
+    trainer.fit_loop.setup_data()  # else after the callbacks; a second call does nothing
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
     return EngineFacts(

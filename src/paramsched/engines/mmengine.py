@@ -212,7 +212,7 @@ class _AmountHook:
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         wrapper = runner.optim_wrapper
-        should_sync = getattr(wrapper, "should_sync", None)  # a dict of wrappers has none: each steps as it likes
+        should_sync = getattr(wrapper, "should_sync", None)  # a dict of wrappers has none
         for amounts in self._amounts:
             amounts.see(data_batch, ends_update=None if should_sync is None else should_sync())
 

@@ -30,7 +30,7 @@ def values_by_column(scheduler: Scheduler) -> dict[str, float]:
 
 
 def first_lr_column(scheduler: Scheduler) -> str:
-    """The column of the first group's lr, which some engines log under a name of their own."""
+    """The column of the first group's lr, which some engines name."""
     groups = scheduler.optimizer.param_groups
     return column_name(("lr", unique_labels(groups)[0])) if len(groups) > 1 else "lr"
 
@@ -173,7 +173,7 @@ class BatchAmounts:
         self._plan, self._loaded = None, dict(state)
 
     def _look_at_plan(self) -> None:
-        """Begin to count, at first and where a checkpoint brought another plan."""
+        """Begin to count, also where a checkpoint brought another plan."""
         plan = self.scheduler.plan
         if self._plan is plan:
             return
@@ -264,7 +264,7 @@ def samples_in_lists(batch: Any) -> int:
 
 
 def _sizes_in(batch: Any, *, outermost: bool = True) -> Iterator[int]:
-    """What may be the number of samples: of each tensor, and of each list inside the batch."""
+    """What may be the number of samples in a batch."""
     parts: Any = ()
     if isinstance(batch, torch.Tensor):
         yield from batch.shape[:1]

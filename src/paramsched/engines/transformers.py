@@ -63,7 +63,7 @@ def planned(
             if self.lr_scheduler is None:
                 known = self._paramsched_known or _facts_of_arguments(self.args, None, (num_training_steps,))
                 made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options)
-                if made.last_epoch:  # an earlier train() used this optimizer up; a resume sets the count afterwards
+                if made.last_epoch:  # an earlier train() used this optimizer up
                     made.seek(0)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 self._paramsched_metrics = MetricRelay("transformers.planned")

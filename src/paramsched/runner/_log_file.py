@@ -194,7 +194,7 @@ class ValuesLog:
         return lines | {"written": {name: log.written for name, log in self._logs.items()}}
 
     def to_disk(self) -> None:
-        """Put the logs on the disk; a checkpoint must never be ahead of them."""
+        """A checkpoint must never be ahead of the logs."""
         for log in self._logs.values():
             log.to_disk()
 

@@ -53,7 +53,7 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
 
 
 def pseudo_group(optimizer: Any) -> ParamGroup | None:
-    """The group a wrapper appends to report the rate that no group's own factor scaled."""
+    """The group a wrapper appends to report the unscaled rate."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
 
 

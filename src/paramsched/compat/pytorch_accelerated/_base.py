@@ -170,7 +170,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
 
     def __init__(self, optimizer: Optimizer, param_group_field: str = "lr") -> None:
         super().__init__(optimizer=optimizer, param_group_field=param_group_field)
-        self._num_updates = -1  # the n evaluated last; -1 before the first step, whichever n that stands for
+        self._num_updates = -1  # the n evaluated last; -1 before the first step
 
     def step(self) -> None:
         """Count one more update and write the values for it."""

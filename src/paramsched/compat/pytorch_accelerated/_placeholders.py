@@ -280,7 +280,7 @@ def require_at_least(low: float, asked: str, number: float, high: float | None =
 
 
 def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: list[float]) -> None:
-    """Warn, once, of groups whose warm-up falls or whose descent rises."""
+    """Warn of groups whose warm-up falls or whose descent rises."""
     found = []
     for i, (base, start, end) in enumerate(zip(bases, first, last, strict=True)):
         if start > float(base):

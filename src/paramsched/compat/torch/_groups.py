@@ -267,7 +267,7 @@ def watch_step(optimizer: Optimizer) -> None:
         del bound
     marks: Any = step
     marks._wrapped_by_lr_sched = True
-    marks._with_counter = True  # the mark of torch before 2.4: `step` methods written then look for it
+    marks._with_counter = True  # of torch before 2.4, which older `step` methods look for
     carrier: Any = optimizer
     carrier.step = step
     carrier._step_count = 0

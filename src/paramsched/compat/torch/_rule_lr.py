@@ -59,7 +59,7 @@ class RuleLR(SteppedLR):
         return length_in_epochs(Asked(saved_state.drop_in_name(self), option), getattr(self, option), least)
 
     def _level_per_group(self) -> list[Any] | None:
-        """What `absolute(1.0)` stands for, for each group."""
+        """What `absolute(1.0)` stands for in each group."""
         return None
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:

@@ -202,5 +202,5 @@ def stamp_of(value: Any) -> Any:
         return None
     try:
         return id(value), value._version
-    except RuntimeError:  # tensors made in inference mode count no versions: they are compared by value
+    except RuntimeError:  # in inference mode tensors count no versions
         return object()

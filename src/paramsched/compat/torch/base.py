@@ -86,7 +86,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return scheduler
 
     def _forget_steps(self) -> None:
-        """Forget what is known between two steps and in no state."""
+        """Forget what is in no state."""
         self._constructed = []
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
@@ -107,7 +107,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return group_fields.group_values(self.optimizer, "initial_lr")
 
     def _initial_step(self) -> None:
-        """Count from zero and take the first step; compositions call it to begin a member."""
+        """Take the first step; compositions call it to begin a member."""
         self._step_count = 0
         self._is_initial = True
         try:
@@ -210,7 +210,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return ("lr",)
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:
-        """What stands in its other fields at the epoch it is at; torch's states do not say."""
+        """What stands in its other fields; torch's states do not say."""
         return {}
 
     def _last_factors(self) -> list[float]:

@@ -174,7 +174,7 @@ def seek_epoch(scheduler: Any, epoch: int) -> None:
 
 
 def step_quietly(scheduler: Any, times: int) -> None:
-    """Step without a word on the order of steps: this is no training."""
+    """Step without a warning: this is no training."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(int(times)):

@@ -224,7 +224,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
         require_epoch(Asked(type(self).__name__, "last_epoch"), last_epoch)
         groups = optimizer.param_groups
         if all("initial_lr" in group and "swa_lr" not in group for group in groups):
-            last_epoch = -1  # nothing has been annealed here: Lightning gives the run's length in its place
+            last_epoch = -1  # Lightning gives the run's length in its place
         with unchanged_on_error(optimizer):
             for group, rate in zip(groups, rates, strict=True):
                 group["swa_lr"] = rate

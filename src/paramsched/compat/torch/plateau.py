@@ -37,7 +37,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     _rule: Plateau
     _rule_for: tuple[Any, ...]
     _said: bool
-    _seen: tuple[list[dict[str, Any]], int] | None  # the groups of which it is known whether they hold floats
+    _seen: tuple[list[dict[str, Any]], int] | None  # of which `_floats` is known
     _floats: bool
     _own_rule = False
     _step_count: int = 0

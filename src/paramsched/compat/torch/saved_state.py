@@ -149,7 +149,7 @@ NOTES = "_function_notes"
 
 _STORES = {"STORE_DEREF", "STORE_GLOBAL", "STORE_ATTR", "DELETE_DEREF", "DELETE_GLOBAL", "DELETE_ATTR"}
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
-_MADE_BY = f"{sys.implementation.cache_tag}-{sys.flags.optimize}"  # code of another Python is not to be compared
+_MADE_BY = f"{sys.implementation.cache_tag}-{sys.flags.optimize}"  # not compared with another Python's
 
 
 def is_object(function: Any) -> bool:

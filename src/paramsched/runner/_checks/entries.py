@@ -23,7 +23,7 @@ def looking_at(path: str, faults: Faults) -> Iterator[None]:
     """Note as a fault whatever a user's object raises."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001  # its __len__, __repr__ or __eq__ may raise anything
+    except Exception as error:  # noqa: BLE001  # it may raise anything
         faults.add(path, f"looking at it raised {type(error).__name__}: {error}"[:500], code=REFUSED_VALUE)
 
 
@@ -33,7 +33,7 @@ def refuse_kind(value: Any, kind: str, path: str, faults: Faults, instead: str =
 
 
 def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) -> bool:
-    """Check that a section is a mapping of known names; False: nothing can be read in it."""
+    """Check that a section is a mapping of known names; False where it is none."""
     if config is None:
         return True
     if not isinstance(config, Mapping):

@@ -85,7 +85,7 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
     if wrapper is None:
         found = f"{short_json(kind)}; {did_you_mean(str(kind), WRAPPERS)}"
         faults.add(child_path(path, "type"), found, "Write type='OptimWrapper'", code=UNKNOWN_NAME)
-        wrapper = WRAPPERS["AmpOptimWrapper"]  # it takes the most arguments, so only those nobody takes are faults
+        wrapper = WRAPPERS["AmpOptimWrapper"]  # it takes the most arguments
     taken = inspect.signature(wrapper).parameters
     for name in config:
         where = child_path(path, name)
@@ -111,7 +111,7 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
 
 
 def _try_clipping(wrapper: Any, optimizer: Optimizer) -> None:
-    """Clip gradients of zeros, to see whether torch's function takes the arguments."""
+    """Clip gradients of zeros, to see whether torch takes the arguments."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)

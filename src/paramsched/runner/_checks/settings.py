@@ -166,7 +166,7 @@ def check_places(given: Mapping[str, Any], faults: Faults) -> None:
 
 
 def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
-    """Check arguments that need each other, or that make no sense together."""
+    """Check arguments that need or exclude each other."""
     training = ("train_dataloader", "train_cfg", "optim_wrapper")
     missing = [name for name in training if given[name] is None]
     if missing and len(missing) < len(training):

@@ -105,7 +105,7 @@ class LoggerHook(Hook):
         self._kept = dict(state)
 
     def _write_row(self, runner: RunnerView, loss: float | None) -> None:
-        """A row of the table, below its header where that scrolls away."""
+        """A row of the table, sometimes with its header."""
         columns = {"epoch": f"{runner.training.passes + 1}", "iter": f"{runner.iter + 1}"}
         columns["loss"] = "" if loss is None else f"{loss:.4f}"
         columns |= _columns_by_field(self._values_used(runner))
