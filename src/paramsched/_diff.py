@@ -102,8 +102,10 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
     compared = None if calendar is None else _compared_plans(a, b, calendar, most)
     for key in sorted(left.keys() | right.keys(), key=str):
         before, after = left.get(key), right.get(key)
-        if before is not None and after is not None and _equal_bindings(before, after):
-            continue
+        if before is not None and after is not None and before.schedule == after.schedule:
+            initial = [getattr(one.field, "initial", None) for one in (before, after)]
+            if initial[0] == initial[1]:
+                continue
         first = None if compared is None or before is None or after is None else compared.first_difference(key)
         when, by, unit = first or (None, None, UPDATES)
         changes.append(
@@ -122,12 +124,6 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
 
 def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
     return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
-
-
-def _equal_bindings(a: Binding, b: Binding) -> bool:
-    if isinstance(a.field, Target) and isinstance(b.field, Target) and a.field.initial != b.field.initial:
-        return False
-    return a.schedule == b.schedule
 
 
 def _place_text(binding: Binding | None) -> str:

@@ -20,7 +20,7 @@ from paramsched.cli._options import (
     format_option,
     json_option,
     json_text,
-    offer_files,
+    plans_argument,
 )
 
 
@@ -152,7 +152,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
         "paramsched check --explain PS211",
     ),
 )
-@click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
+@plans_argument()
 @calendar_options
 @field_option
 @format_option

@@ -58,13 +58,11 @@ def _epochs_for_updates(schedule: Schedule, epochs: Fraction | None, path: str, 
         return
     for length, written, times in _epochs_in(schedule):
         if length >= _MANY_EPOCHS and length >= times * epochs:
-            instead = f'If updates are meant write "{_number(length)} steps"' if native else _BY_ITERATION
+            by_iteration = "If iterations are meant write by_epoch=False"
+            instead = f'If updates are meant write "{_number(length)} steps"' if native else by_iteration
             found = f'"{written}" in a run of {_number(epochs)} epochs'
             yield Finding(codes.EPOCHS_FOR_UPDATES, path, found, instead)
             return
-
-
-_BY_ITERATION: Final = "If iterations are meant write by_epoch=False"
 
 
 def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str, int]]:
@@ -204,11 +202,7 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
 def _mixed_milestones(schedule: Schedule, path: str) -> Iterator[Finding]:
     """Milestones that stand twice, or out of order."""
     for part in values_inside(schedule):
-        if isinstance(part, (MultiStep, MultiStepRule)):
-            found = _order_of(part.milestones)
-        else:
-            continue
-        if found:
+        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
             yield Finding(codes.MILESTONES_MIXED, path, found, "Write each once, the first one first")
             return
 
@@ -220,7 +214,7 @@ def _order_of(milestones: tuple[Any, ...]) -> str:
         if one in seen:
             return f'milestone "{one}" stands twice: its factor is applied twice'
         seen.add(one)
-    amounts = [one.terms if isinstance(one, Duration) else ((("ticks"), Fraction(one)),) for one in milestones]
+    amounts = [one.terms if isinstance(one, Duration) else (("ticks", Fraction(one)),) for one in milestones]
     if all(len(terms) == 1 for terms in amounts) and len({terms[0][0] for terms in amounts}) == 1:
         counts = [terms[0][1] for terms in amounts]
         if counts != sorted(counts):

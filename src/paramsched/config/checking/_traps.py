@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import accumulate
+from math import prod
 from typing import TypeAlias
 
 from paramsched import curves
@@ -197,8 +197,7 @@ def _highest_level(schedule: Schedule) -> float | None:
             peaks = [_highest_level(part) for part in parts]
             if None in peaks:
                 return None
-            *_, whole = accumulate((peak for peak in peaks if peak is not None), float.__mul__)
-            return whole
+            return prod(peak for peak in peaks if peak is not None)
     return None
 
 

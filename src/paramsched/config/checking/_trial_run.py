@@ -9,7 +9,7 @@ from typing import Literal, final
 import numpy as np
 
 from paramsched._arrays import Floats, Integers
-from paramsched.config.plan_files import durations_in
+from paramsched.config.plan_files import durations_in, values_inside
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import Schedule
@@ -191,7 +191,7 @@ def curve_in_run(
         return None
     try:
         schedule = resolve_in_span(followed, run.span)
-        if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in _every_part(schedule)):
+        if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
             return None
         times = _times_to_look_at(schedule, end)
         number = 1.0 if base is None else base
@@ -220,7 +220,3 @@ def _share_of_values(schedule: Schedule, times: Integers) -> Literal["all", "som
     if np.array_equal(one, two):
         return "none"
     return "all" if np.allclose(two, 2 * one, rtol=1e-9, atol=0) else "some"
-
-
-def _every_part(schedule: Schedule) -> list[Schedule]:
-    return [schedule, *(inner for part in schedule.parts() for inner in _every_part(part))]

@@ -46,7 +46,8 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Finding]:
         return
     first = next((one for one in rates if one.binding.groups is None), rates[0])
     if all(not np.any(one.values) for one in rates):
-        yield Finding(codes.NEVER_ABOVE_ZERO, first.path, "the learning rate is 0 in the whole run", _A_RATE)
+        found = "the learning rate is 0 in the whole run"
+        yield Finding(codes.NEVER_ABOVE_ZERO, first.path, found, "Write lr: cosine(), or leave it out")
         return
     for look in (_zero_at_first, _zero_at_last):
         if all(look(one) for one in rates) and (told := look(first)):
@@ -56,13 +57,10 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Finding]:
         yield from _ends_high(first)
 
 
-_A_RATE: Final = "Write lr: cosine(), or leave it out"
-
-
 def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Finding]:
     """A field that is to be like others which never change."""
     names = [*followed]
-    if names and _is_constant(curve):
+    if names and np.all(curve.values == curve.values[0]):
         found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
         yield Finding(codes.FOLLOWS_CONSTANT, curve.path, found, "Schedule it, or leave this line out")
 
@@ -165,10 +163,6 @@ def _ends_high(curve: FieldCurve) -> Iterator[Finding]:
         f"and {_in_words(curve, float(values[-1]))} when the run ends"
     )
     yield Finding(codes.ENDS_HIGH, curve.path, found, "Let the last descent end with the run")
-
-
-def _is_constant(curve: FieldCurve) -> bool:
-    return bool(np.all(curve.values == curve.values[0]))
 
 
 def _in_words(curve: FieldCurve, value: float) -> str:

@@ -49,6 +49,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
     ['curve', 'fields', 'length', 'level', 'rule', 'schedule']
     """
     fields: dict[str, Any] = dict.fromkeys(KNOWN, _schema_reference("schedule"))
+    clock = {"enum": [*CLOCKS, *OTHER_WORDS]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:paramsched:plan",
@@ -59,9 +60,17 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "type": "string",
                 "description": "where an editor finds this schema",
             },
-            "clock": _clock_schema(),
+            "clock": {
+                "description": "what time counts; updates where nothing is said",
+                "anyOf": [clock, {"type": "object", "additionalProperties": clock}],
+            },
             "horizon": _schema_reference("length"),
-            "groups": _groups_schema(),
+            "groups": {
+                "type": "object",
+                "description": "by name; [0] is an index",
+                "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
+                "minProperties": 1,
+            },
             "targets": _targets_schema(),
             **fields,
         },
@@ -78,26 +87,31 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "patternProperties": {_FIELD: _schema_reference("schedule")},
                 "additionalProperties": False,
             },
-            "length": _length_schema(),
+            "length": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "description": "updates"},
+                    {
+                        "type": "string",
+                        "pattern": length_text_pattern(),
+                        "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min", "until 80%"',
+                    },
+                ]
+            },
             "level": _level_schema(),
-            "curve": _curve_schema(),
-            "rule": _rule_schema(),
+            "curve": {
+                "anyOf": [
+                    {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
+                    {"type": "string", "pattern": rf"^(curves\.)?({'|'.join(sorted(FAMILIES))})\(.*\)$"},
+                    _mapping_of_one({name: _call_schema(builder) for name, builder in sorted(FAMILIES.items())}),
+                ]
+            },
+            "rule": {
+                "anyOf": [
+                    {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},
+                    _mapping_of_one({f"rules.{name}": _call_schema(made) for name, made in sorted(RULES.items())}),
+                ]
+            },
         },
-    }
-
-
-def _clock_schema() -> dict[str, Any]:
-    name = {"enum": [*CLOCKS, *OTHER_WORDS]}
-    by_field = {"type": "object", "additionalProperties": name}
-    return {"description": "what time counts; updates where nothing is said", "anyOf": [name, by_field]}
-
-
-def _groups_schema() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "description": "by name; [0] is an index",
-        "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
-        "minProperties": 1,
     }
 
 
@@ -137,20 +151,6 @@ def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
     }
 
 
-def _length_schema() -> dict[str, Any]:
-    """Updates as a number, any other unit in a text."""
-    return {
-        "anyOf": [
-            {"type": "integer", "minimum": 0, "description": "updates"},
-            {
-                "type": "string",
-                "pattern": length_text_pattern(),
-                "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min", "until 80%"',
-            },
-        ]
-    }
-
-
 def _level_schema() -> dict[str, Any]:
     """A multiple of base, a value as it stands, both, or a neighbor's level."""
     return {
@@ -163,25 +163,6 @@ def _level_schema() -> dict[str, Any]:
                 "description": "0.5 + absolute(2e-05)",
             },
             _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
-        ]
-    }
-
-
-def _curve_schema() -> dict[str, Any]:
-    return {
-        "anyOf": [
-            {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
-            {"type": "string", "pattern": rf"^(curves\.)?({'|'.join(sorted(FAMILIES))})\(.*\)$"},
-            _mapping_of_one({name: _call_schema(builder) for name, builder in sorted(FAMILIES.items())}),
-        ]
-    }
-
-
-def _rule_schema() -> dict[str, Any]:
-    return {
-        "anyOf": [
-            {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},
-            _mapping_of_one({f"rules.{name}": _call_schema(builder) for name, builder in sorted(RULES.items())}),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
 
@@ -65,7 +65,7 @@ class PlainValues:
         if id(value) in self._done:
             return self._done[id(value)][:2]
         if depth == 0 or id(value) in self._doing:
-            return _mark_with_reason(mark(), "is nested too deep, or in itself"), 1
+            return replace(mark(), why="is nested too deep, or in itself"), 1
         self._doing.add(id(value))
         size, items = 1, []
         for one in value.values() if isinstance(value, dict) else value:
@@ -75,13 +75,9 @@ class PlainValues:
         plain: Any = dict(zip(value, items, strict=True)) if isinstance(value, dict) else kind(items)
         self._doing.discard(id(value))
         if size > self._memory.budget.largest:
-            plain, size = _mark_with_reason(mark(), "holds too much"), 1
+            plain, size = replace(mark(), why="holds too much"), 1
         self._done[id(value)] = plain, size, value
         return plain, size
-
-
-def _mark_with_reason(mark: NeedsRunning, why: str) -> NeedsRunning:
-    return NeedsRunning(mark.line, mark.text, mark.source, why)
 
 
 @final

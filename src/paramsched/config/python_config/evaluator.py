@@ -61,11 +61,6 @@ class Namespace:
             return self._shadowed or Builtin(name, line)
         raise KeyError(name)
 
-    def is_way_to_names(self, name: str) -> bool:
-        """Whether a name is a module whose functions lead to the names of the file."""
-        value = self.values.get(name)
-        return type(value) is Imported and reaches_by_module(value.dotted)
-
     def bind(self, name: str, value: Any) -> None:
         """`name = value`."""
         if name in self._bound_later:
@@ -197,10 +192,11 @@ class ConfigEvaluator:
         self.memory.doubts += 1
         if found.reaches is not None:
             raise ReachesNames(found.reaches)
-        if any(self.names.is_way_to_names(name) for name in found.names):
-            raise ReachesNames(nodes[0])
-        if any(type(self.names.values.get(name)) is Imported for name in found.changed):
-            raise ReachesNames(nodes[0])
+        for name in found.names:
+            value = self.names.values.get(name)
+            # A module whose functions lead to the names of the file, or that may have another function now.
+            if type(value) is Imported and (name in found.changed or reaches_by_module(value.dotted)):
+                raise ReachesNames(nodes[0])
         if local:
             self.memory.lose([local[name] for name in found.names if name in local], mark)
         self.names.lose(found.names, mark)

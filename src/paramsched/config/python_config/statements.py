@@ -52,7 +52,7 @@ class Statements:
     """
 
     def __init__(self, evaluator: ConfigEvaluator, skipped: Iterable[ast.stmt] = ()) -> None:
-        self.evaluator, self.names = evaluator, evaluator.names
+        self.evaluator, self.names, self._value_of = evaluator, evaluator.names, evaluator.value
         self.source, self.memory = evaluator.source, evaluator.memory
         self._skipped = {id(one) for one in skipped}
         self.in_the_dark: NeedsRunning | None = None
@@ -136,9 +136,6 @@ class Statements:
         value = self._value_for(first, node.value) if len(node.targets) == 1 else self._value_of(node.value)
         for target in node.targets:
             self.assign_to(target, value)
-
-    def _value_of(self, node: ast.expr) -> Any:
-        return self.evaluator.value(node)
 
     def _value_for(self, target: ast.expr, node: ast.expr) -> Any:
         """For several targets it may be an iterator."""

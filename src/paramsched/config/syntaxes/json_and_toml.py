@@ -18,6 +18,18 @@ _OF_CAUSE = (
     ("/#", "JSON has no comments", "Leave it out, or write YAML"),
 )
 
+_BY_MESSAGE = (
+    ("Illegal trailing comma", "a comma with nothing behind it", "Leave it out"),
+    ("',' delimiter", "no comma before this entry", "Write a comma between two entries"),
+    ("delimiter", "no colon behind the name", "Write a colon between a name and its value"),
+    ("property name", "a name without quotes", 'Write "lr"'),
+    ("control character", "a line break or a tab inside a text", "Write it as an escape, or end the text before it"),
+    ("Extra data", "something stands behind the end", "Leave it out"),
+    ("escape", "a backslash begins an escape that is none", "Write two backslashes for one"),
+    ("", "a text without quotes", "Put the text in double quotes"),
+)
+"""What Python's reader says, as far as it tells one fault from others; what was found, what to write."""
+
 
 def read_json(text: str, source: str) -> Any:
     """What a JSON text holds; mappings as `Pairs`."""
@@ -74,21 +86,8 @@ def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
         return offset, "the text ends too early", "Close what is open: a quote, a bracket or a brace"
     if behind.endswith(",") and (at in "]}" or "trailing comma" in error.msg):
         return len(behind) - 1, "a comma with nothing behind it", "Leave it out"
-    if "Illegal trailing comma" in error.msg:
-        return offset, "a comma with nothing behind it", "Leave it out"
-    if "delimiter" in error.msg and "," in error.msg:
-        return offset, "no comma before this entry", "Write a comma between two entries"
-    if "delimiter" in error.msg:
-        return offset, "no colon behind the name", "Write a colon between a name and its value"
-    if "property name" in error.msg:
-        return offset, "a name without quotes", 'Write "lr"'
-    if "control character" in error.msg:
-        return offset, "a line break or a tab inside a text", "Write it as an escape, or end the text before it"
-    if "Extra data" in error.msg:
-        return offset, "something stands behind the end", "Leave it out"
-    if "escape" in error.msg:
-        return offset, "a backslash begins an escape that is none", "Write two backslashes for one"
-    return offset, "a text without quotes", "Put the text in double quotes"
+    found, instead = next((found, instead) for said, found, instead in _BY_MESSAGE if said in error.msg)
+    return offset, found, instead
 
 
 _LONG = re.compile(r"[0-9_]{4000,}")
@@ -126,23 +125,19 @@ def toml_fault(text: str, said: str) -> Fault:
     found = _WHERE.search(said)
     # tomllib says where only in its sentence, up to Python 3.13.
     offset = lines.offset_of(int(found[1]), int(found[2])) if found else len(text)
-    offset, cause, instead = _toml_cause(text, offset, said.partition(" (at ")[0], lines)
-    return lines.fault(offset, f"no TOML: {cause}", instead)
-
-
-def _toml_cause(text: str, offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Where, what was found, what to write, from where tomllib stopped and what it said."""
+    said = said.partition(" (at ")[0]
     number = lines.of(offset)[0]
     if offset == len(text) and number > 1 and not lines.line(number).strip():
         number -= 1
     line, begin = lines.line(number), lines.begins[number - 1]
-    return (
+    offset, cause, instead = (
         _cause_in_line(text, offset, line, begin)
         or _cause_of_brackets(text, said, line, begin)
         or _cause_of_name(offset, said, line, begin)
         or _missing_quotes(line, begin)
         or (offset, said[:1].lower() + said[1:], 'Text, and names such as "betas[0]", stand in quotes')
     )
+    return lines.fault(offset, f"no TOML: {cause}", instead)
 
 
 def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, str, str] | None:

@@ -43,15 +43,15 @@ class _TomlPlaces:
                 table = self.put_entry(root, self.read_name(), Place(begin, begin, parts={}), again=not twice)
                 self.pass_sign("]]" if twice else "]")
             else:
-                self.read_assignment(table)
+                self.read_assignment(table, 1)
             self.pass_nothing()
         return root
 
-    def read_assignment(self, table: Place) -> None:
+    def read_assignment(self, table: Place, depth: int) -> None:
         name = self.read_name()
         self.pass_sign("=")
         self.pass_blanks()
-        self.put_entry(table, name, self.read_value(1), again=False)
+        self.put_entry(table, name, self.read_value(depth), again=False)
 
     def read_name(self) -> list[tuple[str, int]]:
         """The parts of a dotted name, each with its place."""
@@ -135,10 +135,7 @@ class _TomlPlaces:
         self.at += 1
         self.pass_nothing()
         while not self.text.startswith("}", self.at):
-            name = self.read_name()
-            self.pass_sign("=")
-            self.pass_blanks()
-            self.put_entry(place, name, self.read_value(depth + 1), again=False)
+            self.read_assignment(place, depth + 1)
             self.pass_comma()
         self.at += 1
         place.end = self.at
