@@ -4,9 +4,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from typing import TypeAlias
 
 from paramsched._peer_keywords import advice_for_keyword
-from paramsched._peer_names import EDGES, LIBRARIES, OtherName
+from paramsched._peer_names import EDGES, LIBRARIES
 from paramsched.near_names import closest
 
 UNITS: Mapping[str, str] = {
@@ -21,11 +22,19 @@ UNITS: Mapping[str, str] = {
 _FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|Calendar(?=\()|previous\b|following\b)")
 
 
+OtherName: TypeAlias = tuple[str, str, str, str]
+"""A name elsewhere; ours; a line to write; what is different there, or nothing."""
+
+_OURS = re.compile(r"(?:recurrence\(|anneal\(curve=)?([\w.]+)")
+
+
 def other_names() -> Iterator[tuple[str, OtherName]]:
     """Every name with its library, in the order of the table."""
     for library, names in LIBRARIES.items():
-        for one in names:
-            yield library, one
+        for name, line, *more in names:
+            different, ours = (*more, "", "")[:2]
+            begun = None if ours else _OURS.match(line.rpartition(">> ")[2])
+            yield library, (name, begun[1] if begun else ours, line, different)
 
 
 def meant_by(name: str) -> tuple[str, OtherName] | None:
