@@ -1,7 +1,8 @@
 """What changed between two plans."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from typing import Any, TypeAlias, final
 
@@ -99,14 +100,14 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _bindings_by_place(a), _bindings_by_place(b)
-    compared = None if calendar is None else _compared_plans(a, b, calendar, most)
+    first_difference = None if calendar is None else _comparison(a, b, calendar, most)
     for key in sorted(left.keys() | right.keys(), key=str):
         before, after = left.get(key), right.get(key)
         if before is not None and after is not None and before.schedule == after.schedule:
             initial = [getattr(one.field, "initial", None) for one in (before, after)]
             if initial[0] == initial[1]:
                 continue
-        first = None if compared is None or before is None or after is None else compared.first_difference(key)
+        first = None if first_difference is None or before is None or after is None else first_difference(key)
         when, by, unit = first or (None, None, UPDATES)
         changes.append(
             Change(
@@ -143,90 +144,61 @@ _Difference: TypeAlias = tuple[int, float, str]
 """When two curves differ first, by how much at most, and what that time counts."""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _ComparedPlan:
-    """A plan as it is evaluated, and the times of the updates that two plans are compared over.
-
-    Args:
-        amounts: what has been consumed before each of them; None where no clock counts an amount.
-    """
-
-    plan: Plan
-    updates: Array
-    amounts: Array | None
-
-    def values_of(self, place: Any) -> Floats:
-        by_amount = self.amounts is not None and is_by_amount(self.plan.clock, place[0])
-        times = self.amounts if by_amount else self.updates
-        return evaluate(_bindings_by_place(self.plan)[place].schedule, times, 1.0)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _EveryUpdate:
-    """Two plans, to be compared at every update of the longer one."""
-
-    first: _ComparedPlan
-    second: _ComparedPlan
-
-    def first_difference(self, place: Any) -> _Difference | None:
-        apart = _distance(self.first.values_of(place), self.second.values_of(place))
-        differing = np.flatnonzero(apart != 0)
-        return (int(differing[0]), float(np.nanmax(apart)), UPDATES) if differing.size else None
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _SomeTimes:
-    """Two plans, to be compared at some times of the longer one: close together at its begin."""
-
-    first: Plan
-    second: Plan
-    ends: dict[str, int]  # of the longer one, on each clock
-
-    def first_difference(self, place: Any) -> _Difference | None:
-        clocks = {clock_of_field(plan.clock, place[0]) for plan in (self.first, self.second)}
-        unit = clocks.pop()
-        if clocks or unit not in self.ends:
-            return None  # on two clocks, of which nothing says how the one goes on the other
-        one, other = (_bindings_by_place(plan)[place].schedule for plan in (self.first, self.second))
-        end = self.ends[unit]
-        spread = np.concatenate([np.linspace(0, end - 1, _LOOKED_AT), np.geomspace(1, end, _LOOKED_AT) - 1])
-        times = np.unique(spread.astype(np.int64))
-        apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
-        differing = np.flatnonzero(apart != 0)
-        if not differing.size:
-            return None
-        before, when = (int(times[place]) if place >= 0 else -1 for place in (differing[0] - 1, differing[0]))
-        while when - before > 1:
-            middle = np.array([(before + when) // 2])
-            if _distance(evaluate(one, middle, 1.0), evaluate(other, middle, 1.0))[0] != 0:
-                when = int(middle[0])
-            else:
-                before = int(middle[0])
-        return when, float(np.nanmax(apart)), unit
-
-
-def _compared_plans(a: Plan, b: Plan, calendar: Calendar, most: int | None) -> _EveryUpdate | _SomeTimes:
-    """Two plans over the longer of their horizons."""
-    plans = [a.resolve(calendar), b.resolve(calendar)]
-    first, second = map(counted_plan, plans)
+def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int | None) -> Callable[[Any], _Difference | None]:
+    """What finds the first difference of a binding, over the longer of two horizons."""
+    resolved = [a.resolve(calendar), b.resolve(calendar)]
+    plans = [counted_plan(plan) for plan in resolved]
     try:
-        runs = [amounts_of_run(plan, calendar) for plan in plans]
-        horizons = [updates_of_horizon(*pair) for pair in zip(plans, runs, strict=True)]
+        runs = [amounts_of_run(plan, calendar) for plan in resolved]
+        horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
         count = max((horizon for horizon in horizons if horizon is not None), default=1)
         if most is None or count <= most:
             amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
-            updates = np.arange(count)
-            return _EveryUpdate(_ComparedPlan(first, updates, amounts[0]), _ComparedPlan(second, updates, amounts[1]))
+            return partial(_difference_of_updates, plans, np.arange(count), amounts)
     except MissingFact:
         pass
     ends: dict[str, int] = {}
-    for plan in plans:
+    for plan in resolved:
         for unit, length in () if plan.horizon is None else plan.horizon.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length))
-    return _SomeTimes(first, second, ends)
+    return partial(_difference_of_some_times, plans, ends)
+
+
+def _difference_of_updates(
+    plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
+) -> _Difference | None:
+    """At each of the updates, before which these amounts have been consumed."""
+    values: list[Floats] = []
+    for plan, consumed in zip(plans, amounts, strict=True):
+        by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
+        values.append(evaluate(_bindings_by_place(plan)[place].schedule, consumed if by_amount else updates, 1.0))
+    apart = _distance(*values)
+    differing = np.flatnonzero(apart != 0)
+    return (int(differing[0]), float(np.nanmax(apart)), UPDATES) if differing.size else None
+
+
+def _difference_of_some_times(plans: Sequence[Plan], ends: Mapping[str, int], place: Any) -> _Difference | None:
+    """At some times of the longer plan, close together at its begin; `ends` has its end on each clock."""
+    clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
+    unit = clocks.pop()
+    if clocks or unit not in ends:
+        return None  # on two clocks, of which nothing says how the one goes on the other
+    one, other = (_bindings_by_place(plan)[place].schedule for plan in plans)
+    spread = np.concatenate([np.linspace(0, ends[unit] - 1, _LOOKED_AT), np.geomspace(1, ends[unit], _LOOKED_AT) - 1])
+    times = np.unique(spread.astype(np.int64))
+    apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
+    differing = np.flatnonzero(apart != 0)
+    if not differing.size:
+        return None
+    before, when = (int(times[place]) if place >= 0 else -1 for place in (differing[0] - 1, differing[0]))
+    while when - before > 1:
+        middle = (before + when) // 2
+        at = np.array([middle])
+        if _distance(evaluate(one, at, 1.0), evaluate(other, at, 1.0))[0] != 0:
+            when = middle
+        else:
+            before = middle
+    return when, float(np.nanmax(apart)), unit
 
 
 def _distance(a: Floats, b: Floats) -> Floats:

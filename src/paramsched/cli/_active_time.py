@@ -175,22 +175,13 @@ def earlier_time(time: Duration | None, end: Duration | None) -> Duration | None
 
 def comes_before(time: Duration, end: Duration | None) -> bool:
     """Whether a time is known to come before the end."""
-    return (
-        end is not None
-        and bool((rest := time_between(end, time)) is not None and rest.terms)
-        # A time in updates and one in epochs are not compared: nobody knows yet which comes first.
-        and (time.exact is not None) == (end.exact is not None)
-    )
-
-
-def time_between(later: Duration | None, earlier: Duration | None) -> Duration | None:
-    """The time between two; None where one is not known, or they are the wrong way round."""
-    if later is None or earlier is None:
-        return None
+    # A time in updates and one in epochs are not compared: nobody knows yet which comes first.
+    if end is None or (time.exact is None) != (end.exact is None):
+        return False
     try:
-        return later - earlier
+        return bool((end - time).terms)
     except InvalidArgument:
-        return None
+        return False
 
 
 def _epochs_of(time: Duration) -> Fraction | None:

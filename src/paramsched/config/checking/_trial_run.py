@@ -172,11 +172,6 @@ class FieldCurve:
         """The highest value."""
         return float(np.max(self.values))
 
-    def between(self, begin: float, end: float) -> Floats:
-        """The values at the updates of a piece of the run, given as shares of it."""
-        chosen = (self.times >= begin * self.end) & (self.times < end * self.end)
-        return self.values[chosen]
-
 
 def curve_in_run(
     binding: Binding, followed: Schedule, path: str, run: TrialRun, base: float | None

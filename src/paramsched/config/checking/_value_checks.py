@@ -143,7 +143,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Finding]:
         return
     if curve.end >= 20 and curve.times[top] >= _LATE * curve.end - 1 and curve.values[0] < _IS_HIGH * curve.peak:
         # A rate that has been as high before, as in cycles, has had the time.
-        if np.any(curve.between(0, _LATE) > 0.98 * curve.peak):
+        if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
         found = f"the learning rate rises until {_when(curve, int(curve.times[top]))} of {curve.end}"
         yield Finding(RISES_TO_THE_END, curve.path, found, 'Shorten the warmup: warmup("5%")')

@@ -184,8 +184,6 @@ class _PlanReader:
         self.values.note_fault(HORIZON, short_json(value) + wrong, _LENGTH_OF_RUN)
         return None
 
-    # ---------------------------------------------------------------- groups and fields
-
     def read_groups(self, value: Any) -> None:
         """The fields of each group."""
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
@@ -272,8 +270,6 @@ class _PlanReader:
             written = straighten_text(key).strip("\"'")
             found = f"{short_json(key)} is no field: {other[1]}"
             self.faults.add(path, found, f"Write {written}", at_key=True, code=UNKNOWN_FIELD)
-
-    # ---------------------------------------------------------------- targets
 
     def read_targets(self, value: Any) -> None:
         """Each with its first value."""

@@ -60,8 +60,6 @@ class ScheduleReader:
     def __init__(self, names: ShapeNames, faults: Faults) -> None:
         self.names, self.faults = names, faults
 
-    # ---------------------------------------------------------------- schedules
-
     def read_followed(self, value: Any, path: str) -> Any:
         """What a field follows: a schedule, or a metric rule by itself."""
         match value:
@@ -169,8 +167,6 @@ class ScheduleReader:
             return reduce(mul, found.guides)  # the line `plateau()` says 1.0 * plateau(), a factor too many here
         return found
 
-    # ---------------------------------------------------------------- calls
-
     def read_call(self, name: str, builder: Callable[..., Any], given: Any, path: str) -> Any:
         """What `builder` makes of `{argument: value}`, `[values]` or one value."""
         signature = annotated_signature(builder)
@@ -200,8 +196,6 @@ class ScheduleReader:
         if value is None and takes_none(parameter):
             return None
         return self.read_value(annotation, value, path)
-
-    # ---------------------------------------------------------------- values
 
     def read_value(self, annotation: Any, value: Any, path: str) -> Any:
         """A value as its annotation asks for it."""
@@ -326,8 +320,6 @@ class ScheduleReader:
             return self.note_fault(path, f"{short_json(values)} has {len(values)} items, not {len(items)}")
         pairs = zip(items, values, strict=True)
         return self.read_each(pairs, path, lambda pair, place: self.read_value(pair[0], pair[1], place))
-
-    # ---------------------------------------------------------------- helpers
 
     def note_fault(
         self,

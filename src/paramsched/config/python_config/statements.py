@@ -122,8 +122,6 @@ class Statements:
         if leaves_loop([node for node in nodes if isinstance(node, ast.stmt)]):
             raise _Lost
 
-    # Binding.
-
     def _follow_assign(self, node: ast.Assign) -> None:
         """`target = value`, with one target or several."""
         first = node.targets[0]
@@ -250,8 +248,6 @@ class Statements:
     def _drop_item(self, node: ast.AST, holder: Any, key: Any) -> None:
         self.evaluator.try_out(node, (holder, key), lambda: containers.delete_item(holder, key, self.memory))
 
-    # Importing and defining.
-
     def _follow_import(self, node: ast.Import) -> None:
         for alias in node.names:
             whole = alias.name if alias.asname else alias.name.split(".")[0]
@@ -270,13 +266,13 @@ class Statements:
             if reaches_by_name(alias.name) or reaches_by_attribute(alias.name):
                 raise ReachesNames(node)
             self._note_import(module, alias.name)
-            value = CONSTANTS.get(f"{module}.{alias.name}")
+            name, value = alias.asname or alias.name, CONSTANTS.get(f"{module}.{alias.name}")
             if value is not None:
-                self.names.bind(alias.asname or alias.name, value)
+                self.names.bind(name, value)
             elif module == "__future__":
-                self.names.bind_import(alias.asname or alias.name, self.source.mark(node))
+                self.names.bind_import(name, self.source.mark(node))
             else:
-                self.names.bind_import(alias.asname or alias.name, Imported(module, alias.name, node.lineno))
+                self.names.bind_import(name, Imported(module, alias.name, node.lineno))
 
     def _note_import(self, module: str, name: str = "") -> None:
         if not is_always_there(module, name):
@@ -285,8 +281,6 @@ class Statements:
     def _follow_definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         self._give_up_on([node], node)
         self.names.bind_import(node.name, self.source.mark(node))
-
-    # Control.
 
     def _follow_expression(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):

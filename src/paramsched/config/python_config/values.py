@@ -141,8 +141,6 @@ class Budget:
             raise BudgetSpent
 
 
-# Which lists and dicts are still known, and copies of values.
-#
 # Names share lists and dicts, here as in Python: a change through one name is seen through all. Where code that is
 # not understood gets hold of one it may change it at any time after, so from there on reading it gives a mark.
 
