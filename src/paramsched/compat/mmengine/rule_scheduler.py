@@ -13,7 +13,7 @@ from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.step_engine import StepEngine
 from paramsched.config.dialects.mmengine.config_run import RunLength
 from paramsched.config.dialects.mmengine.table import INF, SchedulerRow, argument_cautions
-from paramsched.config.dialects.mmengine.to_schedule import schedule_for
+from paramsched.config.dialects.mmengine.to_schedule import combine_schedulers
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.plan import resolve
 from paramsched.schedules.rules import Rule
@@ -281,7 +281,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
         now = max(one._global_step * (length if one.by_epoch else 1) for one in by_rule)
         for index, group in enumerate(by_rule[0].optimizer.param_groups):
             together = [(one.table_row, _arguments_of_group(one, index)) for one in by_rule]
-            schedule = schedule_for(together, RunLength(length))
+            schedule = combine_schedulers(together, RunLength(length), any_epoch=True).schedule
             if not schedule.is_resolved:
                 schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
             value = schedule(now, base=float(by_rule[0].base_values[index]))

@@ -240,7 +240,7 @@ def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside
         return constant()
     given, where = _fvcore_arguments(data, path, beside)
     if not isinstance(given, Mapping):
-        faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments", code=WRONG_TYPE)
+        faults.refuse_kind(where, given, "arguments", "Write a mapping of arguments")
         return constant()
     build, arguments = _ROWS[name]
     faults.refuse_unknown(given, arguments, where, f"{name}{ENDING} has no such argument")

@@ -7,11 +7,10 @@ from typing import Any, Final
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.dialects.fvcore.base_files import BASE
 from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
-from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import PeerWords, is_plain_number, schedules_lr_alone
+from paramsched.config.peer_arguments import PeerWords, is_count, is_plain_number, schedules_lr_alone
 from paramsched.curves import Cosine, Linear, Polynomial
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules import Anneal, Constant, Schedule, constant, linear, maximum, polynomial, skip, warmup
 from paramsched.schedules.sequence import Sequence
@@ -78,8 +77,7 @@ def to_plan(
     """
     faults = Faults()
     if not isinstance(data, Mapping):
-        instead = "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}"
-        faults.add(ROOT, f"{type_in_words(data)}, no config", instead, code=WRONG_TYPE)
+        faults.refuse_kind(ROOT, data, "config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
     elif BASE in data:
         found = f"{short_json(data[BASE])} is another file, and its entries are not here"
         faults.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
@@ -104,7 +102,7 @@ def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, faults: Faul
     if total is None and calendar is not None and calendar.total is not None:
         terms = Duration.of(calendar.total).terms
         total = int(terms[0][1]) if len(terms) == 1 and terms[0][0] == "updates" else None
-    if not is_plain_number(total) or total < 1 or total != int(total):
+    if not is_count(total, least=1):
         found = (
             "nothing says how many updates the run has" if total is None else f"{short_json(total)} is no whole number"
         )
@@ -127,22 +125,21 @@ def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
 def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dict[str, Any]:
     """The entries that schedule lr; what is wrong with them is noted."""
 
-    def fault(name: str, found: str, instead: str = "", code: str = WRONG_TYPE) -> None:
+    def fault(name: str, found: str, instead: str, code: str = WRONG_TYPE) -> None:
         faults.add(child_path(path, name), found, instead, code=code)
 
     scheduled = [name for name in solver if str(name).startswith(_SCHEDULED)]
     faults.refuse_unknown(scheduled, _DEFAULTS, path, "no such entry", code=UNKNOWN_FIELD)
     given = {name: _value_of_text(solver.get(name, default)) for name, default in _DEFAULTS.items()}
     if given["LR_SCHEDULER_NAME"] not in _NAMES:
-        found = f"{short_json(given['LR_SCHEDULER_NAME'])}: no such scheduler"
-        meant = did_you_mean(str(given["LR_SCHEDULER_NAME"]), _NAMES)
-        fault("LR_SCHEDULER_NAME", f"{found}; {meant}", code=UNKNOWN_NAME)
+        place = child_path(path, "LR_SCHEDULER_NAME")
+        faults.refuse_word(place, given["LR_SCHEDULER_NAME"], _NAMES, "no such scheduler; ")
     if given["WARMUP_METHOD"] not in ("linear", "constant"):
         found = f"{short_json(given['WARMUP_METHOD'])} is neither linear nor constant"
         fault("WARMUP_METHOD", found, "Write linear", UNKNOWN_NAME)
     for name in ("MAX_ITER", "WARMUP_ITERS", "NUM_DECAYS"):
         value = given[name]
-        if not is_plain_number(value) or value != int(value) or value < (name == "MAX_ITER"):
+        if not is_count(value, least=name == "MAX_ITER"):
             fault(name, f"{short_json(value)} is no whole number", f"Write {name}: 1000")
     for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR", "POLY_LR_POWER", "POLY_LR_CONSTANT_ENDING"):
         if not is_plain_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):

@@ -62,11 +62,6 @@ class Combined:
     epoch_length: int = 1
 
 
-def schedule_for(schedulers: Sequence[RowWithArguments], length: RunLength) -> Schedule:
-    """One schedule that gives the values of a list of schedulers of one field, whatever the length of an epoch."""
-    return combine_schedulers(schedulers, length, any_epoch=True).schedule
-
-
 def combine_schedulers(
     schedulers: Sequence[RowWithArguments], length: RunLength, *, any_epoch: bool = False
 ) -> Combined:
@@ -87,7 +82,7 @@ def combine_schedulers(
     if len(exact) == len(pieces):
         if alone:
             return Combined(exact[0].schedule)
-        if all(piece.form.kind == "factor" for piece in exact):
+        if all(piece.form.multiplies for piece in exact):
             return Combined(chain(*(piece.schedule for piece in exact)))
         ordered = _one_after_another(exact, length, any_epoch=any_epoch)
         if ordered is not None:

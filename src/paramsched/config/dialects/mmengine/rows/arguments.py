@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, isfinite
 from numbers import Real
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from paramsched.schedules import Schedule, every
 from paramsched.schedules.affine import Absolute, Level, absolute
@@ -166,17 +166,13 @@ def one_tick_caution(arguments: Arguments, factor: float) -> Iterator[str]:
         )
 
 
-FormKind: TypeAlias = Literal["factor", "towards"]
-"""What a form does to the value it finds: multiply it, whatever it is, or carry it to a floor."""
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class ClosedForm:
     """A scheduler as a schedule on the clock of its window.
 
     Args:
-        kind: what it does to the value it finds.
+        multiplies: whether it multiplies the value it finds, whatever that is; else it carries it to a floor.
         ends_itself: whether it holds its last value after the window by itself.
         cut_at_end: whether it is cut off at the window's end, not at the begin of its last tick.
         undone: whether it leaves the value as it found it.
@@ -184,7 +180,7 @@ class ClosedForm:
     """
 
     schedule: Schedule
-    kind: FormKind = "factor"
+    multiplies: bool = True
     ends_itself: bool = False
     cut_at_end: bool = False
     undone: bool = False

@@ -82,7 +82,7 @@ def _poly_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
         return None
     floor = absolute(float(arguments["eta_min"]))
     descent = polynomial(float(arguments["power"]), to=floor, over=needs.ticks.last(needs.size))
-    return ClosedForm(needs.ticks.changing(descent), "towards", ends_itself=True)
+    return ClosedForm(needs.ticks.changing(descent), multiplies=False, ends_itself=True)
 
 
 def _from_power(schedule: Schedule, part: WrittenPart) -> FoundArguments:
@@ -150,7 +150,7 @@ def _cosine_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
     descent = ticks.changing(cosine(to=0.0 if zero else floor, over=ticks.count(length)))
     return ClosedForm(
         descent,
-        "factor" if zero else "towards",
+        multiplies=zero,
         ends_itself=length == needs.size - 1 and not ticks.converted,
         to_base=bool(ratio),
     )
