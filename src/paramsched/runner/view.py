@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from logging import Logger
 from pathlib import Path
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -52,6 +52,20 @@ def counts_epochs(train_cfg: Mapping[str, Any]) -> Any:
     return train_cfg.get("by_epoch", default)
 
 
+@runtime_checkable
+class _SetsEpoch(Protocol):
+    """A loader whose order is a function of the epoch: Accelerate's."""
+
+    def set_epoch(self, epoch: int) -> None: ...
+
+
+@runtime_checkable
+class _SeedableSampler(Protocol):
+    """A sampler whose order is a function of a seed and the epoch: Accelerate's."""
+
+    initial_seed: int
+
+
 @final
 class EpochBatches:
     """A loader as Accelerate prepared it, or any iterable with a length, pass by pass."""
@@ -66,7 +80,7 @@ class EpochBatches:
         """The batches of a pass with their indexes, after the first `skip`, whose draws are undone."""
         if skip >= len(self):
             return
-        if getattr(self.loader, "set_epoch", None) is not None:  # Accelerate's: its order is a function of the epoch
+        if isinstance(self.loader, _SetsEpoch):
             self.loader.set_epoch(number)
         if not skip:
             yield from enumerate(self._on_device(self.loader))
@@ -80,7 +94,7 @@ class EpochBatches:
         spread: Any = getattr(batches, "batch_sampler", None)  # of several processes
         samplers: list[Any] = [getattr(batches, "sampler", None), getattr(spread, "sampler", None)]
         for sampler in samplers:
-            if hasattr(sampler, "initial_seed"):  # Accelerate's
+            if isinstance(sampler, _SeedableSampler):
                 sampler.initial_seed = seed
 
     def _batches_after(self, skip: int) -> Iterator[Any]:
