@@ -51,10 +51,8 @@ class Faults:
         """Note one fault: where, what was found, what to write.
 
         Args:
-            span: the piece that is meant, where the path leads to a line of text.
+            span, at_key, replace: as of a `Fault`.
             code: of what kind it is; a dialect of your own need not say it.
-            at_key: whether the name is meant, not the value behind it.
-            replace: what is to be changed into what, where only one thing can be meant.
         """
         self.count += 1
         if not self.full:
