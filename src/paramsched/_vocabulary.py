@@ -175,7 +175,10 @@ def first_lookalike(text: str) -> tuple[int, str, str] | None:
     for place, one in enumerate(text):
         meant = _meant_character(one)
         if meant != one:
-            return place, _what_it_is(one, meant), meant
+            if meant in _CALLED:
+                return place, f"{one} is {_CALLED[meant]}", meant
+            name = unicodedata.name(one, f"U+{ord(one):04X}")
+            return place, f'"{one}" is {name}' if one.isprintable() else f"here is {name}", meant
     return None
 
 
@@ -193,10 +196,3 @@ def _meant_character(one: str) -> str:
         return one
     meant = " " if one.isspace() else _MEANT.get(one) or unicodedata.normalize("NFKC", one)
     return meant if meant.isascii() and meant else one
-
-
-def _what_it_is(one: str, meant: str) -> str:
-    if meant in _CALLED:
-        return f"{one} is {_CALLED[meant]}"
-    name = unicodedata.name(one, f"U+{ord(one):04X}")
-    return f'"{one}" is {name}' if one.isprintable() else f"here is {name}"

@@ -289,14 +289,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(set(known))
     if not known:
         return "none is known"
-    near = closest(name, known)
-    return f"known: {_short_list(known)}" if near is None else f'nearest: "{near}"'
-
-
-def _short_list(names: list[str]) -> str:
-    """Of many names the first ones, and how many more there are."""
-    text = ", ".join(names)
-    if len(text) <= _LONGEST_LIST:
-        return text
-    shown_names = text[:_LONGEST_LIST].rpartition(", ")[0]
-    return f"{shown_names} and {len(names) - shown_names.count(', ') - 1} more"
+    if (near := closest(name, known)) is not None:
+        return f'nearest: "{near}"'
+    text = ", ".join(known)
+    if len(text) > _LONGEST_LIST:
+        text = text[:_LONGEST_LIST].rpartition(", ")[0]
+        text += f" and {len(known) - text.count(', ') - 1} more"
+    return f"known: {text}"

@@ -77,7 +77,9 @@ def read_given_plan(
     faults = Faults()
     schedule = read_schedule_line(given, "", ShapeNames(), faults)
     if schedule is None:
-        raise ConfigError(field, [_place_in_line(given, fault) for fault in faults.found()])
+        line = " ".join(given.splitlines())
+        placed = [replace(one, column=one.span[0] + 1, excerpt=line) if one.span else one for one in faults.found()]
+        raise ConfigError(field, placed)
     horizon = None if facts is None else horizon_given(facts)
     return GivenPlan(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
 
@@ -105,12 +107,6 @@ def loaded_with_facts(
     """As `read_with_assumed_epoch`, and with the facts that stand beside the plan; without the places in the file."""
     read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
     return read.loaded, with_facts_beside(read.loaded, known)
-
-
-def _place_in_line(text: str, fault: Fault) -> Fault:
-    if fault.span is None:
-        return fault
-    return replace(fault, column=fault.span[0] + 1, excerpt=" ".join(text.splitlines()))
 
 
 def names_a_file(given: str) -> bool:
@@ -273,7 +269,9 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
         if groups is None:
             fields[field] = schedule
         else:
-            bindings.append(Binding(field, schedule, _selector(plan, groups.strip())))
+            group = groups.strip()
+            by_index = group.isdigit() and all(binding.groups != group for binding in plan.bindings)
+            bindings.append(Binding(field, schedule, int(group) if by_index else group))
     return bindings, fields
 
 
@@ -293,9 +291,3 @@ def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
 def _refuse_option(given: str, field: str) -> None:
     if field in ("self", "at", "horizon"):
         raise click.UsageError(f"{given}: {field} is no field. Write --at 8000, --horizon 9000")
-
-
-def _selector(plan: Plan, groups: str) -> str | int:
-    """By index where the plan selects so."""
-    by_index = groups.isdigit() and all(binding.groups != groups for binding in plan.bindings)
-    return int(groups) if by_index else groups

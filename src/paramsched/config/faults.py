@@ -266,15 +266,12 @@ class _PlainReader:
         if isinstance(raw, (Mapping, Pairs)):
             return self.read_mapping(raw, path, depth)
         if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
-            return self.read_list(raw, path, depth)
+            self.count_values(len(raw))
+            return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
         if type(raw).__module__ == "datetime":
             return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
         found = f"a {type(raw).__name__} does not stand in a file"
         return BadValue(path, found, "Write numbers, text, lists and mappings")
-
-    def read_list(self, raw: Any, path: str, depth: int) -> Any:
-        self.count_values(len(raw))
-        return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """A mapping; each key once, text or an integer."""

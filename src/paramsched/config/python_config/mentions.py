@@ -3,7 +3,7 @@
 import ast
 import gc
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, final
@@ -172,17 +172,11 @@ def leaves_loop(body: Iterable[ast.stmt]) -> bool:
                 if leaves_loop(statement.orelse):
                     return True
             case _:
-                if any(leaves_loop(block) for block in _inner_blocks(statement)):
+                blocks = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+                blocks += [part.body for name in ("handlers", "cases") for part in getattr(statement, name, [])]
+                if any(map(leaves_loop, blocks)):
                     return True
     return False
-
-
-def _inner_blocks(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:
-    for name in ("body", "orelse", "finalbody"):
-        yield getattr(statement, name, [])
-    for name in ("handlers", "cases"):
-        for part in getattr(statement, name, []):
-            yield part.body
 
 
 def names_in_texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -223,7 +217,11 @@ class PythonSource:
     def __init__(self, text: str, name: str, base: bool = False) -> None:
         self.name = name
         self._shown = name if base else ""
-        self.tree = _tree_or_refusal(text, name)
+        refuse_many_words(text, name)
+        try:
+            self.tree = parse_python(text)
+        except _REFUSED as error:
+            raise ConfigError(name, [_no_python(text, error)]) from None
         self._text = text
         self._lines: list[bytes] = []
 
@@ -258,14 +256,6 @@ def parse_python(text: str) -> ast.Module:
     with warnings.catch_warnings(), no_collection(len(text)):
         warnings.simplefilter("ignore")
         return ast.parse(text)
-
-
-def _tree_or_refusal(text: str, name: str) -> ast.Module:
-    refuse_many_words(text, name)
-    try:
-        return parse_python(text)
-    except _REFUSED as error:
-        raise ConfigError(name, [_no_python(text, error)]) from None
 
 
 def _no_python(text: str, error: Exception) -> Fault:

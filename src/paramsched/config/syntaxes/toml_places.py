@@ -77,7 +77,9 @@ class _TomlPlaces:
     def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
         """A table that is there already is gone on with."""
         for key, begin in name[:-1]:
-            table = self.table_inside(table, key, begin)
+            parts = table.parts if isinstance(table.parts, dict) else {}
+            found = parts.setdefault(key, Place(begin, begin, key=begin, parts={}))
+            table = found.parts[-1] if isinstance(found.parts, list) and found.parts else found
         key, begin = name[-1]
         value.key = begin
         parts = table.parts if isinstance(table.parts, dict) else {}
@@ -89,14 +91,6 @@ class _TomlPlaces:
             return value
         parts[key] = value
         return value
-
-    def table_inside(self, table: Place, key: str, begin: int) -> Place:
-        """Made where it is not there; of a list its last."""
-        parts = table.parts if isinstance(table.parts, dict) else {}
-        if key not in parts:
-            parts[key] = Place(begin, begin, key=begin, parts={})
-        found = parts[key]
-        return found.parts[-1] if isinstance(found.parts, list) and found.parts else found
 
     def read_value(self, depth: int) -> Place:
         """A text, a list, a table in braces, or what stands up to the next comma, bracket or line."""
