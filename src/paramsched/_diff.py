@@ -111,7 +111,7 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
         when, by, unit = first or (None, None, UPDATES)
         changes.append(
             Change(
-                _place_text(before or after),
+                key[0] if key[2] is None else f"{key[0]} @ {selector_text(key[2])}",
                 _schedule_text_of(before),
                 _schedule_text_of(after),
                 when,
@@ -125,11 +125,6 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
 
 def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
     return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
-
-
-def _place_text(binding: Binding | None) -> str:
-    assert binding is not None
-    return binding.name if binding.groups is None else f"{binding.name} @ {selector_text(binding.groups)}"
 
 
 def _schedule_text_of(binding: Binding | None) -> str | None:

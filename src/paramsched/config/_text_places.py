@@ -1,7 +1,7 @@
 """Where the parts of a config stand in its text, so that a fault is told with its line and column."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, final
 
@@ -176,19 +176,14 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
     if not place.parts:
         return None
     named = place.named()
-    for cut in _possible_cuts(rest):
+    # The longest piece first: a name may have dots and brackets of its own.
+    for cut in (len(rest), *(place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")):
         if rest[:cut] in named:
             return named[rest[:cut]], rest[cut:]
     if len(place.parts) > 1:
         return None
     ((name, given),) = place.parts.items()
     return _argument_place(str(name), given, rest)
-
-
-def _possible_cuts(rest: str) -> Iterator[int]:
-    """Where the first piece of a path may end, the longest first: names may have dots and brackets."""
-    yield len(rest)
-    yield from (place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")
 
 
 def _argument_place(name: str, given: Place, rest: str) -> tuple[Place, str]:

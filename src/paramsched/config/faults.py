@@ -129,14 +129,13 @@ def child_path(path: str, *keys: object) -> str:
     ('$.lr[1]', '$.betas[0]', '$["a key"]')
     """
     for key in keys:
-        path += f"[{key}]" if isinstance(key, int) else _piece_of_name(str(key))
+        if isinstance(key, int):
+            path += f"[{key}]"
+        elif _PLAIN_NAME.fullmatch(name := str(key)):
+            path += f".{name}"
+        else:
+            path += f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
     return path
-
-
-def _piece_of_name(name: str) -> str:
-    if _PLAIN_NAME.fullmatch(name):
-        return f".{name}"
-    return f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
 
 
 def path_from_root(path: str) -> str:

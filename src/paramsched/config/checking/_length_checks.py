@@ -147,19 +147,14 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
 def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:
     """Milestones of the run behind its end."""
     for part in _parts_over_the_run(schedule):
-        late = [(when, text) for when, text in _milestones_of(part, trial) if when > trial.end]
+        milestones = part.milestones if isinstance(part, MultiStep) and trial.knows(part) else ()
+        late = [(when, one) for one in milestones if (when := trial.span.calendar.exact(one)) > trial.end]
         if late:
             found = (
-                f"milestone {late[0][1]} lies behind the end of the run, at {float(late[0][0] / trial.end):.0%} of it"
+                f'milestone "{late[0][1]}" lies behind the end of the run, at {float(late[0][0] / trial.end):.0%} of it'
             )
             yield Finding(MILESTONE_AFTER_END, path, found, "Leave it out, or name a time of this run")
             return
-
-
-def _milestones_of(part: Schedule, trial: TrialRun) -> Iterator[tuple[Fraction, str]]:
-    if isinstance(part, MultiStep) and trial.knows(part):
-        for milestone in part.milestones:
-            yield trial.span.calendar.exact(milestone), f'"{milestone}"'
 
 
 def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:

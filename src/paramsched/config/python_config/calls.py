@@ -65,7 +65,9 @@ def _call_function(evaluator: ConfigEvaluator, node: ast.Call, callee: Any, loca
         function = functions.OF_MODULES.get(callee.dotted)
     positional, named = _call_arguments(evaluator, node, local, depth, function=name)
     operands = (callee, *positional, *named.values())
-    if name in ("getattr", "setattr", "delattr", "hasattr") and _names_a_way(positional[1:2]):
+    if name in ("getattr", "setattr", "delattr", "hasattr") and any(
+        type(one) is str and reaches_by_attribute(one) for one in positional[1:2]
+    ):
         raise ReachesNames(node)
     if name in ("setattr", "delattr") and any(type(one) is Imported for one in positional[:1]):
         raise ReachesNames(node)
@@ -183,10 +185,6 @@ def _call_arguments(
         evaluator.lose((holder, *positional, *named.values()), node)
         raise
     return positional, named
-
-
-def _names_a_way(names: Sequence[Any]) -> bool:
-    return any(type(one) is str and reaches_by_attribute(one) for one in names)
 
 
 _HANDLERS: Final[Handlers] = {
