@@ -14,6 +14,7 @@ from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.runner._checkpoint_fit import STATE, VERSION
 from paramsched.runner._param_schedulers import RunFacts, Schedulers
 from paramsched.runner.hooks import CheckpointHook, EarlyStoppingHook, LoggerHook
+from paramsched.runner.hooks.hook import LoadsState, RequiresState, SavesState
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.runner.view import RunnerParts, RunnerView
 from paramsched.scheduler import Scheduler
@@ -32,7 +33,7 @@ def runner_state(runner: RunnerParts) -> dict[str, Any]:
             for name, many in runner.schedulers.items()
         },
         "optimizers": {name: _wrapper_state(stepper) for name, stepper in runner.steppers.items()},
-        "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(runner.hooks) if _can(hook, "state_dict")},
+        "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(runner.hooks) if isinstance(hook, SavesState)},
     }
 
 
@@ -72,7 +73,7 @@ def _wrapper_state(stepper: AcceleratedWrapper) -> dict[str, Any]:
 def load_hook_states(hooks: Iterable[Any], states: Mapping[str, Any]) -> None:
     """Let each hook go on from its state, if there is one."""
     for key, hook in _hooks_by_key(hooks):
-        if key in states and _can(hook, "load_state_dict"):
+        if key in states and isinstance(hook, LoadsState):
             hook.load_state_dict(states[key])
 
 
@@ -81,7 +82,7 @@ def require_hook_states(runner: RunnerView, states: Mapping[str, Any], source: P
     for key, hook in _hooks_by_key(runner.hooks):
         if key in states:
             _require_state_of(key, hook, states[key], source)
-            if _can(hook, "require_resumable"):
+            if isinstance(hook, RequiresState):
                 hook.require_resumable(runner, states[key])
 
 
@@ -95,10 +96,6 @@ def _require_state_of(key: str, hook: Any, state: Any, source: Path) -> None:
         except (KeyError, TypeError, ValueError) as error:
             found = f"{type(error).__name__}: {error}"
             raise StateError(f"{source / STATE}: it cannot be read; nothing usable at hooks.{key} ({found})") from None
-
-
-def _can(hook: Any, method: str) -> bool:
-    return getattr(hook, method, None) is not None
 
 
 def _hooks_by_key(hooks: Iterable[Any]) -> list[tuple[str, Any]]:

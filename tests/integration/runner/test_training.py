@@ -23,6 +23,12 @@ cross_entropy = nn.functional.cross_entropy
 
 
 @pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """A Runner writes to `work_dir` where it stands, which another process of the tests may have locked."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
 def fresh_accelerate():
     """Accelerate keeps its precision for the whole process."""
 

@@ -130,8 +130,18 @@ class CosineLrScheduler(StatefulSchedulerBase):
         The arguments are the class's. With several processes pass `num_update_steps_per_epoch=
         TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`: the default counts the batches of all of them.
         """
-        keywords: dict[str, Any] = dict(locals())  # the arguments: placeholders, until a Trainer puts numbers in
-        return partial(keywords.pop("cls"), **keywords)
+        keywords: dict[str, Any] = {  # placeholders, until a Trainer puts numbers in
+            "total_num_epochs": total_num_epochs,
+            "num_update_steps_per_epoch": num_update_steps_per_epoch,
+            "k_decay": k_decay,
+            "lr_min": lr_min,
+            "min_lr_ratio": min_lr_ratio,
+            "num_warmup_epochs": num_warmup_epochs,
+            "warmup_starting_lr": warmup_starting_lr,
+            "warmup_starting_lr_ratio": warmup_starting_lr_ratio,
+            "num_cooldown_epochs": num_cooldown_epochs,
+        }
+        return partial(cls, **keywords)
 
     def get_updated_values(self, num_updates: int) -> list[float]:
         """f(num_updates) for each group."""

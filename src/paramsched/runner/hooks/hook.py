@@ -1,6 +1,6 @@
 """Hook: the points at which a Runner calls, with MMEngine's names and arguments."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.runner.view import RunnerView
@@ -36,6 +36,30 @@ def priority_of(priority: Any) -> int:
     raise InvalidArgument(
         f"priority={priority!r}", nearest(str(priority), PRIORITIES), 'Write "NORMAL", or a number from 0 to 100'
     )
+
+
+@runtime_checkable
+class SavesState(Protocol):
+    """A hook whose state is in the checkpoints."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain data."""
+
+
+@runtime_checkable
+class LoadsState(Protocol):
+    """A hook that goes on from its state in a checkpoint."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from it."""
+
+
+@runtime_checkable
+class RequiresState(Protocol):
+    """A hook that looks whether it can go on from a state, before anything is loaded."""
+
+    def require_resumable(self, runner: RunnerView, state: dict[str, Any]) -> None:
+        """Raise a StateError where it cannot."""
 
 
 class Hook:
