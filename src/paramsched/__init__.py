@@ -23,7 +23,80 @@ if TYPE_CHECKING:  # a function that is named as its file comes from there: mypy
     from paramsched.range_test import find_lr
     from paramsched.recipe_book import recipes
     from paramsched.scheduler import Scheduler
-    from paramsched.schedules import *
+    from paramsched.schedules import (
+        Absolute,
+        Anneal,
+        Constant,
+        Exponential,
+        Schedule,
+        absolute,
+        ademamix_beta3,
+        chain,
+        chebyshev,
+        clamp,
+        constant,
+        cooldown,
+        cosine,
+        cosine_restarts,
+        cosine_wave,
+        cyclical_anneal,
+        ema_power,
+        ema_warmup,
+        every,
+        exponential,
+        exponential_warmup,
+        following,
+        from_function,
+        gaussian_warmup,
+        geometric,
+        inverse_sigmoid,
+        inverse_sqrt,
+        inverse_time,
+        jagged,
+        like,
+        linear,
+        linear_cosine,
+        logistic,
+        maximum,
+        minimum,
+        multistep,
+        natural_exponential,
+        noam,
+        one_cycle,
+        overlay,
+        parse,
+        piecewise,
+        polynomial,
+        polynomial_cycle,
+        power_law,
+        power_scheduler,
+        previous,
+        radam_warmup,
+        register_function,
+        rounded,
+        rsqrt,
+        rules,
+        shape,
+        shift,
+        skip,
+        slanted_triangular,
+        stairs,
+        step,
+        t5,
+        tabulate,
+        take,
+        tanh,
+        trapezoid,
+        tri_stage,
+        untuned_exponential_warmup,
+        untuned_linear_warmup,
+        warmup,
+        warmup_restarts,
+        window,
+        with_lengths,
+        wsd,
+        wsd_s,
+    )
     from paramsched.schedules.anneal import anneal
     from paramsched.schedules.cyclic import cyclic
     from paramsched.schedules.noise import noise
@@ -203,6 +276,7 @@ def __dir__() -> list[str]:
 
 
 def _registered_shape(name: str) -> Any:
+    """The builder of a shape that a user's package has registered."""
     from paramsched._vocabulary import unknown_attribute
     from paramsched.schedules import SHAPES
 

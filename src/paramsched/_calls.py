@@ -169,6 +169,7 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
 
 
 def _closing_bracket(line: str, begin: int) -> int | None:
+    """Where the bracket that opens first behind `begin` is closed."""
     depth = 0
     for place in range(begin, len(line)):
         depth += (line[place] in "([{") - (line[place] in ")]}")

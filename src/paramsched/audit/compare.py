@@ -105,6 +105,7 @@ def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -
 
 
 def _usual_runs(pairs: list[PlannedColumn]) -> tuple[int, ...]:
+    """For how many updates values usually stay the same in the log."""
     lengths = []
     for pair in pairs:
         changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1

@@ -217,6 +217,7 @@ def _findings_in(
 
 
 def _not_silenced(given: str, format: str | None, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What no comment in the plan's file silences."""
     if not names_a_file(given):
         return tuple(found)
     try:

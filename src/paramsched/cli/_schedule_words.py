@@ -187,6 +187,7 @@ def _inner_changes(schedule: Schedule, when: ActiveTime) -> list[Duration]:
 
 
 def _values_seen(schedule: Schedule, when: ActiveTime) -> str:
+    """The first and the last value of a resolved schedule, and where it changes."""
     room = when.update_count
     if not room or not schedule.is_resolved:
         return ""

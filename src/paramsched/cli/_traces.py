@@ -122,6 +122,7 @@ def _trace_plans(
 
 
 def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> dict[str, float]:
+    """The facts that have to be assumed, each with the greatest of the values for the plans."""
     found: dict[str, float] = {}
     for one, facts in zip(plans, told, strict=True):
         assumed = assumed_fact(one.plan, facts, native=one.native)

@@ -136,6 +136,7 @@ def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> F
 
 
 def _edit_of_fault(fault: Fault, text: str, begin: int, end: int) -> tuple[int, int, str] | None:
+    """The change that a fault asks for, in the piece `[begin, end)` of the text; None where it is not to be found."""
     if fault.replace is None:
         return None
     old, new = fault.replace

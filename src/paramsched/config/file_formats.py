@@ -167,6 +167,7 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
 
 
 def _syntax_of_dialect(dialect: KnownDialect, text: str, syntax: str | None) -> str:
+    """How the places of a text of a dialect are found whose file's suffix says nothing."""
     if _command_in(dialect, text, syntax):
         return "command"
     try:

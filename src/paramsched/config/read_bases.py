@@ -167,6 +167,7 @@ class _BaseFileReader:
 
 
 def _paths_of_bases(paths: Any, file: _ConfigFile) -> Sequence[str]:
+    """What stands at `_base_`, a path or several, as several."""
     given = [paths] if isinstance(paths, str) else paths
     for one in given if isinstance(given, (list, tuple)) else [given]:
         if isinstance(one, NeedsRunning):

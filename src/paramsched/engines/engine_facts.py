@@ -134,6 +134,7 @@ class EngineFacts:
         return Calendar(**merged)
 
     def _known_facts(self) -> dict[str, Any]:
+        """The facts as arguments of a Calendar, whose batches are those of all processes together."""
         samples = None if self.batch_size is None else self.batch_size * self.processes
         known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
         # Where a window goes on into the next epoch, an epoch has a whole number of updates only by chance.

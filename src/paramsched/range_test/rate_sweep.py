@@ -124,6 +124,7 @@ def _random_states() -> tuple[Any, ...]:
 
 
 def _set_random_states(states: tuple[Any, ...]) -> None:
+    """Put the states of the shared generators back."""
     python, numpy, cpu, cuda = states
     random.setstate(python)
     np.random.set_state(numpy)  # noqa: NPY002  # the shared one

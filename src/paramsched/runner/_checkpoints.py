@@ -220,6 +220,7 @@ class Checkpoints:
 
 
 def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], None]:
+    """The stage of a save, raising a StateError for whatever it cannot write."""
 
     def refusing_stage() -> None:
         try:

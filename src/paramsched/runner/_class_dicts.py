@@ -169,6 +169,7 @@ def names_several(config: Any) -> bool:
 
 
 def _build_wrapper(config: Any, model: Any) -> OptimWrapper:
+    """An optimizer's wrapper."""
     if isinstance(config, OptimWrapper):
         return config
     if isinstance(config, Optimizer):

@@ -59,6 +59,7 @@ class ModelCalls:
         return log
 
     def predict(self, data: Any, mode: Literal["val", "test"]) -> Any:
+        """What the model says of a batch: predictions, or its loss where that is all it says."""
         own = getattr(self.model, f"{mode}_step", None)
         if callable(own):
             return own(data)

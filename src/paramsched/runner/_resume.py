@@ -166,6 +166,7 @@ def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
 
 
 def _lines_of_differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
+    """A line for each entry that differs."""
     keys = saved.keys() & now.keys() if only_common else saved.keys() | now.keys()
     return [
         f"{key}: {saved.get(key)!r} in the checkpoint, {now.get(key)!r} now"

@@ -54,6 +54,7 @@ class TrainLoop(ABC):
         return self.iter // self.epoch_length
 
     def run(self) -> None:
+        """Train, and validate in between."""
         self.runner.call_hook("before_train")
         # The checkpoint was saved before the validation that followed it: its metrics are needed (row 14).
         last = self.epoch_length if self.by_iterations else 0  # batches of an epoch after which a validation may start
@@ -199,6 +200,7 @@ class EvalLoop:
         return self._batches.loader
 
     def run(self) -> dict[str, Any]:
+        """Validate, or test; returns the metrics."""
         runner, mode = self.runner, self.mode
         runner.call_hook(f"before_{mode}")
         runner.call_hook(f"before_{mode}_epoch")

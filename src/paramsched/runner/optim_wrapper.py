@@ -136,6 +136,7 @@ class AcceleratedWrapper:
         step_kwargs: Mapping[str, Any] | None = None,
         zero_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
+        """One batch: scale the loss, go back through it, and at the end of a cycle update and clear the gradients."""
         self.backward(self.inner.scale_loss(loss))
         if self.inner.should_update():
             self.step(**(step_kwargs or {}))

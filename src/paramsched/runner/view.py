@@ -90,6 +90,7 @@ class EpochBatches:
         yield from enumerate(batches, start=skip)
 
     def seed(self, seed: int) -> None:
+        """Let the order of each pass follow from this seed and the number of the pass."""
         batches: Any = getattr(self.loader, "batch_sampler", None)
         spread: Any = getattr(batches, "batch_sampler", None)  # of several processes
         samplers: list[Any] = [getattr(batches, "sampler", None), getattr(spread, "sampler", None)]

@@ -240,6 +240,7 @@ def _clock_for(
 
 
 def _history_at(planned: PlannedGroups, carried: int | None, before: PlanHooks | None, *, unknown: bool) -> History:
+    """The plans that were in force, and this one."""
     if before is not None:
         return before.planned.history.entered(planned.entry())
     if carried is None:

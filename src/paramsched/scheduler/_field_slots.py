@@ -125,6 +125,7 @@ class FloatSlots:
         return FloatBlock("rows", rows if before is None else [self.row(before, -1), *rows])
 
     def row(self, block: FloatBlock, at: int) -> list[float]:
+        """The values of one entry of a block, for each group."""
         entry = block.entries[at]
         if block.kind == "same":
             return [entry] * len(self.bases)

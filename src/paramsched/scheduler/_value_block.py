@@ -276,6 +276,7 @@ def warn_of_foreign_write(overwritten: Overwritten, groups: Sequence[Group], upd
 
 
 def _is_planned(found: Any, planned: float) -> bool:
+    """Whether an entry is the planned value, rounded where it is a tensor."""
     try:
         if isinstance(found, torch.Tensor):
             found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))

@@ -50,6 +50,7 @@ class State:
         return Standing(self.standing.t) if other else self.standing
 
     def bases_by_place(self) -> dict[tuple[int, str], float]:
+        """The bases by group and flat name of the field."""
         return {
             (index, slot): base
             for slot, bases in self.bases.items()

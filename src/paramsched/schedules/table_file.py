@@ -198,6 +198,7 @@ def _place_of_column(names: list[str], column: str | None, shown: str) -> int:
 
 
 def _number_of_cell(row: list[str], place: int, where: str) -> float:
+    """The number of a cell, as Python reads it."""
     try:
         return float(row[place])
     except (ValueError, IndexError):

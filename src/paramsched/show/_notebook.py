@@ -100,6 +100,7 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
 
 
 def _curves_of(value: Plan | Schedule | Trace) -> tuple[Trace, str]:
+    """What is drawn, and the heading over it."""
     if isinstance(value, Trace):
         return value, "Trace"
     plan = value if isinstance(value, Plan) else plan_of_schedule(value)

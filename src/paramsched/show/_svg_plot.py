@@ -55,6 +55,7 @@ def _draw_grid(panel: Panel, width: int, height: int) -> Iterator[str]:
 
 
 def _draw_time_axis(ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
+    """The ticks of time below the plot, in both rows."""
     for tick in ticks:
         x = round(tick.place * width, 1)
         yield f'<path class="ps-grid" style="stroke-width:1" d="M{x:g} {height}v5"/>'

@@ -150,6 +150,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
 
 
 def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
+    """A state is a frozen dataclass that JSON and pickle bring back."""
     law = "a state is a frozen dataclass of JSON scalars, and restore brings it back"
     if not is_dataclass(state) or not _is_frozen(state):
         raise BrokenLaw(law, rule, where, f"a {type(state).__name__}, no frozen dataclass")

@@ -230,6 +230,7 @@ def paramsched_check(
 
 
 def _codes(option: str, given: str) -> frozenset[str]:
+    """The codes that an option names."""
     from paramsched.config.checking.finding import codes_given
     from paramsched.errors import InvalidArgument
 

@@ -247,6 +247,7 @@ class GradualWarmupScheduler(LRScheduler):
         return [base * ((self.multiplier - 1.0) * self.last_epoch / self._length + 1.0) for base in self.base_lrs]
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        """Go to an epoch: on the ramp write its values, after it let the after-scheduler write."""
         if self._form is not None:
             super()._update_lr(epoch)
             return
@@ -381,6 +382,7 @@ class GradualWarmupScheduler(LRScheduler):
         return ()
 
     def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that is not of this class, or of another form."""
         missing = [name for name in (*_STATE_KEYS, "lr", "after_scheduler", "after") if name not in state]
         if missing:
             raise StateError(

@@ -287,6 +287,7 @@ def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tup
 
 
 def _refuse_other_state(scheduler: Any, state: Mapping[str, Any]) -> None:
+    """Refuse what is no state, or the state of another class or of another field."""
     own, ours = type(scheduler).__name__, vars(scheduler)
     if not isinstance(state, Mapping):
         raise StateError(f"{own}: a {type(state).__name__} is no state. Give what state_dict() returned")

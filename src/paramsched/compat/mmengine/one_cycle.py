@@ -33,6 +33,7 @@ class OneCycleParamScheduler(RuleScheduler):
     three_phase: bool
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
+        """Write the ends of the curve into the groups, where a run begins."""
         if param_name != "lr":
             raise AssertionError(
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"

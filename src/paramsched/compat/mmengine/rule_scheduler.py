@@ -291,6 +291,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
 
 
 def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
+    """The arguments with the peak of this group, where there is one for each."""
     held, row = vars(scheduler), scheduler.table_row
     arguments = row.complete({one.name: held[one.name] for one in row.arguments if one.name in held})
     peaks = arguments.get("eta_max")
@@ -300,6 +301,7 @@ def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
 
 
 def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
+    """Iterations in an epoch, from how often each kind has ticked."""
     epochs = {one._global_step for one in schedulers if one.by_epoch}
     iterations = {one._global_step for one in schedulers if not one.by_epoch}
     if not epochs or not iterations:

@@ -199,6 +199,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         self._update_param_groups(first)
 
     def _refuse_contradictions(self, call: str) -> None:
+        """Refuse arguments that are each in range and contradict each other."""
         bases = [float(base) for base in self.base_lr_values]
         if self.warmup_starting_lr > max(bases):
             raise InvalidArgument(

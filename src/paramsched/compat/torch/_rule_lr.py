@@ -63,6 +63,7 @@ class RuleLR(SteppedLR):
         return None
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        """Bind the engine to the groups; options or bases that have changed make a new engine."""
         groups = self.optimizer.param_groups
         if len(groups) < len(self.base_lrs):
             raise ValueError(
@@ -83,6 +84,7 @@ class RuleLR(SteppedLR):
         return self._engine.values_at(tick)
 
     def _update_lr(self, epoch: float | None = None) -> None:
+        """A step; the usual one, to the next epoch with floats in the groups, takes the short way."""
         if self._is_initial:  # a composition may begin it anew
             self._seen = None
         seen, groups = self._seen, self.optimizer.param_groups
@@ -112,6 +114,7 @@ class RuleLR(SteppedLR):
         super()._update_lr(epoch)
 
     def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
+        """The closed form while this is the only writer, or where an epoch is asked for; else the relative step."""
         goes_on, self._last_tick = self._last_tick + 1 == tick, tick
         if self._is_initial:
             self._begin_values(seen, tick)

@@ -92,6 +92,7 @@ class SteppedLR(LRScheduler):
         self._step_to(seen, self._tick_to_read(), epoch)
 
     def _step_to(self, seen: Seen, tick: float, epoch: float | None) -> None:
+        """Compute the values of `tick` and write them."""
         self._check_tick(tick)
         row = self._next_row(seen, tick, epoch)
         momenta = self._momenta_at(tick)

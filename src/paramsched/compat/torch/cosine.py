@@ -149,6 +149,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         self._update_lr(epoch)
 
     def _advance_clock(self, epoch: float | None) -> None:
+        """Go on inside the cycle, or find the cycle of the epoch that is asked for."""
         if epoch is None and self.last_epoch >= 0 and not self._is_initial:
             self.last_epoch += 1
             self.T_cur += 1

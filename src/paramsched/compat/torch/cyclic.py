@@ -151,6 +151,7 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        """Make tables of rates and momenta, unless a user's function or a subclass says the height."""
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             self._extend_entries(name, getattr(self, name))
         self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)

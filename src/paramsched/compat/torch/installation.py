@@ -83,6 +83,7 @@ def _drop_ins_below(kind: type) -> Iterator[type]:
 
 
 def _with_installation(prepare: Any) -> Any:
+    """What a spawned process is told before it begins, with the drop-ins: scripts train in such processes."""
 
     @wraps(prepare)
     def get_preparation_data(name: str) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
             )
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        """Read the cycle's ends from the groups and make tables of the values between them."""
         groups = self.optimizer.param_groups
         for key in _RATE_ENDS + (_MOMENTUM_ENDS if self.cycle_momentum else ()):
             entries = self._cycle_ends.setdefault(key, [by_value(group[key]) for group in groups if key in group])

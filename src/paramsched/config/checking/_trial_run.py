@@ -208,6 +208,7 @@ def _times_to_look_at(schedule: Schedule, end: int) -> Integers:
 
 
 def _share_of_values(schedule: Schedule, times: Integers) -> Literal["all", "some", "none"]:
+    """How much of a curve scales with base."""
     if not schedule.has_absolute:
         return "all"
     few = times[:: max(1, len(times) // 100)]

@@ -113,6 +113,7 @@ def _jumps(curve: FieldCurve) -> Iterator[Finding]:
 
 
 def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
+    """The rate is 0 at every update of the first epoch."""
     epoch = curve.run.epoch
     if epoch is None or epoch < 2 or curve.end < 2 * epoch or not np.any(curve.values):
         return None

@@ -172,6 +172,7 @@ def _schema_reference(name: str) -> dict[str, Any]:
 
 
 def _mapping_of_one(entries: dict[str, Any]) -> dict[str, Any]:
+    """A mapping of one name."""
     return {
         "type": "object",
         "properties": entries,

@@ -263,6 +263,7 @@ class _PlanReader:
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
+        """Tell that no field has this name; letters of another alphabet are told as such."""
         other = first_lookalike(key)
         if other is None:
             self.faults.refuse(path, refusal, at_key=True)

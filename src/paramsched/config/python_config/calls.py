@@ -81,6 +81,7 @@ def _call_function(evaluator: ConfigEvaluator, node: ast.Call, callee: Any, loca
 
 
 def _call_getattr(evaluator: ConfigEvaluator, node: ast.Call, arguments: Sequence[Any]) -> Any:
+    """`getattr(holder, name)`, of a base's dict only."""
     holder, name = arguments[:2]
     if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES:
         if len(arguments) == 3 and name not in holder:

@@ -250,6 +250,7 @@ def _roots_of(walks: Iterable[Walk]) -> tuple[Any, ...]:
 
 
 def _filter_items(function: Callable[..., Any] | None, items: Iterable[Any]) -> Iterator[Any]:
+    """`filter(function, items)`; raises Doubt where a condition is not known."""
     for item in items:
         known = known_truth(item if function is None else function(item))
         if known is None:

@@ -154,6 +154,7 @@ def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, 
 
 
 def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
+    """A quote or a bracket that is never closed."""
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
         return begin + _open_quote(line), "the quote is never closed", "Write it again at the end of the text"
     if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
@@ -184,6 +185,7 @@ def _missing_quotes(line: str, begin: int) -> tuple[int, str, str] | None:
 
 
 def _open_quote(line: str) -> int:
+    """Where the quote stands that a line does not close."""
     quote, begin = "", 0
     for place, one in enumerate(line):
         if one == quote:

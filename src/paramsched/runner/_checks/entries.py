@@ -224,6 +224,7 @@ def _try_with_torch(loader: Mapping[str, Any], path: str, faults: Faults) -> Non
 
 
 def _check_evaluator(config: Any, path: str, faults: Faults) -> None:
+    """Check a metric, or each of a list."""
     for index, one in enumerate(config if isinstance(config, (list, tuple)) else [config]):
         where = child_path(path, index) if isinstance(config, (list, tuple)) else path
         if isinstance(one, Mapping) and one:

@@ -60,6 +60,7 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels
 
 
 def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
+    """A wrapper of an optimizer with the same entries in its groups, and one small parameter in each."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
         {key: by_value(value) for key, value in group.items() if key != "params"} | {"params": [_one_parameter()]}
@@ -287,6 +288,7 @@ def _class_text(error: BaseException) -> str:
 
 
 def _check_plan(plan: Plan, model: OptimWrapper | None, path: str, faults: Faults) -> None:
+    """Check that a plan fits an optimizer's groups; its lengths are resolved when the loader is there."""
     if model is None:
         return
     try:

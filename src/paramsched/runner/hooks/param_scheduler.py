@@ -85,6 +85,7 @@ def _tick_by_epoch(runner: RunnerView) -> None:
 
 
 def _tell_metrics(scheduler: Scheduler, metrics: dict[str, Any]) -> None:
+    """Tell a plan's rules what they watch."""
     watched = {rule.metric for rule in scheduler.states}
     for name in sorted(watched):
         if name not in metrics:

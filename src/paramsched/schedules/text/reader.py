@@ -261,6 +261,7 @@ class LineReader:
         self._value_wanted = False
 
     def _check_pair(self, frame: OpenBracket, here: Token) -> None:
+        """Refuse a bracket that closes nothing, or one of another kind."""
         if frame.kind != "line" and (here.value == "]") == (frame.kind == "list"):
             return
         found = f'"{here.value}" closes nothing'
@@ -269,6 +270,7 @@ class LineReader:
         raise not_an_expression(self.text, here.begin, here.end, found, "Write one bracket of each pair")
 
     def _value_of(self, frame: OpenBracket, end: int) -> Any:
+        """What a bracket stands for: a call, a value in brackets, or a list."""
         if frame.kind == "call":
             return value_of_call(frame, end, self.faults)
         if frame.kind == "group" and len(frame.items) == 1 and not frame.comma:

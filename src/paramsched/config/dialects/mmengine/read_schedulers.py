@@ -239,6 +239,7 @@ class SchedulerReader:
         return found_class
 
     def _true_or_false(self, arguments: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
+        """What an argument says that is True or False."""
         value = arguments.get(name, default)
         if not isinstance(value, (bool, NeedsRunning)):
             found = f"{config_value_in_words(value)} is {type_of_value(value)}, not True or False"

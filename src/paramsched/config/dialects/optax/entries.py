@@ -51,6 +51,7 @@ def read(text: str, source: str = "config") -> Any:
 
 
 def _calls_optax(text: str, source: str) -> bool:
+    """Whether a text is Python that calls something of optax."""
     refuse_many_words(text, source)
     try:
         tree = parse_python(text)

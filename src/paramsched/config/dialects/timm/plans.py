@@ -79,6 +79,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
 
 
 def _whole_schedule(given: TimmArguments) -> Schedule:
+    """The curve with its warmup, changing when timm changes it."""
     whole = curve_behind_warmup(given)
     if given.warmup:
         whole = _with_warmup(given, whole)

@@ -119,6 +119,7 @@ def _is_by_epoch(beside: Mapping[str, Any], faults: Faults) -> bool:
 
 
 def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) -> int | None:
+    """The steps of the scheduler in the run, where they are known."""
     total = calendar.total if horizon is None and calendar is not None else horizon
     if total is None:
         return None
@@ -146,6 +147,7 @@ def _between_epochs(given: TorchArguments, schedule: Schedule) -> Schedule:
 
 
 def _leaf_names(entry: TorchEntry) -> list[str]:
+    """The classes inside an entry, and its own."""
     found = [entry.name]
     members = entry.arguments.get("_schedulers" if entry.state else "schedulers")
     for member in members if isinstance(members, (list, tuple)) else ():
