@@ -39,6 +39,7 @@ def test_it_is_json():
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 
+@pytest.mark.heavy  # it starts two processes
 def test_it_is_the_same_in_every_process():
     command = [sys.executable, "-m", "paramsched", "schema"]
 
