@@ -129,15 +129,19 @@ class Span:
 
     def resolved_length(self, length: Duration) -> Duration:
         """The length of what begins with the span in updates."""
-        return self._from_begin(self.exact_length(length))
+        return self._from_begin(self.exact_length(length), length)
 
     def after(self, duration: Duration) -> Duration:
         """The updates from the begin of the span until `duration` is over."""
-        return self._from_begin(self.exact(duration))
+        return self._from_begin(self.exact(duration), duration)
 
-    def _from_begin(self, exact: Fraction) -> Duration:
+    def _from_begin(self, exact: Fraction, length: Duration) -> Duration:
         """The updates from the begin of the span on; their end is rounded once, where boundaries are."""
-        return Duration.of_updates(self.boundary(self.begin + exact) - self.first if self.rounds else exact)
+        updates = self.boundary(self.begin + exact) - self.first if self.rounds else exact
+        if updates < 0:
+            found = f"that is {float(updates):.12g} updates of this run, and a length is not negative"
+            raise InvalidArgument(f'length "{length}"', found, "Write a longer one")
+        return Duration.of_updates(updates)
 
     def period(self, duration: Duration) -> Duration:
         """A period in updates: at least 1, not rounded, the same wherever it begins."""

@@ -7,7 +7,7 @@ import pytest
 
 from paramsched.errors import InvalidArgument
 from paramsched.plan import resolve
-from paramsched.schedules import Schedule, warmup
+from paramsched.schedules import Schedule, parse, warmup
 from paramsched.schedules.lengths import FILLS, PERIOD
 from paramsched.time import Calendar, Duration
 
@@ -62,3 +62,15 @@ def test_of_two_stages_that_fill_the_first_is_told_with_a_length_in_its_own_fiel
 def test_a_shape_that_fills_without_a_marked_field_is_told_how_to_mark_it():
     with pytest.raises(InvalidArgument, match=r"field\(metadata=FILLS\)"):
         resolve(Unmarked(), Calendar(total=100))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('warmup("1 epoch - 20 steps") >> cosine()', 'length "1 epoch - 20 steps": that is -15 updates of this run'),
+        ('one_cycle("5%", index="t/(n-1)")', 'length "5% - 1 step": that is -0.5 updates of this run'),
+    ],
+)
+def test_a_length_that_is_below_nothing_in_a_run_is_told_as_it_is_written(line, found):
+    with pytest.raises(InvalidArgument, match=found):
+        resolve(parse(line), Calendar(total=10, steps_per_epoch=5))
