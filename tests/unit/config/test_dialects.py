@@ -300,3 +300,44 @@ def test_a_rate_that_is_no_number_is_no_base():
     own = import_module("paramsched.config.dialects.timm")
 
     assert own.bases_of(["--sched", "step", "--lr", "nan"], None).groups == ()
+
+
+def test_a_run_of_any_length_is_read_in_bounded_time():
+    steps = {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 30, "warmup_epochs": 0}
+    solver = {
+        "MAX_ITER": 10**12,
+        "LR_SCHEDULER_NAME": "WarmupStepWithFixedGammaLR",
+        "NUM_DECAYS": 100,
+        "WARMUP_ITERS": 0,
+    }
+
+    assert str(ps.loads(steps, format="timm").bindings[0].schedule) == 'step("30 epochs")'
+    assert str(ps.loads({"SOLVER": solver}, format="fvcore").horizon) == str(10**12)
+
+
+@pytest.mark.parametrize(
+    ("format", "data", "found"),
+    [
+        (
+            "timm",
+            {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 2.5},
+            "decay_epochs=2.5: timm rounds it",
+        ),
+        (
+            "fvcore",
+            {
+                "StepWithFixedGammaParamScheduler": {
+                    "base_value": 1,
+                    "num_decays": 10**6,
+                    "gamma": 0.5,
+                    "num_updates": 9,
+                },
+                "max_iter": 9,
+            },
+            "num_decays: more than 10,000 steps",
+        ),
+    ],
+)
+def test_what_would_take_a_place_for_each_update_is_refused(format, data, found):
+    with pytest.raises(ConfigError, match=found):
+        ps.loads(data, format=format)

@@ -1,6 +1,7 @@
 """A param scheduler of fvcore as a schedule: each on the clock of a number of updates, its `where` from 0 to 1."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -71,10 +72,8 @@ class ParamSpec:
 
 def first_update(reached: Callable[[float], bool], near: float, updates: int) -> int:
     """The first update at whose `where` something is reached, looked for around a time, in fvcore's arithmetic."""
-    t = max(min(round(near) + 2, updates), 0)
-    while t > 0 and reached((t - 1) / updates):
-        t -= 1
-    return t
+    latest = max(min(round(near) + 2, updates), 0)
+    return bisect_left(range(latest), True, key=lambda t: reached(t / updates))
 
 
 def _fvcore_exponential(spec: ParamSpec) -> Schedule:
@@ -139,10 +138,16 @@ def _fvcore_step(spec: ParamSpec) -> Schedule:
     return _held_values(spec, values, [(float(k), float(len(values))) for k in range(1, len(values))])
 
 
+_MOST_DECAYS: Final = 10_000
+
+
 def _step_with_gamma(spec: ParamSpec) -> Schedule:
     decays, gamma = spec.number("num_decays", 1), spec.number("gamma", 0)
+    if decays > _MOST_DECAYS:
+        spec.fault("num_decays", f"more than {_MOST_DECAYS:,} steps", "Write an exponential decay")
+        return constant()
     values = [spec.number("base_value")]
-    for _ in range(int(min(decays, 10_000))):
+    for _ in range(int(decays)):
         values.append(values[-1] * gamma)
     return _fvcore_step(replace(spec, given={"values": values, "num_updates": spec.given.get("num_updates")}))
 

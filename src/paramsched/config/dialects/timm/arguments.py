@@ -10,6 +10,7 @@ import numpy as np
 
 from paramsched import curves
 from paramsched.config.peer_arguments import level_of_value
+from paramsched.errors import InvalidArgument
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -199,6 +200,9 @@ def _at_milestones(given: TimmArguments) -> Schedule:
     return multistep(times, float(given.decay_rate)) if times else constant()
 
 
+_MOST_TICKS: Final = 10_000_000
+
+
 def _even_stairs(given: TimmArguments) -> Schedule:
     """A factor every `decay_epochs`, which may be parts of epochs.
 
@@ -207,7 +211,10 @@ def _even_stairs(given: TimmArguments) -> Schedule:
     """
     size, rate = given.decay_epochs * given.ticks_in_epoch, float(given.decay_rate)
     exact = Fraction(repr(given.decay_epochs)) * given.ticks_in_epoch
-    ticks = np.arange(given.run)
+    if exact.denominator > 1 and given.run > _MOST_TICKS:
+        found = f"timm rounds it in each of {given.run:,} ticks"
+        raise InvalidArgument(f"decay_epochs={given.decay_epochs}", found, "Write a whole number")
+    ticks = np.arange(given.run if exact.denominator > 1 else 0)  # whole periods are never rounded
     steps = (ticks // size).astype(np.int64)
     if np.array_equal(steps, ticks * exact.denominator // exact.numerator):
         return step(given.length(given.decay_epochs) if given.step_on_epochs else _exact_updates(exact), rate)
