@@ -138,7 +138,7 @@ def _argument_of_value(refused: object, arguments: Mapping[str, Any]) -> Asked |
 
 
 def _argument_text(value: object) -> str:
-    """A value as text has it; a length has quotes."""
+    """A value as code and text have it; of ours a call, a name, or a length, with its unit in quotes."""
     if type(value).__module__.partition(".")[0] != __package__:
         return repr(value)
     text = str(value)

@@ -15,7 +15,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
-    """Kept, as a mistake is often made many times over in one file."""
+    """The same of sorted names; kept, as a mistake is often made many times over in one file."""
     from difflib import get_close_matches  # for messages only, so not at import
 
     close = get_close_matches(name, known, n=1, cutoff=0.6)

@@ -59,7 +59,10 @@ class LoggedValues:
     """What a run used.
 
     Args:
+        source: the file.
+        columns: the values.
         names: of the groups, None where one has none.
+        notes: what the reader should know.
         amounts: what was consumed, where the log says it.
     """
 

@@ -342,5 +342,5 @@ def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """What GitHub's commands would read as their own signs."""
+    """A text as GitHub's commands have it: per cent, ends of lines, and in their entries commas and colons."""
     return "".join(f"%{ord(one):02X}" if one in f"%\r\n{more}" else one for one in text)

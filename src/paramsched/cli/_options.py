@@ -263,7 +263,7 @@ def _show_each_once() -> Callable[..., None]:
 
 
 def _printable_lines(text: str) -> str:
-    """What a user gave stands in it, and may hold control characters."""
+    """A message that a terminal only prints: what a user gave stands in it, and may hold control characters."""
     return "\n".join(map(printable, text.splitlines()))
 
 

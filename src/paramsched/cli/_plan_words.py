@@ -141,7 +141,7 @@ def _guided_words(schedule: Guided, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _sequence_words(schedule: Sequence, when: ActiveTime) -> Iterator[str]:
-    """Also a stage for which no time is left is named."""
+    """The stages one after another; a stage for which no time is left is named too."""
     begin = when.begin
     for index, stage in enumerate(schedule.stages):
         last = index + 1 == len(schedule.stages)
@@ -321,7 +321,7 @@ def _indented_words(schedule: Schedule, when: ActiveTime) -> Iterator[str]:
 
 
 def _plateau_words(rule: Plateau, when: ActiveTime) -> str:
-    """When it multiplies, how long it then waits, and where it stops."""
+    """When a plateau rule multiplies, how long it then waits, and where it stops."""
     better = "fallen" if rule.mode == "min" else "risen"
     margin = f"by {rule.threshold:.6g}" if rule.threshold_mode == "abs" else f"by {100 * rule.threshold:.6g}%"
     floor = f", never below {when.level_text(rule.min)}" if rule.min else ""

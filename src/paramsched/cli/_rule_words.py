@@ -77,7 +77,7 @@ def _multi_step_rule_words(rule: MultiStepRule, when: ActiveTime) -> str:
 
 @_words_of.register
 def _cosine_restarts_rule_words(rule: CosineRestartsRule, when: ActiveTime) -> str:
-    """Of its heights eight at most."""
+    """Where it falls to, when it begins anew, and from which heights (eight of them at most)."""
     begins, at = [], 0.0
     for period in rule.periods:
         begins.append(at)
@@ -135,7 +135,7 @@ def _times_of_ticks(rule: Rule, when: ActiveTime, ticks: Sequence[float]) -> str
 
 
 def _while_moving(rule: Rule, when: ActiveTime, ticks: float | None) -> str:
-    """The window may end before the rule has finished."""
+    """The time in which a rule moves the value: the window may end before the rule has finished."""
     if ticks is None:
         return _rule_window(rule, when)
     last = rule.last

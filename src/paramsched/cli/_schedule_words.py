@@ -79,7 +79,7 @@ def _step_words(schedule: Step, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _multi_step_words(schedule: MultiStep, when: ActiveTime) -> Iterator[str]:
-    """Milestones behind the end are named as such."""
+    """When it multiplies; milestones that would come after the end are named as such."""
     room = when.update_count
     times = sorted(schedule.milestones, key=lambda time: (time.exact or 0, str(time)))
     # Milestones in updates can be compared with the end, others cannot.
@@ -179,7 +179,7 @@ def _afterwards(length: Duration | None, when: ActiveTime, level: str) -> str:
 
 
 def _inner_changes(schedule: Schedule, when: ActiveTime) -> list[Duration]:
-    """Where its formula changes, counted from its own begin."""
+    """Where the formula of a resolved schedule changes, counted from its own begin."""
     room = when.update_count
     if room is None or not schedule.is_resolved:
         return []
@@ -211,7 +211,7 @@ def value_at_update(schedule: Schedule, time: int, when: ActiveTime) -> str:
 
 
 def _direction_word(first: Level, last: Level) -> str:
-    """It "goes" where the levels cannot be compared."""
+    """The verb: "rises" or "falls", and "goes" where the levels cannot be compared."""
     if isinstance(first, Absolute) and isinstance(last, Absolute):
         first, last = first.value, last.value
     if not isinstance(first, float) or not isinstance(last, float):

@@ -90,7 +90,7 @@ def nearest_for(asked: str) -> list[Hit]:
 
 
 def _best_of(asked: str, entries: list[_Entry], *, whole: bool = True) -> list[Hit]:
-    """Each line once; where a library is named beside other words, its own come first.
+    """The entries that answer, each line once; where a library is named beside other words, its own come first.
 
     Args:
         whole: whether an answer has all the words, or some of them.
@@ -148,7 +148,7 @@ def _named_library(asked: str) -> tuple[str, str]:
 
 
 def _score(asked: str, entry: _Entry) -> float:
-    """3 for the very name, at most 2 for words of the name, at most 1/2 for words of the text."""
+    """How well an entry answers: 3 for its very name, at most 2 for words of its name, at most 1/2 for its text."""
     if letters_of(asked) == letters_of(entry.name):
         return 3.0
     wanted, named = _telling_words(asked), _telling_words(entry.name)

@@ -76,7 +76,7 @@ def trace_given_plans(
 
 
 def _plan_names(given: Sequence[str]) -> list[str]:
-    """The file's name, where only one has that."""
+    """What each plan is called in a legend: the file's name, where only it has that, else what was given."""
     names = [Path(one).name if names_a_file(one) else one for one in given]
     chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
@@ -174,7 +174,7 @@ def _field_bindings(plan: Plan) -> list[Binding]:
 
 
 def _groups_of_selectors(bindings: list[Binding], loaded: Loaded, more: list[Binding]) -> list[dict[str, Any]]:
-    """As many groups without fields as the selectors need.
+    """Groups without fields: as many as the selectors of a plan need, and one for what is bound to all groups.
 
     Raises:
         UsageError: a selector asks for the thousandth group or a later one.

@@ -46,7 +46,7 @@ def _with_variables(text: str) -> str:
         values.setdefault(found[1], set()).add(found[3])
     known = {name: said.pop() for name, said in values.items() if len(said) == 1}
     filled = _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
-    return filled if len(filled) <= MOST_BYTES else text
+    return filled if len(filled) <= MOST_BYTES else text  # a variable that is named over and over makes gigabytes
 
 
 def _words_of_line(line: str) -> Iterator[str]:

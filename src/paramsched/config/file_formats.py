@@ -121,7 +121,7 @@ def plan_of_data(
 
 
 def _plan_of_native(data: Any, **facts: Any) -> Plan:
-    """Where it is refused and looks like a dialect, the error says which."""
+    """The plan of what a native file holds; where it is refused and looks like a dialect, the error says which."""
     try:
         return native.to_plan(data, **facts)
     except ConfigError as error:
@@ -193,7 +193,7 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
 
 
 def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
-    """As the format itself says, else as the file's suffix, else YAML (which JSON is too)."""
+    """How a format is spelled: as it says itself, else as the file's suffix says, else YAML (which JSON is too)."""
     return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]
 
 

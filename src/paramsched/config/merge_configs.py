@@ -154,7 +154,7 @@ def module_in_package(dotted: str) -> Path | NotInstalled:
 
 
 def _package_folder(package: str) -> Path | NotInstalled:
-    """It is looked for, not imported."""
+    """Where an installed package lies; it is looked for, not imported."""
     try:
         spec = find_spec(package) if package.isidentifier() else None
     except (ImportError, ValueError, AttributeError):

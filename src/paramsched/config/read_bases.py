@@ -80,7 +80,7 @@ class _BaseFileReader:
         return self.read_python(file, references) if file.suffix == ".py" else self.read_data(file, references)
 
     def read_python(self, file: _ConfigFile, references: References) -> FileNames:
-        """It asks for its bases as it comes to them."""
+        """A Python file, which asks for its bases as it comes to them."""
         bases = BaseReader(
             lambda paths: self.read_bases(paths, file),
             None if file.path is None else lambda module, level: self.read_module(module, level, file),
@@ -122,7 +122,7 @@ class _BaseFileReader:
         return found
 
     def read_base(self, path: str, file: _ConfigFile) -> FileNames:
-        """By its path, `./base.py` or `package::folder/base.py`."""
+        """A base by its path, `./base.py` or `package::folder/base.py`."""
         if file.path is None:
             raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
         place = config_in_package(path) if "::" in path else path_without_dots(file.path.absolute().parent / path)
@@ -131,7 +131,7 @@ class _BaseFileReader:
         return self.read_once(place, path, file)
 
     def read_module(self, module: str, level: int, file: _ConfigFile) -> FileNames:
-        """By the name of its module, as `with read_base():` asks."""
+        """A base by the name of its module, as `with read_base():` asks for it."""
         assert file.path is not None
         said = "." * level + module
         folder = file.path.absolute().parent.joinpath(*[".."] * (level - 1))
@@ -228,7 +228,7 @@ def _with_scope(value: Any, scope: str) -> Any:
 
 
 def _with_references(value: Any, references: References, base: Mapping[str, Any], source: str) -> Any:
-    """With the values of `{{ _base_.x }}` in place."""
+    """The value with what its texts say of the bases, `{{ _base_.x }}`, in place."""
     if isinstance(value, dict):
         return {name: _with_references(one, references, base, source) for name, one in value.items()}
     if isinstance(value, list):

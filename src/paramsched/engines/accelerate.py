@@ -44,7 +44,7 @@ def scheduler(
 
     Raises:
         InvalidArgument: the loader is not prepared and several processes share it.
-        MissingFact: a unit of the plan needs a fact that is nowhere.
+        MissingFact: a unit of the plan needs a fact that is nowhere; the message names it and the argument.
     """
     options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
     made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options)
@@ -110,7 +110,8 @@ def batch_counter(
     Args:
         accelerator: whose `accumulate` is used.
         scheduler: of the optimizer that uses the batches.
-        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
+        amount_of: how many samples, tokens or frames a batch of one process holds. Without it samples are counted, and
+            tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence; without it the calendar's `sequence_length`.
     """
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)

@@ -27,7 +27,8 @@ class PlanHandler:
         accumulation: what `gradient_accumulation_steps` says to Ignite; the engine does not know it.
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
+        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
+            Without it samples are counted, and tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
 

@@ -40,7 +40,8 @@ def planned(
         plan: what is applied; without a horizon it has that of the arguments (`num_train_epochs`, `max_steps`).
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
+        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
+            Without it samples are counted, and tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
     options = PlanOptions(

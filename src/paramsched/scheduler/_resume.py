@@ -95,7 +95,7 @@ def warn_of_missing_count(taken: int | None, *, initial: bool) -> None:
 
 
 def warn_if_over(planned: PlannedGroups) -> None:
-    """Holding the last values is right after a finished run, and wrong for a new one."""
+    """A plan that is over holds its last values: right after a finished run, and wrong for a new one."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
         warn_user(

@@ -30,7 +30,13 @@ class Anneal(Schedule):
     """From `start` to `to` along a curve.
 
     value(t) = start + (to - start) * curve(u), with u = t / n or as `index` says; from t = n on exactly `to`.
-    With n = 1 the index `"t/(n-1)"` means the end.
+
+    Args:
+        start, to: levels.
+        over: n; None takes the time it is given.
+        curve: the way from 0 to 1.
+        index: which fraction update t stands for: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"`, `"t/(n-1)"`. With n = 1 the
+            last means the end.
     """
 
     start: Level

@@ -141,6 +141,9 @@ class PlansTogether:
 
     Drawn by `picture`, each plan has its own color. To a format that reads its curves by itself they are curves like
     any: the group is the plan's name (and group), and behind the end of a plan its values are nan.
+
+    Args:
+        plans: names, and what is drawn of each; the first is the one that the others leave.
     """
 
     plans: tuple[tuple[str, Curves], ...]

@@ -153,7 +153,7 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
 
 
 def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
-    """One piece of a path without gaps, with steps where one sees them."""
+    """One piece of a path without gaps: `steps` joins updates that follow each other by a step, where one sees it."""
     words = [f"M{_tenths(xs[0])} {_tenths(ys[0])}"]
     for i in range(1, xs.size):
         if ys[i] == ys[i - 1]:

@@ -161,7 +161,7 @@ def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
 
 
 def magnitude(schedule: Schedule, times: Array, base: float) -> float:
-    """The largest number that goes into a value, whose digits a sum keeps."""
+    """The largest number that goes into a value: sums cancel, and then their digits are those of their terms."""
     inner = [magnitude(part, times, base) for part in schedule.parts()]
     span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
     own = float(np.abs(evaluate(schedule, span, base)).max(initial=0.0))

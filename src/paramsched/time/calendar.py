@@ -129,12 +129,12 @@ class Calendar:
 
     @property
     def varies(self) -> bool:
-        """As of `Units`: facts stay as they are."""
+        """Whether a length may be another number of updates where it begins elsewhere: facts stay as they are."""
         return False
 
     @property
     def updates_vary(self) -> bool:
-        """As of `Units`: they are what is counted."""
+        """Whether so many updates may be: never, since they are what is counted."""
         return False
 
     def exact(self, duration: Duration, *, begin: Fraction | None = None, asked: str | Asked | None = None) -> Fraction:

@@ -119,7 +119,7 @@ def paramsched_show(
 def _values_at(
     loaded: "Loaded", facts: CalendarOptions, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool
 ) -> str:
-    """A table, or JSON, of the values at single times."""
+    """The values of a plan at single times, as a table or as JSON."""
     from dataclasses import replace
     from math import ceil
 

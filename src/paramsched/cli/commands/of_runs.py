@@ -241,7 +241,7 @@ def _codes(option: str, given: str) -> frozenset[str]:
 
 
 def _tell(found: list[Any], output_format: str) -> None:
-    """Text goes to standard error, what programs read to standard output."""
+    """Print findings: text to standard error, what programs read to standard output."""
     from paramsched.cli._checked_plan import findings_as_commands, findings_as_json, findings_as_sarif, findings_as_text
 
     match output_format:

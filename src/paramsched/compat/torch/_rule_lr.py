@@ -156,7 +156,7 @@ class RuleLR(SteppedLR):
         )
 
     def _step_after_foreign_write(self, seen: Seen, tick: float, row: Sequence[float]) -> Sequence[float]:
-        """Only groups that others wrote take the relative step."""
+        """Groups that hold what we wrote go on along the closed form; the others take the relative step."""
         present = as_floats(group["lr"] for group in seen.groups)
         # What we wrote, as it reads in the dtype of a tensor.
         written = as_floats(_groups.like_entry(w, g["lr"]) for w, g in zip(seen.written, seen.groups, strict=True))

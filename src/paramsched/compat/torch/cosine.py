@@ -66,7 +66,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         return 2 / before if before > 1e-12 else None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
-        """In a chain give back after the floor what the last tick took."""
+        """Give back after the floor what the last tick took, where other schedulers of a chain act too."""
         a, b, _, _ = step
         if self._in_a_chain and a == 0.0:
             self._before_zero = list(values)

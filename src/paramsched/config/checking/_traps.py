@@ -180,7 +180,7 @@ def _parts_of_schedule(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _highest_level(schedule: Schedule) -> float | None:
-    """None where more than multiples of base decide it."""
+    """The highest multiple of base; None where an absolute level, or more than levels, decides it."""
     match schedule:
         case Anneal(start=float(start), to=float(to)):
             return max(abs(start), abs(to))

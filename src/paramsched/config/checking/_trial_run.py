@@ -93,7 +93,7 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
 
 
 def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
-    """None where nothing says how long the run is."""
+    """The run a calendar describes; None where it does not say how long it is."""
     horizon = calendar.total if plan.horizon is None else plan.horizon
     if horizon is None:
         return None

@@ -82,8 +82,11 @@ class Finding:
 
     Args:
         code: which rule found it: `PS205`.
-        path, found, at_key, replace: as of a `Fault`.
+        path: where, as in a file: `$.groups.head.lr`.
+        found: what was found.
         advice: what to write; "" where nothing simple helps.
+        at_key: whether the name is meant, not the value behind it.
+        replace: what of the name or the value is to be changed into what, where only one thing can be meant.
         place: in the file; None for a plan that is in none.
         pointer: the line of the file with a caret below the place; "" where they are not known.
         fix: the change that mends it; None where it is not safe to make.

@@ -211,7 +211,7 @@ def check_field_names(plan: Plan) -> Iterator[Finding]:
 
 
 def _lacks_field(group: Mapping[str, Any], key: str, *, whole: bool) -> bool:
-    """Of a group of which little is known, whether it has momentum and no betas."""
+    """Whether a group has no such field; of a group of which little is known, that it has momentum and no betas."""
     if key in group or (key == "momentum" and "betas" in group):
         return False
     return whole or (key == "betas" and "momentum" in group)

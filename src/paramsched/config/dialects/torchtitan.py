@@ -166,7 +166,7 @@ def _steps_of_job(
 
 
 def _whole_count(value: Any, path: str, faults: Faults) -> int | None:
-    """At least one update; None where there is none."""
+    """A number of updates, at least one; None where there is none."""
     if value is None:
         return None
     if is_count(value, least=1):

@@ -233,7 +233,7 @@ def _annotation_schema(annotation: Any) -> dict[str, Any]:
 
 
 def _member_schema(member: Any) -> dict[str, Any] | None:
-    """None where no file can say it."""
+    """What one member of a union asks for; None where no file can say it."""
     if member in _SIMPLE:
         return {"type": _SIMPLE[member]}
     if member is NoneType:

@@ -125,7 +125,7 @@ class _PlanReader:
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self, data: dict[Any, Any]) -> Plan | None:
-        """None where there is a fault."""
+        """The whole plan; None where there is a fault."""
         clock = self.read_clock(data["clock"]) if "clock" in data else None
         horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
         for key, value in data.items():
@@ -249,7 +249,7 @@ class _PlanReader:
                 self.faults.refuse(path, refusal)
 
     def name_of_field(self, key: str | int, path: str) -> str | None:
-        """Its one spelling; None where it is no field, or a slip of the pen."""
+        """The field's name in its one spelling; None where it is no field, or a slip of the pen."""
         try:
             name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
         except InvalidArgument as refusal:
@@ -273,7 +273,7 @@ class _PlanReader:
             self.faults.add(path, found, f"Write {written}", at_key=True, code=UNKNOWN_FIELD)
 
     def read_targets(self, value: Any) -> None:
-        """Each with its first value."""
+        """What is scheduled outside the optimizer, each with its first value."""
         example = f"{{temperature: {_A_TARGET}}}"
         for name, entries in self.entries_of(value, TARGETS, "targets by name", f"targets: {example}").items():
             path = child_path(TARGETS, name)

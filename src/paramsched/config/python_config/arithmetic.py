@@ -80,7 +80,7 @@ def apply_binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any
 
 
 def _apply_to_numbers(op: ast.operator, left: Any, right: Any) -> Any:
-    """Refused before the result grows too large."""
+    """An operator on two numbers, refused before the result grows too large."""
     whole = isinstance(left, int) and isinstance(right, int)
     if isinstance(op, ast.Mult) and whole and left.bit_length() + right.bit_length() > MOST_BITS:
         raise NotKnown(TOO_LARGE)

@@ -45,7 +45,7 @@ def call_expression(evaluator: ConfigEvaluator, node: ast.Call, local: Locals, d
 def _call_any_or_all(
     evaluator: ConfigEvaluator, node: ast.Call, argument: ast.expr, wanted: bool, local: Locals, depth: int
 ) -> Any:
-    """They stop at the first item that decides."""
+    """`any(…)` and `all(…)`, which stop at the first item that decides."""
     if isinstance(argument, ast.Starred):
         raise Doubt
     for item in walk_values(evaluator, argument, local, depth):
@@ -58,7 +58,7 @@ def _call_any_or_all(
 
 
 def _call_function(evaluator: ConfigEvaluator, node: ast.Call, callee: Any, local: Locals, depth: int) -> Any:
-    """Of most functions nothing is known."""
+    """A call of a function by its value; of most of them nothing is known."""
     name = callee.name if type(callee) is Builtin else ""
     function = functions.BUILTINS.get(name)
     if type(callee) is Imported:
@@ -160,7 +160,7 @@ def _call_arguments(
     method: str = "",
     holder: Any = None,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """In Python's order; iterators as lists where the function goes through them."""
+    """The arguments of a call, in Python's order; iterators as lists where the function goes through them."""
     taking = function in functions.TAKES_ITERABLES or method == "join"
     positional: list[Any] = []
     named: dict[str, Any] = {}

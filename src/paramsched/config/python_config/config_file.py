@@ -170,7 +170,7 @@ class PythonFile:
             return FileNames(dict.fromkeys([*inherited, *mentions_of(body).bound], mark))
 
     def _read_bases(self, line: ast.stmt | None) -> Mapping[str, Any]:
-        """They come first, wherever the line stands."""
+        """The names of the files in `_base_ = …`; they come first, wherever the line stands."""
         inherited: Mapping[str, Any] = {}
         if isinstance(line, ast.Assign):
             paths = PlainValues(self._memory).of(self._evaluator.value(line.value), lambda: self._source.mark(line))

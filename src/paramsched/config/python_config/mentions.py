@@ -140,7 +140,7 @@ def _note_binding(found: Mentions, name: str, inner: bool) -> None:
 
 
 def _default_nodes(node: ast.AST) -> list[ast.expr]:
-    """They are made where the function is."""
+    """The values of arguments that are left out: they are made where the function is."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         return []
     return [*node.args.defaults, *(one for one in node.args.kw_defaults if one is not None)]
@@ -235,7 +235,7 @@ class PythonSource:
         return ConfigError(self.name, [fault])
 
     def _text_of_node(self, node: ast.AST) -> str:
-        """In one line, shortened."""
+        """The text of a node in one line, shortened."""
         if not self._lines:
             self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
         first = getattr(node, "lineno", 0) - 1

@@ -85,7 +85,7 @@ class Statements:
         self._mark_bound_names(statement, mark)
 
     def _mark_bound_names(self, statement: ast.stmt, mark: NeedsRunning) -> None:
-        """Without following the statement."""
+        """Mark the names that a statement binds, without following it."""
         found = mentions_of([statement])
         for name in (*found.bound, *found.bound_later):
             self.names.values[name] = mark
@@ -96,7 +96,7 @@ class Statements:
                 self.names.values[name] = mark
 
     def _lose_all_names(self, mark: NeedsRunning) -> None:
-        """Also those that the file never mentions."""
+        """Any name may be bound to anything by now, also names that the file never mentions."""
         if not self._any_name:
             self._any_name = True
             for name in (*self.names.values, *DECIDING):
@@ -136,7 +136,7 @@ class Statements:
             self.assign_to(target, value)
 
     def _value_for(self, target: ast.expr, node: ast.expr) -> Any:
-        """For several targets it may be an iterator."""
+        """A value; for several targets it may be an iterator."""
         if isinstance(target, (ast.Tuple, ast.List)) and isinstance(node, (ast.GeneratorExp, ast.Call)):
             try:
                 produced = produced_values(self.evaluator, node)
@@ -186,7 +186,7 @@ class Statements:
             self._give_up_on([node.annotation], node.annotation)
 
     def _follow_augmented(self, node: ast.AugAssign) -> None:
-        """In place where the value can be changed, else bound anew."""
+        """`target += value` and its like: in place where the value can be changed, else bound anew."""
         match node.target:
             case ast.Name(id=name):
                 before = self._value_of(ast.copy_location(ast.Name(name, ast.Load()), node.target))

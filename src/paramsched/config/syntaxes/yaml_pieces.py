@@ -24,7 +24,7 @@ class _Level:
         self.is_mapping, self.in_braces, self.awaits_key = is_mapping, in_braces, is_mapping
 
     def pass_one(self) -> None:
-        """In a mapping keys and values alternate."""
+        """A key was read, or a value: in a mapping they alternate."""
         self.awaits_key = self.is_mapping and not self.awaits_key
 
 

@@ -109,7 +109,7 @@ class PolynomialRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestartsRule(Rule):
-    """Cosine descents to `to`, each from its weight times base, whatever the value was."""
+    """Cosine descents to the floor `to`, each beginning at its weight times base, whatever the value was."""
 
     periods: tuple[float, ...]
     weights: tuple[float, ...]

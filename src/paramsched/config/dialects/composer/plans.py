@@ -259,7 +259,7 @@ _Guessed = tuple[str, dict[str, float], Mapping[str, Duration | tuple[Duration, 
 
 
 def _plain_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
-    """Without a warmup."""
+    """A scheduler of one stage, behind which its last level may stand."""
     match stages:
         case [Step() as stairs]:
             yield "StepScheduler", {"gamma": stairs.gamma}, {"step_size": stairs.every}
@@ -286,7 +286,7 @@ def _plain_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
 
 
 def _warm_schedulers(stages: list[Schedule]) -> Iterator[_Guessed]:
-    """With a warmup from 0."""
+    """A scheduler with a warmup from 0."""
     warm, rest = _split_warmup(stages)
     if warm is None:
         return

@@ -109,7 +109,7 @@ def _held_between_boundaries(given: PeerArguments) -> Schedule:
 
 
 def _numbers_of(given: PeerArguments, name: str) -> list[float] | None:
-    """Also as Keras writes a tuple."""
+    """A list of numbers, also as Keras writes a tuple."""
     found: Any = given.given[name]
     if isinstance(found, Mapping) and found.get("class_name") == "__tuple__":
         found = found.get("items")

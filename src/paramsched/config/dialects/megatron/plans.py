@@ -102,7 +102,7 @@ class _MegatronRun:
 
 
 def _run_of(given: Mapping[str, Any], faults: Faults) -> _MegatronRun:
-    """On the clock on which its lengths are whole."""
+    """The lengths of a run, on the clock on which they are whole."""
     by = "iters" if given["train_samples"] is None else "samples"
     total = given[f"train_{by}"]
     decay = total if given[f"lr_decay_{by}"] is None else given[f"lr_decay_{by}"]
@@ -135,7 +135,7 @@ def _is_part(exact: float) -> bool:
 
 
 def _planned_batch_size(given: Mapping[str, Any]) -> Schedule | None:
-    """As a multiple of 1."""
+    """What the batch size follows, as a multiple of 1."""
     batch, ramp = given["global_batch_size"], given["rampup_batch_size"]
     if batch is None:
         return None

@@ -215,7 +215,7 @@ def read(text: str, source: str = "config") -> Any:
 
 
 def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
-    """It is Python, if it assigns something."""
+    """A config where no suffix says whether it is Python: it is, if it assigns something."""
     refusal: ConfigError | None = None
     try:
         names = public_names(read_with_bases(text, source, file, ".py"))

@@ -69,7 +69,7 @@ def _configs_of_optimizers(wrapper: Mapping[str, Any]) -> Iterator[tuple[str | N
 
 
 def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, Any]:
-    """As its param groups hold them."""
+    """The numbers of one optimizer, as its param groups hold them."""
     kind_of = config.get("type")
     name = kind_of.__name__ if isinstance(kind_of, type) else str(kind_of)
     values = dict(_DEFAULTS.get(name.rpartition(".")[2], {}))

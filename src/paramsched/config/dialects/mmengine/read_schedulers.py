@@ -118,7 +118,7 @@ class SchedulerReader:
         return entries
 
     def _entries_by_optimizer(self, schedulers: Any, path: str) -> Iterator[SchedulerEntry | None]:
-        """Of a list or a dict of schedulers, or of a dict of them by the optimizers' names."""
+        """The entries of a list or a dict of schedulers, or of a dict of them by the optimizers' names."""
         if not isinstance(schedulers, Mapping) or "type" in schedulers:
             yield from self._entries_in_list(schedulers, path, None)
             return
@@ -199,7 +199,7 @@ class SchedulerReader:
         return SchedulerEntry(given.path, field, row, complete, given.optimizer)
 
     def _of_user(self, own: UserClass, given: _GivenScheduler) -> SchedulerEntry | None:
-        """As the rule that it was seen to be."""
+        """A scheduler of a user's class, as the rule that it was seen to be."""
         length = self.run.length
         if given.convert and length.epoch_length is None:
             found = "nothing says how many iterations an epoch has"
@@ -280,7 +280,7 @@ class SchedulerReader:
             self._refuse(given, "last_step", "a Plan begins at the beginning", "Leave it out; seek goes to a time")
 
     def _complete_arguments(self, row: SchedulerRow, given: _GivenScheduler) -> dict[str, Any] | None:
-        """With the run's end where there is none, in the unit the scheduler ticks in."""
+        """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
         arguments = dict(given.arguments)
         length = self.run.length
         end = length.end(given.by_epoch)
@@ -301,7 +301,7 @@ class SchedulerReader:
         return row.defaulted(arguments)
 
     def _refuse_endless(self, given: _GivenScheduler) -> None:
-        """In a run whose length is known, the length of an epoch would say where it ends."""
+        """Nothing says where it ends; in a run whose length is known, the length of an epoch would."""
         length = self.run.length
         if length.max_epochs or length.max_iters:
             run = f"{length.max_epochs} epochs" if length.max_epochs else f"{length.max_iters} iterations"

@@ -94,7 +94,7 @@ def combine_schedulers(
 
 
 def _one_after_another(pieces: Sequence[_WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
-    """In the order of time, if no two have a common tick."""
+    """The pieces in the order of time, if no two have a common tick."""
     least = 1
     for index, piece in enumerate(pieces):
         for other in pieces[index + 1 :]:
@@ -121,7 +121,7 @@ def _begin_in_iterations(arguments: Arguments, length: RunLength) -> tuple[bool,
 def _windowed_piece(
     row: SchedulerRow, arguments: Arguments, length: RunLength, *, alone: bool, unknown: bool
 ) -> _WindowedPiece | None:
-    """None where the closed form says something else somewhere."""
+    """A scheduler as a closed form in its window; None where the form says something else somewhere."""
     by_epoch = bool(arguments["by_epoch"])
     begin, end = arguments["begin"], arguments["end"]
     run = length.end(by_epoch)
@@ -158,7 +158,7 @@ def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks
 
 
 def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
-    """In the order of the list; what a OneCycle writes into the groups goes for the others."""
+    """The kernel's rules, in the order of the list; what a OneCycle writes into the groups goes for the others."""
     made = [row.rule(arguments) for row, arguments in schedulers if row.rule is not None]
     cycles = [rule for rule in made if isinstance(rule, OneCycleRule)]
     found: list[Rule] = []
@@ -271,7 +271,7 @@ def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -
 
 
 def _milestones_too_late(arguments: Arguments, length: RunLength) -> list[float]:
-    """Those behind the end of the run; they count from the begin of their window."""
+    """The milestones behind the end of the run; they count from the begin of their window."""
     last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
     return [] if last is None else sorted(one for one in arguments["milestones"] if arguments["begin"] + one > last)
 

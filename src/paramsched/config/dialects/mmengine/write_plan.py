@@ -75,7 +75,7 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
 
 
 def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """And the field where the class does not say it."""
+    """With the class of the family, and the field where the class does not say it."""
     if isinstance(binding.field, Target):
         MMENGINE_WORDS.refuse(binding, "it knows no targets outside the optimizer")
     family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
@@ -89,7 +89,7 @@ def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[s
 
 
 def _refuse_levels_without_words(binding: Binding) -> None:
-    """Those of a neighbor, and sums of a multiple and a value."""
+    """Refuse levels that none of its arguments can be: those of a neighbor, and sums of a multiple and a value."""
     for value in values_inside(binding.schedule):
         if isinstance(value, NeighborLevel):
             found = f"{value} is no number before ps.resolve puts it in"
@@ -189,7 +189,7 @@ def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
 
 
 def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -> StretchedWindow | None:
-    """Of a shape over whole epochs that changes with each iteration; None where it is none."""
+    """The window of a shape over whole epochs that changes with each iteration; None where it is none."""
     begin, cosine = whole_epochs(part.begin), isinstance(schedule.curve, Cosine)
     size = whole_epochs(length if cosine else length + UPDATE)
     if begin is None or not size or schedule.index != "t/n" or not isinstance(part.level, float):
@@ -207,7 +207,7 @@ def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -
 
 
 def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
-    """Each has to begin where the one before ended."""
+    """A scheduler for each stage; each has to begin where the one before ended."""
     whole = _row_for(schedule, part)
     if whole is not None:
         return [whole]
@@ -234,7 +234,7 @@ def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
 
 
 def _stop_inside(stop: Duration | None, part: WrittenPart) -> Duration | None:
-    """None where the run does not go on behind it."""
+    """The last tick of a window, where the run goes on behind it."""
     horizon = part.horizon
     if stop is None or horizon is None or dict(stop.terms).keys() != dict(horizon.terms).keys():
         return stop

@@ -141,7 +141,7 @@ def _sgdr(given: PeerArguments) -> Schedule:
 
 
 def _boundaries(given: PeerArguments) -> list[tuple[int, float]]:
-    """In order; JSON has the updates as text."""
+    """The updates and the factors in order; JSON has the updates as text."""
     found: Any = given.given["boundaries_and_scales"]
     name, instead = "boundaries_and_scales", "Write {1000: 0.1, 2000: 0.1}"
     if found is None:
@@ -231,7 +231,7 @@ def _joined(given: PeerArguments) -> Schedule:
 
 
 def _joints(given: PeerArguments, members: int) -> list[int] | None:
-    """None, and a fault, where they do not fit."""
+    """The boundaries; None, and a fault, where they do not fit."""
     times: Any = given.given["boundaries"]
     if times is REQUIRED:
         return None

@@ -215,7 +215,7 @@ def _word_in(data: Mapping[str, Any]) -> str | None:
 
 
 def _known_constructor(word: str) -> str | None:
-    """With or without its module, and without `_schedule` where nothing else is called so."""
+    """A name with or without its module, and without `_schedule` where nothing else is called so."""
     last = word.rpartition(".")[2]
     return next((one for one in (last, f"{last}_schedule") if one in CONSTRUCTORS or one == PLATEAU), None)
 
@@ -251,7 +251,7 @@ def _given_arguments(data: Mapping[str, Any], path: str) -> tuple[Any, str]:
 def _with_names(
     given: Mapping[str, Any], name: str, parameters: list[str], path: str, notes: ReadingNotes
 ) -> dict[str, Any]:
-    """Those by position under their names."""
+    """The arguments with those by position under their names."""
     positional = given[_POSITIONAL]
     named = {key: value for key, value in given.items() if key != _POSITIONAL}
     if not isinstance(positional, (list, tuple)) or len(positional) > len(parameters):

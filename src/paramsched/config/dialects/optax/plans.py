@@ -256,7 +256,7 @@ def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, An
 
 
 def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, Any]:
-    """Its length is that of both."""
+    """Both as one constructor, whose length is that of both."""
     found = _call(
         "warmup_cosine_decay_schedule",
         init_value=up["init_value"],
@@ -269,7 +269,7 @@ def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, An
 
 
 def _rule_for_optax(rule: Plateau) -> dict[str, Any]:
-    """It reduces one value earlier."""
+    """A plateau as `reduce_on_plateau`, which reduces one value earlier."""
     if rule.mode != "min" or rule.eps or isinstance(rule.min, Absolute) or not rule.threshold:
         _WORDS.refuse(rule, 'it has mode="min", a threshold above 0, a floor that is a multiple, and no eps')
     if rule.nonfinite != "count" or rule.min > 1 or (rule.threshold_mode == "rel" and rule.threshold >= 1):

@@ -10,7 +10,6 @@ import numpy as np
 
 from paramsched import curves
 from paramsched.config.peer_arguments import level_of_value
-from paramsched.errors import InvalidArgument
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -66,6 +65,11 @@ class TimmArguments:
     def ticks_in_epoch(self) -> int:
         """What the scheduler counts, epochs or updates, in an epoch."""
         return 1 if self.step_on_epochs else self.updates_per_epoch
+
+    @property
+    def step_period(self) -> Fraction:
+        """`decay_epochs` in its counts, as it is written."""
+        return Fraction(repr(self.decay_epochs)) * self.ticks_in_epoch
 
     @property
     def run(self) -> int:
@@ -200,26 +204,20 @@ def _at_milestones(given: TimmArguments) -> Schedule:
     return multistep(times, float(given.decay_rate)) if times else constant()
 
 
-_MOST_TICKS: Final = 10_000_000
-
-
 def _even_stairs(given: TimmArguments) -> Schedule:
     """A factor every `decay_epochs`, which may be parts of epochs.
 
     timm divides floats, which may round a whole number of periods into the one before; where that happens in the run,
-    its steps are written one by one.
+    its steps are written one by one. Periods of whole counts are never rounded.
     """
-    size, rate = given.decay_epochs * given.ticks_in_epoch, float(given.decay_rate)
-    exact = Fraction(repr(given.decay_epochs)) * given.ticks_in_epoch
-    if exact.denominator > 1 and given.run > _MOST_TICKS:
-        found = f"timm rounds it in each of {given.run:,} ticks"
-        raise InvalidArgument(f"decay_epochs={given.decay_epochs}", found, "Write a whole number")
-    ticks = np.arange(given.run if exact.denominator > 1 else 0)  # whole periods are never rounded
-    steps = (ticks // size).astype(np.int64)
-    if np.array_equal(steps, ticks * exact.denominator // exact.numerator):
-        return step(given.length(given.decay_epochs) if given.step_on_epochs else _exact_updates(exact), rate)
-    times = np.repeat(ticks[1:], np.diff(steps))
-    return multistep(tuple(given.length(int(t)) for t in times), rate)
+    exact, rate = given.step_period, float(given.decay_rate)
+    if exact.denominator > 1:
+        ticks = np.arange(given.run)
+        steps = (ticks // (given.decay_epochs * given.ticks_in_epoch)).astype(np.int64)
+        if not np.array_equal(steps, ticks * exact.denominator // exact.numerator):
+            times = np.repeat(ticks[1:], np.diff(steps))
+            return multistep(tuple(given.length(int(t)) for t in times), rate)
+    return step(given.length(given.decay_epochs) if given.step_on_epochs else _exact_updates(exact), rate)
 
 
 def _exact_updates(exact: Fraction) -> DurationLike:

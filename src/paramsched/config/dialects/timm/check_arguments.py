@@ -112,6 +112,10 @@ def _named_by_options(options: Mapping[str, tuple[Any, str]]) -> tuple[dict[str,
     return given, places
 
 
+_MOST_ROUNDED: Final = 10_000_000
+"""Counts of a run whose steps are looked at one by one."""
+
+
 class _ArgumentCheck:
     """Checks of values; a faulty one is noted, and replaced by its default so that reading goes on."""
 
@@ -231,6 +235,9 @@ class _ArgumentCheck:
             if given.sched == "rsqrt" and given.stable_timescale is None and not given.warmup:
                 found = "it is as long as the warmup where it is not given, and there is none"
                 self.fault("stable_timescale", found, f"Write {self.written('stable_timescale')}: 10")
+        if given.sched == "step" and given.step_period.denominator > 1 and given.run > _MOST_ROUNDED:
+            found = f"it is no whole number, so timm rounds in each of {given.run:,} counts"
+            self.fault("decay_epochs", found, f"Write {self.written('decay_epochs')}: 30")
         if given.sched == "plateau":
             if not given.step_on_epochs:
                 switch = self.written("step_on_epochs")

@@ -125,7 +125,7 @@ def _refuse_noise(given: TimmArguments, path: str, faults: Faults) -> None:
 
 
 def _with_noise(given: TimmArguments) -> Schedule:
-    """With noise of a plan's own where timm has it."""
+    """The schedule with noise of a plan's own, between the counts at which timm has it."""
     begin, end = given.noise if isinstance(given.noise, tuple) else (given.noise or 0.0, None)
     draws = noise(given.noise_std, clip=given.noise_pct / given.noise_std, seed=max(given.noise_seed, 0))
     before = _first_count(begin, given)

@@ -86,7 +86,7 @@ class _TickPlan:
 
 
 def _in_ticks(plan: Plan) -> _TickPlan:
-    """By epochs, where the plan is in epochs; else by updates."""
+    """The plan by epochs, where it is in epochs; else by updates."""
     by_epoch = "epochs" in units_of_plan(plan)
     if by_epoch and "updates" in units_of_plan(plan):
         _WORDS.refuse(plan.bindings[0], "it is in epochs and in updates; ps.resolve(plan, calendar) is in updates")
@@ -101,7 +101,7 @@ def _in_ticks(plan: Plan) -> _TickPlan:
 
 
 def _whole_lengths(schedule: Schedule) -> Iterator[int]:
-    """In updates; a milestone acts an update early."""
+    """The whole numbers of updates in a schedule; a milestone acts an update early."""
     early = {time for part in values_inside(schedule) if isinstance(part, MultiStep) for time in part.milestones}
     for length in durations_in(schedule):
         if length.is_resolved:

@@ -179,7 +179,7 @@ def _schedule_of(given: TorchArguments) -> Schedule:
 
 
 def _members(given: TorchArguments) -> list[TorchEntry] | None:
-    """None where there are none."""
+    """The members of a composition; None where there are none."""
     key = "_schedulers" if given.entry.state else "schedulers"
     found = given.entry.arguments[key]
     if not isinstance(found, (list, tuple)) or not found:

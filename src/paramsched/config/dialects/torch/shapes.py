@@ -138,7 +138,7 @@ def _torch_linear(given: TorchArguments) -> Schedule:
 
 
 def _torch_cosine(given: TorchArguments) -> Schedule:
-    """Behind `T_max` it climbs back up, and so on."""
+    """Down in `T_max`; a run that goes on climbs back up, and so on."""
     steps, floor = given.count("T_max"), given.level("eta_min")
     down = cosine(1.0, floor, given.length(steps))
     if given.run is not None and given.run <= steps + 1:
@@ -151,7 +151,7 @@ def _ends_of_cycle(given: TorchArguments, *names: str) -> list[Level]:
 
 
 def _triangles(given: TorchArguments, low: Level, high: Level) -> Schedule:
-    """From one level to another."""
+    """Triangles from one level to another."""
     found = given.entry.arguments
     if found.get("scale_fn") is not None or found.get("_scale_fn_custom") is not None:
         given.refuse("scale_fn", "a function is no data", 'Write mode: "triangular2", or a native plan with restarts')

@@ -131,7 +131,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _run_entries(plan: Plan) -> dict[str, Any]:
-    """In updates or epochs."""
+    """The horizon: a number of updates, or of epochs."""
     if plan.horizon is None:
         return {}
     if plan.horizon.is_resolved:
@@ -145,7 +145,7 @@ def _run_entries(plan: Plan) -> dict[str, Any]:
 def _arguments_of(
     plan: Plan, name: str, warmup: Duration | None, keywords: dict[str, Any], run: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """None where a length is none that transformers has."""
+    """All entries; None where a length is none that transformers has."""
     length: float = 0
     if warmup is not None and warmup.terms:
         if warmup.is_resolved:
@@ -214,7 +214,7 @@ def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """Its cosine is one update early."""
+    """`cosine_warmup_with_min_lr`, whose cosine is one update early."""
     if len(rest) != 1:
         return
     stage = rest[0]
@@ -258,7 +258,7 @@ def _floor_keywords(level: Level) -> dict[str, Any]:
 
 
 def _plateau_guesses(schedule: Guided) -> Iterator[_ArgumentGuess]:
-    """Its floor and its smallest change are values, and a plan has no value of the latter."""
+    """`reduce_lr_on_plateau`; its floor and its smallest change are values, and a plan has no value of the latter."""
     rule = schedule.guides[0]
     if len(schedule.guides) != 1 or not isinstance(rule, Plateau) or rule.eps:
         return

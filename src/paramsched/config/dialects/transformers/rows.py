@@ -173,7 +173,7 @@ def _wave_over(cycles: float, floor: Level, over: int | None) -> Schedule:
 
 
 def _hard_restarts(run: RunArguments) -> Iterator[Schedule]:
-    """So many descents in what the warmup leaves."""
+    """Cosine descents, so many in what the warmup leaves."""
     cycles = run.keywords.number("num_cycles", 1.0, above=0)
     if cycles == 1:
         yield cosine()

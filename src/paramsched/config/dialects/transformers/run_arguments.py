@@ -222,7 +222,7 @@ def _length_of_call(own: Keywords, calendar: Calendar | None) -> tuple[int | Non
 
 
 def _length_of_training(own: Keywords, calendar: Calendar | None) -> tuple[int | None, DurationLike | None]:
-    """In updates and as a plan says it."""
+    """The run of a trainer, in updates and as a plan says it."""
     steps = own.count("max_steps", -1, least=-1)
     if steps > 0:
         return steps, steps
@@ -248,7 +248,7 @@ def _updates_of_epoch(own: Keywords, calendar: Calendar | None) -> int | None:
 
 
 def _length_of_warmup(own: Keywords, total: int | None, horizon: DurationLike | None, *, called: bool) -> Duration:
-    """In updates, or in per cent of a run of unknown length."""
+    """The warmup in updates, or in per cent of a run of unknown length."""
     if called:
         return Duration.of(own.count("num_warmup_steps", 0))
     steps, share = own.number("warmup_steps", 0.0, least=0), own.number("warmup_ratio", 0.0, least=0)

@@ -37,7 +37,7 @@ from paramsched.time import Duration
 
 
 def _constant_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-    """1 from the last tick of the window on; a single tick is never taken back."""
+    """The factor, and 1 from the last tick of the window on; with a single tick it is never taken back."""
     factor, ticks = arguments["factor"], needs.ticks
     if needs.endless:
         return None
@@ -64,7 +64,7 @@ def _from_constant(schedule: Schedule, part: WrittenPart) -> FoundArguments:
 
 
 def _window_kept(schedule: Constant, part: WrittenPart) -> dict[str, Any]:
-    """Of a factor that is not taken back."""
+    """The window of a factor that is not taken back."""
     if part.stop is not None and part.stop == part.begin:
         begin, by_epoch = part.ticks(part.begin)
         return window_arguments(begin, begin + 1, by_epoch)
@@ -77,7 +77,7 @@ def _window_kept(schedule: Constant, part: WrittenPart) -> dict[str, Any]:
 
 
 def _window_taken_back(over: Duration, part: WrittenPart) -> dict[str, Any]:
-    """Of a factor whose last tick takes it back."""
+    """The window of a factor for so long, whose last tick takes it back."""
     first, size = whole_epochs(part.begin), whole_epochs(over + UPDATE)
     if size and first is not None:
         return window_arguments(first, first + size, True, converted=True)
@@ -104,7 +104,7 @@ CONSTANT = SchedulerRow(
 
 
 def _linear_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
-    """With a single tick its first factor only."""
+    """The line over the window; with a single tick its first factor only."""
     start, to = float(arguments["start_factor"]), float(arguments["end_factor"])
     if needs.endless:
         return None
@@ -209,7 +209,7 @@ def _multi_step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
 
 
 def _reached_milestones(arguments: Arguments) -> list[int]:
-    """In order; one that is no whole number, or below 0, is never reached."""
+    """The milestones in order, repeated ones too; one that is no whole number, or below 0, is never reached."""
     milestones: Counter[float] = Counter(arguments["milestones"])
     return sorted(int(one) for one in milestones.elements() if one == int(one) and one >= 0)
 
@@ -223,7 +223,7 @@ def _multi_step_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | Non
 
 
 def _from_multi_step(schedule: Schedule, part: WrittenPart) -> FoundArguments:
-    """Of one unit, that of the window."""
+    """Milestones of one unit, in the unit of the window."""
     if not isinstance(schedule, MultiStep):
         return None
     counts = [part.ticks(milestone) for milestone in schedule.milestones]

@@ -86,7 +86,7 @@ def _poly_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
 
 
 def _from_power(schedule: Schedule, part: WrittenPart) -> FoundArguments:
-    """Down to a value or to 0, over the whole window."""
+    """A power of what is left, down to a value or to 0, over the whole window."""
     found = part.stretched
     if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.whole:
         return None

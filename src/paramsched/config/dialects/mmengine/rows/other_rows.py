@@ -43,7 +43,7 @@ def _one_cycle_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
 
 
 def _one_cycle_rule(arguments: Arguments) -> Rule:
-    """In MMEngine's own order of arguments."""
+    """The kernel rule, in MMEngine's own order of arguments."""
     return rules.one_cycle(
         float(arguments["eta_max"]),
         ceil(arguments["total_steps"]),
@@ -138,7 +138,7 @@ def _metric_rule(arguments: Arguments, base: float | None) -> MetricRule[Any]:
 
 
 def _from_plateau(rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-    """Without a floor, which MMEngine says as a value."""
+    """A plateau without a floor, which MMEngine says as a value."""
     if not isinstance(rule, Plateau):
         return None
     if rule.min or rule.nonfinite != "count":
