@@ -127,20 +127,6 @@ def test_every_schedule_of_keras_is_read():
 
 @pytest.mark.parametrize("name", CONFIGS)
 @given(data=st.data())
-def test_a_plan_that_is_written_back_has_the_same_values(name, data):
-    plan = plan_of({name: data.draw(CONFIGS[name])})
-    try:
-        written = dialect.from_plan(plan)
-    except ps.errors.PlanError as refusal:  # a rate that never changes is no schedule of Keras
-        assert str(plan).startswith("lr: constant(") and ">>" not in str(plan), refusal  # noqa: PT017, PT018
-        return
-
-    PEERS.deserialize({"module": "keras.optimizers.schedules", "registered_name": None} | written)
-    np.testing.assert_allclose(planned(plan_of(written)), planned(plan), rtol=1e-13, atol=1e-300)
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-@given(data=st.data())
 def test_with_a_base_the_levels_are_multiples_of_it_and_the_values_are_the_same(name, data):
     given_data = {name: data.draw(CONFIGS[name])}
 
@@ -148,39 +134,6 @@ def test_with_a_base_the_levels_are_multiples_of_it_and_the_values_are_the_same(
 
     assert "absolute" not in str(plan)
     np.testing.assert_allclose(planned(plan, lr=0.25), planned(plan_of(given_data)), rtol=1e-13, atol=1e-300)
-
-
-def test_a_plan_in_the_words_of_users_is_written_as_the_class_made_for_it():
-    peak, low = ps.absolute(0.5), ps.absolute(0.25)
-    plan = ps.Plan(lr=ps.warmup(10, to=peak) >> ps.cosine(peak, low), horizon=100)
-
-    assert dialect.from_plan(plan) == {
-        "class_name": "CosineDecay",
-        "config": {
-            "initial_learning_rate": 0.0, "decay_steps": 90, "alpha": 0.5, "warmup_target": 0.5, "warmup_steps": 10,
-        },
-        "horizon": 100,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        ("cosine(over=10)", "this is a multiple of base"),
-        ("constant(absolute(0.1))", "no such schedule"),
-        ('constant(absolute(0.1)) * plateau(threshold_mode="abs")', "no ReduceLROnPlateau beside a schedule"),
-        ("constant(absolute(0.1)) * cosine_restarts(10, mult=1.5)", 'lengths="exact"'),
-        ("constant(absolute(0.1)) * inverse_sqrt(10)", "no schedule of a value times this"),
-        ("cosine(0.0, absolute(0.1), 10)", "no such curve between such values"),
-        ("linear(absolute(0.1), over=10) >> linear(absolute(0.1), over=10)", "a line before a cosine"),
-        ("plateau()", 'threshold_mode="abs"'),
-    ],
-)
-def test_a_plan_that_keras_cannot_say_is_refused(line, why):
-    with pytest.raises(ps.errors.PlanError) as refusal:
-        dialect.from_plan(ps.Plan(lr=line))
-
-    assert why in str(refusal.value)
 
 
 # ---- plateau
@@ -216,8 +169,6 @@ def test_a_plateau_reduces_at_the_epochs_at_which_keras_does(arguments, told):
         state = rule.observe(state, value)
 
         assert rule.apply(state, 0.4, 0.4) == pytest.approx(optimizer.learning_rate, rel=1e-12)
-    written = dialect.from_plan(plan)
-    assert dialect.to_plan(written) == plan
 
 
 def test_the_direction_of_a_metric_is_the_one_that_keras_knows():

@@ -8,7 +8,6 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched import config
 from paramsched.config.dialects import megatron as dialect
 
 LR = 6e-4
@@ -149,30 +148,6 @@ def as_words(data):
     return words
 
 
-@given(data=runs())
-def test_a_plan_that_is_written_back_has_the_same_values(data):
-    try:
-        plan = dialect.to_plan(data)
-        written = dialect.from_plan(plan)
-    except ps.errors.ParamschedError as refusal:
-        assert "cannot say" in str(refusal) or "rounds some rises down" in str(refusal)  # noqa: PT017
-        return
-
-    again = dialect.to_plan(written)
-
-    facts = ps.Calendar(batch_size=data["global_batch_size"])
-    expected = ps.trace(plan, {"lr": LR, "weight_decay": 0.05}, facts)
-    found = ps.trace(again, {"lr": LR, "weight_decay": 0.05}, facts)
-    assert found["lr", 0].tolist() == expected["lr", 0].tolist()
-
-
-@pytest.mark.parametrize("style", ["constant", "linear", "cosine", "WSD"])
-def test_every_style_but_the_root_is_written_back(style):
-    plan = dialect.to_plan({"train_iters": 50, "lr_warmup_iters": 5, "lr_decay_style": style, "lr_wsd_decay_iters": 9})
-
-    assert dialect.to_plan(dialect.from_plan(plan)) == plan
-
-
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -223,6 +198,5 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
     plan = ps.load(tmp_path / "run.yaml", format="megatron")
 
     assert plan == ps.Plan(lr=ps.linear(to=ps.absolute(1e-5), over=100), horizon=100)
-    assert config.loads(config.dump(plan, format="megatron"), format="megatron") == plan
     with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of megatron. Give format="megatron"'):
         ps.load(tmp_path / "run.yaml")

@@ -9,7 +9,7 @@ Source: torchtitan 0.3.0, `components/optimizer/lr_scheduler.py`.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from paramsched import curves
@@ -17,14 +17,13 @@ from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.file_formats import read_data
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import PeerWords, is_count, is_plain_number, is_read_as, numbers_by_field
-from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
+from paramsched.config.peer_arguments import is_count, is_plain_number, numbers_by_field
+from paramsched.config.syntaxes.json_and_toml import read_toml
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.curves import Curve
-from paramsched.errors import InvalidArgument
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import Anneal, Constant, Schedule, anneal, constant, warmup
-from paramsched.schedules.sequence import in_order, stages_of
+from paramsched.plan import Plan
+from paramsched.schedules import Schedule, anneal, constant, warmup
+from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar
 
 scheduler_entries: Final = ("lr_scheduler",)
@@ -45,7 +44,6 @@ _CURVES_OF_DECAY: Final[Mapping[str, Curve]] = {
 _STEPS: Final = 10_000
 _OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
 _TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
-_WORDS: Final = PeerWords("torchtitan")
 
 
 def recognizes(data: Any) -> bool:
@@ -60,11 +58,6 @@ def recognizes(data: Any) -> bool:
 def read(text: str, source: str) -> Any:
     """A job as TOML, which is torchtitan's own, or as YAML."""
     return read_data(text, read_toml if _TABLE_OF_TOML.search(text) else read_yaml, source)
-
-
-def write(data: Mapping[str, Any]) -> str:
-    """A job as TOML, a section for each table."""
-    return "\n".join(f"[{name}]\n{write_toml(table).strip()}\n" for name, table in data.items())
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
@@ -194,49 +187,3 @@ def _schedule_of_job(job: Mapping[str, Any], steps: int | None) -> Schedule:
         over = left - decay if cut and left is not None else None
         stages += [constant(1.0, over), anneal(1.0, floor, decay, curve)]
     return in_order(stages)
-
-
-def from_plan(plan: Plan) -> dict[str, Any]:
-    """The tables of a job that say a plan.
-
-    Raises:
-        PlanError: torchtitan has no schedule for it.
-
-    >>> from paramsched.schedules import linear
-    >>> from_plan(Plan(lr=warmup(20, index="(t+1)/n") >> linear(), horizon=1000))
-    {'lr_scheduler': {'warmup_steps': 20}, 'training': {'steps': 1000}}
-    """
-    _WORDS.schedule_of_lr(plan)
-    if plan.clock != "updates" or (plan.horizon is not None and not plan.horizon.is_resolved):
-        _WORDS.refuse(plan.bindings[0], "it counts updates")
-    try:
-        whole = plan if plan.horizon is None else resolve(plan, Calendar())
-    except InvalidArgument as refusal:
-        _WORDS.refuse(plan.bindings[0], str(refusal))
-    stages = stages_of(whole.bindings[0].schedule)
-    table: dict[str, Any] = {"warmup_steps": 0}
-    first = stages[0]
-    if isinstance(first, Anneal) and first.index == "(t+1)/n" and first.over is not None:
-        table["warmup_steps"], stages = first.over.updates, stages[1:]
-    table |= _decay_entries(stages, plan)
-    job: dict[str, Any] = {"lr_scheduler": table}
-    if plan.horizon is not None:
-        job["training"] = {"steps": plan.horizon.updates}
-    if not is_read_as(job, plan, to_plan, *([] if plan.horizon is None else [Calendar()])):
-        _WORDS.refuse(plan.bindings[0], "its schedule gives other values")
-    return job
-
-
-def _decay_entries(stages: Sequence[Schedule], plan: Plan) -> dict[str, Any]:
-    """What stands behind a warmup."""
-    way = stages[-1] if stages else None
-    if way is None or isinstance(way, Constant):
-        return {"decay_ratio": 0.0} if stages else {}
-    if not isinstance(way, Anneal):
-        _WORDS.refuse(plan.bindings[0], "its decay is a line, a cosine or 1-sqrt")
-    found: dict[str, Any] = {}
-    if len(stages) > 1 and way.over is not None and plan.horizon is not None:
-        found["decay_ratio"] = way.over.updates / plan.horizon.updates
-    kind = next((word for word, curve in _CURVES_OF_DECAY.items() if curve == way.curve), "linear")
-    found |= {"decay_type": kind} if kind != "linear" else {}
-    return found | ({"min_lr_factor": way.to} if way.to != 0 else {})

@@ -12,6 +12,6 @@
 Facts: Composer 0.33, llm-foundry 0.22.
 """
 
-from paramsched.config.dialects.composer.plans import bases_of, from_plan, recognizes, to_plan
+from paramsched.config.dialects.composer.plans import bases_of, recognizes, to_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]
+__all__ = ["bases_of", "recognizes", "to_plan"]

@@ -10,11 +10,10 @@ Facts: fvcore 0.1.5, detectron2 0.6.
 
 from paramsched.config.dialects.fvcore.base_files import read as read
 from paramsched.config.dialects.fvcore.plans import bases_of as bases_of
-from paramsched.config.dialects.fvcore.plans import from_plan as from_plan
 from paramsched.config.dialects.fvcore.plans import recognizes as recognizes
 from paramsched.config.dialects.fvcore.plans import to_plan as to_plan
 
-__all__ = ["bases_of", "from_plan", "read", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "read", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("SOLVER",)
 """Where its files say the schedule; `paramsched check` points there."""

@@ -9,11 +9,9 @@ from paramsched.config.dialects.fvcore.base_files import BASE
 from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import PeerWords, is_count, is_plain_number, schedules_lr_alone
-from paramsched.curves import Cosine, Linear, Polynomial
+from paramsched.config.peer_arguments import is_count, is_plain_number
 from paramsched.plan import Plan
-from paramsched.schedules import Anneal, Constant, Schedule, constant, linear, maximum, polynomial, skip, warmup
-from paramsched.schedules.sequence import Sequence
+from paramsched.schedules import Schedule, constant, linear, maximum, polynomial, skip, warmup
 from paramsched.time import Calendar, Duration
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
@@ -213,53 +211,3 @@ def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> 
         return ramp
     rest = _detectron_curve(given, path, total - warm, faults) if rescaled else skip(whole, warm)
     return ramp >> rest
-
-
-_WORDS: Final = PeerWords("fvcore")
-
-
-def from_plan(plan: Plan) -> dict[str, Any]:
-    """The param scheduler that gives what the plan gives, with `max_iter` beside it.
-
-    Raises:
-        PlanError: fvcore has no scheduler that does.
-
-    >>> from paramsched import cosine, warmup
-    >>> from_plan(Plan(lr=warmup(10, 0.1) >> cosine(over=90), horizon=100))["CompositeParamScheduler"]["lengths"]
-    [0.1, 0.9]
-    """
-    if not schedules_lr_alone(plan) or plan.clock != "updates" or plan.horizon is None:
-        _WORDS.refuse(plan, "it drives lr of all groups, in a run of so many updates")
-    total, schedule = _WORDS.updates(plan.horizon), plan.bindings[0].schedule
-    if not isinstance(schedule, Sequence):
-        return {**_fvcore_written(schedule, total), "max_iter": total}
-    lengths = [None if stage.length is None else _WORDS.updates(stage.length) for stage in schedule.stages]
-    if lengths.count(None) > 1:
-        why = "several stages take the time they are given; ps.resolve(plan, calendar) says how much"
-        _WORDS.refuse(schedule, why)
-    sizes = [total - sum(one or 0 for one in lengths) if one is None else one for one in lengths]
-    if sum(sizes) != total or min(sizes) < 1:
-        _WORDS.refuse(schedule, f"its stages do not sum up to the run, {total:,} updates")
-    stages = [_fvcore_written(stage, size) for stage, size in zip(schedule.stages, sizes, strict=True)]
-    shares = [size / total for size in sizes]
-    parts = {"schedulers": stages, "lengths": shares, "interval_scaling": ["rescaled"] * len(shares)}
-    return {"CompositeParamScheduler": parts, "max_iter": total}
-
-
-def _fvcore_written(schedule: Schedule, size: int) -> dict[str, Any]:
-    """One shape that takes just so many updates."""
-    if isinstance(schedule, Constant) and isinstance(schedule.value, float):
-        return {"ConstantParamScheduler": {"value": schedule.value}}
-    if not isinstance(schedule, Anneal) or schedule.index != "t/n":
-        _WORDS.refuse(schedule, 'it says constants, lines, cosines and powers, index="t/n"')
-    if schedule.over is not None and _WORDS.updates(schedule.over) != size:
-        _WORDS.refuse(schedule, f"it has to take all of its {size:,} updates")
-    start, to = schedule.start, schedule.to
-    if not isinstance(start, float) or not isinstance(to, float):
-        _WORDS.refuse(schedule, "its values are multiples of base")
-    if isinstance(schedule.curve, (Linear, Cosine)):
-        name = "Linear" if isinstance(schedule.curve, Linear) else "Cosine"
-        return {f"{name}ParamScheduler": {"start_value": start, "end_value": to}}
-    if isinstance(schedule.curve, Polynomial) and to == 0:
-        return {"PolynomialDecayParamScheduler": {"base_value": start, "power": schedule.curve.exponent}}
-    return _WORDS.refuse(schedule, "it has no such curve")

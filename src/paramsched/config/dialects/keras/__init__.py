@@ -10,6 +10,5 @@ Facts: Keras 3.15.
 """
 
 from paramsched.config.dialects.keras.plans import bases_of, recognizes, to_plan
-from paramsched.config.dialects.keras.write_plan import from_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]
+__all__ = ["bases_of", "recognizes", "to_plan"]

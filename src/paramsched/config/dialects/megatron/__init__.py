@@ -9,10 +9,9 @@
 Facts: Megatron-LM core 0.14, `OptimizerParamScheduler`.
 """
 
-from paramsched.config.dialects.megatron.arguments import from_plan
 from paramsched.config.dialects.megatron.plans import bases_of, recognizes, to_plan
 
-__all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "command_lines", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_decay_style",)
 command_lines = True

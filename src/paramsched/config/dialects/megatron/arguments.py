@@ -1,6 +1,6 @@
 """The arguments of Megatron-LM that schedule something, read from a command line, and written for a plan."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from paramsched import curves
@@ -14,14 +14,9 @@ from paramsched._fault_codes import (
 )
 from paramsched.config.command_lines import named_options
 from paramsched.config.faults import ROOT, Faults, short_json
-from paramsched.config.peer_arguments import PeerWords, is_plain_number, value_of_level
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.curves import Curve
 from paramsched.near_names import did_you_mean
-from paramsched.plan import Plan, Target
-from paramsched.schedules import Anneal, Constant, Level, Schedule
-from paramsched.schedules.sequence import stages_of
-from paramsched.schedules.staircases import Stairs
-from paramsched.time import Duration
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "lr": None,
@@ -192,136 +187,3 @@ def _rounded_down_early(rises: int, samples: int) -> bool:
         return False
     ends = [(k, k * samples // rises) for k in range(1, rises + 1) if k * samples % rises == 0]
     return any(int(at / (samples / rises)) != k for k, at in ends)
-
-
-_WORDS: Final = PeerWords("Megatron")
-
-
-def from_plan(plan: Plan) -> dict[str, Any]:
-    """The arguments that give what the plan gives.
-
-    Raises:
-        PlanError: Megatron has no arguments that do.
-
-    >>> from paramsched import absolute, cosine, warmup
-    >>> arguments = from_plan(Plan(lr=warmup(10) >> cosine(to=absolute(6e-6), over=990), horizon=1000))
-    >>> arguments["lr_decay_style"], arguments["lr_warmup_iters"], arguments["lr_decay_iters"], arguments["min_lr"]
-    ('cosine', 10, 1000, 6e-06)
-    """
-    if plan.clock not in ("updates", "samples") or plan.horizon is None:
-        _WORDS.refuse(plan, "its runs have a length, in updates or samples")
-    unit = str(plan.clock)
-    by = "iters" if unit == "updates" else "samples"
-    found: dict[str, Any] = {f"train_{by}": _counts(plan.horizon, unit)}
-    for binding in plan.bindings:
-        schedule = binding.schedule
-        if binding.groups is not None:
-            _WORDS.refuse(binding, "its schedules act on all groups alike, and none reacts to a metric")
-        if isinstance(binding.field, Target):
-            found |= _written_batch_size(binding.field, schedule, unit)
-        elif binding.name == "lr":
-            found |= _written_rate(schedule, unit, by, found[f"train_{by}"])
-        elif binding.name == "weight_decay":
-            found |= _written_weight_decay(schedule, unit, found[f"train_{by}"])
-        else:
-            _WORDS.refuse(binding, "it schedules lr, weight_decay and batch_size")
-    return found
-
-
-def _counts(length: Duration, unit: str) -> int:
-    terms = length.terms
-    if len(terms) != 1 or terms[0][0] != unit or terms[0][1].denominator != 1:
-        _WORDS.refuse(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) may say it so")
-    return int(terms[0][1])
-
-
-def _value(level: Level, what: object) -> float:
-    value = value_of_level(level)
-    if value is None:
-        _WORDS.refuse(what, "its levels below the peak are values; write absolute(…)")
-    return value
-
-
-def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[str, Any]:
-    """A warmup, then one style."""
-    stages = stages_of(schedule)
-    found: dict[str, Any] = {}
-    warm = 0
-    first = stages[0]
-    if len(stages) > 1 and isinstance(first, Anneal) and first.to == 1 and first.start != 1:
-        if first.curve != curves.linear or first.index != "t/n" or first.over is None:
-            _WORDS.refuse(first, 'its warmup is a straight line of a length, index="t/n"')
-        warm = _counts(first.over, unit)
-        found |= {f"lr_warmup_{by}": warm, "lr_warmup_init": _value(first.start, first)}
-        stages = stages[1:]
-    floor = stages[-1]
-    if len(stages) > 1 and isinstance(floor, Constant) and isinstance(stages[-2], Anneal) and floor.over is None:
-        if floor.value != stages[-2].to:
-            _WORDS.refuse(schedule, "behind its decay stands the floor of the decay")
-        stages = stages[:-1]
-    match stages:
-        case [Constant(value=1.0)]:
-            return found | {"lr_decay_style": "constant"}
-        case [Anneal() as descent]:
-            size = _length_of_descent(descent, unit, total - warm)
-            style = _style(descent, _INCREASES)
-            decay = {f"lr_decay_{by}": warm + size, "min_lr": _value(descent.to, descent)}
-            return found | {"lr_decay_style": style} | decay
-        case [Constant(value=1.0) as stable, Anneal() as descent]:
-            flat = None if stable.over is None else _counts(stable.over, unit)
-            size = _length_of_descent(descent, unit, None if flat is None else total - warm - flat)
-            end = total if flat is None else warm + flat + size
-            wsd = {f"lr_wsd_decay_{by}": size, "lr_wsd_decay_style": _style(descent, CURVES)}
-            decay = {f"lr_decay_{by}": end, "min_lr": _value(descent.to, descent)}
-            return found | {"lr_decay_style": "WSD"} | wsd | decay
-    return _WORDS.refuse(schedule, "it has a warmup, then constant, linear, cosine or WSD")
-
-
-def _length_of_descent(descent: Anneal, unit: str, rest: int | None) -> int:
-    size = rest if descent.over is None else _counts(descent.over, unit)
-    if size is None or (descent.over is not None and descent.over.until):
-        _WORDS.refuse(descent, "nothing says how long it is; ps.resolve(plan, calendar) does")
-    if descent.start != 1 or descent.index != "t/n":
-        _WORDS.refuse(descent, 'it begins at the peak, index="t/n"')
-    return size
-
-
-def _style(descent: Anneal, styles: Iterable[str]) -> str:
-    known = [name for name in styles if name in CURVES]
-    for name in known:
-        if descent.curve == CURVES[name]:
-            return name
-    return _WORDS.refuse(descent, f"its styles are {', '.join(known)}")
-
-
-def _written_weight_decay(schedule: Schedule, unit: str, total: int) -> dict[str, Any]:
-    if isinstance(schedule, Constant):
-        value = _value(schedule.value, schedule)
-        return {"start_weight_decay": value, "end_weight_decay": value}
-    if not isinstance(schedule, Anneal) or schedule.index != "t/n":
-        _WORDS.refuse(schedule, "weight decay rises along a line or a cosine")
-    if schedule.over is not None and _counts(schedule.over, unit) != total:
-        _WORDS.refuse(schedule, "weight decay rises over the whole run")
-    start, end = _value(schedule.start, schedule), _value(schedule.to, schedule)
-    if start > end:
-        _WORDS.refuse(schedule, "weight decay does not fall")
-    style = _style(schedule, _INCREASES)
-    return {"weight_decay_incr_style": style, "start_weight_decay": start, "end_weight_decay": end}
-
-
-def _written_batch_size(target: Target, schedule: Schedule, unit: str) -> dict[str, Any]:
-    """A size, or a ramp by equal increments."""
-    first = getattr(target, "initial", 1)
-    if target.name != "batch_size" or first != 1 or unit != "samples":
-        _WORDS.refuse(target, "in a plan by samples it says batch_size, from an initial 1")
-    if isinstance(schedule, Constant) and isinstance(schedule.value, float):
-        return {"global_batch_size": int(schedule.value)}
-    if not isinstance(schedule, Stairs) or schedule.over is None:
-        _WORDS.refuse(schedule, "the batch grows by stairs")
-    if not isinstance(schedule.start, float) or not isinstance(schedule.to, float):
-        _WORDS.refuse(schedule, "the batch grows between multiples of its initial value, 1")
-    rise = (schedule.to - schedule.start) / schedule.rises
-    if rise <= 0 or rise != int(rise) or schedule.start != int(schedule.start):
-        _WORDS.refuse(schedule, "the batch grows by a whole number")
-    ramp = [int(schedule.start), int(rise), _counts(schedule.over, unit)]
-    return {"global_batch_size": int(schedule.to), "rampup_batch_size": ramp}
