@@ -240,12 +240,3 @@ def known_clock(value: Any, asked: str | Asked) -> str:
         return name
     found = nearest(value, CLOCKS) if isinstance(value, str) else "no name of a clock"
     raise InvalidArgument(asked, found, f"Write one of {', '.join(CLOCKS)}")
-
-
-def one_of_clock(clock: str) -> str:
-    """What a clock counts, of which there is one.
-
-    >>> one_of_clock("tokens"), one_of_clock("batches")
-    ('token', 'batch')
-    """
-    return "batch" if clock == "batches" else clock.removesuffix("s")

@@ -29,11 +29,10 @@ def said_by(*arguments):
     return found.output
 
 
-def test_explain_tells_times_in_tokens(plan):
+def test_explain_has_times_in_tokens(plan):
     said = said_by("explain", plan, "--sequence-length", "1000")
     assert re.search(r"The run is 6,\d\d\d updates long.\nIts clock counts tokens.", said)
-    assert "rises in a straight line from 0 to 1 × base over tokens 0 to 2,999,999" in said
-    assert "0 at token 0" in said
+    assert re.search(r" 0 +2,999,999 .* tokens, × base", said)
 
 
 def test_show_marks_the_update_at_which_a_stage_begins(plan):

@@ -211,7 +211,7 @@ def paramsched_diff(
 @click.command(
     "explain",
     cls=Command,
-    short_help="Say in words what a plan does, and when.",
+    short_help="Show the stages of a plan as a table.",
     examples=("paramsched explain plan.yaml --steps-per-epoch 500",),
 )
 @plan_argument()
@@ -219,9 +219,12 @@ def paramsched_diff(
 @field_option
 @format_option
 def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
-    """Say in words what PLAN does, stage by stage; with facts of the run also at which updates."""
+    """Show the stages of PLAN as a table: from, to, start value, end value, formula, units.
+
+    With facts of the run times are updates; without them they are as PLAN has them.
+    """
+    from paramsched.cli._explain import explain
     from paramsched.cli._given_plan import calendar_from_options, loaded_with_facts
-    from paramsched.cli._plan_words import plan_in_words
     from paramsched.cli._traces import say_base_notes
     from paramsched.errors import MissingFact, Unresolved
     from paramsched.plan.resolve import known_total
@@ -238,7 +241,7 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
     say_base_notes(loaded)
     epoch = None if calendar is None else calendar.updates_per_epoch
     total = None if resolved is None or calendar is None else known_total(resolved, calendar)
-    click.echo(plan_in_words(read, resolved, epoch, loaded.bases, total))
+    click.echo(explain(read, resolved, loaded.bases, total, epoch))
 
 
 @click.command(

@@ -1,0 +1,160 @@
+"""The table of `paramsched explain`: each stage of each schedule with its updates and its values."""
+
+from collections.abc import Iterator
+from math import ceil
+
+from paramsched._fault import printable
+from paramsched.config import Bases
+from paramsched.errors import Unresolved
+from paramsched.feedback.base import Guided
+from paramsched.fields import Field
+from paramsched.plan import Binding, Plan, Target, selector_text
+from paramsched.plan.binding import amount_clock, clock_text, is_by_amount
+from paramsched.plan.resolve import counted_plan
+from paramsched.schedules import Schedule
+from paramsched.schedules.retimed import Every
+from paramsched.schedules.sequence import Sequence, WithLengths
+from paramsched.time import Duration
+
+_HEAD = ("stage", "from", "to", "start value", "end value", "formula", "units")
+_NUMBERS = 5  # the first columns, aligned to the right
+_LONGEST = 200  # characters of a formula: a table may hold thousands of numbers
+_UNKNOWN = "?"
+
+
+def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, steps_per_epoch: int | None) -> str:
+    """Return the table of a plan: a row for each stage, with its first and last update and the values there.
+
+    Args:
+        plan: the plan as written.
+        resolved: the same plan with its lengths resolved; None if its units cannot be converted.
+        bases: the values of the optimizer in the plan's file.
+        total: the updates of the run, if known.
+        steps_per_epoch: the updates of an epoch, if known.
+
+    >>> from paramsched.config import NO_BASES
+    >>> from paramsched.time import Calendar
+    >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
+    >>> print(explain(plan, plan.resolve(Calendar(total=1000)), NO_BASES, 1000, None))
+    The run is 1,000 updates long.
+    <BLANKLINE>
+    lr: warmup("5%") >> cosine(to=0.1)
+      stage  from   to  start value  end value  formula                   units
+          1     0   49            0       0.98  warmup(50)                updates, × base
+          2    50  999            1   0.100002  cosine(to=0.1, over=950)  updates, × base
+    """
+    clock = amount_clock(plan.clock)
+    if clock is None and resolved is not None and resolved.horizon is not None:
+        total = resolved.horizon.updates
+    lines = [_length_of_run(plan, total, steps_per_epoch)]
+    if clock is not None:
+        lines.append(f"Its clock counts {clock_text(plan.clock)}.")
+    as_written = {(isinstance(one.field, Target), one.name, one.groups): one for one in plan.bindings}
+    for one in (plan if resolved is None else counted_plan(resolved)).bindings:
+        # A field that follows another may get lines that the plan does not contain.
+        written = as_written.get((isinstance(one.field, Target), one.name, one.groups), one)
+        lines += ["", *_heading(written, bases)]
+        by_amount = resolved is not None and is_by_amount(plan.clock, one.name)
+        end = plan.horizon if total is None else Duration.of(total)
+        if by_amount and resolved is not None:
+            end = None if resolved.horizon is None else Duration.of(ceil(resolved.horizon.terms[0][1]))
+        unit = clock if by_amount and clock is not None else "updates"
+        lines += _aligned([_HEAD, *_rows(one.schedule, end, unit)])
+    return "\n".join(lines)
+
+
+def _length_of_run(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
+    if total is None and plan.horizon is None:
+        return "The length of the run is unknown."
+    if total is None:
+        return f"The run is {plan.horizon}{' updates' * (plan.horizon is not None and plan.horizon.is_resolved)} long."
+    epochs = f", {total / steps_per_epoch:.6g} epochs of {steps_per_epoch:,}" if steps_per_epoch else ""
+    return f"The run is {total:,} updates long{epochs}."
+
+
+def _heading(binding: Binding, bases: Bases) -> Iterator[str]:
+    """The line of the plan, and the base of its field where the plan's file has it."""
+    place = "" if binding.groups is None else f" of group {selector_text(binding.groups)}"
+    if isinstance(binding.field, Target):
+        place = f", a target with the initial value {binding.field.initial!r}"
+    yield printable(f"{binding.name}{place}: {binding.schedule}"[: 10 * _LONGEST])
+    if isinstance(binding.field, Target):
+        return
+    field, name = Field.of(binding.name), binding.groups if isinstance(binding.groups, str) else None
+    values = {group.get("name"): bases.value(group, field) for group in ([bases.of(name)] if name else bases.groups)}
+    known = [
+        f"{value:.6g}" + (f" ({label})" if label and not name else "")
+        for label, value in values.items()
+        if value is not None
+    ]
+    if known:
+        yield printable(f"  base: {', '.join(known)}, from {bases.origin}")
+
+
+def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple[str, ...]]:
+    """A row for each stage, with the values of the whole schedule at its first and its last update."""
+    begin: Duration | None = Duration.of(0)
+    stages = _stages_of(schedule)
+    for number, stage in enumerate(stages, 1):
+        length = _length(stage)
+        after = None if begin is None or length is None else begin + length
+        if number == len(stages) and end is not None:
+            after = end
+        times, values = [_UNKNOWN, _UNKNOWN], [_UNKNOWN, _UNKNOWN]
+        for place, time in enumerate((begin, after)):
+            if time is None:
+                last = place == 1 and number == len(stages)
+                times[place] = ("end" if schedule.fills else "open") if last else _UNKNOWN
+            elif not time.is_resolved:
+                times[place] = str(time)
+            else:
+                update = ceil(time.number) - place
+                times[place] = f"{update:,}"
+                if schedule.is_resolved and update >= 0:
+                    values[place] = _value(schedule, update)
+        formula = str(stage)
+        formula = formula if len(formula) <= _LONGEST else formula[: _LONGEST - 1] + "…"
+        yield (str(number), *times, *values, printable(formula), f"{unit}, {_value_unit(schedule)}")
+        begin = after
+
+
+def _length(stage: Schedule) -> Duration | None:
+    try:
+        return stage.length
+    except Unresolved:  # the longest of lengths in different units
+        return None
+
+
+def _stages_of(schedule: Schedule) -> tuple[Schedule, ...]:
+    """The stages of a sequence, also below what leaves its times as they are; else the schedule itself."""
+    inner = schedule
+    while isinstance(inner, (Every, WithLengths, Guided)):
+        inner = inner.schedule
+    return inner.stages if isinstance(inner, Sequence) else (schedule,)
+
+
+def _value_unit(schedule: Schedule) -> str:
+    if not schedule.has_absolute:
+        return "× base"
+    return "× base + absolute" if schedule.affine else "absolute, of base 1"
+
+
+def _value(schedule: Schedule, update: int) -> str:
+    """The value at an update: the multiple of base, and the part that is independent of it."""
+    if not schedule.has_absolute or not schedule.affine:
+        return f"{schedule(update, 1.0):.6g}"
+    # An affine value is share * base + fixed: two evaluations give both numbers.
+    fixed = schedule(update, 0.0)
+    share = schedule(update, 1.0) - fixed
+    scaled = f"{share:.6g} × base" if abs(share) > 1e-12 * abs(fixed) else ""
+    return " + ".join(part for part in (scaled, f"{fixed:.6g}" if fixed else "") if part) or "0"
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if place < _NUMBERS else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield f"  {'  '.join(cells)}".rstrip()
