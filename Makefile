@@ -45,7 +45,7 @@ fuzz: $(VENV)/compiled.stamp
 corpus: $(VENV)/compiled.stamp
 	$(BIN)/python tests/corpus/compare_mmengine.py $(CONFIGS) $(ARGS)
 
-# How the code reads: sizes, names, imports. It needs no environment.
+# The size and the structure of the source. It needs no environment.
 figures:
 	@$(PYTHON) tools/code_figures.py $(ARGS)
 
