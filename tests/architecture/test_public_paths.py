@@ -1,0 +1,30 @@
+"""Import paths that users have: documented ones, and the public names of each package. None may disappear."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+PATHS = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
+
+
+@pytest.mark.parametrize("package", sorted({path.rpartition(".")[0] for path in PATHS if "." in path}))
+def test_every_public_path_of_a_package_can_be_imported(package):
+    names = [path.rpartition(".")[2] for path in PATHS if path.rpartition(".")[0] == package]
+
+    assert [name for name in names if not is_there(package, name)] == []
+
+
+def is_there(package: str, name: str) -> bool:
+    try:
+        holder = import_module(package)
+    except ModuleNotFoundError:  # a class: paramsched.Plan.of_text
+        module, _, kind = package.rpartition(".")
+        holder = getattr(import_module(module), kind)
+    if hasattr(holder, name):
+        return True
+    try:
+        import_module(f"{package}.{name}")
+    except ModuleNotFoundError:
+        return False
+    return True
