@@ -206,7 +206,8 @@ def _write_table(file: Path, field: str, values: Floats) -> None:
     except UnreadableTable:
         same = False
     if not same:
-        raise FileExistsError(errno.EEXIST, "expected the values of the log, got other content", str(file))
+        found = "it exists and does not have the values of the log. Move it, or write the plan into another folder"
+        raise FileExistsError(errno.EEXIST, found, str(file))
 
 
 def _values_at_times(t: Times, values: Floats, curve: CurveLike | None) -> Schedule:

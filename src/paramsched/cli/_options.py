@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from importlib import import_module
@@ -270,7 +271,8 @@ def _printable_lines(text: str) -> str:
 
 
 def _end_with(message: str, code: int) -> NoReturn:
-    click.echo(_printable_lines(message), err=True)
+    with suppress(OSError):  # standard error may be full or have lost its reader; the code says it still
+        click.echo(_printable_lines(message), err=True)
     sys.exit(code)
 
 
