@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from paramsched.cli import main
 
+pytestmark = pytest.mark.heavy
 CONVERTED = 'lr = "cosine(to=0.1)"\n'
 
 
