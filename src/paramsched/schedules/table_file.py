@@ -134,7 +134,7 @@ def read_column(file: Path, column: str | None) -> Any:
     if suffix not in (".csv", ".npy"):
         raise UnreadableTable(shown, f"its suffix is {printable(repr(suffix))}", _INSTEAD)
     with _told_as(shown):
-        if not file.exists():
+        if not file.exists() or file.is_dir():
             raise UnreadableTable(shown, "there is no such file", "Put it there, or name another one")
         if file.stat().st_size > MOST_BYTES:
             raise UnreadableTable(shown, f"more than {MOST_BYTES:,} bytes", "Give every 10th value: every=10")
