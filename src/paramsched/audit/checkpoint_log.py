@@ -9,6 +9,7 @@ import numpy as np
 
 from paramsched._diff import Diff, diff
 from paramsched._fault import names_listed, printable
+from paramsched._files import open_to_read
 from paramsched.audit.log_values import (
     MOST_GROUPS,
     MOST_UPDATES,
@@ -156,7 +157,8 @@ def load_checkpoint(file: Path) -> Any:
         raise MissingDependency("a checkpoint", "torch", "torch") from None
     try:
         # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with open_to_read(file) as stream:
+            return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
         found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
         raise UnreadableLog(path_text(file), found, "Give a checkpoint that torch.save made") from None

@@ -5,11 +5,13 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 from paramsched._fault import names_listed, printable
+from paramsched._files import open_to_read
 from paramsched.audit.checkpoint_log import read_checkpoint
 from paramsched.audit.event_file import STEP, event_rows
 from paramsched.audit.log_values import (
@@ -76,7 +78,7 @@ def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv", "events"]:
     """What a log is, by its suffix and its first bytes."""
     if file.exists() and not file.is_file():
         raise UnreadableLog(path_text(file), "no ordinary file, so it may have no end", "Write it to a file first")
-    with file.open("rb") as stream:
+    with open_to_read(file) as stream:
         head = stream.read(64)
     if not head:
         raise UnreadableLog(path_text(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
@@ -119,7 +121,7 @@ def read_jsonl(
 
 def _text_lines(file: Path) -> Iterator[str]:
     """The lines of a text with their line ends, for the csv module."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
+    with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         try:
             yield from text
         except UnicodeDecodeError as error:

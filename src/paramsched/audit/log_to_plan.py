@@ -1,5 +1,6 @@
 """The log of an earlier run as a plan, and its metrics."""
 
+import errno
 import json
 import os
 from bisect import bisect_left
@@ -14,6 +15,7 @@ import numpy as np
 
 from paramsched._arrays import Floats, last_of_each
 from paramsched._fault import printable
+from paramsched._files import open_to_read, write_whole_file
 from paramsched._number_checks import whole_number
 from paramsched.audit.event_file import event_rows
 from paramsched.audit.log_file import csv_rows, json_rows, kind_of_log, numbered_cells, read_log, time_column
@@ -28,15 +30,16 @@ from paramsched.audit.log_values import (
     update_number,
 )
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import Asked, InvalidArgument, UnreadableTable
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector
 from paramsched.schedules import Schedule, absolute, constant, piecewise, shift, table
 from paramsched.schedules.table import MOST_WRITTEN
-from paramsched.schedules.table_file import table_file_in
+from paramsched.schedules.table_file import read_column, table_file_in
 
 _FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
+_LONGEST_NAME = 255  # bytes of a file's name, on most systems
 _MOST_HELD = 20_000_000  # values of a table, 160 MB
 _FROM_ONE = {"data_time", "iter", "step"}  # columns of MMEngine's rows, which count an update before they tell of it
 
@@ -69,10 +72,12 @@ def plan_from_log(
             which count an update before they tell of it, else 0. (Old releases of the Trainer told of the coming
             update: first=0.)
         curve: the way from each logged value to the next; None holds it.
-        tables: a folder for the values of long logs: one with more than 10,000 different values gets a CSV there.
+        tables: a folder for the values of long logs: one with more than 10,000 different values gets a CSV there. A
+            file of that name stays if it has the same values.
 
     Raises:
         UnreadableLog: nothing in it can be read as asked.
+        FileExistsError: a file in the folder has the name of a table and other content.
         InvalidArgument: an argument out of its range.
 
     >>> import json, pathlib, tempfile
@@ -112,7 +117,7 @@ def _read(
 ) -> tuple[LoggedValues, int]:
     """The values of a log, and the number of its first update."""
     wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
-    if is_trainer_state(file):
+    if kind_of_log(file) != "checkpoint" and is_trainer_state(file):
         return read_trainer_state(file, wanted), 1
     logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
     if fields is not None:
@@ -128,7 +133,7 @@ def _read(
 
 def _counts_from_one(file: Path) -> bool:
     """Whether the first line is a row of MMEngine's training log."""
-    with file.open("rb") as stream:
+    with open_to_read(file) as stream:
         line = stream.readline(65536)
     try:
         row = json.loads(line)
@@ -184,8 +189,25 @@ def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str,
             f"plan_from_log(…): {field}", found, 'Write tables="replay", a folder for them; -o plan.yaml in a command'
         )
     keep.parent.mkdir(parents=True, exist_ok=True)
-    keep.write_text("\n".join([field, *map(repr, values.tolist())]) + "\n", encoding="utf-8")
+    _write_table(keep, field, values)
     return table_file_in(keep.parent)(keep.name, field, every, curve, absolute=True)
+
+
+def _write_table(file: Path, field: str, values: Floats) -> None:
+    """Write the values of a field as CSV. A file that exists is kept; it must have the same values."""
+    if len(os.fsencode(file.name)) > _LONGEST_NAME:
+        found = f"the name of its table has more than {_LONGEST_NAME} bytes"
+        raise InvalidArgument(f"plan_from_log(…): {field[:40]}", found, "Rename the log, or the field in it")
+    if not os.path.lexists(file):
+        write_whole_file(file, "\n".join([field, *map(repr, values.tolist())]).encode() + b"\n")
+        return
+    try:
+        same = np.array_equal(np.array(read_column(file, field), dtype=np.float64), values)
+    except UnreadableTable:
+        same = False
+    if not same:
+        found = "it exists and does not have the values of the log. Move it, or write the plan into another folder"
+        raise FileExistsError(errno.EEXIST, found, str(file))
 
 
 def _values_at_times(t: Times, values: Floats, curve: CurveLike | None) -> Schedule:
@@ -205,7 +227,7 @@ def is_trainer_state(file: Path) -> bool:
     """Whether a file is one by its name or its begin: JSONL is a whole object in its first line."""
     if file.name == "trainer_state.json":
         return True
-    with file.open("rb") as stream:
+    with open_to_read(file) as stream:
         head = stream.read(65536)
     return file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
 
@@ -229,7 +251,8 @@ def read_trainer_state(file: Path, fields: tuple[str, ...]) -> LoggedValues:
 def history_rows(file: Path) -> list[dict[str, Any]]:
     """The rows of its history; numbers stay the text they are written in."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=str)
+        with open_to_read(file) as stream:
+            data = json.loads(stream.read().decode("utf-8-sig"), parse_float=str)
     except (ValueError, RecursionError) as error:
         raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _INSTEAD) from None
     rows = data.get("log_history") if isinstance(data, dict) else None

@@ -12,12 +12,14 @@ from typing import Any, Final, final
 from urllib.parse import quote
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
+from paramsched._files import is_replaced, write_whole_file
 from paramsched.cli._given_plan import (
     GivenPlan,
     calendar_from_options,
     calendar_if_known,
     names_a_file,
     read_with_assumed_epoch,
+    text_of_given_plan,
     with_facts_beside,
 )
 from paramsched.cli._options import CalendarOptions, option_for_fact, say_note
@@ -35,8 +37,7 @@ from paramsched.config.checking.finding import (
 )
 from paramsched.config.checking.rules_of_runs import BEYOND_THE_PLAN, LOG_DIFFERS, METRIC_NOT_LOGGED
 from paramsched.config.faults import HORIZON, entry_path
-from paramsched.config.plan_files import read_plan_text
-from paramsched.config.text_limits import write_whole_file
+from paramsched.config.plan_files import PlanText
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
 from paramsched.plan import Plan
 from paramsched.time import Calendar, Duration
@@ -141,10 +142,12 @@ class CheckedPlan:
 
     Args:
         findings: in the order of its text.
+        text: that of its file, in which they were found; None where the plan is not a file or cannot be read.
         usage: whether the command line lacks something, and the plan may be good.
     """
 
     findings: tuple[Finding, ...]
+    text: str | None = None
     usage: bool = False
 
 
@@ -157,31 +160,35 @@ def checked_plan(
         OSError: a file that is not there.
     """
     place = FilePlace(given)
+    source, usage = None, False
     try:
-        read, known, several = _read_with_cautions(given, facts, field, format)
+        source = text_of_given_plan(given, format)
+        read, known, several = _read_with_cautions(given, facts, field, format, source)
         several += _findings_in(read, known, facts, evidence)
     except ConfigError as error:
-        return CheckedPlan(_not_silenced(given, format, [finding_of_fault(one, given) for one in error.faults]))
+        found = [finding_of_fault(one, given) for one in error.faults]
     except MissingFact as error:
         advice = f"Write {option_for_fact(error)}"
-        return CheckedPlan((Finding(MISSING_FACT, "", error.problem, advice, place=place),), usage=True)
+        found, usage = [Finding(MISSING_FACT, "", error.problem, advice, place=place)], True
     except InvalidArgument as error:
-        return CheckedPlan((Finding(REFUSED_VALUE, "", error.problem, error.instead, place=place),))
+        found = [Finding(REFUSED_VALUE, "", error.problem, error.instead, place=place)]
     except MissingDependency as error:
-        return CheckedPlan((Finding(UNREADABLE, "", str(error), place=place),), usage=True)
-    faults = read.placed(one.as_fault() for one in dict.fromkeys(several))
-    # A finding without a line counts as one of line 0.
-    placed = [finding_of_fault(one, given) for one in sorted(faults, key=lambda one: one.line or 0)]
-    return CheckedPlan(_not_silenced(given, format, placed))
+        found, usage = [Finding(UNREADABLE, "", str(error), place=place)], True
+    else:
+        faults = read.placed(one.as_fault() for one in dict.fromkeys(several))
+        # A finding without a line counts as one of line 0.
+        found = [finding_of_fault(one, given) for one in sorted(faults, key=lambda one: one.line or 0)]
+    text = source.text if source is not None and names_a_file(given) else None
+    return CheckedPlan(tuple(found if text is None else without_silenced(found, text, given)), text, usage)
 
 
 def _read_with_cautions(
-    given: str, facts: CalendarOptions, field: str, format: str | None
+    given: str, facts: CalendarOptions, field: str, format: str | None, source: PlanText | None
 ) -> tuple[GivenPlan, CalendarOptions, list[Finding]]:
     """A plan, the facts, and what reading it warns of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
+        read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts, source=source)
     found: list[Finding] = []
     for one in caught:
         if isinstance(one.message, PlanCaution):
@@ -216,44 +223,40 @@ def _findings_in(
     yield from evidence.findings(read.plan, calendar)
 
 
-def _not_silenced(given: str, format: str | None, found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """What no comment in the plan's file silences."""
-    if not names_a_file(given):
-        return tuple(found)
-    try:
-        text = read_plan_text(given, format).text
-    except (ConfigError, InvalidArgument):  # it is told already
-        return tuple(found)
-    return tuple(without_silenced(found, text, given))
-
-
 _MOST_ROUNDS = 10  # a change may show what stood behind it
 _MARK = b"\xef\xbb\xbf"  # which some editors put before a text in UTF-8
 
 
-def fix_file(given: str, format: str | None, find: Callable[[str], Sequence[Finding]]) -> None:
+def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
     """Change a plan's file as its findings ask for, until none asks any more.
 
+    The changes are made in the text in which they were found. If the file has another text by then, they are found
+    again.
+
     Args:
-        given: the plan as on the command line; what is no file is left alone.
+        given: the plan as on the command line; only a regular file is changed.
         find: gives what is wrong with it.
 
     Raises:
         OSError: it cannot be written.
     """
-    if not names_a_file(given):
+    if not names_a_file(given) or not is_replaced(Path(given)):
         return
     changed = 0
     for _ in range(_MOST_ROUNDS):
-        edits = edits_of(find(given))
-        if not edits:
+        checked = find(given)
+        edits = edits_of(checked.findings)
+        if checked.text is None or not edits:
             break
-        text = read_plan_text(given, format).text
-        mark = _MARK if Path(given).read_bytes().startswith(_MARK) else b""
-        write_whole_file(Path(given), mark + with_edits(text, edits).encode())
-        changed += len(edits)
+        if _replace_text(Path(given), checked.text, with_edits(checked.text, edits)):
+            changed += len(edits)
     if changed:
         say_note(f"{given}: mended {changed} {'place' if changed == 1 else 'places'}")
+
+
+def _replace_text(file: Path, old: str, new: str) -> bool:
+    """Replace the text of a file, with or without a mark, if it still has the old one."""
+    return any(write_whole_file(file, mark + new.encode(), over=mark + old.encode()) for mark in (b"", _MARK))
 
 
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}

@@ -12,6 +12,7 @@ from typing import Any, final
 import click
 
 from paramsched import config, recipe_book
+from paramsched._files import naming_errors
 from paramsched.cli._options import CalendarOptions, option_of, say_note
 from paramsched.config import Bases, Loaded
 from paramsched.config.faults import Faults
@@ -56,24 +57,41 @@ class GivenPlan:
         return tuple(faults) if self.source is None else self.source.placed(faults)
 
 
-def read_given_plan(
-    given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None
-) -> GivenPlan:
-    """Read a plan from a file, standard input, the published recipes or a line of text."""
+def text_of_given_plan(given: str, format: str | None) -> PlanText | None:
+    """The text of a plan that is a file or standard input; None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
         raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
-    calendar = calendar_if_known(facts)
     if given == "-":
-        source = PlanText(f"{format or 'yaml'} text", _standard_input(), format or "yaml")
-        return GivenPlan(given, source.loaded(calendar=calendar), source)
+        return PlanText(f"{format or 'yaml'} text", _standard_input(), format or "yaml")
+    if given.startswith(_RECIPE):
+        return None
+    if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
+        return read_plan_text(given, format)
+    if _PATH.fullmatch(given):
+        raise FileNotFoundError(2, "no such file", given)
+    return None
+
+
+def read_given_plan(
+    given: str,
+    *,
+    format: str | None = None,
+    field: str = "lr",
+    facts: CalendarOptions | None = None,
+    source: PlanText | None = None,
+) -> GivenPlan:
+    """Read a plan from a file, standard input, the published recipes or a line of text.
+
+    Args:
+        source: the text of the file or of standard input, where it was read before.
+    """
+    source = source or text_of_given_plan(given, format)
+    if source is not None:
+        return GivenPlan(given, source.loaded(calendar=calendar_if_known(facts)), source)
+    calendar_if_known(facts)  # refuses wrong facts
     if given.startswith(_RECIPE):
         recipe = recipe_book.recipes[given.removeprefix(_RECIPE)]
         return GivenPlan(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
-    if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
-        source = read_plan_text(given, format)
-        return GivenPlan(given, source.loaded(calendar=calendar), source)
-    if _PATH.fullmatch(given):
-        raise FileNotFoundError(2, "no such file", given)
     faults = Faults()
     schedule = read_schedule_line(given, "", ShapeNames(), faults)
     if schedule is None:
@@ -85,20 +103,26 @@ def read_given_plan(
 
 
 def read_with_assumed_epoch(
-    given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
+    given: str,
+    *,
+    format: str | None = None,
+    field: str = "lr",
+    facts: CalendarOptions,
+    source: PlanText | None = None,
 ) -> tuple[GivenPlan, CalendarOptions]:
     """Read a plan, and add to the facts what had to be assumed for that.
 
     Some configs cannot be read without the length of an epoch: one is assumed, and a note is printed.
     """
+    source = source or text_of_given_plan(given, format)  # once: a pipe cannot be read again
     try:
-        return read_given_plan(given, format=format, field=field, facts=facts), facts
+        return read_given_plan(given, format=format, field=field, facts=facts, source=source), facts
     except MissingFact:
         if facts.steps_per_epoch or facts.batches_per_epoch:
             raise
         say_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
         more = replace(facts, steps_per_epoch=_SHORT_EPOCH)
-        return read_given_plan(given, format=format, field=field, facts=more), more
+        return read_given_plan(given, format=format, field=field, facts=more, source=source), more
 
 
 def loaded_with_facts(
@@ -121,7 +145,10 @@ def title_of_plans(given: Sequence[str]) -> str:
 
 
 def _standard_input() -> str:
-    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "it is closed", "standard input")
+    with naming_errors("standard input"):
+        data = sys.stdin.buffer.read(MOST_BYTES + 1)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from importlib import import_module
@@ -15,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from paramsched._fault import printable
+from paramsched._files import write_whole_file
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 from paramsched.near_names import closest
 from paramsched.time.calendar import CLOCKS
@@ -144,8 +146,8 @@ def view_options(command: _Function) -> _Function:
 
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
     """Import the user's modules, from the folder of the call or from what is installed."""
-    here = str(Path.cwd())
     for module in modules:
+        here = str(Path.cwd())
         # As `python -m` does, which a console script does not: the current folder is looked in first.
         sys.path.insert(0, here)
         try:
@@ -234,11 +236,11 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         _end_with(str(error), BAD_USAGE)
     except ParamschedError as error:
         _end_with(str(error), BAD_PLAN)
-    except BrokenPipeError:
-        # The reader of our output has gone. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(BROKEN_PIPE)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            # The reader of our output has gone. Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(BROKEN_PIPE)
         _end_with(file_problem(error), BAD_USAGE)
     except KeyboardInterrupt:
         _end_with("Interrupted.", INTERRUPTED)
@@ -246,8 +248,9 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
 
 def file_problem(error: OSError) -> str:
     """What is wrong with a file, in a line."""
-    what = f"{error.filename}: " if error.filename else ""
-    return printable(f"{what}{error.strerror or error}")
+    # Errors of files have their names. Two kinds are left: the current folder was removed, or what is printed is lost.
+    unnamed = "the current folder" if isinstance(error, FileNotFoundError) else "standard output"
+    return printable(f"{error.filename or unnamed}: {error.strerror or error}")
 
 
 def _show_each_once() -> Callable[..., None]:
@@ -268,7 +271,8 @@ def _printable_lines(text: str) -> str:
 
 
 def _end_with(message: str, code: int) -> NoReturn:
-    click.echo(_printable_lines(message), err=True)
+    with suppress(OSError):  # standard error may be full or have lost its reader; the code says it still
+        click.echo(_printable_lines(message), err=True)
     sys.exit(code)
 
 
@@ -283,6 +287,18 @@ def change_as_data(change: "Change") -> dict[str, Any]:
     """A change of a plan for JSON, which has no infinities: they are told as text."""
     by = change.by if change.by is None or isfinite(change.by) else repr(change.by)
     return asdict(change) | {"by": by}
+
+
+STANDARD_OUTPUT = "-"
+"""As the argument of --output."""
+
+
+def write_output(output: str, content: str | bytes) -> None:
+    """Write what a command has made to the file of --output, or to standard output."""
+    if output == STANDARD_OUTPUT:
+        click.echo(content, nl=False)
+    else:
+        write_whole_file(Path(output), content.encode() if isinstance(content, str) else content)
 
 
 def say_note(text: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, final
 
+from paramsched._files import is_replaced, path_of_file, write_whole_file
 from paramsched.config.file_formats import (
     SUFFIXES,
     SYNTAXES,
@@ -19,7 +20,7 @@ from paramsched.config.file_formats import (
 from paramsched.config.known_dialects import BaseLike, Loaded
 from paramsched.config.schedule_text import ShapeLike
 from paramsched.config.syntaxes.yaml_text import has_comments
-from paramsched.config.text_limits import path_of_file, read_bounded_text, write_whole_file
+from paramsched.config.text_limits import read_bounded_text
 from paramsched.errors import Fault, InvalidArgument, shown
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule
@@ -146,12 +147,14 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
 
     Args:
         plan: what is written.
-        path: the file; written beside and renamed, so there is never half of one. None: the text is returned.
+        path: the file; written beside and renamed, so there is never half of one. A pipe or a device is written into.
+            None: the text is returned.
         format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says, YAML without a path.
 
     Raises:
         PlanError: a predicate or a function without a name is in the plan.
         InvalidArgument: an unknown format, or one that cannot say this plan.
+        OSError: the file cannot be written; it is as it was.
 
     >>> from paramsched.schedules import cosine
     >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
@@ -163,7 +166,9 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     if path is None:
         return text_of(plan, format or "yaml")
     file = path_of_file(path)
-    write_whole_file(file, text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=file.parent))
+    folder = file.parent if is_replaced(file) else None
+    text = text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=folder)
+    write_whole_file(file, text.encode())
     return None
 
 

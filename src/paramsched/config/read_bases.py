@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
+from paramsched._files import kind_of_file, open_to_read
 from paramsched.config.faults import Faults, entry_path, plain_data, short_json
 from paramsched.config.merge_configs import (
     NotInstalled,
@@ -199,9 +200,8 @@ def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> 
     try:
         kind = place.stat().st_mode
         if not stat.S_ISREG(kind):
-            found = "a folder" if stat.S_ISDIR(kind) else "a pipe" if stat.S_ISFIFO(kind) else "a device"
-            raise error(f"{asked} is {found}", "Write the path of a file")
-        with place.open("rb") as stream:
+            raise error(f"{asked} is {kind_of_file(kind)}", "Write the path of a file")
+        with open_to_read(place) as stream:
             data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise error(f"{asked} has more than {MOST_BYTES:,} bytes; a config is a short text")

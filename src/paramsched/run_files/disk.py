@@ -7,6 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
+from paramsched._files import write_whole_file
+
 
 def flush_path(path: Path) -> None:
     """Put a file, or the list of names in a folder, on the disk."""
@@ -37,12 +39,7 @@ def replace_text(file: Path, text: str) -> None:
 
 def replace_bytes(file: Path, data: bytes) -> None:
     """Replace a file by one that holds these bytes, likewise."""
-    beside = file.with_name(f".{file.name}.part")
-    with beside.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())  # on the disk before it gets the name
-    beside.replace(file)
+    write_whole_file(file, data)
     flush_path(file.parent)
 
 

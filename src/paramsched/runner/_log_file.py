@@ -14,6 +14,7 @@ from typing import Any, Final, Self, TextIO, TypeAlias, final
 
 from torch.optim import Optimizer
 
+from paramsched._files import naming_errors
 from paramsched.errors import StateError
 from paramsched.fields import Field
 from paramsched.scheduler.updates import watch_updates
@@ -118,15 +119,17 @@ class LogFile:
         self.lines += 1
         if self._stream is not None:
             text = json.dumps(line) + "\n"
-            self._stream.write(text)
-            self._stream.flush()
+            with naming_errors(self._stream.name):
+                self._stream.write(text)
+                self._stream.flush()
             self._size += len(text)  # JSON is ASCII
             self._digest.update(text.encode())
 
     def to_disk(self) -> None:
         """Put everything written on the disk, for a power cut."""
         if self._stream is not None:
-            os.fsync(self._stream.fileno())
+            with naming_errors(self._stream.name):
+                os.fsync(self._stream.fileno())
 
     def close(self) -> None:
         if self._stream is not None:

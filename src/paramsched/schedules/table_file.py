@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from paramsched._fault import names_listed, printable
+from paramsched._files import open_to_read
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, UnreadableTable, asked_with_value, nearest
 from paramsched.schedules.base import Schedule
@@ -132,7 +134,7 @@ def read_column(file: Path, column: str | None) -> Any:
     if suffix not in (".csv", ".npy"):
         raise UnreadableTable(shown, f"its suffix is {printable(repr(suffix))}", _INSTEAD)
     with _told_as(shown):
-        if not file.is_file():
+        if not file.exists() or file.is_dir():
             raise UnreadableTable(shown, "there is no such file", "Put it there, or name another one")
         if file.stat().st_size > MOST_BYTES:
             raise UnreadableTable(shown, f"more than {MOST_BYTES:,} bytes", "Give every 10th value: every=10")
@@ -155,7 +157,8 @@ def _array_of_npy(file: Path, column: str | None, shown: str) -> Any:
     if column is not None:
         raise UnreadableTable(shown, f'a .npy file has no column "{printable(column)}"', "Leave column out")
     try:
-        array = np.load(file, allow_pickle=False)
+        with open_to_read(file) as stream:
+            array = np.load(stream, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise UnreadableTable(shown, f"no array of numbers ({printable(str(error))[:80]})", _INSTEAD) from None
     if array.ndim != 1 or array.dtype.kind not in "fiu":
@@ -168,7 +171,7 @@ def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:
     """The cells of a column; empty lines are passed over."""
     import csv
 
-    with file.open(encoding="utf-8-sig", newline="") as text:
+    with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         first = text.readline()
         text.seek(0)
         rows = csv.reader(text, delimiter=max(",;\t", key=first.count))  # the one that the first line has most of

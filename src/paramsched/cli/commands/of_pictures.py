@@ -3,12 +3,12 @@
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from paramsched.cli._options import (
+    STANDARD_OUTPUT,
     CalendarOptions,
     Command,
     base_option,
@@ -22,6 +22,7 @@ from paramsched.cli._options import (
     plans_argument,
     run_options,
     view_options,
+    write_output,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def paramsched_show(
         }
         click.echo(json_text({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
         return
-    terminal = sys.stdout.isatty()
+    terminal = sys.stdout is not None and sys.stdout.isatty()  # it is None if the shell has closed it, by >&-
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     colored = terminal and not plain if color is None else color
     columns = width or (shutil.get_terminal_size().columns if terminal else 80)
@@ -176,6 +177,8 @@ def _finite_or_none(value: float) -> float | None:
 
 
 def _can_print(character: str) -> bool:
+    if sys.stdout is None:
+        return False
     try:
         character.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -200,8 +203,9 @@ def _can_print(character: str) -> bool:
     required=True,
     metavar="FILE",
     shell_complete=offer_files,
-    help="The picture: .svg, .html, .png or .pdf.",
+    help="The picture: .svg, .html, .png or .pdf; - is standard output.",
 )
+@click.option("--to", metavar="NAME", help="svg, html, png or pdf; by default what the output's suffix says.")
 @calendar_options
 @base_option
 @field_option
@@ -213,6 +217,7 @@ def _can_print(character: str) -> bool:
 def paramsched_plot(
     plans: tuple[str, ...],
     output: str,
+    to: str | None,
     facts: CalendarOptions,
     bases: tuple[str, ...],
     field: str,
@@ -231,14 +236,14 @@ def paramsched_plot(
     from paramsched._fault import printable
     from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import runs_to_draw, trace_given_plans
-    from paramsched.config.text_limits import write_whole_file
 
-    draw = show.format_of_file(output)
+    draw = show.format_of_file(output if to is None else f"plan.{to}")
     if draw is None:
-        raise click.UsageError(
-            f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(show.FORMATS)}"
-        )
+        asked = f"--output {output}: the suffix says the kind of picture" if to is None else f"--to {to}: unknown kind"
+        kinds = ", ".join(suffix if to is None else suffix.removeprefix(".") for suffix in show.FORMATS)
+        instead = "Add --to svg" if output == STANDARD_OUTPUT and to is None else f"Write one of {kinds}"
+        raise click.UsageError(f"{asked}. {instead}")
     drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
     runs = runs_to_draw(used, metrics, drawn)
     heading = printable(title or title_of_plans([*plans, *([] if other is None else [other])]))
-    write_whole_file(Path(output), draw(drawn, title=heading, log=runs or None, other=over, view=view))
+    write_output(output, draw(drawn, title=heading, log=runs or None, other=over, view=view))

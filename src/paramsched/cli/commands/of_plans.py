@@ -7,6 +7,7 @@ import click
 
 from paramsched.cli._options import (
     BAD_PLAN,
+    STANDARD_OUTPUT,
     CalendarOptions,
     Command,
     calendar_options,
@@ -45,7 +46,13 @@ if TYPE_CHECKING:
 @format_option
 @field_option
 @click.option("--to", metavar="NAME", shell_complete=offer_formats, help="Format to write; by default that of PLAN.")
-@click.option("-o", "--output", metavar="FILE", shell_complete=offer_files, help="The file to write.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=offer_files,
+    help="The file to write; - and by default standard output.",
+)
 def paramsched_change(
     plan: str,
     changes: tuple[str, ...],
@@ -110,7 +117,7 @@ def _note_comments(read: "GivenPlan") -> None:
 def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     from paramsched import config
 
-    text = config.dump(plan, output, to)
+    text = config.dump(plan, None if output == STANDARD_OUTPUT else output, to)
     if text is not None:
         click.echo(text, nl=not text.endswith("\n"))
 
@@ -140,7 +147,11 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     help="yaml, toml, json or a dialect; by default what the output's suffix says.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", shell_complete=offer_files, help="The file to write; by default standard output."
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=offer_files,
+    help="The file to write; - and by default standard output.",
 )
 @calendar_options
 @field_option
@@ -154,6 +165,7 @@ def paramsched_convert(
     With --from log PLAN is the log of a run, and what is written does again what that run did. Values of a long log
     stand in files beside the output.
     """
+    from paramsched._files import is_replaced
     from paramsched.audit import plan_from_log
     from paramsched.cli._given_plan import read_given_plan
     from paramsched.config.file_formats import SUFFIXES
@@ -164,8 +176,8 @@ def paramsched_convert(
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
     if source == "log" or (source is None and plan.endswith(".jsonl")):
-        folder = None if output is None else Path(output).parent
-        found = plan_from_log(plan, tables=folder)
+        beside = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
+        found = plan_from_log(plan, tables=Path(output or "").parent if beside else None)
     else:
         read = read_given_plan(plan, format=source, field=field, facts=facts)
         _note_comments(read)

@@ -201,7 +201,9 @@ def paramsched_check(
     Exit code 1 if there is an error, with --strict also for a warning. A missing file, or a fact that one of them
     needs and nobody gave, is told, the others are checked, and the exit code is 2.
     """
-    from paramsched.cli._checked_plan import RunEvidence, checked_plan, fix_file
+    from dataclasses import replace
+
+    from paramsched.cli._checked_plan import CheckedPlan, RunEvidence, checked_plan, fix_file
     from paramsched.config.checking.finding import CHECK_RULES, Finding
 
     told = (_codes("--select", select) if select else frozenset(CHECK_RULES)) - _codes("--ignore", ignore or "")
@@ -209,17 +211,17 @@ def paramsched_check(
     found: list[Finding] = []
     usage = False
 
-    def check_one(given: str) -> tuple[Finding, ...]:
-        nonlocal usage
+    def check_one(given: str) -> CheckedPlan:
         checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence)
-        usage = usage or checked.usage
-        return tuple(one for one in checked.findings if one.code in told)
+        return replace(checked, findings=tuple(one for one in checked.findings if one.code in told))
 
     for given in plans:
         try:
             if fix:
-                fix_file(given, format, check_one)
-            found += check_one(given)
+                fix_file(given, check_one)
+            checked = check_one(given)
+            found += checked.findings
+            usage = usage or checked.usage
         except OSError as error:
             usage = True
             click.echo(file_problem(error), err=True)

@@ -1,7 +1,6 @@
 """_ParamScheduler: the clock, the window and the writing that all schedulers share."""
 
 import logging
-import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -268,7 +267,7 @@ def print_or_log(line: str) -> None:
     if _log.isEnabledFor(logging.INFO) and _log.hasHandlers():
         _log.info(line)
     else:
-        sys.stdout.write(line + "\n")
+        print(line)  # noqa: T201  # as MMEngine does; it writes nothing if standard output is closed
 
 
 CLASS_KEY = "_class"

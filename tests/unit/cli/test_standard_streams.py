@@ -1,0 +1,101 @@
+"""Standard input and output as a shell has them: redirected, piped, closed, full; and a folder that was removed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from paramsched.cli import main
+
+pytestmark = pytest.mark.heavy
+CONVERTED = 'lr = "cosine(to=0.1)"\n'
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a line of a shell, in which `$P` is the command, in a folder with a plan."""
+    (tmp_path / "plan.yaml").write_text("lr: cosine(to=0.1)\n")
+
+    def run_line(line: str) -> subprocess.CompletedProcess[str]:
+        script = f"P='{sys.executable} -m paramsched'; {line}"
+        ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert "Traceback" not in ran.stderr
+        return ran
+
+    return run_line
+
+
+def test_standard_output_by_its_path_is_written_at_its_place(shell, tmp_path):
+    shell("( echo first; $P convert plan.yaml --to toml -o /dev/stdout; echo last ) > all.log")
+
+    assert (tmp_path / "all.log").read_text() == f"first\n{CONVERTED}last\n"
+
+
+@pytest.mark.parametrize("output", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"])
+def test_standard_output_is_piped(shell, output):
+    assert shell(f"$P convert plan.yaml --to toml -o {output} | cat").stdout == CONVERTED
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("$P show plan.yaml --horizon 9 >&-", 0, ""),
+        ("$P check plan.yaml >&- 2>&-", 0, ""),
+        ("$P check - <&-", 2, "standard input: it is closed\n"),
+        ("$P show plan.yaml --horizon 9 > /dev/full", 2, "standard output: No space left on device\n"),
+        ("$P check none.yaml 2> /dev/full", 2, ""),
+        ("mkdir gone; cd gone; rmdir ../gone; $P check 'cosine()'", 0, ""),
+        (
+            "mkdir gone; cd gone; rmdir ../gone; $P check 'cosine()' --import mine",
+            2,
+            "the current folder: No such file or directory\n",
+        ),
+    ],
+)
+def test_a_stream_that_is_closed_or_full_is_named(shell, line, code, message):
+    if "/dev/full" in line and not Path("/dev/full").is_char_device():
+        pytest.skip("no such device")
+
+    ran = shell(line)
+
+    assert (ran.returncode, ran.stderr) == (code, message)
+
+
+def test_several_fixes_at_once_leave_one_right_file(shell, tmp_path):
+    (tmp_path / "two.yaml").write_text('lr: warmpu("5%") >> cosin(to=0.1)\nhorizon: 20 epohcs\n')
+
+    shell("for i in 1 2 3; do $P check --fix two.yaml & done; wait")
+
+    assert (tmp_path / "two.yaml").read_text() == 'lr: warmup("5%") >> cosine(to=0.1)\nhorizon: 20 epochs\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begin"),
+    [
+        (["convert", "cosine()", "--to", "json"], '{\n  "lr": "cosine()"'),
+        (["change", "constant()", "--at", "5", "--scale", "lr=0.5"], "lr: "),
+        (["plot", "cosine()", "--horizon", "9", "--to", "svg"], "<svg"),
+    ],
+)
+def test_a_dash_is_standard_output(tmp_path, monkeypatch, arguments, begin):
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, [*arguments, "-o", "-"])
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(begin)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [(["convert", "cosine()"], "--to yaml"), (["plot", "cosine()", "--horizon", "9"], "--to svg")],
+)
+def test_standard_output_needs_a_format_and_the_advice_works(arguments, option):
+    refused = CliRunner().invoke(main, [*arguments, "-o", "-"])
+
+    assert refused.exit_code == 2
+    assert option in refused.stderr
+    assert CliRunner().invoke(main, [*arguments, "-o", "-", *option.split()]).exit_code == 0

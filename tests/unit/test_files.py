@@ -1,0 +1,470 @@
+"""Every kind of file with every writer and every reader: written whole, refused by name, or written into."""
+
+import json
+import os
+import resource
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched import _files
+from paramsched.audit import read_log, read_metrics, read_plan_history
+from paramsched.cli import main
+from paramsched.cli._checked_plan import CheckedPlan, fix_file
+from paramsched.config.checking.finding import Finding, TextEdit
+from paramsched.errors import ParamschedError
+from paramsched.run_files import disk
+
+PLAN = ps.Plan(lr="cosine(to=0.1)", horizon=20)
+NOBODY = 65534
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes devices and files of others")
+
+
+def command(*arguments: object) -> None:
+    """Run a command; its refusal is an OSError with the message."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="paramsched")
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    if result.exit_code:
+        raise OSError(result.stderr)
+
+
+def write_table(file: Path) -> None:
+    """Write a table beside a plan, which has the name of its log and its field."""
+    log = file.with_name("long.jsonl")
+    log.write_text("\n".join(json.dumps({"t": t, "groups": [{"lr": float(t)}]}) for t in range(10_001)))
+    ps.plan_from_log(log, tables=file.parent)
+    log.unlink()
+
+
+def fix(file: Path) -> None:
+    """Fix what a file has."""
+    command("check", "--fix", file, "--format", "yaml")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "dump": lambda file: ps.dump(PLAN, file, "yaml"),
+    "to_csv": lambda file: ps.trace(PLAN, {"lr": 0.1}).to_csv(file),
+    "convert": lambda file: command("convert", "cosine()", "--to", "toml", "-o", file),
+    "change": lambda file: command("change", "constant()", "--at", 5, "--scale", "lr=0.5", "--to", "json", "-o", file),
+    "plot": lambda file: command("plot", "cosine()", "--horizon", 9, "--to", "svg", "-o", file),
+    "disk": lambda file: disk.replace_text(file, "new"),
+}
+all_writers = pytest.mark.parametrize("writer", WRITERS)
+names = os.listdir
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.fixture
+def folder():
+    """A folder that everybody may use; those of pytest are private."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o777)
+        yield Path(made)
+
+
+# ---------------------------------------------------------------- regular files
+
+
+@all_writers
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666, 0o755])
+def test_a_file_keeps_its_mode_and_nothing_is_left_beside(tmp_path, writer, mode):
+    file = tmp_path / "out"
+    file.write_text("old")
+    file.chmod(mode)
+
+    WRITERS[writer](file)
+
+    assert file.read_text() != "old"
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+    assert names(tmp_path) == ["out"]
+
+
+@only_root
+@all_writers
+def test_a_file_keeps_its_owner_and_group(tmp_path, writer):
+    file = tmp_path / "out"
+    file.write_text("old")
+    file.chmod(0o640)
+    os.chown(file, NOBODY, 12345)
+
+    WRITERS[writer](file)
+
+    about = file.stat()
+    assert file.read_text() != "old"
+    assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (NOBODY, 12345, 0o640)
+
+
+@all_writers
+def test_a_new_file_has_the_mode_that_the_system_gives(tmp_path, monkeypatch, writer):
+    plain = tmp_path / "plain"
+    plain.touch()
+    monkeypatch.setattr(os, "umask", None)  # which other threads would see
+
+    WRITERS[writer](tmp_path / "out")
+
+    assert (tmp_path / "out").stat().st_mode == plain.stat().st_mode
+
+
+@all_writers
+@pytest.mark.parametrize("there", [True, False], ids=["link", "dangling link"])
+def test_a_link_is_followed_and_kept(tmp_path, writer, there):
+    (tmp_path / "inner").mkdir()
+    target, link = tmp_path / "inner" / "target", tmp_path / "link"
+    link.symlink_to("inner/target")
+    if there:
+        target.write_text("old")
+
+    WRITERS[writer](link)
+
+    assert link.is_symlink()
+    assert target.read_text() != "old"
+    assert names(target.parent) == ["target"]
+
+
+@all_writers
+def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path, writer):
+    file, fresh = tmp_path / "out", tmp_path / "fresh"
+    file.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        with pytest.raises(OSError, match=r"\bout\b"):
+            WRITERS[writer](file)
+        with pytest.raises(OSError, match=r"\bfresh\b"):
+            WRITERS[writer](fresh)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+@all_writers
+def test_a_folder_that_does_not_exist_is_named(tmp_path, writer):
+    with pytest.raises(OSError, match="none"):
+        WRITERS[writer](tmp_path / "none" / "out")
+
+
+@only_root
+@all_writers
+def test_a_file_that_may_not_be_written_is_not_replaced(folder, writer):
+    file = folder / "out"
+    file.write_text("old")
+    file.chmod(0o444)
+    os.chown(file, NOBODY, NOBODY)
+
+    with as_nobody(), pytest.raises(OSError, match="out"):
+        WRITERS[writer](file)
+
+    assert file.read_text() == "old"
+    assert names(folder) == ["out"]
+
+
+@only_root
+@all_writers
+@pytest.mark.parametrize("folder_mode", [0o777, 0o1777, 0o755])
+def test_the_file_of_another_owner_is_written_in_place(folder, writer, folder_mode):
+    file = folder / "out"
+    file.write_text("old" * 10_000)
+    file.chmod(0o666)
+    folder.chmod(folder_mode)
+
+    with as_nobody():
+        WRITERS[writer](file)
+
+    assert "old" not in file.read_text()
+    assert file.stat().st_uid == 0
+    assert names(folder) == ["out"]
+
+
+def test_an_interrupt_leaves_nothing_beside(tmp_path, monkeypatch):
+    file = tmp_path / "out"
+    file.write_text("old")
+    real = os.open
+
+    def interrupted(*arguments: object) -> int:
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _files.write_whole_file(file, b"new")
+
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_file_that_replaces_a_private_one_is_never_public(tmp_path, monkeypatch):
+    file = tmp_path / "out"
+    file.touch(0o600)
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda handle: seen.append(stat.S_IMODE(os.fstat(handle).st_mode)))
+
+    _files.write_whole_file(file, b"new")
+
+    assert seen == [0o600]
+
+
+# ---------------------------------------------------------------- what is not a regular file
+
+
+def make_device(file: Path, minor: int) -> None:
+    os.mknod(file, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+
+
+def make_socket(file: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        here = Path.cwd()
+        os.chdir(file.parent)  # a socket's path has at most 107 bytes
+        made.bind(file.name)
+        os.chdir(here)
+
+
+OTHERS = {
+    "socket": make_socket,
+    "folder": Path.mkdir,
+    "pipe": os.mkfifo,
+    "block device": lambda file: os.mknod(file, 0o600 | stat.S_IFBLK, os.makedev(7, 200)),
+    "full device": lambda file: make_device(file, 7),
+}
+other_kinds = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=only_root if "device" in kind else ()) for kind in OTHERS]
+)
+
+
+@all_writers
+@other_kinds
+def test_what_cannot_be_written_into_is_refused_by_name_and_stays(tmp_path, monkeypatch, writer, kind):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # a pipe's reader may come
+    file = tmp_path / "out"
+    OTHERS[kind](file)
+    before = file.stat()
+
+    with pytest.raises(OSError, match="out"):
+        WRITERS[writer](file)
+
+    assert (file.stat().st_ino, file.stat().st_mode) == (before.st_ino, before.st_mode)
+    assert names(tmp_path) == ["out"]
+
+
+@all_writers
+def test_a_pipe_that_is_read_is_written_into(tmp_path, writer):
+    file, read = tmp_path / "out", []
+    os.mkfifo(file)
+    reader = threading.Thread(target=lambda: read.append(file.read_text()))
+    reader.start()
+
+    WRITERS[writer](file)
+    reader.join()
+
+    assert read[0]
+    assert file.is_fifo()
+
+
+@only_root
+@all_writers
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_device_is_written_into(tmp_path, writer, linked):
+    file = tmp_path / "out"
+    make_device(file, 3)
+    if linked:
+        file = tmp_path / "link"
+        file.symlink_to("out")
+
+    WRITERS[writer](file)
+
+    assert (tmp_path / "out").is_char_device()
+
+
+@pytest.mark.parametrize("writer", sorted(WRITERS.keys() - {"disk"}))  # which flushes the folder too
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+def test_an_open_file_of_the_process_is_written_where_it_is(tmp_path, writer, name):
+    with (tmp_path / "log").open("wb") as stream:
+        stream.write(b"first\n")
+        stream.flush()
+        (tmp_path / "link").symlink_to(f"/dev/fd/{stream.fileno()}")
+
+        WRITERS[writer](tmp_path / name.format(stream.fileno()))
+        stream.write(b"last\n")
+
+    text = (tmp_path / "log").read_text()
+    assert text.startswith("first\n")
+    assert text.endswith("last\n")
+    assert len(text) > 20
+
+
+# ---------------------------------------------------------------- tables beside a plan
+
+
+def test_a_table_with_the_same_values_stays_and_other_content_is_refused(tmp_path):
+    table = tmp_path / "long.lr.csv"
+    write_table(table)
+    before = table.stat()
+
+    write_table(table)
+
+    assert (table.stat().st_ino, table.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    for content in ("my own measurements\n", "", table.read_text() + "1.0\n", table.read_text().replace("lr", "LR")):
+        table.write_text(content)
+        with pytest.raises(FileExistsError, match=r"long\.lr\.csv"):
+            write_table(table)
+        assert table.read_text() == content
+
+
+@other_kinds
+def test_a_table_is_never_written_over_what_is_no_table(tmp_path, kind):
+    table = tmp_path / "long.lr.csv"
+    OTHERS[kind](table)
+    before = table.stat()
+
+    with pytest.raises(OSError, match=r"long\.lr\.csv"):
+        write_table(table)
+
+    assert (table.stat().st_ino, table.stat().st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_a_table_is_whole_or_not_there(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log = tmp_path / "long.jsonl"
+    log.write_text("\n".join(json.dumps({"t": t, "groups": [{"lr": float(t)}]}) for t in range(10_001)))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(OSError, match=r"long\.lr\.csv"):
+            ps.plan_from_log(log, tables=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert names(tmp_path) == ["long.jsonl"]
+
+
+def test_a_name_that_is_too_long_for_a_table_is_refused(tmp_path):
+    log = tmp_path / "long.jsonl"
+    log.write_text("\n".join(json.dumps({"t": t, "groups": [{"x" * 300: float(t)}]}) for t in range(10_001)))
+
+    with pytest.raises(ParamschedError, match="more than 255 bytes"):
+        ps.plan_from_log(log, tables=tmp_path)
+
+
+# ---------------------------------------------------------------- fixes
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("changed", ["", "lr: 1\n", "# two lines\nlr: cosin()\n", "lr: cosin()\r\n"])
+def test_a_fix_is_made_in_the_text_in_which_it_was_found(tmp_path, mark, changed):
+    file = tmp_path / "plan.yaml"
+    file.write_bytes(mark + b"lr: cosin()\n")
+    looks = []
+
+    def find(given: str) -> CheckedPlan:
+        """Find a mistake in the file, which an editor changes at once."""
+        text = file.read_bytes().decode("utf-8-sig")
+        at = text.find("cosin()")
+        edits = [TextEdit(at, at + 5, "cosine")] if at >= 0 else []
+        if not looks:
+            file.write_bytes(mark + changed.encode())
+        looks.append(text)
+        return CheckedPlan(tuple(Finding("PS103", "$.lr", "unknown", fix=edit) for edit in edits), text)
+
+    fix_file(str(file), find)
+
+    assert file.read_bytes() == mark + changed.replace("cosin()", "cosine()").encode()
+    assert len(looks) > 1
+
+
+@only_root
+def test_a_fix_keeps_the_owner_and_mode(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text("lr: cosin()\n")
+    file.chmod(0o600)
+    os.chown(file, NOBODY, NOBODY)
+
+    fix(file)
+
+    about = file.stat()
+    assert file.read_text() == "lr: cosine()\n"
+    assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (NOBODY, NOBODY, 0o600)
+
+
+# ---------------------------------------------------------------- readers
+
+TABLE = 'table_file("{}")'
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "plan": ("plan.yaml", ps.load),
+    "plan of a dialect": ("plan.py", lambda file: ps.load(file, format="mmengine")),
+    "checked plan": ("plan.yaml", lambda file: command("check", file)),
+    "log as a plan": ("log.csv", ps.plan_from_log),
+    "state of a trainer": ("trainer_state.json", ps.plan_from_log),
+    "checkpoint as a plan": ("log.pt", ps.plan_from_log),
+    "converted log": ("log.csv", lambda file: command("convert", file, "--from", "log", "--to", "yaml")),
+    "log": ("log.jsonl", lambda file: read_log(file, ["lr"])),
+    "metrics": ("log.csv", read_metrics),
+    "history": ("log.pt", read_plan_history),
+    "CSV table": ("t.csv", lambda file: ps.loads(f"lr: {TABLE.format(file)}")),
+    "NumPy table": ("t.npy", lambda file: ps.loads(f"lr: {TABLE.format(file)}")),
+}
+
+
+def make_waiting(file: Path) -> None:
+    file.symlink_to("/proc/kmsg")
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("pipe", "socket", "folder"),
+        pytest.param("file that waits", marks=pytest.mark.skipif(not os.access("/proc/kmsg", os.R_OK), reason="none")),
+    ],
+)
+def test_what_may_never_end_is_refused_by_name(tmp_path, reader, kind):
+    name, read = READERS[reader]
+    file = tmp_path / name
+    (OTHERS | {"file that waits": make_waiting})[kind](file)
+
+    with pytest.raises((ParamschedError, OSError), match=name.replace(".", r"\.")):
+        read(file)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
+def test_a_base_that_is_no_file_is_refused_by_name(tmp_path, kind):
+    OTHERS[kind](tmp_path / "base.py")
+    (tmp_path / "plan.py").write_text('_base_ = "./base.py"\n')
+
+    with pytest.raises(ParamschedError, match=r"base\.py is a"):
+        ps.load(tmp_path / "plan.py", format="mmengine")
+
+
+def test_an_error_while_a_file_is_read_has_its_name():
+    if not Path("/proc/self/mem").exists():
+        pytest.skip("no such file")
+
+    for read in (lambda file: ps.load(file, format="yaml"), ps.plan_from_log, read_metrics):
+        with pytest.raises(OSError, match="/proc/self/mem"):
+            read("/proc/self/mem")
+
+
+def test_a_pipe_is_read_once_though_the_length_of_an_epoch_is_assumed():
+    text = "train_cfg=dict(max_epochs=12)\nparam_scheduler=[dict(type='StepLR', step_size=2)]\n"
+
+    result = CliRunner().invoke(main, ["show", "-", "--format", "mmengine"], input=text)
+
+    assert result.exit_code == 0
+    assert "1,200" in result.stdout
