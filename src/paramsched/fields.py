@@ -104,8 +104,24 @@ class Field:
 
     def base(self, group: Group) -> float:
         """The value schedules are multiples of: the recorded one, or the group's own."""
-        recorded = group.get(f"{OURS}base_{self.slot}")
+        recorded = recorded_base(group, self.slot)
         return base_of(str(self), self.read(group) if recorded is None else recorded)
+
+
+BASES = f"{OURS}bases"
+"""The entry of a param group that keeps the bases of its scheduled fields: pairs of flat name and number."""
+
+BASE = f"{OURS}base_"
+"""Before there was `BASES`, each base had an entry of its own, with this prefix; checkpoints of then have them still."""
+
+
+def recorded_base(group: Group, slot: str) -> Any:
+    """Return the base that a plan recorded in a group for the field with this flat name; None if there is none."""
+    pairs = group.get(BASES)
+    for pair in pairs if isinstance(pairs, (tuple, list)) else ():
+        if isinstance(pair, (tuple, list)) and len(pair) == 2 and pair[0] == slot:
+            return pair[1]
+    return group.get(f"{BASE}{slot}")
 
 
 def base_of(asked: str, value: Any) -> float:

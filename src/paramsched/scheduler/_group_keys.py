@@ -1,11 +1,16 @@
-"""What a plan leaves in param groups, and which plans were in force since when."""
+"""What a plan leaves in param groups, and which plans were in force since when.
 
+Each group has the same entries whatever the plan is, and none of them holds a mapping or a tensor:
+`torch.distributed.checkpoint` loads exactly the entries that its template has, and takes each of ours as one value.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.errors import InvalidArgument, StateError, shown
-from paramsched.fields import OURS, Field
+from paramsched.fields import BASE, BASES, OURS
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
@@ -16,17 +21,14 @@ Group: TypeAlias = dict[str, Any]
 COUNT = f"{OURS}t"
 PLAN = f"{OURS}plan"
 AMOUNT = f"{OURS}amount"
-"""What has been consumed before the coming update; not there where the plan is by updates."""
+"""What has been consumed before the coming update; None where the plan is by updates."""
 CLOCK = f"{OURS}clock"
-"""What the amount counts, as its place among `CLOCKS`: groups hold numbers only."""
+"""What the amount counts, as its index in `CLOCKS`; None where the plan is by updates."""
 SAID = f"{OURS}said"
-"""In the first group, while the optimizer is saved: what the loop said and no update has counted yet."""
-_BASE = f"{OURS}base_"
+"""What the loop reported and no update has counted yet: the count and the amount, which is ignored at another count.
 
-
-def base_key(field: Field) -> str:
-    """The entry that keeps a field's base."""
-    return f"{_BASE}{field.slot}"
+None where there is none. Until version 2 of the state this was the amount alone, in the first group of a checkpoint.
+"""
 
 
 def plan_number(plan: Plan, resolved: Plan) -> int:
@@ -55,16 +57,36 @@ def count_carried(groups: list[Group]) -> int | None:
     return None
 
 
-def note_amount(groups: list[Group], clock: str | None, amount: Amount | None, said: Amount | None) -> None:
-    """Write an amount into every group, and what is still to be counted into the first."""
-    for index, group in enumerate(groups):
-        pending = said if index == 0 else None
-        place = None if clock is None else CLOCKS.index(clock)
-        for key, value in ((AMOUNT, amount), (CLOCK, place), (SAID, pending)):
-            if value is None:
-                group.pop(key, None)
-            else:
-                group[key] = value
+def note_position(
+    groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, said: Amount | None
+) -> None:
+    """Write into every group where the run is: the count, the number of the plan, and the amounts on its clock."""
+    entries = {
+        COUNT: count,
+        PLAN: plan,
+        AMOUNT: amount,
+        CLOCK: None if clock is None else CLOCKS.index(clock),
+        SAID: None if said is None else (count, said),
+    }
+    for group in groups:
+        group.update(entries)
+
+
+def note_bases(bases: Iterable[tuple[int, str, float]], groups: list[Group]) -> None:
+    """Write bases, each with its group and the flat name of its field, beside those of fields of earlier plans."""
+    found = [_recorded_bases(group) for group in groups]
+    for index, slot, base in bases:
+        found[index][slot] = base
+    for group, mine in zip(groups, found, strict=True):
+        for slot in mine:
+            group.pop(f"{BASE}{slot}", None)
+        group[BASES] = tuple(mine.items())
+
+
+def _recorded_bases(group: Group) -> dict[str, Any]:
+    """Return the bases in a group, also those in entries of their own."""
+    old = {key.removeprefix(BASE): base for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)}
+    return {**old, **dict(group.get(BASES, ()))}
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
@@ -72,8 +94,15 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
     for group in groups:
         if COUNT in group:
             mine = clock is not None and group.get(CLOCK) == CLOCKS.index(clock)
-            return (group.get(AMOUNT), group.get(SAID)) if mine else (None, None)
+            return (group.get(AMOUNT), _said_at(group.get(SAID), group[COUNT])) if mine else (None, None)
     return None, None
+
+
+def _said_at(said: Any, count: int) -> Amount | None:
+    """Return the reported amount of an entry if it is of this count."""
+    if not isinstance(said, (tuple, list)):
+        return said  # type: ignore[no-any-return]  # checked by `check_entries`
+    return said[1] if said[0] == count else None  # type: ignore[no-any-return]  # as above
 
 
 def check_entries(groups: list[Group]) -> None:
@@ -83,19 +112,36 @@ def check_entries(groups: list[Group]) -> None:
             _require_count(group[COUNT], index)
         if PLAN in group and (isinstance(group[PLAN], bool) or not isinstance(group[PLAN], int)):
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
-        if CLOCK in group and group[CLOCK] not in range(len(CLOCKS)):
+        if group.get(CLOCK) is not None and group[CLOCK] not in range(len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(group[CLOCK])}, not the number of a clock")
-        for key in (AMOUNT, SAID):
-            if key in group and not is_amount(group[key]):
-                raise StateError(f"param_groups[{index}][{key!r}] is {shown(group[key])}, not an amount")
-        for key, value in group.items():
-            if isinstance(key, str) and key.startswith(_BASE) and not is_finite_number(value):
-                raise StateError(f"param_groups[{index}][{key!r}] is {shown(value)}, not a finite number")
+        said = group.get(SAID)
+        if isinstance(said, (tuple, list)) and len(said) == 2:
+            _require_count(said[0], index, SAID)
+            said = said[1]
+        for key, amount in ((AMOUNT, group.get(AMOUNT)), (SAID, said)):
+            if amount is not None and not is_amount(amount):
+                raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
+        _check_bases(group, index)
 
 
-def _require_count(count: Any, index: int) -> None:
+def _check_bases(group: Group, index: int) -> None:
+    """Refuse bases that are not numbers."""
+    pairs = group.get(BASES, ())
+    if not isinstance(pairs, (tuple, list)):
+        raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(pairs)}, not pairs of a field and its base")
+    for pair in pairs:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)):
+            found = f"param_groups[{index}][{BASES!r}] is {shown(pairs)}"
+            raise StateError(f"{found}, not pairs of a field and its base")
+    old = [(key, base) for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)]
+    for key, base in [*old, *((f"{BASES}: {slot}", base) for slot, base in pairs)]:
+        if not is_finite_number(base):
+            raise StateError(f"param_groups[{index}][{key!r}] is {shown(base)}, not a finite number")
+
+
+def _require_count(count: Any, index: int, key: str = COUNT) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
-        raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(count)}, not a number of updates")
+        raise StateError(f"param_groups[{index}][{key!r}] is {shown(count)}, not a number of updates")
 
 
 def is_amount(value: Any) -> bool:
