@@ -16,6 +16,7 @@ from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Standing
 from paramsched.scheduler._group_keys import History, is_amount, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
@@ -70,19 +71,24 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
     for slot in planned.block.slots:
         if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
             bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
-    clock, states = planned.clock, saved_states(planned.clock.states)
+    clock, states, text = planned.clock, saved_states(planned.clock.states), planned.in_force.plan.text
     return {
         "version": VERSION,
         "t": clock.t,
         "amount": clock.amount,  # None on the clock of updates
         "said": clock.said,  # reported by the loop and not counted yet
-        "plan": planned.in_force.plan.text,
-        "history": planned.history.as_data(),
+        "plan": text,
+        "history": None if planned.history == _history_of_one(text, clock.amount) else planned.history.as_data(),
         "calendar": tuple(_calendar_facts(planned.in_force.calendar).items()),
         "groups": groups,
         "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
         "feedback": tuple((rule, tuple(state.items())) for rule, state in states.items()),
     }
+
+
+def _history_of_one(text: str | None, amount: Amount | None) -> History:
+    """Return the history of a run whose only plan began at update 0; a state leaves it out."""
+    return History.begun(text, 0, None if amount is None else 0)
 
 
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
@@ -152,8 +158,8 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     if plan is not None:
         _require_one_run(plan, bases, feedback)
     standing = _read_standing(state, plan)
-    begun = History.begun(text, 0, None if standing.amount is None else 0)
-    history = begun if state.get("history") is None and version == 1 else read_history(state["history"], text)
+    entries = state.get("history")
+    history = _history_of_one(text, standing.amount) if entries is None else read_history(entries, text)
     return State(text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
 
 
