@@ -112,7 +112,7 @@ BASES = f"{OURS}bases"
 """The entry of a param group that keeps the bases of its scheduled fields: pairs of flat name and number."""
 
 BASE = f"{OURS}base_"
-"""Before there was `BASES`, each base had an entry of its own, with this prefix; checkpoints of then have them still."""
+"""The prefix of the entries in which older checkpoints keep each base by itself."""
 
 
 def recorded_base(group: Group, slot: str) -> Any:
