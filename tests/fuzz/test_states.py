@@ -36,7 +36,19 @@ values = st.recursive(
     max_leaves=5,
 )
 keys = st.sampled_from(
-    ["lr", "betas", "initial_lr", "paramsched_t", "paramsched_amount", "paramsched_bases", "paramsched_base_lr", "name", 5, None, "x"]
+    [
+        "lr",
+        "betas",
+        "initial_lr",
+        "paramsched_t",
+        "paramsched_amount",
+        "paramsched_bases",
+        "paramsched_base_lr",
+        "name",
+        5,
+        None,
+        "x",
+    ]
 )
 
 

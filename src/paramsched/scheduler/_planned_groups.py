@@ -41,7 +41,7 @@ class PlannedGroups:
         """Take a block that is at the current update, and write its values."""
         _note_bases(block.slots, groups)
         block.put()
-        self._begin_amounts()
+        self._begin_amounts(groups)
         self._take(block, groups)
 
     def say(self, amount: Amount | None) -> None:
@@ -49,10 +49,10 @@ class PlannedGroups:
         if amount is not None and self.source is not None:
             self.source.say(amount)
 
-    def _begin_amounts(self) -> None:
+    def _begin_amounts(self, groups: list[Group]) -> None:
         """What is measured or compared begins anew."""
         self.clock.unsettled = False
-        self.source = None if self.in_force.amounts is None else AmountSource(self.in_force, self.clock)
+        self.source = None if self.in_force.amounts is None else AmountSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Write into these groups from now on, which hold the values of the block."""
@@ -79,7 +79,7 @@ class PlannedGroups:
         self.clock.stand_at(standing)
         self.history, self._before_seek = history.standing_at(t, standing.amount), (t, history)
         self._put()
-        self._begin_amounts()
+        self._begin_amounts(self.watch.bound)
         self.note(self.watch.bound)
 
     def rewrite(self) -> None:

@@ -228,13 +228,18 @@ def test_a_state_written_by_version_1_loads():
 
 
 def test_the_state_says_what_version_1_said():
-    assert json.loads(VERSION_1.read_text()) | {"version": 2, "amount": None, "said": None, "history": None} == json.loads(
-        json.dumps(SOUND)
-    )
+    assert json.loads(VERSION_1.read_text()) | {
+        "version": 2,
+        "amount": None,
+        "said": None,
+        "history": None,
+    } == json.loads(json.dumps(SOUND))
 
 
 @pytest.mark.parametrize("key", ["calendar", "bases", "feedback"])
-@pytest.mark.parametrize("pairs", [5, "x", [1], [["x"]], [[1, 2]], [[["x"], 2]], [["x", 1], ["x", 1]], {1: 2}], ids=repr)
+@pytest.mark.parametrize(
+    "pairs", [5, "x", [1], [["x"]], [[1, 2]], [[["x"], 2]], [["x", 1], ["x", 1]], {1: 2}], ids=repr
+)
 def test_pairs_that_are_none_are_refused_and_nothing_changes(key, pairs):
     refused({**SOUND, key: pairs})
 
