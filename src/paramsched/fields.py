@@ -76,11 +76,9 @@ class Field:
             return Field("betas", 0).within(group, where)
         if self.key not in group:
             names = numeric(group)
-            raise UnknownField(
-                f'"{self}" in {where}',
-                f"no such field; {nearest(str(self), names)}",
-                f"Write one of {', '.join(names)}",
-            )
+            found = f"no such field; {nearest(str(self), names)}" if names else "the group has no number at all"
+            instead = f"Write one of {', '.join(names)}" if names else f'Give it one: group["{self.key}"] = 0.1'
+            raise UnknownField(f'"{self}" in {where}', found, instead)
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):

@@ -101,6 +101,19 @@ def log_takeover(t: int) -> None:
     )  # fmt: skip
 
 
+_KEEPS_ITS_PLACE = 'A plan with clock="samples" keeps its place in the data where the batches of all processes change'
+
+
+def log_other_epoch(saved: PlanInForce, code: PlanInForce) -> None:
+    """Explain a plan that differs by the updates of an epoch alone, as on another number of processes."""
+    before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
+    if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
+        log.warning(
+            "the plan is the same, and an epoch has %s updates instead of %d. The plan counts updates, so the run goes "
+            "on in another epoch than it was saved in. " + _KEEPS_ITS_PLACE, now, before,
+        )  # fmt: skip
+
+
 def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
     """Say which bases differ from those in the code, `before`."""
     for slot in slots:
@@ -305,6 +318,7 @@ class Resume:
         if changes:
             amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
             self._settle(changes, f"{whose}, which was in force up to update {until.t}{amount}")
+            log_other_epoch(saved, code)
         self.settled = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
             return saved
@@ -343,6 +357,12 @@ class Resume:
             "the code's plan goes on from update %d%s:\n%s",
             planned.clock.t, later if "checkpoint" in self._choices() else "", planned.in_force.plan,
         )  # fmt: skip
+        in_force = planned.in_force
+        if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
+            log.warning(
+                "facts of the run are in the lengths of this plan: it differs too where only an epoch has another "
+                "number of updates, as with another number of processes. " + _KEEPS_ITS_PLACE
+            )
 
     def differs(self, in_force: PlanInForce, groups: list[Group]) -> bool:
         """Whether the groups carry another plan, one that has not been dealt with."""
