@@ -1,5 +1,6 @@
 """Fields: the entries of a param group that can be scheduled, and how they are read."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -107,7 +108,7 @@ class Field:
 
 
 BASES = f"{OURS}bases"
-"""The entry of a param group that keeps the bases of its scheduled fields: pairs of flat name and number."""
+"""The entry of a param group that keeps the bases of its scheduled fields: JSON text of a mapping from flat name."""
 
 BASE = f"{OURS}base_"
 """The prefix of the entries in which older checkpoints keep each base by itself."""
@@ -115,11 +116,21 @@ BASE = f"{OURS}base_"
 
 def recorded_base(group: Group, slot: str) -> Any:
     """Return the base that a plan recorded in a group for the field with this flat name; None if there is none."""
-    pairs = group.get(BASES)
-    for pair in pairs if isinstance(pairs, (tuple, list)) else ():
-        if isinstance(pair, (tuple, list)) and len(pair) == 2 and pair[0] == slot:
-            return pair[1]
-    return group.get(f"{BASE}{slot}")
+    return recorded_bases(group).get(slot, group.get(f"{BASE}{slot}"))
+
+
+def recorded_bases(group: Group) -> dict[str, Any]:
+    """Return what `BASES` holds; nothing if it is spoiled."""
+    found = json_or_none(group.get(BASES))
+    return found if isinstance(found, dict) else {}
+
+
+def json_or_none(text: Any) -> Any:
+    """Return what a text in JSON holds; None for what is no such text."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):  # of a spoiled checkpoint
+        return None
 
 
 def base_of(asked: str, value: Any) -> float:

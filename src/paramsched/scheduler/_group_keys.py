@@ -1,16 +1,18 @@
 """What a plan leaves in param groups, and which plans were in force since when.
 
-Each group has the same entries whatever the plan is, and none of them holds a mapping or a tensor:
-`torch.distributed.checkpoint` loads exactly the entries that its template has, and takes each of ours as one value.
+Each group has the same entries whatever the plan is, and each is a number, a text or None:
+`torch.distributed.checkpoint` loads exactly the entries that its template has. Of mappings it takes each entry by
+itself, with `full_state_dict` of tuples and lists too.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.errors import InvalidArgument, StateError, shown
-from paramsched.fields import BASE, BASES, OURS
+from paramsched.fields import BASE, BASES, OURS, json_or_none, recorded_bases
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
@@ -25,9 +27,9 @@ AMOUNT = f"{OURS}amount"
 CLOCK = f"{OURS}clock"
 """What the amount counts, as its index in `CLOCKS`; None where the plan is by updates."""
 SAID = f"{OURS}said"
-"""What the loop reported and no update has counted yet: the count and the amount, which is ignored at another count.
+"""What the loop reported and no update has counted yet: the count, at which alone it is valid, and the amount, in JSON.
 
-None where there is none. Until version 2 of the state this was the amount alone, in the first group of a checkpoint.
+None where there is none. In older checkpoints the first group has the amount alone.
 """
 
 
@@ -66,7 +68,7 @@ def note_position(
         PLAN: plan,
         AMOUNT: amount,
         CLOCK: None if clock is None else CLOCKS.index(clock),
-        SAID: None if said is None else (count, said),
+        SAID: None if said is None else json.dumps([count, said]),
     }
     for group in groups:
         group.update(entries)
@@ -74,19 +76,19 @@ def note_position(
 
 def note_bases(bases: Iterable[tuple[int, str, float]], groups: list[Group]) -> None:
     """Write bases, each with its group and the flat name of its field, beside those of fields of earlier plans."""
-    found = [_recorded_bases(group) for group in groups]
+    found = [_bases_in(group) for group in groups]
     for index, slot, base in bases:
         found[index][slot] = base
     for group, mine in zip(groups, found, strict=True):
-        for slot in mine:
-            group.pop(f"{BASE}{slot}", None)
-        group[BASES] = tuple(mine.items())
+        for key in [key for key in group if isinstance(key, str) and key.startswith(BASE)]:
+            del group[key]
+        group[BASES] = json.dumps(mine)
 
 
-def _recorded_bases(group: Group) -> dict[str, Any]:
-    """Return the bases in a group, also those in entries of their own."""
+def _bases_in(group: Group) -> dict[str, float]:
+    """Return the bases in a group, also those in entries of their own; what someone spoiled is left out."""
     old = {key.removeprefix(BASE): base for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)}
-    return {**old, **dict(group.get(BASES, ()))}
+    return {slot: base for slot, base in {**old, **recorded_bases(group)}.items() if is_finite_number(base)}
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
@@ -100,9 +102,10 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
 
 def _said_at(said: Any, count: int) -> Amount | None:
     """Return the reported amount of an entry if it is of this count."""
-    if not isinstance(said, (tuple, list)):
+    if not isinstance(said, str):
         return said  # type: ignore[no-any-return]  # checked by `check_entries`
-    return said[1] if said[0] == count else None  # type: ignore[no-any-return]  # as above
+    at, amount = json.loads(said)
+    return amount if at == count else None
 
 
 def check_entries(groups: list[Group]) -> None:
@@ -115,9 +118,9 @@ def check_entries(groups: list[Group]) -> None:
         if group.get(CLOCK) is not None and group[CLOCK] not in range(len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(group[CLOCK])}, not the number of a clock")
         said = group.get(SAID)
-        if isinstance(said, (tuple, list)) and len(said) == 2:
-            _require_count(said[0], index, SAID)
-            said = said[1]
+        if isinstance(pair := json_or_none(said), list) and len(pair) == 2:
+            _require_count(pair[0], index, SAID)
+            said = pair[1]
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (SAID, said)):
             if amount is not None and not is_amount(amount):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
@@ -126,17 +129,13 @@ def check_entries(groups: list[Group]) -> None:
 
 def _check_bases(group: Group, index: int) -> None:
     """Refuse bases that are not numbers."""
-    pairs = group.get(BASES, ())
-    if not isinstance(pairs, (tuple, list)):
-        raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(pairs)}, not pairs of a field and its base")
-    for pair in pairs:
-        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)):
-            found = f"param_groups[{index}][{BASES!r}] is {shown(pairs)}"
-            raise StateError(f"{found}, not pairs of a field and its base")
+    if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
+        raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
     old = [(key, base) for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)]
-    for key, base in [*old, *((f"{BASES}: {slot}", base) for slot, base in pairs)]:
+    for key, base in [*old, *recorded_bases(group).items()]:
         if not is_finite_number(base):
-            raise StateError(f"param_groups[{index}][{key!r}] is {shown(base)}, not a finite number")
+            where = key if key.startswith(BASE) else BASES
+            raise StateError(f"param_groups[{index}][{where!r}] is {shown(base)}, not a finite number")
 
 
 def _require_count(count: Any, index: int, key: str = COUNT) -> None:

@@ -47,7 +47,7 @@ def test_the_entries_of_groups_are_plain_values():
         "paramsched_amount": None,
         "paramsched_clock": None,
         "paramsched_said": None,
-        "paramsched_bases": (("lr", 0.5), ("betas_1", 0.999)),
+        "paramsched_bases": '{"lr": 0.5, "betas_1": 0.999}',
     }
 
 

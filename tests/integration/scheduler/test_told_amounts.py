@@ -426,7 +426,7 @@ def test_what_was_said_and_saved_is_counted_once_by_who_reads_the_groups_later()
     again = ps.Scheduler(other, PLAN)
     told(other, again, [5])
 
-    assert saved["paramsched_said"] == (0, 30)
+    assert saved["paramsched_said"] == "[0, 30]"
     assert (again.t, again.amount) == (2, 35)
 
 
