@@ -113,8 +113,8 @@ class UpdateHooks:
 
     Args:
         before: called with the optimizer ahead of each step but hidden ones.
-        as_left: whether nothing in the optimizer's groups has changed since the last update. Then the step is no hidden
-            one, as that puts an lr of 0 there, and `before` has nothing to do.
+        as_left: whether nothing in the optimizer's groups has changed since the last update. Then `before` has nothing
+            to do. It is not asked ahead of the first step, which may be hidden though the groups are as they were.
     """
 
     def __init__(
@@ -123,7 +123,8 @@ class UpdateHooks:
         after: Callable[[Any], object],
         as_left: Callable[[Any], bool] | None = None,
     ) -> None:
-        self._before, self._after, self._as_left = before, after, as_left or _unknown
+        self._before, self._after = before, after
+        self._as_left, self._as_left_later = _unknown, as_left or _unknown
         self._open = 0  # calls of `step` that have begun and not ended
         self._is_hidden = False  # whether the open one is hidden
 
@@ -148,6 +149,7 @@ class UpdateHooks:
         self._is_hidden = run_uncompiled(is_hidden)(optimizer)
         if not self._is_hidden:
             self._before(optimizer)
+            self._as_left = self._as_left_later
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Torch calls this behind every step that did not raise."""

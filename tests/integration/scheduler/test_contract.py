@@ -201,3 +201,45 @@ def test_an_argument_that_cannot_be_is_refused(arguments, said):
 
     with pytest.raises(ps.InvalidArgument, match=said):
         ps.Scheduler(given.pop("optimizer"), given.pop("plan"), **given)
+
+
+class Container(torch.optim.Optimizer):
+    """As TorchTitan's: one group of all parameters, without values of its own."""
+
+    def __init__(self, *optimizers):
+        self.parts = list(optimizers)
+        super().__init__([p for one in optimizers for group in one.param_groups for p in group["params"]], {})
+
+
+@pytest.mark.parametrize("kind", [lambda *parts: list(parts), tuple, Container], ids=["list", "tuple", "optimizer"])
+def test_a_container_of_optimizers_is_refused_with_the_line_that_works(kind):
+    parts = probe(), probe()
+    optimizers = optimizer = kind(parts) if kind is tuple else kind(*parts)
+
+    with pytest.raises(ps.InvalidArgument, match="one Scheduler for each of its optimizers") as refusal:
+        ps.Scheduler(optimizer, PLAN)
+
+    line = str(refusal.value).partition("Write schedulers = ")[2].rstrip(".")
+    made = eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizer, "optimizers": optimizers})
+    assert [one.optimizer for one in made] == list(parts)
+
+
+def test_an_optimizer_that_wraps_one_with_hooks_is_refused_with_the_line_that_works():
+    from torch.distributed.algorithms.model_averaging.averagers import PeriodicModelAverager
+    from torch.distributed.optim import PostLocalSGDOptimizer
+
+    optimizer = PostLocalSGDOptimizer(probe(), PeriodicModelAverager.__new__(PeriodicModelAverager))
+
+    with pytest.raises(ps.InvalidArgument, match="fires no hooks") as refusal:
+        ps.Scheduler(optimizer, PLAN)
+
+    assert "Write ps.Scheduler(optimizer.optim, plan)" in str(refusal.value)
+    assert ps.Scheduler(optimizer.optim, PLAN).t == 0
+
+
+def test_a_group_without_numbers_is_refused_with_what_to_write():
+    optimizer = probe()
+    optimizer.param_groups[0] = {"params": optimizer.param_groups[0]["params"]}
+
+    with pytest.raises(ps.errors.UnknownField, match=r'Give it one: group\["lr"\] = 0\.1'):
+        ps.Scheduler(optimizer, PLAN)
