@@ -129,8 +129,9 @@ def replicas(accelerator: Any) -> int:
 
 def sum_over_replicas(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:
     """Return the sum over all shares of the data, each of which may be at several processes."""
-    total: torch.Tensor = accelerator.reduce(amount.to(accelerator.device), reduction="sum")
-    return total // (accelerator.num_processes // replicas(accelerator))
+    summed = accelerator.reduce(amount.to(accelerator.device), reduction="sum")
+    total: torch.Tensor = summed // (accelerator.num_processes // replicas(accelerator))
+    return total
 
 
 def log(accelerator: Any, scheduler: Scheduler) -> None:

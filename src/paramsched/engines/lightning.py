@@ -176,8 +176,9 @@ def _replicas(trainer: Any) -> int:
 def _sum_by_trainer(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
     """Return the sum over all shares of the data, each of which is at several ranks where these share their batches."""
     strategy = trainer.strategy
-    total: torch.Tensor = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
-    return total // (trainer.world_size // _replicas(trainer))
+    summed = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
+    total: torch.Tensor = summed // (trainer.world_size // _replicas(trainer))
+    return total
 
 
 def _finetuning_classes() -> tuple[type[Any], ...]:

@@ -149,8 +149,9 @@ def _replicas(trainer: Any) -> int:
 
 def _sum_over_replicas(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
     """Return the sum over all shares of the data, each of which may be at several processes."""
-    total: torch.Tensor = trainer.accelerator.reduce(amount.to(trainer.args.device), reduction="sum")
-    return total // (trainer.args.world_size // _replicas(trainer))
+    summed = trainer.accelerator.reduce(amount.to(trainer.args.device), reduction="sum")
+    total: torch.Tensor = summed // (trainer.args.world_size // _replicas(trainer))
+    return total
 
 
 def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...], replicas: int) -> EngineFacts:

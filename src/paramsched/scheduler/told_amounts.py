@@ -284,11 +284,11 @@ class RankAgreement:
             )  # fmt: skip
             self._begin_next(store, rank)
 
-    def _begin_next(self, store: dist.Store, rank: int) -> None:
+    def _begin_next(self, store: Any, rank: int) -> None:
         self._order = store.add(f"{self._kind}/begun by {rank}", 1)
         store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
 
-    def _has_begun_another(self, store: dist.Store, other: str) -> bool:
+    def _has_begun_another(self, store: Any, other: str) -> bool:
         """Whether a process has begun a Scheduler after the one that differs; it may be about to begin it."""
         try:
             store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _PATIENCE)

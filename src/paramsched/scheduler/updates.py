@@ -124,7 +124,8 @@ class UpdateHooks:
         as_left: Callable[[Any], bool] | None = None,
     ) -> None:
         self._before, self._after = before, after
-        self._as_left, self._as_left_later = _unknown, as_left or _unknown
+        self._as_left: Callable[[Any], bool] = _unknown
+        self._as_left_later = as_left or _unknown
         self._open = 0  # calls of `step` that have begun and not ended
         self._is_hidden = False  # whether the open one is hidden
 
