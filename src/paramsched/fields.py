@@ -1,5 +1,6 @@
 """Fields: the entries of a param group that can be scheduled, and how they are read."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -76,11 +77,9 @@ class Field:
             return Field("betas", 0).within(group, where)
         if self.key not in group:
             names = numeric(group)
-            raise UnknownField(
-                f'"{self}" in {where}',
-                f"no such field; {nearest(str(self), names)}",
-                f"Write one of {', '.join(names)}",
-            )
+            found = f"no such field; {nearest(str(self), names)}" if names else "the group has no number at all"
+            instead = f"Write one of {', '.join(names)}" if names else f'Give it one: group["{self.key}"] = 0.1'
+            raise UnknownField(f'"{self}" in {where}', found, instead)
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):
@@ -104,8 +103,34 @@ class Field:
 
     def base(self, group: Group) -> float:
         """The value schedules are multiples of: the recorded one, or the group's own."""
-        recorded = group.get(f"{OURS}base_{self.slot}")
+        recorded = recorded_base(group, self.slot)
         return base_of(str(self), self.read(group) if recorded is None else recorded)
+
+
+BASES = f"{OURS}bases"
+"""The entry of a param group that keeps the bases of its scheduled fields: JSON text of a mapping from flat name."""
+
+BASE = f"{OURS}base_"
+"""The prefix of the entries in which older checkpoints keep each base by itself."""
+
+
+def recorded_base(group: Group, slot: str) -> Any:
+    """Return the base that a plan recorded in a group for the field with this flat name; None if there is none."""
+    return recorded_bases(group).get(slot, group.get(f"{BASE}{slot}"))
+
+
+def recorded_bases(group: Group) -> dict[str, Any]:
+    """Return what `BASES` holds; nothing if it is spoiled."""
+    found = json_or_none(group.get(BASES))
+    return found if isinstance(found, dict) else {}
+
+
+def json_or_none(text: Any) -> Any:
+    """Return what a text in JSON holds; None for what is no such text."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):  # of a spoiled checkpoint
+        return None
 
 
 def base_of(asked: str, value: Any) -> float:

@@ -21,7 +21,7 @@ from paramsched.audit.log_values import (
     path_text,
 )
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric
+from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.time.calendar import CLOCKS
@@ -137,7 +137,7 @@ def _update_count(value: Any) -> int | None:
 
 
 def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
-    return finite_or_none(group.get(f"{OURS}base_{Field.of(field).slot}"))
+    return finite_or_none(recorded_base(group, Field.of(field).slot))
 
 
 def _first_line(error: Exception) -> str:

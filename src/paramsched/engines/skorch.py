@@ -72,7 +72,7 @@ class _SkorchPlan:
             )
             self.scheduler_ = known.attach(net.optimizer_, self.plan, options)
             accelerator = getattr(net, "accelerator", None)
-            summed = None if accelerator is None else partial(accelerate.sum_over_processes, accelerator)
+            summed = None if accelerator is None else partial(accelerate.sum_over_replicas, accelerator)
             self.amounts_ = BatchAmounts(self.scheduler_, options, known.processes, summed)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:

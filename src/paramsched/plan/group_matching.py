@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, final
 
 from paramsched.errors import InvalidArgument, PlanError, UnknownGroup, nearest
-from paramsched.fields import OURS, Field, Group, is_number
+from paramsched.fields import Field, Group, is_number, recorded_base
 from paramsched.near_names import closest
 from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
 from paramsched.schedules import Schedule
@@ -67,7 +67,8 @@ def _is_meant(part: str, group: Group) -> bool:
         return isinstance(name, str) and (name == part or fnmatchcase(name, part))
     key, _, value = (word.strip() for word in part.partition("="))
     # A field that is scheduled is known by its base: what stands in the group changes.
-    entry = group.get(f"{OURS}base_{key}", group.get(key))
+    base = recorded_base(group, key)
+    entry = group.get(key) if base is None else base
     return key in group and _is_said(entry, value)
 
 

@@ -28,9 +28,10 @@ from paramsched.scheduler._reports import require_hooks, resolve_for
 from paramsched.scheduler._resume import (
     Resume,
     log_initial_values,
-    log_position,
     log_takeover,
+    tell_position,
     warn_if_over,
+    warn_of_present_bases,
 )
 from paramsched.scheduler._slots import LateGroups, one_of_each, slots_of
 from paramsched.scheduler._value_block import GroupWatch, ValueBlock
@@ -191,8 +192,10 @@ def attach_plan(
     hooks.attach(optimizer, step=request.drive == "optimizer")
     if unknown:
         resume.log_unknown_plan(planned)
-    if carried is None and begin is None and (has_initial or resume.updates_taken()):
-        log_position(optimizer)
+    if before is None and begin is None and not carried and (has_initial or resume.updates_taken()):
+        tell_position(block.slots, resume.updates_taken(), carried, initial=has_initial)
+    if carried is None and begin:
+        warn_of_present_bases(block.slots, groups, begin)
     if carried is not None and begin is not None and begin != carried:
         log.warning(
             "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, carried

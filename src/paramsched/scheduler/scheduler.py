@@ -198,7 +198,8 @@ class Scheduler(LRScheduler):
         """The plans that were in force: `[update, amount, text]` each, from which update on it was and its `plan.text`.
 
         The amount is None on the clock of updates, the text None for a plan that has none. A plan that enters at an
-        update drops the entries from there on. `state_dict()["history"]` is the same, once there were several.
+        update drops the entries from there on. `state_dict()["history"]` is the same, or None if the plan of
+        the state has been in force since update 0.
         """
         return self._planned.history.as_data()
 

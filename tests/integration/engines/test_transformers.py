@@ -228,3 +228,20 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(made_by: str, tmp
     resumed.train(resume_from_checkpoint=True)
 
     assert used == planned(54)[done:]
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [((1, 1, 1), 8), ((2, 1, 1), 4), ((2, 2, 1), 2), ((1, 1, 8), 1)])
+def test_processes_that_share_their_batches_are_counted_once(
+    sizes: tuple[int, ...], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case("transformers", 1, clock="tokens")
+    trainer, _ = runs.trainer_of(case, runs.arguments(str(tmp_path), case), 15)
+    for kind, size in zip(("tp", "cp", "sp"), sizes, strict=True):
+        monkeypatch.setattr(trainer, f"get_{kind}_size", lambda size=size: size)
+    monkeypatch.setattr(type(trainer.args), "world_size", property(lambda self: 8))
+
+    trainer.create_optimizer()
+    scheduler = trainer.create_scheduler(15)
+
+    assert scheduler.calendar.batch_size == expected * trainer.args.per_device_train_batch_size
+    assert trainer._paramsched_amounts.processes == expected
