@@ -9,12 +9,13 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Floats
+from paramsched._arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.time.calendar import OTHER_WORDS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 MOST_UPDATES = 2**40
 """A larger number cannot be that of an update. The times that causes compute from it still fit into 64 bits."""
@@ -34,6 +35,7 @@ class LogColumn:
     Args:
         digits: the most significant digits any of them was written with; 17 for numbers that were never text.
         base: what schedules are multiples of, if the log says it.
+        tolerance: by how much of the planned value a value may differ and count as planned; 0 compares bits.
     """
 
     field: str
@@ -42,6 +44,25 @@ class LogColumn:
     values: Floats
     digits: int = 17
     base: float | None = None
+    tolerance: float = ROUNDING
+
+    def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+        """Compare rows with planned values, in the digits of the log, or up to rounding."""
+        values = self.values[rows]
+        equal = self.equals_as_written(planned, rows)
+        return equal if equal.all() else equal | equal_up_to_rounding(values, planned, self.tolerance)
+
+    def equals_as_written(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+        """Compare rows with planned values in the digits, or the float32, that the log was written in."""
+        values = self.values[rows]
+        equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
+        # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
+        if self.digits < 15:
+            finite = np.isfinite(values) & np.isfinite(planned)
+            return equal | (finite & (np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - self.digits)))
+        if not equal.all() and np.array_equal(values, values.astype(np.float32)):
+            return equal | (values == planned.astype(np.float32))
+        return equal
 
 
 @final

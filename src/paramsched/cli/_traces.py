@@ -12,7 +12,6 @@ from paramsched._arrays import Floats
 from paramsched._trace import Trace, trace
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
-from paramsched.audit.match import equal_as_logged
 from paramsched.cli._given_plan import (
     assumed_fact,
     calendar_for_picture,
@@ -318,5 +317,5 @@ def _as_exact_as_logged(column: LogColumn, planned: Floats) -> Floats:
     values = column.values.copy()
     inside = column.t < planned.size
     at = planned[column.t[inside]]
-    values[inside] = np.where(equal_as_logged(values[inside], at, column.digits), at, values[inside])
+    values[inside] = np.where(column.equals_as_written(at, np.flatnonzero(inside)), at, values[inside])
     return values
