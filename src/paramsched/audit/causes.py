@@ -1,7 +1,8 @@
 """The causes that are tried when a log differs from its plan."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Literal, final
 
 import numpy as np
@@ -168,6 +169,8 @@ def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterato
             name, batches = _counted_in(n, counts)
             text = f"the plan is stretched {n} times: its lengths were counted in {batches}"
             tries.append((name, text, _scaled(epoch, n, 1), _scaled(updates, n, 1)))
+            # The same where all lengths are written in updates.
+            yield Cause(name, text, lambda t, n=n: t / n)  # type: ignore[misc]  # n is bound now
             text = f"the plan is {n} times too short: its lengths were divided by {n} once too often"
             tries.append((name, text, _scaled(epoch, 1, n), _scaled(updates, 1, n)))
     if updates is not None and rows != updates:
@@ -195,59 +198,52 @@ def _counted_in(n: int, counts: _Counts) -> tuple[str, str]:
 
 _NEAR = 64  # lengths of an epoch on both sides of the known one that are all tried
 _SEARCH_DEPTH = 24
+_MOST_EPOCHS = 4
 
 
-def epoch_cause(
-    facts: RunFacts, rows: int, misfit: Callable[[Plan], float]
-) -> Cause | None:
-    """The plan with the number of updates in an epoch under which it fits a log best; None where it has no epochs.
+def epoch_causes(facts: RunFacts, rows: int, steps: Sequence[float], misfit: Callable[[Plan], float]) -> Iterator[Cause]:
+    """The plan with other numbers of updates in an epoch: those under which it fits a log best, the best first.
 
     Args:
         rows: the greatest number in the log, and one.
+        steps: by which factors the steps of the log are later than those of the plan.
         misfit: how far a resolved plan is from the log.
     """
     epoch = facts.calendar.updates_per_epoch
     if epoch is None:
-        return None
+        return
     found: dict[tuple[int, bool], tuple[float, Plan]] = {}
 
     def measure(length: int, scaled: bool) -> float:
-        if (length, scaled) not in found and length >= 1:
-            total = facts.total_for(length) if scaled else None
-            plan = facts.resolve(length, total)
+        if length >= 1 and (length, scaled) not in found:
+            plan = facts.resolve(length, facts.total_for(length) if scaled else None)
             if plan is not None:
                 found[length, scaled] = misfit(plan), plan
-        return found[length, scaled][0] if (length, scaled) in found else np.inf
+        return found[length, scaled][0] if (length, scaled) in found else inf
 
-    ways = [False] if facts.total_for(epoch) is None else [False, True]
-    for scaled in ways:
-        for length in _epochs_to_try(epoch, rows, facts):
-            measure(length, scaled)
-        # A length that is none of these is between two of a coarse grid; the misfit falls towards it.
-        best = min((one for one in found if one[1] == scaled), key=lambda one: found[one][0], default=None)
-        step = max(best[0] // 16, 1) if best is not None else 0
-        length = best[0] if best is not None else 1
+    tries = [round(epoch * step) + n for step in steps for n in (-1, 0, 1)] + _epochs_to_try(epoch, rows, facts)
+    for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
+        best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))
+        # A length that is none of these is between two of a coarse grid, where the misfit falls towards it.
+        step = max(best // 16, 1)
         for _ in range(_SEARCH_DEPTH):
-            nearby = min((length - step, length, length + step), key=lambda one: measure(one, scaled))
-            if nearby == length:
-                if step == 1:
-                    break
-                step = -(-step // 2)
-            length = nearby
-    usable = {key: value for key, value in found.items() if key[0] != epoch}
-    if not usable:
-        return None
-    (length, _), (_, plan) = min(usable.items(), key=lambda one: (one[1][0], abs(one[0][0] - epoch)))
-    return Cause("another epoch", f"lengths were counted with an epoch of {length} updates, not {epoch}", plan=plan)
+            nearest = min((best, best - step, best + step), key=lambda one: measure(one, scaled))
+            if nearest == best and step == 1:
+                break
+            best, step = nearest, step if nearest != best else -(-step // 2)
+    order = sorted(found, key=lambda key: (found[key][0], abs(key[0] - epoch)))
+    for key in [key for key in order if key[0] != epoch][:_MOST_EPOCHS]:
+        text = f"lengths were counted with an epoch of {key[0]} updates, not {epoch}"
+        yield Cause("another epoch", text, plan=found[key][1])
 
 
 def _epochs_to_try(epoch: int, rows: int, facts: RunFacts) -> list[int]:
-    near = sorted(range(max(epoch - _NEAR, 1), epoch + _NEAR + 1), key=lambda one: abs(one - epoch))
-    whole = facts.resolved.horizon
-    ended = [] if whole is None or not whole.is_resolved else [rows * epoch // max(whole.updates, 1) + n for n in (0, 1)]
-    scaled = [one + n for k in (2, 3, 4, 8, 16, 32, 64) for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
+    near = sorted(range(epoch - _NEAR, epoch + _NEAR + 1), key=lambda one: abs(one - epoch))
+    horizon = facts.resolved.horizon
+    ended = [] if horizon is None or not horizon.is_resolved else [rows * epoch // horizon.updates + n for n in (0, 1)]
+    scaled = [one + n for k in _LENGTH_FACTORS for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
     grid = [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
-    return [one for one in dict.fromkeys([*near, *ended, *scaled, *grid]) if one >= 1 and one != epoch]
+    return [*near, *ended, *scaled, *grid]
 
 
 _AMOUNT_FACTORS = (2, 3, 4, 8, 16, 32, 64)

@@ -7,7 +7,8 @@ from typing import final
 
 import numpy as np
 
-from paramsched.audit.causes import Cause, amount_causes_to_try, causes_to_try, epoch_cause
+from paramsched._arrays import ROUNDING, Floats
+from paramsched.audit.causes import Cause, amount_causes_to_try, causes_to_try, epoch_causes
 from paramsched.audit.log_values import Flags, LoggedValues, Times
 from paramsched.audit.match import (
     BasesByPlace,
@@ -28,6 +29,8 @@ _SAMPLE = 400  # rows of some columns that it is tried on next
 _ENOUGH = 0.95  # of the values have to be explained by a cause that is named
 _MOST_NAMED = 3
 _MOST_JUMPS = 1000
+_LEAST_ROWS = 8  # of a log that goes on after the end of the plan
+_LEAST_KINDS = 6  # different values in a row that are as planned show that a run followed the plan
 
 
 @final
@@ -43,37 +46,44 @@ class Explanation:
 @final
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An explanation, and how far the values that it explains are from it."""
+    """An explanation, and how far the values that it explains are from it; None where that was not measured."""
 
     explanation: Explanation
-    misfit: float
+    misfit: float | None = None
 
 
-def explanations(
-    facts: RunFacts, match: LogMatch, processes: int | None
-) -> tuple[Explanation, ...]:
+def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tuple[Explanation, ...]:
     """The causes that explain most of a log, the simplest first.
 
     Args:
         processes: how many there were, to tell causes apart.
     """
+    # A cause changes more than bits, also in a log whose bits are compared.
+    match = LogMatch.of([_rounded(pair) for pair in match.pairs])
+    if match.exact == match.values:
+        return (Explanation("rounding", "all values are as planned up to rounding: other code computed them", match.exact),)
     found = _tried_causes(facts, match, processes)
     found += _other_amounts(facts.calendar, match, processes)
     # A checkpoint has one row, and one row fits to every jump.
     if max(pair.column.t.size for pair in match.pairs) > 1:
-        found += [_Found(one, 0.0) for one in _jumping_clocks(match)]
+        found += map(_Found, _jumping_clocks(match))
     found += _another_base(match, processes)
     if not found:
         return _external_writes(match)
     most = max(one.explanation.explains for one in found)
     best = [one for one in found if one.explanation.explains == most]
     # In a log of few digits a cause that is almost right is equal as well, and only further away.
-    nearest = max(min(one.misfit for one in best), 1e-10)
+    nearest = max(min((one.misfit for one in best if one.misfit is not None), default=0.0), 1e-10)
     unique: dict[str, Explanation] = {}
     for one in best:
-        if one.misfit <= 3 * nearest:
+        if one.misfit is None or one.misfit <= 3 * nearest:
             unique.setdefault(one.explanation.name, one.explanation)
     return tuple(unique.values())[:_MOST_NAMED]
+
+
+def _rounded(pair: PlannedColumn) -> PlannedColumn:
+    column = pair.column
+    return pair if column.tolerance else replace(pair, column=replace(column, tolerance=ROUNDING))
 
 
 def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
@@ -82,32 +92,61 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     longest = max(pair.column.t.size for pair in pairs)
     rows = int(max(pair.column.t.max() for pair in pairs)) + 1
     few, some = _spread(pairs, 2), _spread(pairs, 16)
-    glance, sample = _spread_rows(longest, _GLANCE), _spread_rows(longest, _SAMPLE)
+    edges = [row for pair in few for row in np.searchsorted(pair.column.t, _steps(pair.column.t, pair.column.values))]
+    glance = np.unique([*_spread_rows(longest, _GLANCE), *edges, *(row - 1 for row in edges)]).astype(np.int64)
     under = _Schedules(facts.counted)
 
     def search(causes: Iterable[Cause]) -> list[_Found]:
         found = []
         for cause in causes:
-            if not all(
-                _fits(LogMatch.of(under.pairs(these, cause.plan), cause.clock, chosen), share)
-                for these, chosen, share in ((few, glance, 0.8), (some, sample, _ENOUGH))
+            inside = _rows_inside(pairs, cause, facts.resolved)
+            if all(
+                _fits(
+                    LogMatch.of(under.pairs(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
+                    share,
+                )
+                for these, most, share in ((few, _GLANCE, 0.8), (some, _SAMPLE, _ENOUGH))
             ):
-                continue
-            found += _as_found(cause, LogMatch.of(under.pairs(pairs, cause.plan), cause.clock), match)
+                found += _as_found(cause, under.pairs(pairs, cause.plan), match, inside)
         return found
 
     def misfit(plan: Plan) -> float:
         """How far a plan is from a few rows, wherever its values are."""
         seen = LogMatch.of(under.pairs(few, plan), rows=glance)
-        return sum(
+        return seen.values - seen.exact + sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
             / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
             for pair, planned in zip(seen.pairs, seen.planned, strict=True)
-        ) + (seen.values - seen.exact)
+        )
 
     found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
-    epoch = epoch_cause(facts, rows, misfit)
-    return found + (search([epoch]) if epoch is not None else [])
+    steps = [
+        later / first
+        for pair, planned in zip(match.pairs, match.planned, strict=True)
+        for first in _steps(pair.column.t, planned)
+        for later in _steps(pair.column.t, pair.column.values)
+    ]
+    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[:_MOST_STEPS**2], misfit))
+
+
+_MOST_STEPS = 8
+
+
+def _steps(t: Times, values: Floats) -> list[int]:
+    """The updates at which a staircase changes; none of a curve, which always does."""
+    changes = np.flatnonzero(np.diff(values)) + 1
+    return t[changes[:_MOST_STEPS]].tolist() if 4 * changes.size < t.size else []
+
+
+def _rows_inside(pairs: Sequence[PlannedColumn], cause: Cause, resolved: Plan) -> Times:
+    """The rows up to the end of the plan, where there are some later ones: schedules go on there in various ways."""
+    longest = max(pairs, key=lambda pair: pair.column.t.size)
+    rows = np.arange(longest.column.t.size)
+    horizon = (resolved if cause.plan is None else cause.plan).horizon
+    if horizon is None or not horizon.is_resolved or longest.amounts is not None:
+        return rows
+    inside = np.flatnonzero(cause.clock(longest.column.t) <= horizon.updates)
+    return inside if inside.size >= _LEAST_ROWS else rows
 
 
 def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
@@ -141,10 +180,29 @@ class _Schedules:
         return [replace(pair, schedule=bindings[self._places[id(pair.schedule)]].schedule) for pair in pairs]
 
 
-def _as_found(cause: Cause, under: LogMatch, match: LogMatch) -> list[_Found]:
-    """A cause, where it explains enough of the log."""
-    explains = under.exact >= _ENOUGH * under.values and under.exact > match.exact
-    return [_Found(Explanation(cause.name, cause.text, under.exact), under.misfit)] if explains else []
+def _as_found(
+    cause: Cause, pairs: Sequence[PlannedColumn], match: LogMatch, inside: Times | None = None
+) -> list[_Found]:
+    """A cause, where it explains enough of the log, or of its rows up to the end of the plan."""
+    under, text = LogMatch.of(pairs, cause.clock), cause.text
+    if not _fits(under, _ENOUGH):
+        longest = max(pair.column.t.size for pair in pairs)
+        if inside is None or inside.size == longest:
+            return []
+        before_end = LogMatch.of(pairs, cause.clock, inside)
+        if not _fits(before_end, _ENOUGH) or not any(map(_shows_the_plan, pairs, before_end.planned)):
+            return []
+        under = LogMatch.of([replace(one, base=base) for one, base in zip(pairs, before_end.bases, strict=True)], cause.clock)
+        text += "; after the end of the plan the log has other values"
+    return [_Found(Explanation(cause.name, text, under.exact), under.misfit)] if under.exact > match.exact else []
+
+
+def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
+    """Whether planned values differ among each other, as far as a log of these digits shows it."""
+    if not planned.size:
+        return False
+    step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
+    return np.unique(np.floor(planned / step)).size >= _LEAST_KINDS
 
 
 def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -> list[_Found]:
@@ -155,7 +213,7 @@ def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -
         pairs = [
             pair if pair.amounts is None else replace(pair, amounts=cause.counted(pair.amounts)) for pair in match.pairs
         ]
-        found += _as_found(cause, LogMatch.of(pairs), match)
+        found += _as_found(cause, pairs, match)
     return found
 
 
@@ -188,7 +246,8 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
         (-1, "the log counts updates that were skipped, and the schedule does not"),
     ):
         jumps = _clock_jumps(fixed, t, lambda _, offset, sign=sign: tuple(offset + sign * n for n in (1, 2, 3)))  # type: ignore[misc]  # bound now
-        if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8:
+        # A shift from the first update on is no skipped update.
+        if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8 and (jumps[1][0] > 0 or t[0] > 0):
             at = ", ".join(f"{t[row]:,}" for row, _ in jumps[1:4]) + (", …" if len(jumps) > 4 else "")
             shifted = f"{text}: shifts by {abs(jumps[-1][1])} in all, at update {at}"
             found.append(Explanation("skipped steps", shifted, match.values))
@@ -274,9 +333,6 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
     return ratio, ratio, column.equals(planned * ratio), 0.0
 
 
-_LEAST_KINDS = 6  # different values in a row that are as planned show that a run followed the plan
-
-
 def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     """If no cause was found: whether a few values differ, or all from some update on."""
     name = "written by something else"
@@ -326,9 +382,7 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
         rows = np.flatnonzero(pair.column.t < k)
         if equal.all() or not rows.size:
             continue
-        # Values count as different where a log of these digits would show it.
-        step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
-        if np.unique(np.floor(planned[rows] / step)).size < _LEAST_KINDS:
+        if not _shows_the_plan(pair, planned[rows]):
             continue
         if sure or not _is_boundary(pair, int(pair.column.t[rows[-1]]), k):
             return True

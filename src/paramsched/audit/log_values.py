@@ -59,7 +59,9 @@ class LogColumn:
         # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
         if self.digits < 15:
             finite = np.isfinite(values) & np.isfinite(planned)
-            return equal | (finite & (np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - self.digits)))
+            size = np.where(finite & (planned != 0), np.abs(planned), 1.0)
+            last_place = 10.0 ** (np.floor(np.log10(size)) + 1 - self.digits)
+            return equal | (finite & (planned != 0) & (np.abs(values - planned) <= last_place))
         if not equal.all() and np.array_equal(values, values.astype(np.float32)):
             return equal | (values == planned.astype(np.float32))
         return equal
