@@ -1,7 +1,7 @@
 """The causes that are tried when a log differs from its plan."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Literal, final
 
@@ -201,7 +201,9 @@ _SEARCH_DEPTH = 24
 _MOST_EPOCHS = 4
 
 
-def epoch_causes(facts: RunFacts, rows: int, steps: Sequence[float], misfit: Callable[[Plan], float]) -> Iterator[Cause]:
+def epoch_causes(
+    facts: RunFacts, rows: int, steps: Sequence[float], misfit: Callable[[Plan], float]
+) -> Iterator[Cause]:
     """The plan with other numbers of updates in an epoch: those under which it fits a log best, the best first.
 
     Args:

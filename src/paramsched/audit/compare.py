@@ -61,7 +61,8 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     # A cause changes more than bits, also in a log whose bits are compared.
     match = LogMatch.of([_rounded(pair) for pair in match.pairs])
     if match.exact == match.values:
-        return (Explanation("rounding", "all values are as planned up to rounding: other code computed them", match.exact),)
+        text = "all values are as planned up to rounding: other code computed them"
+        return (Explanation("rounding", text, match.exact),)
     found = _tried_causes(facts, match, processes)
     found += _other_amounts(facts.calendar, match, processes)
     # A checkpoint has one row, and one row fits to every jump.
@@ -113,10 +114,14 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     def misfit(plan: Plan) -> float:
         """How far a plan is from a few rows, wherever its values are."""
         seen = LogMatch.of(under.pairs(few, plan), rows=glance)
-        return seen.values - seen.exact + sum(
-            float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
-            / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
-            for pair, planned in zip(seen.pairs, seen.planned, strict=True)
+        return (
+            seen.values
+            - seen.exact
+            + sum(
+                float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
+                / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
+                for pair, planned in zip(seen.pairs, seen.planned, strict=True)
+            )
         )
 
     found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
@@ -126,7 +131,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         for first in _steps(pair.column.t, planned)
         for later in _steps(pair.column.t, pair.column.values)
     ]
-    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[:_MOST_STEPS**2], misfit))
+    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[: _MOST_STEPS**2], misfit))
 
 
 _MOST_STEPS = 8
@@ -192,7 +197,8 @@ def _as_found(
         before_end = LogMatch.of(pairs, cause.clock, inside)
         if not _fits(before_end, _ENOUGH) or not any(map(_shows_the_plan, pairs, before_end.planned)):
             return []
-        under = LogMatch.of([replace(one, base=base) for one, base in zip(pairs, before_end.bases, strict=True)], cause.clock)
+        fixed = [replace(pair, base=base) for pair, base in zip(pairs, before_end.bases, strict=True)]
+        under = LogMatch.of(fixed, cause.clock)
         text += "; after the end of the plan the log has other values"
     return [_Found(Explanation(cause.name, text, under.exact), under.misfit)] if under.exact > match.exact else []
 
@@ -346,8 +352,8 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     if match.exact >= _ENOUGH * match.values:
         text = f"all but {few} values are as planned: something else wrote them, or they were rounded elsewhere"
     elif _followed_until(match, first.t, sure=ratio is not None):
-        until = "on" if last == end else f"to {last:,}"
-        text = f"the log is as planned before update {first.t:,}, and something else wrote the values from there {until}"
+        until = "on" if last == end else f"to update {last:,}"
+        text = f"the values are as planned up to update {first.t - 1:,}, and not from update {first.t:,} {until}"
         text += "" if ratio is None else f": {ratio:.6g} times those planned"
     else:
         return ()

@@ -328,7 +328,9 @@ def fitted_base(pair: PlannedColumn, times: Times, rows: slice | Times = slice(N
     best = max(found.values())
     # People write bases in few digits: of those that fit equally well the roundest one is taken.
     bases = [base for base, score in found.items() if score == best]
-    return bases[0] if len(bases) == 1 or best[2] < _FEW else max(bases, key=lambda base: _bits_that_fit(pair, times, rows, base))
+    if len(bases) == 1 or best[2] < _FEW:
+        return bases[0]
+    return max(bases, key=lambda base: _bits_that_fit(pair, times, rows, base))
 
 
 def _bits_that_fit(pair: PlannedColumn, times: Times, rows: slice | Times, base: float) -> tuple[int, bool]:

@@ -1,6 +1,6 @@
 """Plans that a run may have followed instead: resolved with other facts, or with stages written in another way."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -14,7 +14,7 @@ from paramsched.schedules.affine import NeighborLevel, split_level
 from paramsched.schedules.anneal import Anneal, Index
 from paramsched.schedules.base import Schedule, with_changed_fields
 from paramsched.schedules.leaves import Constant
-from paramsched.schedules.pointwise import Clamp, Maximum, Pointwise, Product, Sum
+from paramsched.schedules.pointwise import Clamp, Maximum, Product, Sum
 from paramsched.schedules.sequence import Sequence, in_order
 from paramsched.time import Calendar, Duration
 
@@ -99,7 +99,11 @@ def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
         others = {stage: replace(stage, index=index) for stage, index in zip(stages, indices, strict=True)}
         changed = [f"{other.index} in {stage}" for stage, other in others.items() if other != stage]
         text = f"another fraction of a stage was counted: {', '.join(changed)}"
-        yield text, _with_schedules(plan, lambda one, others=others: others.get(one) if isinstance(one, Anneal) else None)  # type: ignore[misc]  # bound now
+        yield text, _with_stages(plan, others)
+
+
+def _with_stages(plan: Plan, others: Mapping[Anneal, Anneal]) -> Plan:
+    return _with_schedules(plan, lambda one: others.get(one) if isinstance(one, Anneal) else None)
 
 
 def without_warmup(plan: Plan) -> Plan | None:
