@@ -353,7 +353,7 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
         text = f"all but {few} values are as planned: something else wrote them, or they were rounded elsewhere"
     elif _followed_until(match, first.t, sure=ratio is not None):
         until = "on" if last == end else f"to update {last:,}"
-        text = f"the values are as planned up to update {first.t - 1:,}, and not from update {first.t:,} {until}"
+        text = f"something else wrote the values from update {first.t:,} {until}"
         text += "" if ratio is None else f": {ratio:.6g} times those planned"
     else:
         return ()

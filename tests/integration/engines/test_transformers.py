@@ -205,7 +205,8 @@ def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
 
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     rates = [[name for name in row if name == "learning_rate" or name.startswith("lr")] for row in rows]
-    assert rates == [["learning_rate", *(f"lr[{i}]" for i in range(1, len(groups)))]] * len(rows)
+    assert all(row["learning_rate"] == row["lr/0"] for row in rows)
+    assert rates == [["learning_rate", *(f"lr/{i}" for i in range(len(groups)))]] * len(rows)
 
 
 @pytest.mark.parametrize("made_by", ["planned", "pair"])
