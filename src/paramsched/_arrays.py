@@ -201,6 +201,7 @@ def equal_up_to_rounding(
         return equal
     finite = np.isfinite(planned)
     size = np.abs(planned)
-    allowed = np.maximum(tolerance * size, 1e-12 * size.max(initial=0.0, where=finite))
+    largest = size.max(axis=-1, keepdims=True, initial=0.0, where=finite)
+    allowed = np.maximum(tolerance * size, 1e-12 * largest)
     with np.errstate(over="ignore", invalid="ignore"):
         return equal | (finite & np.isfinite(values) & (np.abs(values - planned) <= allowed))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 
@@ -150,6 +151,7 @@ def load_checkpoint(file: Path) -> Any:
         MissingDependency: torch is not installed.
         UnreadableLog: torch cannot read it.
     """
+    _require_stored_records(file)
     try:
         import torch
     except ModuleNotFoundError:
@@ -159,7 +161,25 @@ def load_checkpoint(file: Path) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
         found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
-        raise UnreadableLog(path_text(file), found, "Give a checkpoint that torch.save made") from None
+        raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
+
+
+def _require_stored_records(file: Path) -> None:
+    """Refuse an archive that holds more than its bytes: torch.save stores records as they are, and never packs them."""
+    if not is_zipfile(file):
+        return
+    try:
+        with ZipFile(file) as archive:
+            records = archive.infolist()
+    except (BadZipFile, ValueError, NotImplementedError) as error:
+        found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
+        raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
+    packed = any(one.compress_type != ZIP_STORED for one in records)
+    if packed or sum(one.file_size for one in records) > file.stat().st_size:
+        raise UnreadableLog(path_text(file), "a zip archive whose records are compressed or overlap", _TORCH_SAVE)
+
+
+_TORCH_SAVE = "Give a checkpoint that torch.save made"
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from paramsched.audit.match import (
     depends_on_base,
     fitted_base,
     pair_columns,
+    which_depend_on_base,
 )
 from paramsched.audit.other_plans import RunFacts
 from paramsched.plan import Plan
@@ -59,7 +60,8 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
         processes: how many there were, to tell causes apart.
     """
     # A cause changes more than bits, also in a log whose bits are compared.
-    match = LogMatch.of([_rounded(pair) for pair in match.pairs])
+    if any(pair.column.tolerance < ROUNDING for pair in match.pairs):
+        match = LogMatch.of([_rounded(pair) for pair in match.pairs])
     if match.exact == match.values:
         text = "all values are as planned up to rounding: other code computed them"
         return (Explanation("rounding", text, match.exact),)
@@ -84,7 +86,7 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
 
 def _rounded(pair: PlannedColumn) -> PlannedColumn:
     column = pair.column
-    return pair if column.tolerance else replace(pair, column=replace(column, tolerance=ROUNDING))
+    return pair if column.tolerance >= ROUNDING else replace(pair, column=replace(column, tolerance=ROUNDING))
 
 
 def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
@@ -262,7 +264,7 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
 
 def _early_base(pair: PlannedColumn) -> float:
     few = slice(0, max(2, pair.column.t.size // 50))
-    return fitted_base(pair, pair.column.t[few], few)
+    return fitted_base(pair, few)
 
 
 def _clock_jumps(
@@ -303,9 +305,10 @@ def _clock_jumps(
 def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
     """The same curve with another base, where the base was given, or scales nothing."""
     found, explained, misfits = {}, 0, [0.0]
+    scales = which_depend_on_base(match.pairs)
     for pair, base, equal in zip(match.pairs, match.bases, match.equal, strict=True):
         flags = equal
-        if not equal.all() and (pair.base is not None or not depends_on_base(pair)):
+        if not equal.all() and (pair.base is not None or not scales[id(pair.schedule)]):
             other, ratio, flags, misfit = _other_scale(pair, base)
             misfits.append(misfit)
             if other != base:
@@ -329,7 +332,7 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
     """
     column = pair.column
     if depends_on_base(pair):
-        other = fitted_base(pair, column.t)
+        other = fitted_base(pair)
         seen = LogMatch.of([replace(pair, base=other)])
         return other, other / base if base else np.inf, seen.equal[0], seen.misfit
     planned = pair.planned_at(column.t, base)
@@ -475,10 +478,11 @@ def compare_with_plan(
     pairs = pair_columns(logged, of_run.counted, run, bases or {}, names)
     match = LogMatch.of(pairs)
     first = match.first_difference()
+    scales = which_depend_on_base(pairs)
     taken = {
         f"{pair.column.field} of group {group!r}": base
         for pair, base in zip(pairs, match.bases, strict=True)
-        if pair.base is None and depends_on_base(pair)
+        if pair.base is None and scales[id(pair.schedule)]
         for group in pair.groups
     }
     notes = (*logged.notes, *_fields_not_logged(plan, logged))

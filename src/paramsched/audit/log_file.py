@@ -5,8 +5,9 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal, final
@@ -147,8 +148,8 @@ _LONGEST = 2**24
 """Characters of a line; of a larger one no log is made, and a file of zeros is one line."""
 _LARGEST_STATE = 2**28
 """Bytes of a `trainer_state.json`, which is read as a whole."""
-MOST_COLUMNS = 10_000
-"""Fields times groups. A run of a thousand layers that logs four fields of each has less than half as many."""
+MOST_COLUMNS = 5_000
+"""Fields times groups. A run of a thousand layers that logs four fields of each has fewer."""
 
 
 def _text_lines(file: Path) -> Iterator[str]:
@@ -173,8 +174,8 @@ def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object each of whose keys is there once."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in found if names.count(name) > 1))
+        times = Counter(name for name, _ in pairs)
+        raise _TwiceError(next(name for name in found if times[name] > 1))
     return found
 
 
@@ -183,15 +184,18 @@ class _TwiceError(Exception):
     """A key is in an object twice."""
 
 
-def _json_value(text: str, where: str, instead: str) -> Any:
+_DECODER = json.JSONDecoder(parse_float=str, object_pairs_hook=_object_of_pairs)  # the digits say how exact a number is
+
+
+def _json_value(text: str, where: Callable[[], str], instead: str) -> Any:
     """What a text of JSON holds; its numbers with a point stay the text they are written in."""
     try:
-        return json.loads(text, parse_float=str, object_pairs_hook=_object_of_pairs)
+        return _DECODER.decode(text)
     except _TwiceError as error:
-        raise _twice(where, error.args[0]) from None
+        raise _twice(where(), error.args[0]) from None
     except (ValueError, RecursionError) as error:
         found = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))[:200]
-        raise UnreadableLog(where, f"no JSON ({found})", instead) from None
+        raise UnreadableLog(where(), f"no JSON ({found})", instead) from None
 
 
 def _twice(where: str, name: str) -> UnreadableLog:
@@ -199,15 +203,19 @@ def _twice(where: str, name: str) -> UnreadableLog:
     return UnreadableLog(where, found, "Remove or rename one of them")
 
 
+def _line_of(file: Path, number: int) -> str:
+    return f"{path_text(file)}, line {number}"
+
+
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
     """The objects of JSONL; numbers stay the text they are written in."""
     for number, line in enumerate(_text_lines(file), 1):
         if not line.strip():
             continue
-        where = f"{path_text(file)}, line {number}"
+        where = partial(_line_of, file, number)
         row = _json_value(line, where, "Give one object in each line")
         if not isinstance(row, dict):
-            raise UnreadableLog(where, f"a {type(row).__name__}", "Give one object in each line")
+            raise UnreadableLog(where(), f"a {type(row).__name__}", "Give one object in each line")
         yield row
 
 
@@ -278,7 +286,7 @@ def history_rows(file: Path) -> list[dict[str, Any]]:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _NO_HISTORY) from None
-    data = _json_value(text, path_text(file), _NO_HISTORY)
+    data = _json_value(text, lambda: path_text(file), _NO_HISTORY)
     rows = data.get("log_history") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnreadableLog(path_text(file), "no log_history of objects", _NO_HISTORY)
@@ -412,13 +420,15 @@ def numbered_cells(
     """The cells of some columns that say something, numbered by update."""
     found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
     for number, row in enumerate(rows):
-        # In the order of what is shorter: a log may have thousands of columns, or of rows with few cells.
-        said = [name for name in (row if len(row) < len(found) else found) if name in row and name in found]
-        said = [name for name in said if row[name] not in (None, "")]
-        if said and (counted is None or row.get(counted) not in (None, "")):
-            t = number if counted is None else update_number(row[counted], file)
-            for name in said:
-                found[name].append((t, row[name]))
+        # What is shorter is gone through: a log may have thousands of columns, and thousands of rows with few cells.
+        said = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
+        if not said or (counted is not None and row.get(counted) in (None, "")):
+            continue
+        t: int | None = None if counted is not None else number
+        for name in said:
+            if (value := row[name]) not in (None, ""):
+                t = update_number(row[counted], file) if t is None else t
+                found[name].append((t, value))
     return found
 
 

@@ -125,8 +125,9 @@ def require_columns(
     names: Iterable[str], there: Collection[str], file: Path, instead: str = "Name one that is there"
 ) -> None:
     """Refuse names of columns that a file does not have."""
+    known = frozenset(there)
     for name in names:
-        if name not in there:
+        if name not in known:
             raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, there), instead)
 
 
@@ -148,7 +149,7 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
     if times.size and times.min() < 0:
         raise UnreadableLog(where, f"an update numbered {times.min()}", "Updates count from 0")
     values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
-    digits = max((_significant_digits(value) for _, value in rows), default=17)
+    digits = max(map(_significant_digits, {value for _, value in rows}), default=17)
     return LogColumn(field, group, times, values, digits)
 
 
@@ -216,7 +217,7 @@ def path_text(file: Path) -> str:
 
 def _number_in_row(value: Any, where: str) -> float:
     """A logged value as a float."""
-    said = printable(repr(value))[:80]
+    said = None
     try:
         if not isinstance(value, bool):
             return float(value)
@@ -224,6 +225,7 @@ def _number_in_row(value: Any, where: str) -> float:
         said = "an integer beyond every float"
     except (TypeError, ValueError):
         pass
+    said = said or printable(repr(value))[:80]
     raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
 
 

@@ -1,6 +1,6 @@
 """How well a log fits a plan."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias, TypeVar, final
 
@@ -203,8 +203,13 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 
 def depends_on_base(pair: PlannedColumn) -> bool:
     """Whether the base changes the values at all."""
-    times = pair.column.t
+    times = pair.column.t[:: max(pair.column.t.size // _MOST_SEEN, 1)]
     return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
+
+
+def which_depend_on_base(pairs: Iterable[PlannedColumn]) -> dict[int, bool]:
+    """The same by the id of the schedule: of thousands of groups most have the same one."""
+    return {schedule: depends_on_base(pair) for schedule, pair in {id(one.schedule): one for one in pairs}.items()}
 
 
 _Same = TypeVar("_Same")
@@ -241,10 +246,17 @@ class LogMatch:
             rows: those that are compared; None: all.
         """
         bases, equal, planned = [], [], []
+        lines: dict[tuple[int, bytes], tuple[Floats, Floats]] = {}
         for pair in pairs:
             chosen = slice(None) if rows is None else rows[rows < pair.column.t.size]
             times = clock(pair.column.t[chosen])
-            base = pair.base if pair.base is not None else fitted_base(pair, times, chosen)
+            base = pair.base
+            if base is None:
+                key = id(pair.schedule), pair.column.t.tobytes()
+                seen = _rows_to_fit(pair.column.t.size, chosen)
+                if key not in lines:
+                    lines[key] = _line_in_base(pair, clock(pair.column.t[seen]))
+                base = _base_on_line(pair, clock(pair.column.t[seen]), seen, *lines[key])
             bases.append(base)
             planned.append(pair.planned_at(times, base))
             equal.append(pair.column.equals(planned[-1], chosen))
@@ -297,43 +309,61 @@ class LogMatch:
 
 _MOST_EQUAL = 0.8  # of the values: such a base is taken for the log's
 _FEW = 8  # values in a row that fit are no accident
+_MOST_SEEN = 4096  # rows by which a base is chosen
 
 
-def fitted_base(pair: PlannedColumn, times: Times, rows: slice | Times = slice(None)) -> float:
+def fitted_base(pair: PlannedColumn, rows: slice = slice(None)) -> float:
     """The base under which most values are as planned, or the first ones, where something changes later."""
-    values = pair.column.values[rows]
-    # Where values are compared, as by a clamp, what does not scale with base is in some of them only.
-    offset = pair.planned_at(times, 0.0) if pair.schedule.affine else np.zeros(values.size)
-    factor = pair.planned_at(times, 1.0) - offset
+    seen = _rows_to_fit(pair.column.t.size, rows)
+    times = pair.column.t[seen]
+    return _base_on_line(pair, times, seen, *_line_in_base(pair, times))
+
+
+def _rows_to_fit(size: int, rows: slice | Times) -> Times:
+    """The rows by which a base is chosen: of many the first ones, and some of the others."""
+    seen = np.arange(size)[rows]
+    if seen.size <= _MOST_SEEN:
+        return seen
+    return seen[np.unique([*range(_MOST_SEEN // 4), *np.linspace(0, seen.size - 1, _MOST_SEEN).astype(np.int64)])]
+
+
+def _line_in_base(pair: PlannedColumn, times: Times) -> tuple[Floats, Floats]:
+    """The values as `offset + factor * base`.
+
+    Where values are compared, as by a clamp, what does not scale with base is in some of them only.
+    """
+    offset = pair.planned_at(times, 0.0) if pair.schedule.affine else np.zeros(times.size)
+    return offset, pair.planned_at(times, 1.0) - offset
+
+
+def _base_on_line(pair: PlannedColumn, times: Times, seen: Times, offset: Floats, factor: Floats) -> float:
+    values = pair.column.values[seen]
     # Where the schedule is almost 0 the quotient below is noise.
     far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
     usable = np.flatnonzero(far & np.isfinite(values))
     if usable.size == 0:
         return 1.0
+    places = np.array([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]])
+    exact = ((values[places] - offset[places]) / factor[places]).tolist()
+    # People write bases in few digits: of those that fit equally well the roundest one is taken.
+    bases = [float(f"{one:.{n}g}") for one in dict.fromkeys(exact) for n in (3, 6, 9, 12, 17) if np.isfinite(one)]
+    bases = list(dict.fromkeys(bases)) or [1.0]
     # A sum of products rounds otherwise than the schedule does, so bits are compared only where this is equal.
     loose = replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING))
-    found: dict[float, tuple[int, int, int]] = {}
-    for row in dict.fromkeys([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]]):
-        exact = float((values[row] - offset[row]) / factor[row])
-        for base in (*(float(f"{exact:.{n}g}") for n in (3, 6, 9, 12)), exact):
-            if np.isfinite(base) and base not in found:
-                equal = loose.equals(offset + factor * base, rows)
-                count, first = int(equal.sum()), int(np.append(equal, False).argmin())
-                most = count if count >= _MOST_EQUAL * equal.size else 0
-                found[base] = (most, first if first >= _FEW else 0, count)
-        if max(found.values(), default=(0, 0, 0))[0] == values.size:
-            break
-    if not found:
-        return 1.0
-    best = max(found.values())
-    # People write bases in few digits: of those that fit equally well the roundest one is taken.
-    bases = [base for base, score in found.items() if score == best]
-    if len(bases) == 1 or best[2] < _FEW:
-        return bases[0]
-    return max(bases, key=lambda base: _bits_that_fit(pair, times, rows, base))
+    equal = loose.equals(offset + factor * np.array(bases)[:, np.newaxis], seen)
+    counts, firsts = equal.sum(axis=1), np.where(equal.all(axis=1), values.size, equal.argmin(axis=1))
+    scores = [
+        (count if count >= _MOST_EQUAL * values.size else 0, first if first >= _FEW else 0, count)
+        for count, first in zip(counts.tolist(), firsts.tolist(), strict=True)
+    ]
+    best = max(scores)
+    fitting = [base for base, score in zip(bases, scores, strict=True) if score == best]
+    if len(fitting) == 1 or best[2] < _FEW:
+        return fitting[0]
+    return max(fitting, key=lambda base: _bits_that_fit(pair, times, seen, base))
 
 
-def _bits_that_fit(pair: PlannedColumn, times: Times, rows: slice | Times, base: float) -> tuple[int, bool]:
+def _bits_that_fit(pair: PlannedColumn, times: Times, rows: Times, base: float) -> tuple[int, bool]:
     """How many values are as planned under a base, and whether most are in all bits."""
     planned = pair.planned_at(times, base)
     as_written = pair.column.equals_as_written(planned, rows)

@@ -167,7 +167,7 @@ def test_the_values_of_the_coming_update_reach_the_trackers(tmp_path: Path) -> N
     engine.log(accelerator, scheduler)
 
     assert kept.rows[0][0] == 0
-    assert kept.rows[0][1]["weight_decay[bias]"] == 0.01
+    assert kept.rows[0][1]["weight_decay/bias"] == 0.01
     assert kept.rows[0][1]["betas_0/weight"] == 0.85
 
 
