@@ -84,7 +84,10 @@ def _read_log(
 ) -> LoggedValues:
     match kind_of_log(file):
         case "checkpoint":
-            return read_checkpoint(file, optimizer, at, amount.clock)
+            logged = read_checkpoint(file, optimizer, at, amount.clock)
+            # A recorded base shows that a Scheduler wrote the group.
+            ours = (one if one.base is None else replace(one, tolerance=0.0) for one in logged.columns)
+            return replace(logged, columns=tuple(ours))
         case "history":
             logged = read_trainer_state(file, fields, columns, time, amount)
             moved = tuple(replace(one, t=one.t - 1) for one in logged.columns)
@@ -148,8 +151,8 @@ _LONGEST = 2**24
 """Characters of a line; of a larger one no log is made, and a file of zeros is one line."""
 _LARGEST_STATE = 2**28
 """Bytes of a `trainer_state.json`, which is read as a whole."""
-MOST_COLUMNS = 5_000
-"""Fields times groups. A run of a thousand layers that logs four fields of each has fewer."""
+MOST_COLUMNS = 4_000
+"""Fields times groups. A run of a thousand layers that logs four fields of each has no more."""
 
 
 def _text_lines(file: Path) -> Iterator[str]:

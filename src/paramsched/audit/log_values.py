@@ -148,7 +148,7 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
         raise UnreadableLog(where, f"an update numbered {times.min()}", "Updates count from 0")
-    values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
+    values = np.array(_numbers_in_rows(rows, where), dtype=np.float64)
     digits = max(map(_significant_digits, {value for _, value in rows}), default=17)
     return LogColumn(field, group, times, values, digits)
 
@@ -213,6 +213,16 @@ def nearest_in_file(name: str, known: Iterable[str]) -> str:
 def path_text(file: Path) -> str:
     """A path in a message."""
     return printable(str(file))
+
+
+def _numbers_in_rows(rows: list[tuple[int, Any]], where: str) -> list[float]:
+    """Logged values as floats."""
+    try:
+        if not any(isinstance(value, bool) for _, value in rows):
+            return [float(value) for _, value in rows]
+    except (OverflowError, TypeError, ValueError):
+        pass
+    return [_number_in_row(value, where) for _, value in rows]  # it names the one that is no number
 
 
 def _number_in_row(value: Any, where: str) -> float:

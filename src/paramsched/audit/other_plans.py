@@ -98,7 +98,7 @@ def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
         tried.add(indices)
         others = {stage: replace(stage, index=index) for stage, index in zip(stages, indices, strict=True)}
         changed = [f"{other.index} in {stage}" for stage, other in others.items() if other != stage]
-        text = f"another fraction of a stage was counted: {', '.join(changed)}"
+        text = f"the run counted {', '.join(changed)}"
         yield text, _with_stages(plan, others)
 
 
