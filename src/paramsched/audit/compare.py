@@ -116,15 +116,14 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     def misfit(plan: Plan) -> float:
         """How far a plan is from a few rows, wherever its values are."""
         seen = LogMatch.of(under.pairs(few, plan), rows=glance)
-        return (
-            seen.values
-            - seen.exact
-            + sum(
-                float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
-                / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
-                for pair, planned in zip(seen.pairs, seen.planned, strict=True)
-            )
+        apart = sum(
+            float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
+            / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
+            for pair, planned in zip(seen.pairs, seen.planned, strict=True)
         )
+        # Where few rows fit, they do so by accident.
+        fitting = seen.exact / seen.values
+        return apart - fitting if fitting > 0.5 else apart
 
     found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
     steps = [
@@ -263,7 +262,10 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
 
 
 def _early_base(pair: PlannedColumn) -> float:
-    few = slice(0, max(2, pair.column.t.size // 50))
+    base = fitted_base(pair)
+    few = slice(0, max(_LEAST_ROWS, pair.column.t.size // 50))
+    if LogMatch.of([replace(pair, base=base)]).equal[0][few].all():
+        return base
     return fitted_base(pair, few)
 
 
@@ -393,9 +395,17 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
             continue
         if not _shows_the_plan(pair, planned[rows]):
             continue
+        # To a base that was not given, every straight line through 0 fits.
+        if pair.base is None and _is_straight(pair.column.t[rows], planned[rows]):
+            continue
         if sure or not _is_boundary(pair, int(pair.column.t[rows[-1]]), k):
             return True
     return False
+
+
+def _is_straight(t: Times, values: Floats) -> bool:
+    line = np.interp(t, [t.min(), t.max()], values[[t.argmin(), t.argmax()]])
+    return bool(np.abs(values - line).max() <= 1e-6 * np.abs(values).max())
 
 
 def _is_boundary(pair: PlannedColumn, before: int, k: int) -> bool:
