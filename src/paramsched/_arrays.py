@@ -204,4 +204,5 @@ def equal_up_to_rounding(
     largest = size.max(axis=-1, keepdims=True, initial=0.0, where=finite)
     allowed = np.maximum(tolerance * size, 1e-12 * largest)
     with np.errstate(over="ignore", invalid="ignore"):
-        return equal | (finite & np.isfinite(values) & (np.abs(values - planned) <= allowed))
+        equal |= finite & np.isfinite(values) & (np.abs(values - planned) <= allowed)
+    return equal

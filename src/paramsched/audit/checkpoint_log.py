@@ -1,5 +1,6 @@
 """A checkpoint, read as plain data."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +152,7 @@ def load_checkpoint(file: Path) -> Any:
         MissingDependency: torch is not installed.
         UnreadableLog: torch cannot read it.
     """
-    _require_stored_records(file)
+    _require_checkpoint(file)
     try:
         import torch
     except ModuleNotFoundError:
@@ -160,23 +161,31 @@ def load_checkpoint(file: Path) -> Any:
         # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
-        found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
+        # Its first line, where only plain data is read, is advice to run the code of the file.
+        reason = re.search(r"(?:Weights only load failed.*?WeightsUnpickler error: )?([^\n]*)", str(error), re.DOTALL)
+        what = reason[1] if reason is not None and reason[1] else "its pickle is damaged"
+        found = f"torch cannot read it ({printable(what)[:120]})"
         raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
 
 
-def _require_stored_records(file: Path) -> None:
-    """Refuse an archive that holds more than its bytes: torch.save stores records as they are, and never packs them."""
-    if not is_zipfile(file):
+def _require_checkpoint(file: Path) -> None:
+    """Refuse what torch.save did not write, and an archive that holds more than its bytes: records are never packed."""
+    if is_zipfile(file):
+        try:
+            with ZipFile(file) as archive:
+                records = archive.infolist()
+        except (BadZipFile, ValueError, NotImplementedError) as error:
+            found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
+            raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
+        packed = any(one.compress_type != ZIP_STORED for one in records)
+        if packed or sum(one.file_size for one in records) > file.stat().st_size:
+            raise UnreadableLog(path_text(file), "a zip archive whose records are compressed or overlap", _TORCH_SAVE)
         return
-    try:
-        with ZipFile(file) as archive:
-            records = archive.infolist()
-    except (BadZipFile, ValueError, NotImplementedError) as error:
-        found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
-        raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
-    packed = any(one.compress_type != ZIP_STORED for one in records)
-    if packed or sum(one.file_size for one in records) > file.stat().st_size:
-        raise UnreadableLog(path_text(file), "a zip archive whose records are compressed or overlap", _TORCH_SAVE)
+    with file.open("rb") as stream:
+        head = stream.read(512)
+    # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
+    if not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
+        raise UnreadableLog(path_text(file), "it is not a checkpoint, and torch cannot read it", _TORCH_SAVE)
 
 
 _TORCH_SAVE = "Give a checkpoint that torch.save made"

@@ -427,11 +427,10 @@ def numbered_cells(
         said = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
         if not said or (counted is not None and row.get(counted) in (None, "")):
             continue
-        t: int | None = None if counted is not None else number
-        for name in said:
-            if (value := row[name]) not in (None, ""):
-                t = update_number(row[counted], file) if t is None else t
-                found[name].append((t, value))
+        cells = [(name, value) for name in said if (value := row[name]) not in (None, "")]
+        t = number if counted is None or not cells else update_number(row[counted], file)
+        for name, value in cells:
+            found[name].append((t, value))
     return found
 
 

@@ -48,9 +48,12 @@ class LogColumn:
 
     def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Compare rows with planned values, in the digits of the log, or up to rounding."""
-        values = self.values[rows]
         equal = self.equals_as_written(planned, rows)
-        return equal if equal.all() else equal | equal_up_to_rounding(values, planned, self.tolerance)
+        if self.tolerance == 0 or equal.all():
+            return equal
+        values = self.values[rows]
+        tolerance = self.tolerance + (_HALF_SINGLE if self._is_single(values) else 0.0)
+        return equal | equal_up_to_rounding(values, planned, tolerance)
 
     def equals_as_written(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
         """Compare rows with planned values in the digits, or the float32, that the log was written in."""
@@ -58,13 +61,20 @@ class LogColumn:
         equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
         # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
         if self.digits < 15:
-            finite = np.isfinite(values) & np.isfinite(planned)
-            size = np.where(finite & (planned != 0), np.abs(planned), 1.0)
-            last_place = 10.0 ** (np.floor(np.log10(size)) + 1 - self.digits)
-            return equal | (finite & (planned != 0) & (np.abs(values - planned) <= last_place))
-        if not equal.all() and np.array_equal(values, values.astype(np.float32)):
-            return equal | (values == planned.astype(np.float32))
+            known = np.isfinite(values) & np.isfinite(planned) & (planned != 0)
+            last_place = 10.0 ** (np.floor(np.log10(np.where(known, np.abs(planned), 1.0))) + 1 - self.digits)
+            equal |= known & (np.abs(values - planned) <= last_place)
+        elif not equal.all() and self._is_single(values):
+            equal |= values == planned.astype(np.float32)
         return equal
+
+    def _is_single(self, values: Floats) -> bool:
+        """Whether values went through float32."""
+        return self.digits >= 15 and np.array_equal(values, values.astype(np.float32))
+
+
+_HALF_SINGLE = 2.0**-24
+"""By how much of a number rounding to float32 changes it at most."""
 
 
 @final

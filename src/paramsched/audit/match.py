@@ -324,7 +324,9 @@ def _rows_to_fit(size: int, rows: slice | Times) -> Times:
     seen = np.arange(size)[rows]
     if seen.size <= _MOST_SEEN:
         return seen
-    return seen[np.unique([*range(_MOST_SEEN // 4), *np.linspace(0, seen.size - 1, _MOST_SEEN).astype(np.int64)])]
+    places = np.unique([*range(_MOST_SEEN // 4), *np.linspace(0, seen.size - 1, _MOST_SEEN).astype(np.int64)])
+    chosen: Times = seen[places]
+    return chosen
 
 
 def _line_in_base(pair: PlannedColumn, times: Times) -> tuple[Floats, Floats]:
