@@ -212,6 +212,13 @@ base_option = click.option(
     metavar="VALUES",
     help="Values that schedules are multiples of: 0.1 (lr's), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )
+tolerance_option = click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="SHARE",
+    help="By how much of the planned value a logged one may differ and count as planned: by default 1e-9, and 0, every "
+    "bit, for what paramsched logged.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 other_option = click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over it.")
 

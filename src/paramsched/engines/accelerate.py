@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import BatchAmounts, values_by_column
+from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
@@ -135,5 +135,8 @@ def sum_over_replicas(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:
 
 
 def log(accelerator: Any, scheduler: Scheduler) -> None:
-    """Give the values of the coming update to the Accelerator's trackers, with its number for the step."""
-    accelerator.log(values_by_column(scheduler), step=scheduler.last_epoch)
+    """Give the values of the coming update to the Accelerator's trackers, with its number for the step.
+
+    Their names are those of `scheduler.scalars()`.
+    """
+    accelerator.log(scheduler.scalars("coming"), step=scheduler.last_epoch)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand, values_by_column
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
@@ -112,7 +112,7 @@ class _LightningPlan:
         for index, scheduler in enumerate(self.schedulers):
             if scheduler.optimizer is optimizer:
                 prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
-                values = {prefix + name: value for name, value in values_by_column(scheduler).items()}
+                values = {prefix + name: value for name, value in scheduler.scalars("coming").items()}
                 for logger in trainer.loggers:
                     logger.log_metrics(values, step=trainer.global_step)
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, first_lr_column, values_by_column
+from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
@@ -100,10 +100,7 @@ def planned(
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                logged = first_lr_column(self.lr_scheduler)  # it is the Trainer's learning_rate
-                logs = logs | {
-                    name: value for name, value in values_by_column(self.lr_scheduler).items() if name != logged
-                }
+                logs = logs | self.lr_scheduler.scalars()  # of the update whose loss is in the row
             super().log(logs, *args, **keywords)
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"

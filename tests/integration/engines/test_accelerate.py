@@ -167,8 +167,8 @@ def test_the_values_of_the_coming_update_reach_the_trackers(tmp_path: Path) -> N
     engine.log(accelerator, scheduler)
 
     assert kept.rows[0][0] == 0
-    assert kept.rows[0][1]["weight_decay[bias]"] == 0.01
-    assert kept.rows[0][1]["betas[0][weight]"] == 0.85
+    assert kept.rows[0][1]["weight_decay/bias"] == 0.01
+    assert kept.rows[0][1]["betas_0/weight"] == 0.85
 
 
 def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_the_values_of_each_update_reach_the_logger(tmp_path: Path) -> None:
 
     rows = list(Path(logger.log_dir, "metrics.csv").read_text().splitlines()[1:])
     header = Path(logger.log_dir, "metrics.csv").read_text().splitlines()[0].split(",")
-    column = header.index("lr[weight]")
+    column = header.index("lr/weight")
     logged = [float(row.split(",")[column]) for row in rows if row.split(",")[column]]
     assert logged == [row[0] for row in planned(54)]
 

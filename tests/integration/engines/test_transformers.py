@@ -181,7 +181,10 @@ def test_the_log_has_every_scheduled_field_and_the_lr_that_was_used(tmp_path: Pa
 
     logged = [float(row["learning_rate"]) for row in trainer.state.log_history if "learning_rate" in row]
     assert logged == pytest.approx([row[0] for row in planned(54)], abs=5e-7)  # the Trainer may round what it logs
-    assert "weight_decay[bias]" in trainer.state.log_history[0]
+    rows = [row for row in trainer.state.log_history if "learning_rate" in row]
+    names = [f"{field}/{group}" for group in ("weight", "bias") for field in ("lr", "weight_decay", "betas_0")]
+    assert [row["learning_rate"] for row in rows] == [row["lr/weight"] for row in rows]
+    assert [[row[name] for name in names] for row in rows] == planned(54)
 
 
 def test_a_plan_in_epochs_uses_the_trainer_s_epochs(tmp_path: Path) -> None:
@@ -205,7 +208,8 @@ def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
 
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     rates = [[name for name in row if name == "learning_rate" or name.startswith("lr")] for row in rows]
-    assert rates == [["learning_rate", *(f"lr[{i}]" for i in range(1, len(groups)))]] * len(rows)
+    assert all(row["learning_rate"] == row["lr/0"] for row in rows)
+    assert rates == [["learning_rate", *(f"lr/{i}" for i in range(len(groups)))]] * len(rows)
 
 
 @pytest.mark.parametrize("made_by", ["planned", "pair"])

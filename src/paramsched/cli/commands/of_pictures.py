@@ -21,6 +21,7 @@ from paramsched.cli._options import (
     other_option,
     plans_argument,
     run_options,
+    tolerance_option,
     view_options,
     write_output,
 )
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 @click.option("--color/--no-color", default=None, help="Use colors; by default in a terminal.")
 @other_option
 @run_options
+@tolerance_option
 @view_options
 @json_option
 def paramsched_show(
@@ -72,6 +74,7 @@ def paramsched_show(
     other: str | None,
     used: tuple[str, ...],
     metrics: tuple[str, ...],
+    tolerance: float | None,
     view: "show.View",
     as_json: bool,
 ) -> None:
@@ -110,7 +113,7 @@ def paramsched_show(
         height=height,
         ascii=only_ascii or not _can_print("⣿"),
         color=colored,
-        log=runs_to_draw(used, metrics, drawn) or None,
+        log=runs_to_draw(used, metrics, drawn, tolerance) or None,
         other=over,
         view=view,
     )
@@ -213,6 +216,7 @@ def _can_print(character: str) -> bool:
 @other_option
 @view_options
 @run_options
+@tolerance_option
 @click.option("--title", help="Heading of the page; by default the file's name.")
 def paramsched_plot(
     plans: tuple[str, ...],
@@ -226,6 +230,7 @@ def paramsched_plot(
     view: "show.View",
     used: tuple[str, ...],
     metrics: tuple[str, ...],
+    tolerance: float | None,
     title: str | None,
 ) -> None:
     """Draw PLAN into a file; .html is a page of its own with values under the pointer.
@@ -244,6 +249,6 @@ def paramsched_plot(
         instead = "Add --to svg" if output == STANDARD_OUTPUT and to is None else f"Write one of {kinds}"
         raise click.UsageError(f"{asked}. {instead}")
     drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
-    runs = runs_to_draw(used, metrics, drawn)
+    runs = runs_to_draw(used, metrics, drawn, tolerance)
     heading = printable(title or title_of_plans([*plans, *([] if other is None else [other])]))
     write_output(output, draw(drawn, title=heading, log=runs or None, other=over, view=view))
