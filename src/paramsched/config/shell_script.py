@@ -95,7 +95,7 @@ _RESERVED: Final = (*_OPENERS, *_CLOSERS, "then", "else", "elif", "while", "unti
 _RUN_TEXT: Final = ("-c", "-lc", "--wrap", "--command", "--cmd")
 """Options whose value is a command."""
 _MOST_NESTED: Final = 5
-_MOST_PIECES: Final = 200_000
+_MOST_PIECES: Final = 100_000
 """Pieces of words that are looked at. The largest of 600 published scripts has 9,000."""
 
 
@@ -182,8 +182,8 @@ class _Script:
                 if len(fields) > 1 and fields[0].text in ("let", "read", "unset"):
                     self.set_otherwise(fields.pop().text)
         if fields and fields[0].text not in _SETTERS:  # what is set for one command belongs to it
-            options = [word for value in values for word in value if word.text.startswith("-")]
-            self.add([*(word for value in values if options for word in value), *fields], runs=True)
+            options = [word for value in values if value and value[0].text.startswith("-") for word in value]
+            self.add([*options, ShellWord("--", options[0].begin), *fields] if options else fields, runs=True)
         else:
             for value in values:
                 self.add(value, runs=False)
@@ -398,7 +398,7 @@ class _Script:
             last = self.text.find("`", begin + 1, self.end)
             is_open = self.text[begin] == "$"
             self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if is_open else self.end if last < 0 else last + 1
-            return self.unknown(begin, "is the output of a command", quoted, several=not quoted)
+            return self.unknown(begin, "is the output of a command", quoted)
         if self.text.startswith("${", begin):
             self.at = self.closing(begin + 2, _IN_BRACES, "{")
             return self.braces(begin, quoted=quoted)
@@ -423,7 +423,7 @@ class _Script:
             own = not (name[0].isalpha() or name[0] == "_")
             why = "has several values" if name in self.variables else "is not set"
             why = "is given to the script when it is run" if own else f"{why} in this file"
-            return self.unknown(begin, why, quoted, several=every or not quoted)
+            return self.unknown(begin, why, quoted, several=every)
         self.shared.left -= sum(map(len, items))
         if self.shared.left <= 0:
             return []
@@ -449,6 +449,7 @@ class _Script:
         inner.at, inner.end = found.span(4)
         pieces: _Pieces = []
         while inner.at < inner.end and self.shared.left > 0:
+            self.shared.left -= 1
             more = inner.pieces_of_word()
             pieces += [piece._replace(quoted=piece.quoted or quoted) for piece in more]
             if not more:
@@ -463,7 +464,11 @@ class _Script:
 
 
 def _word_of(pieces: _Pieces) -> ShellWord:
-    unknown = tuple(piece.unknown for piece in pieces if piece.unknown is not None)
+    unknown = tuple(
+        replace(piece.unknown, several=piece.unknown.several or not piece.quoted)
+        for piece in pieces
+        if piece.unknown is not None
+    )
     return ShellWord("".join(piece.text for piece in pieces), pieces[0].begin, unknown)
 
 
