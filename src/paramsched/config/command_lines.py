@@ -20,7 +20,9 @@ _END: Final = "--"
 
 _HAS_OPTION: Final = re.compile(r"(?:^|[\s\"'(=])--?[A-Za-z]")
 _CONTINUED_CRLF: Final = re.compile(r"\\\r\n")
-_HOLDS_OPTIONS: Final = re.compile(r"ARG|OPT|FLAG|EXTRA|PARAM|CONFIG|CMD|COMMAND|[@*`]|\$\([^(]", re.IGNORECASE)
+_HOLDS_OPTIONS: Final = re.compile(
+    r"\$\{?\w*(ARG|OPT|FLAG|EXTRA|PARAM|CONFIG|CMD|COMMAND)|\$[@*]|\[[@*]\]|`|\$\([^(]", re.IGNORECASE
+)
 """Unknown substitutions that may be more options, though an option stands before them."""
 _UNKNOWN: Final = re.compile(r"[$`]")
 
