@@ -186,10 +186,10 @@ def option_name(word: Any) -> str:
     return str(word).lstrip("-").replace("-", "_")
 
 
-def named_options(data: Any) -> dict[str, tuple[Any, str]]:
+def named_options(data: Any, path: str = ROOT) -> dict[str, tuple[Any, str]]:
     """Each argument with its value and where it stands; the words of a command line are taken apart."""
     if isinstance(data, Mapping):
-        return {option_name(key): (value, child_path(ROOT, key)) for key, value in data.items()}
+        return {option_name(key): (value, child_path(path, key)) for key, value in data.items()}
     if not isinstance(data, (list, tuple)):
         return {}
     found: dict[str, tuple[Any, str]] = {}
