@@ -94,12 +94,14 @@ def loaded_from(
     try:
         refuse_long_text(text, source)
         if dialect is None:
-            facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
-            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))
+            own = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
+            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **own))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
-        return Loaded(plan, bases, native=False, entry=dialect.entry_in(data))
+        facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
+        notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
+        return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
     except ConfigError as error:
         raise ConfigError(source, placed(error.faults, text, format, syntax)) from error.__cause__
 

@@ -1,11 +1,11 @@
 """Keys of a config that look like settings of a schedule and that its reader did not use: reported in one diagnostic."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from paramsched._fault import names_listed
-from paramsched._fault_codes import UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched._fault_codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
 from paramsched.config.faults import Faults, path_from_root
 from paramsched.user_warnings import PlanCaution, warn_user
 
@@ -48,6 +48,17 @@ def report_unused_settings(
         faults.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
     else:
         warn_user(PlanCaution(path, f"{found}; the plan is read without it", UNUSED_SETTING))
+
+
+def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[PlanCaution]:
+    """Note the defaults of a library that a config leaves out and that its schedule depends on.
+
+    Args:
+        library: with its version, which may have other defaults than another one.
+    """
+    if defaults:
+        taken = ", ".join(f"{name} {value}" for name, value in defaults.items())
+        yield PlanCaution("$", f"defaults of {library} are taken for {taken}", LIBRARY_DEFAULTS)
 
 
 _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
