@@ -21,7 +21,7 @@ _END: Final = "--"
 _HAS_OPTION: Final = re.compile(r"(?:^|[\s\"'(=])--?[A-Za-z]")
 _CONTINUED_CRLF: Final = re.compile(r"\\\r\n")
 _HOLDS_OPTIONS: Final = re.compile(
-    r"\$\{?\w*(ARG|OPT|FLAG|EXTRA|PARAM|CONFIG|CMD|COMMAND)|\$[@*]|\[[@*]\]|`|\$\([^(]", re.IGNORECASE
+    r"\$\{?\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\[[@*]\]|`|\$\([^(]", re.IGNORECASE
 )
 """Unknown substitutions that may be more options, though an option stands before them."""
 _UNKNOWN: Final = re.compile(r"[$`]")
@@ -37,7 +37,8 @@ def words_of_command(text: str) -> list[str]:
     """
     if not _HAS_OPTION.search(text):
         return []
-    words = [word for command in read_script(text).commands for word in (*_texts(command), _END)]
+    commands = [one for one in read_script(text).commands if not one.runs or any(map(_is_option, _texts(one)))]
+    words = [word for command in commands for word in (*_texts(command), _END)]
     return words if any(map(_is_option, words)) else []
 
 
@@ -71,19 +72,20 @@ def read_command_line(text: str) -> CommandLine | None:
     """
     script = read_script(text) if _HAS_OPTION.search(text) else ShellScript((), None, is_whole=True)
     begun = [one for one in script.commands if one.runs and not _is_option(one.words[0].text)]
-    broken = [one for one in script.commands if one.runs and one not in begun]
+    broken = [one for one in script.commands if one.runs and _is_option(one.words[0].text)]
     values = [one for one in script.commands if not one.runs]
-    training = [one for one in begun if _schedule_options(one)]
+    training = {one: settings for one in begun if (settings := _schedule_options(one))}
     chosen: Sequence[ShellWord]
     if training:
-        chosen = training[-1].words
+        chosen = next(reversed(training)).words
     else:
         several = next((some for some in (values, broken, begun) if any(map(_schedule_options, some))), begun or broken)
         chosen = tuple(word for one in several for word in (*one.words, ShellWord(_END, one.words[0].begin)))
     if not any(_is_option(word.text) for word in chosen):
         return None
     lines = TextLines(text)
-    cautions = (*_not_known(chosen, lines), *(_not_counted(training, broken, lines) if training else ()))
+    used = chosen if training else [word for one in begun for word in one.words]
+    cautions = (*_not_known(used, lines), *(_not_counted(training, broken, lines) if training else ()))
     unknown = set(_may_hold_options(chosen))
     words = [_END if index in unknown else word.text for index, word in enumerate(chosen)]
     return CommandLine([*words, _END], cautions, _faults_of(text, script, lines), _places(chosen, text))
@@ -126,11 +128,11 @@ def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[PlanCau
 
 
 def _not_counted(
-    training: list[ShellCommand], broken: list[ShellCommand], lines: TextLines
+    training: Mapping[ShellCommand, Mapping[str, Any]], broken: Iterable[ShellCommand], lines: TextLines
 ) -> Iterator[PlanCaution]:
     """Other commands that train in another way, and options that bash takes for a command."""
-    counts = training[-1]
-    others = [one for one in training[:-1] if _schedule_options(one) != _schedule_options(counts)]
+    counts = next(reversed(training))
+    others = [one for one, settings in training.items() if settings != training[counts]]
     if others:
         (line, column), rest = _begin_of(counts, lines), names_listed((str(_begin_of(one, lines)[0]) for one in others), 5)
         found = f"line {line}: this command is read; the commands of other lines have other settings: {rest}"
@@ -162,14 +164,22 @@ def command_places(text: str) -> Place:
     return Place(0, len(text)) if command is None else command.places
 
 
+def is_unknown(value: Any) -> bool:
+    """Whether a value of a command has a part that only running its script would give.
+
+    >>> is_unknown("$LR"), is_unknown("0.1")
+    (True, False)
+    """
+    return isinstance(value, str) and _UNKNOWN.search(value) is not None
+
+
 def advice_instead(value: Any, sample: str) -> str:
     """The advice for a value that is not of its kind: a sample; for an unknown substitution to write its value.
 
     >>> advice_instead("x", "Write lr: 0.1"), advice_instead("$LR", "Write lr: 0.1")
     ('Write lr: 0.1', 'Write the value in place of $LR')
     """
-    is_unknown = isinstance(value, str) and _UNKNOWN.search(value) is not None
-    return f"Write the value in place of {value}" if is_unknown else sample
+    return f"Write the value in place of {value}" if is_unknown(value) else sample
 
 
 def _is_option(word: Any) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias, final
 
 from paramsched.config.text_limits import MOST_BYTES
+from paramsched.config.unused_settings import looks_like_schedule
 
 
 @final
@@ -47,7 +48,7 @@ class ShellWord:
 @final
 @dataclass(frozen=True, slots=True)
 class ShellCommand:
-    """A command that has options, or the words that a variable is set to.
+    """A command that has options, or may have some; or the words that a variable is set to.
 
     Args:
         runs: False for the value of a variable.
@@ -270,7 +271,9 @@ class _Script:
             value = None
         elif more and before:
             value = (*before, *value) if array else (*before[:-1], [*before[-1], *value[0]])
-        if (self.depth or self.doubtful) and name in self.variables and _text_of(value) != _text_of(before):
+        if (self.depth or self.doubtful) and before and value is not None:
+            value = _one_of(before, value, target.start())
+        elif (self.depth or self.doubtful) and before is None and name in self.variables:
             value = None
         self.shared.left -= sum(map(len, value or ()))
         self.variables[name] = value if _size_of(value) <= MOST_BYTES else None
@@ -283,10 +286,10 @@ class _Script:
         self.variables[name] = None if number is None else ([_Piece(str(number), self.at)],)
 
     def add(self, fields: list[ShellWord], *, runs: bool) -> None:
-        """Keep a command that has options, or a value; where a word is a command to run, with that one's words."""
+        """Keep a command that may have options, or a value; where a word is a command to run, with that one's words."""
         if self.nested < _MOST_NESTED:
             fields = [inner for index, word in enumerate(fields) for inner in self.run_text(index, word, fields, runs)]
-        if runs and not any(word.text.startswith("-") for word in fields):
+        if runs and not any(word.text.startswith("-") or any(one.several for one in word.unknown) for word in fields):
             return
         if fields:
             self.found.append(ShellCommand(tuple(fields), runs))
@@ -295,7 +298,8 @@ class _Script:
         """The words of a word that is itself a command, as in `bash -c "…"`; else the word."""
         before = fields[index - 1].text if index else ""
         is_command = not runs or before in _RUN_TEXT or (index > 0 and not before.startswith("-"))
-        if not is_command or word.text.startswith(("{", "[")) or not _OPTION_WITHIN.search(word.text):
+        is_one = word.unknown[:1] != () and word.unknown[0].text == word.text
+        if not is_command or is_one or word.text.startswith(("{", "[")) or not _OPTION_WITHIN.search(word.text):
             return [word]
         inner = _Script(word.text, self.shared, self.nested + 1).commands()
         return [replace(one, begin=self.place(one, word)) for command in inner for one in command.words]
@@ -470,6 +474,24 @@ def _word_of(pieces: _Pieces) -> ShellWord:
         if piece.unknown is not None
     )
     return ShellWord("".join(piece.text for piece in pieces), pieces[0].begin, unknown)
+
+
+def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int) -> _Value:
+    """The value of a variable that is set again where it may not be run; None where that matters to a schedule."""
+    old, new = _text_of(before), _text_of(value)
+    added = new.removeprefix(old)
+    is_more = new.startswith(old)
+    if old == new or (is_more and not old):
+        return value
+    options = re.findall(r"(?<!\S)--?([A-Za-z][\w-]*)", added if is_more else f"{old} {added}")
+    if not options:
+        return None
+    if not any(map(looks_like_schedule, options)):
+        return value
+    if not is_more:
+        return None
+    maybe = Unknown(" ".join(added.split())[:40], begin, "is only added under a condition", several=True)
+    return (*before[:-1], [*before[-1], _Piece(" ", begin), _Piece(maybe.text, begin, unknown=maybe)])
 
 
 def _pieces_of(word: ShellWord) -> _Pieces:

@@ -1,6 +1,7 @@
 """The arguments of Megatron-LM that schedule something, read from a command line, and written for a plan."""
 
 from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from paramsched import curves
@@ -15,9 +16,8 @@ from paramsched._fault_codes import (
 from paramsched.config.command_lines import advice_instead, named_options
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
 from paramsched.config.peer_arguments import PeerWords, is_plain_number, value_of_level
-from paramsched.config.unused_settings import report_unused_settings
+from paramsched.config.unused_settings import program_of, report_unused_settings
 from paramsched.curves import Curve
-from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Plan, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.sequence import stages_of
@@ -128,12 +128,14 @@ def report_unused_options(data: Any, faults: Faults) -> None:
     written = {name: path for name, (value, path) in written_options(data).items() if value is not None}
     near = [name for name in written if name.startswith(_SCHEDULED) and _near_option(name)]
     used = {*DEFAULTS, *_REFUSED, *_HARMLESS, *_TOKENS, *near}
-    report_unused_settings(written, used, faults, library="Megatron-LM", renamed=_RENAMED)
+    # gpt-neox anneals by a rule of its own, whatever its arguments are called.
+    renamed, own = ({}, ("lr_decay_style",)) if program_of(written) else (_RENAMED, ())
+    report_unused_settings(written, used, faults, library="Megatron-LM", renamed=renamed, defaulted=own)
 
 
 def _near_option(name: str) -> str | None:
     """The option that is probably meant; none that counts in another unit."""
-    near = closest(name, DEFAULTS)
+    near = next(iter(get_close_matches(name, DEFAULTS, n=1, cutoff=0.8)), None)
     unit = next((unit for unit in _UNITS if name.endswith(f"_{unit}")), None)
     return None if near is None or (unit is not None and not near.endswith(f"_{unit}")) else near
 
@@ -146,9 +148,11 @@ def _refuse_tokens(name: str, path: str, options: Mapping[str, tuple[Any, str]],
     )
     size = length if by == "samples" else length and batch and length * batch
     meant = name.replace("tokens", by)
-    amount = int(tokens // size) if tokens and size else _SAMPLES.get(meant, 1000)
+    what = "seq_length" if by == "samples" else "seq_length and global_batch_size"
+    known = f"Write {meant}: {int(tokens // size)} in place of {name}" if tokens and size else ""
     found = "Megatron-LM does not count tokens, as Megatron-DeepSpeed does"
-    faults.add(path, found, f"Write {meant}: {amount} in place of {name}", at_key=True, code=UNKNOWN_FIELD)
+    instead = known or f"Write {meant} in place of {name}: the tokens divided by {what}"
+    faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
 
 
 def _check_values(given: dict[str, Any], places: Mapping[str, str], faults: Faults) -> None:

@@ -16,7 +16,6 @@ from paramsched.config.command_lines import advice_instead, named_options, value
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
 from paramsched.config.peer_arguments import (
-    is_count,
     is_plain_number,
     no_number_in_words,
     updates_with_accumulation,
@@ -119,11 +118,7 @@ def _updates_of_epoch(
     value, path = (options or {}).get(_ACCUMULATION, (None, ""))
     if value is None or calendar.steps_per_epoch is not None:
         return calendar.updates_per_epoch
-    if not is_count(value, 1):
-        instead = advice_instead(value, f"Write {_ACCUMULATION}: 4")
-        faults.add(path, f"{short_json(value)} is no whole number from 1 on", instead, code=WRONG_TYPE)
-        return None
-    return updates_with_accumulation(int(value), path, calendar)
+    return updates_with_accumulation(value, path, calendar, faults)
 
 
 _HARMLESS: Final = (

@@ -187,7 +187,8 @@ class RunArguments:
 
 def is_call(data: Mapping[str, Any]) -> bool:
     """Whether these are arguments of `get_scheduler`, not those of a trainer."""
-    return any(name in data for name in SAID_BY_CALL)
+    own = any(name in data for name in SAID_BY_TRAINER if name != "learning_rate")
+    return any(name in data for name in SAID_BY_CALL if name != "name" or not own)
 
 
 def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, faults: Faults) -> RunArguments:
@@ -307,10 +308,9 @@ def _updates_of_epoch(own: Keywords, calendar: Calendar | None) -> int | None:
     """`gradient_accumulation_steps` puts a calendar's batches together."""
     if calendar is None:
         return None
-    if own.given("gradient_accumulation_steps") and calendar.steps_per_epoch is None:
-        path = child_path(own.path, "gradient_accumulation_steps")
-        accumulation = own.count("gradient_accumulation_steps", 1, least=1)
-        return updates_with_accumulation(accumulation, path, calendar)
+    name = "gradient_accumulation_steps"
+    if own.given(name) and calendar.steps_per_epoch is None:
+        return updates_with_accumulation(own.values[name], child_path(own.path, name), calendar, own.faults)
     return calendar.updates_per_epoch
 
 
