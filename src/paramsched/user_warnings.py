@@ -19,9 +19,7 @@ class PlanCaution(UserWarning):
         line, column: in the file, both from 1; None where the path leads there.
     """
 
-    def __init__(
-        self, path: str, found: str, code: str, line: int | None = None, column: int | None = None
-    ) -> None:
+    def __init__(self, path: str, found: str, code: str, line: int | None = None, column: int | None = None) -> None:
         UserWarning.__init__(self, f"{path}: {found}" if path else found)
         self.path, self.found, self.code, self.line, self.column = path, found, code, line, column
 

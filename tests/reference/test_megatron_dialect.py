@@ -277,6 +277,4 @@ def test_keys_that_look_like_schedules_and_are_none_of_megatrons_are_reported():
 
 def test_a_ramp_of_very_many_rises_is_refused_in_bounded_time():
     with pytest.raises(ps.errors.ConfigError, match="Write rampup_batch_size: \\[1, 999999999, 100000000000\\]"):
-        dialect.to_plan(
-            {"train_samples": 10**12, "rampup_batch_size": [1, 1, 10**11], "global_batch_size": 10**9}
-        )
+        dialect.to_plan({"train_samples": 10**12, "rampup_batch_size": [1, 1, 10**11], "global_batch_size": 10**9})

@@ -12,7 +12,7 @@ from paramsched.config.faults import ROOT, child_path
 from paramsched.config.shell_script import ShellCommand, ShellScript, ShellWord, read_script
 from paramsched.config.text_limits import TextLines
 from paramsched.config.unused_settings import looks_like_schedule
-from paramsched.errors import ConfigError, Fault
+from paramsched.errors import Fault
 from paramsched.user_warnings import PlanCaution
 
 _END: Final = "--"
@@ -128,13 +128,16 @@ def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[PlanCau
 
 
 def _not_counted(
-    training: Mapping[ShellCommand, Mapping[str, Any]], broken: Iterable[ShellCommand], lines: TextLines
+    training: dict[ShellCommand, dict[str, Any]], broken: Iterable[ShellCommand], lines: TextLines
 ) -> Iterator[PlanCaution]:
     """Other commands that train in another way, and options that bash takes for a command."""
     counts = next(reversed(training))
     others = [one for one, settings in training.items() if settings != training[counts]]
     if others:
-        (line, column), rest = _begin_of(counts, lines), names_listed((str(_begin_of(one, lines)[0]) for one in others), 5)
+        (line, column), rest = (
+            _begin_of(counts, lines),
+            names_listed((str(_begin_of(one, lines)[0]) for one in others), 5),
+        )
         found = f"line {line}: this command is read; the commands of other lines have other settings: {rest}"
         yield PlanCaution("", found, ONE_OF_COMMANDS, line, column)
     for one in (one for one in broken if _schedule_options(one)):

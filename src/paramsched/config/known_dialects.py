@@ -97,7 +97,7 @@ class Dialect(Protocol):
     - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
     - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
     - `facts_of(data) -> Calendar`, where its files have facts of the run, such as the accumulation
-    - `notes_of(data) -> Iterable[PlanCaution]`: what is to be known of how data is read, such as the defaults it leaves to
+    - `notes_of(data) -> Iterable[PlanCaution]`: what is to be known of how data is read, such as defaults
     - `scheduler_entries`: names of the entries in which its files say the schedule; `paramsched check` points there
     - `command_lines`: True where it takes a list of words too; a command line, or a script, is then read as that
     """

@@ -443,7 +443,7 @@ class _Script:
         found = _BRACES.fullmatch(self.text, begin + 2, max(self.at - 1, begin + 2))
         if found is None or self.nested >= _MOST_NESTED:
             return self.unknown(begin, "is a text that only the shell computes", quoted)
-        name, index, sign, rest = found.groups()
+        name, index, sign, _ = found.groups()
         value = self.variables.get(name)
         is_set = value is not None and (not sign or sign[0] != ":" or _text_of(value) != "")
         several_values = value is None and name in self.variables
@@ -520,7 +520,7 @@ def _divided(first: int, second: int) -> int:
 def _power(first: int, second: int) -> int:
     if not 0 <= second <= 64:
         raise OverflowError
-    return first**second
+    return int(first**second)
 
 
 _OPERATIONS: Final[Mapping[type[ast.operator], Callable[[int, int], int]]] = {

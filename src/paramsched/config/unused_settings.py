@@ -1,4 +1,4 @@
-"""Keys of a config that look like settings of a schedule and that its reader did not use: reported in one diagnostic."""
+"""Keys of a config that look like settings of a schedule and that its reader did not use."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -89,9 +89,43 @@ def program_of(keys: Collection[str]) -> str | None:
 
 
 _HARMLESS: Final = frozenset(
-    "eval evals evaluation save saves saving log logging checkpoint checkpointing ckpt val valid validation test print "
-    "report profile profiler interval freq frequency every seed resume ema noise pipeline plot restore "
-    "exit load overlap retro graph".split()
+    [
+        "eval",
+        "evals",
+        "evaluation",
+        "save",
+        "saves",
+        "saving",
+        "log",
+        "logging",
+        "checkpoint",
+        "checkpointing",
+        "ckpt",
+        "val",
+        "valid",
+        "validation",
+        "test",
+        "print",
+        "report",
+        "profile",
+        "profiler",
+        "interval",
+        "freq",
+        "frequency",
+        "every",
+        "seed",
+        "resume",
+        "ema",
+        "noise",
+        "pipeline",
+        "plot",
+        "restore",
+        "exit",
+        "load",
+        "overlap",
+        "retro",
+        "graph",
+    ]
 )
 """Words of a key about something that happens beside the training, such as `eval_steps`."""
 _SCHEDULING: Final = re.compile(
@@ -103,8 +137,10 @@ _LENGTH: Final = re.compile(
     r"|(^|_)(train|total)_tokens$|learning_rate|learningrate"
 )
 _DECAY_OF_WEIGHTS: Final = re.compile(r"weight_decay|(^|_)wd(?=_|$)")
-_BOUNDS: Final = frozenset("start end init initial final last min max incr style cosine linear".split())
-_OTHER_DECAYS: Final = frozenset("layer layerwise rope rotary alpha beta".split())
+_BOUNDS: Final = frozenset(
+    ["start", "end", "init", "initial", "final", "last", "min", "max", "incr", "style", "cosine", "linear"]
+)
+_OTHER_DECAYS: Final = frozenset(["layer", "layerwise", "rope", "rotary", "alpha", "beta"])
 
 
 def looks_like_schedule(key: str) -> bool:

@@ -34,7 +34,9 @@ ARITHMETIC = st.recursive(
     ),
     max_leaves=4,
 ).map(lambda text: f"$(({text}))")
-VARIABLES = st.tuples(NAMES, st.sampled_from(["$%s", "${%s}", '"$%s"', '"${%s} x"', "${%s:-c d}", '"${%s[@]}"', "${%s[0]}"]))
+VARIABLES = st.tuples(
+    NAMES, st.sampled_from(["$%s", "${%s}", '"$%s"', '"${%s} x"', "${%s:-c d}", '"${%s[@]}"', "${%s[0]}"])
+)
 PARTS = st.one_of(
     PLAIN,
     ANYTHING.map(single_quoted),
@@ -45,7 +47,7 @@ PARTS = st.one_of(
 )
 WORDS = st.lists(PARTS, min_size=1, max_size=3).map("".join)
 BLANKS = st.sampled_from([" ", "  ", " \\\n ", "\t"])
-COMMENTS = st.sampled_from(["", "  # a comment that ends in \\", " #'", "; # \"x"])
+COMMENTS = st.sampled_from(["", "  # a comment that ends in \\", " #'", '; # "x'])
 
 
 @st.composite
@@ -103,7 +105,7 @@ HOSTILE = {
     "loops": "for a in b\n" * 90_000,
     "texts": "cat <<E\nx\n" * 90_000,
     "commands in quotes": "bash -c 'bash -c \"x --a $A\"'\n" * 30_000,
-    "if": "if x; then A=\"$A --lr 1\"; fi\n" * 30_000 + "t $A\n",
+    "if": 'if x; then A="$A --lr 1"; fi\n' * 30_000 + "t $A\n",
 }
 
 
@@ -156,7 +158,9 @@ def test_values_that_schedule_nothing_are_not_reported(rest, recwarn):
 
 
 @pytest.mark.parametrize("value", ["$STEPS", "${STEPS}", "$1", "$((2 * NODES))", "$(nproc)"])
-@pytest.mark.parametrize(("format", "option"), [("transformers", "max_steps"), ("megatron", "train-iters"), ("timm", "epochs")])
+@pytest.mark.parametrize(
+    ("format", "option"), [("transformers", "max_steps"), ("megatron", "train-iters"), ("timm", "epochs")]
+)
 def test_an_unknown_value_is_to_be_written_out(value, format, option):
     with pytest.raises(ps.errors.ConfigError) as refused:
         ps.loads(f"python train.py --lr 1 --{option} {value}", format)
@@ -194,9 +198,11 @@ def test_options_that_are_added_under_a_condition_are_read_unless_they_schedule(
 def test_lines_that_end_in_crlf_are_named():
     text = "python train.py \\\r\n  --sched step \\\r\n  --epochs 9\r\n"
 
-    with pytest.raises(ps.errors.ConfigError, match="1:17: its lines end in CRLF.*Save the file with LF line ends"):
+    with pytest.raises(ps.errors.ConfigError, match=r"1:17: its lines end in CRLF.*Save the file with LF line ends"):
         ps.loads(text, "timm")
-    assert ps.loads("train.py --sched step --epochs 9\r\n", "timm") == ps.loads("train.py --sched step --epochs 9", "timm")
+    assert ps.loads("train.py --sched step --epochs 9\r\n", "timm") == ps.loads(
+        "train.py --sched step --epochs 9", "timm"
+    )
 
 
 def test_a_quote_that_is_never_closed_is_named():

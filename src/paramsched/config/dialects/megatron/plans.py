@@ -202,9 +202,7 @@ def _planned_rate(given: Mapping[str, Any], run: _MegatronRun, faults: Faults) -
     return restarts(in_order(stages), run.length(run.decay + Fraction(3, 2)), 1)
 
 
-def _planned_wsd(
-    given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest: int | Fraction
-) -> list[Schedule]:
+def _planned_wsd(given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest: int | Fraction) -> list[Schedule]:
     """The descent may have begun below the warmup."""
     descent = anneal(1.0, floor, run.length(run.wsd), CURVES[given["lr_wsd_decay_style"]]) if run.wsd else None
     if descent is None:

@@ -111,9 +111,7 @@ def checked_timm_arguments(
 _ACCUMULATION: Final = "grad_accum_steps"
 
 
-def _updates_of_epoch(
-    options: Mapping[str, tuple[Any, str]] | None, calendar: Calendar, faults: Faults
-) -> int | None:
+def _updates_of_epoch(options: Mapping[str, tuple[Any, str]] | None, calendar: Calendar, faults: Faults) -> int | None:
     """The updates of an epoch, rounded up as timm's script does where it accumulates batches."""
     value, path = (options or {}).get(_ACCUMULATION, (None, ""))
     if value is None or calendar.steps_per_epoch is not None:

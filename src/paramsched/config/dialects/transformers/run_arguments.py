@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.config.command_lines import advice_instead
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.command_lines import advice_instead
 from paramsched.config.peer_arguments import (
     given_rate,
     is_plain_number,
@@ -25,7 +25,6 @@ from paramsched.config.unused_settings import report_unused_settings
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import Level
 from paramsched.time import Calendar, Duration, DurationLike
-
 
 _SAMPLES: Final[Mapping[str, float]] = {"max_steps": 1000, "learning_rate": 5e-5, "lr": 5e-5, "warmup_steps": 500}
 """Values as one writes them, for advice, where the default is none."""
