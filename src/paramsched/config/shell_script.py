@@ -298,7 +298,7 @@ class _Script:
         """The words of a word that is itself a command, as in `bash -c "…"`; else the word."""
         before = fields[index - 1].text if index else ""
         is_command = not runs or before in _RUN_TEXT or (index > 0 and not before.startswith("-"))
-        is_one = word.unknown[:1] != () and word.unknown[0].text == word.text
+        is_one = (runs and word.text.startswith("-")) or (word.unknown and word.unknown[0].text == word.text)
         if not is_command or is_one or word.text.startswith(("{", "[")) or not _OPTION_WITHIN.search(word.text):
             return [word]
         inner = _Script(word.text, self.shared, self.nested + 1).commands()
