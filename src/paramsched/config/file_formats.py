@@ -132,7 +132,7 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
         for name in dialects_that_recognize(plain_data(data, Faults())):
             advice = f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
             hints.append(Fault("", f"it looks like a config of {name}", advice))
-        raise ConfigError(error.source, (*error.faults, *hints)) from None
+        raise ConfigError(error.source, (*hints, *error.faults)) from None
 
 
 def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str | None) -> Any:

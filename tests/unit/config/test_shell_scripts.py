@@ -35,9 +35,7 @@ ARITHMETIC = st.recursive(
     ),
     max_leaves=4,
 ).map(lambda text: f"$(({text}))")
-VARIABLES = st.tuples(
-    NAMES, st.sampled_from(["${%s}", '"$%s"', '"${%s} x"', "${%s:-c d}", '"${%s[@]}"', "${%s[0]}"])
-)
+VARIABLES = st.tuples(NAMES, st.sampled_from(["${%s}", '"$%s"', '"${%s} x"', "${%s:-c d}", '"${%s[@]}"', "${%s[0]}"]))
 PARTS = st.one_of(
     PLAIN,
     ANYTHING.map(single_quoted),
