@@ -115,7 +115,7 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
             given[name], places[name] = value, path
         elif name in _TOKENS:
             _refuse_tokens(name, path, options, faults)
-        elif name.startswith(_SCHEDULED) and (near := _near_option(name)):
+        elif not faults.full and name.startswith(_SCHEDULED) and (near := _near_option(name)):
             faults.add(path, f'no such argument; did you mean "{near}"?', at_key=True, code=UNKNOWN_FIELD)
     _check_values(given, places, faults)
     if not faults.count:
@@ -126,8 +126,8 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
 def report_unused_options(data: Any, faults: Faults) -> None:
     """Report the options that look like settings of a schedule and that are not read."""
     written = {name: path for name, (value, path) in written_options(data).items() if value is not None}
-    near = [name for name in written if name.startswith(_SCHEDULED) and _near_option(name)]
-    used = {*DEFAULTS, *_REFUSED, *_HARMLESS, *_TOKENS, *near}
+    told = {fault.path for fault in faults.found()}
+    used = {*DEFAULTS, *_REFUSED, *_HARMLESS, *(name for name, path in written.items() if path in told)}
     # gpt-neox anneals by a rule of its own, whatever its arguments are called.
     renamed, own = ({}, ("lr_decay_style",)) if program_of(written) else (_RENAMED, ())
     report_unused_settings(written, used, faults, library="Megatron-LM", renamed=renamed, defaulted=own)

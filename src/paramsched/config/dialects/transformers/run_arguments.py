@@ -8,6 +8,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from enum import Enum
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
@@ -142,6 +143,9 @@ _DEFAULTS: Final[Mapping[str, object]] = {
     "warmup_steps": 0,
 }
 
+_MOST_NAMES: Final = 2_000
+"""Entries that are compared with ours; a `TrainingArguments` has 130."""
+
 _EPOCHS: Final = 3.0
 _OF_ALL: Final = ("lr", "learning_rate", "optimizer", "metric_for_best_model")
 _CALLED: Final = {
@@ -244,7 +248,7 @@ def _own_arguments(data: Mapping[str, Any], words: Mapping[str, str], own: Keywo
 
 def _refuse_misspelt_names(data: Mapping[str, Any], faults: Faults) -> None:
     """Entries that are nearly one of ours; all others are of the trainer, or of a script."""
-    for name in data:
+    for name in islice(data, _MOST_NAMES):
         near = get_close_matches(str(name), SAID_BY_TRAINER, n=1, cutoff=0.88)
         if name not in SAID_BY_TRAINER and name not in _RENAMED and near:
             found = f'no such argument; did you mean "{near[0]}"?'
@@ -255,7 +259,7 @@ def _refuse_misspelt_names(data: Mapping[str, Any], faults: Faults) -> None:
 def _report_unused_names(data: Mapping[str, Any], faults: Faults) -> None:
     """Entries that look like settings of a schedule, and are none of a `TrainingArguments`."""
     written = {str(name): child_path("$", name) for name, value in data.items() if value is not None}
-    misspelt = [fault.path for fault in faults.found() if fault.code == UNKNOWN_FIELD]
+    misspelt = {fault.path for fault in faults.found() if fault.code == UNKNOWN_FIELD}
     used = [*SAID_BY_TRAINER, *_HARMLESS, *(name for name, path in written.items() if path in misspelt)]
     by_epochs = not is_plain_number(data.get("max_steps")) or data["max_steps"] <= 0
     renamed = {key: name for key, name in _RENAMED.items() if by_epochs or "epochs" not in name}
