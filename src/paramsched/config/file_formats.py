@@ -6,7 +6,7 @@ from typing import Any
 
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
-from paramsched.config.command_lines import command_places, words_of_command
+from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
 from paramsched.config.faults import Faults, Pairs, plain_data
 from paramsched.config.known_dialects import (
     NO_BASES,
@@ -29,6 +29,7 @@ from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules.table_file import folder_of_tables
 from paramsched.time import Calendar
+from paramsched.user_warnings import warn_user
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
@@ -93,12 +94,14 @@ def loaded_from(
     try:
         refuse_long_text(text, source)
         if dialect is None:
-            facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
-            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))
+            own = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
+            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **own))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
-        return Loaded(plan, bases, native=False, entry=dialect.entry_in(data))
+        facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
+        notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
+        return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
     except ConfigError as error:
         raise ConfigError(source, placed(error.faults, text, format, syntax)) from error.__cause__
 
@@ -129,25 +132,32 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
         for name in dialects_that_recognize(plain_data(data, Faults())):
             advice = f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
             hints.append(Fault("", f"it looks like a config of {name}", advice))
-        raise ConfigError(error.source, (*error.faults, *hints)) from None
+        raise ConfigError(error.source, (*hints, *error.faults)) from None
 
 
 def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str | None) -> Any:
     if dialect.read is not None and syntax != "toml":
         return dialect.call(dialect.read, text, source)
-    return _command_in(dialect, text, syntax) or read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+    command = _command_in(dialect, text, syntax)
+    if command is None:
+        return read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+    if command.faults:
+        raise ConfigError(source, command.faults)
+    for caution in command.cautions:
+        warn_user(caution)
+    return command.words
 
 
-def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> list[str]:
-    """The words of a text that is a command line, or a script with one; [] where it is YAML."""
-    words = words_of_command(text) if dialect.command_lines and syntax is None else []
+def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> CommandLine | None:
+    """The command of a text that is a command line, or a script with one; None where it is YAML."""
+    command = read_command_line(text) if dialect.command_lines and syntax is None else None
     try:
-        data = read_yaml(text, "") if words else None
+        data = read_yaml(text, "") if command is not None else None
     except ConfigError:
-        return words
+        return command
     # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
     within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
-    return words if within or isinstance(data, str) else []
+    return command if within or isinstance(data, str) else None
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
