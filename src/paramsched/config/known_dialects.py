@@ -121,6 +121,11 @@ class KnownDialect:
     command_lines: bool = False
     origin: str = ""
 
+    @property
+    def is_peer(self) -> bool:
+        """Whether its files are those of another library that has a reader here, and are read as that library does."""
+        return not self.origin and self.name != "native"
+
     def entry_in(self, data: Any) -> str:
         """The path of the entry that says the schedule; of the whole where none of its names is there."""
         there = data if isinstance(data, Mapping) else ()

@@ -1,6 +1,7 @@
 """The arguments of calls of other libraries, as a config says them, and what a plan says in such values."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -187,7 +188,7 @@ def no_number_in_words(value: Any, least: float = -math.inf, above: float = -mat
 
 def is_plain_number(value: Any) -> bool:
     """Whether value is a finite number, and no bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def arguments_with_defaults(

@@ -118,9 +118,7 @@ def test_data_may_have_a_base(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("base.yaml", "a: 1\na: 2\n", "there twice"),
-        ("base.json", '{"a": 1, "a": 2}', "there twice"),
-        ("base.yaml", "a: &b 1\n", "anchor"),
+        ("base.yaml", "a: *b\n", "the alias *b has no anchor above it"),
         ("base.json", '{"a": 1' + " " * 1_000_000 + "}", "1,000,000"),
         ("base.py", "a = 1" + "\n" * 1_000_000, "1,000,000"),
         ("base.py", "a = (", "base.py:1:5: not Python"),

@@ -15,11 +15,10 @@ from typing import Any, Final
 from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json
-from paramsched.config.file_formats import read_data
+from paramsched.config.file_formats import read_peer_data
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import PeerWords, is_count, is_plain_number, is_read_as, numbers_by_field
-from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
-from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.config.syntaxes.json_and_toml import write_toml
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan, resolve
@@ -59,7 +58,7 @@ def recognizes(data: Any) -> bool:
 
 def read(text: str, source: str) -> Any:
     """A job as TOML, which is torchtitan's own, or as YAML."""
-    return read_data(text, read_toml if _TABLE_OF_TOML.search(text) else read_yaml, source)
+    return read_peer_data(text, "toml" if _TABLE_OF_TOML.search(text) else "yaml", source)
 
 
 def write(data: Mapping[str, Any]) -> str:
