@@ -144,6 +144,17 @@ RULES_OF_FILES: Final = (
         "lr: cosine()  # paramsched: ignore PS999\n",
         "lr: cosine()  # paramsched: ignore PS205\n",
     ),
+    CheckRule(
+        codes.UNUSED_SETTING,
+        "unused-setting",
+        "warning",
+        "A key of a config looks like a setting of a schedule, and its reader does not use it.",
+        "The config may be that of another program, or of a fork: there the key changes the schedule.",
+        "lr_scheduler_type: cosine\nlearning_rate: 1.0e-4\nmax_steps: 1000\ncosine_min_lr_ratio: 0.1\n",
+        "lr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs: {min_lr_rate: 0.1}\nlearning_rate: 1.0e-4\n"
+        "max_steps: 1000\nwarmup_steps: 0\n",
+        options=("--format", "transformers"),
+    ),
 )
 
 
