@@ -253,6 +253,20 @@ def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[
     return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
 
 
+def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
+    """The numbers of an optimizer in a config, by field; its arguments may be in a mapping of their own."""
+    inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
+    if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
+        optimizer = inner[0]
+    if not isinstance(optimizer, Mapping):
+        return {}
+    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
+    betas = optimizer.get("betas")
+    if isinstance(betas, (list, tuple)) and betas and all(map(is_plain_number, betas)):
+        found["betas"] = tuple(map(float, betas))
+    return found
+
+
 def given_rate(base: float | Mapping[str, float] | None) -> float | None:
     """lr's own value, where a caller gave it."""
     return base.get("lr") if isinstance(base, Mapping) else base
