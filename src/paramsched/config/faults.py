@@ -78,7 +78,9 @@ class Faults:
     ) -> None:
         """Note each name that is none of those known: what is found, and which was probably meant."""
         for name in given:
-            if name not in known:
+            if name not in known and self.full:
+                self.count += 1
+            elif name not in known:
                 meant = did_you_mean(str(name), known) if known else "it takes none"
                 self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
 

@@ -202,6 +202,8 @@ def _syntax_of_dialect(dialect: KnownDialect, text: str, syntax: str | None) -> 
     """How the places of a text of a dialect are found whose file's suffix says nothing."""
     if _command_in(dialect, text, syntax):
         return "command"
+    if dialect.syntax_of is not None:
+        return dialect.call(dialect.syntax_of, text)
     try:
         return "yaml" if dialect.read is None or isinstance(read_peer_yaml(text, ""), Pairs) else "python"
     except ConfigError:

@@ -71,24 +71,20 @@ class _EventsWithoutAliases:
                 yield from self._repeated(event)
                 continue
             if has_anchors:
-                self._keep(event)
+                begin = len(self._kept)
+                self._kept.append(event)
+                if kind is yaml.ScalarEvent:
+                    if event.anchor is not None:
+                        self._anchors[event.anchor] = (begin, begin + 1)
+                elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                    self._open.append((event.anchor, begin))
+                    if event.anchor is not None:
+                        self._anchors[event.anchor] = (begin, None)
+                elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                    anchor, begin = self._open.pop()
+                    if anchor is not None:
+                        self._anchors[anchor] = (begin, len(self._kept))
             yield event
-
-    def _keep(self, event: Any) -> None:
-        import yaml
-
-        begin = len(self._kept)
-        self._kept.append(event)
-        if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
-            self._open.append((event.anchor, begin))
-            if event.anchor is not None:
-                self._anchors[event.anchor] = (begin, None)
-        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
-            anchor, begin = self._open.pop()
-            if anchor is not None:
-                self._anchors[anchor] = (begin, len(self._kept))
-        elif isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
-            self._anchors[event.anchor] = (begin, begin + 1)
 
     def _repeated(self, alias: Any) -> list[Any]:
         begin, end = self._anchors.get(alias.anchor, (0, 0))

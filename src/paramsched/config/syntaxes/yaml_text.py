@@ -80,7 +80,7 @@ def read_peer_yaml(text: str, source: str) -> Any:
             keys.pop()
             done, begin = stack.pop(), opened.pop()
             if isinstance(done, Pairs) and any(key == MERGE for key, _ in done):
-                done = _merged(done, TextLines(text), begin.start_mark.index, source)
+                done = _merged(done, text, begin.start_mark.index, source)
                 values += len(done)
             known = begin.tag in _COLLECTION_TAGS
             awaits_key = isinstance(stack[-1], Pairs) and not keys[-1]
@@ -95,14 +95,14 @@ def read_peer_yaml(text: str, source: str) -> Any:
     return document[0] if document else None
 
 
-def _merged(pairs: Pairs, lines: TextLines, begin: int, source: str) -> Pairs:
+def _merged(pairs: Pairs, text: str, begin: int, source: str) -> Pairs:
     """The entries of a mapping after those of the mappings that it merges; its own and the earlier ones count."""
     own = {key for key, _ in pairs}
     found: dict[str, Any] = {}
     for merged in reversed([value for key, value in pairs if key == MERGE]):
         for one in merged if isinstance(merged, list) and not isinstance(merged, Pairs) else [merged]:
             if not isinstance(one, Pairs):
-                fault = lines.fault(begin, "<< takes a mapping, or a list of them", "Write <<: *name")
+                fault = TextLines(text).fault(begin, "<< takes a mapping, or a list of them", "Write <<: *name")
                 raise ConfigError(source, [fault])
             found = {**dict(one), **found}
     rest = [(key, value) for key, value in pairs if key != MERGE]

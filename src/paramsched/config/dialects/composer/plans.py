@@ -7,7 +7,7 @@ from itertools import islice, product
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_TYPE
+from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
 from paramsched.config.dialects.composer.times import (
     UNITS_OF_TIMES,
@@ -20,6 +20,7 @@ from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import PeerWords, is_plain_number, is_read_as, values_of_optimizer
 from paramsched.config.references import with_references
+from paramsched.config.unused_settings import report_unused_settings
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.schedules import Anneal, Constant, Exponential, Schedule, every, previous
@@ -94,6 +95,9 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
+        if name is None:
+            faults.add(path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT)
+            continue
         if not _is_scheduler(name):
             faults.refuse_word(path, name, NAMES, "no scheduler of Composer's; ")
             continue
@@ -109,6 +113,8 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         clocks |= given.clocks
         if settings.get("step_schedulers_every_batch") is False:
             _refuse_ends_within_epochs(given, faults)
+    own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
+    report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
     clock = _clock_of(clocks, faults)
     faults.raise_any("config")
     return _plan_of(settings, schedules, run, clock, faults)
@@ -192,6 +198,8 @@ def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
         return [(entry, {}, path)]
     if "name" in entry:
         return [(entry["name"], {name: value for name, value in entry.items() if name != "name"}, path)]
+    if entry and not any(isinstance(values, Mapping) or _is_scheduler(name) for name, values in entry.items()):
+        return [(None, entry, path)]
     return [(name, {} if values is None else values, child_path(path, name)) for name, values in entry.items()]
 
 
