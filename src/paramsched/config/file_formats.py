@@ -99,8 +99,8 @@ def loaded_from(
     """
     known_format(format)
     dialect = None if format in SYNTAXES or format == "native" else dialect_named(format)
+    refuse_long_text(text, source)
     try:
-        refuse_long_text(text, source)
         if dialect is None:
             facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
             return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))

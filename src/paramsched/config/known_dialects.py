@@ -154,6 +154,7 @@ class KnownDialect:
         return plan
 
 
+@lru_cache(maxsize=1)
 def own_names() -> tuple[str, ...]:
     """The names of the library's own dialects."""
     return tuple(sorted(["native", *(module.name for module in iter_modules(own_dialects.__path__))]))

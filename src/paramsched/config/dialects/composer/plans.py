@@ -36,6 +36,9 @@ from paramsched.time import Calendar, Duration
 _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
 
 
+_MOST_SCALED: Final = 1e18  # a longer run than any, and its product with a length is finite
+
+
 def recognizes(data: Any) -> bool:
     """Whether data looks like schedulers of Composer's."""
     return isinstance(data, Mapping) and any(_is_scheduler(name) for name, _, _ in _listed_schedulers(*_run_in(data)))
@@ -152,7 +155,7 @@ def _clock_of(clocks: set[str], faults: Faults) -> str:
 def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:
     """The length of the run, scaled."""
     ratio = data.get("scale_schedule_ratio", 1.0)
-    if not is_plain_number(ratio) or ratio <= 0:
+    if not is_plain_number(ratio) or not 0 < ratio <= _MOST_SCALED:
         found = f"{short_json(ratio)} is no number above 0"
         faults.add(
             child_path(path_of_run, "scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0", code=WRONG_TYPE
