@@ -86,15 +86,15 @@ class _References:
             return _MISSING
         path: _Keys = keys[: len(keys) - up] if up else ()
         value = self._root
-        for key in path:
-            value = value[key]
+        for above in path:
+            value = value[above]
         for word in _KEYS.findall(name):
             key: str | int = int(word) if isinstance(value, list) and word.isdecimal() and len(word) < 10 else word
             if not isinstance(value, dict) and not (isinstance(value, list) and isinstance(key, int)):
                 return _MISSING
             if key not in (value if isinstance(value, dict) else range(len(value))):
                 return _MISSING
-            value, path = value[key], (*path, key)
+            value, path = value[key], (*path, key)  # type: ignore[index]  # of a list it is an integer
         if path in self._open or len(self._open) >= MOST_DEPTH:
             return _MISSING
         self._open.append(path)

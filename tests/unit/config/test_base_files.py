@@ -151,6 +151,7 @@ def test_a_base_is_held_to_the_same_rules_as_the_config(tmp_path, name, text, sa
         ("['config.py']", "its own base"),
         ("'mmdet_that_is_not_here::a/b.py'", "pip install mmdet_that_is_not_here"),
         ("'mmseg::a/b.py'", "pip install mmsegmentation"),
+        ("'mmcls::a/b.py'", "it is called mmpretrain now. Write mmpretrain in place of mmcls"),
     ],
 )
 def test_a_base_that_cannot_be_is_refused_at_once(tmp_path, path, said):

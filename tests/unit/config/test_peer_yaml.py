@@ -72,9 +72,7 @@ def test_merge_keys_are_merged_as_by_pyyaml(layers):
     assert plain(text) == yaml.safe_load(text)
 
 
-@pytest.mark.parametrize(
-    "value", ["yes", "No", "on", ".5", "5.", "1_000", "+3", "~", ".inf", "-.inf", "1.5e+3"]
-)
+@pytest.mark.parametrize("value", ["yes", "No", "on", ".5", "5.", "1_000", "+3", "~", ".inf", "-.inf", "1.5e+3"])
 def test_scalars_are_those_of_pyyaml(value):
     assert plain(f"a: {value}") == yaml.safe_load(f"a: {value}")
 

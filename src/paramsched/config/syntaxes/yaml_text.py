@@ -220,7 +220,7 @@ def has_comments(text: str, syntax: str | None) -> bool:
     outside, end = [], 0
     try:
         for event in parser_events(text):
-            if isinstance(event, ScalarEvent):
+            if type(event) is ScalarEvent:
                 outside.append(text[end : event.start_mark.index])
                 end = event.end_mark.index
     except YAMLError:

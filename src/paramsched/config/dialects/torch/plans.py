@@ -106,7 +106,7 @@ def _find_scheduler(data: Any, faults: Faults) -> _FoundScheduler:
     inner, path = around[key], child_path(around_path, key)
     beside = _entries_beside((around, around_path), (inner, path))
     whole = around is not data or any(name in data for name in ("trainer", "model", "data", "optimizer"))
-    interval = "epoch" if key == "lr_scheduler" and "class_path" in inner and whole else "step"
+    interval: str | None = "epoch" if key == "lr_scheduler" and "class_path" in inner and whole else "step"
     if interval == "step" and (around is not data or "trainer" in data or "_partial_" in inner):
         interval = None
     if isinstance(inner.get("scheduler"), Mapping):  # the dict that Lightning takes from configure_optimizers
