@@ -220,7 +220,8 @@ def has_comments(text: str, syntax: str | None) -> bool:
     outside, end = [], 0
     try:
         for event in parser_events(text):
-            if type(event) is ScalarEvent:
+            kind = type(event)
+            if kind is ScalarEvent:
                 outside.append(text[end : event.start_mark.index])
                 end = event.end_mark.index
     except YAMLError:
