@@ -185,10 +185,15 @@ def _read_with_cautions(
     found: list[Finding] = []
     for one in caught:
         if isinstance(one.message, PlanCaution):
-            found.append(Finding(one.message.code, one.message.path, one.message.found))
+            found.append(_finding_of_caution(one.message, given))
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return read, known, found
+    return read, known, found + [_finding_of_caution(one, given) for one in read.loaded.notes]
+
+
+def _finding_of_caution(caution: PlanCaution, file: str) -> Finding:
+    place = None if caution.line is None else FilePlace(file, caution.line, caution.column)
+    return Finding(caution.code, caution.path, caution.found, place=place)
 
 
 def _findings_in(

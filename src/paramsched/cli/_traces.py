@@ -136,8 +136,8 @@ _MOST_GROUPS = 1_000
 
 def say_base_notes(loaded: Loaded) -> None:
     """Print the notes on the bases that a file has; their values stand in the picture itself."""
-    for note in loaded.bases.notes:
-        say_note(note)
+    for note in (*loaded.bases.notes, *loaded.notes):
+        say_note(str(note))
 
 
 def groups_with_bases(

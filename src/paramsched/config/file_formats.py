@@ -8,7 +8,7 @@ from typing import Any, Final
 from paramsched._fault_codes import KEY_TWICE
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
-from paramsched.config.command_lines import command_places, words_of_command
+from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
 from paramsched.config.faults import Faults, Pairs, peer_data, plain_data
 from paramsched.config.known_dialects import (
     NO_BASES,
@@ -102,12 +102,14 @@ def loaded_from(
     refuse_long_text(text, source)
     try:
         if dialect is None:
-            facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
-            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))
+            own = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
+            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **own))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
-        return Loaded(plan, bases, native=False, entry=dialect.entry_in(data))
+        facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
+        notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
+        return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
     except ConfigError as error:
         raise ConfigError(source, placed(error.faults, text, format, syntax)) from error.__cause__
 
@@ -145,21 +147,27 @@ def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str 
     if dialect.read is not None and syntax != "toml":
         return dialect.call(dialect.read, text, source)
     command = _command_in(dialect, text, syntax)
-    if command or not dialect.is_peer:
-        return command or read_data(text, _syntax_of(dialect.name, syntax)[0], source)
-    return read_peer_data(text, syntax or "yaml", source)
+    if command is None:
+        if not dialect.is_peer:
+            return read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+        return read_peer_data(text, syntax or "yaml", source)
+    if command.faults:
+        raise ConfigError(source, command.faults)
+    for caution in command.cautions:
+        warn_user(caution)
+    return command.words
 
 
-def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> list[str]:
-    """The words of a text that is a command line, or a script with one; [] where it is YAML."""
-    words = words_of_command(text) if dialect.command_lines and syntax is None else []
+def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> CommandLine | None:
+    """The command of a text that is a command line, or a script with one; None where it is YAML."""
+    command = read_command_line(text) if dialect.command_lines and syntax is None else None
     try:
-        data = read_peer_yaml(text, "") if words else None
+        data = read_peer_yaml(text, "") if command is not None else None
     except ConfigError:
-        return words
+        return command
     # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
     within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
-    return words if within or isinstance(data, str) else []
+    return command if within or isinstance(data, str) else None
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:

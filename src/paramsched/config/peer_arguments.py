@@ -8,7 +8,8 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any, Final, NoReturn, final
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched._fault_codes import NOT_IN_SCRIPT, REFUSED_VALUE, UNUSED_SETTING, WRONG_TYPE
+from paramsched.config.command_lines import is_unknown
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided
@@ -16,6 +17,7 @@ from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
+from paramsched.user_warnings import PlanCaution, warn_user
 
 # Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
 
@@ -355,6 +357,35 @@ class PeerWords:
                 self.refuse(stages[sizes.index(None)], "it takes the time it is given, and nothing says how much")
             return [rest if size is None else size for size in sizes]
         return sizes
+
+
+def updates_with_accumulation(accumulation: Any, path: str, calendar: Calendar, faults: Faults) -> int | None:
+    """The updates of an epoch where a config accumulates batches; the accumulation of the calendar takes precedence.
+
+    Args:
+        accumulation: as it is written.
+        path: of its entry.
+    """
+    if is_unknown(accumulation):
+        if calendar.batches_per_epoch is not None and calendar.accumulation is None:
+            found = f"{accumulation} is not known, and batches count as updates; give the accumulation"
+            warn_user(PlanCaution(path, found, NOT_IN_SCRIPT))
+        return calendar.updates_per_epoch
+    if not is_count(accumulation, 1):
+        found = f"{short_json(accumulation)} is no whole number from 1 on"
+        faults.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
+        return calendar.updates_per_epoch
+    if calendar.accumulation is not None and calendar.accumulation != accumulation:
+        found = f"it is {accumulation}, and the accumulation that was given, {calendar.accumulation}, is used"
+        warn_user(PlanCaution(path, found, UNUSED_SETTING))
+    if calendar.batches_per_epoch is None or calendar.accumulation is not None:
+        return calendar.updates_per_epoch
+    return -(-calendar.batches_per_epoch // int(accumulation))
+
+
+def accumulation_fact(value: Any) -> Calendar | None:
+    """The accumulation of a config as a fact of its run."""
+    return Calendar(accumulation=int(value)) if is_count(value, 1) else None
 
 
 def schedules_lr_alone(plan: Plan) -> bool:

@@ -1,12 +1,12 @@
 """Keys of a config that look like settings of a schedule and that its reader did not use: reported in one diagnostic."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from paramsched._fault import names_listed
-from paramsched._fault_codes import UNKNOWN_FIELD, UNUSED_SETTING
-from paramsched.config.faults import Faults, path_from_root
+from paramsched._fault_codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched.config.faults import Faults
 from paramsched.user_warnings import PlanCaution, warn_user
 
 
@@ -38,7 +38,7 @@ def report_unused_settings(
     if not unused and not (program and defaulted):
         return
     path = written[unused[0]] if unused else "$"
-    found = f"{library} has no {names_listed(path_from_root(written[key])[1:] for key in unused)}" if unused else ""
+    found = f"{library} has no {names_listed(unused)}" if unused else ""
     if program:
         missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
         found = f"this is a config of {program}: {found or missing}"
@@ -50,15 +50,25 @@ def report_unused_settings(
         warn_user(PlanCaution(path, f"{found}; the plan is read without it", UNUSED_SETTING))
 
 
+def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[PlanCaution]:
+    """Note the defaults of a library that a config leaves out and that its schedule depends on.
+
+    Args:
+        library: with its version, which may have other defaults than another one.
+    """
+    if defaults:
+        taken = ", ".join(f"{name} {value}" for name, value in defaults.items())
+        yield PlanCaution("$", f"defaults of {library} are taken for {taken}", LIBRARY_DEFAULTS)
+
+
 _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
     "axolotl": frozenset(
         {"base_model", "micro_batch_size", "sequence_len", "val_set_size", "dataset_prepared_path", "sample_packing",
          "pad_to_sequence_len", "evals_per_epoch", "saves_per_epoch", "load_in_8bit", "wandb_entity"}
     ),
     "gpt-neox": frozenset(
-        {"pipe_parallel_size", "pos_emb", "no_weight_tying", "gpt_j_residual", "output_layer_parallelism", "gas",
-         "train_micro_batch_size_per_gpu", "steps_per_print", "wall_clock_breakdown", "synchronize_each_layer",
-         "scaled_upper_triang_masked_softmax_fusion", "keep_last_n_checkpoints"}
+        {"pos_emb", "no_weight_tying", "gpt_j_residual", "output_layer_parallelism", "keep_last_n_checkpoints",
+         "scaled_upper_triang_masked_softmax_fusion", "synchronize_each_layer", "attention_config"}
     ),
     "LLaMA-Factory v1": frozenset(
         {"dist_config", "init_config", "kernel_config", "peft_config", "quant_config", "sample_backend", "model_class",
@@ -80,7 +90,8 @@ def program_of(keys: Collection[str]) -> str | None:
 
 _HARMLESS: Final = frozenset(
     "eval evals evaluation save saves saving log logging checkpoint checkpointing ckpt val valid validation test print "
-    "report profile profiler interval freq frequency every seed resume ema noise pipeline plot restore exit".split()
+    "report profile profiler interval freq frequency every seed resume ema noise pipeline plot restore "
+    "exit load overlap retro graph".split()
 )
 """Words of a key about something that happens beside the training, such as `eval_steps`."""
 _SCHEDULING: Final = re.compile(

@@ -122,7 +122,17 @@ class Finding:
 
     def as_fault(self) -> Fault:
         """The same as a fault, which can be looked for in a text."""
-        return Fault(self.path, self.found, self.advice, at_key=self.at_key, code=self.code, replace=self.replace)
+        line, column = (None, None) if self.place is None else (self.place.line, self.place.column)
+        return Fault(
+            self.path,
+            self.found,
+            self.advice,
+            at_key=self.at_key,
+            line=line,
+            column=column,
+            code=self.code,
+            replace=self.replace,
+        )
 
     def as_data(self) -> dict[str, Any]:
         """As programs read it."""

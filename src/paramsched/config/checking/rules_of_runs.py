@@ -176,6 +176,39 @@ RULES_OF_FILES: Final = (
         "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 30}\n",
         options=("--format", "torch"),
     ),
+    CheckRule(
+        codes.NOT_IN_SCRIPT,
+        "not-in-script",
+        "warning",
+        "A part of a command has a value that only running its script would give.",
+        "Options in a variable that the file does not set, in $@ or in the output of a command are not in the plan.",
+        "train.py --max_steps 1000 --learning_rate 1e-4 --lr_scheduler_type cosine --warmup_steps 10 $MORE_ARGS\n",
+        "train.py --max_steps 1000 --learning_rate 1e-4 --lr_scheduler_type cosine --warmup_steps 10\n",
+        file="train.sh",
+        options=("--format", "transformers"),
+    ),
+    CheckRule(
+        codes.ONE_OF_COMMANDS,
+        "one-of-commands",
+        "warning",
+        "A script has several commands with other settings of a schedule; the last one is read.",
+        "A line that begins with an option is a command of its own, too: a comment ends the line before it.",
+        "train.py --max_steps 1000 --learning_rate 1e-4 --lr_scheduler_type cosine --warmup_steps 10\n"
+        "train.py --max_steps 9000 --learning_rate 1e-4 --lr_scheduler_type cosine --warmup_steps 10\n",
+        "train.py --max_steps 9000 --learning_rate 1e-4 --lr_scheduler_type cosine --warmup_steps 10\n",
+        file="train.sh",
+        options=("--format", "transformers"),
+    ),
+    CheckRule(
+        codes.LIBRARY_DEFAULTS,
+        "library-defaults",
+        "info",
+        "A config leaves out settings of a schedule, and the defaults of its library are taken.",
+        "Another version of the library, or a fork of it, may have other defaults.",
+        "lr_scheduler_type: cosine\nlearning_rate: 1.0e-4\nmax_steps: 1000\n",
+        "lr_scheduler_type: cosine\nlearning_rate: 1.0e-4\nmax_steps: 1000\nwarmup_steps: 0\n",
+        options=("--format", "transformers"),
+    ),
 )
 
 

@@ -11,10 +11,12 @@
 Facts: timm 1.0.31.
 """
 
-from paramsched.config.dialects.timm.plans import bases_of, recognizes, to_plan
+from paramsched.config.dialects.timm.plans import bases_of, facts_of, notes_of, recognizes, to_plan
 from paramsched.config.dialects.timm.write_plan import from_plan
 
-__all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = [
+    "bases_of", "command_lines", "facts_of", "from_plan", "notes_of", "recognizes", "scheduler_entries", "to_plan",
+]  # fmt: skip
 
 scheduler_entries = ("sched",)
 command_lines = True
