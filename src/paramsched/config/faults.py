@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -229,6 +230,21 @@ def plain_or_bad(raw: Any, faults: Faults) -> Any:
     return _PlainReader(faults).read_value(raw, ROOT, MOST_DEPTH)
 
 
+def peer_data(raw: Any, faults: Faults, twice: list[str]) -> Any:
+    """The data of another library's config, whose reader takes more than a plan's.
+
+    What schedules nothing may be anything: numbers that are not finite stay, dates are text. Of a key that is there
+    twice the last value counts, as with PyYAML and `json`.
+
+    Args:
+        twice: takes the paths of such keys.
+    """
+    data = _PlainReader(faults, twice).read_value(raw, ROOT, MOST_DEPTH)
+    for one in bad_values_in(data):
+        faults.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
+    return data
+
+
 def bad_values_in(data: Any) -> Iterator[BadValue]:
     """Every bad value in the data, however deep."""
     match data:
@@ -244,10 +260,15 @@ def bad_values_in(data: Any) -> Iterator[BadValue]:
 
 @final
 class _PlainReader:
-    """Makes one config safe; counts its values, since lists that hold the same list again multiply."""
+    """Makes one config safe; counts its values, since lists that hold the same list again multiply.
 
-    def __init__(self, faults: Faults) -> None:
+    Args:
+        twice: takes the paths of keys that are there twice in another library's config; None: it is a plan's own.
+    """
+
+    def __init__(self, faults: Faults, twice: list[str] | None = None) -> None:
         self.faults = faults
+        self.twice = twice
         self.left = _MOST_GIVEN
 
     def read_value(self, raw: Any, path: str, depth: int) -> Any:
@@ -256,11 +277,11 @@ class _PlainReader:
         if kind is str or raw is None or kind is bool:
             return raw
         if kind is float or kind is int:
-            return _finite_number(raw, path)
+            return self.read_number(raw, path)
         if isinstance(raw, str):
             return str(raw)
         if isinstance(raw, (int, float, np.number)):
-            return _finite_number(raw, path)
+            return self.read_number(raw, path)
         if depth == 0:
             found = f"nested more than {MOST_DEPTH} deep"
             return BadValue(path, found, "A schedule's parts can stand in one line of text")
@@ -270,9 +291,18 @@ class _PlainReader:
             self.count_values(len(raw))
             return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
         if type(raw).__module__ == "datetime":
+            if self.twice is not None:
+                return str(raw)
             return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
         found = f"a {type(raw).__name__} does not stand in a file"
         return BadValue(path, found, "Write numbers, text, lists and mappings")
+
+    def read_number(self, raw: Any, path: str) -> int | float | BadValue:
+        """A finite number; in another library's config one beyond every float is infinite."""
+        number = _finite_number(raw, path)
+        if self.twice is None or not isinstance(number, BadValue) or not isinstance(raw, (int, float)):
+            return number
+        return float(raw) if isinstance(raw, float) else math.inf if raw > 0 else -math.inf
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """A mapping; each key once, text or an integer."""
@@ -284,7 +314,9 @@ class _PlainReader:
                 self.faults.add(path, found, "A key is text, or the index of a group", code=WRONG_TYPE)
                 continue
             place = child_path(path, key)
-            if key in mapping:
+            if key in mapping and self.twice is not None:
+                self.twice.append(place)
+            elif key in mapping:
                 self.faults.add(place, "the key is there twice", "Keep one", at_key=True, code=SAID_TWICE)
                 continue
             mapping[key] = self.read_value(value, place, depth - 1)
@@ -302,7 +334,7 @@ def _finite_number(raw: Any, path: str) -> int | float | BadValue:
     instead = "Write a number, 1 say"  # which is a length too
     if isinstance(number, float) and not math.isfinite(number):
         return BadValue(path, f"{number} is not finite", instead)
-    if isinstance(number, int) and abs(number) > 10**_MOST_DIGITS:
+    if isinstance(number, int) and abs(number) > sys.float_info.max:
         return BadValue(path, "the number is too large for any schedule", instead)
     if not isinstance(number, (int, float)):
         return BadValue(path, f"{number!r} is no real number", instead)

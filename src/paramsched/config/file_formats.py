@@ -1,13 +1,15 @@
 """Formats by name: the syntaxes of native files, and the dialects."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from paramsched._fault_codes import KEY_TWICE
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
-from paramsched.config.faults import Faults, Pairs, plain_data
+from paramsched.config.faults import Faults, Pairs, peer_data, plain_data
 from paramsched.config.known_dialects import (
     NO_BASES,
     BaseLike,
@@ -22,14 +24,20 @@ from paramsched.config.python_config.mentions import python_places
 from paramsched.config.schedule_text import ShapeLike
 from paramsched.config.syntaxes.json_and_toml import json_places, read_json, read_toml, write_json, write_toml
 from paramsched.config.syntaxes.toml_places import toml_places
-from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
+from paramsched.config.syntaxes.yaml_text import (
+    peer_yaml_places,
+    read_peer_yaml,
+    read_yaml,
+    write_yaml,
+    yaml_places,
+)
 from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules.table_file import folder_of_tables
 from paramsched.time import Calendar
-from paramsched.user_warnings import warn_user
+from paramsched.user_warnings import PlanCaution, warn_user
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
@@ -91,8 +99,8 @@ def loaded_from(
     """
     known_format(format)
     dialect = None if format in SYNTAXES or format == "native" else dialect_named(format)
+    refuse_long_text(text, source)
     try:
-        refuse_long_text(text, source)
         if dialect is None:
             own = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
             return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **own))
@@ -117,10 +125,10 @@ def plan_of_data(
     """The plan of a mapping as a file of this format holds it."""
     if known_format(format) in SYNTAXES or format == "native":
         return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
-    faults = Faults()
-    plain = plain_data(data, faults)
+    faults, dialect = Faults(), dialect_named(format)
+    plain = peer_data(data, faults, []) if dialect.is_peer else plain_data(data, faults)
     faults.raise_any("config")
-    return dialect_named(format).plan_of(plain, calendar=calendar, base=base)
+    return dialect.plan_of(plain, calendar=calendar, base=base)
 
 
 def _plan_of_native(data: Any, **facts: Any) -> Plan:
@@ -140,7 +148,9 @@ def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str 
         return dialect.call(dialect.read, text, source)
     command = _command_in(dialect, text, syntax)
     if command is None:
-        return read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+        if not dialect.is_peer:
+            return read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+        return read_peer_data(text, syntax or "yaml", source)
     if command.faults:
         raise ConfigError(source, command.faults)
     for caution in command.cautions:
@@ -152,7 +162,7 @@ def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> Command
     """The command of a text that is a command line, or a script with one; None where it is YAML."""
     command = read_command_line(text) if dialect.command_lines and syntax is None else None
     try:
-        data = read_yaml(text, "") if command is not None else None
+        data = read_peer_yaml(text, "") if command is not None else None
     except ConfigError:
         return command
     # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
@@ -161,10 +171,28 @@ def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> Command
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
-    """What a text holds: dicts, lists, text, finite numbers, booleans and None."""
+    """What a text holds: dicts, lists, text, finite numbers, booleans and None; each key once."""
     faults = Faults()
     data = plain_data(read(text, source), faults)
     faults.raise_any(source)
+    return data
+
+
+_PEER_SYNTAXES: Final = {"yaml": read_peer_yaml, "toml": read_toml, "json": read_json}
+_OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
+
+
+def read_peer_data(text: str, syntax: str, source: str) -> Any:
+    """The data of another library's text, as `peer_data` takes it; warns of a schedule's key that is there twice."""
+    faults = Faults()
+    twice: list[str] = []
+    data = peer_data(_PEER_SYNTAXES[syntax](text, source), faults, twice)
+    faults.raise_any(source)
+    scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
+    if scheduling:
+        more = f" (and {len(scheduling) - 1} other keys)" if len(scheduling) > 1 else ""
+        found = f"the key is there twice{more}, and the last value counts; keep one"
+        warn_user(PlanCaution(scheduling[0], found, KEY_TWICE))
     return data
 
 
@@ -173,6 +201,8 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     name = format if format in SYNTAXES else syntax or ""
     if name not in SYNTAXES:
         name = "yaml" if format == "native" else _syntax_of_dialect(dialect_named(format), text, syntax)
+    if name == "yaml" and format not in SYNTAXES and dialect_named(format).is_peer:
+        return faults_with_places(faults, text, peer_yaml_places)
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
 
@@ -180,8 +210,10 @@ def _syntax_of_dialect(dialect: KnownDialect, text: str, syntax: str | None) -> 
     """How the places of a text of a dialect are found whose file's suffix says nothing."""
     if _command_in(dialect, text, syntax):
         return "command"
+    if dialect.syntax_of is not None:
+        return dialect.call(dialect.syntax_of, text)
     try:
-        return "yaml" if dialect.read is None or isinstance(read_yaml(text, ""), Pairs) else "python"
+        return "yaml" if dialect.read is None or isinstance(read_peer_yaml(text, ""), Pairs) else "python"
     except ConfigError:
         return "python"
 

@@ -1,6 +1,7 @@
 """The arguments of calls of other libraries, as a config says them, and what a plan says in such values."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -189,7 +190,7 @@ def no_number_in_words(value: Any, least: float = -math.inf, above: float = -mat
 
 def is_plain_number(value: Any) -> bool:
     """Whether value is a finite number, and no bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def arguments_with_defaults(
@@ -252,6 +253,20 @@ def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[
     """
     names = {**dict(zip(same, same, strict=True)), **named}
     return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
+
+
+def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
+    """The numbers of an optimizer in a config, by field; its arguments may be in a mapping of their own."""
+    inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
+    if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
+        optimizer = inner[0]
+    if not isinstance(optimizer, Mapping):
+        return {}
+    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
+    betas = optimizer.get("betas")
+    if isinstance(betas, (list, tuple)) and betas and all(map(is_plain_number, betas)):
+        found["betas"] = tuple(map(float, betas))
+    return found
 
 
 def given_rate(base: float | Mapping[str, float] | None) -> float | None:

@@ -156,6 +156,27 @@ RULES_OF_FILES: Final = (
         options=("--format", "transformers"),
     ),
     CheckRule(
+        codes.KEY_TWICE,
+        "key-twice",
+        "warning",
+        "A key of a schedule is twice in the config of another library.",
+        "Its library takes the last value without a message. In a plan of this library it is an error.",
+        "SOLVER:\n  MAX_ITER: 90000\n  STEPS: [60000, 80000]\n  MAX_ITER: 270000\n",
+        "SOLVER:\n  MAX_ITER: 270000\n  STEPS: [210000, 250000]\n",
+        options=("--format", "fvcore"),
+    ),
+    CheckRule(
+        codes.UNKNOWN_INTERVAL,
+        "unknown-interval",
+        "warning",
+        "A config of Lightning or Hydra has a scheduler and does not specify how often it steps.",
+        "It counts updates here. If the code steps it once per epoch, its lengths are epochs.",
+        "trainer: {max_epochs: 90}\nscheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 30}\n",
+        "trainer: {max_epochs: 90}\ninterval: epoch\n"
+        "scheduler: {_target_: torch.optim.lr_scheduler.StepLR, step_size: 30}\n",
+        options=("--format", "torch"),
+    ),
+    CheckRule(
         codes.NOT_IN_SCRIPT,
         "not-in-script",
         "warning",
