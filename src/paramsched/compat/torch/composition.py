@@ -15,7 +15,7 @@ from paramsched.compat import group_fields
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, refused_as_torch, watch_step
-from paramsched.compat.torch.base import LRScheduler, Verbose, keeps_verbose, require_lr
+from paramsched.compat.torch.base import LRScheduler, Verbose, is_drop_in, keeps_verbose, require_lr
 
 
 class CompositionLR(LRScheduler):
@@ -61,6 +61,12 @@ class CompositionLR(LRScheduler):
             return
         self.last_epoch += 1
         self._last_lr = self._step_members()
+
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        super()._keep_entries(kept, count)
+        for member in self._schedulers:
+            if is_drop_in(member):
+                member._follow_groups()
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases(bases)

@@ -25,6 +25,7 @@ class FunctionLR(SteppedLR):
 
     __slots__ = ("_noted", "_one")
     _rows_of_tables = False
+    _per_group = (*SteppedLR._per_group, "lr_lambdas")
     _read_options = staticmethod(attrgetter("lr_lambdas"))
     _one: bool  # whether one function serves all groups
     _noted: FunctionNotes | None

@@ -126,6 +126,10 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         if self.cycle_momentum:
             self._momentum_table = ValueRows(momenta, [as_floats(self._cycle_ends[end]) for end in _MOMENTUM_ENDS])
 
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        super()._keep_entries(kept, count)
+        self._cycle_ends = {key: [entries[index] for index in kept] for key, entries in self._cycle_ends.items()}
+
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
