@@ -110,7 +110,9 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         if not isinstance(state, tuple):
             return state
         held, slots = state
-        return held, {name: value for name, value in slots.items() if name not in ("_engine", "_known_groups", "_step_found")}
+        return held, {
+            name: value for name, value in slots.items() if name not in ("_engine", "_known_groups", "_step_found")
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer as plain data, and the class it belongs to."""

@@ -28,7 +28,7 @@ class RuleLR(SteppedLR):
     Once somebody else has written, the steps stay relative until an epoch is asked for.
     """
 
-    __slots__ = ("_before_zero", "_engine", "_in_a_chain", "_last_tick", "_only_writer")
+    __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
     _hooks = ("get_lr", "_get_closed_form_lr")
     _sets_values = False
     _may_reach_zero: ClassVar[bool] = False  # whether a share of 0 may come and go
@@ -37,11 +37,10 @@ class RuleLR(SteppedLR):
     _last_tick: float  # the tick of the last step
     _only_writer: bool  # whether the groups hold what the closed form gave at the last step
     _before_zero: list[float] | None  # what the groups held before a share of 0 took it away
-    _in_a_chain: bool  # whether other schedulers of a chain scale the same values
 
     def _forget_steps(self) -> None:
         super()._forget_steps()
-        self._before_zero, self._in_a_chain, self._only_writer, self._last_tick = None, False, False, -1
+        self._before_zero, self._only_writer, self._last_tick = None, False, -1
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
@@ -168,6 +167,8 @@ class RuleLR(SteppedLR):
         """The relative step; tensors are scaled in place."""
         step = a, b, c, e = self._step_into(tick)
         if seen.floats:
+            if b == c == e == 0.0 and a not in (0.0, 1.0):
+                return [a * group["lr"] for group in seen.groups]
             values = [group["lr"] for group in seen.groups]
             return values if step == UNCHANGED else self._apply_relative(step, values)
         if a == 0.0 or e or self._before_zero is not None:

@@ -39,13 +39,14 @@ class SteppedLR(LRScheduler):
     (`_next_row`).
     """
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_in_a_chain", "_seen")
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
     _hooks: ClassVar[tuple[str, ...]] = ("get_lr",)  # what torch asks; a user's subclass that says it is asked here too
     _own_get_lr: ClassVar[bool] = False
     _sets_values: ClassVar[bool] = True  # whatever they were
     _rows_of_tables: ClassVar[bool] = True  # then a row is copied before users see it
     _seen: Seen | None
+    _in_a_chain: bool  # whether other schedulers of a chain scale the same values
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -55,7 +56,7 @@ class SteppedLR(LRScheduler):
 
     def _forget_steps(self) -> None:
         super()._forget_steps()
-        self._seen = None
+        self._seen, self._in_a_chain = None, False
 
     @abstractmethod
     def _values_at(self, tick: float) -> Sequence[Any]:
@@ -216,8 +217,8 @@ def _kept_options(options: Any) -> Any:
 def warn_below_zero(scheduler: LRScheduler, epoch: float, theirs: str = "") -> None:
     """Warn that an epoch below 0 is not what it is in torch."""
     warn_user(
-        f"{type(scheduler).__name__} is asked for epoch {epoch}. torch continues its formula below 0{theirs}; here it is "
-        "the value of epoch 0 (docs/compat/divergences.md, torch 42). Write step(0) for the first epoch.",
+        f"{type(scheduler).__name__} is asked for epoch {epoch}. torch continues its formula below 0{theirs}; here "
+        "it is the value of epoch 0 (docs/compat/divergences.md, torch 42). Write step(0) for the first epoch.",
     )
 
 

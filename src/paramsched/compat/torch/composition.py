@@ -37,6 +37,7 @@ class CompositionLR(LRScheduler):
         bases = getattr(next(leaf_schedulers(self)), "base_lrs", None)
         known = group_fields.group_values(optimizer, bases_in) if bases is None else bases
         self.base_lrs = [by_value(base) for base in known]
+        self._follow_groups()
 
     @abstractmethod
     def _begin_members(self) -> None:
