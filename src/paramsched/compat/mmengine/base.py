@@ -43,7 +43,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     # Slots are no part of `__dict__`, and so no part of the state.
     __slots__ = ("__dict__", "__weakref__", "_engine", "_known_groups", "_step_found")
 
-    _per_group: ClassVar[tuple[str, ...]] = ("base_values", "_entry", "_last_value")
+    _per_group: ClassVar[tuple[str, ...]] = ("base_values", "_entry", "_last_value", "min_values")
     _counted: ClassVar[tuple[str, ...]] = ()
     _configured: ClassVar[tuple[str, ...]] = ("param_name", "begin", "end", "by_epoch", "verbose")
 
@@ -203,6 +203,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self.optimizer, self.param_name = optimizer, param_name
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
         self.base_values = self._bases_of_groups(begins=last_step == -1)
+        self._follow_groups()
         self.last_step = last_step
         if last_step >= 0:
             # Row 11: the ticks that were made before count for the window too.
