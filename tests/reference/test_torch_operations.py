@@ -1,8 +1,6 @@
-"""Any sequence of calls and writes on a scheduler gives torch's values, or a row of divergences.md names the difference."""
+"""Any sequence of calls and writes gives torch's values, or a row of docs/compat/divergences.md has the difference."""
 
 import copy
-import math
-import warnings
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from reference.torch_cases import (
     case,
     functions,
     gammas,
-    harmonic,
     lengths,
     optimizer_with,
     rates,

@@ -101,8 +101,8 @@ def test_the_advice_for_a_size_below_1_can_be_pasted():
     schedule = "linear(10, 0, over='1k samples')"
 
     def trace(line):
-        plan = ps.Plan(ps.Binding(ps.Target("batch_size", 1), line), lr="linear()", horizon="5k samples", clock="samples")
-        return ps.trace(plan, {"lr": 1.0})
+        binding = ps.Binding(ps.Target("batch_size", 1), line)
+        return ps.trace(ps.Plan(binding, lr="linear()", horizon="5k samples", clock="samples"), {"lr": 1.0})
 
     with pytest.raises(ps.errors.PlanError, match="at update 286 it is 0") as found:
         trace(schedule)

@@ -111,7 +111,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         self._gave = self._factors_at(tick)
         return [group["lr"] * factor for group, factor in zip(seen.groups, self._gave, strict=True)]
 
-    def _step_to(self, seen: Seen, tick: float, epoch: float | None) -> None:
+    def _step_to(self, seen: Seen, tick: Any, epoch: float | None) -> None:
         if epoch is not None or self._is_initial or self._in_a_chain or not seen.floats:
             super()._step_to(seen, tick, epoch)
             return
@@ -124,7 +124,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
             row = self._scale_each(seen, tick)
         seen.written = self._last_lr = row
 
-    def _scale_each(self, seen: Seen, tick: float) -> list[Any]:
+    def _scale_each(self, seen: Seen, tick: int) -> list[Any]:
         """Multiply each group by its own function; where one raises, no group is changed."""
         pairs = zip(seen.groups, self.lr_lambdas, strict=True)
         try:
