@@ -158,6 +158,11 @@ def kept_positions(
     return None if kept == list(range(len(before))) else kept
 
 
+def picked(entries: Sequence[Any], kept: Sequence[int]) -> list[Any]:
+    """The entries of these groups, as far as the list has one for each."""
+    return [entries[index] for index in kept if index < len(entries)]
+
+
 def groups_changed(who: str, found: str) -> InvalidArgument:
     """The error where the entries of a scheduler cannot be matched with the groups."""
     return InvalidArgument(who, found, "Build the scheduler again after removing or reordering param groups")

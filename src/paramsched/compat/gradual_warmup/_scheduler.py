@@ -286,6 +286,7 @@ class GradualWarmupScheduler(LRScheduler):
     def _take_in_late_groups(self) -> None:
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
+            self._known_groups = self.optimizer, list(self.optimizer.param_groups)
             self.base_lrs += [by_value(group.setdefault("initial_lr", by_value(group["lr"]))) for group in added]
             if self._after is not None:
                 self._after.add_groups(self._peak_values(self.base_lrs))

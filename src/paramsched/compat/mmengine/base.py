@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions
+from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions, picked
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
 from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
@@ -271,7 +271,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             kept += [len(known[1])] if last else []
             for name in self._per_group:
                 if len(vars(self).get(name, ())) == len(known[1]) + len(last):
-                    vars(self)[name] = [vars(self)[name][index] for index in kept]
+                    vars(self)[name] = picked(vars(self)[name], kept)
         self._known_groups = self.optimizer, groups
 
     def _refuse_more_than_groups(self, count: int, what: str) -> None:

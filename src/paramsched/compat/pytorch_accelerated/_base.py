@@ -8,7 +8,15 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat.group_fields import KnownGroups, Number, by_value, kept_positions, put_value, python_number
+from paramsched.compat.group_fields import (
+    KnownGroups,
+    Number,
+    by_value,
+    kept_positions,
+    picked,
+    put_value,
+    python_number,
+)
 from paramsched.errors import InvalidArgument, UnknownField, nearest
 
 HELD_VALUES = "param_group_values"
@@ -112,7 +120,7 @@ class SchedulerBase(ABC):
             return
         kept = kept_positions(type(self).__name__, self._known_groups, self.optimizer)
         if kept is not None:
-            self.base_lr_values = [self.base_lr_values[index] for index in kept]
+            self.base_lr_values = picked(self.base_lr_values, kept)
         self._known_groups = self.optimizer, list(self.optimizer.param_groups)
         for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
             base = group.setdefault(self._initial_param_group_field, by_value(group[self.param_group_field]))

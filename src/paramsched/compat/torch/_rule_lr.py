@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import base_on_curve, same_groups
+from paramsched.compat.group_fields import base_on_curve, picked, same_groups
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, as_floats, length_in_epochs, real_number
@@ -213,7 +213,7 @@ class RuleLR(SteppedLR):
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         super()._keep_entries(kept, count)
         if self._before_zero is not None:
-            self._before_zero = [self._before_zero[index] for index in kept]
+            self._before_zero = picked(self._before_zero, kept)
 
     def _base_from(self, value: float) -> float:
         share, level = self.shares_at(self.last_epoch)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import by_value
+from paramsched.compat.group_fields import by_value, picked
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, holds_floats, write_floats, write_momenta
 from paramsched.compat.torch.base import LRScheduler, require_lr, says_its_own, warn_outside_step
@@ -154,12 +154,15 @@ class SteppedLR(LRScheduler):
         )
         return self._seen
 
+    def _know_late_groups(self) -> None:
+        self._look_once()
+
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         super()._keep_entries(kept, count)
         if self._seen is not None:
-            self._seen.members = [self._seen.members[index] for index in kept]
-            self._seen.bases = [self._seen.bases[index] for index in kept]
-            self._seen.written = [self._seen.written[index] for index in kept]
+            self._seen.members = picked(self._seen.members, kept)
+            self._seen.bases = picked(self._seen.bases, kept)
+            self._seen.written = picked(self._seen.written, kept)
 
     def get_lr(self) -> list[Number]:
         """The value of each group at `last_epoch`; `get_last_lr()` is what users want."""

@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import base_by_example, by_value, unchanged_on_error
+from paramsched.compat.group_fields import base_by_example, by_value, picked, unchanged_on_error
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, require_epoch, warn_of_order, watch_step
 from paramsched.errors import Asked, InvalidArgument
@@ -148,6 +148,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         """Groups added since go on from what they hold (compat/group_fields.py)."""
         self._follow_groups()
         groups, bases = self.optimizer.param_groups, self.base_lrs
+        self._known_groups = self.optimizer, list(groups)
         # A user's subclass may keep fewer bases from the beginning, or none.
         if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):
             late = groups[len(bases) :]
@@ -158,7 +159,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             self._begin_late(late)
 
     def _follow_groups(self) -> None:
-        """Leave each entry with its group where groups were removed or reordered."""
+        """Leave each entry with its group where groups were removed or reordered; late ones are not known yet."""
         optimizer, known = self._known_groups
         groups = self.optimizer.param_groups
         if optimizer is self.optimizer and group_fields.same_groups(groups, known):
@@ -166,7 +167,12 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         kept = group_fields.kept_positions(type(self).__name__, self._known_groups, self.optimizer)
         if kept is not None:
             self._keep_entries(kept, len(known))
-        self._known_groups = self.optimizer, list(groups)
+        count = len(known if kept is None else kept) if optimizer is self.optimizer else len(groups)
+        self._known_groups = self.optimizer, list(groups[:count])
+
+    def _know_late_groups(self) -> None:
+        """Complete the lists of entries, where a composition has taken in the bases of late groups."""
+        self._take_in_late_groups()
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         """Keep the entries of these groups, in this order, of lists that have `count` of them."""
@@ -178,8 +184,8 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
                     raise group_fields.groups_changed(type(self).__name__, found)
         for name in self._per_group:
             if _has_entries(held.get(name), count):
-                held[name] = [held[name][index] for index in kept]
-        self._constructed = [self._constructed[index] for index in kept if index < len(self._constructed)]
+                held[name] = picked(held[name], kept)
+        self._constructed = picked(self._constructed, kept)
 
     def _base_from(self, value: float) -> float:
         """The base of a late group that holds `value` now."""
