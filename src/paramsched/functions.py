@@ -83,7 +83,11 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
         f"{name} has a line for {', '.join(map(selector_text, others))}{' and one for all others' * (None in lines)}"
     )
     if group is None:
-        raise PlanError(asked, there, f"Write group={others[0]!r}" if isinstance(others[0], str | int) else _BY_NAME)
+        named = [selector for selector in others if isinstance(selector, str | int)]
+        choices = [f"group={named[0]!r}"] if named else []
+        if None in lines and len(named) == len(others):  # a name without a line of its own
+            choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the line of all others")
+        raise PlanError(asked, there, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
     overlaps = {selector: overlap_of(group, selector) for selector in others}
     inside = next((selector for selector in others if overlaps[selector] is Overlap.INSIDE), None)
     if inside is None and (None not in lines or Overlap.UNKNOWN in overlaps.values()):
@@ -144,7 +148,8 @@ def to_lambda(
         base: the learning rate that the factors will multiply; needed for values as they stand, `absolute(…)`. Base
             times factor is then the value but for one rounding. A target's is its initial value.
         field: whose line of a plan: a field, or the name of a target.
-        group: of the lines of that field the one for these groups: a name, or what the plan selects them by.
+        group: of the lines of that field the one for these groups: a name, or what the plan selects them by. A name
+            without a line of its own has the line of all others.
 
     Raises:
         InvalidArgument: it reacts to metrics, has a length left that is not in updates, or needs a base.
@@ -215,7 +220,8 @@ def to_optax(
         calendar: the facts of the run, where a length is in another unit than updates, or left open.
         base: what multiples are of, the peak of the learning rate; where none is said 1.0, or a target's initial value.
         field: whose line of a plan: a field, or the name of a target.
-        group: of the lines of that field the one for these groups: a name, or what the plan selects them by.
+        group: of the lines of that field the one for these groups: a name, or what the plan selects them by. A name
+            without a line of its own has the line of all others.
 
     Raises:
         InvalidArgument: it reacts to metrics, or has a length left that is not in updates.

@@ -34,12 +34,14 @@ class SizeTarget:
     Args:
         name: of the fact: `batch_size`.
         by_amount: whether its time is an amount, not updates.
+        written: the schedule with its units, for messages.
     """
 
     name: str
     schedule: Schedule
     initial: float
     by_amount: bool
+    written: Schedule
 
     def sizes(self, updates: Array, amounts: Array) -> Any:
         """Its values, rounded to the nearest whole number (halves to even), as floats."""
@@ -77,7 +79,7 @@ class UpdateSizes:
                 raise PlanError(
                     f"target {target.name}",
                     f"at update {update} it is {size:g}, and a size is a whole number from 1 on",
-                    f"Write clamp(…, min={1 / target.initial if target.initial else 1:g}), or schedule it otherwise",
+                    f"Write clamp({target.written}, low={1 / target.initial if target.initial else 1:g})",
                 )
 
     def are_held_at(self, update: int, amount: int) -> bool:
@@ -136,10 +138,12 @@ class RunSizes:
     def _amounts_of(self, clock: str) -> RunAmounts:
         factors = factors_of_update(clock, self.calendar, self.targets.keys())
         if factors is None:
-            return UntoldAmounts(clock)
+            return UntoldAmounts(clock, self._fact_beside_target(clock, self.targets))
         names, rate = factors
         if not names:
-            return ConstantAmounts(clock, rate)
+            changing = [name for name, one in self.targets.items() if one is not None and not one.is_held_at(0, 0)]
+            beside = self._fact_beside_target(clock, changing)
+            return ConstantAmounts(clock, rate) if beside is None else UntoldAmounts(clock, beside)
         targets: list[SizeTarget] = []
         for name in names:
             target = self.targets[name]
@@ -159,6 +163,16 @@ class RunSizes:
             if isinstance(times, UntoldAmounts):
                 return UntoldAmounts(clock)
         return PlannedAmounts(clock, sizes, times)
+
+    def _fact_beside_target(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
+        """A planned size that an amount is a product of, and the fact that the product lacks."""
+        for names in SIZES[clock]:
+            known = [*self.targets, *ASSUMED_SIZES]
+            lacking = [name for name in names if name not in known and getattr(self.calendar, name) is None]
+            planned = [name for name in names if name in targets]
+            if planned and lacking:
+                return planned[0], lacking[0]
+        return None
 
     def ratio(self, many: str, few: str) -> Fraction | None:
         """How much of one amount there is in one of another, where that does not hang on the batch.
