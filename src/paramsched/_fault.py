@@ -29,6 +29,7 @@ class Fault:
         code: of what kind it is: `PS102`.
         replace: what of the piece that is meant is to be changed, and into what, where only one thing can be meant.
         edit: the same in the file: its first character, the one behind its last, and what to put there.
+        entry: the key of the entry to write and its value as JSON, where the advice is an entry of a file.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Fault:
     code: str = UNREADABLE
     replace: tuple[str, str] | None = None
     edit: tuple[int, int, str] | None = None
+    entry: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("path", "found", "instead"):

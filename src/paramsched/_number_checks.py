@@ -17,7 +17,7 @@ MOST_COUNT = 10**18
 def finite_number(asked: str | Asked, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
-        found, sample = f"a {type(number).__name__} is no number", _meant_number(number)
+        found, sample = f"a {type(number).__name__} is no number", meant_number(number)
         raise InvalidArgument(asked_with_value(asked, number), found, f"Write {sample}").suggest(sample)
     try:
         value = float(number)
@@ -37,7 +37,7 @@ def positive_number(asked: str | Asked, number: object) -> float:
     return value
 
 
-def _meant_number(value: object) -> float:
+def meant_number(value: object) -> float:
     """The number that a text in quotes is, `"0.1"` or `"10%"`; 0.1 for anything else."""
     if isinstance(value, str):
         text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")

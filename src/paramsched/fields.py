@@ -19,6 +19,33 @@ KNOWN = (
 )  # fmt: skip
 """The numeric entries of torch's own optimizers."""
 
+KNOWN_ELSEWHERE = ("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps")
+"""The numeric entries of other optimizers that are scheduled often."""
+
+OTHER_NAMES = {
+    "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
+    "rate": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
+    "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
+    "beta": "betas[0]", "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
+    "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
+}  # fmt: skip
+"""What others call a field of torch's optimizers."""
+
+LENGTHS_OF_RUN = {
+    **dict.fromkeys(
+        (
+            *("max_steps", "total_steps", "num_steps", "steps", "training_steps", "train_steps", "num_training_steps"),
+            *("max_iters", "max_iterations", "total_iters", "train_iters", "num_iters", "iters", "iterations"),
+            *("max_updates", "total_updates", "num_updates", "updates", "total", "length", "duration", "max_duration"),
+        ),
+        "",
+    ),
+    **dict.fromkeys(("epochs", "max_epochs", "num_epochs", "n_epochs", "total_epochs", "num_train_epochs"), "epochs"),
+    **dict.fromkeys(("tokens", "max_tokens", "total_tokens", "num_tokens", "train_tokens"), "tokens"),
+    **dict.fromkeys(("max_samples", "total_samples", "train_samples"), "samples"),
+}
+"""What others call the length of a run, which is a plan's horizon, with the unit of a bare number."""
+
 _NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
 OURS = "paramsched_"
 
@@ -44,12 +71,10 @@ class Field:
         """
         found = _NAME.fullmatch(name) if isinstance(name, str) else None
         if found is None:
-            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr", "weight_decay" or "betas[0]"')
+            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr"')
         key = found["key"]
         if key == "params" or key.startswith(OURS):
-            raise InvalidArgument(
-                f"field {name!r}", "it is no hyperparameter", 'Write "lr", "weight_decay", "betas[0]"'
-            )
+            raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr"')
         return Field(key, None if found["index"] is None else int(found["index"]))
 
     @property
@@ -84,7 +109,7 @@ class Field:
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):
-                raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]" or "{self.key}[1]"')
+                raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]"')
         elif not isinstance(entry, (tuple, list)):
             instead = f'Write "{self.key}"' if is_number(entry) else f"Give the group {self.key}=(0.9, 0.999)"
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
@@ -177,6 +202,19 @@ def label(group: Group, index: int) -> str | int:
 
 
 def known_field(name: str) -> str | None:
-    """The field of torch's optimizers that `name` is a slip of the pen of; None where it is one, or like none."""
+    """Return the field of torch's optimizers that `name` is a misspelling of; None if it is a field, or like none.
+
+    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "beta1", "steps", "temperature")]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None]
+    """
     key = Field.of(name).key
-    return None if key in KNOWN else closest(key, KNOWN)
+    if key in KNOWN:
+        return None
+    letters = key.lower().replace("_", "")
+    if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
+        return same
+    near = closest(key, KNOWN)
+    if near is not None and (ours := OTHER_NAMES.get(key.lower())) is not None:
+        return ours
+    # Names of a few letters are near to many: "wd" to "d", "steps" to "eps".
+    return near if near is not None and len(near) >= 4 and near[0] == key[0].lower() else None

@@ -1,13 +1,14 @@
 """Formats by name: the syntaxes of native files, and the dialects."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import command_places, words_of_command
-from paramsched.config.faults import Faults, Pairs, plain_data
+from paramsched.config.faults import Faults, Pairs, entry_text, plain_data
 from paramsched.config.known_dialects import (
     NO_BASES,
     BaseLike,
@@ -163,6 +164,9 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     name = format if format in SYNTAXES else syntax or ""
     if name not in SYNTAXES:
         name = "yaml" if format == "native" else _syntax_of_dialect(dialect_named(format), text, syntax)
+    faults = (
+        one if one.entry is None else replace(one, instead=f"Write {entry_text(*one.entry, name)}") for one in faults
+    )
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
 

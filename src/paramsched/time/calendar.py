@@ -9,7 +9,8 @@ from typing import Any, final
 
 from paramsched._calls import explain_wrong_construction
 from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest, shown
-from paramsched.time.duration import Duration, DurationLike
+from paramsched.near_names import closest
+from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
@@ -239,7 +240,22 @@ def known_clock(value: Any, asked: str | Asked) -> str:
     if name in CLOCKS:
         return name
     found = nearest(value, CLOCKS) if isinstance(value, str) else "no name of a clock"
-    raise InvalidArgument(asked, found, f"Write one of {', '.join(CLOCKS)}")
+    meant = meant_clock(value)
+    clock = meant or UPDATES
+    line = f'{asked.argument}="{clock}"' if isinstance(asked, Asked) else clock
+    raise InvalidArgument(asked, found, f"Write {line}").suggest(clock)
+
+
+def meant_clock(value: object) -> str | None:
+    """The clock that a word was meant to be: a unit of it, or a misspelling; None where none is near.
+
+    >>> meant_clock("steps"), meant_clock("token"), meant_clock("epochs")
+    ('updates', 'tokens', None)
+    """
+    if not isinstance(value, str):
+        return None
+    name = UNIT_NAMES.get(value.lower(), (closest(value.lower(), CLOCKS), 1))[0]
+    return name if name in CLOCKS else None
 
 
 def one_of_clock(clock: str) -> str:

@@ -77,6 +77,12 @@ def _with_mended_line(
     return refusal
 
 
+def meant_line(text: str) -> str | None:
+    """The line that a text was meant to be, with every slip mended; None where one may mean several things."""
+    names = _names_known(())
+    return mended_line(text, names, lambda line: _schedule_in(LineReader(line, names, MOST_DEPTH)))
+
+
 def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
     """Every fault of a line, in order; none for the line of a schedule."""
     names = _names_known(shapes)
