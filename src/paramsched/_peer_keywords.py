@@ -67,7 +67,7 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("batches_per_epoch", ("len_loader", "num_batches", "loader_length", "num_training_batches")),
     ("accumulation", ("gradient_accumulation_steps", "accumulate_grad_batches", "accumulative_counts", "grad_accum",
                       "accumulation_steps", "update_freq", "grad_accum_steps")),
-    ("batch_size", ("train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
+    ("batch_size", ("bs", "train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
                     "samples_per_gpu")),
     ("tokens_per_step", ("tokens_per_batch", "tokens_per_update", "batch_tokens")),
     ("sequence_length", ("seq_len", "seq_length", "context_length", "block_size", "max_seq_length", "n_ctx")),
@@ -170,6 +170,8 @@ _OF_ONE: Mapping[str, Mapping[str, str | None]] = {
     ),
     "cooldown": dict.fromkeys(("cooldown_steps", "cooldown_epochs", "cooldown_length"), "over"),
     "one_cycle": dict.fromkeys(("max_lr", "peak_value"), None),
+    "Binding": {"name": "field", "line": "schedule", "group": "groups"},
+    "Target": {"value": "initial", "init": "initial", "initial_value": "initial", "base": "initial"},
 }
 """Words that mean another argument in one function than elsewhere, or none."""
 

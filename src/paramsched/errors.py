@@ -137,7 +137,7 @@ class MissingFact(InvalidArgument):
         self, asked: str | Asked, found: str = "", instead: str = "", *, fact: str = "total", example: str = "10_000"
     ) -> None:
         InvalidArgument.__init__(
-            self, asked, found, instead or f"Write Calendar(..., {fact}={example}), or give the length in another unit"
+            self, asked, found, instead or f"Write Calendar({fact}={example})"
         )
         self.fact, self.example = fact, example
 

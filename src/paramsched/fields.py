@@ -101,10 +101,12 @@ class Field:
             return Field("betas", 0).within(group, where)
         if self.key not in group:
             names = numeric(group)
+            ours = OTHER_NAMES.get(self.key.lower())
+            near = ours if ours in names else closest(str(self), names)
             raise UnknownField(
                 f'"{self}" in {where}',
                 f"no such field; {nearest(str(self), names)}",
-                f"Write one of {', '.join(names)}",
+                "" if near is None else f'Write "{near}"',
             )
         entry = group[self.key]
         if self.index is None:

@@ -46,14 +46,22 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
             if any(_is_meant(part, group) for group in groups):
                 continue
             if "=" in part:
-                raise UnknownGroup(asked, f"no group has {part}; {there}", _HOW_TO_NAME)
+                entries = [
+                    f"{key}={str(entry).lower() if isinstance(entry, bool) else entry}"
+                    for group in groups
+                    for key, entry in group.items()
+                    if isinstance(key, str) and isinstance(entry, (str, bool, int, float))
+                ]
+                near = closest(part, entries)
+                meant = _HOW_TO_NAME if near is None else f'Write "{near}"'
+                raise UnknownGroup(asked, f"no group has {part}; {there}", meant)
             which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
             near = closest(part, names)
             meant = f'Write "{near}"' if near is not None else _HOW_TO_NAME
             raise UnknownGroup(asked, f"no group {which}; {there}", meant)
 
 
-_HOW_TO_NAME = 'Name groups in the optimizer: {"params": …, "name": "head"}'
+_HOW_TO_NAME = 'Name groups in the optimizer: {"params": params, "name": "head"}'
 
 
 def _parts_of(selector: str) -> list[str]:

@@ -8,6 +8,7 @@ from weakref import ref
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
+from paramsched._calls import explain_wrong_keywords_of
 from paramsched._trace import Key, unique_labels
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, nearest, shown
 from paramsched.feedback.base import MetricRule
@@ -57,6 +58,7 @@ WhichUpdate: TypeAlias = Literal["last", "coming"]
 
 
 @final
+@explain_wrong_keywords_of("ps.Scheduler")
 class Scheduler(LRScheduler):
     """Applies a plan: the one object that holds a clock and writes into an optimizer.
 

@@ -1,6 +1,7 @@
 """Duration: an amount of training with its unit, exact."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -191,6 +192,32 @@ class Duration:
     def written(self) -> str:
         """As it stands in a line of text: a number of updates bare, anything else quoted."""
         return str(self.updates) if self.is_resolved else f'"{self}"'
+
+
+def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, ...]:
+    """Read a list of lengths; a refusal suggests the whole list.
+
+    Raises:
+        InvalidArgument: one of them is not a duration.
+    """
+    given, read = list(several), []
+    for one in given:
+        try:
+            read.append(Duration.of(one))
+        except InvalidArgument as refusal:
+            if refusal.sample is not None:
+                refusal.suggest([_or_meant(other) for other in given], instead_of=several)
+            raise
+    return tuple(read)
+
+
+def _or_meant(one: "DurationLike | float") -> object:
+    """A length as it was given, or what a refused one was meant to be."""
+    try:
+        Duration.of(one)
+    except InvalidArgument as refusal:
+        return refusal.sample
+    return one
 
 
 DurationLike: TypeAlias = Duration | str | int
