@@ -174,7 +174,12 @@ class AssertedArgument(InvalidArgument, AssertionError):
 
 
 class PlanError(InvalidArgument):
-    """Bindings that contradict each other, or the optimizer they are attached to."""
+    """Bindings that contradict each other, or the optimizer they are attached to.
+
+    `path` is where a file has what is meant, `$.groups.head`; empty where that is unknown.
+    """
+
+    path: str = ""
 
 
 @final

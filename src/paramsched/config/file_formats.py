@@ -128,8 +128,7 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
     except ConfigError as error:
         hints = []
         for name in dialects_that_recognize(plain_data(data, Faults())):
-            advice = f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
-            hints.append(Fault("", f"it looks like a config of {name}", advice))
+            hints.append(Fault("", f"it looks like a config of {name}", f'Write format="{name}"'))
         raise ConfigError(error.source, (*error.faults, *hints)) from None
 
 

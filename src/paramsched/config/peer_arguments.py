@@ -269,7 +269,7 @@ class PeerWords:
 
     library: str
 
-    def refuse(self, what: object, why: str, instead: str = 'Write it in the native format: format="yaml"') -> NoReturn:
+    def refuse(self, what: object, why: str, instead: str = 'Write format="yaml", the native format') -> NoReturn:
         raise PlanError(f"{self.library} cannot say {what}", why, instead)
 
     def schedule_of_lr(self, plan: Plan) -> Schedule:

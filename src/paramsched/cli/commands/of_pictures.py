@@ -236,7 +236,8 @@ def paramsched_plot(
     draw = show.format_of_file(output)
     if draw is None:
         raise click.UsageError(
-            f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(show.FORMATS)}"
+            f"--output {output}: the suffix must be one of {', '.join(show.FORMATS)}. "
+            f"Write --output {Path(output).with_suffix('.svg')}"
         )
     drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
     runs = runs_to_draw(used, metrics, drawn)

@@ -219,7 +219,10 @@ def paramsched_check(
         try:
             if fix:
                 fix_file(given, format, check_one)
-            found += check_one(given)
+            problems = check_one(given)
+            found += problems
+            if not problems and not as_json and output_format == "text" and sys.stdout.isatty():
+                click.echo(f"{given}: no problems found")
         except OSError as error:
             usage = True
             click.echo(file_problem(error), err=True)
