@@ -56,6 +56,29 @@ def mended_line(text: str, names: Mapping[str, Callable[..., Any]], read: Callab
     return None
 
 
+def mended_piece(text: str, mended: str, refusal: InvalidArgument) -> str:
+    """What to write of a mended line: the call around all that is changed, else the whole line.
+
+    An advice that the refusal has already is kept where it mends the line in the place of the refused value.
+
+    >>> mended_piece("warmup(5) >> cosin(to=0.1)", "warmup(5) >> cosine(to=0.1)", InvalidArgument("cosin"))
+    'cosine(to=0.1)'
+    """
+    begin, end = refusal.span or (0, len(text))
+    own = refusal.instead.removeprefix("Write ")
+    called = text[end : end + 1] == "("
+    if own != refusal.instead and not called and f"{text[:begin]}{own}{text[end:]}" == mended:
+        return own
+    same = next((at for at, (old, new) in enumerate(zip(text, mended, strict=False)) if old != new), len(text))
+    shorter = min(len(text), len(mended)) - same
+    behind = next((at for at in range(shorter) if text[-1 - at] != mended[-1 - at]), shorter)
+    pieces = [(call.begin, call.closed) for call in _Slip(text, refusal, {}).calls()]
+    pieces += [(word.start(), word.end()) for word in re.finditer(r"[A-Za-z_][\w.-]*\Z|[A-Za-z_][\w.-]*(?=\s*>>)", text)]
+    inside = [one for one in pieces if one[0] <= min(begin, same) and max(len(text) - behind, begin) <= one[1] and one[0] < same + 1]
+    first, last = min(inside, key=lambda one: one[1] - one[0], default=(0, len(text)))
+    return mended[first : len(mended) - (len(text) - last)].strip()
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class _Argument:
@@ -288,11 +311,13 @@ class _Slip:
             return self.put(self.begin, end, name)
         if name in self.names and call is None:
             return self.put(self.begin, self.end, called_by_name(name, self.names[name]))
-        if near := self.spelled_otherwise(last):
+        found = meant_by(name)
+        combined = found is not None and re.search(r" >> | \* ", found[1][2])
+        if not combined and (near := self.spelled_otherwise(last)):
             return self.put(self.begin, self.end, near)
-        if last in SEQUENCES and call is not None:
+        if last in SEQUENCES and call is not None and len(call.arguments) != 1:
             return self.put(self.begin, end, " >> ".join(self.stages_in(self.text[call.opened + 1 : end - 1])))
-        if (found := meant_by(name)) is not None:
+        if found is not None:
             return self.peer(*found, name, call, end)
         meant = self.refusal.replace[1] if self.refusal.replace else self.near(last)
         return None if meant is None else self.put(self.begin + len(name) - len(last), self.end, meant)
@@ -341,6 +366,8 @@ class _Slip:
                 return self.put(self.begin, end, line if self.stands_alone(end) else f"({line})")
         if call is None or not call.arguments or builder is None or not re.fullmatch(rf"{ours}\([^()]*\)", line):
             return example
+        if not theirs and (library != "papers" or "=" in line):
+            return example
         arguments: list[str] = []
         for place, one in enumerate(call.arguments):
             value = self.text[one.value : one.end]
@@ -348,13 +375,17 @@ class _Slip:
                 arguments.append(value)
                 continue
             key = one.name or (theirs[place] if place < len(theirs) else "")
-            if key in DROPPED:
+            if key in DROPPED and key in theirs:
                 continue
+            if key not in (theirs or signature(builder).parameters):
+                return example
             meant = meant_argument(key, signature(builder).parameters, ours)
             if meant is None:
                 return example
             absolute = key in ("eta_min", "min_lr", "lr_min") and re.fullmatch(r"[\d.]+(e-?\d+)?", value)
             arguments.append(f"{meant}={f'absolute({value})' if absolute and float(value) else value}")
+        if name.endswith("CosineAnnealingLR") and not any(one.startswith("to=") for one in arguments):
+            arguments.insert(0, "to=0.0")
         return self.put(self.begin, end, f"{ours}({', '.join(arguments)})")
 
     # ------------------------------------------------------------------ arguments and values
