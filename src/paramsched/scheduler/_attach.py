@@ -32,6 +32,7 @@ from paramsched.scheduler._resume import (
     log_position,
     log_takeover,
     warn_if_over,
+    warn_if_shorter_than_epoch,
 )
 from paramsched.scheduler._slots import LateGroups, one_of_each, slots_of
 from paramsched.scheduler._value_block import GroupWatch, ValueBlock
@@ -201,6 +202,8 @@ def attach_plan(
             "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, carried
         )
     warn_if_over(planned)
+    if carried is None:
+        warn_if_shorter_than_epoch(planned)
     return hooks
 
 

@@ -74,7 +74,12 @@ def mended_piece(text: str, mended: str, refusal: InvalidArgument) -> str:
     behind = next((at for at in range(shorter) if text[-1 - at] != mended[-1 - at]), shorter)
     pieces = [(call.begin, call.closed) for call in _Slip(text, refusal, {}).calls()]
     pieces += [(word.start(), word.end()) for word in re.finditer(r"[A-Za-z_][\w.-]*\Z|[A-Za-z_][\w.-]*(?=\s*>>)", text)]
-    inside = [one for one in pieces if one[0] <= min(begin, same) and max(len(text) - behind, begin) <= one[1] and one[0] < same + 1]
+    put_in = behind >= len(text) - same  # nothing is replaced: what is put in before a call is no part of it
+    inside = [
+        (first, last)
+        for first, last in pieces
+        if first <= min(begin, same - put_in) and max(len(text) - behind, begin) <= last
+    ]
     first, last = min(inside, key=lambda one: one[1] - one[0], default=(0, len(text)))
     return mended[first : len(mended) - (len(text) - last)].strip()
 
@@ -313,9 +318,12 @@ class _Slip:
             return self.put(self.begin, self.end, called_by_name(name, self.names[name]))
         found = meant_by(name)
         combined = found is not None and re.search(r" >> | \* ", found[1][2])
+        if last.lower() in self.names and last not in self.names:
+            return self.put(self.begin, self.end, last.lower())
         if not combined and (near := self.spelled_otherwise(last)):
             return self.put(self.begin, self.end, near)
-        if last in SEQUENCES and call is not None and len(call.arguments) != 1:
+        listed = call is not None and self.outside[call.opened + 1 : call.opened + 2] in ("[", "(")
+        if last in SEQUENCES and call is not None and (listed or len(call.arguments) != 1):
             return self.put(self.begin, end, " >> ".join(self.stages_in(self.text[call.opened + 1 : end - 1])))
         if found is not None:
             return self.peer(*found, name, call, end)
