@@ -128,6 +128,7 @@ class _Correction:
     ) -> None:
         self.parameters, self.name = parameters, name
         self.unknown = [key for key in named if key not in parameters]
+        self.placed: set[str] = set()  # what positional arguments are for
         self.meant: dict[str, str | None] = {}
         self.prefix = ""
         self.facts: dict[str, str] = {}
@@ -136,9 +137,10 @@ class _Correction:
         only_named = [key for key, one in parameters.items() if one.kind is one.KEYWORD_ONLY and key not in named]
         count = len(positional) if several else len(places)
         keys = [*places, *[""] * len(positional)] if several else places
+        self.placed = set(places[: len(positional)])
         values = [_value_text(value, key, name) for value, key in zip(positional[:count], keys, strict=False)]
         extra = zip(only_named, positional[count:], strict=False)
-        self.lost = max(0, len(positional) - count - len(only_named))
+        self.lost = max(0, len(positional) - count - len(only_named)) + values.count("")
         self.written = {key: _value_text(value, key, name) for key, value in extra}
         for key, value in named.items():
             self._keep(key, value)
@@ -158,6 +160,7 @@ class _Correction:
         text = _value_text(value, key, self.name)
         if key in self.parameters:
             self.written[key] = text
+            self.lost += self.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL or text == ""
             return
         if key in KNOWN and "plan" in self.parameters:  # Scheduler(optimizer, lr="cosine()")
             self.meant[key], self.written["plan"] = None, f"ps.Plan({key}={text}, horizon=100)"
@@ -175,7 +178,7 @@ class _Correction:
             return
         ours = meant_argument(key, self.parameters, self.name)
         self.meant[key] = ours
-        if ours is not None and ours not in self.written:
+        if ours is not None and ours not in self.written and ours not in self.placed:
             self.written[ours] = text
         elif facts and (fact := meant_argument(key, _FACTS)) is not None:
             self.meant[key], self.facts[fact] = fact, text
@@ -233,7 +236,7 @@ def _value_text(value: object, key: str, name: str) -> str:
         if "(" in text:
             return line_in_code(text) if name.startswith("ps.") else text
         return text if text.replace(".", "").isidentifier() or text.isdecimal() else f'"{text}"'
-    return key or "…"
+    return key if name.startswith(("ps.", "plan.")) else ""
 
 
 def explain_wrong_keywords(function: _Builder, name: str = "") -> _Builder:

@@ -38,7 +38,9 @@ def positive_number(asked: str | Asked, number: object) -> float:
 
 
 def meant_number(value: object) -> float:
-    """The number that a text in quotes is, `"0.1"` or `"10%"`; 0.1 for anything else."""
+    """The number that a text in quotes is, `"0.1"` or `"10%"`, or a number itself; 0.1 for anything else."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
+        return value
     if isinstance(value, str):
         text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
         with suppress(ValueError):

@@ -251,7 +251,9 @@ def is_warmup_length(name: str) -> bool:
 DROPPED = frozenset(("last_epoch", "verbose", "optimizer", "by_epoch", "convert_to_iter_based"))
 """Arguments of schedulers that a schedule does without."""
 
-SEQUENCES = frozenset(("sequence", "sequential", "join", "concat", "then", "compose", "join_schedules", "sequential_lr"))
+SEQUENCES = frozenset(
+    ("sequence", "sequential", "join", "concat", "then", "compose", "join_schedules", "sequential_lr")
+)
 """What people call a function that puts stages one behind the other."""
 
 PEER_PARAMETERS: Mapping[str, tuple[str, ...]] = {

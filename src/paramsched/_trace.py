@@ -290,7 +290,9 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
     groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
         raise InvalidArgument(
-            f"trace(…, {type(optimizer).__name__})", "it has no param_groups", f'Write {{"lr": {_rate_of(optimizer)!r}}}'
+            f"trace(…, {type(optimizer).__name__})",
+            "it has no param_groups",
+            f'Write {{"lr": {_rate_of(optimizer)!r}}}',
         )
     return groups
 

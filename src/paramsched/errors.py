@@ -136,9 +136,7 @@ class MissingFact(InvalidArgument):
     def __init__(
         self, asked: str | Asked, found: str = "", instead: str = "", *, fact: str = "total", example: str = "10_000"
     ) -> None:
-        InvalidArgument.__init__(
-            self, asked, found, instead or f"Write Calendar({fact}={example})"
-        )
+        InvalidArgument.__init__(self, asked, found, instead or f"Write Calendar({fact}={example})")
         self.fact, self.example = fact, example
 
 

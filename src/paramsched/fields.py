@@ -19,8 +19,11 @@ KNOWN = (
 )  # fmt: skip
 """The numeric entries of torch's own optimizers."""
 
-KNOWN_ELSEWHERE = ("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps")
-"""The numeric entries of other optimizers that are scheduled often."""
+KNOWN_ELSEWHERE = (
+    *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
+    *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
+)
+"""The numeric entries of other optimizers that are scheduled often, and the sizes of a run that a plan may change."""
 
 OTHER_NAMES = {
     "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
@@ -210,13 +213,15 @@ def known_field(name: str) -> str | None:
     ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None]
     """
     key = Field.of(name).key
-    if key in KNOWN:
+    if key in KNOWN or key in KNOWN_ELSEWHERE:
         return None
     letters = key.lower().replace("_", "")
     if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
         return same
     near = closest(key, KNOWN)
-    if near is not None and (ours := OTHER_NAMES.get(key.lower())) is not None:
+    if near is not None and "[" not in name and (ours := OTHER_NAMES.get(key.lower())) is not None:
         return ours
     # Names of a few letters are near to many: "wd" to "d", "steps" to "eps".
-    return near if near is not None and len(near) >= 4 and near[0] == key[0].lower() else None
+    is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
+    is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
+    return near if is_slip or is_long else None

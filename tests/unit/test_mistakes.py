@@ -528,9 +528,7 @@ PYTHON = [
     ('ps.Plan(lr="cosine()", num_epochs=20)', 'ps.Plan(lr="cosine()", horizon="20 epochs")'),
     ('ps.Plan(lr="cosine()", horizn=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
     ('ps.Plan(LR="cosine()", horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
-    ('ps.Plan(wd="cosine()", horizon=100)', 'ps.Plan(weight_decay="cosine()", horizon=100)'),
     ('ps.Plan(weight_decy="cosine()", horizon=100)', 'ps.Plan(weight_decay="cosine()", horizon=100)'),
-    ('ps.Plan(beta1="cosine()", horizon=100)', 'ps.Plan(ps.Binding("betas[0]", "cosine()"), horizon=100)'),
     ('ps.Plan(lr="cosine()", warmup_steps=10, horizon=100)', 'ps.Plan(lr="warmup(10) >> cosine()", horizon=100)'),
     ('ps.Plan("cosine()", horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
     ('ps.Plan({"lr": "cosine()"}, horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
@@ -599,8 +597,8 @@ def calls_in(text):
 def pasted_lines(text, refusal):
     """The line with the advice in each place where a reader would paste it."""
     begin, end = refusal.span or (0, len(text))
-    if refusal.instead.startswith("Write "):
-        advice = refusal.instead.removeprefix("Write ")
+    if found := re.match(r"(?:Write|Quote the length:) (.*)", refusal.instead, re.DOTALL):
+        advice = found[1]
         yield advice
         yield text[:begin] + advice + text[end:]
         for first, last in calls_in(text):

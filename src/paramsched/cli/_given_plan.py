@@ -124,7 +124,8 @@ def _recipe_named(name: str) -> recipe_book.Recipe:
         names = list(recipe_book.recipes)
         near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
         instead = "" if near is None else f"Write {_RECIPE}{near}"
-        raise UnknownRecipe(f"{_RECIPE}{name}", "no such recipe; the command `paramsched recipes` lists them", instead) from error
+        clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
+        raise UnknownRecipe(f"{_RECIPE}{name}", f"no such recipe; {clause}", instead) from error
 
 
 def names_a_file(given: str) -> bool:
@@ -314,4 +315,4 @@ def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
 def _refuse_option(given: str, field: str) -> None:
     if field in ("at", "horizon"):
         value = given.rpartition("=")[2].strip()
-        raise click.UsageError(f"{given}: {field} is an option. Write --{field} {value}")
+        raise click.UsageError(f"{given}: {field} is no field. Write --{field} {value}")

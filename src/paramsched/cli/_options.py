@@ -414,7 +414,7 @@ class Commands(click.Group):
         return click.Group.resolve_command(self, ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args:
+        if not args and not ctx.resilient_parsing:
             click.echo(ctx.get_help())
             ctx.exit()
         return run_guarded(lambda: click.Group.parse_args(self, ctx, args))

@@ -128,7 +128,7 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
     except ConfigError as error:
         hints = []
         for name in dialects_that_recognize(plain_data(data, Faults())):
-            hints.append(Fault("", f"it looks like a config of {name}", f'Write format="{name}"'))
+            hints.append(Fault("", f"it looks like a config of {name}", f'Give format="{name}"'))
         raise ConfigError(error.source, (*error.faults, *hints)) from None
 
 

@@ -88,12 +88,14 @@ class Binding:
         if isinstance(groups, bool) or not (groups is None or isinstance(groups, (str, int)) or callable(groups)):
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
-                f"a {type(groups).__name__} selects no group",
+                f"a {type(groups).__name__} selects no group; for several groups one text, or one Binding each",
                 f"Write groups={_meant_groups(groups)!r}",
             )
         if groups == "" or (isinstance(groups, int) and groups < 0):
             raise InvalidArgument(
-                f"Binding({shown!r}, groups={groups!r})", "no name and no index", f"Write groups={_meant_groups(groups)!r}"
+                f"Binding({shown!r}, groups={groups!r})",
+                "no name and no index",
+                f"Write groups={_meant_groups(groups)!r}",
             )
         if isinstance(field, Target) and groups is not None:
             raise InvalidArgument(

@@ -5,13 +5,13 @@ from typing import Any
 
 from paramsched._peer_keywords import is_warmup_length
 from paramsched.errors import InvalidCall, shown
-from paramsched.fields import KNOWN, LENGTHS_OF_RUN, known_field
+from paramsched.fields import KNOWN, LENGTHS_OF_RUN, OTHER_NAMES, known_field
 from paramsched.near_names import closest
 from paramsched.plan.binding import Binding
 from paramsched.schedules import Schedule
 
 _ENTRIES = ("horizon", "clock")
-_FACTS = ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "tokens_per_step", "sequence_length")
+_FACTS = ("steps_per_epoch", "batches_per_epoch")
 _OTHERS = {
     "optimizer": "a plan has no optimizer; ps.Scheduler(optimizer, plan) joins them",
     **dict.fromkeys(_FACTS, "it is a fact of the run, which ps.Scheduler and ps.Calendar take"),
@@ -38,7 +38,9 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
     kept: dict[str, Any] = {}
     written = [_text(one) for one in bindings if isinstance(one, Binding)]
     for other in others:
-        kept |= other if isinstance(other, Mapping) else {"lr": other if isinstance(other, (Schedule, str)) else "cosine()"}
+        kept |= (
+            other if isinstance(other, Mapping) else {"lr": other if isinstance(other, (Schedule, str)) else "cosine()"}
+        )
     for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
         if name not in wrong:
             if value is not None:
@@ -56,7 +58,7 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
     written += [f"Binding({name!r}, {_text(value)})" for name, value in kept.items() if not name.isidentifier()]
     named = [f"{name}={_text(value)}" for name, value in kept.items() if name.isidentifier()]
     found = [f'no field "{name}"; {reason}' for name, reason in wrong.items()]
-    found += [f"{shown(one)} is not a Binding" for one in others]
+    found += [f"{shown(one)}: no Binding" for one in others]
     raise InvalidCall("Plan(…)", "; ".join(found), f"Write Plan({', '.join([*written, *named])})")
 
 
@@ -89,7 +91,7 @@ def _reason(name: str, value: Any) -> str:
         return "in code lines for some groups are Bindings" if name == "groups" else "in code a target is a Binding"
     if name in _OTHERS:
         return _OTHERS[name]
-    field = known_field(name) if name.isidentifier() else None
+    field = known_field(name) if name.isidentifier() and name not in OTHER_NAMES else None
     return "" if field is None else f'did you mean "{field}"?'
 
 
@@ -105,7 +107,9 @@ def _bindings(groups: Mapping[Any, Any]) -> list[str]:
 
 def _target(name: object, given: Any) -> str:
     """A target as a file has it, as a Binding."""
-    whole = given if isinstance(given, Mapping) else {"initial" if isinstance(given, (int, float)) else "schedule": given}
+    whole = (
+        given if isinstance(given, Mapping) else {"initial" if isinstance(given, (int, float)) else "schedule": given}
+    )
     initial, schedule = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
     return f"Binding(Target({name!r}, {initial!r}), {_text(schedule)})"
 

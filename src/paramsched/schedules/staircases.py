@@ -18,7 +18,7 @@ from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
-from paramsched.time.duration import durations_of
+from paramsched.time.duration import durations_of, or_meant
 
 
 @final
@@ -117,7 +117,7 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
     """
     if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):
         several = [milestones, gamma] if isinstance(gamma, (int, float)) and gamma > 1 else [milestones]
-        line = ", ".join(repr(str(one) if isinstance(one, Duration) else one) for one in several)
+        line = ", ".join(repr(str(one) if isinstance(one, Duration) else or_meant(one)) for one in several)
         raise InvalidArgument(f"multistep({milestones!r})", "milestones are a list", f"Write multistep([{line}])")
     return MultiStep(durations_of(milestones), gamma)
 

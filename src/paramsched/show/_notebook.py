@@ -77,9 +77,7 @@ def figure(
         trace = curves_of_plan(trace if isinstance(trace, Plan) else plan_of_schedule(trace))[0]
     for one in (trace, other):
         if one is not None and not isinstance(one, Curves):
-            raise InvalidArgument(
-                f"figure({type(one).__name__})", "it has no curves", "Write ps.show.figure(trace)"
-            )
+            raise InvalidArgument(f"figure({type(one).__name__})", "it has no curves", "Write ps.show.figure(trace)")
     return Figure(trace, title, log, other, view)
 
 

@@ -194,7 +194,9 @@ class Calendar:
         if self != Calendar():
             found += f"; known: {self.known()}"
         given = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
-        facts = [f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in given.items()]
+        facts = [
+            f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in given.items()
+        ]
         instead = f"Write Calendar({', '.join([*facts, f'{fact}={example}'])})"
         raise MissingFact(asked, found, instead, fact=fact, example=example)
 

@@ -91,7 +91,7 @@ class Duration:
             raise _no_length(amount)
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
-            refusal = InvalidArgument(f"length {shown(amount)}", "a length must not be negative", f"Write {sample}")
+            refusal = InvalidArgument(f"length {shown(amount)}", "a length is not negative", f"Write {sample}")
             raise refusal.suggest(sample, instead_of=amount)
         return Duration.of_updates(int(amount))
 
@@ -206,12 +206,12 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
             read.append(Duration.of(one))
         except InvalidArgument as refusal:
             if refusal.sample is not None:
-                refusal.suggest([_or_meant(other) for other in given], instead_of=several)
+                refusal.suggest([or_meant(other) for other in given], instead_of=several)
             raise
     return tuple(read)
 
 
-def _or_meant(one: "DurationLike | float") -> object:
+def or_meant(one: "DurationLike | float") -> object:
     """A length as it was given, or what a refused one was meant to be."""
     try:
         Duration.of(one)
@@ -244,9 +244,7 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
     if terms and all(amount < 0 for _, amount in terms):
         meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
         sample = int(meant) if meant.isdecimal() else meant
-        refusal = InvalidArgument(
-            f'length "{Duration(terms)}"', "a length must not be negative", f"Write {_quoted(sample)}"
-        )
+        refusal = InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", f"Write {_quoted(sample)}")
         raise refusal.suggest(sample)
     return Duration(terms)
 
@@ -295,7 +293,7 @@ def _no_length(amount: object) -> InvalidArgument:
     found = "expected a whole number of updates or a text with a unit"
     sample: int | str = "5%"
     if isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
-        sample = amount[0]
+        sample = str(or_meant(amount[0])) if isinstance(amount[0], str) else amount[0]
     elif isinstance(amount, float) and 0 < amount < 1:
         sample = f"{_amount_text(_decimal(amount) * 100)}%"
     elif isinstance(amount, float) and 1 <= amount <= _MOST:
@@ -358,7 +356,7 @@ def _read_length(text: str) -> Duration:
         if abs(amount) > _MOST:
             raise refused("more than a clock counts, 1e18", "100%")
         if 0 < abs(amount) < _LEAST:
-            raise refused("less than a clock can count, 1e-18", 0)
+            raise refused("less than any clock tells from nothing", 0)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():
@@ -402,7 +400,9 @@ def meant_length(text: str) -> int | str:
             return "5%"
         if 0 < amount < 1:
             return f"{_amount_text(amount * 100)}%"
-        return int(amount) if amount.denominator == 1 and amount <= _MOST else "5%"
+        return f"{_amount_text(amount)} steps" if amount <= _MOST and _decimal_places(amount) is not None else "5%"
+    if re.fullmatch(rf"{_NUMBER_IN_TEXT}\s*/\s*[1-9][0-9_]*", text):
+        return f"{text} steps"
     first, _, rest = text.partition(" ")
     spelled = f"{_NUMBER_NAMES.get(first.lower(), first)} {rest}".strip(" +-.,;")
     for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _WRITTEN_OTHERWISE)):

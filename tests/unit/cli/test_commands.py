@@ -473,7 +473,9 @@ def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
 
 
 def test_a_picture_of_no_known_kind_or_in_no_folder_is_wrong_usage(folder):
-    assert "Write one of .svg, .html, .png, .pdf" in refused(2, "plot", "plan.yaml", "-o", "plan.gif")
+    assert "the suffix must be one of .svg, .html, .png, .pdf. Write --output plan.svg" in refused(
+        2, "plot", "plan.yaml", "-o", "plan.gif"
+    )
     assert refused(2, "plot", "plan.yaml", *RUN[2:], "-o", "none/plan.svg") == "none: no such folder\n"
 
 

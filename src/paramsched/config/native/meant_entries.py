@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paramsched._peer_keywords import is_warmup_length
+from paramsched.config.schedule_text import ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, LENGTHS_OF_RUN
 from paramsched.near_names import closest
@@ -90,15 +91,15 @@ def field_and_group(key: str) -> tuple[str, str | int] | None:
     return None
 
 
-def groups_in_field(value: Any) -> tuple[dict[str, Any], Any] | None:
+def groups_in_field(value: Any, names: ShapeNames) -> tuple[dict[str, Any], Any] | None:
     """The lines by groups, and the line of the others, of a field that has a line for each of its groups.
 
-    >>> groups_in_field({"head": "linear()", "default": "cosine()"})
+    >>> groups_in_field({"head": "linear()", "default": "cosine()"}, ShapeNames())
     ({'head': 'linear()'}, 'cosine()')
-    >>> groups_in_field({"cosine": {"to": 0.1}}) is None
+    >>> groups_in_field({"cosine": {"to": 0.1}}, ShapeNames()) is None
     True
     """
-    if not isinstance(value, dict) or not value or any(_resembles_shape(str(name)) for name in value):
+    if not isinstance(value, dict) or not value or any(_resembles_shape(str(name), names) for name in value):
         return None
     if any(name in _NAMES_OF_CLASS for name in value):
         return None
@@ -108,8 +109,8 @@ def groups_in_field(value: Any) -> tuple[dict[str, Any], Any] | None:
     return {str(name): one for name, one in value.items() if name not in _DEFAULTS}, others
 
 
-def _resembles_shape(name: str) -> bool:
-    return name in (*SHAPES, *_OPERATORS) or closest(name, SHAPES) is not None
+def _resembles_shape(name: str, names: ShapeNames) -> bool:
+    return names.find(name) is not None or name in (*SHAPES, *_OPERATORS) or closest(name, SHAPES) is not None
 
 
 def _is_line(value: Any) -> bool:

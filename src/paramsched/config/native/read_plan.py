@@ -212,7 +212,8 @@ class _PlanReader:
             selector = self.selector_of(name, path)
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
                 found = f"{short_json(fields)} has no field"
-                self.faults.add(path, found, f"Write {flow_text({'lr': fields})}", code=WRONG_TYPE)
+                line = fields if _is_schedule(fields) else "cosine()"
+                self.faults.add(path, found, f"Write {flow_text({'lr': line})}", code=WRONG_TYPE)
                 continue
             for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
                 place = child_path(path, key)
@@ -289,7 +290,7 @@ class _PlanReader:
             self.faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
             return True
         if selector is None and (line := self.line_with_warmup(key, value)) is not None:
-            found = f'"{key}" is not a field; a warmup is a stage of the schedule'
+            found = f'"{key}" is no field, but another library\'s word; a warmup is a stage of its own'
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
             return True
         fields: Any = None
@@ -297,7 +298,7 @@ class _PlanReader:
             fields = {named[1]: {named[0]: value}}
         elif key not in KNOWN and isinstance(value, dict) and any(name in KNOWN for name in value):
             fields = {key: value}
-        elif key in KNOWN and (lines := groups_in_field(value)) is not None and lines[0]:
+        elif key in KNOWN and (lines := groups_in_field(value, self.values.names)) is not None and lines[0]:
             fields = {name: {key: line} for name, line in lines[0].items()}
         if fields is None or selector is not None:
             return False
@@ -355,7 +356,7 @@ class _PlanReader:
                 self.faults.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
             if isinstance(entries, (str, int, float)) and not isinstance(entries, bool):
                 found = f"{short_json(entries)} is {type_in_words(entries)}, not a target"
-                whole = {"initial": 1.0, "schedule": entries}
+                whole = {"initial": 1.0, "schedule": entries if _is_schedule(entries) else "cosine()"}
                 self.faults.add(path, found, f"Write {flow_text(whole)}", code=WRONG_TYPE)
                 continue
             given = self.entries_of(entries, path, "a target", _A_TARGET)
@@ -393,6 +394,11 @@ class _PlanReader:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return self.values.note_wrong_type(value, path, "no number", "Write 1.0")
         return self.values.try_or_note(path, lambda: finite_number("initial", within_float(value)))
+
+
+def _is_schedule(value: Any) -> bool:
+    """Whether a value can stand where a schedule does."""
+    return meant_line(value) == value if isinstance(value, str) else abs(value) < 1e300
 
 
 def _reserved(key: str) -> str | None:

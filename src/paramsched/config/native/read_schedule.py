@@ -140,7 +140,7 @@ class ScheduleReader:
             return self.note_fault(path, "absolute is a level, no schedule", instead)
         if builder is None:
             if peer := advice_for_word(str(name)):
-                line = meant or peer[1]
+                line = peer[1] if "-" in str(name) else meant or peer[1]
                 return self.note_fault(path, peer[0], line and f"Write {line}", code=UNKNOWN_NAME)
             names = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
             near = {"seq": "sequence", "mul": "product", "add": "sum"}.get(str(name), closest(str(name), names))
@@ -234,6 +234,8 @@ class ScheduleReader:
     def read_level(self, value: Any, path: str) -> Any:
         """A number, `{absolute: x}`, or a text: `absolute(x)`, `0.5 + absolute(x)`, `previous`, `following`."""
         instead = "Write 0.1"
+        if isinstance(value, dict) and len(value) == 1 and closest(str(next(iter(value))), ["absolute"]):
+            instead = f"Write {{absolute: {meant_number(next(iter(value.values())))}}}"
         match value:
             case bool():
                 pass
@@ -248,7 +250,9 @@ class ScheduleReader:
                     found = read_expression(value, self.names)
                     if isinstance(found, (Absolute, AffineLevel, NeighborLevel)):
                         return found
-                instead = f"Write {meant_number(value)}"
+                words = {"next": "following", "prev": "previous", "last": "previous"}
+                word = words.get(value.strip().lower(), closest(value.strip(), ("previous", "following")))
+                instead = f"Write {word or meant_number(value)}"
         return self.note_wrong_type(value, path, "no level", instead)
 
     def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:

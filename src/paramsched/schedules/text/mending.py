@@ -17,7 +17,7 @@ from paramsched._peer_keywords import (
     is_warmup_length,
     meant_argument,
 )
-from paramsched._vocabulary import first_lookalike, letters_of, meant_by, straighten_text
+from paramsched._vocabulary import dashed_word_at, first_lookalike, letters_of, meant_by, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_text
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import closest
@@ -28,6 +28,7 @@ from paramsched.schedules.text.tokens import STRING, without_strings
 from paramsched.time import Duration, DurationLike
 from paramsched.time.duration import UNIT_NAMES
 
+_ADVICE: Final = re.compile(r"\A(Write|Quote the length:) ")
 _MOST_EDITS: Final = 12
 _MOST_CHARACTERS: Final = 400  # a longer line is not repeated in a message
 _BRACKETS: Final = {"(": ")", "[": "]", "{": "}"}
@@ -56,24 +57,28 @@ def mended_line(text: str, names: Mapping[str, Callable[..., Any]], read: Callab
     return None
 
 
-def mended_piece(text: str, mended: str, refusal: InvalidArgument) -> str:
+def advice_of_mended(text: str, mended: str, refusal: InvalidArgument) -> str:
     """What to write of a mended line: the call around all that is changed, else the whole line.
 
-    An advice that the refusal has already is kept where it mends the line in the place of the refused value.
+    The refusal's own advice, or the name that it names, is kept where that mends the line in the refused place.
 
-    >>> mended_piece("warmup(5) >> cosin(to=0.1)", "warmup(5) >> cosine(to=0.1)", InvalidArgument("cosin"))
-    'cosine(to=0.1)'
+    >>> advice_of_mended("warmup(5) >> cosin(to=0.1)", "warmup(5) >> cosine(to=0.1)", InvalidArgument("cosin"))
+    'Write cosine(to=0.1)'
     """
     begin, end = refusal.span or (0, len(text))
-    own = refusal.instead.removeprefix("Write ")
-    called = text[end : end + 1] == "("
+    own = _ADVICE.sub("", refusal.instead)
+    if refusal.replace and not refusal.instead:
+        own = text[begin:end].replace(*refusal.replace, 1)
+    called = text[end : end + 1] == "(" and not refusal.replace
     if own != refusal.instead and not called and f"{text[:begin]}{own}{text[end:]}" == mended:
-        return own
+        return refusal.instead
     same = next((at for at, (old, new) in enumerate(zip(text, mended, strict=False)) if old != new), len(text))
     shorter = min(len(text), len(mended)) - same
     behind = next((at for at in range(shorter) if text[-1 - at] != mended[-1 - at]), shorter)
     pieces = [(call.begin, call.closed) for call in _Slip(text, refusal, {}).calls()]
-    pieces += [(word.start(), word.end()) for word in re.finditer(r"[A-Za-z_][\w.-]*\Z|[A-Za-z_][\w.-]*(?=\s*>>)", text)]
+    pieces += [
+        (word.start(), word.end()) for word in re.finditer(r"[A-Za-z_][\w.-]*\Z|[A-Za-z_][\w.-]*(?=\s*>>)", text)
+    ]
     put_in = behind >= len(text) - same  # nothing is replaced: what is put in before a call is no part of it
     inside = [
         (first, last)
@@ -81,7 +86,7 @@ def mended_piece(text: str, mended: str, refusal: InvalidArgument) -> str:
         if first <= min(begin, same - put_in) and max(len(text) - behind, begin) <= last
     ]
     first, last = min(inside, key=lambda one: one[1] - one[0], default=(0, len(text)))
-    return mended[first : len(mended) - (len(text) - last)].strip()
+    return f"Write {mended[first : len(mended) - (len(text) - last)].strip()}"
 
 
 @final
@@ -118,6 +123,8 @@ class _Slip:
 
     def mended(self) -> str | None:
         """The line with this slip mended; None where nothing is known of it."""
+        if dashed_word_at(self.text, self.begin) is not None:  # which the refusal knows a line for
+            return None
         syntax = (self.characters, self.quotes, self.argument_text, self.keywords, self.foreign_brackets,
                   self.operators, self.lengths, self.juxtaposed, self.brackets)  # fmt: skip
         values = (self.whole_line, self.listed_stages, self.listed_arguments, self.names_in_call, self.value)
@@ -368,7 +375,9 @@ class _Slip:
         theirs = PEER_PARAMETERS.get(name.rpartition(".")[2], ())
         staged = re.fullmatch(r'warmup\("5%"\) >> (\w+\(\))', line)
         if staged is not None and call is not None:
-            given = {one.name or theirs[place]: one for place, one in enumerate(call.arguments) if one.name or theirs[place:]}
+            given = {
+                one.name or theirs[place]: one for place, one in enumerate(call.arguments) if one.name or theirs[place:]
+            }
             if set(given) <= {"num_warmup_steps", "num_training_steps"} and (one := given.get("num_warmup_steps")):
                 line = f"warmup({self.text[one.value : one.end]}) >> {staged[1]}"
                 return self.put(self.begin, end, line if self.stands_alone(end) else f"({line})")
@@ -404,7 +413,11 @@ class _Slip:
         if (found := STRING.fullmatch(line)) and found[0][1:-1].strip():
             return found[0][1:-1]
         whole = self.begin <= 1 and self.end >= len(line)
-        for begin, form in (("curves.", "anneal(curve={})"), ("rules.", "recurrence({})"), ("absolute(", "constant({})")):
+        for begin, form in (
+            ("curves.", "anneal(curve={})"),
+            ("rules.", "recurrence({})"),
+            ("absolute(", "constant({})"),
+        ):
             if whole and line.startswith(begin) and ">>" not in line:
                 return form.format(line)
         return f"constant({line})" if line in NEIGHBOR_LEVELS else None
@@ -458,7 +471,9 @@ class _Slip:
                 bare = self.stands_alone(call.closed, call.begin)
                 return self.put(call.begin, call.closed, staged if bare else f"({staged})")
             return self.put(call.begin, call.closed, kept) if one.name in DROPPED else None
-        needed = [name for name, one in known.items() if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
+        needed = [
+            name for name, one in known.items() if one.default is one.empty and one.kind is not one.VAR_POSITIONAL
+        ]
         if needed and not call.arguments and (builder := self.builder_of(call.name)) is not None:
             return self.put(call.begin, call.closed, example_call(builder, call.name))
         return None

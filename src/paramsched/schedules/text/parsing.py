@@ -9,7 +9,7 @@ from paramsched.schedules.affine import Absolute, AffineLevel, NeighborLevel, ab
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import SHAPES
-from paramsched.schedules.text.mending import mended_line, mended_piece
+from paramsched.schedules.text.mending import advice_of_mended, mended_line
 from paramsched.schedules.text.reader import LineReader
 from paramsched.schedules.text.tokens import shortened_text
 
@@ -73,7 +73,7 @@ def _with_mended_line(
     """Advise the whole line with its slips mended, where each of them can mean one thing only."""
     mended = mended_line(text, names, lambda line: read(LineReader(line, names, MOST_DEPTH)))
     if mended is not None:
-        refusal.advise(f"Write {mended_piece(text, mended, refusal)}")
+        refusal.advise(advice_of_mended(text, mended, refusal))
     return refusal
 
 
@@ -94,7 +94,7 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
         mended = mended_line(text, names, lambda line: _schedule_in(LineReader(line, names, MOST_DEPTH)))
         found = found if refusal in found else [*found, refusal]
         for one in found if mended is not None else ():
-            one.advise(f"Write {mended if len(found) > 1 else mended_piece(text, mended, one)}")
+            one.advise(f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one))
         return found
     return []
 

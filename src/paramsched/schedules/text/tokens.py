@@ -132,7 +132,9 @@ def _string_value(text: str, word: str, begin: int) -> str:
 
 
 STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
-_LENGTH = re.compile(r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|(?![eE][-+])[A-Za-z]+(?!\w))")
+_LENGTH = re.compile(
+    r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|(?![eE][-+])[A-Za-z]+(?!\w))"
+)
 _DANGLING = re.compile(r"(>>|[-+*/])\s*\Z")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
