@@ -7,10 +7,9 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast, final
 
-from paramsched._peer_keywords import DROPPED, instead_of, is_warmup_length, meant_argument, our_word
+from paramsched._peer_keywords import DROPPED, LENGTHS_OF_RUN, instead_of, is_warmup_length, meant_argument, our_word
 from paramsched._vocabulary import line_in_code, with_other_names
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
-from paramsched.fields import KNOWN, LENGTHS_OF_RUN
 
 _LONGEST = 120  # characters of a call that is written for the user
 
@@ -162,7 +161,9 @@ class _Correction:
             self.written[key] = text
             self.lost += self.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL or text == ""
             return
-        if key in KNOWN and "plan" in self.parameters:  # Scheduler(optimizer, lr="cosine()")
+        if (
+            key in ("lr", "weight_decay", "momentum") and "plan" in self.parameters
+        ):  # Scheduler(optimizer, lr="cosine()")
             self.meant[key], self.written["plan"] = None, f"ps.Plan({key}={text}, horizon=100)"
             return
         unit = LENGTHS_OF_RUN.get(key)

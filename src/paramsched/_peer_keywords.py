@@ -248,6 +248,30 @@ def is_warmup_length(name: str) -> bool:
     return name == "warmup" or (name in theirs and not name.endswith(("ratio", "fraction", "epochs")))
 
 
+OTHER_NAMES: Mapping[str, str] = {
+    "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
+    "rate": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
+    "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
+    "beta": "betas[0]", "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
+    "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
+}  # fmt: skip
+"""What others call a field of torch's optimizers."""
+
+LENGTHS_OF_RUN: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("max_steps", "total_steps", "num_steps", "steps", "training_steps", "train_steps", "num_training_steps"),
+            *("max_iters", "max_iterations", "total_iters", "train_iters", "num_iters", "iters", "iterations"),
+            *("max_updates", "total_updates", "num_updates", "updates", "total", "length", "duration", "max_duration"),
+        ),
+        "",
+    ),
+    **dict.fromkeys(("epochs", "max_epochs", "num_epochs", "n_epochs", "total_epochs", "num_train_epochs"), "epochs"),
+    **dict.fromkeys(("tokens", "max_tokens", "total_tokens", "num_tokens", "train_tokens"), "tokens"),
+    **dict.fromkeys(("max_samples", "total_samples", "train_samples"), "samples"),
+}
+"""What others call the length of a run, which is a plan's horizon, with the unit of a bare number."""
+
 DROPPED = frozenset(("last_epoch", "verbose", "optimizer", "by_epoch", "convert_to_iter_based"))
 """Arguments of schedulers that a schedule does without."""
 

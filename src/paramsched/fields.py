@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
+from paramsched._peer_keywords import OTHER_NAMES
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
 from paramsched.near_names import closest
 
@@ -24,30 +25,6 @@ KNOWN_ELSEWHERE = (
     *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
 )
 """The numeric entries of other optimizers that are scheduled often, and the sizes of a run that a plan may change."""
-
-OTHER_NAMES = {
-    "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
-    "rate": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
-    "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
-    "beta": "betas[0]", "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
-    "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
-}  # fmt: skip
-"""What others call a field of torch's optimizers."""
-
-LENGTHS_OF_RUN = {
-    **dict.fromkeys(
-        (
-            *("max_steps", "total_steps", "num_steps", "steps", "training_steps", "train_steps", "num_training_steps"),
-            *("max_iters", "max_iterations", "total_iters", "train_iters", "num_iters", "iters", "iterations"),
-            *("max_updates", "total_updates", "num_updates", "updates", "total", "length", "duration", "max_duration"),
-        ),
-        "",
-    ),
-    **dict.fromkeys(("epochs", "max_epochs", "num_epochs", "n_epochs", "total_epochs", "num_train_epochs"), "epochs"),
-    **dict.fromkeys(("tokens", "max_tokens", "total_tokens", "num_tokens", "train_tokens"), "tokens"),
-    **dict.fromkeys(("max_samples", "total_samples", "train_samples"), "samples"),
-}
-"""What others call the length of a run, which is a plan's horizon, with the unit of a bare number."""
 
 _NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
 OURS = "paramsched_"

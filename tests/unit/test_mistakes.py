@@ -768,9 +768,9 @@ def test_a_wrong_keyword_of_the_scheduler_is_refused_with_the_right_call(wrong):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     plan = ps.Plan(lr="cosine()")
     with pytest.raises(InvalidArgument) as refusal:
-        eval(f"ps.Scheduler(optimizer, plan, {wrong})")
+        eval(f"ps.Scheduler(optimizer, plan, {wrong})", {"ps": ps, "optimizer": optimizer, "plan": plan})
 
-    eval(refusal.value.instead.removeprefix("Write "))
+    eval(refusal.value.instead.removeprefix("Write "), {"ps": ps, "optimizer": optimizer, "plan": plan})
     assert optimizer.param_groups[0]["lr"] == 0.1
 
 

@@ -18,9 +18,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from paramsched._fault import printable
-from paramsched._peer_keywords import meant_argument, our_word
+from paramsched._peer_keywords import LENGTHS_OF_RUN, meant_argument, our_word
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
-from paramsched.fields import KNOWN, LENGTHS_OF_RUN
+from paramsched.fields import KNOWN
 from paramsched.near_names import closest
 from paramsched.time.calendar import CLOCKS
 

@@ -137,6 +137,8 @@ def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
     return f"{flow_text(key)}: {flow_text(data, top=True)}"
 
 
+_NO_TEXT = ("y", "n", "on", "off", "yes", "no", "true", "false", "null")
+_BARE_IN_BLOCK = re.compile(r"[\d.]+[kKMBT]? ?[a-z%]+|[A-Za-z][^#:]*\)")
 _BARE = re.compile(r"[A-Za-z_][\w.*()/=<>+ -]*[\w)]|[A-Za-z_]")
 
 
@@ -146,9 +148,9 @@ def flow_text(data: Any, *, top: bool = False) -> str:
         return "{" + ", ".join(f"{flow_text(key)}: {flow_text(one)}" for key, one in data.items()) + "}"
     if isinstance(data, list):
         return "[" + ", ".join(map(flow_text, data)) + "]"
-    if isinstance(data, str) and data.lower() not in ("y", "n", "on", "off", "yes", "no", "true", "false", "null"):
-        if _BARE.fullmatch(data) or (top and re.fullmatch(r"[\d.]+[kKMBT]? ?[a-z%]+|[A-Za-z][^#:]*\)", data)):
-            return data
+    plain = isinstance(data, str) and data.lower() not in _NO_TEXT
+    if plain and (_BARE.fullmatch(data) or (top and _BARE_IN_BLOCK.fullmatch(data))):
+        return str(data)
     return json.dumps(data, ensure_ascii=False)
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramsched._peer_keywords import is_warmup_length
+from paramsched._peer_keywords import LENGTHS_OF_RUN, OTHER_NAMES, is_warmup_length
 from paramsched.errors import InvalidCall, shown
-from paramsched.fields import KNOWN, LENGTHS_OF_RUN, OTHER_NAMES, known_field
+from paramsched.fields import KNOWN, known_field
 from paramsched.near_names import closest
 from paramsched.plan.binding import Binding
 from paramsched.schedules import Schedule

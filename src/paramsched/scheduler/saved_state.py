@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, final, get_args
 
 from paramsched.errors import InvalidArgument, StateError, UnreadableTable, nearest, shown
-from paramsched.near_names import closest
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
+from paramsched.near_names import closest
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.scheduler._clock import Standing

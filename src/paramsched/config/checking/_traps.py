@@ -6,6 +6,7 @@ from math import prod
 from typing import TypeAlias
 
 from paramsched import curves
+from paramsched._peer_keywords import OTHER_NAMES
 from paramsched.config.checking.finding import Finding
 from paramsched.config.checking.rules_of_values import (
     BINDS_FIRST,
@@ -17,7 +18,7 @@ from paramsched.config.checking.rules_of_values import (
     SHARE_OF_RUN,
 )
 from paramsched.feedback.base import Guided
-from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, OTHER_NAMES, Field, known_field
+from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.decays import Exponential

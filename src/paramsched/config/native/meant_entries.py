@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paramsched._peer_keywords import is_warmup_length
+from paramsched._peer_keywords import LENGTHS_OF_RUN, is_warmup_length
 from paramsched.config.schedule_text import ShapeNames
 from paramsched.errors import InvalidArgument
-from paramsched.fields import KNOWN, LENGTHS_OF_RUN
+from paramsched.fields import KNOWN
 from paramsched.near_names import closest
 from paramsched.schedules import SHAPES, meant_line
 from paramsched.time import Duration

@@ -15,7 +15,7 @@ from paramsched._fault_codes import (
     WRONG_TYPE,
 )
 from paramsched._number_checks import finite_number
-from paramsched._peer_keywords import instead_of
+from paramsched._peer_keywords import OTHER_NAMES, instead_of
 from paramsched._vocabulary import advice_for_word, first_lookalike, straighten_text
 from paramsched.config.faults import (
     CLOCK,
@@ -53,7 +53,7 @@ from paramsched.config.native.meant_entries import (
 from paramsched.config.native.read_schedule import ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument
-from paramsched.fields import KNOWN, OTHER_NAMES, Field, known_field
+from paramsched.fields import KNOWN, Field, known_field
 from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock

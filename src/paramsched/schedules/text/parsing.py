@@ -47,7 +47,8 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     try:
         return _schedule_in(LineReader(text, names, MOST_DEPTH))
     except InvalidArgument as refusal:
-        raise _with_mended_line(refusal, text, names, _schedule_in)
+        _add_mended_line(refusal, text, names, _schedule_in)
+        raise
 
 
 def parse_own(text: str) -> Schedule:
@@ -61,20 +62,20 @@ def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
     try:
         return _value_of(LineReader(text, names, MOST_DEPTH))
     except InvalidArgument as refusal:
-        raise _with_mended_line(refusal, text, names, _value_of)
+        _add_mended_line(refusal, text, names, _value_of)
+        raise
 
 
-def _with_mended_line(
+def _add_mended_line(
     refusal: InvalidArgument,
     text: str,
     names: Mapping[str, Callable[..., Any]],
     read: Callable[[LineReader], object],
-) -> InvalidArgument:
-    """Advise the whole line with its slips mended, where each of them can mean one thing only."""
+) -> None:
+    """Advise the line with its slips mended, where each of them can mean one thing only."""
     mended = mended_line(text, names, lambda line: read(LineReader(line, names, MOST_DEPTH)))
     if mended is not None:
         refusal.advise(advice_of_mended(text, mended, refusal))
-    return refusal
 
 
 def meant_line(text: str) -> str | None:
