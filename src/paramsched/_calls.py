@@ -177,15 +177,15 @@ class _Correction:
             if ours == "total" and fact and not {fact, "batches_per_epoch"} & {*into}:
                 into[fact] = example
             return
-        ours = meant_argument(key, self.parameters, self.name)
-        self.meant[key] = ours
-        if ours is not None and ours not in self.written and ours not in self.placed:
-            self.written[ours] = text
+        word = meant_argument(key, self.parameters, self.name)
+        self.meant[key] = word
+        if word is not None and word not in self.written and word not in self.placed:
+            self.written[word] = text
         elif facts and (fact := meant_argument(key, _FACTS)) is not None:
             self.meant[key], self.facts[fact] = fact, text
-        elif ours is None and is_warmup_length(key) and self.name in _STAGES:
+        elif word is None and is_warmup_length(key) and self.name in _STAGES:
             self.prefix = f"warmup({text}) >> "
-        elif ours is None and (unit := _unit_of(key)) and "over" in self.parameters and isinstance(value, int):
+        elif word is None and (unit := _unit_of(key)) and "over" in self.parameters and isinstance(value, int):
             self.meant[key], self.written["over"] = "over", f'"{value} {unit}"'
         elif key not in DROPPED:
             self.lost += 1
@@ -259,7 +259,7 @@ def explain_wrong_keywords(function: _Builder, name: str = "") -> _Builder:
 def _in_place_of(function: _Builder, call: Callable[..., Any]) -> _Builder:
     """The wrapper in the function's own module, where doctest looks for examples."""
     here = cast(Any, call)
-    same = FunctionType(here.__code__, function.__globals__, function.__name__, None, here.__closure__)  # type: ignore[attr-defined]  # of a function
+    same = FunctionType(here.__code__, function.__globals__, function.__name__, None, here.__closure__)
     return cast(_Builder, wraps(function)(same))
 
 

@@ -139,8 +139,8 @@ class Plan:
             Binding(name, schedule) for name, schedule in fields.items()
         ]
         if not given:
-            length = "20 epochs" if horizon is None else horizon
-            raise PlanError("Plan()", "no binding", f"Write Plan(lr=cosine(to=0.1), horizon={length!r})")
+            run = "20 epochs" if horizon is None else horizon
+            raise PlanError("Plan()", "no binding", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})")
         length = None if horizon is None else _read_horizon(horizon)
         if length is not None and length.until:
             raise InvalidArgument(f'Plan(horizon="{length}")', "a run is as long as it is", "Leave until out")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paramsched._peer_keywords import LENGTHS_OF_RUN, is_warmup_length
+from paramsched._vocabulary import advice_for_word
 from paramsched.config.schedule_text import ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN
@@ -40,8 +41,7 @@ def meant_horizon(key: str, value: Any) -> int | str | None:
         return None
     if isinstance(value, (int, float)):
         whole = int(value) if float(value).is_integer() else value
-        text: int | str = f"{whole} {unit}" if unit else whole
-        return whole_length(text)
+        return whole_length(f"{whole} {unit}" if unit else whole)
     return whole_length(value) if isinstance(value, str) and re.search(r"\d", value) and "(" not in value else None
 
 
@@ -110,6 +110,8 @@ def groups_in_field(value: Any, names: ShapeNames) -> tuple[dict[str, Any], Any]
 
 
 def _resembles_shape(name: str, names: ShapeNames) -> bool:
+    if advice_for_word(name) is not None:
+        return True
     return names.find(name) is not None or name in (*SHAPES, *_OPERATORS) or closest(name, SHAPES) is not None
 
 

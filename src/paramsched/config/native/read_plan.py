@@ -294,17 +294,19 @@ class _PlanReader:
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
             return True
         fields: Any = None
+        others: Any = None
         if (named := field_and_group(key)) is not None:
             fields = {named[1]: {named[0]: value}}
         elif key not in KNOWN and isinstance(value, dict) and any(name in KNOWN for name in value):
             fields = {key: value}
         elif key in KNOWN and (lines := groups_in_field(value, self.values.names)) is not None and lines[0]:
-            fields = {name: {key: line} for name, line in lines[0].items()}
+            by_name, others = lines
+            fields = {name: {key: line} for name, line in by_name.items()}
         if fields is None or selector is not None:
             return False
         found = "lines for some groups are written under groups"
-        if key in KNOWN and lines[1] is not None:  # type: ignore[possibly-undefined]  # the only way to lines
-            found += f"; the line of all others is {key}: {short_json(lines[1])}"
+        if others is not None:
+            found += f"; the line of all others is {key}: {short_json(others)}"
         if isinstance(before := self.data.get("groups"), dict):
             fields = _merged(plain_json(before), fields)
         self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))

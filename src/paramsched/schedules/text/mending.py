@@ -216,8 +216,8 @@ class _Slip:
             (r",\s*\Z", ""),
             (r"[A-Za-z_]\w*\s*=\s*(?=[,)])|(?<=\()\s*,", ""),
         ):
-            if found := re.search(pattern, self.outside):
-                return self.put(*found.span(), sign)
+            if slip := re.search(pattern, self.outside):
+                return self.put(*slip.span(), sign)
         return None
 
     def brackets(self) -> str | None:

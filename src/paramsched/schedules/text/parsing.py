@@ -94,8 +94,9 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
     except InvalidArgument as refusal:
         mended = mended_line(text, names, lambda line: _schedule_in(LineReader(line, names, MOST_DEPTH)))
         found = found if refusal in found else [*found, refusal]
-        for one in found if mended is not None else ():
-            one.advise(f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one))
+        for one in found:
+            if mended is not None:
+                one.advise(f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one))
         return found
     return []
 
