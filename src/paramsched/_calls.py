@@ -181,8 +181,8 @@ class _Correction:
         self.meant[key] = word
         if word is not None and word not in self.written and word not in self.placed:
             self.written[word] = text
-        elif facts and (fact := meant_argument(key, _FACTS)) is not None:
-            self.meant[key], self.facts[fact] = fact, text
+        elif facts and (known := meant_argument(key, _FACTS)) is not None:
+            self.meant[key], self.facts[known] = known, text
         elif word is None and is_warmup_length(key) and self.name in _STAGES:
             self.prefix = f"warmup({text}) >> "
         elif word is None and (unit := _unit_of(key)) and "over" in self.parameters and isinstance(value, int):

@@ -528,7 +528,6 @@ PYTHON = [
     ('ps.Plan(lr="cosine()", num_epochs=20)', 'ps.Plan(lr="cosine()", horizon="20 epochs")'),
     ('ps.Plan(lr="cosine()", horizn=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
     ('ps.Plan(LR="cosine()", horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
-    ('ps.Plan(weight_decy="cosine()", horizon=100)', 'ps.Plan(weight_decay="cosine()", horizon=100)'),
     ('ps.Plan(lr="cosine()", warmup_steps=10, horizon=100)', 'ps.Plan(lr="warmup(10) >> cosine()", horizon=100)'),
     ('ps.Plan("cosine()", horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
     ('ps.Plan({"lr": "cosine()"}, horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),

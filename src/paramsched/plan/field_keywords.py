@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramsched._peer_keywords import LENGTHS_OF_RUN, OTHER_NAMES, is_warmup_length
+from paramsched._peer_keywords import LENGTHS_OF_RUN, is_warmup_length
 from paramsched.errors import InvalidCall, shown
-from paramsched.fields import KNOWN, known_field
+from paramsched.fields import KNOWN
 from paramsched.near_names import closest
 from paramsched.plan.binding import Binding
 from paramsched.schedules import Schedule
@@ -68,8 +68,7 @@ def _meant(name: str, value: Any) -> tuple[str, Any] | None:
         return "horizon", f"{value} {unit}" if unit and isinstance(value, (int, float)) else value
     if (entry := _entry(name)) is not None:
         return entry, value
-    field = known_field(name)
-    return None if field is None else (field, value)
+    return (name.lower(), value) if name.lower() in KNOWN else None
 
 
 def _entry(name: str) -> str | None:
@@ -91,8 +90,8 @@ def _reason(name: str, value: Any) -> str:
         return "in code lines for some groups are Bindings" if name == "groups" else "in code a target is a Binding"
     if name in _OTHERS:
         return _OTHERS[name]
-    field = known_field(name) if name.isidentifier() and name not in OTHER_NAMES else None
-    return "" if field is None else f'did you mean "{field}"?'
+    # Other misspelled fields are refused when the optimizer is known, which may have a field of that name.
+    return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""
 
 
 def _bindings(groups: Mapping[Any, Any]) -> list[str]:

@@ -161,7 +161,7 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
         fact = f"{error.fact}={error.example}"
         found = error.found
         if not call.startswith("scheduler."):
-            found += f'; calendar="later" lets scheduler.resolve({fact}) give it before the first update'
+            found += f'; it may be given later: {call}calendar="later"), and scheduler.resolve({fact}) before the first update'
         raise MissingFact(error.asked, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 
 
