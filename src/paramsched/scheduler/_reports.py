@@ -161,7 +161,8 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
         fact = f"{error.fact}={error.example}"
         found = error.found
         if not call.startswith("scheduler."):
-            found += f'; it may be given later: {call}calendar="later"), and scheduler.resolve({fact}) before the first update'
+            later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
+            found += f"; it may be given later: {later}"
         raise MissingFact(error.asked, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 
 
