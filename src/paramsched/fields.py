@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
+from paramsched._peer_keywords import OTHER_NAMES
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
 from paramsched.near_names import closest
 
@@ -19,6 +20,12 @@ KNOWN = (
     "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",
 )  # fmt: skip
 """The numeric entries of torch's own optimizers."""
+
+KNOWN_ELSEWHERE = (
+    *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
+    *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
+)
+"""The numeric entries of other optimizers that are scheduled often, and the sizes of a run that a plan may change."""
 
 _NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
 OURS = "paramsched_"
@@ -45,12 +52,10 @@ class Field:
         """
         found = _NAME.fullmatch(name) if isinstance(name, str) else None
         if found is None:
-            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr", "weight_decay" or "betas[0]"')
+            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr"')
         key = found["key"]
         if key == "params" or key.startswith(OURS):
-            raise InvalidArgument(
-                f"field {name!r}", "it is no hyperparameter", 'Write "lr", "weight_decay", "betas[0]"'
-            )
+            raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr"')
         return Field(key, None if found["index"] is None else int(found["index"]))
 
     @property
@@ -77,13 +82,17 @@ class Field:
             return Field("betas", 0).within(group, where)
         if self.key not in group:
             names = numeric(group)
+            ours = OTHER_NAMES.get(self.key.lower())
+            near = ours if ours in names else closest(str(self), names)
             found = f"no such field; {nearest(str(self), names)}" if names else "the group has no number at all"
-            instead = f"Write one of {', '.join(names)}" if names else f'Give it one: group["{self.key}"] = 0.1'
-            raise UnknownField(f'"{self}" in {where}', found, instead)
+            instead = "" if near is None else f'Write "{near}"'
+            raise UnknownField(
+                f'"{self}" in {where}', found, instead if names else f'Give it one: group["{self.key}"] = 0.1'
+            )
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):
-                raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]" or "{self.key}[1]"')
+                raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]"')
         elif not isinstance(entry, (tuple, list)):
             instead = f'Write "{self.key}"' if is_number(entry) else f"Give the group {self.key}=(0.9, 0.999)"
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
@@ -202,6 +211,21 @@ def label(group: Group, index: int) -> str | int:
 
 
 def known_field(name: str) -> str | None:
-    """The field of torch's optimizers that `name` is a slip of the pen of; None where it is one, or like none."""
+    """Return the field of torch's optimizers that `name` is a misspelling of; None if it is a field, or like none.
+
+    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "beta1", "steps", "temperature")]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None]
+    """
     key = Field.of(name).key
-    return None if key in KNOWN else closest(key, KNOWN)
+    if key in KNOWN or key in KNOWN_ELSEWHERE:
+        return None
+    letters = key.lower().replace("_", "")
+    if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
+        return same
+    near = closest(key, KNOWN)
+    if near is not None and "[" not in name and (ours := OTHER_NAMES.get(key.lower())) is not None:
+        return ours
+    # Names of a few letters are near to many: "wd" to "d", "steps" to "eps".
+    is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
+    is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
+    return near if is_slip or is_long else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, final
 
+from paramsched._calls import explain_wrong_keywords
 from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
 from paramsched.feedback.base import MetricRule
@@ -39,7 +40,7 @@ def handed_schedule(
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
         asked = f"{call}({shown(given)}, field={field!r}, group={group!r})"
-        raise InvalidArgument(asked, "field and group choose a line of a plan", "Leave them out")
+        raise InvalidArgument(asked, "field and group choose a line of a plan; leave them out")
     schedule = parse(given) if isinstance(given, str) else given
     _refuse_metric(call, schedule)
     whole = schedule_of(schedule, lambda: f"{call}({shown(schedule)})")
@@ -54,7 +55,7 @@ def handed_schedule(
 def _refuse_metric(call: str, schedule: Any) -> None:
     if isinstance(schedule, MetricRule) or (isinstance(schedule, Schedule) and schedule.metric_rules):
         found = f"{short_line(schedule)} reacts to a metric, which a function of the update alone never hears"
-        raise InvalidArgument(f"{call}(…)", found, "Write ps.Scheduler(optimizer, plan), and scheduler.observe(…)")
+        raise InvalidArgument(f"{call}(…)", found, "Write ps.Scheduler(optimizer, plan)")
 
 
 def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | None) -> Binding:
@@ -80,7 +81,8 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
     there = (
-        f"{name} has a line for {', '.join(map(selector_text, others))}{' and one for all others' * (None in lines)}"
+        f"{name} has a line for {', '.join(map(selector_text, others))}"
+        f"{' and one for all others, which any other name means' * (None in lines)}"
     )
     if group is None:
         named = [selector for selector in others if isinstance(selector, str | int)]
@@ -127,6 +129,7 @@ class LrLambda:
         return f"<to_lambda({short_line(self.schedule)})>"
 
 
+@explain_wrong_keywords
 def to_lambda(
     schedule: Plan | ScheduleLike,
     calendar: Calendar | None = None,
@@ -174,8 +177,8 @@ def to_lambda(
             raise InvalidArgument(Asked("to_lambda", "base", "0"), "no factor makes another value of 0", "Write 0.1")
         return LrLambda(resolved, number)
     if needs_base:
-        found = "its values are no multiples of base, so the factors depend on it"
-        raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "Write base=0.1, the lr of the optimizer")
+        found = "its values are no multiples of base, so the factors depend on it: the lr of the optimizer"
+        raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "Write base=0.1")
     return LrLambda(resolved, None)
 
 
@@ -199,6 +202,7 @@ class OptaxSchedule:
         return f"<to_optax({short_line(self.schedule)}, base={self.base!r})>"
 
 
+@explain_wrong_keywords
 def to_optax(
     schedule: Plan | ScheduleLike,
     calendar: Calendar | None = None,

@@ -22,7 +22,7 @@ from paramsched.cli._given_plan import (
     text_of_given_plan,
     with_facts_beside,
 )
-from paramsched.cli._options import CalendarOptions, option_for_fact, say_note
+from paramsched.cli._options import CalendarOptions, fault_for_command, option_for_fact, say_note
 from paramsched.config import check
 from paramsched.config.checking.finding import (
     CHECK_RULES,
@@ -166,7 +166,7 @@ def checked_plan(
         read, known, several = _read_with_cautions(given, facts, field, format, source)
         several += _findings_in(read, known, facts, evidence)
     except ConfigError as error:
-        found = [finding_of_fault(one, given) for one in error.faults]
+        found = [finding_of_fault(fault_for_command(one), given) for one in error.faults]
     except MissingFact as error:
         advice = f"Write {option_for_fact(error)}"
         found, usage = [Finding(MISSING_FACT, "", error.problem, advice, place=place)], True

@@ -1,5 +1,6 @@
 """The values of a given plan, and of those to be drawn beside it: other plans, logs, groups at their bases."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -213,7 +214,9 @@ def given_bases(
         except ValueError:
             value = float("nan")
         if not abs(value) < float("inf"):
-            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. Write --base lr=0.1')
+            meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number)
+            advice = f"Write --base {field}={meant[0] if meant else 0.1}"
+            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. {advice}')
         values[field, group if at else None] = value
     return values
 

@@ -48,16 +48,22 @@ class Faults:
         code: str = UNREADABLE,
         at_key: bool = False,
         replace: tuple[str, str] | None = None,
+        entry: tuple[str, Any] | None = None,
     ) -> None:
         """Note one fault: where, what was found, what to write.
 
         Args:
+            entry: the key and the value of the entry to write; then `instead` need not be given.
             span, at_key, replace: as of a `Fault`.
             code: of what kind it is; a dialect of your own need not say it.
         """
         self.count += 1
-        if not self.full:
-            self._found[Fault(path, found, instead, span, at_key, code=code, replace=replace)] = None
+        if self.full:
+            return
+        written = None if entry is None else (entry[0], json.dumps(entry[1], ensure_ascii=False))
+        if written is not None:
+            instead = f"Write {entry_text(*written)}"
+        self._found[Fault(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Note what a function of the library refused."""
@@ -110,6 +116,56 @@ class Faults:
 
 _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
 _MOST_SHOWN: Final = 60  # characters of a name that needs quotes
+
+
+def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
+    """An entry of a file as its syntax has it.
+
+    Args:
+        key: its key.
+        value: its value as JSON.
+        syntax: `"yaml"`, `"json"` or `"toml"`.
+
+    >>> for syntax in ("yaml", "json", "toml"):
+    ...     print(entry_text("groups", '{"head": {"lr": "cosine()"}}', syntax))
+    groups: {head: {lr: cosine()}}
+    "groups": {"head": {"lr": "cosine()"}}
+    groups = {"head" = {"lr" = "cosine()"}}
+    """
+    if syntax == "json":
+        return f"{json.dumps(key, ensure_ascii=False)}: {value}"
+    data = json.loads(value)
+    if syntax == "toml":
+        return f"{_bare_key(key)} = {_toml_value(data)}"
+    return f"{flow_text(key)}: {flow_text(data, top=True)}"
+
+
+_NO_TEXT = ("y", "n", "on", "off", "yes", "no", "true", "false", "null")
+_BARE_IN_BLOCK = re.compile(r"[\d.]+[kKMBT]? ?[a-z%]+|[A-Za-z][^#:]*\)")
+_BARE = re.compile(r"[A-Za-z_][\w.*()/=<>+ -]*[\w)]|[A-Za-z_]")
+
+
+def flow_text(data: Any, *, top: bool = False) -> str:
+    """A value in one line of YAML; text without quotes where it needs none."""
+    if isinstance(data, dict):
+        return "{" + ", ".join(f"{flow_text(key)}: {flow_text(one)}" for key, one in data.items()) + "}"
+    if isinstance(data, list):
+        return "[" + ", ".join(map(flow_text, data)) + "]"
+    plain = isinstance(data, str) and data.lower() not in _NO_TEXT
+    if plain and (_BARE.fullmatch(data) or (top and _BARE_IN_BLOCK.fullmatch(data))):
+        return str(data)
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _bare_key(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
+
+
+def _toml_value(data: Any) -> str:
+    if isinstance(data, dict):
+        items = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(one)}" for key, one in data.items())
+        return "{" + ", ".join(items) + "}"
+    return json.dumps(data, ensure_ascii=False)
 
 
 ROOT: Final = "$"
@@ -245,6 +301,18 @@ def peer_data(raw: Any, faults: Faults, twice: list[str]) -> Any:
     return data
 
 
+def plain_json(data: Any) -> Any:
+    """The data with null in place of what a config cannot hold."""
+    match data:
+        case BadValue():
+            return None
+        case list():
+            return [plain_json(item) for item in data]
+        case dict():
+            return {key: plain_json(item) for key, item in data.items()}
+    return data
+
+
 def bad_values_in(data: Any) -> Iterator[BadValue]:
     """Every bad value in the data, however deep."""
     match data:
@@ -331,7 +399,7 @@ class _PlainReader:
 def _finite_number(raw: Any, path: str) -> int | float | BadValue:
     """A number that schedules can reckon with."""
     number = raw.item() if isinstance(raw, np.number) else raw
-    instead = "Write a number, 1 say"  # which is a length too
+    instead = "Write 1"  # which is a length too
     if isinstance(number, float) and not math.isfinite(number):
         return BadValue(path, f"{number} is not finite", instead)
     if isinstance(number, int) and abs(number) > sys.float_info.max:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from paramsched._fault_codes import KEY_TWICE
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
-from paramsched.config.faults import Faults, Pairs, peer_data, plain_data
+from paramsched.config.faults import Faults, Pairs, entry_text, peer_data, plain_data
 from paramsched.config.known_dialects import (
     NO_BASES,
     BaseLike,
@@ -64,8 +65,8 @@ def formats() -> tuple[str, ...]:
 def known_format(name: str) -> str:
     """The name itself, if it is a format's; else an error that names the nearest."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
-        raise InvalidArgument(
-            f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}", 'Write format="yaml"'
+        raise InvalidArgument(f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}").use_format(
+            "yaml"
         )
     return name
 
@@ -75,7 +76,7 @@ def format_of(path: Path) -> str:
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         asked = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}", 'Write format="yaml"')
+        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}").use_format("yaml")
     return found
 
 
@@ -138,8 +139,7 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
     except ConfigError as error:
         hints = []
         for name in dialects_that_recognize(plain_data(data, Faults())):
-            advice = f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
-            hints.append(Fault("", f"it looks like a config of {name}", advice))
+            hints.append(Fault("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
         raise ConfigError(error.source, (*hints, *error.faults)) from None
 
 
@@ -201,6 +201,9 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     name = format if format in SYNTAXES else syntax or ""
     if name not in SYNTAXES:
         name = "yaml" if format == "native" else _syntax_of_dialect(dialect_named(format), text, syntax)
+    faults = tuple(
+        one if one.entry is None else replace(one, instead=f"Write {entry_text(*one.entry, name)}") for one in faults
+    )
     if name == "yaml" and format not in SYNTAXES and dialect_named(format).is_peer:
         return faults_with_places(faults, text, peer_yaml_places)
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
@@ -229,7 +232,7 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
         return text
     dialect = dialect_named(format)
     if dialect.from_plan is None:
-        raise InvalidArgument(f"format={format!r}", "the dialect can only be read", 'Write format="yaml"')
+        raise InvalidArgument(f"format={format!r}", "the dialect can only be read").use_format("yaml")
     write = dialect.write or _syntax_of(format, syntax)[1]
     return dialect.call(write, dialect.call(dialect.from_plan, plan))
 

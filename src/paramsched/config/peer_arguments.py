@@ -286,8 +286,9 @@ class PeerWords:
 
     library: str
 
-    def refuse(self, what: object, why: str, instead: str = 'Write it in the native format: format="yaml"') -> NoReturn:
-        raise PlanError(f"{self.library} cannot say {what}", why, instead)
+    def refuse(self, what: object, why: str, instead: str = "") -> NoReturn:
+        refusal = PlanError(f"{self.library} cannot say {what}", why, instead)
+        raise refusal if instead else refusal.use_format("yaml")
 
     def schedule_of_lr(self, plan: Plan) -> Schedule:
         """What lr of all groups follows, in a plan that schedules nothing else."""

@@ -143,7 +143,9 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
             f"{call}(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
         )
     if calendar is not None and not isinstance(calendar, Calendar):
-        instead = 'Write calendar=ps.Calendar(steps_per_epoch=100), or calendar="later"'
+        instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
+        if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
+            instead = f"Write calendar=ps.Calendar(total={calendar})"
         raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "no Calendar", instead)
     names = [field.name for field in fields(Calendar)]
     if unknown := sorted(given.keys() - set(names)):
@@ -157,13 +159,11 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
         return plan.resolve(calendar)
     except MissingFact as error:
         fact = f"{error.fact}={error.example}"
-        instead = f"Write {call}{fact})"
+        found = error.found
         if not call.startswith("scheduler."):
-            instead += (
-                f'. Where it is not known yet, write {call}calendar="later"), and scheduler.resolve({fact}) before the '
-                "first update"
-            )
-        raise MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example) from None
+            later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
+            found += f"; it may be given later: {later}"
+        raise MissingFact(error.asked, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
@@ -188,7 +188,7 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
         )
     if not isinstance(_param_groups_of(optimizer), list) or not optimizer.param_groups:
         raise InvalidArgument(
-            f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Pass the optimizer itself"
+            f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Write ps.Scheduler(optimizer, plan)"
         )
     return optimizer
 

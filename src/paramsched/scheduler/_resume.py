@@ -12,7 +12,7 @@ from paramsched._diff import Diff, diff_within
 from paramsched.errors import PlanChanged
 from paramsched.fields import label
 from paramsched.plan import Plan
-from paramsched.plan.binding import clock_of_field
+from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.scheduler._clock import PlanInForce, Standing
 from paramsched.scheduler._group_keys import (
     COUNT,
@@ -150,6 +150,19 @@ def warn_if_over(planned: PlannedGroups) -> None:
         warn_user(
             f"the optimizer has taken {t} updates, the plan is over after {total}: its last values "
             "are held. To begin it again call scheduler.seek(0)."
+        )
+
+
+def warn_if_shorter_than_epoch(planned: PlannedGroups) -> None:
+    """Warn of a horizon of a few updates in a run of long epochs: epochs were probably meant."""
+    plan, epoch = planned.in_force.plan, planned.in_force.calendar.updates_per_epoch
+    horizon = plan.horizon
+    if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
+        return
+    if horizon.updates < epoch:
+        warn_user(
+            f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
+            f'values are held. For {horizon} epochs write horizon="{horizon} epochs"'
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias, final, get_args
 from paramsched.errors import InvalidArgument, StateError, UnreadableTable, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
+from paramsched.near_names import closest
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount
@@ -303,6 +304,6 @@ def checked_on_change(on_change: Any) -> OnChange:
             raise InvalidArgument(
                 f"Scheduler(on_change={on_change!r})",
                 f"{choice!r} is none of {', '.join(choices)}; {nearest(str(choice), choices)}",
-                'Write on_change="new", or {"lr": "checkpoint"}',
+                f'Write on_change="{closest(str(choice), choices) or choices[0]}"',
             )
     return dict(on_change) if isinstance(on_change, Mapping) else on_change

@@ -332,5 +332,5 @@ def no_horizon(schedule: Schedule) -> Unresolved:
     return Unresolved(
         str(schedule),
         "it takes the time it is given, and nothing says how long the run is",
-        'Write ps.Calendar(total=10_000), a plan\'s horizon="20 epochs", or a length: over="500 steps"',
+        "Write ps.Calendar(total=10_000)",
     )

@@ -18,6 +18,7 @@ from paramsched.cli._options import (
     field_option,
     file_problem,
     format_option,
+    is_terminal,
     json_option,
     json_text,
     plans_argument,
@@ -235,6 +236,8 @@ def paramsched_check(
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage
+            if not checked.findings and not as_json and output_format == "text" and is_terminal():
+                click.echo(f"{given}: no problems found")
         except OSError as error:
             usage = True
             click.echo(file_problem(error), err=True)

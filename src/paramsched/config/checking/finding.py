@@ -234,6 +234,15 @@ def without_silenced(findings: Iterable[Finding], text: str, file: str) -> Itera
             yield finding
 
 
+def selector_path(binding: Binding) -> str:
+    """Where a file has the groups of a binding.
+
+    >>> selector_path(Binding("lr", 0.1, groups="head"))
+    '$.groups.head'
+    """
+    return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
+
+
 def binding_path(binding: Binding) -> str:
     """Where a file has a binding.
 
