@@ -240,6 +240,17 @@ def bad_values_in(data: Any) -> Iterator[BadValue]:
                 yield from bad_values_in(item)
 
 
+def texts_in(data: Any) -> Iterator[str]:
+    """Every text in plain data but the keys."""
+    rest = [data]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, (dict, list)):
+            rest += one.values() if isinstance(one, dict) else one
+
+
 @final
 class _PlainReader:
     """Makes one config safe; counts its values, since lists that hold the same list again multiply."""

@@ -5,7 +5,8 @@ import os
 import re
 import tempfile
 from bisect import bisect_right
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 from typing import final
 
@@ -20,6 +21,9 @@ MOST_VALUES = 100_000
 """Numbers, texts, lists and mappings that a file may hold; a line of text counts by its commas too."""
 MOST_WORDS = 200_000
 """Words and signs of a Python config. The largest of 5,000 published ones has 20,000."""
+
+MOST_SCHEDULE_WORDS = 50_000
+"""Words and signs of all schedules of a plan; one with a hundred stages has 1,000."""
 
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 _HALF = re.compile("[\ud800-\udfff]")
@@ -47,6 +51,14 @@ def refuse_many_words(text: str, source: str) -> None:
     """Refuse a Python config whose syntax tree would take seconds and most of a gigabyte, before it is made."""
     if len(text) > MOST_WORDS and next(islice(_WORD_OR_SIGN.finditer(text), MOST_WORDS, None), None) is not None:
         raise ConfigError(source, [f"more than {MOST_WORDS:,} words and signs; a config is a short text"])
+
+
+def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
+    """Refuse lines of schedules that take seconds to read, before the first of them is read."""
+    words = chain.from_iterable(map(_WORD_OR_SIGN.finditer, texts))
+    if next(islice(words, MOST_SCHEDULE_WORDS, None), None) is not None:
+        found = f"more than {MOST_SCHEDULE_WORDS:,} words and signs in its schedules; a plan is a short text"
+        raise ConfigError(source, [found])
 
 
 def too_many_values(source: str) -> ConfigError:
