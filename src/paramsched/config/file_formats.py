@@ -7,7 +7,7 @@ from typing import Any
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import command_places, words_of_command
-from paramsched.config.faults import Faults, Pairs, plain_data
+from paramsched.config.faults import Faults, Pairs, plain_data, refuse_large_plan
 from paramsched.config.known_dialects import (
     NO_BASES,
     BaseLike,
@@ -94,7 +94,9 @@ def loaded_from(
         refuse_long_text(text, source)
         if dialect is None:
             facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
-            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))
+            data = _syntax_of(format, syntax)[0](text, source)
+            refuse_large_plan(data, source)
+            return Loaded(_plan_of_native(data, **facts))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)

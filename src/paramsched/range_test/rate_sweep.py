@@ -273,7 +273,9 @@ def find_lr(
     if not callable(step):
         raise InvalidArgument(f"find_lr(…, step={shown(step)})", "expected a function", _A_STEP)
     if isinstance(smoothing, bool) or not isinstance(smoothing, Real) or not 0 <= smoothing < 1:
-        raise InvalidArgument(f"find_lr(smoothing={shown(smoothing)})", "it is from 0 to below 1", "Write smoothing=0.9")
+        raise InvalidArgument(
+            f"find_lr(smoothing={shown(smoothing)})", "it is from 0 to below 1", "Write smoothing=0.9"
+        )
     if isinstance(stop_at, bool) or not isinstance(stop_at, Real) or not stop_at > 1:
         raise InvalidArgument(f"find_lr(stop_at={shown(stop_at)})", "it is above 1", "Write stop_at=4")
     restored = restore if isinstance(restore, (tuple, list)) else (restore,)

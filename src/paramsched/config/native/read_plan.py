@@ -28,7 +28,6 @@ from paramsched.config.faults import (
     entry_path,
     plain_or_bad,
     short_json,
-    texts_in,
     type_in_words,
 )
 from paramsched.config.native.assign_arguments import (
@@ -41,7 +40,6 @@ from paramsched.config.native.assign_arguments import (
 )
 from paramsched.config.native.read_schedule import ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
-from paramsched.config.text_limits import refuse_many_schedules
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.near_names import closest, did_you_mean
@@ -93,7 +91,6 @@ def to_plan(
         faults.add(ROOT, *_no_mapping(plain), code=REFUSED_VALUE)
     if not isinstance(plain, dict):
         faults.raise_any("config")
-    refuse_many_schedules(texts_in(plain), "config")
     plan = _PlanReader(faults, names).read_plan(plain)
     faults.raise_any("config")
     assert plan is not None
