@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.config.checking.plan_check import check
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.fields import numeric
 from paramsched.plan import Plan
@@ -179,15 +180,22 @@ def test_no_times_have_no_values():
         (ps.stairs(1, 0, 10**12, over=5), (0, 1, 2, 3, 4, 5)),
         (ps.stairs(1, 0, 10**12, over=5) >> ps.constant(), (0, 1, 2, 3, 4, 5, 9)),
         (ps.skip(ps.restarts(ps.step(4), 10**9), 10**9 - 3), (0, 3, 7, 9)),
-        (ps.table([1.0, 0.5], every=4), (0, 4, 9)),
+        (ps.table([1.0, 0.5], every=4), (0, 4, 8)),
     ],
 )
 def test_breakpoints_cost_what_is_asked_for_whatever_the_lengths(schedule, expected):
     assert schedule.breakpoints(until=9) == expected
 
 
+LINES = [
+    "restarts(table([1.0, 2.0], '7 samples'), '14 samples')",
+    "1 + noise(0.4)",
+    "1 + every(linear(), '11 samples')",
+]
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 640, 5000])
-@pytest.mark.parametrize("line", ["restarts(table([1.0, 2.0], 7), 14)", "1 + noise(0.4)", "every(linear(1, 3), 11)"])
+@pytest.mark.parametrize("line", LINES)
 def test_amounts_are_those_that_one_update_after_the_other_makes(size, line):
     plan = ps.Plan(
         ps.Binding(ps.Target("batch_size", size), line), lr=1.0, horizon=f"{300 * size} samples", clock="samples"
@@ -204,7 +212,7 @@ def test_amounts_are_those_that_one_update_after_the_other_makes(size, line):
     assert amounts.amounts_from(0, 0, len(found)).tolist() == found
 
 
-@pytest.mark.parametrize("line", ["every(linear(1, 0.5), 7)", "linear(1, 2)", "1 + noise(0.2)"])
+@pytest.mark.parametrize("line", ["every(linear(1, 0.5), '7 samples')", "linear(1, 2)", "1 + noise(0.2)"])
 def test_a_run_of_more_updates_than_can_be_looked_at_is_refused_at_once(line):
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", 64), line), lr="cosine()", horizon="1T samples", clock="samples")
 
@@ -247,4 +255,4 @@ def test_what_has_a_length_is_held_at_the_end_of_a_sequence_that_ends_with_no_up
     schedule = stage >> ps.linear(to=2.0, over=0)
 
     assert schedule([100, 101, 5000]).tolist() == [stage(100)] * 3
-    assert [one.code for one in ps.check(ps.Plan(lr=schedule, horizon=200))].count("PS212") == 1
+    assert [one.code for one in check(ps.Plan(lr=schedule, horizon=200))].count("PS212") == 1

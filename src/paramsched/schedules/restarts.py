@@ -173,7 +173,7 @@ class Restarts(Cycles):
             )
         for begin, size in cycles:
             yield begin
-            inside = short
+            inside: Iterable[int | Fraction] | None = short
             if inside is None:  # only the part of a long cycle that is asked for: it may have billions
                 first, last = ((time - begin) * period / Fraction(size) for time in (since, until))
                 inside = self.schedule._breakpoints_and_end(max(floor(first), 0), ceil(min(last, period)))
