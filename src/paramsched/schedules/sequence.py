@@ -97,7 +97,7 @@ class Sequence(Schedule):
         last = self.stages[-1]
         if last.length is not None and not last.length.terms and last._holds_after_nothing:
             kept.append(pairs[-1])
-        elif kept and kept[-1] is not pairs[-1]:  # what goes on beyond its length is cut at the end of the sequence
+        elif kept and kept[-1][0] is not last:  # what goes on beyond its length is cut at the end of the sequence
             kept[-1] = _held_at_end(kept[-1][0]), kept[-1][1]
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), [count_of(begin) for begin in begins]
