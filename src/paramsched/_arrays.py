@@ -7,6 +7,7 @@ namespace through array-api-compat, so that torch and JAX pass through the kerne
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -145,6 +146,8 @@ def arrays_of(*values: object) -> Arrays:
     from array_api_compat import array_namespace, device
 
     try:
+        if any(isinstance(value, (complex, NoneType)) for value in foreign):  # `array_namespace` ignores these
+            raise TypeError
         xp = array_namespace(*foreign)
     except (TypeError, ValueError):
         kinds = ", ".join(dict.fromkeys(type(value).__name__ for value in foreign))

@@ -4,6 +4,7 @@ Nothing is accepted by these words; an error that meets one of them says what to
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from paramsched.near_names import closest
 
@@ -317,11 +318,16 @@ def advice_for_keyword(name: str) -> tuple[str, str] | None:
     written = _as_identifier(name)
     if "_" not in written:
         return None
-    for key, argument, instead in keywords_elsewhere():
-        if key == written:
-            meant = f"here it is {argument}" if argument else instead
-            return f'"{name}" is an argument of other libraries; {meant}', line_of_keyword(argument)
-    return None
+    if (row := _keywords_by_name().get(written)) is None:
+        return None
+    argument, instead = row
+    meant = f"here it is {argument}" if argument else instead
+    return f'"{name}" is an argument of other libraries; {meant}', line_of_keyword(argument)
+
+
+@cache
+def _keywords_by_name() -> Mapping[str, tuple[str | None, str | None]]:
+    return {name: (argument, instead) for name, argument, instead in keywords_elsewhere()}
 
 
 def line_of_keyword(argument: str | None) -> str:

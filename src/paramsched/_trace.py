@@ -16,7 +16,7 @@ from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.plan import refuse_no_calendar
-from paramsched.plan.resolve import TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
+from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
@@ -254,12 +254,14 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
 
     made_of = resolved, facts
     resolved = counted_plan(resolved)
-    for name in dict.fromkeys(binding.name for binding in resolved.bindings):
-        for index, bounds in enumerate(bind(resolved, groups)):
-            for bound in bounds:
-                if bound.name == name:
-                    base = bound.field.base(groups[index])
-                    keep((name, labels[index]), bound.schedule, base, by_amount=bound.by_amount)
+    bound_by_name: dict[str, list[tuple[int, Bound]]] = {binding.name: [] for binding in resolved.bindings}
+    for index, bounds in enumerate(bind(resolved, groups)):
+        for bound in bounds:
+            bound_by_name[bound.name].append((index, bound))
+    for name, its_bounds in bound_by_name.items():
+        for index, bound in its_bounds:
+            base = bound.field.base(groups[index])
+            keep((name, labels[index]), bound.schedule, base, by_amount=bound.by_amount)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
             by_amount = is_by_amount(resolved.clock, binding.name)

@@ -12,7 +12,8 @@ from paramsched.time import Duration
 
 NOTHING = Duration(())
 
-_MOST_TIMES = 8  # times of a list that are told one by one
+MOST_TIMES = 8
+"""Times of a list that are printed one by one."""
 
 
 @final
@@ -93,12 +94,17 @@ class ActiveTime:
             return " from there on" if self.end is None else f" until {self.times_text([self.end])}"
         return self._since_begin() if self.lasts_to_end else f" over {self.range_text()}"
 
-    def times_text(self, times: Sequence[Duration]) -> str:
-        """Points in time: "epochs 8 and 11 (updates 800 and 1,100)", "30% of the run"."""
+    def times_text(self, times: Sequence[Duration], more: str = "") -> str:
+        """Points in time: "epochs 8 and 11 (updates 800 and 1,100)", "30% of the run".
+
+        Args:
+            more: how many follow that are not in `times`: "1,000 more"; by default only those left out here are named.
+        """
         if not times:
             return "no time"
-        shown, rest = times[:_MOST_TIMES], len(times) - _MOST_TIMES
-        more = f" and {rest:,} more" if rest > 0 else ""
+        shown, rest = times[:MOST_TIMES], len(times) - MOST_TIMES
+        more = more or (f"{rest:,} more" if rest > 0 else "")
+        more = f" and {more}" if more else ""
         if all(time.is_resolved for time in times):
             updates = [time.updates for time in shown]
             epoch = self.steps_per_epoch
@@ -111,11 +117,11 @@ class ActiveTime:
             return _point_words("epoch", [epoch for epoch in epochs if epoch is not None]) + more + self.time_suffix
         return _join_words([self._time_text(time) for time in shown]) + more + self.time_suffix
 
-    def own_times_text(self, times: Sequence[Duration]) -> str:
+    def own_times_text(self, times: Sequence[Duration], more: str = "") -> str:
         """Points in time that count from the begin of the schedule."""
         if self.begin is None:
-            return f"{self.times_text(times)}, counted from where this begins"
-        return self.times_text([self.begin + time for time in times])
+            return f"{self.times_text(times, more)}, counted from where this begins"
+        return self.times_text([self.begin + time for time in times], more)
 
     def length_text(self, length: Duration) -> str:
         """A length: "30 epochs (15,000 updates)", "2.4 epochs (3,002.4 updates)", "5% of the run"."""

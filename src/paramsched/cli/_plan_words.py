@@ -64,6 +64,7 @@ def plan_in_words(
         lines.append(f"Its clock counts {clock_text(plan.clock)}.")
     written = {(_is_target(one), one.name, one.groups): one for one in plan.bindings}
     counted = plan if resolved is None else counted_plan(resolved)
+    in_epochs = "epochs" in units_of_plan(plan)
     for known in counted.bindings:
         by_amount = resolved is not None and is_by_amount(plan.clock, known.name)
         whole = _horizon_on_clock(resolved, clock) if by_amount else total
@@ -71,7 +72,7 @@ def plan_in_words(
         when = ActiveTime(
             end=end,
             total=end,
-            steps_per_epoch=steps_per_epoch if "epochs" in units_of_plan(plan) and not by_amount else None,
+            steps_per_epoch=steps_per_epoch if in_epochs and not by_amount else None,
             unit=one_of_clock(clock) if by_amount and clock is not None else "update",
         )
         # A field that follows another may get lines that nobody wrote.

@@ -3,12 +3,13 @@
 Each gives lines without indentation. `_plan_words` has the functions for schedules that combine or bend others.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import singledispatch
 from math import ceil
 
 from paramsched import curves
-from paramsched.cli._active_time import ActiveTime, comes_before
+from paramsched.cli._active_time import MOST_TIMES, ActiveTime, comes_before
 from paramsched.curves import Curve
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
 from paramsched.schedules.cyclic import CosineRestarts, Cyclic
@@ -17,7 +18,8 @@ from paramsched.schedules.leaves import FromFunction, Like
 from paramsched.schedules.staircases import MultiStep, Stairs, Step
 from paramsched.time import Duration
 
-_MOST_TIMES = 10_000
+_MOST_CHANGES = 10_000  # that are counted
+_FEW_CHANGES = 1_000  # that are looked for if there are more
 # What the index of a shape means for its first and its last update.
 _FIRST_UPDATE = {
     "t/n": "",
@@ -130,8 +132,8 @@ def _cyclic_words(schedule: Cyclic, when: ActiveTime) -> Iterator[str]:
 @schedule_words.register
 def _cosine_restarts_words(schedule: CosineRestarts, when: ActiveTime) -> Iterator[str]:
     """One period, and how the next ones differ."""
-    begins = [time for time in _inner_changes(schedule, when) if time.terms]
-    anew = f" at {when.own_times_text(begins)}" if begins and when.begin is not None else ""
+    begins, more = _inner_changes(schedule, when)
+    anew = f" at {when.own_times_text(begins, more)}" if begins and when.begin is not None else ""
     longer = "" if schedule.mult == 1 else f", each {schedule.mult:.6g} times as long as the one before"
     lower = "" if schedule.gamma == 1 else f", each from {schedule.gamma:.6g} × the height before"
     floor = "" if schedule.to_gamma == 1 else f", each to {schedule.to_gamma:.6g} × the lowest level before"
@@ -149,7 +151,7 @@ def _from_function_words(schedule: FromFunction, when: ActiveTime) -> Iterator[s
 
 
 def times_of_period(period: Duration, when: ActiveTime, count: int | None = None) -> str:
-    """When something happens that happens once in each period."""
+    """Return at which times something happens that happens once in each period."""
     room = when.update_count
     if room is None or period.exact is None or when.begin is None:
         return when.during_text() if when.end is None or when.begin is None else f" over {when.range_text()}"
@@ -159,9 +161,9 @@ def times_of_period(period: Duration, when: ActiveTime, count: int | None = None
     if over < 1:
         return f"{when.during_text()}: not once before the end"
     # Only the first times are printed, and the number of the rest; a period of one update may come a billion times.
-    boundaries = (ceil(number * period.number) for number in range(1, min(over, _MOST_TIMES) + 1))
+    boundaries = (ceil(number * period.number) for number in range(1, min(over, MOST_TIMES) + 1))
     times = [Duration.of(when.begin.updates + update) for update in boundaries]
-    return f": at {when.times_text(times)}"
+    return f": at {when.times_text(times, f'{over - len(times):,} more' if over > len(times) else '')}"
 
 
 def _time_unit_words(length: Duration, when: ActiveTime) -> str:
@@ -178,12 +180,19 @@ def _afterwards(length: Duration | None, when: ActiveTime, level: str) -> str:
     return ""
 
 
-def _inner_changes(schedule: Schedule, when: ActiveTime) -> list[Duration]:
-    """Where the formula of a resolved schedule changes, counted from its own begin."""
+def _inner_changes(schedule: Schedule, when: ActiveTime) -> tuple[list[Duration], str]:
+    """Return where the formula of a resolved schedule changes, counted from its own begin, and how many more follow."""
     room = when.update_count
     if room is None or not schedule.is_resolved:
-        return []
-    return [Duration.of(time) for time in schedule.breakpoints(until=room) if time < room]
+        return [], ""
+    found, more = schedule._breakpoints_if_few(room, _MOST_CHANGES), ""
+    if found is None:  # the first of them: up to the last update before which there are not too many
+        first_beyond = bisect_left(
+            range(room), True, key=lambda until: schedule._breakpoints_if_few(until, _FEW_CHANGES) is None
+        )
+        found = schedule._breakpoints_if_few(max(first_beyond - 1, 0), _FEW_CHANGES) or set()
+        more = "many more"
+    return [Duration.of(time) for time in sorted(found) if 0 < time < room], more
 
 
 def _values_seen(schedule: Schedule, when: ActiveTime) -> str:
@@ -192,8 +201,8 @@ def _values_seen(schedule: Schedule, when: ActiveTime) -> str:
     if not room or not schedule.is_resolved:
         return ""
     first, last = (value_at_update(schedule, time, when) for time in (0, room - 1))
-    times = [time for time in _inner_changes(schedule, when) if time.terms]
-    changes = f"; it changes at {when.own_times_text(times)}" if times else ""
+    times, more = _inner_changes(schedule, when)
+    changes = f"; it changes at {when.own_times_text(times, more)}" if times else ""
     return f": {first} at first, {last} at last{changes}"
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
+from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
 
@@ -324,6 +324,23 @@ def bad_values_in(data: Any) -> Iterator[BadValue]:
         case dict():
             for item in data.values():
                 yield from bad_values_in(item)
+
+
+def refuse_large_plan(data: Any, source: str) -> None:
+    """Refuse the file of a plan with more entries, or longer schedules, than can be read and drawn in seconds."""
+    texts, entries, rest = list[str](), 0, [data]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            texts.append(one)
+        elif isinstance(one, (Pairs, dict)):
+            entries += len(one)
+            rest += one.values() if isinstance(one, dict) else (value for _, value in one)
+        elif isinstance(one, list):
+            rest += one
+    if entries > MOST_ENTRIES:
+        raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
+    refuse_many_schedules(texts, source)
 
 
 @final

@@ -10,7 +10,7 @@ from paramsched._fault_codes import KEY_TWICE
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
-from paramsched.config.faults import Faults, Pairs, entry_text, peer_data, plain_data
+from paramsched.config.faults import Faults, Pairs, entry_text, peer_data, plain_data, refuse_large_plan
 from paramsched.config.known_dialects import (
     NO_BASES,
     BaseLike,
@@ -104,7 +104,9 @@ def loaded_from(
     try:
         if dialect is None:
             own = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
-            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **own))
+            data = _syntax_of(format, syntax)[0](text, source)
+            refuse_large_plan(data, source)
+            return Loaded(_plan_of_native(data, **own))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)

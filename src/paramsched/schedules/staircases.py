@@ -122,6 +122,9 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
     return MultiStep(durations_of(milestones), gamma)
 
 
+_FINEST_TREAD = Fraction(1, 4)  # updates; finer rises are not told apart as breakpoints
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Stairs(Schedule):
@@ -160,7 +163,9 @@ class Stairs(Schedule):
         assert self.over is not None
         if not self.over.terms:
             return ()
-        return (rise for rise in boundaries(self._tread, until, since) if rise <= self.over.number)
+        # Far more rises than updates would take forever, and each update has one of them anyway.
+        tread = max(self._tread, _FINEST_TREAD)
+        return (rise for rise in boundaries(tread, min(until, math.ceil(self.over)), since) if rise <= self.over.number)
 
 
 @shape

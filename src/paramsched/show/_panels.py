@@ -308,8 +308,11 @@ def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Time
 
 
 def _breakpoints_in_updates(source: Curves, field: str, group: Group) -> Times:
-    """Where the formula of a curve changes: the first updates at or after an amount."""
-    points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
+    """Where the formula of a curve changes: the first updates at or after an amount; none if they are too many."""
+    try:
+        points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
+    except InvalidArgument:  # a million marks would show nothing
+        return np.zeros(0, np.int64)
     if isinstance(source, CurvesOnClock) and source.clock_of(field, group) != "updates":
         return np.searchsorted(source.amounts, points)
     return points
