@@ -7,8 +7,18 @@ the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Sch
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a function that is named as its file comes from there: mypy else takes it for the file
+    from paramsched import audit as audit
+    from paramsched import compat as compat
+    from paramsched import config as config
     from paramsched import curves, errors
+    from paramsched import engines as engines
+    from paramsched import fields as fields
+    from paramsched import functions as functions
+    from paramsched import recipe_book as recipe_book
+    from paramsched import runner as runner
+    from paramsched import schedules as schedules
     from paramsched import show as show
+    from paramsched import time as time
     from paramsched._diff import diff
     from paramsched._trace import Trace, trace
     from paramsched.audit import plan_from_log
@@ -250,25 +260,27 @@ _MODULES = (
 )
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker would take every misspelled name for one that is found here
 
-    if name.startswith("_"):  # `from paramsched import _module` asks here first
-        raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
-    try:
-        if name in _MODULES:
-            return import_module(f"paramsched.{name}")
-        if name in __all__:
-            found = getattr(import_module(_HOMES.get(name, "paramsched.schedules")), name)
-            globals()[name] = found
-            return found
-    except ModuleNotFoundError as absent:
-        if absent.name != "torch":
-            raise
-        from paramsched.errors import MissingDependency
+    def __getattr__(name: str) -> Any:
+        from importlib import import_module
 
-        raise MissingDependency(f"paramsched.{name}", "torch", "torch") from None
-    return _registered_shape(name)
+        if name.startswith("_"):  # `from paramsched import _module` asks here first
+            raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
+        try:
+            if name in _MODULES:
+                return import_module(f"paramsched.{name}")
+            if name in __all__:
+                found = getattr(import_module(_HOMES.get(name, "paramsched.schedules")), name)
+                globals()[name] = found
+                return found
+        except ModuleNotFoundError as absent:
+            if absent.name != "torch":
+                raise
+            from paramsched.errors import MissingDependency
+
+            raise MissingDependency(f"paramsched.{name}", "torch", "torch") from None
+        return _registered_shape(name)
 
 
 def __dir__() -> list[str]:
@@ -277,9 +289,15 @@ def __dir__() -> list[str]:
 
 def _registered_shape(name: str) -> Any:
     """The builder of a shape that a user's package has registered."""
-    from paramsched._vocabulary import unknown_attribute
+    from paramsched._vocabulary import line_in_code, unknown_attribute
+    from paramsched.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.schedules import SHAPES
 
     if name in SHAPES:
         return SHAPES[name]
+    if name in CONSTANTS or name in FAMILIES:
+        line = line_in_code(f"anneal(curve={curve_text(name)})")
+        raise AttributeError(
+            f"module 'paramsched' has no attribute {name!r}; here it is a curve, curves.{name}. Write {line}"
+        )
     raise AttributeError(f"module 'paramsched' has no attribute {name!r}{unknown_attribute(name, __all__)}")

@@ -2,15 +2,14 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from types import FunctionType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, final
 
-from paramsched._peer_keywords import instead_of, our_word
-from paramsched._vocabulary import with_other_names
+from paramsched._peer_keywords import DROPPED, LENGTHS_OF_RUN, instead_of, is_warmup_length, meant_argument, our_word
+from paramsched._vocabulary import line_in_code, with_other_names
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
-from paramsched.near_names import closest
 
 _LONGEST = 120  # characters of a call that is written for the user
 
@@ -37,10 +36,7 @@ def explain_wrong_calls(builder: _Builder, prefix: str = "") -> _Builder:
                 raise
         raise unknown
 
-    # In the builder's own module, where doctest looks for examples: a function belongs where its globals are.
-    here = cast(Any, call)
-    same = FunctionType(here.__code__, builder.__globals__, builder.__name__, None, here.__closure__)
-    return cast(_Builder, wraps(builder)(same))
+    return _in_place_of(builder, call)
 
 
 _Class = TypeVar("_Class", bound=type)
@@ -68,6 +64,16 @@ def explain_wrong_construction(made: _Class) -> _Class:
     return made
 
 
+def explain_wrong_keywords_of(name: str = "") -> Callable[[_Class], _Class]:
+    """Let a class answer a call with arguments that it does not have with the right call."""
+
+    def explained(made: _Class) -> _Class:
+        made.__init__ = explain_wrong_keywords(made.__init__, name or made.__name__)  # type: ignore[misc]  # as above
+        return made
+
+    return explained
+
+
 def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
     """Call a builder for a text or a config: whatever it raises is told as what it is."""
     positional = list(positional)
@@ -83,28 +89,178 @@ def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable
 def refused_call(
     builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]
 ) -> InvalidCall | None:
-    """Why a builder does not take these arguments; None where it does, and the fault is in it."""
-    positional = list(positional)
+    """Why a function does not take these arguments; None where it does, and the fault is in it."""
+    positional, parameters = list(positional), dict(inspect.signature(builder).parameters)
+    if next(iter(parameters), "") == "self":
+        del parameters["self"]
+        positional = positional if isinstance(builder, type) else positional[1:]
     try:
-        inspect.signature(builder).bind(*positional, **named)
+        inspect.Signature([*parameters.values()]).bind(*positional, **named)
     except TypeError as error:
-        parameters = inspect.signature(builder).parameters
-        unknown = [key for key in named if key not in parameters]
-        if not unknown:
-            return InvalidCall(f"{name}(…)", str(error), f"Write {example_call(builder, name)}")
-        ours = {key: our_word(key, parameters, name) for key in unknown}
-        found = "; ".join(
-            f'no argument "{key}"; ' + (f'here it is "{word}"' if word else instead_of(key) or nearest(key, parameters))
-            for key, word in ours.items()
-        )
-        renamed = {ours.get(key) or key: value for key, value in named.items()}
-        works = len(renamed) == len(named) and _call_works(builder, positional, renamed)
-        written = [shown(value) for value in positional] + [f"{key}={shown(value)}" for key, value in renamed.items()]
-        line = f"{name}({', '.join(written)})" if works else example_call(builder, name)
-        refusal = InvalidCall(f"{name}(…)", found, f"Write {line}")
-        meant = [word or closest(key, parameters) for key, word in ours.items()]
-        return refusal.classify(refusal.code, (unknown[0], meant[0]) if len(meant) == 1 and meant[0] else None)
+        return _Correction(parameters, name, positional, named).refusal(builder, str(error))
     return None
+
+
+_EXAMPLES = {
+    "calendar": "ps.Calendar(total=100)",
+    "field": '"lr"',
+    "groups": '"head"',
+    "initial": "1.0",
+    "optimizer": "optimizer",
+    "over": '"10%"',
+    "plan": 'ps.Plan(lr="cosine()", horizon=100)',
+    "schedule": '"cosine()"',
+}
+"""What to write for a required argument that is missing."""
+
+_FACTS = ("total", "steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "tokens_per_step",
+          "seconds_per_step", "sequence_length", "frames_per_step")  # fmt: skip
+_FACT_OF_UNIT = {"epochs": "steps_per_epoch=100", "tokens": "tokens_per_step=4096", "samples": "batch_size=32"}
+
+
+@final
+class _Correction:
+    """A call with arguments that a function does not have, and the call that was meant."""
+
+    def __init__(
+        self, parameters: Mapping[str, inspect.Parameter], name: str, positional: list[Any], named: Mapping[str, Any]
+    ) -> None:
+        self.parameters, self.name = parameters, name
+        self.unknown = [key for key in named if key not in parameters]
+        self.placed: set[str] = set()  # what positional arguments are for
+        self.meant: dict[str, str | None] = {}
+        self.prefix = ""
+        self.facts: dict[str, str] = {}
+        several = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
+        places = [key for key, one in parameters.items() if one.kind is not one.KEYWORD_ONLY]
+        only_named = [key for key, one in parameters.items() if one.kind is one.KEYWORD_ONLY and key not in named]
+        count = len(positional) if several else len(places)
+        keys = [*places, *[""] * len(positional)] if several else places
+        self.placed = set(places[: len(positional)])
+        values = [_value_text(value, key, name) for value, key in zip(positional[:count], keys, strict=False)]
+        extra = zip(only_named, positional[count:], strict=False)
+        self.lost = max(0, len(positional) - count - len(only_named)) + values.count("")
+        self.written = {key: _value_text(value, key, name) for key, value in extra}
+        for key, value in named.items():
+            self._keep(key, value)
+        if self.facts:
+            calendar = self.written.pop("calendar", "")
+            inside = ", ".join(f"{key}={value}" for key, value in self.facts.items())
+            kept = f"{calendar[:-1]}, {inside})" if calendar.startswith("ps.Calendar(") else f"ps.Calendar({inside})"
+            self.written["calendar"] = kept
+        given = set(places[: len(positional)]) | set(self.written)
+        for key, one in parameters.items():
+            if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) and key not in given:
+                self.written[key] = _EXAMPLES.get(key, "")
+        self.line = f"{self.prefix}{name}({', '.join([*values, *(f'{k}={v}' for k, v in self.written.items())])})"
+
+    def _keep(self, key: str, value: Any) -> None:
+        """Keep an argument under our name of it; leave out what has none."""
+        text = _value_text(value, key, self.name)
+        if key in self.parameters:
+            self.written[key] = text
+            self.lost += self.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL or text == ""
+            return
+        if (
+            key in ("lr", "weight_decay", "momentum") and "plan" in self.parameters
+        ):  # Scheduler(optimizer, lr="cosine()")
+            self.meant[key], self.written["plan"] = None, f"ps.Plan({key}={text}, horizon=100)"
+            return
+        unit = LENGTHS_OF_RUN.get(key)
+        length = next((name for name in ("total", "horizon") if name in self.parameters), None)
+        facts = "calendar" in self.parameters and not length
+        if unit is not None and (length or facts) and isinstance(value, (int, float)):
+            into = self.facts if facts else self.written
+            ours = "total" if facts or length is None else length
+            self.meant[key], into[ours] = ours, f'"{value} {unit}"' if unit else text
+            fact, _, example = _FACT_OF_UNIT.get(unit, "").partition("=")
+            if ours == "total" and fact and not {fact, "batches_per_epoch"} & {*into}:
+                into[fact] = example
+            return
+        word = meant_argument(key, self.parameters, self.name)
+        self.meant[key] = word
+        if word is not None and word not in self.written and word not in self.placed:
+            self.written[word] = text
+        elif facts and (known := meant_argument(key, _FACTS)) is not None:
+            self.meant[key], self.facts[known] = known, text
+        elif word is None and is_warmup_length(key) and self.name in _STAGES:
+            self.prefix = f"warmup({text}) >> "
+        elif word is None and (unit := _unit_of(key)) and "over" in self.parameters and isinstance(value, int):
+            self.meant[key], self.written["over"] = "over", f'"{value} {unit}"'
+        elif key not in DROPPED:
+            self.lost += 1
+
+    def refusal(self, builder: Callable[..., Any], error: str) -> InvalidCall:
+        """The error of the call, with the call that was meant, or an example of one."""
+        complete = not self.lost and "" not in self.written.values() and len(self.line) <= _LONGEST
+        own = self.name.startswith(("ps.", "plan.")) or self.name in ("Binding", "Target")
+        line = self.line if complete or own else example_call(builder, self.name)
+        if not self.unknown:
+            return InvalidCall(f"{self.name}(…)", error, f"Write {line}")
+        found = "; ".join(f'no argument "{key}"; {self._advice(key)}' for key in self.unknown)
+        refusal = InvalidCall(f"{self.name}(…)", found, f"Write {line}")
+        meant = self.meant[self.unknown[0]]
+        return refusal.classify(refusal.code, (self.unknown[0], meant) if len(self.unknown) == 1 and meant else None)
+
+    def _advice(self, key: str) -> str:
+        ours = self.meant[key]
+        if ours is None:
+            return instead_of(key) or nearest(key, self.parameters)
+        if ours in _FACTS and ours not in self.parameters:
+            return f'it is a fact of the run, "{ours}" of a Calendar'
+        return nearest(key, [ours]) if our_word(key, [ours], self.name) is None else f'here it is "{ours}"'
+
+
+_STAGES = ("cosine", "linear", "polynomial", "exponential", "constant", "anneal", "inverse_sqrt", "step", "multistep")
+
+
+def _unit_of(key: str) -> str:
+    """The unit of a length that is named by it, `epochs=5`."""
+    name = key.removeprefix("num_").removeprefix("max_").removeprefix("n_")
+    return name if name in ("epochs", "steps", "samples", "tokens") else ""
+
+
+def _value_text(value: object, key: str, name: str) -> str:
+    """A value as code has it; the name of its argument where it has no text."""
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return repr(value)
+    if type(value).__name__ == "Calendar" and is_dataclass(value):
+        given = {one.name: getattr(value, one.name) for one in fields(value)}
+        facts = [f"{fact}={_value_text(one, fact, name)}" for fact, one in given.items() if one is not None]
+        return f"ps.Calendar({', '.join(facts)})"
+    if isinstance(value, (list, tuple)) and all(isinstance(one, (int, float, str)) for one in value):
+        return repr(value)
+    if type(value).__module__.partition(".")[0] == __package__:
+        text = str(value)
+        if ": " in text:  # of a plan
+            return key or "plan"
+        if "(" in text:
+            return line_in_code(text) if name.startswith("ps.") else text
+        return text if text.replace(".", "").isidentifier() or text.isdecimal() else f'"{text}"'
+    return key if name.startswith(("ps.", "plan.")) else ""
+
+
+def explain_wrong_keywords(function: _Builder, name: str = "") -> _Builder:
+    """Wrap a function so that a call with arguments that it does not have is answered with the right call."""
+    called, refuse = name or f"ps.{function.__name__}", refused_call
+
+    def call(*positional: Any, **named: Any) -> Any:
+        try:
+            return function(*positional, **named)
+        except TypeError:
+            unknown = refuse(function, called, positional, named)
+            if unknown is None:
+                raise
+        raise unknown
+
+    return _in_place_of(function, call)
+
+
+def _in_place_of(function: _Builder, call: Callable[..., Any]) -> _Builder:
+    """The wrapper in the function's own module, where doctest looks for examples."""
+    here = cast(Any, call)
+    same = FunctionType(here.__code__, function.__globals__, function.__name__, None, here.__closure__)
+    return cast(_Builder, wraps(function)(same))
 
 
 def _in_words_of_call(

@@ -15,6 +15,7 @@ from paramsched.errors import MissingFact
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
@@ -74,7 +75,8 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
 
     Args:
         a, b: the plans.
-        calendar: with it each change also says from which update on and by how much the values differ.
+        calendar: with it each change also says from which update on and by how much the values differ. Of runs with
+            more than 10,000,000 values only some are compared.
 
     Returns:
         An iterable of changes; empty for equal plans.
@@ -85,8 +87,11 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     return diff_within(a, b, calendar)
 
 
-def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = None) -> Diff:
-    """The same, in bounded time: of runs with more than `most` updates not every update is computed.
+_MOST_COMPARED = 10_000_000  # values; less than a second
+
+
+def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_COMPARED) -> Diff:
+    """The same, in bounded time: of runs with more than `most` values not every update is computed.
 
     Neither is it where nothing says what an update takes. Values are compared at so many times then, and the first that
     differs is found between two of these.
@@ -100,13 +105,10 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _bindings_by_place(a), _bindings_by_place(b)
-    first_difference = None if calendar is None else _comparison(a, b, calendar, most)
-    for key in sorted(left.keys() | right.keys(), key=str):
+    differing = [key for key in sorted(left.keys() | right.keys(), key=str) if _differ(left.get(key), right.get(key))]
+    first_difference = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
+    for key in differing:
         before, after = left.get(key), right.get(key)
-        if before is not None and after is not None and before.schedule == after.schedule:
-            initial = [getattr(one.field, "initial", None) for one in (before, after)]
-            if initial[0] == initial[1]:
-                continue
         first = None if first_difference is None or before is None or after is None else first_difference(key)
         when, by, unit = first or (None, None, UPDATES)
         changes.append(
@@ -123,6 +125,12 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
     return Diff(tuple(changes))
 
 
+def _differ(before: Binding | None, after: Binding | None) -> bool:
+    if before is None or after is None or before.schedule != after.schedule:
+        return True
+    return bool(getattr(before.field, "initial", None) != getattr(after.field, "initial", None))
+
+
 def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
     return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
 
@@ -134,12 +142,13 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
     return f"{initial}{binding.schedule}"
 
 
-_LOOKED_AT = 20_000
+_BLOCK = 262_144  # updates that are compared at once, so that little memory is needed
+_LOOKED_AT = 20_000  # times at most, twice
 _Difference: TypeAlias = tuple[int, float, str]
 """When two curves differ first, by how much at most, and what that time counts."""
 
 
-def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int | None) -> Callable[[Any], _Difference | None]:
+def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[Any], _Difference | None]:
     """What finds the first difference of a binding, over the longer of two horizons."""
     resolved = [a.resolve(calendar), b.resolve(calendar)]
     plans = [counted_plan(plan) for plan in resolved]
@@ -147,7 +156,7 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int | None) -> Calla
         runs = [amounts_of_run(plan, calendar) for plan in resolved]
         horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
         count = max((horizon for horizon in horizons if horizon is not None), default=1)
-        if most is None or count <= most:
+        if count <= most:
             amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
             return partial(_difference_of_updates, plans, np.arange(count), amounts)
     except MissingFact:
@@ -156,30 +165,37 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int | None) -> Calla
     for plan in resolved:
         for unit, length in () if plan.horizon is None else plan.horizon.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length))
-    return partial(_difference_of_some_times, plans, ends)
+    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _LOOKED_AT))
 
 
 def _difference_of_updates(
     plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
 ) -> _Difference | None:
     """At each of the updates, before which these amounts have been consumed."""
-    values: list[Floats] = []
+    curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
-        values.append(evaluate(_bindings_by_place(plan)[place].schedule, consumed if by_amount else updates, 1.0))
-    apart = _distance(*values)
-    differing = np.flatnonzero(apart != 0)
-    return (int(differing[0]), float(np.nanmax(apart)), UPDATES) if differing.size else None
+        curves.append((_bindings_by_place(plan)[place].schedule, consumed if by_amount else updates))
+    first, by = None, 0.0
+    for begin in range(0, updates.size, _BLOCK):
+        apart = _distance(*(evaluate(schedule, times[begin : begin + _BLOCK], 1.0) for schedule, times in curves))
+        differing = np.flatnonzero(apart != 0)
+        if differing.size:
+            first = begin + int(differing[0]) if first is None else first
+            by = float(np.nanmax([by, np.nanmax(apart)]))
+    return None if first is None else (first, by, UPDATES)
 
 
-def _difference_of_some_times(plans: Sequence[Plan], ends: Mapping[str, int], place: Any) -> _Difference | None:
+def _difference_of_some_times(
+    plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
+) -> _Difference | None:
     """At some times of the longer plan, close together at its begin; `ends` has its end on each clock."""
     clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
     unit = clocks.pop()
     if clocks or unit not in ends:
         return None  # on two clocks, of which nothing says how the one goes on the other
     one, other = (_bindings_by_place(plan)[place].schedule for plan in plans)
-    spread = np.concatenate([np.linspace(0, ends[unit] - 1, _LOOKED_AT), np.geomspace(1, ends[unit], _LOOKED_AT) - 1])
+    spread = np.concatenate([np.linspace(0, ends[unit] - 1, count), np.geomspace(1, ends[unit], count) - 1])
     times = np.unique(spread.astype(np.int64))
     apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
     differing = np.flatnonzero(apart != 0)

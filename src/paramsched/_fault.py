@@ -29,6 +29,8 @@ class Fault:
         code: of what kind it is: `PS102`.
         replace: what of the piece that is meant is to be changed, and into what, where only one thing can be meant.
         edit: the same in the file: its first character, the one behind its last, and what to put there.
+        entry: the key of the entry to write and its value as JSON, where the advice is an entry of a file.
+        format: the format to read the file by, where that is the advice: a keyword in code, an option of a command.
     """
 
     path: str
@@ -42,6 +44,8 @@ class Fault:
     code: str = UNREADABLE
     replace: tuple[str, str] | None = None
     edit: tuple[int, int, str] | None = None
+    entry: tuple[str, str] | None = None
+    format: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("path", "found", "instead"):

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any, get_args
 
@@ -15,8 +17,8 @@ MOST_COUNT = 10**18
 def finite_number(asked: str | Asked, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
-        found = f"a {type(number).__name__} is no number"
-        raise InvalidArgument(asked_with_value(asked, number), found, "Write 0.1").suggest(0.1)
+        found, sample = f"a {type(number).__name__} is no number", meant_number(number)
+        raise InvalidArgument(asked_with_value(asked, number), found, f"Write {sample}").suggest(sample)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
@@ -30,8 +32,21 @@ def positive_number(asked: str | Asked, number: object) -> float:
     """A finite number above 0."""
     value = finite_number(asked, number)
     if value <= 0:
-        raise InvalidArgument(asked_with_value(asked, number), "not above 0", "Write 0.1").suggest(0.1)
+        sample = -value or 0.1
+        raise InvalidArgument(asked_with_value(asked, number), "not above 0", f"Write {sample}").suggest(sample)
     return value
+
+
+def meant_number(value: object) -> float:
+    """The number that a text in quotes is, `"0.1"` or `"10%"`, or a number itself; 0.1 for anything else."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
+        return value
+    if isinstance(value, str):
+        text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
+        with suppress(ValueError):
+            number = float(Fraction(text) / (100 if percent else 1))
+            return number if math.isfinite(number) else 0.1
+    return 0.1
 
 
 def whole_number(asked: str | Asked, number: object, least: int = 1) -> int:
@@ -46,6 +61,9 @@ def whole_number(asked: str | Asked, number: object, least: int = 1) -> int:
     if isinstance(number, (int, float)) and number > MOST_COUNT:
         found = f"not a whole number from {least} to 1e18, up to which a clock counts"
     whole = max(least, 3)
+    with suppress(TypeError, ValueError, OverflowError):
+        meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
+        whole = meant if least <= meant <= MOST_COUNT and meant else whole
     raise InvalidArgument(asked_with_value(asked, number), found, f"Write {whole}").suggest(whole)
 
 

@@ -4,13 +4,16 @@ Nothing is accepted by these words; an error that meets one of them says what to
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from paramsched.near_names import closest
 
 _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("over", ("T_max", "anneal_epochs", "lr_decay_iters", "lr_decay_samples", "max_iter", "total_iters", "decay_steps",
               "transition_steps", "n_iter", "duration", "t_max", "length",
               "num_training_steps", "total_steps", "num_decay_steps", "max_iters", "max_steps", "steps", "iters")),
     ("first", ("T_0", "t_initial", "first_cycle_steps", "first_decay_steps", "t_0", "cycle_size", "lr_period_updates")),
-    ("mult", ("T_mult", "cycle_mult", "cycle_mul", "t_mul", "t_mult", "cycle_multiplier")),
+    ("mult", ("T_mult", "cycle_mult", "cycle_mul", "t_mul", "t_mult", "cycle_multiplier", "multiplier")),
     ("up", ("step_size_up", "up_steps", "cycle_first_step_size", "pct_start", "pct_warmup")),
     ("down", ("step_size_down", "down_steps", "cycle_second_step_size")),
     ("to_gamma", ("end_value_mult",)),
@@ -24,7 +27,7 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "end", "final", "stop", "min_value", "max_lr", "min_lr_rate", "min_lr_factor", "swa_lr",
             "lr_end_ratio", "final_lr_frac", "warmup_target", "final_lr", "end_lr", "end_learning_rate",
             "learning_rate_end", "cos_min_ratio", "min_learning_rate", "eta_min_ratio",
-            "warmup_end_value")),
+            "warmup_end_value", "min", "low", "floor", "target")),
     ("start", ("start_factor", "warmup_start_factor", "warmup_ratio", "init_value", "warmup_init_lr", "warmup_lr_init",
                "begin_value", "base_lr", "initial", "start_value", "warmup_bias_lr", "lr_warmup_init",
                "warmup_min_lr", "warmup_begin_lr", "warmup_start_lr", "warmup_learning_rate", "warmup_lr",
@@ -34,7 +37,7 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("every", ("step_size", "stepsize", "decay_t", "decay_steps", "period", "interval", "decay_epochs")),
     ("milestones", ("boundaries", "boundaries_and_scales", "steps", "decay_epochs", "decay_milestones")),
     ("per", ("decay_steps", "transition_steps", "step_size", "every")),
-    ("power", ("exponent", "p", "pwr", "poly_order", "decay_power")),
+    ("power", ("exponent", "p", "pwr", "degree", "n", "poly_order", "decay_power")),
     ("exponent", ("power", "p", "decay_power")),
     ("timescale", ("tau", "num_warmup_steps", "warmup_steps", "shift", "per")),
     ("value", ("factor", "lr", "level")),
@@ -51,6 +54,9 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rise", ("ratio",)),
     ("begin", ("transition_begin", "start")),
     ("end", ("stop", "T_max")),
+    ("factor", ("gamma", "decay", "decay_rate", "decay_factor")),
+    ("low", ("min", "lower", "min_value", "minimum", "floor")),
+    ("high", ("max", "upper", "max_value", "maximum", "ceiling", "cap")),
     ("by", ("transition_begin", "offset", "begin")),
     ("times", ("num_cycles", "cycles", "cycle_limit", "n_cycle")),
     ("width", ("d_model", "model_size", "dim_embed")),
@@ -62,7 +68,7 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("batches_per_epoch", ("len_loader", "num_batches", "loader_length", "num_training_batches")),
     ("accumulation", ("gradient_accumulation_steps", "accumulate_grad_batches", "accumulative_counts", "grad_accum",
                       "accumulation_steps", "update_freq", "grad_accum_steps")),
-    ("batch_size", ("train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
+    ("batch_size", ("bs", "train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
                     "samples_per_gpu")),
     ("tokens_per_step", ("tokens_per_batch", "tokens_per_update", "batch_tokens")),
     ("sequence_length", ("seq_len", "seq_length", "context_length", "block_size", "max_seq_length", "n_ctx")),
@@ -165,6 +171,8 @@ _OF_ONE: Mapping[str, Mapping[str, str | None]] = {
     ),
     "cooldown": dict.fromkeys(("cooldown_steps", "cooldown_epochs", "cooldown_length"), "over"),
     "one_cycle": dict.fromkeys(("max_lr", "peak_value"), None),
+    "Binding": {"name": "field", "line": "schedule", "group": "groups"},
+    "Target": {"value": "initial", "init": "initial", "initial_value": "initial", "base": "initial"},
 }
 """Words that mean another argument in one function than elsewhere, or none."""
 
@@ -224,6 +232,74 @@ def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
     return next((ours for ours, theirs in _ARGUMENTS if ours in known and name in theirs), None)
 
 
+def meant_argument(name: str, known: Iterable[str], function: str = "") -> str | None:
+    """The argument that an unknown one was meant to be: by a peer's word, by its letters, or by its spelling.
+
+    >>> [meant_argument(name, ["start", "to", "over"]) for name in ("T_max", "TO", "ovr", "batch_size")]
+    ['over', 'to', 'over', None]
+    """
+    names = list(known)
+    same = next((one for one in names if one.replace("_", "") == name.lower().replace("_", "")), None)
+    return same or our_word(name, names, function) or (None if instead_of(name) else closest(name, names))
+
+
+def is_warmup_length(name: str) -> bool:
+    """Whether an argument says how long a warmup is, which is a stage of its own here."""
+    theirs = next(theirs for ours, theirs in _ARGUMENTS if ours == "warmup")
+    return name == "warmup" or (name in theirs and not name.endswith(("ratio", "fraction", "epochs")))
+
+
+OTHER_NAMES: Mapping[str, str] = {
+    "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
+    "rate": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
+    "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
+    "beta": "betas[0]", "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
+    "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
+}  # fmt: skip
+"""What others call a field of torch's optimizers."""
+
+LENGTHS_OF_RUN: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            *("max_steps", "total_steps", "num_steps", "steps", "training_steps", "train_steps", "num_training_steps"),
+            *("max_iters", "max_iterations", "total_iters", "train_iters", "num_iters", "iters", "iterations"),
+            *("max_updates", "total_updates", "num_updates", "updates", "total", "length", "duration", "max_duration"),
+        ),
+        "",
+    ),
+    **dict.fromkeys(("epochs", "max_epochs", "num_epochs", "n_epochs", "total_epochs", "num_train_epochs"), "epochs"),
+    **dict.fromkeys(("tokens", "max_tokens", "total_tokens", "num_tokens", "train_tokens"), "tokens"),
+    **dict.fromkeys(("max_samples", "total_samples", "train_samples"), "samples"),
+}
+"""What others call the length of a run, which is a plan's horizon, with the unit of a bare number."""
+
+DROPPED = frozenset(("last_epoch", "verbose", "optimizer", "by_epoch", "convert_to_iter_based"))
+"""Arguments of schedulers that a schedule does without."""
+
+SEQUENCES = frozenset(
+    ("sequence", "sequential", "join", "concat", "then", "compose", "join_schedules", "sequential_lr")
+)
+"""What people call a function that puts stages one behind the other."""
+
+PEER_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("get_linear_schedule_with_warmup", "get_cosine_schedule_with_warmup"),
+        ("num_warmup_steps", "num_training_steps"),
+    ),
+    "cosine_decay_schedule": ("init_value", "decay_steps", "alpha"),
+    "exponential_decay": ("init_value", "transition_steps", "decay_rate"),
+    "linear_schedule": ("init_value", "end_value", "transition_steps"),
+    "CosineAnnealingLR": ("T_max", "eta_min", "last_epoch"),
+    "CosineAnnealingWarmRestarts": ("T_0", "T_mult", "eta_min", "last_epoch"),
+    "ExponentialLR": ("gamma", "last_epoch"),
+    "LinearLR": ("start_factor", "end_factor", "total_iters", "last_epoch"),
+    "MultiStepLR": ("milestones", "gamma", "last_epoch"),
+    "PolynomialLR": ("total_iters", "power", "last_epoch"),
+    "StepLR": ("step_size", "gamma", "last_epoch"),
+}
+"""The arguments of other libraries' schedulers in their order, after the optimizer, to translate calls of them."""
+
+
 def instead_of(name: str) -> str | None:
     """What there is instead of a peer's keyword that has no argument of ours; None where it is none of these.
 
@@ -242,11 +318,16 @@ def advice_for_keyword(name: str) -> tuple[str, str] | None:
     written = _as_identifier(name)
     if "_" not in written:
         return None
-    for key, argument, instead in keywords_elsewhere():
-        if key == written:
-            meant = f"here it is {argument}" if argument else instead
-            return f'"{name}" is an argument of other libraries; {meant}', line_of_keyword(argument)
-    return None
+    if (row := _keywords_by_name().get(written)) is None:
+        return None
+    argument, instead = row
+    meant = f"here it is {argument}" if argument else instead
+    return f'"{name}" is an argument of other libraries; {meant}', line_of_keyword(argument)
+
+
+@cache
+def _keywords_by_name() -> Mapping[str, tuple[str | None, str | None]]:
+    return {name: (argument, instead) for name, argument, instead in keywords_elsewhere()}
 
 
 def line_of_keyword(argument: str | None) -> str:

@@ -25,6 +25,7 @@ EDGES: Mapping[str, str] = {
     "big_vision": "t/n",
     "flair": "t/n; the first update has 0",
     "pytorch_optimizer": "t/n, an update late: the first one has the lowest value",
+    "pytorch_accelerated": "t/n, counted in updates; a StatefulSchedulerBase is an update late",
     "axolotl": "t/n",
     "tensorflow": "t/n",
     "speechbrain": "",
@@ -334,6 +335,11 @@ LIBRARIES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("ExponentialScheduler", "shift(warmup(500) >> clamp(exponential(0.99), low=0.01), 1)", "", "exponential"),
         ("ProportionScheduler", 'constant(0.05) + 0.5 * like("lr")', "of a field that follows lr", "like"),
     ),
+    "pytorch_accelerated": (
+        ("CosineLrScheduler", 'warmup("1 epoch", absolute(1e-06)) >> cosine()'),
+        ("WSDLrScheduler", 'wsd("1%", "10%", to=1e-06, curve=curves.one_minus_sqrt)',
+         "num_checkpoints=2 is wsd_s"),
+    ),
     "axolotl": (
         ("JaggedLRRestartScheduler", "jagged(warmup(500) >> cosine(to=0.1), 1000, 50)", "", "jagged"),
         ("cosine_min_lr_ratio", 'warmup("5%") >> cosine(to=0.1)'),
@@ -441,6 +447,7 @@ LIBRARIES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("SWA", "recurrence(rules.anneal(0.05, 10, curve=curves.cosine))"),
         ("EMA warmup", "ema_power(0.9999, 0.75)"),
         ("AdEMAMix", "ademamix_beta3(0.9, 0.9999)"),
+        ("StyleGAN2-ADA EMA", "constant(0.5) ** (32/10000)", "batch / ema_nimg; without ema_rampup"),
         ("Chebyshev steps", "chebyshev(16)"),
         ("FixMatch", "cosine_wave(7/32) * 2 - 1", "cos(7 pi t / 16 n), which ends at 0.195"),
         ("sigmoid_rampup", 'gaussian_warmup("80 epochs") >> constant()', "", "gaussian_warmup"),

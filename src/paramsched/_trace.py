@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Array, Floats
+from paramsched._calls import explain_wrong_keywords
 from paramsched._frozen_values import mime_bundle_of
-from paramsched.errors import InvalidArgument, MissingDependency, Unresolved
+from paramsched._vocabulary import line_in_code
+from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, shown
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.resolve import TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
+from paramsched.plan.plan import refuse_no_calendar
+from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
@@ -188,6 +191,7 @@ def column_name(key: Key) -> str:
     return name if group == "" else f"{name}[{group}]"
 
 
+@explain_wrong_keywords
 def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace:
     """The values a plan gives for an optimizer, one for each update of the horizon.
 
@@ -207,7 +211,11 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     [0.1, 0.07500000000000001, 0.05, 0.025]
     """
     if not isinstance(plan, Plan):
-        raise InvalidArgument(f"trace({plan!r}, …)", "no Plan", "Write ps.trace(ps.Plan(lr=cosine(), horizon=100), …)")
+        line = line_in_code(str(plan)) if isinstance(plan, Schedule) else repr(plan)
+        instead = f"Write ps.Plan(lr={line}, horizon=100)" if isinstance(plan, (Schedule, str)) else ""
+        raise InvalidArgument(f"trace({shown(plan)}, …)", "no Plan", instead)
+    if calendar is not None:
+        refuse_no_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()
     resolved = plan.resolve(facts)
     if resolved.horizon is None:
@@ -246,12 +254,14 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
 
     made_of = resolved, facts
     resolved = counted_plan(resolved)
-    for name in dict.fromkeys(binding.name for binding in resolved.bindings):
-        for index, bounds in enumerate(bind(resolved, groups)):
-            for bound in bounds:
-                if bound.name == name:
-                    base = bound.field.base(groups[index])
-                    keep((name, labels[index]), bound.schedule, base, by_amount=bound.by_amount)
+    bound_by_name: dict[str, list[tuple[int, Bound]]] = {binding.name: [] for binding in resolved.bindings}
+    for index, bounds in enumerate(bind(resolved, groups)):
+        for bound in bounds:
+            bound_by_name[bound.name].append((index, bound))
+    for name, its_bounds in bound_by_name.items():
+        for index, bound in its_bounds:
+            base = bound.field.base(groups[index])
+            keep((name, labels[index]), bound.schedule, base, by_amount=bound.by_amount)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
             by_amount = is_by_amount(resolved.clock, binding.name)
@@ -286,9 +296,15 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
     groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
         raise InvalidArgument(
-            f"trace(…, {type(optimizer).__name__})", "it has no param_groups", 'Write an optimizer, or [{"lr": 0.1}]'
+            f"trace(…, {type(optimizer).__name__})",
+            "it has no param_groups",
+            f'Write {{"lr": {_rate_of(optimizer)!r}}}',
         )
     return groups
+
+
+def _rate_of(value: Any) -> float:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.1
 
 
 def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import takewhile
 from typing import TypeAlias
 
 from paramsched._peer_keywords import advice_for_keyword
@@ -47,9 +48,25 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
     kind = next((end for end in ("Momentum", "LR") if last.endswith(end)), "")
     if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine's, one each for each of its schedulers
         last = f"{last.removesuffix(kind)}ParamScheduler"
-    asked = letters_of(last), letters_of(name)
-    found = [(library, one) for library, one in other_names() if letters_of(one[0]) in asked]
+    places = _places_by_letters()
+    rows = _all_names()
+    asked = {letters_of(last), letters_of(name)}
+    found = [rows[place] for place in sorted(place for letters in asked for place in places.get(letters, ()))]
     return next((hit for hit in found if hit[0] in spaces), found[0] if found else None)
+
+
+@cache
+def _all_names() -> Sequence[tuple[str, OtherName]]:
+    return tuple(other_names())
+
+
+@cache
+def _places_by_letters() -> Mapping[str, Sequence[int]]:
+    """The rows of `_all_names` by the letters of their names, because a file may have thousands of unknown names."""
+    places: dict[str, list[int]] = {}
+    for place, (_, one) in enumerate(_all_names()):
+        places.setdefault(letters_of(one[0]), []).append(place)
+    return places
 
 
 def advice_for_peer(name: str) -> tuple[str, str] | None:
@@ -74,7 +91,9 @@ def advice_for_word(word: str) -> tuple[str, str] | None:
     return advice_for_peer(word) or advice_for_keyword(word)
 
 
-_DASHED_WORD = re.compile(r"-{0,2}[a-z]\w*(?:-\w+)+", re.IGNORECASE)
+# A word starts where no word character precedes it: otherwise the search is quadratic in the length of a name.
+_DASHED_WORD = re.compile(r"(?<!\w)-{0,2}[a-z]\w*(?:-\w+)+", re.IGNORECASE)
+_WORD_AND_DASHES = re.compile(r"[\w-]*")
 
 
 def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
@@ -83,7 +102,9 @@ def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
     >>> dashed_word_at("cosine(lr-warmup-iters=500)", 10)
     ('lr-warmup-iters', 7, 22)
     """
-    found = next((one for one in _DASHED_WORD.finditer(text) if one.start() <= place < one.end()), None)
+    before = _WORD_AND_DASHES.match(text[:place][::-1])  # the characters of the same word, read backward
+    words = _DASHED_WORD.finditer(text, place - (before.end() if before else 0))
+    found = next((one for one in takewhile(lambda one: one.start() <= place, words) if place < one.end()), None)
     return None if found is None or advice_for_word(found[0]) is None else (found[0], *found.span())
 
 

@@ -47,7 +47,9 @@ class InvalidArgument(ParamschedError, ValueError):
     that would do in place of the one refused, where the function that refused it knows one but not the whole call.
     `argument` is the name of the argument that was refused, where it is one; `refused` is the value itself, where only
     the builder that was called can say whose it is. `code` says of what kind the fault is, for `paramsched check`;
-    `replace` what of that piece is to be changed, and into what, where only one thing can be meant.
+    `replace` what of that piece is to be changed, and into what, where only one thing can be meant. `format` is the
+    format to give instead of the present one, if that is the advice: `instead` is a keyword, which a command has as an
+    option.
     """
 
     code: str = codes.REFUSED_VALUE
@@ -57,6 +59,7 @@ class InvalidArgument(ParamschedError, ValueError):
     sample: object = None
     refused: object = None
     call: Asked | None = None
+    format: str | None = None
 
     def __init__(self, asked: str | Asked, found: str = "", instead: str = "") -> None:
         super().__init__(str(asked), found, instead)
@@ -92,6 +95,12 @@ class InvalidArgument(ParamschedError, ValueError):
     def advise(self, instead: str) -> None:
         """Say in other words what to write."""
         self.instead, self.args = instead, (self.asked, self.found, instead)
+
+    def use_format(self, format: str) -> Self:
+        """Advise another format."""
+        self.format = format
+        self.advise(f'Write format="{format}"')
+        return self
 
     def classify(self, code: str, replace: tuple[str, str] | None = None) -> Self:
         """Say of what kind the fault is, and what is to be changed into what.
@@ -136,9 +145,7 @@ class MissingFact(InvalidArgument):
     def __init__(
         self, asked: str | Asked, found: str = "", instead: str = "", *, fact: str = "total", example: str = "10_000"
     ) -> None:
-        InvalidArgument.__init__(
-            self, asked, found, instead or f"Write Calendar(..., {fact}={example}), or give the length in another unit"
-        )
+        InvalidArgument.__init__(self, asked, found, instead or f"Write Calendar({fact}={example})")
         self.fact, self.example = fact, example
 
 
@@ -174,7 +181,12 @@ class AssertedArgument(InvalidArgument, AssertionError):
 
 
 class PlanError(InvalidArgument):
-    """Bindings that contradict each other, or the optimizer they are attached to."""
+    """Bindings that contradict each other, or the optimizer they are attached to.
+
+    `path` is where a file has what is meant, `$.groups.head`; empty where that is unknown.
+    """
+
+    path: str = ""
 
 
 @final

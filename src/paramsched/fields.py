@@ -1,5 +1,6 @@
 """Fields: the entries of a param group that can be scheduled, and how they are read."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
+from paramsched._peer_keywords import OTHER_NAMES
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
 from paramsched.near_names import closest
 
@@ -18,6 +20,12 @@ KNOWN = (
     "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",
 )  # fmt: skip
 """The numeric entries of torch's own optimizers."""
+
+KNOWN_ELSEWHERE = (
+    *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
+    *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
+)
+"""The numeric entries of other optimizers that are scheduled often, and the sizes of a run that a plan may change."""
 
 _NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
 OURS = "paramsched_"
@@ -44,12 +52,10 @@ class Field:
         """
         found = _NAME.fullmatch(name) if isinstance(name, str) else None
         if found is None:
-            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr", "weight_decay" or "betas[0]"')
+            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr"')
         key = found["key"]
         if key == "params" or key.startswith(OURS):
-            raise InvalidArgument(
-                f"field {name!r}", "it is no hyperparameter", 'Write "lr", "weight_decay", "betas[0]"'
-            )
+            raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr"')
         return Field(key, None if found["index"] is None else int(found["index"]))
 
     @property
@@ -76,15 +82,17 @@ class Field:
             return Field("betas", 0).within(group, where)
         if self.key not in group:
             names = numeric(group)
+            ours = OTHER_NAMES.get(self.key.lower())
+            near = ours if ours in names else closest(str(self), names)
+            found = f"no such field; {nearest(str(self), names)}" if names else "the group has no number at all"
+            instead = "" if near is None else f'Write "{near}"'
             raise UnknownField(
-                f'"{self}" in {where}',
-                f"no such field; {nearest(str(self), names)}",
-                f"Write one of {', '.join(names)}",
+                f'"{self}" in {where}', found, instead if names else f'Give it one: group["{self.key}"] = 0.1'
             )
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):
-                raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]" or "{self.key}[1]"')
+                raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]"')
         elif not isinstance(entry, (tuple, list)):
             instead = f'Write "{self.key}"' if is_number(entry) else f"Give the group {self.key}=(0.9, 0.999)"
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
@@ -104,8 +112,34 @@ class Field:
 
     def base(self, group: Group) -> float:
         """The value schedules are multiples of: the recorded one, or the group's own."""
-        recorded = group.get(f"{OURS}base_{self.slot}")
+        recorded = recorded_base(group, self.slot)
         return base_of(str(self), self.read(group) if recorded is None else recorded)
+
+
+BASES = f"{OURS}bases"
+"""The entry of a param group that keeps the bases of its scheduled fields: JSON text of a mapping from flat name."""
+
+BASE = f"{OURS}base_"
+"""The prefix of the entries in which older checkpoints keep each base by itself."""
+
+
+def recorded_base(group: Group, slot: str) -> Any:
+    """Return the base that a plan recorded in a group for the field with this flat name; None if there is none."""
+    return recorded_bases(group).get(slot, group.get(f"{BASE}{slot}"))
+
+
+def recorded_bases(group: Group) -> dict[str, Any]:
+    """Return what `BASES` holds; nothing if it is spoiled."""
+    found = json_or_none(group.get(BASES))
+    return found if isinstance(found, dict) else {}
+
+
+def json_or_none(text: Any) -> Any:
+    """Return what a text in JSON holds; None for what is no such text."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):  # of a spoiled checkpoint
+        return None
 
 
 def base_of(asked: str, value: Any) -> float:
@@ -177,6 +211,21 @@ def label(group: Group, index: int) -> str | int:
 
 
 def known_field(name: str) -> str | None:
-    """The field of torch's optimizers that `name` is a slip of the pen of; None where it is one, or like none."""
+    """Return the field of torch's optimizers that `name` is a misspelling of; None if it is a field, or like none.
+
+    >>> [known_field(name) for name in ("weight_decy", "LR", "wd", "beta1", "steps", "temperature")]
+    ['weight_decay', 'lr', 'weight_decay', 'betas[0]', None, None]
+    """
     key = Field.of(name).key
-    return None if key in KNOWN else closest(key, KNOWN)
+    if key in KNOWN or key in KNOWN_ELSEWHERE:
+        return None
+    letters = key.lower().replace("_", "")
+    if (same := next((one for one in KNOWN if one.replace("_", "") == letters), None)) is not None:
+        return same
+    near = closest(key, KNOWN)
+    if near is not None and "[" not in name and (ours := OTHER_NAMES.get(key.lower())) is not None:
+        return ours
+    # Names of a few letters are near to many: "wd" to "d", "steps" to "eps".
+    is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
+    is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
+    return near if is_slip or is_long else None

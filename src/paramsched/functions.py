@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, final
 
+from paramsched._calls import explain_wrong_keywords
 from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
 from paramsched.feedback.base import MetricRule
@@ -39,7 +40,7 @@ def handed_schedule(
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
         asked = f"{call}({shown(given)}, field={field!r}, group={group!r})"
-        raise InvalidArgument(asked, "field and group choose a line of a plan", "Leave them out")
+        raise InvalidArgument(asked, "field and group choose a line of a plan; leave them out")
     schedule = parse(given) if isinstance(given, str) else given
     _refuse_metric(call, schedule)
     whole = schedule_of(schedule, lambda: f"{call}({shown(schedule)})")
@@ -54,7 +55,7 @@ def handed_schedule(
 def _refuse_metric(call: str, schedule: Any) -> None:
     if isinstance(schedule, MetricRule) or (isinstance(schedule, Schedule) and schedule.metric_rules):
         found = f"{short_line(schedule)} reacts to a metric, which a function of the update alone never hears"
-        raise InvalidArgument(f"{call}(…)", found, "Write ps.Scheduler(optimizer, plan), and scheduler.observe(…)")
+        raise InvalidArgument(f"{call}(…)", found, "Write ps.Scheduler(optimizer, plan)")
 
 
 def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | None) -> Binding:
@@ -80,10 +81,15 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
     there = (
-        f"{name} has a line for {', '.join(map(selector_text, others))}{' and one for all others' * (None in lines)}"
+        f"{name} has a line for {', '.join(map(selector_text, others))}"
+        f"{' and one for all others, which any other name means' * (None in lines)}"
     )
     if group is None:
-        raise PlanError(asked, there, f"Write group={others[0]!r}" if isinstance(others[0], str | int) else _BY_NAME)
+        named = [selector for selector in others if isinstance(selector, str | int)]
+        choices = [f"group={named[0]!r}"] if named else []
+        if None in lines and len(named) == len(others):  # a name without a line of its own
+            choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the line of all others")
+        raise PlanError(asked, there, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
     overlaps = {selector: overlap_of(group, selector) for selector in others}
     inside = next((selector for selector in others if overlaps[selector] is Overlap.INSIDE), None)
     if inside is None and (None not in lines or Overlap.UNKNOWN in overlaps.values()):
@@ -123,6 +129,7 @@ class LrLambda:
         return f"<to_lambda({short_line(self.schedule)})>"
 
 
+@explain_wrong_keywords
 def to_lambda(
     schedule: Plan | ScheduleLike,
     calendar: Calendar | None = None,
@@ -144,7 +151,8 @@ def to_lambda(
         base: the learning rate that the factors will multiply; needed for values as they stand, `absolute(…)`. Base
             times factor is then the value but for one rounding. A target's is its initial value.
         field: whose line of a plan: a field, or the name of a target.
-        group: of the lines of that field the one for these groups: a name, or what the plan selects them by.
+        group: of the lines of that field the one for these groups: a name, or what the plan selects them by. A name
+            without a line of its own has the line of all others.
 
     Raises:
         InvalidArgument: it reacts to metrics, has a length left that is not in updates, or needs a base.
@@ -169,8 +177,8 @@ def to_lambda(
             raise InvalidArgument(Asked("to_lambda", "base", "0"), "no factor makes another value of 0", "Write 0.1")
         return LrLambda(resolved, number)
     if needs_base:
-        found = "its values are no multiples of base, so the factors depend on it"
-        raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "Write base=0.1, the lr of the optimizer")
+        found = "its values are no multiples of base, so the factors depend on it: the lr of the optimizer"
+        raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "Write base=0.1")
     return LrLambda(resolved, None)
 
 
@@ -194,6 +202,7 @@ class OptaxSchedule:
         return f"<to_optax({short_line(self.schedule)}, base={self.base!r})>"
 
 
+@explain_wrong_keywords
 def to_optax(
     schedule: Plan | ScheduleLike,
     calendar: Calendar | None = None,
@@ -215,7 +224,8 @@ def to_optax(
         calendar: the facts of the run, where a length is in another unit than updates, or left open.
         base: what multiples are of, the peak of the learning rate; where none is said 1.0, or a target's initial value.
         field: whose line of a plan: a field, or the name of a target.
-        group: of the lines of that field the one for these groups: a name, or what the plan selects them by.
+        group: of the lines of that field the one for these groups: a name, or what the plan selects them by. A name
+            without a line of its own has the line of all others.
 
     Raises:
         InvalidArgument: it reacts to metrics, or has a length left that is not in updates.

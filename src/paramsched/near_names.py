@@ -18,6 +18,8 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     """The same of sorted names; kept, as a mistake is often made many times over in one file."""
     from difflib import get_close_matches  # for messages only, so not at import
 
+    if (same := next((one for one in known if one.lower() == name.lower()), None)) is not None:
+        return same
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     return close[0] if close else None
 

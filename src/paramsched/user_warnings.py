@@ -16,11 +16,12 @@ class PlanCaution(UserWarning):
         path: of the entry.
         found: what it does, and what to write.
         code: of `paramsched check`.
+        line, column: in the file, both from 1; None where the path leads there.
     """
 
-    def __init__(self, path: str, found: str, code: str) -> None:
-        UserWarning.__init__(self, f"{path}: {found}")
-        self.path, self.found, self.code = path, found, code
+    def __init__(self, path: str, found: str, code: str, line: int | None = None, column: int | None = None) -> None:
+        UserWarning.__init__(self, f"{path}: {found}" if path else found)
+        self.path, self.found, self.code, self.line, self.column = path, found, code, line, column
 
 
 def warn_user(text: str | Warning, category: type[Warning] = UserWarning) -> None:

@@ -1,7 +1,10 @@
 """The range test of the learning rate: where it suggests to begin, and that nothing is left of it."""
 
+import contextlib
 import copy
 import random
+import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -309,3 +312,131 @@ def test_an_optimizer_without_a_rate_is_refused():
 
     with pytest.raises(InvalidArgument, match="no group has an lr above 0"):
         ps.find_lr(scripted.optimizer, scripted.step)
+
+
+def add_group(training):
+    training.optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 5.0})
+
+
+def remove_buffer(training):
+    for part in training.model.modules():
+        for name, buffer in part.named_buffers(recurse=False):
+            setattr(part, name, buffer.clone() + 1)
+
+
+SABOTAGE = {
+    "adds a group": add_group,
+    "empties the groups": lambda training: training.optimizer.param_groups.clear(),
+    "replaces the groups": lambda training: setattr(training.optimizer, "param_groups", []),
+    "empties a group": lambda training: training.optimizer.param_groups[0]["params"].clear(),
+    "removes entries of a group": lambda training: training.optimizer.param_groups[0].pop("momentum", None),
+    "freezes the model": lambda training: training.model.requires_grad_(False),
+    "switches gradients off": lambda training: torch.set_grad_enabled(False),
+    "replaces buffers": remove_buffer,
+    "replaces data": lambda training: setattr(next(training.model.parameters()), "data", torch.zeros(1)),
+}
+
+
+@pytest.mark.parametrize("name", SABOTAGE)
+@pytest.mark.parametrize("ends", [True, False], ids=["raises", "goes on"])
+def test_whatever_a_step_does_to_the_optimizer_is_undone(name, ends):
+    training = Training()
+    training.step()
+    before = training.everything(), [parameter.requires_grad for parameter in training.model.parameters()]
+
+    def step():
+        loss = training.step()
+        if len(training.used) == 7:
+            SABOTAGE[name](training)
+            if ends:
+                raise RuntimeError("stop")
+        return loss
+
+    with contextlib.suppress(RuntimeError):
+        ps.find_lr(training.optimizer, step, updates=12, restore=training.model)
+
+    assert torch.is_grad_enabled()
+    assert same((training.everything(), [p.requires_grad for p in training.model.parameters()]), before)
+
+
+class Interrupting:
+    """Sends Ctrl-C while it is put back, twice."""
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_interrupt_waits_until_everything_is_put_back(first):
+    training = Training()
+    before = training.everything()
+    parts = [Interrupting(), training.model] if first else [training.model, Interrupting()]
+
+    with pytest.raises(KeyboardInterrupt):
+        ps.find_lr(training.optimizer, training.step, updates=5, restore=parts)
+
+    assert same(training.everything(), before)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_it_runs_in_a_thread_which_receives_no_signals():
+    training = Training()
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(ps.find_lr, training.optimizer, training.step, updates=5).result()
+
+    assert len(found.losses) == 5
+
+
+@pytest.mark.parametrize("forgotten", ["optimizer.step", "zero_grad"])
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_step_without_the_optimizers_is_refused_whatever_is_restored(forgotten, restored):
+    model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.randn(16, 2)).mean().backward()
+
+    def step():
+        if forgotten == "optimizer.step":
+            optimizer.zero_grad()
+        loss = (model(torch.randn(16, 2)) ** 2).mean()
+        loss.backward()
+        return loss
+
+    with pytest.raises(InvalidArgument, match="no parameter has moved"):
+        ps.find_lr(optimizer, step, updates=5, restore=model if restored else ())
+
+
+@pytest.mark.parametrize("given", [torch.nn.Linear(1, 1), None, "SGD", 3, {"lr": 0.1}, [{"lr": 0.1}]])
+def test_what_is_not_an_optimizer_is_refused(given):
+    with pytest.raises(InvalidArgument, match="expected an optimizer"):
+        ps.find_lr(given, lambda: 1.0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"smoothing": one} for one in ("x", None, True, 1, -1, float("nan"), 10**400)]
+    + [{"stop_at": one} for one in ("x", None, True, 1, float("nan"), 1j)]
+    + [{"updates": one} for one in ("x", None, 1, 2.5, 10**400, 10**12)]
+    + [{"low": one} for one in ("x", None, 0, float("nan"), 10**400, 11)],
+)
+def test_no_argument_makes_a_foreign_exception(options):
+    scripted = Parabola([1.0, 0.9])
+
+    with pytest.raises(InvalidArgument):
+        ps.find_lr(scripted.optimizer, scripted.step, **options)
+
+
+def test_a_step_that_is_not_a_function_is_refused():
+    with pytest.raises(InvalidArgument, match="expected a function"):
+        ps.find_lr(Parabola([]).optimizer, None)
+
+
+def test_a_loss_that_no_float_holds_is_refused():
+    scripted = Parabola([])
+
+    with pytest.raises(InvalidArgument, match="an integer of 401 digits"):
+        ps.find_lr(scripted.optimizer, lambda: 10**400)

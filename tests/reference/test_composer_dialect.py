@@ -269,3 +269,58 @@ def test_every_fault_is_said_at_once():
         dialect.to_plan(data)
 
     assert len(refusal.value.problems) == 4
+
+
+def with_variables(data):
+    """The same run with every value of its own written as a variable."""
+    names = {f"v{index}": value for index, value in enumerate(data.values())}
+    references = {key: f"${{variables.v{index}}}" for index, key in enumerate(data)}
+    return {"variables": names, **references}
+
+
+@given(data=runs())
+def test_a_run_of_the_platform_and_a_run_with_variables_are_the_same_run(data):
+    try:
+        plan = dialect.to_plan(data, calendar=FACTS)
+    except ps.errors.ConfigError:
+        assume(False)
+
+    assert dialect.to_plan({"name": "x", "parameters": data}, calendar=FACTS) == plan
+    assert dialect.to_plan(with_variables(data), calendar=FACTS) == plan
+    assert dialect.to_plan({"parameters": with_variables(data)}, calendar=FACTS) == plan
+
+
+def test_a_part_of_a_time_may_be_a_variable():
+    data = {
+        "variables": {"batches": 100, "warm": {"share": 0.05}, "lr": 0.1},
+        "max_duration": "${variables.batches}ba",
+        "scheduler": {"name": "cosine_with_warmup", "t_warmup": "${variables.warm.share}dur"},
+        "optimizer": {"name": "adam", "lr": "${variables.lr}"},
+    }
+
+    assert str(dialect.to_plan(data)) == "horizon: 100\nlr: warmup(5) >> cosine()"
+    assert dialect.bases_of(data, None).groups == ({"lr": 0.1},)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (
+            {"max_duration": "${oc.env:DURATION}", "scheduler": {"name": "ConstantScheduler"}},
+            '$.max_duration: "${oc.env:DURATION}" is no time',
+        ),
+        (
+            {"parameters": {"max_duration": "1ep", "scheduler": {"t_warmup": "8ep"}}},
+            "$.parameters.scheduler: the scheduler has no name. Write name: cosine_with_warmup",
+        ),
+        (
+            {"max_duration": "9ba", "scheduler": {"name": "ConstantScheduler"}, "scale_schedule_ratio": 1e308},
+            "$.scale_schedule_ratio: 1e+308 is no number above 0",
+        ),
+    ],
+)
+def test_what_is_refused_is_refused_at_its_entry(data, said):
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(data)
+
+    assert said in str(refusal.value)

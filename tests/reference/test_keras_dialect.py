@@ -251,6 +251,8 @@ def test_a_tuple_may_be_written_as_keras_writes_it():
     [
         ([], "$: a list"),
         ({}, "$: it names no schedule of Keras"),
+        ({"optimizer": {"learning_rate": {"class_name": "kgcnn>LinearWarmup", "config": {}}}},
+         "$.optimizer.learning_rate: LinearWarmup is a class of the package kgcnn, not of Keras"),
         ({"class_name": "CosineDeca", "config": {}}, "$: it names no schedule of Keras"),
         ({"learning_rate": {"class_name": "CosineDeca", "config": {}}},
          '$.learning_rate: Keras has no schedule CosineDeca; did you mean "CosineDecay"?'),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.config.dialects import megatron as dialect
+from paramsched.user_warnings import PlanCaution
 
 LR = 6e-4
 
@@ -86,7 +87,8 @@ def runs(draw):
     if draw(st.booleans()):
         found[f"lr_warmup_{by}"] = draw(st.integers(0, end - 1))
     else:
-        found["lr_warmup_fraction"] = draw(st.integers(0, end - 1)) / end
+        whole = st.integers(0, end - 1).map(lambda count: count / end)
+        found["lr_warmup_fraction"] = draw(whole | st.sampled_from([0.001, 0.015, 0.03, 0.123, 0.5]))
     if draw(st.booleans()):
         style = draw(st.sampled_from(["linear", "cosine"]))
         found |= {"weight_decay_incr_style": style, "start_weight_decay": 0.01, "end_weight_decay": 0.1}
@@ -96,6 +98,14 @@ def runs(draw):
 
 
 @given(data=runs(), words=st.booleans())
+@example(
+    data={"train_samples": 200, "lr_decay_style": "linear", "lr_warmup_fraction": 0.001, "lr": LR,
+          "global_batch_size": 4}, words=True,
+)  # fmt: skip
+@example(
+    data={"train_samples": 9_000_000, "lr_decay_style": "linear", "global_batch_size": 512, "lr": LR,
+          "rampup_batch_size": [32, 32, 2_000_000]}, words=False,
+)  # fmt: skip
 @example(
     data={"train_iters": 40, "lr_decay_style": "inverse-square-root", "global_batch_size": 8, "lr": LR}, words=False
 )
@@ -111,11 +121,7 @@ def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
     warm = data.get(f"lr_warmup_{by}", 0) * scale
     if "lr_warmup_fraction" in data:
         warm = data["lr_warmup_fraction"] * decay
-    try:
-        plan = dialect.to_plan(as_words(data) if words else data)
-    except ps.errors.ConfigError as refusal:
-        assert "rounds some rises down" in str(refusal)  # noqa: PT017  # the one reason of generated arguments
-        return
+    plan = dialect.to_plan(as_words(data) if words else data)
 
     amounts, sizes = iterations(total, batch, data.get("rampup_batch_size"))
     assume(amounts)
@@ -159,7 +165,6 @@ def as_words(data):
         ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
         ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, is not shorter than the decay, 9"),
         ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "lr_warmup_iters says it too"),
-        ({"train_iters": 9, "lr_warmup_fraction": 0.1}, "0.1 of 9 is no whole number of iters"),
         ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: 0.2 is above lr, 0.1"),
         ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it needs start"),
         ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "$.rampup_batch_size: the batch grows in runs by samples"),
@@ -200,3 +205,50 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
     assert plan == ps.Plan(lr=ps.linear(to=ps.absolute(1e-5), over=100), horizon=100)
     with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of megatron. Give format="megatron"'):
         ps.load(tmp_path / "run.yaml")
+
+
+def test_a_warmup_of_parts_of_samples_is_read_as_megatron_counts_it():
+    words = "--train-samples 1949218748 --lr-warmup-fraction 0.05 --lr-decay-style cosine --global-batch-size 1024"
+
+    found = ps.trace(dialect.to_plan(words.split()), {"lr": LR}, ps.Calendar(batch_size=1024))["lr", 0]
+
+    warm = 0.05 * 1949218748  # 97460937.4
+    facts = {"style": "cosine", "wsd_style": None, "first": 0.0, "wsd": 0, "least": 0.0, "decay": 1949218748}
+    expected = [rate(1024 * t, warm=warm, **facts) for t in range(0, len(found), 1000)]
+    np.testing.assert_allclose(found[::1000], expected, rtol=0, atol=1e-12 * LR)
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("--train-iters 9 --lr-decay-tokens 4096000 --seq-length 2048 --global-batch-size 4", "lr_decay_iters: 500"),
+        ("--train-samples 9 --lr-warmup-tokens 4096000 --seq-length 2048", "lr_warmup_samples: 2000"),
+        ("--train-iters 9 --lr-decay-stile cosine", 'did you mean "lr_decay_style"?'),
+        ("--train-iters 9 --warmup 0.01", "Write lr_warmup_fraction in place of warmup"),
+        ("--train-iters $STEPS", "Write the value in place of $STEPS"),
+        ("--train-samples 9 --train-iters 9", "Leave one of them out"),
+    ],
+)
+def test_advice_keeps_what_the_user_meant(words, advice):
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        dialect.to_plan(words.split())
+
+    assert advice in str(refused.value)
+
+
+def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_path):
+    text = "ENV_VARS:\n  A: 1\nMODEL_ARGS:\n  --train-iters: 100\n  --lr: 1.0e-4\n  --lr-decay-style: cosine\n"
+
+    assert str(ps.loads(text, "megatron")) == "horizon: 100\nlr: cosine(over=100)"
+    with pytest.raises(ps.errors.ConfigError, match=r":4:18: \$.MODEL_ARGS.--train-iters: \"x\" is no whole number"):
+        ps.loads(text.replace("100", "x"), "megatron")
+
+
+def test_keys_that_look_like_schedules_and_are_none_of_megatrons_are_reported():
+    with pytest.warns(PlanCaution, match="Megatron-LM has no train_tokens, epochs_of_b"):
+        dialect.to_plan({"train_iters": 9, "train_tokens": 9, "epochs_of_b": 1, "eval_iters": 3, "momentum": 0.9})
+
+
+def test_a_ramp_of_very_many_rises_is_refused_in_bounded_time():
+    with pytest.raises(ps.errors.ConfigError, match="Write rampup_batch_size: \\[1, 999999999, 100000000000\\]"):
+        dialect.to_plan({"train_samples": 10**12, "rampup_batch_size": [1, 1, 10**11], "global_batch_size": 10**9})

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched import config
 from paramsched.config.dialects import timm as dialect
+from paramsched.user_warnings import PlanCaution
 from support import timm_peer
 
 LR, LENGTH = 0.4, 4
@@ -293,3 +294,59 @@ def test_the_plan_is_data(timm):
         plan = dialect.to_plan({"sched": "poly", "num_epochs": 9, "warmup_epochs": 3, "min_lr": 1e-3}, calendar=FACTS)
 
     assert config.loads(config.dump(plan)) == plan
+
+
+@given(
+    sched=st.sampled_from(["cosine", "step", "poly", "wsd"]),
+    accumulation=st.integers(2, 5),
+    batches=st.integers(2, 30),
+    warm=st.integers(0, 3),
+    on_updates=st.booleans(),
+)
+def test_a_run_that_accumulates_has_the_updates_of_timms_script(timm, sched, accumulation, batches, warm, on_updates):
+    updates = (batches + accumulation - 1) // accumulation  # as train.py counts them
+    options = {
+        "sched": sched, "epochs": 12, "warmup_epochs": warm, "warmup_lr": 1e-5, "min_lr": 1e-6, "decay_epochs": 4,
+        "sched_on_updates": on_updates, "grad_accum_steps": accumulation, "lr": 0.1,
+    }  # fmt: skip
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    scheduler, epochs = timm.create_scheduler_v2(
+        optimizer, sched, num_epochs=12, warmup_epochs=warm, warmup_lr=1e-5, min_lr=1e-6, decay_epochs=4,
+        step_on_epochs=not on_updates, updates_per_epoch=updates,
+    )  # fmt: skip
+    expected = []
+    for epoch in range(epochs):
+        for update in range(updates):
+            expected.append(optimizer.param_groups[0]["lr"])
+            scheduler.step_update(epoch * updates + update + 1)
+        scheduler.step(epoch + 1)
+
+    facts = ps.Calendar(batches_per_epoch=batches)
+    found = ps.trace(dialect.to_plan(options, calendar=facts), {"lr": 0.1}, facts)["lr", 0]
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("key", ["sched_epochwise", "lr_ep", "lr_base", "final_lr_factor"])
+def test_keys_of_forks_are_reported(key):
+    with pytest.warns(PlanCaution, match=rf"\$.{key}: timm has no {key}; the plan is read without it"):
+        dialect.to_plan({"sched": "cosine", "epochs": 9, key: False})
+
+
+def test_options_of_timms_script_that_schedule_nothing_are_not_reported(recwarn):
+    quiet = "weight_decay layer_decay momentum model_ema_decay mixup_off_epoch epoch_repeats start_epoch eval_metric"
+
+    dialect.to_plan(
+        {"sched": "cosine", "epochs": 9, "lr": 1, "lr_base": 1, **dict.fromkeys(quiet.split(), 1)}
+        | {"eval_metric": "x"}
+    )
+
+    assert not [one for one in recwarn if isinstance(one.message, PlanCaution)]
+
+
+def test_the_defaults_of_timms_script_are_noted():
+    (note,) = dialect.notes_of(["train.py", "--sched", "cosine", "--lr", "1", "--epochs", "9"])
+
+    taken = "warmup_epochs 5, warmup_lr 1e-05, min_lr 0.0, cooldown_epochs 0"
+    assert note.found == f"defaults of timm 1.0.31 are taken for {taken}"

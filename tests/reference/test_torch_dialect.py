@@ -13,6 +13,7 @@ from torch.optim import lr_scheduler as peers
 import paramsched as ps
 from paramsched import config
 from paramsched.config.dialects import torch as dialect
+from paramsched.user_warnings import PlanCaution
 
 LR, STEPS = 0.4, 45
 
@@ -293,3 +294,110 @@ def test_a_file_is_read_and_written_by_its_format(tmp_path):
     assert config.loads(config.dump(plan, format="torch"), format="torch") == plan
     with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of torch. Give format="torch"'):
         ps.load(tmp_path / "run.yaml")
+
+
+def in_form(data, form):
+    """A class with its arguments as Hydra or Lightning writes it."""
+    ((name, arguments),) = data.items()
+    arguments = {
+        key: [in_form(one, form) for one in value] if key == "schedulers" else value for key, value in arguments.items()
+    }
+    path = f"torch.optim.lr_scheduler.{name}"
+    if form == "hydra":
+        return {"_target_": path, "_partial_": True, "_convert_": "all", **arguments}
+    return {"class_path": path, "init_args": arguments}
+
+
+PLACES = {
+    "lr_scheduler": lambda one: {"lr_scheduler": one},
+    "scheduler": lambda one: {"scheduler": one, "optimizer": {"_target_": "torch.optim.Adam", "lr": LR}},
+    "interval in it": lambda one: {"lr_scheduler": {**one, "interval": "step"}, "trainer": {"max_epochs": 3}},
+    "interval beside it": lambda one: {"scheduler": one, "interval": "step", "trainer": {"max_epochs": 3}},
+    "Lightning's dict": lambda one: {"lr_scheduler": {"scheduler": one, "interval": "step", "frequency": 1}},
+    "in a model": lambda one: {"model": {"net": {}, "scheduler": one, "interval": "step"}},
+    "in a model's arguments": lambda one: {"model": {"init_args": {"lr_scheduler": {**one, "interval": "step"}}}},
+    "in a list": lambda one: {"run": [{"_call_": "train", "scheduler": one, "interval": "step"}]},
+    "by a reference": lambda one: {"variables": {"s": [one]}, "scheduler": "${variables.s[0]}", "interval": "step"},
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("form", ["hydra", "lightning"])
+@given(data=st.one_of(*STAGES))
+def test_the_forms_of_hydra_and_lightning_are_the_same_scheduler(place, form, data):
+    written = in_form(data, form)
+    if place in ("lr_scheduler", "scheduler"):
+        written.pop("_partial_", None)
+
+    found = dialect.to_plan(PLACES[place](written))
+
+    assert found == dialect.to_plan(data)
+
+
+@given(data=st.one_of(*STAGES), epoch=st.integers(1, 4))
+def test_a_file_of_lightning_cli_steps_once_per_epoch(data, epoch):
+    config = {
+        "trainer": {"max_epochs": STEPS},
+        "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": LR, "momentum": 0.9}},
+        "lr_scheduler": in_form(data, "lightning"),
+    }
+    theirs, _ = stepped(data)
+
+    ours, _ = planned(dialect.to_plan(config), STEPS * epoch, calendar=ps.Calendar(steps_per_epoch=epoch))
+
+    np.testing.assert_allclose(ours, np.repeat(theirs[:, 0], epoch), rtol=1e-9, atol=1e-15)
+    assert dialect.bases_of(config, None).groups == ({"lr": LR, "momentum": 0.9},)
+
+
+def test_lightning_steps_a_scheduler_once_per_epoch_by_default():
+    types = pytest.importorskip("lightning.pytorch.utilities.types")
+
+    assert types.LRSchedulerConfig(scheduler=None).interval == "epoch"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"scheduler": in_form({"StepLR": {"step_size": 3}}, "hydra")},
+        {"trainer": {}, "scheduler": {"name": "StepLR", "step_size": 3}},
+        {"run": [{"scheduler": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}}]},
+    ],
+)
+def test_a_config_that_does_not_specify_the_interval_is_reported(config):
+    with pytest.warns(PlanCaution, match="Write interval: epoch, or interval: step, beside it"):
+        plan = dialect.to_plan(config)
+
+    assert str(plan) == "lr: step(3)"
+
+
+def test_the_metric_and_the_floor_of_a_plateau_come_from_lightning_cli():
+    arguments = {"monitor": "val_loss", "patience": 3, "min_lr": 0.001}
+    config = {
+        "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.1}},
+        "lr_scheduler": {"class_path": "lightning.pytorch.cli.ReduceLROnPlateau", "init_args": arguments},
+    }
+
+    (rule,) = dialect.to_plan(config).bindings[0].schedule.metric_rules
+
+    assert (rule.metric, rule.patience, rule.min) == ("val_loss", 3, 0.01)
+
+
+@pytest.mark.parametrize("module", ["monai.optimizers", "my.lib", "mmengine.optim", "torch.nn"])
+def test_a_class_of_another_package_is_not_torchs_of_the_same_name(module):
+    with pytest.raises(ps.errors.ConfigError, match=f"{module}.LinearLR is not a class of torch.optim.lr_scheduler"):
+        dialect.to_plan({"scheduler": {"_target_": f"{module}.LinearLR", "total_iters": 3}})
+
+
+def test_of_several_schedulers_none_is_chosen():
+    one = {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3}
+
+    with pytest.raises(ps.errors.ConfigError, match=r"\$\.g\.scheduler: the config has 2 schedulers, also at \$\.d\."):
+        dialect.to_plan({"g": {"scheduler": one}, "d": {"scheduler": one}})
+
+
+def test_a_value_of_the_environment_is_refused_where_it_is():
+    text = "scheduler:\n  _target_: torch.optim.lr_scheduler.StepLR\n  step_size: ${oc.env:STEPS}\n"
+
+    with pytest.raises(ps.errors.ConfigError, match=r"torch text:3:14: \$\.scheduler\.step_size: "):
+        config.loads(text, "torch")

@@ -18,7 +18,7 @@ import paramsched as ps
 from reference.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
 
 ROWS = {}
-SAME_AS_TORCH = {4, 14.1, 17, 36, 38}  # odd, and kept
+SAME_AS_TORCH = {4, 14.1, 17, 21.2, 36, 38}  # odd, and kept
 
 
 def row(number):
@@ -301,6 +301,25 @@ def options_replaced_by_loading_are_said(m):
     assert s.step_size == 5
 
 
+@row(21.2)
+def a_class_built_on_the_base_class_loads_any_state(m):
+    class Search(m.LRScheduler):  # as Lightning's LearningRateFinder puts in
+        def get_lr(self):
+            return [0.1]
+
+    s = Search(one())
+    s.load_state_dict(m.StepLR(one(), 7).state_dict())
+    assert s.step_size == 7
+
+
+def test_the_refusal_of_a_state_names_the_class_that_was_built():
+    class Search(OURS.ExponentialLR):
+        pass
+
+    with pytest.raises(ValueError, match=r"^Search\.load_state_dict\(…\): this is the state of StepLR"):
+        Search(one(), 0.9).load_state_dict(OURS.StepLR(one(), 3).state_dict())
+
+
 @row(22)
 def a_state_is_a_copy(m):
     s = m.StepLR(one(), 3)
@@ -538,6 +557,55 @@ def a_cosine_that_comes_to_epoch_0_by_a_step_is_at_epoch_0(m):
     with pytest.warns(UserWarning, match="epoch 0"):
         s.step()
     assert rates_of(o) == near([0.1])
+
+
+@row(42)
+def an_epoch_below_0_has_the_value_of_epoch_0(m):
+    for build in (lambda o: m.CosineAnnealingLR(o, 10), lambda o: m.StepLR(o, 3, 0.5), lambda o: m.CyclicLR(o, 0.1, 1)):
+        o = one(0.1, momentum=0.9)
+        s = build(o)
+        with pytest.warns(UserWarning, match="epoch -1"):
+            s.step(-1)
+        assert rates_of(o) == near([0.1])
+        s.step()
+        assert rates_of(o) == near([0.1])
+
+
+@row(43)
+def the_groups_that_are_left_keep_their_bases(m):
+    o = optimizer_with([0.1, 0.03])
+    s = m.LambdaLR(o, [lambda t: 1 / (1 + t), lambda t: 1.0])
+    record(o, s, 3)
+    o.param_groups.pop(0)
+    record(o, s, 2)
+    assert rates_of(o) == near([0.03])
+
+
+@row(44)
+def the_first_metric_is_the_best_with_a_threshold_of_1(m):
+    o = one(0.1)
+    s = m.ReduceLROnPlateau(o, patience=0, threshold=1.0)
+    s.step(1.0)
+    assert rates_of(o) == [0.1]
+
+
+@row(45)
+def steps_between_two_epochs_follow_the_closed_form(m):
+    o = one()
+    s = m.StepLR(o, 3, 0.5)
+    quiet_step(s, 2.5)
+    quiet_step(s)
+    assert rates_of(o) == near([0.5])
+
+
+@row(46)
+def a_cycle_keeps_the_ends_it_was_built_with(m):
+    o = one(momentum=0.9)
+    s = m.OneCycleLR(o, 1.0, total_steps=10, pct_start=0.5)
+    record(o, s, 2)
+    o.param_groups[0]["max_lr"] = 2.0
+    record(o, s, 2)
+    assert rates_of(o) == near([1.0])
 
 
 @pytest.mark.parametrize("number", sorted(ROWS), ids=lambda n: f"{n}-{ROWS[n].__name__}")

@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.config.dialects import transformers as dialect
 from paramsched.plan import resolve
+from paramsched.user_warnings import PlanCaution
 
+transformers = pytest.importorskip("transformers")
 optimization = pytest.importorskip("transformers.optimization")
 
 LR = 3e-4
@@ -354,3 +357,79 @@ def test_it_is_converted_there_and_back():
 
     assert native == "horizon: 100\nlr: warmup(5) >> constant() >> cosine(over=20)\n"
     assert ps.loads(ps.config.convert(native, "yaml", "transformers"), "transformers") == ps.loads(native)
+
+
+@given(
+    epochs=st.sampled_from([1, 2, 3, 0.5, 1.3, 2.7]),
+    accumulation=st.integers(1, 9),
+    batches=st.integers(1, 200),
+    share=st.sampled_from([0.0, 0.03, 0.1, 0.33]),
+)
+def test_a_run_by_epochs_that_accumulates_has_the_updates_of_the_trainer(epochs, accumulation, batches, share):
+    from transformers import Trainer, TrainingArguments
+
+    arguments = {"num_train_epochs": epochs, "gradient_accumulation_steps": accumulation, "learning_rate": LR}
+    told = TrainingArguments(output_dir="unused", use_cpu=True, report_to=[], **arguments)
+    trainer = SimpleNamespace(
+        get_total_train_batch_size=lambda _: 1, get_sp_size=lambda: 1, num_examples=lambda _: batches, args=told
+    )
+    values = Trainer.set_initial_training_values(trainer, told, [None] * batches)
+
+    plan = dialect.to_plan(arguments | {"warmup_ratio": share}, calendar=ps.Calendar(batches_per_epoch=batches))
+
+    total = values[-1]
+    assert math.ceil(epochs * -(-batches // accumulation)) == total
+    assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=batches))) == total
+    own = optimization.get_scheduler(
+        "linear", torch.optim.SGD([torch.zeros(1)], lr=LR), math.ceil(total * share), num_training_steps=total
+    )
+    found = ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=batches))["lr", 0]
+    np.testing.assert_allclose(found, [LR * own.lr_lambdas[0](t) for t in range(total)], rtol=0, atol=1e-12 * LR)
+
+
+def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
+    arguments = {"num_train_epochs": 3, "gradient_accumulation_steps": 8, "learning_rate": LR}
+
+    assert dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100)).horizon == ps.Duration.of(39)
+    with pytest.warns(PlanCaution, match=r"it is 8, and the accumulation that was given, 4, is used"):
+        plan = dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100, accumulation=4))
+    assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=100, accumulation=4))) == 75
+
+
+AXOLOTL = {
+    "base_model": "x", "sequence_len": 8, "micro_batch_size": 1, "num_epochs": 4, "lr_scheduler": "cosine",
+    "learning_rate": LR, "cosine_min_lr_ratio": 0.1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (AXOLOTL, "this is a config of axolotl: transformers has no num_epochs, lr_scheduler, cosine_min_lr_ratio"),
+        ({"learning_rate": LR, "lr_scheduler_type": "cosine", "num_epochs": 4}, "Write num_train_epochs in place of"),
+        ({"learning_rate": LR, "max_steps": 9, "dist_config": {}, "train_dataset": "x"}, "config of LLaMA-Factory v1"),
+        ({"learning_rate": LR, "num_train_epochs": 1, "lr_warmup_steps": 3}, 'did you mean "warmup_steps"?'),
+    ],
+)
+def test_configs_of_other_programs_are_refused_by_name(arguments, told):
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        dialect.to_plan(arguments)
+
+    assert told in str(refused.value)
+
+
+def test_no_argument_of_a_trainer_is_reported_as_unused(recwarn):
+    values = {one.name: 1 for one in fields(transformers.TrainingArguments)}
+
+    dialect.to_plan(values | {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": None, "metric_for_best_model": "x"})
+
+    assert not [one for one in recwarn if isinstance(one.message, PlanCaution)]
+
+
+def test_the_defaults_of_the_library_are_noted():
+    (note,) = dialect.notes_of({"lr_scheduler_type": "cosine"})
+
+    taken = "num_train_epochs 3, learning_rate 5e-05, warmup_steps 0"
+    assert note.found == f"defaults of transformers 5.23 are taken for {taken}"
+    values = transformers.TrainingArguments(output_dir="unused", use_cpu=True, report_to=[])
+    assert (values.num_train_epochs, values.learning_rate, values.warmup_steps) == (3, 5e-5, 0)

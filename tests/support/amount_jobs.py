@@ -96,7 +96,58 @@ def alone(rank: int) -> dict[str, Any]:
     return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
 
 
-JOBS = (agreeing, saying_their_own, saying_another_number_once, seconds, alone)
+def dry_run(updates: int, parameters: int = 1) -> None:
+    """A look at what a plan does, in the middle of a program of several processes."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1)) for _ in range(parameters)], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    for _ in range(updates):
+        scheduler.consumed(tokens=5)
+        optimizer.step()
+
+
+def one_more_before(rank: int, own: int = 0) -> dict[str, Any]:
+    """Rank 0 has tried the plan; `own` is what each rank says of its own at an update."""
+    if rank == 0:
+        dry_run(100)
+    dist.barrier()
+    optimizer = probe()
+    return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64 + own * rank, UPDATES)
+
+
+def one_more_before_and_their_own(rank: int) -> dict[str, Any]:
+    return one_more_before(rank, own=1)
+
+
+def one_more_of_another_model(rank: int) -> dict[str, Any]:
+    """Rank 1 tries the plan with a smaller model, whenever the other comes."""
+    if rank == 1:
+        dry_run(100, parameters=2)
+    optimizer = probe()
+    return refused_at(optimizer, ps.Scheduler(optimizer, PLAN), lambda t: 64, UPDATES)
+
+
+def one_more_on_the_way(rank: int) -> dict[str, Any]:
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    first = refused_at(optimizer, scheduler, lambda t: 64, 10)
+    dist.barrier()
+    if rank == 0:
+        dry_run(100)
+    dist.barrier()
+    return first if first["error"] else refused_at(optimizer, scheduler, lambda t: 64, UPDATES - 10)
+
+
+JOBS = (
+    agreeing,
+    saying_their_own,
+    saying_another_number_once,
+    one_more_before,
+    one_more_before_and_their_own,
+    one_more_of_another_model,
+    one_more_on_the_way,
+    seconds,
+    alone,
+)
 
 
 def main() -> None:

@@ -34,3 +34,15 @@ def refuses_text_for_a_number() -> None:
     ps.exponential("0.9")  # type: ignore[arg-type]
     ps.warmup(over=None)  # type: ignore[arg-type]
     ps.Calendar(totl=3)  # type: ignore[call-arg]
+
+
+def refuses_misspelled_names() -> None:
+    ps.ploynomial()  # type: ignore[attr-defined]
+    ps.Plan(horizn=100)  # type: ignore[arg-type]
+    ps.Plan(lr="cosine()", max_steps=100)  # type: ignore[arg-type]
+
+
+def takes_fields_of_torch_and_of_other_optimizers() -> None:
+    assert_type(ps.Plan(lr=0.1, weight_decay=ps.linear(1.0, 0.5), horizon="20 epochs"), ps.Plan)
+    assert_type(ps.Plan(lr="cosine()", growth_rate="linear(1.0, 0.5)"), ps.Plan)
+    assert_type(ps.Plan(ps.Binding("growth_rate", 0.5), lr="cosine()"), ps.Plan)

@@ -5,11 +5,14 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 
 import paramsched as ps
+from paramsched.config.checking.plan_check import check
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.fields import numeric
 from paramsched.plan import Plan
+from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.schedules import rules
 from paramsched.schedules.leaves import MOST_DEPTH
 
@@ -169,3 +172,87 @@ def test_keys_of_groups_that_are_no_text_are_passed_over():
 def test_no_times_have_no_values():
     for line in ("warmup(10) >> cosine(to=0.1, over=90)", "cosine(0.5, 1.0, 9)", "linear(0.2, 0.1, 9)"):
         assert ps.parse(line)(np.array([], dtype=int), 0.1).size == 0
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (ps.stairs(1, 0, 10**12, over=5), (0, 1, 2, 3, 4, 5)),
+        (ps.stairs(1, 0, 10**12, over=5) >> ps.constant(), (0, 1, 2, 3, 4, 5, 9)),
+        (ps.skip(ps.restarts(ps.step(4), 10**9), 10**9 - 3), (0, 3, 7, 9)),
+        (ps.table([1.0, 0.5], every=4), (0, 4, 8)),
+    ],
+)
+def test_breakpoints_cost_what_is_asked_for_whatever_the_lengths(schedule, expected):
+    assert schedule.breakpoints(until=9) == expected
+
+
+LINES = [
+    "restarts(table([1.0, 2.0], '7 samples'), '14 samples')",
+    "1 + noise(0.4)",
+    "1 + every(linear(), '11 samples')",
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 640, 5000])
+@pytest.mark.parametrize("line", LINES)
+def test_amounts_are_those_that_one_update_after_the_other_makes(size, line):
+    plan = ps.Plan(
+        ps.Binding(ps.Target("batch_size", size), line), lr=1.0, horizon=f"{300 * size} samples", clock="samples"
+    )
+    resolved = plan.resolve(ps.Calendar())
+    amounts = amounts_of_run(resolved, ps.Calendar())
+    schedule = next(one.schedule for one in counted_plan(resolved).bindings if one.name == "batch_size")
+
+    found = [0]
+    while found[-1] < 300 * size:
+        found.append(found[-1] + int(np.rint(schedule(found[-1], float(size)))))
+
+    assert amounts.updates_until(300 * size) == len(found) - 1
+    assert amounts.amounts_from(0, 0, len(found)).tolist() == found
+
+
+@pytest.mark.parametrize("line", ["every(linear(1, 0.5), '7 samples')", "linear(1, 2)", "1 + noise(0.2)"])
+def test_a_run_of_more_updates_than_can_be_looked_at_is_refused_at_once(line):
+    plan = ps.Plan(ps.Binding(ps.Target("batch_size", 64), line), lr="cosine()", horizon="1T samples", clock="samples")
+
+    with pytest.raises(InvalidArgument, match="Plan larger sizes, or a shorter run"):
+        ps.trace(plan, {"lr": 0.1})
+
+
+def test_plans_of_any_length_are_compared_at_some_updates():
+    (change,) = ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=ps.cosine(to=0.1)), ps.Calendar(total=10**15))
+
+    assert change.by == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ps.restarts(ps.cosine(over=10), 10, mult=1e19),
+        lambda: ps.ademamix_beta3(5e-324),
+        lambda: ps.linear(over=10)([1, [2, 3]]),
+        lambda: ps.linear(over=10)(3, None),
+    ],
+)
+def test_values_at_the_ends_of_the_floats_are_refused(make):
+    with pytest.raises(ParamschedError):
+        make()
+
+
+@pytest.mark.parametrize("base", [1j, None, "x", object()])
+def test_a_base_that_is_not_a_number_is_refused_beside_a_tensor(base):
+    with pytest.raises(InvalidArgument, match="neither a number nor arrays"):
+        ps.linear(over=10)(torch.tensor(3), base)
+
+
+def test_a_cycle_longer_than_integers_count_is_evaluated():
+    assert ps.restarts(ps.linear(over=10), 10, mult=10**18)(5) == 0.5
+
+
+def test_what_has_a_length_is_held_at_the_end_of_a_sequence_that_ends_with_no_update():
+    stage = ps.cosine(over=100) + ps.power_law(1.0, 10)
+    schedule = stage >> ps.linear(to=2.0, over=0)
+
+    assert schedule([100, 101, 5000]).tolist() == [stage(100)] * 3
+    assert [one.code for one in check(ps.Plan(lr=schedule, horizon=200))].count("PS212") == 1

@@ -87,8 +87,12 @@ def test_a_name_is_told_ours_in_text_and_in_files(row):
             f"weight_decay: {{type: {name}, T_max: 100}}\n"
         )
 
+    mapping, staged, typed = in_files.value.problems[:3]
     assert f"Write {line}" in str(in_text.value)
-    assert [f"Write {line}" in problem for problem in in_files.value.problems[:3]] == [True] * 3
+    assert f"Write {line}" in mapping
+    assert f"Write {line}" in typed
+    # A first argument whose meaning is known stays in the advice.
+    assert f"Write {line}" in staged or "100" in staged.rpartition("Write ")[2]
 
 
 FIELD = {

@@ -1,9 +1,11 @@
 """A checkpoint, read as plain data."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, BinaryIO, final
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from paramsched.audit.log_values import (
     path_text,
 )
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric
+from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.time.calendar import CLOCKS
@@ -137,11 +139,14 @@ def _update_count(value: Any) -> int | None:
 
 
 def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
-    return finite_or_none(group.get(f"{OURS}base_{Field.of(field).slot}"))
+    return finite_or_none(recorded_base(group, Field.of(field).slot))
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+_TORCH_SAVE = "Give a checkpoint that torch.save made"
 
 
 def load_checkpoint(file: Path) -> Any:
@@ -155,13 +160,38 @@ def load_checkpoint(file: Path) -> Any:
         import torch
     except ModuleNotFoundError:
         raise MissingDependency("a checkpoint", "torch", "torch") from None
-    try:
-        # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
-        with open_to_read(file) as stream:
+    with open_to_read(file) as stream:
+        _require_checkpoint(stream, file)
+        try:
+            # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
             return torch.load(stream, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
-        found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
-        raise UnreadableLog(path_text(file), found, "Give a checkpoint that torch.save made") from None
+        except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
+            # Its first line, where only plain data is read, is advice to run the code of the file.
+            reason = re.search(
+                r"(?:Weights only load failed.*?WeightsUnpickler error: )?([^\n]*)", str(error), re.DOTALL
+            )
+            what = reason[1] if reason is not None and reason[1] else "its pickle is damaged"
+            found = f"torch cannot read it ({printable(what)[:120]})"
+            raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
+
+
+def _require_checkpoint(stream: BinaryIO, file: Path) -> None:
+    """Refuse what torch.save did not write, and an archive that holds more than its bytes: records are never packed."""
+    head = stream.read(512)
+    stream.seek(0)
+    if is_zipfile(stream):
+        try:
+            records = ZipFile(stream).infolist()
+        except (BadZipFile, ValueError, NotImplementedError) as error:
+            found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
+            raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
+        packed = any(one.compress_type != ZIP_STORED for one in records)
+        if packed or sum(one.file_size for one in records) > file.stat().st_size:
+            raise UnreadableLog(path_text(file), "a zip archive whose records are compressed or overlap", _TORCH_SAVE)
+    # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
+    elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
+        raise UnreadableLog(path_text(file), "it is not a checkpoint, and torch cannot read it", _TORCH_SAVE)
+    stream.seek(0)
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:

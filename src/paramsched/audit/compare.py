@@ -1,31 +1,37 @@
 """Comparing a log with a plan, and the search for the cause of what differs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import final
 
 import numpy as np
 
-from paramsched.audit.causes import Cause, amount_causes_to_try, causes_to_try
-from paramsched.audit.log_values import LoggedValues, Times
+from paramsched._arrays import ROUNDING, Floats
+from paramsched.audit.causes import Cause, amount_causes_to_try, causes_to_try, epoch_causes
+from paramsched.audit.log_values import Flags, LoggedValues, Times
 from paramsched.audit.match import (
     BasesByPlace,
     DifferingValue,
-    Flags,
     LogMatch,
     PlannedColumn,
     depends_on_base,
-    equal_as_logged,
     fitted_base,
     pair_columns,
+    which_depend_on_base,
 )
+from paramsched.audit.other_plans import RunFacts
 from paramsched.plan import Plan
-from paramsched.plan.resolve import amounts_of_run
+from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
 
-_SAMPLE = 400  # rows a cause is tried on before all are looked at
+_GLANCE = 24  # rows of a few columns that a cause is tried on first
+_SAMPLE = 400  # rows of some columns that it is tried on next
 _ENOUGH = 0.95  # of the values have to be explained by a cause that is named
+_MOST_NAMED = 3
 _MOST_JUMPS = 1000
+_LEAST_ROWS = 8  # of a log that goes on after the end of the plan
+_LEAST_KINDS = 6  # different values in a row that are as planned show that a run followed the plan
 
 
 @final
@@ -38,61 +44,175 @@ class Explanation:
     explains: int
 
 
-def explanations(
-    plan: Plan,
-    calendar: Calendar,
-    match: LogMatch,
-    pairs_under: Callable[[Plan], list[PlannedColumn]],
-    processes: int | None,
-) -> tuple[Explanation, ...]:
+@final
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An explanation, and how far the values that it explains are from it; None where that was not measured."""
+
+    explanation: Explanation
+    misfit: float | None = None
+
+
+def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tuple[Explanation, ...]:
     """The causes that explain most of a log, the simplest first.
 
     Args:
-        pairs_under: the columns of the log beside the schedules of another resolved plan.
+        processes: how many there were, to tell causes apart.
     """
-    found = _tried_causes(plan, calendar, match, pairs_under, processes)
-    found += _other_amounts(calendar, match, processes)
+    # A cause changes more than bits, also in a log whose bits are compared.
+    if any(pair.column.tolerance < ROUNDING for pair in match.pairs):
+        match = LogMatch.of([_rounded(pair) for pair in match.pairs])
+    if match.exact == match.values:
+        text = "all values are as planned up to rounding: other code computed them"
+        return (Explanation("rounding", text, match.exact),)
+    found = _tried_causes(facts, match, processes)
+    found += _other_amounts(facts.calendar, match, processes)
     # A checkpoint has one row, and one row fits to every jump.
     if max(pair.column.t.size for pair in match.pairs) > 1:
-        found += _jumping_clocks(match)
-    found += _another_base(match)
+        found += map(_Found, _jumping_clocks(match))
+    found += _another_base(match, processes)
     if not found:
-        return _isolated_values(match)
-    # Of the best causes each name is kept once, in its simplest form, which was tried first.
-    most = max(one.explains for one in found)
-    unique = {one.name: one for one in reversed(found) if one.explains == most}
-    return tuple(reversed(unique.values()))
+        return _external_writes(match)
+    most = max(one.explanation.explains for one in found)
+    best = [one for one in found if one.explanation.explains == most]
+    # In a log of few digits a cause that is almost right is equal as well, and only further away.
+    nearest = max(min((one.misfit for one in best if one.misfit is not None), default=0.0), 1e-10)
+    unique: dict[str, Explanation] = {}
+    for one in best:
+        if one.misfit is None or one.misfit <= 3 * nearest:
+            unique.setdefault(one.explanation.name, one.explanation)
+    return tuple(unique.values())[:_MOST_NAMED]
 
 
-def _tried_causes(
-    plan: Plan,
-    calendar: Calendar,
-    match: LogMatch,
-    pairs_under: Callable[[Plan], list[PlannedColumn]],
-    processes: int | None,
-) -> list[Explanation]:
-    """Other clocks and lengths that explain more; a sample is tried first, for speed."""
+def _rounded(pair: PlannedColumn) -> PlannedColumn:
+    column = pair.column
+    return pair if column.tolerance >= ROUNDING else replace(pair, column=replace(column, tolerance=ROUNDING))
+
+
+def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
+    """Other clocks, lengths and stages that explain more; a sample is tried first, for speed."""
     pairs = match.pairs
     longest = max(pair.column.t.size for pair in pairs)
     rows = int(max(pair.column.t.max() for pair in pairs)) + 1
-    sample = np.unique(np.linspace(0, longest - 1, min(longest, _SAMPLE)).astype(np.int64))
-    found = []
-    for cause in causes_to_try(plan, calendar, rows, processes, _usual_runs(pairs)):
-        these = pairs if cause.plan is None else pairs_under(cause.plan)
-        quick = LogMatch.of(these, cause.clock, sample)
-        if quick.exact < _ENOUGH * quick.values:
-            continue
-        found += _as_explanation(cause, LogMatch.of(these, cause.clock), match)
-    return found
+    few, some = _spread(pairs, 2), _spread(pairs, 16)
+    edges = [row for pair in few for row in np.searchsorted(pair.column.t, _steps(pair.column.t, pair.column.values))]
+    glance = np.unique([*_spread_rows(longest, _GLANCE), *edges, *(row - 1 for row in edges)]).astype(np.int64)
+    under = _Schedules(facts.counted)
+
+    def search(causes: Iterable[Cause]) -> list[_Found]:
+        found = []
+        for cause in causes:
+            inside = _rows_inside(pairs, cause, facts.resolved)
+            if all(
+                _fits(
+                    LogMatch.of(under.pairs(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
+                    share,
+                )
+                for these, most, share in ((few, _GLANCE, 0.8), (some, _SAMPLE, _ENOUGH))
+            ):
+                found += _as_found(cause, under.pairs(pairs, cause.plan), match, inside)
+        return found
+
+    def misfit(plan: Plan) -> float:
+        """How far a plan is from a few rows, wherever its values are."""
+        seen = LogMatch.of(under.pairs(few, plan), rows=glance)
+        apart = sum(
+            float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
+            / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
+            for pair, planned in zip(seen.pairs, seen.planned, strict=True)
+        )
+        # Where few rows fit, they do so by accident.
+        fitting = seen.exact / seen.values
+        return apart - fitting if fitting > 0.5 else apart
+
+    found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
+    steps = [
+        later / first
+        for pair, planned in zip(match.pairs, match.planned, strict=True)
+        for first in _steps(pair.column.t, planned)
+        for later in _steps(pair.column.t, pair.column.values)
+    ]
+    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[: _MOST_STEPS**2], misfit))
 
 
-def _as_explanation(cause: Cause, under: LogMatch, match: LogMatch) -> list[Explanation]:
-    """A cause, where it explains enough of the log."""
-    explains = under.exact >= _ENOUGH * under.values and under.exact > match.exact
-    return [Explanation(cause.name, cause.text, under.exact)] if explains else []
+_MOST_STEPS = 8
 
 
-def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -> list[Explanation]:
+def _steps(t: Times, values: Floats) -> list[int]:
+    """The updates at which a staircase changes; none of a curve, which always does."""
+    changes = np.flatnonzero(np.diff(values)) + 1
+    return t[changes[:_MOST_STEPS]].tolist() if 4 * changes.size < t.size else []
+
+
+def _rows_inside(pairs: Sequence[PlannedColumn], cause: Cause, resolved: Plan) -> Times:
+    """The rows up to the end of the plan, where there are some later ones: schedules go on there in various ways."""
+    longest = max(pairs, key=lambda pair: pair.column.t.size)
+    rows = np.arange(longest.column.t.size)
+    horizon = (resolved if cause.plan is None else cause.plan).horizon
+    if horizon is None or not horizon.is_resolved or longest.amounts is not None:
+        return rows
+    inside = np.flatnonzero(cause.clock(longest.column.t) <= horizon.updates)
+    return inside if inside.size >= _LEAST_ROWS else rows
+
+
+def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
+    """Some of the columns, the first and the last among them; those whose values change come first."""
+    moving = [pair for pair in pairs if np.ptp(pair.column.values) > 0] or list(pairs)
+    return [moving[place] for place in _spread_rows(len(moving), most)]
+
+
+def _spread_rows(size: int, most: int) -> Times:
+    return np.unique(np.linspace(0, size - 1, min(size, most)).astype(np.int64))
+
+
+def _fits(match: LogMatch, share: float) -> bool:
+    return match.exact >= share * match.values
+
+
+@final
+class _Schedules:
+    """Finds the schedules of other plans for the columns of a log."""
+
+    def __init__(self, counted: Plan) -> None:
+        self._places = {id(one.schedule): place for place, one in enumerate(counted.bindings)}
+        self._count = len(counted.bindings)
+
+    def pairs(self, pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
+        """The columns with their schedules in a plan; as they are without one."""
+        if plan is None:
+            return pairs
+        bindings = counted_plan(plan).bindings
+        assert len(bindings) == self._count
+        return [replace(pair, schedule=bindings[self._places[id(pair.schedule)]].schedule) for pair in pairs]
+
+
+def _as_found(
+    cause: Cause, pairs: Sequence[PlannedColumn], match: LogMatch, inside: Times | None = None
+) -> list[_Found]:
+    """A cause, where it explains enough of the log, or of its rows up to the end of the plan."""
+    under, text = LogMatch.of(pairs, cause.clock), cause.text
+    if not _fits(under, _ENOUGH):
+        longest = max(pair.column.t.size for pair in pairs)
+        if inside is None or inside.size == longest:
+            return []
+        before_end = LogMatch.of(pairs, cause.clock, inside)
+        if not _fits(before_end, _ENOUGH) or not any(map(_shows_the_plan, pairs, before_end.planned)):
+            return []
+        fixed = [replace(pair, base=base) for pair, base in zip(pairs, before_end.bases, strict=True)]
+        under = LogMatch.of(fixed, cause.clock)
+        text += "; after the end of the plan the log has other values"
+    return [_Found(Explanation(cause.name, text, under.exact), under.misfit)] if under.exact > match.exact else []
+
+
+def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
+    """Whether planned values differ among each other, as far as a log of these digits shows it."""
+    if not planned.size:
+        return False
+    step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
+    return np.unique(np.floor(planned / step)).size >= _LEAST_KINDS
+
+
+def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -> list[_Found]:
     """Other counts of what the run consumed that explain more."""
     clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
     found = []
@@ -100,14 +220,14 @@ def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -
         pairs = [
             pair if pair.amounts is None else replace(pair, amounts=cause.counted(pair.amounts)) for pair in match.pairs
         ]
-        found += _as_explanation(cause, LogMatch.of(pairs), match)
+        found += _as_found(cause, pairs, match)
     return found
 
 
-def _usual_runs(pairs: list[PlannedColumn]) -> tuple[int, ...]:
+def _usual_runs(pairs: Sequence[PlannedColumn]) -> tuple[int, ...]:
     """For how many updates values usually stay the same in the log."""
     lengths = []
-    for pair in pairs:
+    for pair in _spread(pairs, 16):
         changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
         if changes.size > 1:
             lengths.append(int(np.median(np.diff(pair.column.t[changes]))))
@@ -116,7 +236,9 @@ def _usual_runs(pairs: list[PlannedColumn]) -> tuple[int, ...]:
 
 def _jumping_clocks(match: LogMatch) -> list[Explanation]:
     """Clocks that jump."""
-    fixed = [replace(pair, base=_early_base(pair) if pair.base is None else pair.base) for pair in match.pairs]
+    fixed = [
+        replace(pair, base=_early_base(pair) if pair.base is None else pair.base) for pair in _spread(match.pairs, 16)
+    ]
     t = fixed[0].column.t
     # One clock moves all fields, so their rows must be the same, and in order.
     if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
@@ -128,10 +250,11 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
         found.append(Explanation("restarted from zero", f"the plan begins again at update {at}", match.values))
     for sign, text in (
         (1, "the schedule went on while an update was skipped"),
-        (-1, "the log counts what was no update, and the schedule does not"),
+        (-1, "the log counts updates that were skipped, and the schedule does not"),
     ):
         jumps = _clock_jumps(fixed, t, lambda _, offset, sign=sign: tuple(offset + sign * n for n in (1, 2, 3)))  # type: ignore[misc]  # bound now
-        if jumps is not None and 1 < len(jumps) <= 2 + t.size // 4:
+        # A shift from the first update on is no skipped update.
+        if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8 and (jumps[1][0] > 0 or t[0] > 0):
             at = ", ".join(f"{t[row]:,}" for row, _ in jumps[1:4]) + (", …" if len(jumps) > 4 else "")
             shifted = f"{text}: shifts by {abs(jumps[-1][1])} in all, at update {at}"
             found.append(Explanation("skipped steps", shifted, match.values))
@@ -139,8 +262,11 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
 
 
 def _early_base(pair: PlannedColumn) -> float:
-    few = slice(0, max(2, pair.column.t.size // 50))
-    return fitted_base(pair, pair.column.t[few], pair.column.values[few])
+    base = fitted_base(pair)
+    few = slice(0, max(_LEAST_ROWS, pair.column.t.size // 50))
+    if LogMatch.of([replace(pair, base=base)]).equal[0][few].all():
+        return base
+    return fitted_base(pair, few)
 
 
 def _clock_jumps(
@@ -158,10 +284,7 @@ def _clock_jumps(
         if offset not in cached:
             times = np.maximum(t + offset, 0)
             cached[offset] = np.logical_and.reduce(
-                [
-                    equal_as_logged(pair.column.values, pair.planned_at(times, pair.base or 0.0), pair.column.digits)
-                    for pair in pairs
-                ]
+                [pair.column.equals(pair.planned_at(times, pair.base or 0.0)) for pair in pairs]
             )
         return cached[offset]
 
@@ -181,31 +304,115 @@ def _clock_jumps(
         path.append((row, offset))
 
 
-def _another_base(match: LogMatch) -> list[Explanation]:
-    """The same curve with another base, where the base was given."""
-    if any(pair.base is None for pair in match.pairs):
-        return []
-    found, explained = {}, 0
-    for pair in match.pairs:
-        base = fitted_base(pair, pair.column.t, pair.column.values)
-        planned = pair.planned_at(pair.column.t, base)
-        explained += int(equal_as_logged(pair.column.values, planned, pair.column.digits).sum())
-        if base != pair.base:
-            found[f"{pair.column.field} of group {pair.group!r}"] = base
+def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
+    """The same curve with another base, where the base was given, or scales nothing."""
+    found, explained, misfits = {}, 0, [0.0]
+    scales = which_depend_on_base(match.pairs)
+    for pair, base, equal in zip(match.pairs, match.bases, match.equal, strict=True):
+        flags = equal
+        if not equal.all() and (pair.base is not None or not scales[id(pair.schedule)]):
+            other, ratio, flags, misfit = _other_scale(pair, base)
+            misfits.append(misfit)
+            if other != base:
+                meant = f"{ratio:.6g} times as much as planned"
+                if processes is not None and ratio == processes:
+                    meant += f", as {processes} processes scale it"
+                found[f"{pair.column.field} of group {pair.group!r}"] = f"{other!r}, {meant}"
+        explained += int(flags.sum()) * len(pair.groups)
     # Named only if it explains more than the base that was given.
     if explained < _ENOUGH * match.values or explained <= match.exact or not found:
         return []
-    bases = ", ".join(f"{place} is {base!r}" for place, base in found.items())
-    return [Explanation("another base", f"the curve is the plan's, its base is not: {bases}", explained)]
+    bases = ", ".join(f"{place} is {base}" for place, base in found.items())
+    text = f"the curve is the plan's, its base is not: {bases}"
+    return [_Found(Explanation("another base", text, explained), max(misfits))]
 
 
-def _isolated_values(match: LogMatch) -> tuple[Explanation, ...]:
-    """If no cause was found: whether only a few values differ."""
-    if match.exact < _ENOUGH * match.values:
-        return ()
+def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags, float]:
+    """The base that a log shows, as a multiple of the one that was given, and which values it explains.
+
+    Where base scales nothing, the values themselves are scaled, and the multiple stands for the base.
+    """
+    column = pair.column
+    if depends_on_base(pair):
+        other = fitted_base(pair)
+        seen = LogMatch.of([replace(pair, base=other)])
+        return other, other / base if base else np.inf, seen.equal[0], seen.misfit
+    planned = pair.planned_at(column.t, base)
+    highest = int(np.nanargmax(np.abs(planned)))
+    factor = float(column.values[highest] / planned[highest]) if planned[highest] else 1.0
+    ratio = next((one for n in (3, 6, 9) if column.equals(planned * (one := float(f"{factor:.{n}g}"))).all()), factor)
+    return ratio, ratio, column.equals(planned * ratio), 0.0
+
+
+def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
+    """If no cause was found: whether a few values differ, or all from some update on."""
+    name = "written by something else"
+    first = match.first_difference()
+    assert first is not None
     few = match.values - match.exact
-    text = f"all but {few} values are as planned: something else wrote them, or they were rounded elsewhere"
-    return (Explanation("written by something else", text, match.exact),)
+    differing = [pair.column.t[~equal] for pair, equal in zip(match.pairs, match.equal, strict=True)]
+    last = max(int(t.max()) for t in differing if t.size)
+    end = max(int(pair.column.t.max()) for pair in match.pairs)
+    ratio = _ratio_from(match, first.t)
+    if match.exact >= _ENOUGH * match.values:
+        text = f"all but {few} values are as planned: something else wrote them, or they were rounded elsewhere"
+    elif _followed_until(match, first.t, sure=ratio is not None):
+        until = "on" if last == end else f"to update {last:,}"
+        text = f"something else wrote the values from update {first.t:,} {until}"
+        text += "" if ratio is None else f": {ratio:.6g} times those planned"
+    else:
+        return ()
+    return (Explanation(name, text, match.exact),)
+
+
+def _ratio_from(match: LogMatch, k: int) -> float | None:
+    """By which one number the values from update k on differ from planned ones, if they do so."""
+    ratios = []
+    for pair, planned, equal in zip(match.pairs, match.planned, match.equal, strict=True):
+        later = (pair.column.t >= k) & (planned != 0)
+        if not (later & ~equal).any():
+            continue
+        highest = int(np.argmax(np.where(later, np.abs(planned), -1)))
+        ratio = float(pair.column.values[highest] / planned[highest])
+        if not np.isfinite(ratio) or later.sum() < 3:
+            return None
+        scaled = np.where(pair.column.t >= k, planned * ratio, planned)
+        if not pair.column.equals(scaled)[pair.column.t >= k].all():
+            return None
+        ratios.append(ratio)
+    return ratios[0] if ratios and max(ratios) - min(ratios) <= 1e-9 * abs(ratios[0]) else None
+
+
+def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
+    """Whether the values before update k are the plan's, and not only those of a stage that many plans have.
+
+    Args:
+        sure: what follows is known, so that it may begin with a stage of the plan.
+    """
+    for pair, planned, equal in zip(match.pairs, match.planned, match.equal, strict=True):
+        rows = np.flatnonzero(pair.column.t < k)
+        if equal.all() or not rows.size:
+            continue
+        if not _shows_the_plan(pair, planned[rows]):
+            continue
+        # To a base that was not given, every straight line through 0 fits.
+        if pair.base is None and _is_straight(pair.column.t[rows], planned[rows]):
+            continue
+        if sure or not _is_boundary(pair, int(pair.column.t[rows[-1]]), k):
+            return True
+    return False
+
+
+def _is_straight(t: Times, values: Floats) -> bool:
+    line = np.interp(t, [t.min(), t.max()], values[[t.argmin(), t.argmax()]])
+    return bool(np.abs(values - line).max() <= 1e-6 * np.abs(values).max())
+
+
+def _is_boundary(pair: PlannedColumn, before: int, k: int) -> bool:
+    """Whether a stage begins between two updates, or at one of them."""
+    at = (before, k) if pair.amounts is None else tuple(pair.amounts(np.array([before, k])).tolist())
+    points = pair.schedule.breakpoints(until=ceil(at[1]) + 1)
+    return any(at[0] <= point <= at[1] for point in points if 0 < point <= at[1])
 
 
 @final
@@ -216,6 +423,7 @@ class Report:
     Args:
         values: how many were compared.
         exact: how many are as planned.
+        rounded: how many of these differ from it in a bit, by rounding.
         first: the first that is not.
         causes: those that explain the log equally well, the simplest first.
         bases: taken from the log, where nobody gave them.
@@ -224,13 +432,15 @@ class Report:
 
     values: int
     exact: int
+    rounded: int
     first: DifferingValue | None
     causes: tuple[Explanation, ...]
     bases: Mapping[str, float]
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"{self.exact:,} of {self.values:,} values are as planned"]
+        how = "as planned, up to rounding" if self.rounded else "values are as planned"
+        lines = [f"{self.exact:,} of {self.values:,} {how}"]
         lines += [f"base of {place} taken to be {base!r}, from the log" for place, base in self.bases.items()]
         lines += [f"note: {note}" for note in self.notes]
         if self.first is not None:
@@ -272,25 +482,22 @@ def compare_with_plan(
         MissingFact: a unit of the plan needs a fact.
     """
     facts = calendar or Calendar()
-    resolved = plan.resolve(facts)
+    of_run = RunFacts(plan, facts)
+    resolved = of_run.resolved
     run = amounts_of_run(resolved, facts)
-    pairs = pair_columns(logged, resolved, run, bases or {}, names)
+    pairs = pair_columns(logged, of_run.counted, run, bases or {}, names)
     match = LogMatch.of(pairs)
     first = match.first_difference()
+    scales = which_depend_on_base(pairs)
     taken = {
-        f"{pair.column.field} of group {pair.group!r}": base
+        f"{pair.column.field} of group {group!r}": base
         for pair, base in zip(pairs, match.bases, strict=True)
-        if pair.base is None and depends_on_base(pair)
+        if pair.base is None and scales[id(pair.schedule)]
+        for group in pair.groups
     }
     notes = (*logged.notes, *_fields_not_logged(plan, logged))
-    causes: tuple[Explanation, ...] = ()
-    if first is not None:
-
-        def pairs_under(other: Plan) -> list[PlannedColumn]:
-            return pair_columns(logged, other, run, bases or {}, names)
-
-        causes = explanations(plan, facts, match, pairs_under, processes)
-    return Report(match.values, match.exact, first, causes, taken, notes)
+    causes = explanations(of_run, match, processes) if first is not None else ()
+    return Report(match.values, match.exact, match.rounded, first, causes, taken, notes)
 
 
 def _amount_in_words(one: DifferingValue) -> str:

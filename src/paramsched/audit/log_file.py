@@ -4,11 +4,14 @@ import csv
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from io import TextIOWrapper
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 from paramsched._fault import names_listed, printable
 from paramsched._files import open_to_read
@@ -45,36 +48,61 @@ def read_log(
     optimizer: str | None = None,
     at: int | None = None,
     amount: AmountColumn = AmountColumn(),  # noqa: B008  # a frozen value
+    tolerance: float | None = None,
 ) -> LoggedValues:
-    """Read a log.
+    """Read a log, its updates counted from 0; in a `trainer_state.json` the first one is step 1.
 
     Args:
-        path: a `.jsonl` or `.csv` file, an event file of TensorBoard, or a checkpoint that holds an optimizer's state.
+        path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard, or a
+            checkpoint that holds an optimizer's state.
         fields: those the plan schedules: columns named like them are found without being named.
         columns: from `"lr"` or `"lr@head"` (a group's name or index) to the column's name.
         time: the column that counts the updates; without one, rows count from 0.
         optimizer: which one, where the log or the checkpoint has several.
         at: completed updates, for a checkpoint that does not say.
         amount: the column that says what was consumed, for a plan that counts it.
+        tolerance: by how much of the planned value a logged one may differ and count as planned; 0 compares bits. None:
+            0 for what a Scheduler or the Runner wrote, else 1e-9.
 
     Raises:
         UnreadableLog: nothing in it can be compared, with what is there.
         MissingDependency: what reads it is not installed.
         OSError: it cannot be read.
     """
-    file = Path(path)
+    logged = _read_log(Path(path), tuple(fields), columns or {}, time, optimizer, at, amount)
+    if tolerance is None:
+        return logged
+    return replace(logged, columns=tuple(replace(one, tolerance=tolerance) for one in logged.columns))
+
+
+def _read_log(
+    file: Path,
+    fields: tuple[str, ...],
+    columns: Mapping[str, str],
+    time: str | None,
+    optimizer: str | None,
+    at: int | None,
+    amount: AmountColumn,
+) -> LoggedValues:
     match kind_of_log(file):
         case "checkpoint":
-            return read_checkpoint(file, optimizer, at, amount.clock)
+            logged = read_checkpoint(file, optimizer, at, amount.clock)
+            # A recorded base shows that a Scheduler wrote the group.
+            ours = (one if one.base is None else replace(one, tolerance=0.0) for one in logged.columns)
+            return replace(logged, columns=tuple(ours))
+        case "history":
+            logged = read_trainer_state(file, fields, columns, time, amount)
+            moved = tuple(replace(one, t=one.t - 1) for one in logged.columns)
+            return replace(logged, columns=moved)
         case "jsonl":
-            return read_jsonl(file, tuple(fields), columns or {}, time, optimizer, amount)
+            return read_jsonl(file, fields, columns, time, optimizer, amount)
         case "csv":
-            return _read_table(file, list(csv_rows(file)), tuple(fields), columns or {}, time, amount)
+            return _read_table(file, list(csv_rows(file)), fields, columns, time, amount)
         case "events":
-            return _read_table(file, list(event_rows(file)), tuple(fields), columns or {}, time or STEP, amount)
+            return _read_table(file, list(event_rows(file)), fields, columns, time or STEP, amount)
 
 
-def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv", "events"]:
+def kind_of_log(file: Path) -> Literal["checkpoint", "history", "jsonl", "csv", "events"]:
     """What a log is, by its suffix and its first bytes."""
     if file.exists() and not file.is_file():
         raise UnreadableLog(path_text(file), "no ordinary file, so it may have no end", "Write it to a file first")
@@ -90,6 +118,8 @@ def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv", "events"]:
             raise UnreadableLog(path_text(file), f"it is packed by {name}", "Unpack it first")
     if "tfevents" in file.name:
         return "events"
+    if is_trainer_state(file):
+        return "history"
     # A byte order mark may stand before the text. What begins like an object is JSONL, whatever the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if file.suffix not in (".csv", ".tsv") and text.startswith((b"{", b"[")):
@@ -119,15 +149,67 @@ def read_jsonl(
     return _read_table(file, rows, fields, columns, time, amount)
 
 
+_LONGEST = 2**24
+"""Characters of a line; of a larger one no log is made, and a file of zeros is one line."""
+_LARGEST_STATE = 2**28
+"""Bytes of a `trainer_state.json`, which is read as a whole."""
+MOST_COLUMNS = 4_000
+"""Fields times groups. A run of a thousand layers that logs four fields of each has no more."""
+
+
 def _text_lines(file: Path) -> Iterator[str]:
     """The lines of a text with their line ends, for the csv module."""
     with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         try:
-            yield from text
+            for number in count(1):
+                line = text.readline(_LONGEST)
+                if len(line) == _LONGEST:
+                    found = f"a line of more than {_LONGEST:,} characters"
+                    raise UnreadableLog(f"{path_text(file)}, line {number}", found, "Give the log of a run in lines")
+                if not line:
+                    return
+                yield line
         except UnicodeDecodeError as error:
             raise UnreadableLog(
                 path_text(file), f"no text in UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
             ) from None
+
+
+def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object each of whose keys is there once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        times = Counter(name for name, _ in pairs)
+        raise _TwiceError(next(name for name in found if times[name] > 1))
+    return found
+
+
+@final
+class _TwiceError(Exception):
+    """A key is in an object twice."""
+
+
+_DECODER = json.JSONDecoder(parse_float=str, object_pairs_hook=_object_of_pairs)  # the digits say how exact a number is
+
+
+def _json_value(text: str, where: Callable[[], str], instead: str) -> Any:
+    """What a text of JSON holds; its numbers with a point stay the text they are written in."""
+    try:
+        return _DECODER.decode(text)
+    except _TwiceError as error:
+        raise _twice(where(), error.args[0]) from None
+    except (ValueError, RecursionError) as error:
+        found = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))[:200]
+        raise UnreadableLog(where(), f"no JSON ({found})", instead) from None
+
+
+def _twice(where: str, name: str) -> UnreadableLog:
+    found = f'"{printable(name)[:80]}" is there twice, and only one of the two can be meant'
+    return UnreadableLog(where, found, "Remove or rename one of them")
+
+
+def _line_of(file: Path, number: int) -> str:
+    return f"{path_text(file)}, line {number}"
 
 
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -135,14 +217,10 @@ def json_rows(file: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(_text_lines(file), 1):
         if not line.strip():
             continue
-        where = f"{path_text(file)}, line {number}"
-        try:
-            row = json.loads(line, parse_float=str)  # the digits say how exact the number is
-        except (ValueError, RecursionError) as error:
-            found = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))[:200]
-            raise UnreadableLog(where, f"no JSON ({found})", "Give one object in each line") from None
+        where = partial(_line_of, file, number)
+        row = _json_value(line, where, "Give one object in each line")
         if not isinstance(row, dict):
-            raise UnreadableLog(where, f"a {type(row).__name__}", "Give one object in each line")
+            raise UnreadableLog(where(), f"a {type(row).__name__}", "Give one object in each line")
         yield row
 
 
@@ -156,6 +234,9 @@ def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
     rows = csv.reader(chain([first], lines), delimiter=max(",;\t", key=first.count))
     try:
         header = next(rows, [])
+        times = Counter(header)
+        if twice := next((name for name in header if name and times[name] > 1), None):
+            raise _twice(f"{path_text(file)}, line 1", twice)
         for row in rows:
             if len(row) > len(header):
                 found = f"{len(row)} cells, and the first line names {len(header)}"
@@ -165,6 +246,57 @@ def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
                 yield dict(zip(header, row, strict=False))
     except csv.Error as error:
         raise UnreadableLog(f"{path_text(file)}, line {rows.line_num}", f"no CSV ({error})", _IN_TEXT) from None
+
+
+_NO_HISTORY = "Give trainer_state.json of a checkpoint, whose log_history has learning_rate"
+
+
+def is_trainer_state(file: Path) -> bool:
+    """Whether a file is one by its name or its begin: JSONL is a whole object in its first line."""
+    if file.name == "trainer_state.json":
+        return True
+    with open_to_read(file) as stream:
+        head = stream.read(65536)
+    return file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
+
+
+def read_trainer_state(
+    file: Path,
+    fields: tuple[str, ...],
+    columns: Mapping[str, str],
+    time: str | None,
+    amount: AmountColumn,
+) -> LoggedValues:
+    """The fields that its rows have, by their steps: the first update is step 1."""
+    rows = history_rows(file)
+    there = dict.fromkeys(name for row in rows for name in row)
+    # The Trainer names the learning rate of the first group so; our adapter logs all groups besides.
+    wanted = columns or columns_like_fields(list(there), fields)
+    if not columns and "learning_rate" in there and "lr" in fields and not any(_is_of(one, "lr") for one in wanted):
+        wanted = {"lr": "learning_rate", **wanted}
+    if not wanted:
+        raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _NO_HISTORY)
+    return _read_table(file, rows, fields, wanted, time or "step", amount)
+
+
+def _is_of(place: str, field: str) -> bool:
+    return place.partition("@")[0] == field
+
+
+def history_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of its history; numbers stay the text they are written in."""
+    if (size := file.stat().st_size) > _LARGEST_STATE:
+        raise UnreadableLog(path_text(file), f"{size:,} bytes are no state of a Trainer", _NO_HISTORY)
+    try:
+        with open_to_read(file) as stream:
+            text = stream.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _NO_HISTORY) from None
+    data = _json_value(text, lambda: path_text(file), _NO_HISTORY)
+    rows = data.get("log_history") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnreadableLog(path_text(file), "no log_history of objects", _NO_HISTORY)
+    return rows
 
 
 def _read_our_rows(
@@ -199,9 +331,19 @@ def _read_our_rows(
             for field, value in group.items():
                 if value is not None:
                     found.setdefault((field, index), []).append((t, value))
+                    require_few_columns(len(found), file)
     groups = 1 + max((index for _, index in found), default=-1)
-    made = with_shared_digits(make_column(field, index, rows, file) for (field, index), rows in found.items())
+    made = with_shared_digits(
+        replace(make_column(field, index, rows, file), tolerance=0.0) for (field, index), rows in found.items()
+    )
     return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(said, file))
+
+
+def require_few_columns(number: int, file: Path) -> None:
+    """Refuse more columns than a run has."""
+    if number > MOST_COLUMNS:
+        found = f"more than {MOST_COLUMNS:,} columns of values"
+        raise UnreadableLog(path_text(file), found, "Name those to compare: --column lr@0=NAME")
 
 
 def _read_table(
@@ -218,7 +360,7 @@ def _read_table(
         raise UnreadableLog(
             path_text(file), "no row of it has a value", "Give the log of a run: JSONL, CSV, or a checkpoint"
         )
-    wanted = dict(columns) or _columns_like_fields(there, fields)
+    wanted = dict(columns) or columns_like_fields(there, fields)
     require_columns((*wanted.values(), *([time] if time else [])), there, file)
     if not wanted:
         field = fields[0] if fields else "lr"
@@ -228,41 +370,71 @@ def _read_table(
             f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
             f"Write --column {shlex.quote(example)}",
         )
+    require_few_columns(len(wanted), file)
     counted = time or time_column(there)
-    labels: list[str] = []
-    made = [_table_column(file, rows, place, name, counted, labels) for place, name in wanted.items()]
+    cells = numbered_cells(file, rows, wanted.values(), counted)
+    labels = _group_indices(wanted, file)
+    made = [_table_column(file, cells[name], place, labels) for place, name in wanted.items()]
+    places = Counter((one.field, one.group) for one in made)
+    if twice := next((one for one in made if places[one.field, one.group] > 1), None):
+        found = f"two columns are of one group of {twice.field}"
+        raise UnreadableLog(path_text(file), found, _NAME_EACH)
     if not any(one.t.size for one in made):
         said = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
         raise UnreadableLog(said, "no row has a value there", f"there are {names_listed(there)}")
     known = with_shared_digits(made)
-    groups = 1 + max(one.group for one in known)
-    names = tuple(labels[index] if index < len(labels) else None for index in range(groups))
+    named = {index: label for label, index in labels.items() if not is_group_index(label)}
+    names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
     uncounted = () if counted is not None else ("no column counts the updates: rows are counted from 0",)
     consumed = amount.find(there, file)
-    amounts = [] if consumed is None else numbered_cells(file, rows, consumed, counted)
+    amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
     return LoggedValues(
         path_text(file), known, names, (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
     )
 
 
-def _table_column(
-    file: Path, rows: list[dict[str, Any]], place: str, name: str, counted: str | None, labels: list[str]
-) -> LogColumn:
+_NAME_EACH = 'Name each: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
+
+
+def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
+    """The index of each group by its label.
+
+    Named groups come in order. In a field that has columns by name and by index they are what the indices leave.
+    """
+    by_field: dict[str, list[str]] = {}
+    for place in wanted:
+        field, _, label = place.partition("@")
+        if label:
+            by_field.setdefault(field, []).append(label)
+    labels = dict.fromkeys(chain.from_iterable(by_field.values()))
+    found = {label: group_number(label, file) for label in labels if is_group_index(label)}
+    mixed = (of_field for of_field in by_field.values() if not all(map(is_group_index, of_field)))
+    taken = {found[label] for label in chain.from_iterable(mixed) if label in found}
+    free = (index for index in count() if index not in taken)
+    return found | {label: next(free) for label in labels if label not in found}
+
+
+def _table_column(file: Path, cells: list[tuple[int, Any]], place: str, labels: Mapping[str, int]) -> LogColumn:
     """The column of one field and group."""
     field, _, label = place.partition("@")
-    if label and not is_group_index(label) and label not in labels:
-        labels.append(label)
-    index = group_number(label, file) if is_group_index(label) else labels.index(label) if label else 0
-    return make_column(str(Field.of(field)), index, numbered_cells(file, rows, name, counted), file)
+    return make_column(str(Field.of(field)), labels[label] if label else 0, cells, file)
 
 
-def numbered_cells(file: Path, rows: list[dict[str, Any]], name: str, counted: str | None) -> list[tuple[int, Any]]:
-    """The cells of a column that say something, numbered by update."""
-    return [
-        (number if counted is None else update_number(row.get(counted), file), row[name])
-        for number, row in enumerate(rows)
-        if row.get(name) not in (None, "") and (counted is None or row.get(counted) not in (None, ""))
-    ]
+def numbered_cells(
+    file: Path, rows: list[dict[str, Any]], names: Iterable[str], counted: str | None
+) -> dict[str, list[tuple[int, Any]]]:
+    """The cells of some columns that say something, numbered by update."""
+    found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
+    for number, row in enumerate(rows):
+        # What is shorter is gone through: a log may have thousands of columns, and thousands of rows with few cells.
+        said = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
+        if not said or (counted is not None and row.get(counted) in (None, "")):
+            continue
+        cells = [(name, value) for name in said if (value := row[name]) not in (None, "")]
+        t = number if counted is None or not cells else update_number(row[counted], file)
+        for name, value in cells:
+            found[name].append((t, value))
+    return found
 
 
 def time_column(there: list[str]) -> str | None:
@@ -286,7 +458,7 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
     return "NAME"
 
 
-def _columns_like_fields(there: list[str], fields: tuple[str, ...]) -> dict[str, str]:
+def columns_like_fields(there: list[str], fields: tuple[str, ...]) -> dict[str, str]:
     """Columns that are called `lr`, or `lr[head]` as in a trace's CSV, or as `Scheduler.scalars` says it, `lr/head`."""
     by_flat_name = {Field.of(field).slot: field for field in fields}
     found = {}

@@ -14,20 +14,27 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Floats, last_of_each
-from paramsched._fault import printable
 from paramsched._files import open_to_read, write_whole_file
 from paramsched._number_checks import whole_number
 from paramsched.audit.event_file import event_rows
-from paramsched.audit.log_file import csv_rows, json_rows, kind_of_log, numbered_cells, read_log, time_column
+from paramsched.audit.log_file import (
+    csv_rows,
+    history_rows,
+    json_rows,
+    kind_of_log,
+    numbered_cells,
+    read_log,
+    read_trainer_state,
+    time_column,
+)
 from paramsched.audit.log_values import (
+    AmountColumn,
     LogColumn,
     LoggedValues,
     Times,
     UnreadableLog,
-    make_column,
     path_text,
     require_columns,
-    update_number,
 )
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, UnreadableTable
@@ -96,9 +103,6 @@ def plan_from_log(
     bindings = []
     for field in dict.fromkeys(str(Field.of(column.field)) for column, _, _ in moved):
         groups = [(column, t, values) for column, t, values in moved if column.field == field]
-        if len({column.group for column, _, _ in groups}) < len(groups):
-            found = f"two columns are of one group of {field}"
-            raise UnreadableLog(path_text(file), found, 'Name each: columns={"lr@body": "lr_0", "lr@head": "lr_1"}')
         alike = all(all(map(np.array_equal, groups[0][1:], other[1:])) for other in groups[1:])
         for column, t, values in groups[:1] if alike else groups:
             group = "" if alike else f".{column.group}"
@@ -117,8 +121,8 @@ def _read(
 ) -> tuple[LoggedValues, int]:
     """The values of a log, and the number of its first update."""
     wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
-    if kind_of_log(file) != "checkpoint" and is_trainer_state(file):
-        return read_trainer_state(file, wanted), 1
+    if kind_of_log(file) == "history":
+        return read_trainer_state(file, wanted, columns or {}, time, AmountColumn()), 1
     logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
     if fields is not None:
         kept = tuple(column for column in logged.columns if column.field in wanted)
@@ -219,48 +223,6 @@ def _from_update(begin: int, schedule: Schedule) -> Schedule:
     return schedule if begin == 0 else shift(schedule, begin)
 
 
-_NAME_OF_FIELD = {"lr": "learning_rate"}
-_INSTEAD = "Give trainer_state.json of a checkpoint, whose log_history has learning_rate"
-
-
-def is_trainer_state(file: Path) -> bool:
-    """Whether a file is one by its name or its begin: JSONL is a whole object in its first line."""
-    if file.name == "trainer_state.json":
-        return True
-    with open_to_read(file) as stream:
-        head = stream.read(65536)
-    return file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
-
-
-def read_trainer_state(file: Path, fields: tuple[str, ...]) -> LoggedValues:
-    """The fields that its rows have, by their steps."""
-    rows = history_rows(file)
-    made = []
-    for field in fields:
-        name = _NAME_OF_FIELD.get(field, field)
-        said: list[tuple[int, Any]] = [
-            (update_number(row.get("step"), file), row[name]) for row in rows if row.get(name) is not None
-        ]
-        if said:
-            made.append(make_column(field, 0, said, file))
-    if not made:
-        raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _INSTEAD)
-    return LoggedValues(path_text(file), tuple(made), (None,))
-
-
-def history_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of its history; numbers stay the text they are written in."""
-    try:
-        with open_to_read(file) as stream:
-            data = json.loads(stream.read().decode("utf-8-sig"), parse_float=str)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _INSTEAD) from None
-    rows = data.get("log_history") if isinstance(data, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnreadableLog(path_text(file), "no log_history of objects", _INSTEAD)
-    return rows
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LogMetric:
@@ -297,8 +259,10 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
     require_columns((*names, *([time] if time else [])), there, file)
     counted = time or time_column(there)
     found = []
-    for name in names or [one for one in there if one != counted and metric_word(one)]:
-        cells = numbered_cells(file, rows, name, counted)
+    wanted = names or [one for one in there if one != counted and metric_word(one)]
+    cells_by_name = numbered_cells(file, rows, wanted, counted)
+    for name in wanted:
+        cells = cells_by_name[name]
         values = _as_numbers(value for _, value in cells)
         if values is not None and values.size:
             found.append(LogMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
@@ -317,8 +281,8 @@ def _rows_of_log(file: Path) -> list[dict[str, Any]]:
             return list(csv_rows(file))
         case "events":
             return list(event_rows(file))
-        case _ if is_trainer_state(file):
-            return list(history_rows(file))
+        case "history":
+            return history_rows(file)
         case _:
             rows = list(json_rows(file))
             beside = file.with_name("metrics.jsonl")

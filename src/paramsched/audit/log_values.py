@@ -9,12 +9,13 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Floats
+from paramsched._arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.time.calendar import OTHER_WORDS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 MOST_UPDATES = 2**40
 """A larger number cannot be that of an update. The times that causes compute from it still fit into 64 bits."""
@@ -34,6 +35,7 @@ class LogColumn:
     Args:
         digits: the most significant digits any of them was written with; 17 for numbers that were never text.
         base: what schedules are multiples of, if the log says it.
+        tolerance: by how much of the planned value a value may differ and count as planned; 0 compares bits.
     """
 
     field: str
@@ -42,6 +44,37 @@ class LogColumn:
     values: Floats
     digits: int = 17
     base: float | None = None
+    tolerance: float = ROUNDING
+
+    def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+        """Compare rows with planned values, in the digits of the log, or up to rounding."""
+        equal = self.equals_as_written(planned, rows)
+        if self.tolerance == 0 or equal.all():
+            return equal
+        values = self.values[rows]
+        tolerance = self.tolerance + (_HALF_SINGLE if self._is_single(values) else 0.0)
+        return equal | equal_up_to_rounding(values, planned, tolerance)
+
+    def equals_as_written(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
+        """Compare rows with planned values in the digits, or the float32, that the log was written in."""
+        values = self.values[rows]
+        equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
+        # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
+        if self.digits < 15:
+            known = np.isfinite(values) & np.isfinite(planned) & (planned != 0)
+            last_place = 10.0 ** (np.floor(np.log10(np.where(known, np.abs(planned), 1.0))) + 1 - self.digits)
+            equal |= known & (np.abs(values - planned) <= last_place)
+        elif not equal.all() and self._is_single(values):
+            equal |= values == planned.astype(np.float32)
+        return equal
+
+    def _is_single(self, values: Floats) -> bool:
+        """Whether values went through float32."""
+        return self.digits >= 15 and np.array_equal(values, values.astype(np.float32))
+
+
+_HALF_SINGLE = 2.0**-24
+"""By how much of a number rounding to float32 changes it at most."""
 
 
 @final
@@ -102,8 +135,9 @@ def require_columns(
     names: Iterable[str], there: Collection[str], file: Path, instead: str = "Name one that is there"
 ) -> None:
     """Refuse names of columns that a file does not have."""
+    known = frozenset(there)
     for name in names:
-        if name not in there:
+        if name not in known:
             raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, there), instead)
 
 
@@ -124,8 +158,8 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
         raise UnreadableLog(where, f"an update numbered {times.min()}", "Updates count from 0")
-    values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
-    digits = max((_significant_digits(value) for _, value in rows), default=17)
+    values = np.array(_numbers_in_rows(rows, where), dtype=np.float64)
+    digits = max(map(_significant_digits, {value for _, value in rows}), default=17)
     return LogColumn(field, group, times, values, digits)
 
 
@@ -191,9 +225,19 @@ def path_text(file: Path) -> str:
     return printable(str(file))
 
 
+def _numbers_in_rows(rows: list[tuple[int, Any]], where: str) -> list[float]:
+    """Logged values as floats."""
+    try:
+        if not any(isinstance(value, bool) for _, value in rows):
+            return [float(value) for _, value in rows]
+    except (OverflowError, TypeError, ValueError):
+        pass
+    return [_number_in_row(value, where) for _, value in rows]  # it names the one that is no number
+
+
 def _number_in_row(value: Any, where: str) -> float:
     """A logged value as a float."""
-    said = printable(repr(value))[:80]
+    said = None
     try:
         if not isinstance(value, bool):
             return float(value)
@@ -201,6 +245,7 @@ def _number_in_row(value: Any, where: str) -> float:
         said = "an integer beyond every float"
     except (TypeError, ValueError):
         pass
+    said = said or printable(repr(value))[:80]
     raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
 
 

@@ -1,18 +1,17 @@
 """How well a log fits a plan."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched._arrays import Floats
-from paramsched.audit.log_values import LogColumn, LoggedAmounts, LoggedValues, Times, UnreadableLog
+from paramsched._arrays import ROUNDING, Floats
+from paramsched.audit.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Times, UnreadableLog
 from paramsched.errors import MissingFact
 from paramsched.fields import Field
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import is_by_amount
-from paramsched.plan.resolve import counted_plan
 from paramsched.plan.run_amounts import RunAmounts, UntoldAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
@@ -78,7 +77,6 @@ class AmountTimes:
         return found if self.clock == "seconds" else np.rint(found).astype(np.int64)
 
 
-Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]
 """Bases by field and group; None for every group."""
 
@@ -108,6 +106,7 @@ class PlannedColumn:
     Args:
         base: None where it has to be found from the log.
         amounts: what was consumed before each update, where the schedule counts that; None where it counts updates.
+        groups: all whose columns have these values; `group` is the first of them.
     """
 
     column: LogColumn
@@ -115,6 +114,7 @@ class PlannedColumn:
     group: str | int
     base: float | None
     amounts: AmountTimes | None = None
+    groups: tuple[str | int, ...] = ()
 
     def planned_at(self, t: Times, base: float) -> Floats:
         return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
@@ -127,9 +127,10 @@ class PlannedColumn:
 def pair_columns(
     logged: LoggedValues, plan: Plan, run: RunAmounts | None, bases: BasesByPlace, names: Sequence[str]
 ) -> list[PlannedColumn]:
-    """Find the schedule of each column that the plan schedules.
+    """Find the schedule of each column that the plan schedules; equal columns of a field become one.
 
     Args:
+        plan: resolved, with the units of its clock taken off.
         run: what its updates were planned to take; None for a plan by updates.
 
     Raises:
@@ -137,8 +138,8 @@ def pair_columns(
         MissingFact: a schedule counts an amount that nothing says.
     """
     groups = _groups_as_planned(logged, plan, names)
-    bounds = bind(counted_plan(plan), groups)
-    pairs = []
+    bounds = bind(plan, groups)
+    pairs: dict[tuple[Any, ...], PlannedColumn] = {}
     times: AmountTimes | None = None
     for column in logged.columns:
         wanted = Field.of(column.field)
@@ -154,7 +155,13 @@ def pair_columns(
                 if is_by_amount(plan.clock, bound.name) and run is not None and times is None:
                     times = _times_of_run(logged, run)
                 by_amount = times if is_by_amount(plan.clock, bound.name) else None
-                pairs.append(PlannedColumn(column, bound.schedule, label, base, by_amount))
+                key = (column.field, id(bound.schedule), base, column.t.tobytes(), column.values.tobytes())
+                first = pairs.get(key)
+                pairs[key] = (
+                    PlannedColumn(column, bound.schedule, label, base, by_amount, (label,))
+                    if first is None
+                    else replace(first, groups=(*first.groups, label))
+                )
     if not pairs:
         there = sorted({column.field for column in logged.columns})
         planned = sorted({binding.name for binding in plan.bindings})
@@ -163,7 +170,7 @@ def pair_columns(
             f"it has values of {', '.join(there) or 'nothing'}, the plan schedules {', '.join(planned)}",
             "Name columns: --column lr=NAME",
         )
-    return pairs
+    return list(pairs.values())
 
 
 def _times_of_run(logged: LoggedValues, run: RunAmounts) -> AmountTimes:
@@ -174,17 +181,19 @@ def _times_of_run(logged: LoggedValues, run: RunAmounts) -> AmountTimes:
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
     """Param groups with the fields of the log and of the plan, for selectors."""
-    count = max((column.group for column in logged.columns), default=0) + 1
+    fields: dict[int, list[Field]] = {}
+    for column in logged.columns:
+        fields.setdefault(column.group, []).append(Field.of(column.field))
+    planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
     groups: list[dict[str, Any]] = []
-    for index in range(count):
+    for index in range(max(fields, default=0) + 1):
         group: dict[str, Any] = {}
         name = names[index] if index < len(names) else logged.names[index] if index < len(logged.names) else None
         if name is not None:
             group["name"] = name
-        mine = [Field.of(column.field) for column in logged.columns if column.group == index]
+        mine = fields.get(index, [])
         # Adam logs betas[0] for momentum; a group with both fields would be bound twice.
         betas = any(field.key == "betas" for field in mine)
-        planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
         for field in mine + [one for one in planned if not (one.key == "momentum" and betas)]:
             if field.index is not None or field.key not in group:
                 field.fill(group, 1.0)
@@ -194,8 +203,13 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 
 def depends_on_base(pair: PlannedColumn) -> bool:
     """Whether the base changes the values at all."""
-    times = pair.column.t
+    times = pair.column.t[:: max(pair.column.t.size // _MOST_SEEN, 1)]
     return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
+
+
+def which_depend_on_base(pairs: Iterable[PlannedColumn]) -> dict[int, bool]:
+    """The same by the id of the schedule: of thousands of groups most have the same one."""
+    return {schedule: depends_on_base(pair) for schedule, pair in {id(one.schedule): one for one in pairs}.items()}
 
 
 _Same = TypeVar("_Same")
@@ -214,37 +228,68 @@ class LogMatch:
     Args:
         bases: of each column: given, or found from the log.
         equal: for each column, which of its values are as planned.
+        planned: for each column, what its values were compared with.
     """
 
-    pairs: list[PlannedColumn]
+    pairs: Sequence[PlannedColumn]
     bases: list[float]
     equal: list[Flags]
+    planned: list[Floats]
 
     @classmethod
     def of(
-        cls, pairs: list[PlannedColumn], clock: Callable[[Times], Times] = as_it_is, rows: Times | None = None
+        cls, pairs: Sequence[PlannedColumn], clock: Callable[[Times], Times] = as_it_is, rows: Times | None = None
     ) -> Self:
         """Compare the columns with their schedules.
 
         Args:
             rows: those that are compared; None: all.
         """
-        bases, equal = [], []
+        bases, equal, planned = [], [], []
+        lines: dict[tuple[int, bytes], tuple[Floats, Floats]] = {}
         for pair in pairs:
             chosen = slice(None) if rows is None else rows[rows < pair.column.t.size]
-            times, values = clock(pair.column.t[chosen]), pair.column.values[chosen]
-            base = pair.base if pair.base is not None else fitted_base(pair, times, values)
+            times = clock(pair.column.t[chosen])
+            base = pair.base
+            if base is None:
+                key = id(pair.schedule), pair.column.t.tobytes()
+                seen = _rows_to_fit(pair.column.t.size, chosen)
+                if key not in lines:
+                    lines[key] = _line_in_base(pair, clock(pair.column.t[seen]))
+                base = _base_on_line(pair, clock(pair.column.t[seen]), seen, *lines[key])
             bases.append(base)
-            equal.append(equal_as_logged(values, pair.planned_at(times, base), pair.column.digits))
-        return cls(pairs, bases, equal)
+            planned.append(pair.planned_at(times, base))
+            equal.append(pair.column.equals(planned[-1], chosen))
+        return cls(pairs, bases, equal, planned)
 
     @property
     def values(self) -> int:
-        return sum(one.size for one in self.equal)
+        """How many values were compared, those of all groups."""
+        return sum(one.size * len(pair.groups) for pair, one in zip(self.pairs, self.equal, strict=True))
 
     @property
     def exact(self) -> int:
-        return int(sum(one.sum() for one in self.equal))
+        """How many of the values are as planned."""
+        return sum(int(one.sum()) * len(pair.groups) for pair, one in zip(self.pairs, self.equal, strict=True))
+
+    @property
+    def rounded(self) -> int:
+        """How many of the values are as planned up to rounding, and differ in a bit."""
+        return sum(
+            int((equal & ~pair.column.equals_as_written(planned)).sum()) * len(pair.groups)
+            for pair, equal, planned in zip(self.pairs, self.equal, self.planned, strict=True)
+        )
+
+    @property
+    def misfit(self) -> float:
+        """How far the values that are as planned are from it on average, as a share of the largest one."""
+        shares = [
+            float(np.abs(pair.column.values - planned)[equal & np.isfinite(planned)].mean())
+            / max(float(np.abs(planned[np.isfinite(planned)]).max(initial=0.0)), 1e-300)
+            for pair, equal, planned in zip(self.pairs, self.equal, self.planned, strict=True)
+            if (equal & np.isfinite(planned)).any()
+        ]
+        return max(shares, default=0.0)
 
     def first_difference(self) -> DifferingValue | None:
         """The first value that differs, in the order of the log's numbers."""
@@ -257,43 +302,71 @@ class LogMatch:
             return None
         t, number, row = min(wrong)
         pair = self.pairs[number]
-        planned = float(pair.planned_at(np.array([t]), self.bases[number])[0])
+        planned = float(self.planned[number][row])
         amount, clock = pair.amount_before(t) or (None, None)
         return DifferingValue(t, pair.column.field, pair.group, float(pair.column.values[row]), planned, amount, clock)
 
 
-def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
-    """Which values are as planned, as exactly as the log was written."""
-    equal = values == planned
-    # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
-    if digits < 15:
-        equal |= np.isfinite(values) & (np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - digits))
-    elif np.array_equal(values, values.astype(np.float32)):
-        equal |= values == planned.astype(np.float32)
-    both: Flags = equal | (np.isnan(values) & np.isnan(planned))
-    return both
+_MOST_EQUAL = 0.8  # of the values: such a base is taken for the log's
+_FEW = 8  # values in a row that fit are no accident
+_MOST_SEEN = 4096  # rows by which a base is chosen
 
 
-def fitted_base(pair: PlannedColumn, times: Times, values: Floats) -> float:
-    """The base under which most values are as planned."""
-    if not pair.schedule.affine:
-        finite = values[np.isfinite(values)]
-        return float(finite[0]) if finite.size else 1.0
-    offset = pair.planned_at(times, 0.0)
-    factor = pair.planned_at(times, 1.0) - offset
+def fitted_base(pair: PlannedColumn, rows: slice = slice(None)) -> float:
+    """The base under which most values are as planned, or the first ones, where something changes later."""
+    seen = _rows_to_fit(pair.column.t.size, rows)
+    times = pair.column.t[seen]
+    return _base_on_line(pair, times, seen, *_line_in_base(pair, times))
+
+
+def _rows_to_fit(size: int, rows: slice | Times) -> Times:
+    """The rows by which a base is chosen: of many the first ones, and some of the others."""
+    seen = np.arange(size)[rows]
+    if seen.size <= _MOST_SEEN:
+        return seen
+    places = np.unique([*range(_MOST_SEEN // 4), *np.linspace(0, seen.size - 1, _MOST_SEEN).astype(np.int64)])
+    chosen: Times = seen[places]
+    return chosen
+
+
+def _line_in_base(pair: PlannedColumn, times: Times) -> tuple[Floats, Floats]:
+    """The values as `offset + factor * base`.
+
+    Where values are compared, as by a clamp, what does not scale with base is in some of them only.
+    """
+    offset = pair.planned_at(times, 0.0) if pair.schedule.affine else np.zeros(times.size)
+    return offset, pair.planned_at(times, 1.0) - offset
+
+
+def _base_on_line(pair: PlannedColumn, times: Times, seen: Times, offset: Floats, factor: Floats) -> float:
+    values = pair.column.values[seen]
     # Where the schedule is almost 0 the quotient below is noise.
     far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
     usable = np.flatnonzero(far & np.isfinite(values))
     if usable.size == 0:
         return 1.0
-    best, most = 1.0, -1
-    for row in dict.fromkeys([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]]):
-        exact = float((values[row] - offset[row]) / factor[row])
-        # People write bases in few digits: of two that fit equally well the rounder one is taken.
-        for base in dict.fromkeys([*(float(f"{exact:.{n}g}") for n in (3, 6, 9, 12)), exact]):
-            if not np.isfinite(base):
-                continue
-            count = int(equal_as_logged(values, pair.planned_at(times, base), pair.column.digits).sum())
-            if count > most:
-                best, most = base, count
-    return best
+    places = np.array([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]])
+    exact = ((values[places] - offset[places]) / factor[places]).tolist()
+    # People write bases in few digits: of those that fit equally well the roundest one is taken.
+    bases = [float(f"{one:.{n}g}") for one in dict.fromkeys(exact) for n in (3, 6, 9, 12, 17) if np.isfinite(one)]
+    bases = list(dict.fromkeys(bases)) or [1.0]
+    # A sum of products rounds otherwise than the schedule does, so bits are compared only where this is equal.
+    loose = replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING))
+    equal = loose.equals(offset + factor * np.array(bases)[:, np.newaxis], seen)
+    counts, firsts = equal.sum(axis=1), np.where(equal.all(axis=1), values.size, equal.argmin(axis=1))
+    scores = [
+        (count if count >= _MOST_EQUAL * values.size else 0, first if first >= _FEW else 0, count)
+        for count, first in zip(counts.tolist(), firsts.tolist(), strict=True)
+    ]
+    best = max(scores)
+    fitting = [base for base, score in zip(bases, scores, strict=True) if score == best]
+    if len(fitting) == 1 or best[2] < _FEW:
+        return fitting[0]
+    return max(fitting, key=lambda base: _bits_that_fit(pair, times, seen, base))
+
+
+def _bits_that_fit(pair: PlannedColumn, times: Times, rows: Times, base: float) -> tuple[int, bool]:
+    """How many values are as planned under a base, and whether most are in all bits."""
+    planned = pair.planned_at(times, base)
+    as_written = pair.column.equals_as_written(planned, rows)
+    return int(pair.column.equals(planned, rows).sum()), 2 * int(as_written.sum()) > as_written.size

@@ -22,7 +22,7 @@ from paramsched.cli._given_plan import (
     text_of_given_plan,
     with_facts_beside,
 )
-from paramsched.cli._options import CalendarOptions, option_for_fact, say_note
+from paramsched.cli._options import CalendarOptions, fault_for_command, option_for_fact, say_note
 from paramsched.config import check
 from paramsched.config.checking.finding import (
     CHECK_RULES,
@@ -166,7 +166,7 @@ def checked_plan(
         read, known, several = _read_with_cautions(given, facts, field, format, source)
         several += _findings_in(read, known, facts, evidence)
     except ConfigError as error:
-        found = [finding_of_fault(one, given) for one in error.faults]
+        found = [finding_of_fault(fault_for_command(one), given) for one in error.faults]
     except MissingFact as error:
         advice = f"Write {option_for_fact(error)}"
         found, usage = [Finding(MISSING_FACT, "", error.problem, advice, place=place)], True
@@ -192,10 +192,15 @@ def _read_with_cautions(
     found: list[Finding] = []
     for one in caught:
         if isinstance(one.message, PlanCaution):
-            found.append(Finding(one.message.code, one.message.path, one.message.found))
+            found.append(_finding_of_caution(one.message, given))
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return read, known, found
+    return read, known, found + [_finding_of_caution(one, given) for one in read.loaded.notes]
+
+
+def _finding_of_caution(caution: PlanCaution, file: str) -> Finding:
+    place = None if caution.line is None else FilePlace(file, caution.line, caution.column)
+    return Finding(caution.code, caution.path, caution.found, place=place)
 
 
 def _findings_in(

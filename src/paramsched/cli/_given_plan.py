@@ -19,13 +19,14 @@ from paramsched.config.faults import Faults
 from paramsched.config.plan_files import PlanText, read_plan_text, units_of_plan
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
-from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact
-from paramsched.near_names import did_you_mean
+from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact, UnknownRecipe
+from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan
 from paramsched.plan.resolve import known_total
 from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_plan
 from paramsched.time import Calendar, Duration
+from paramsched.time.duration import meant_length
 
 # What is meant as a file: it has a suffix or a slash, and no brackets as the text of a schedule has.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
@@ -60,6 +61,10 @@ class GivenPlan:
 def text_of_given_plan(given: str, format: str | None) -> PlanText | None:
     """The text of a plan that is a file or standard input; None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
+        context = click.get_current_context(silent=True)
+        prints = context is not None and any("--output-format" in one.opts for one in context.command.params)
+        if prints and format in ("sarif", "github", "text"):
+            raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
         raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
     if given == "-":
         return PlanText(f"{format or 'yaml'} text", _standard_input(), format or "yaml")
@@ -90,8 +95,10 @@ def read_given_plan(
         return GivenPlan(given, source.loaded(calendar=calendar_if_known(facts)), source)
     calendar_if_known(facts)  # refuses wrong facts
     if given.startswith(_RECIPE):
-        recipe = recipe_book.recipes[given.removeprefix(_RECIPE)]
+        recipe = _recipe_named(given.removeprefix(_RECIPE))
         return GivenPlan(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
+    if (name := given.removeprefix("recipes:")) in list(recipe_book.recipes):
+        raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")
     faults = Faults()
     schedule = read_schedule_line(given, "", ShapeNames(), faults)
     if schedule is None:
@@ -133,6 +140,18 @@ def loaded_with_facts(
     return read.loaded, with_facts_beside(read.loaded, known)
 
 
+def _recipe_named(name: str) -> recipe_book.Recipe:
+    """A published recipe; a name that none has is answered with one that the command line takes."""
+    try:
+        return recipe_book.recipes[name]
+    except UnknownRecipe as error:
+        names = list(recipe_book.recipes)
+        near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
+        instead = "" if near is None else f"Write {_RECIPE}{near}"
+        clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
+        raise UnknownRecipe(f"{_RECIPE}{name}", f"no such recipe; {clause}", instead) from error
+
+
 def names_a_file(given: str) -> bool:
     """Whether a plan was given as a file, not as standard input or a line of text."""
     return given != "-" and os.path.exists(given)  # noqa: PTH110  # unlike Path.exists it takes a text of any length
@@ -170,7 +189,10 @@ def length_from_option(text: str, option: str) -> Duration:
     try:
         return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
     except InvalidArgument as error:
-        raise click.UsageError(f"{option}: {error}") from None
+        sample = meant_length(text)
+        sample = 10_000 if option == "--horizon" and str(sample).endswith("%") else sample
+        written = f'"{sample}"' if " " in str(sample) else sample
+        raise click.UsageError(f"{option}: {error.problem}. Write {option} {written}") from None
 
 
 def horizon_given(facts: CalendarOptions) -> Duration | None:
@@ -189,7 +211,9 @@ def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
         raise
     except InvalidArgument as error:
         options = " ".join(f"{option_of(name)} {value}" for name, value in asdict(facts).items() if value is not None)
-        raise click.UsageError(f"{options}: {error.found}") from None
+        about = error.argument or "total"
+        advice = "" if error.sample is None else f". Write {option_of(about)} {error.sample}"
+        raise click.UsageError(f"{options}: {error.found}{advice}") from None
 
 
 def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
@@ -316,5 +340,6 @@ def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
 
 
 def _refuse_option(given: str, field: str) -> None:
-    if field in ("self", "at", "horizon"):
-        raise click.UsageError(f"{given}: {field} is no field. Write --at 8000, --horizon 9000")
+    if field in ("at", "horizon"):
+        value = given.rpartition("=")[2].strip()
+        raise click.UsageError(f"{given}: {field} is no field. Write --{field} {value}")

@@ -1,11 +1,13 @@
 """Options that several commands share, the group of commands, and what is printed beside its result."""
 
 import os
+import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import SequenceMatcher
 from functools import wraps
 from importlib import import_module
 from math import isfinite
@@ -17,7 +19,9 @@ from click.shell_completion import CompletionItem
 
 from paramsched._fault import printable
 from paramsched._files import write_whole_file
-from paramsched.errors import MissingDependency, MissingFact, ParamschedError
+from paramsched._peer_keywords import LENGTHS_OF_RUN, meant_argument, our_word
+from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingDependency, MissingFact, ParamschedError
+from paramsched.fields import KNOWN
 from paramsched.near_names import closest
 from paramsched.time.calendar import CLOCKS
 
@@ -212,6 +216,13 @@ base_option = click.option(
     metavar="VALUES",
     help="Values that schedules are multiples of: 0.1 (lr's), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )
+tolerance_option = click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="SHARE",
+    help="By how much of the planned value a logged one may differ and count as planned: by default 1e-9, and 0, every "
+    "bit, for what paramsched logged.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 other_option = click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over it.")
 
@@ -231,11 +242,13 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
     except click.UsageError as error:  # click prints it, and ends with its exit code
         raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
     except MissingFact as error:
+        if error.call is not None and error.call.call == "Calendar":
+            error.ask(option_of(error.call.argument))
         _end_with(f"{error.problem}. Write {option_for_fact(error)}", BAD_USAGE)
     except MissingDependency as error:
         _end_with(str(error), BAD_USAGE)
     except ParamschedError as error:
-        _end_with(str(error), BAD_PLAN)
+        _end_with(_message_for_command(error), BAD_PLAN)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
             # The reader of our output has gone. Python would complain again when it flushes at exit.
@@ -244,6 +257,27 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         _end_with(file_problem(error), BAD_USAGE)
     except KeyboardInterrupt:
         _end_with("Interrupted.", INTERRUPTED)
+
+
+def _message_for_command(error: ParamschedError) -> str:
+    """The message of an error. Where it advises another format, that is an option of the running command."""
+    if isinstance(error, ConfigError):
+        return str(ConfigError(error.source, map(fault_for_command, error.faults)))
+    if isinstance(error, InvalidArgument) and error.format is not None:
+        return f"{error.problem}. Write {'--to' if _has_option('--to') else '--format'} {error.format}"
+    return str(error)
+
+
+def fault_for_command(fault: Fault) -> Fault:
+    """A fault with the option of the running command where it advises another format."""
+    if fault.format is None:
+        return fault
+    return replace(fault, instead=f"Give {'--from' if _has_option('--from') else '--format'} {fault.format}")
+
+
+def _has_option(name: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and any(name in one.opts for one in context.command.params)
 
 
 def file_problem(error: OSError) -> str:
@@ -289,6 +323,11 @@ def change_as_data(change: "Change") -> dict[str, Any]:
     return asdict(change) | {"by": by}
 
 
+def is_terminal() -> bool:
+    """Whether standard output is a terminal; it is None if the shell has closed it, by >&-."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 STANDARD_OUTPUT = "-"
 """As the argument of --output."""
 
@@ -318,12 +357,67 @@ class Command(click.Command):
         click.Command.__init__(self, *arguments, **options)
         self.examples = tuple(examples)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)  # click takes them out one by one
+        try:
+            return click.Command.parse_args(self, ctx, args)
+        except click.NoSuchOption as error:
+            advice = self._advice(ctx, error.option_name, given)
+            raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
+
+    def _advice(self, ctx: click.Context, option: str, given: list[str]) -> str:
+        """The option of this command that an unknown one was meant to be, with its value."""
+        own = [name for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts) if name[:2] == "--"]
+        index = next((place for place, one in enumerate(given) if one.split("=")[0] == option), len(given))
+        _, equals, value = "".join(given[index : index + 1]).partition("=")
+        value = value if equals else "".join(given[index + 1 : index + 2])
+        key = option.lstrip("-").replace("-", "_").lower()
+        if (unit := LENGTHS_OF_RUN.get(key)) is not None and "--horizon" in own:
+            length = f'"{value} {unit}"' if unit and value.replace(".", "").isdigit() else value
+            return f" Write --horizon {length or 10000}"
+        if key in KNOWN and "--base" in own:
+            return f" Write --base {key}={value or 0.1}"
+        fact = meant_argument(key, [name[2:].replace("-", "_") for name in own])
+        meant = next((name for name in _OTHER_OPTIONS.get(key, ()) if name in own), None)
+        meant = meant or (None if fact is None else f"--{fact.replace('_', '-')}")
+        if meant is None or (SequenceMatcher(None, meant, option).ratio() < 0.7 and key not in _OTHER_OPTIONS
+                             and our_word(key, [meant[2:].replace("-", "_")]) is None):  # fmt: skip
+            return ""
+        takes = any(meant in one.opts and not getattr(one, "is_flag", False) for one in self.get_params(ctx))
+        value = shlex.quote(value) if takes and value and not value.startswith("-") else ""
+        return f" Write {meant} {value}".rstrip()
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
             with formatter.section("Examples"):
                 for line in self.examples:
                     formatter.write(f"  {line}\n")
 
+
+_OTHER_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("out", "save", "o", "file", "output_file"), ("--output",)),
+    **dict.fromkeys(("fmt", "type"), ("--format", "--from")),
+    "format": ("--to",),
+    "to_format": ("--to",),
+    "quiet": (),
+    "groups": ("--base",),
+    "log_scale": ("--log",),
+    "logscale": ("--log",),
+    "total_steps": ("--horizon",),
+}
+"""What others call an option, and ours."""
+
+_OTHER_COMMANDS = {
+    **dict.fromkeys(("lint", "validate", "verify", "test"), "check"),
+    **dict.fromkeys(("view", "print", "display", "trace", "list"), "show"),
+    **dict.fromkeys(("draw", "graph", "figure", "picture", "render"), "plot"),
+    **dict.fromkeys(("compare", "cmp"), "diff"),
+    **dict.fromkeys(("export", "import", "translate"), "convert"),
+    **dict.fromkeys(("train", "start"), "run"),
+    "search": "find",
+    "edit": "change",
+    "describe": "explain",
+}
 
 _HOMES = {
     **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "of_plans"),
@@ -350,12 +444,15 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
         if args[0] not in known and not args[0].startswith("-"):
-            near = closest(args[0], known)
+            near = _OTHER_COMMANDS.get(args[0]) or closest(args[0], known)
             advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'
             raise click.UsageError(f'No such command "{args[0]}". {advice}', ctx)
         return click.Group.resolve_command(self, ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help())
+            ctx.exit()
         return run_guarded(lambda: click.Group.parse_args(self, ctx, args))
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -1,5 +1,6 @@
 """The values of a given plan, and of those to be drawn beside it: other plans, logs, groups at their bases."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,6 @@ from paramsched._arrays import Floats
 from paramsched._trace import Trace, trace
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
-from paramsched.audit.match import equal_as_logged
 from paramsched.cli._given_plan import (
     assumed_fact,
     calendar_for_picture,
@@ -136,8 +136,8 @@ _MOST_GROUPS = 1_000
 
 def say_base_notes(loaded: Loaded) -> None:
     """Print the notes on the bases that a file has; their values stand in the picture itself."""
-    for note in loaded.bases.notes:
-        say_note(note)
+    for note in (*loaded.bases.notes, *loaded.notes):
+        say_note(str(note))
 
 
 def groups_with_bases(
@@ -214,19 +214,25 @@ def given_bases(
         except ValueError:
             value = float("nan")
         if not abs(value) < float("inf"):
-            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. Write --base lr=0.1')
+            meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number)
+            advice = f"Write --base {field}={meant[0] if meant else 0.1}"
+            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. {advice}')
         values[field, group if at else None] = value
     return values
 
 
 def runs_to_draw(
-    given: Sequence[str], metrics: Sequence[str], drawn: "Trace | show.PlansTogether"
+    given: Sequence[str],
+    metrics: Sequence[str],
+    drawn: "Trace | show.PlansTogether",
+    tolerance: float | None = None,
 ) -> "tuple[show.LoggedRun, ...]":
     """What some runs used and measured, each with a name of its own.
 
     Args:
         given: logs; `baseline=run.csv` names one.
         metrics: columns to draw; none: those that are called like metrics.
+        tolerance: as for `read_log`.
 
     Raises:
         UsageError: a log cannot be read, has nothing to draw, or the plan is drawn as multiples of a base.
@@ -237,7 +243,7 @@ def runs_to_draw(
         return ()
     if not isinstance(drawn, Trace):
         raise click.UsageError(f"--used lies over one plan, and here are {len(drawn.plans)}")
-    return tuple(_run_to_draw(name, log, metrics, drawn) for name, log in _names_of_logs(given).items())
+    return tuple(_run_to_draw(name, log, metrics, drawn, tolerance) for name, log in _names_of_logs(given).items())
 
 
 def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
@@ -259,7 +265,9 @@ def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _run_to_draw(name: str, log: str, metrics: Sequence[str], drawn: Trace) -> "show.LoggedRun":
+def _run_to_draw(
+    name: str, log: str, metrics: Sequence[str], drawn: Trace, tolerance: float | None
+) -> "show.LoggedRun":
     """One log; where it has only metrics of the run, these."""
     from paramsched import show
 
@@ -271,24 +279,24 @@ def _run_to_draw(name: str, log: str, metrics: Sequence[str], drawn: Trace) -> "
             if metrics or one.name not in fields
         }
         try:
-            used = _used_values(log, fields, drawn)
+            used, tolerance = _used_values(log, fields, drawn, tolerance)
         except UnreadableLog as error:
             if not measured:
                 raise
             say_note(f"--used: {error}. Only its metrics are drawn")
-            used = {}
+            used, tolerance = {}, 0.0
     except UnreadableLog as error:
         raise click.UsageError(f"--used: {error}") from None
     together: dict[str, list[str]] = {}
     for one in measured:
         together.setdefault(metric_word(one) or one, []).append(one)
-    return show.LoggedRun(name, used, measured, together)
+    return show.LoggedRun(name, used, measured, together, tolerance or 0.0)
 
 
-def _used_values(log: str, fields: Iterable[str], drawn: Trace) -> "show.Log":
-    """What a run used, by the curves of its plan; what is in no curve is left out."""
+def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float | None) -> "tuple[show.Log, float]":
+    """What a run used, by the curves of its plan, and its tolerance; what is in no curve is left out."""
     found, baseless = {}, dict[str, None]()
-    logged = read_log(log, fields)
+    logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:
         name = logged.names[column.group] if column.group < len(logged.names) else None
         mine = [group for field, group in drawn.keys() if field == column.field]
@@ -310,7 +318,7 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace) -> "show.Log":
     elif not found:
         said = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
         raise UnreadableLog(log, "it has no group that the plan draws", f"There are {said}")
-    return found
+    return found, max(column.tolerance for column in logged.columns)
 
 
 def _as_exact_as_logged(column: LogColumn, planned: Floats) -> Floats:
@@ -318,5 +326,5 @@ def _as_exact_as_logged(column: LogColumn, planned: Floats) -> Floats:
     values = column.values.copy()
     inside = column.t < planned.size
     at = planned[column.t[inside]]
-    values[inside] = np.where(equal_as_logged(values[inside], at, column.digits), at, values[inside])
+    values[inside] = np.where(column.equals_as_written(at, np.flatnonzero(inside)), at, values[inside])
     return values

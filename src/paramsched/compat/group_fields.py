@@ -8,11 +8,14 @@ import copy
 import math
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
+from operator import is_
 from typing import Any, TypeAlias
 
 import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
+
+from paramsched.errors import InvalidArgument
 
 ParamGroup: TypeAlias = MutableMapping[str, Any]
 """A param group, which schedulers write."""
@@ -43,7 +46,14 @@ def put_first_beta(group: ParamGroup, value: Any) -> None:
 
 def put_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
     """Write one value into each group, as many as there are."""
-    for group, value in zip(optimizer.param_groups, row, strict=True):
+    values = list(row)
+    if len(values) != len(optimizer.param_groups):
+        raise InvalidArgument(
+            type(optimizer).__name__,
+            f"{len(values)} values of {field} for {len(optimizer.param_groups)} param groups",
+            "Return one value for each group, and build the scheduler again after removing param groups",
+        )
+    for group, value in zip(optimizer.param_groups, values, strict=True):
         put_value(group, value, field)
 
 
@@ -93,6 +103,69 @@ def by_value(value: Any) -> Any:
             return type(value)(by_value(item) for item in value)
         case _:
             return value
+
+
+# Entries such as bases and functions belong to a group, not to its position in the list.
+
+_FEW = 16
+
+
+def same_groups(groups: Sequence[ParamGroup], known: Sequence[ParamGroup]) -> bool:
+    """Whether the list has the same groups in the same order as before."""
+    if len(groups) <= _FEW:
+        return len(groups) == len(known) and all(map(is_, groups, known))
+    try:
+        # Lists compare identical items without a call: 0.1 µs for 100 groups, where `is_` takes 2.4 µs.
+        return groups == known
+    except RuntimeError:  # the parameters of different groups cannot be compared
+        return False
+
+
+KnownGroups: TypeAlias = tuple[Any, list[ParamGroup]]
+"""An optimizer, and the groups that the entries of a scheduler belong to."""
+
+
+def kept_positions(
+    who: str, known: KnownGroups, optimizer: Any, groups: Sequence[ParamGroup] | None = None
+) -> list[int] | None:
+    """The former position of each known group, in the present order; None where none was removed or reordered.
+
+    A group is the same dict, or one that has a parameter of it: loading an optimizer's state makes new dicts. Of
+    another optimizer the positions are all there is.
+
+    Args:
+        who: the name of the scheduler, for the error.
+        groups: those of the optimizer, where not all of them count.
+
+    Raises:
+        InvalidArgument: no group is left, or a new one is not at the end.
+    """
+    owner, before = known
+    present = optimizer.param_groups if groups is None else groups
+    if owner is not optimizer or same_groups(present[: len(before)], before):
+        return None
+    by_group = {id(group): index for index, group in enumerate(before)}
+    by_parameter = {id(one): index for index, group in enumerate(before) for one in group["params"]}
+    found = [
+        by_group.get(id(group), next((by_parameter[id(p)] for p in group["params"] if id(p) in by_parameter), None))
+        for group in present
+    ]
+    kept = [index for index in found if index is not None]
+    if not kept:
+        raise groups_changed(who, f"none of its {len(before)} param groups is in the optimizer any more")
+    if found[: len(kept)] != kept:
+        raise groups_changed(who, "a new param group precedes those that the scheduler was built for")
+    return None if kept == list(range(len(before))) else kept
+
+
+def picked(entries: Sequence[Any], kept: Sequence[int]) -> list[Any]:
+    """The entries of these groups, as far as the list has one for each."""
+    return [entries[index] for index in kept if index < len(entries)]
+
+
+def groups_changed(who: str, found: str) -> InvalidArgument:
+    """The error where the entries of a scheduler cannot be matched with the groups."""
+    return InvalidArgument(who, found, "Build the scheduler again after removing or reordering param groups")
 
 
 # A group added in mid-course goes on from what it holds: its base is the one for which the curve is that now. Where

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, final
+from typing import Any, Final, final
 
 from paramsched._fault import printable
 from paramsched.config.faults import ROOT, child_path, path_from_root
@@ -16,6 +16,10 @@ from paramsched.schedules.registry import RULES
 
 _INDEX = re.compile(r"\[(\d+)\]")
 _ESCAPED = {"x": 4, "u": 6, "U": 10}
+
+
+MERGE: Final = "<<"
+"""The key of a YAML mapping that holds the mappings it merges."""
 
 
 @final
@@ -96,6 +100,10 @@ class PlaceTree:
         self._keys.pop()
         done = self._open.pop()
         done.end = end
+        if isinstance(done.parts, dict) and MERGE in done.parts:
+            merged = done.parts[MERGE]
+            for one in merged.parts if isinstance(merged.parts, list) else [merged]:
+                done.parts = {**(one.parts if isinstance(one.parts, dict) else {}), **done.parts}
         self.put(done)
 
 

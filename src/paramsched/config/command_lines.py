@@ -1,81 +1,188 @@
 """Options as the command lines of other libraries say them: in a list of words, in a line, or in a script."""
 
 import re
-import shlex
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
 
+from paramsched._fault import names_listed
+from paramsched._fault_codes import NOT_IN_SCRIPT, ONE_OF_COMMANDS, SYNTAX
 from paramsched.config._text_places import Place
 from paramsched.config.faults import ROOT, child_path
-from paramsched.config.text_limits import MOST_BYTES
+from paramsched.config.shell_script import ShellCommand, ShellScript, ShellWord, read_script
+from paramsched.config.text_limits import TextLines
+from paramsched.config.unused_settings import looks_like_schedule
+from paramsched.errors import Fault
+from paramsched.user_warnings import PlanCaution
 
 _END: Final = "--"
 """Stands among words where a command, or a line of a script, is over."""
 
-_SIGNS_OF_SHELL = re.compile(r"(?<!\S)\d?>+&?\d?|[<>|&;()]+")
-_COMMENT = re.compile(r"(^|\s)#.*")
-_ASSIGNED = re.compile(r"^\w+=\(?(?=-)")
-_OPTION_WITHIN = re.compile(r"\s--?[A-Za-z]|^--?[A-Za-z][^\s=]*\s")
-_DEFAULT_OF_VARIABLE = re.compile(r"\$\{\w+:-([^{}$]*)\}")
-_VARIABLE_SET = re.compile(r"""(?m)^[ \t]*(?:export[ \t]+)?(\w+)=(["']?)([\w.+-]{0,50})\2[ \t]*(?:;.*|#.*)?$""")
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_HAS_OPTION: Final = re.compile(r"(?:^|[\s\"'(=])--?[A-Za-z]")
+_CONTINUED_CRLF: Final = re.compile(r"\\\r\n")
+_HOLDS_OPTIONS: Final = re.compile(
+    r"\$\{?\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\[[@*]\]|`|\$\([^(]", re.IGNORECASE
+)
+"""Unknown substitutions that may be more options, though an option stands before them."""
+_UNKNOWN: Final = re.compile(r"[$`]")
 
 
 def words_of_command(text: str) -> list[str]:
-    r"""The words of a command line, or of a script that says one; [] where no word is an option.
+    r"""The words of the commands of a script, or of a command line; [] where no word is an option.
 
     >>> words_of_command("torchrun train.py --lr 0.1 \\\n  --lr-decay-style cosine  # as published")
     ['torchrun', 'train.py', '--lr', '0.1', '--lr-decay-style', 'cosine', '--']
     >>> words_of_command("lr: 0.1")
     []
     """
-    words: list[str] = []
-    for line in _with_variables(text).replace("\\\n", " ").splitlines():
-        for word in _words_of_line(_COMMENT.sub("", line)):
-            unsaid = word.startswith("$") and not _is_option(words[-1] if words else "")  # more options, unknown here
-            words.append(_END if unsaid else word)
-        words.append(_END)
+    if not _HAS_OPTION.search(text):
+        return []
+    commands = [one for one in read_script(text).commands if not one.runs or any(map(_is_option, _texts(one)))]
+    words = [word for command in commands for word in (*_texts(command), _END)]
     return words if any(map(_is_option, words)) else []
 
 
-def _with_variables(text: str) -> str:
-    """A script with the values of variables that it sets once, or to one value."""
-    text = _DEFAULT_OF_VARIABLE.sub(r"\1", text)
-    values: dict[str, set[str]] = {}
-    for found in _VARIABLE_SET.finditer(text):
-        values.setdefault(found[1], set()).add(found[3])
-    known = {name: said.pop() for name, said in values.items() if len(said) == 1}
-    filled = _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
-    return filled if len(filled) <= MOST_BYTES else text  # a variable that is named over and over makes gigabytes
+def _texts(command: ShellCommand) -> Iterator[str]:
+    return (word.text for word in command.words)
 
 
-def _words_of_line(line: str) -> Iterator[str]:
-    """What is quoted is one word, but options in it, `ARGS="--lr 0.1"`, are words too."""
-    try:
-        found = shlex.split(line)
-    except ValueError:  # the quote ends in another line
-        found = line.replace('"', " ").replace("'", " ").split()
-    for word in found:
-        said = _ASSIGNED.sub("", word)
-        quoted = re.search(r"\s", word) is not None
-        if quoted and (said != word or _OPTION_WITHIN.search(word)):
-            yield from (*_words_of_line(said), _END)
-        elif quoted or word.startswith(("{", "[")):  # JSON
-            yield word
-        else:
-            yield from _SIGNS_OF_SHELL.sub(f" {_END} ", word).split()
+@final
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """The command of a script that trains.
+
+    Args:
+        words: its words.
+        cautions: what of it, or beside it, was not read.
+        faults: why the script cannot be read.
+        places: where its options are written.
+    """
+
+    words: list[str]
+    cautions: tuple[PlanCaution, ...]
+    faults: tuple[Fault, ...]
+    places: Place
+
+
+def read_command_line(text: str) -> CommandLine | None:
+    """Read the command that trains in a script; None if it has no option.
+
+    It is the last one with options that look like settings of a schedule. If there is none, it is the options that
+    variables hold, or that begin lines of their own.
+    """
+    script = read_script(text) if _HAS_OPTION.search(text) else ShellScript((), None, is_whole=True)
+    begun = [one for one in script.commands if one.runs and not _is_option(one.words[0].text)]
+    broken = [one for one in script.commands if one.runs and _is_option(one.words[0].text)]
+    values = [one for one in script.commands if not one.runs]
+    training = {one: settings for one in begun if (settings := _schedule_options(one))}
+    chosen: Sequence[ShellWord]
+    if training:
+        chosen = next(reversed(training)).words
+    else:
+        several = next((some for some in (values, broken, begun) if any(map(_schedule_options, some))), begun or broken)
+        chosen = tuple(word for one in several for word in (*one.words, ShellWord(_END, one.words[0].begin)))
+    if not any(_is_option(word.text) for word in chosen):
+        return None
+    lines = TextLines(text)
+    used = chosen if training else [word for one in begun for word in one.words]
+    cautions = (*_not_known(used, lines), *(_not_counted(training, broken, lines) if training else ()))
+    unknown = set(_may_hold_options(chosen))
+    words = [_END if index in unknown else word.text for index, word in enumerate(chosen)]
+    return CommandLine([*words, _END], cautions, _faults_of(text, script, lines), _places(chosen, text))
+
+
+def _schedule_options(command: ShellCommand) -> dict[str, Any]:
+    """The options of a command that look like settings of a schedule."""
+    named = named_options([*_texts(command)])
+    return {name: value for name, (value, _) in named.items() if looks_like_schedule(name) or "accum" in name}
+
+
+def _faults_of(text: str, script: ShellScript, lines: TextLines) -> tuple[Fault, ...]:
+    if found := _CONTINUED_CRLF.search(text):
+        crlf = "its lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
+        return (lines.fault(found.start(), crlf, "Save the file with LF line ends"),)
+    if script.unclosed is not None:
+        return (lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote"),)
+    return () if script.is_whole else (Fault("", "the script has too many words; a plan is a short text", code=SYNTAX),)
+
+
+def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
+    """The indices of words that are unknown and not the value of an option: they may be several words, or none."""
+    for index, word in enumerate(words):
+        if word.unknown and word.unknown[0].several and word.unknown[0].text == word.text:
+            before = words[index - 1].text if index else ""
+            value = _is_option(before) and "=" not in before
+            if not value or (_HOLDS_OPTIONS.search(word.text) and not looks_like_schedule(before)):
+                yield index
+
+
+def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[PlanCaution]:
+    """Substitutions that may hold options of the program, which only running the script would give."""
+    program = next((index for index, word in enumerate(words) if word.text.endswith(".py")), 0)
+    found = {words[index].text: words[index].unknown[0] for index in _may_hold_options(words) if index > program}
+    if found:
+        reasons = [f"line {lines.of(one.begin)[0]}: {one.text} {one.why}" for one in found.values()]
+        line, column = lines.of(next(iter(found.values())).begin)
+        text = f"{names_listed(reasons, 5)}; options in it are not read"
+        yield PlanCaution("", text, NOT_IN_SCRIPT, line, column)
+
+
+def _not_counted(
+    training: dict[ShellCommand, dict[str, Any]], broken: Iterable[ShellCommand], lines: TextLines
+) -> Iterator[PlanCaution]:
+    """Other commands that train in another way, and options that bash takes for a command."""
+    counts = next(reversed(training))
+    others = [one for one, settings in training.items() if settings != training[counts]]
+    if others:
+        (line, column), rest = (
+            _begin_of(counts, lines),
+            names_listed((str(_begin_of(one, lines)[0]) for one in others), 5),
+        )
+        found = f"line {line}: this command is read; the commands of other lines have other settings: {rest}"
+        yield PlanCaution("", found, ONE_OF_COMMANDS, line, column)
+    for one in (one for one in broken if _schedule_options(one)):
+        line, column = _begin_of(one, lines)
+        names = names_listed(map(option_name, _schedule_options(one)))
+        found = f"line {line}: {names}: bash takes this for a command of its own, because the line before ends one"
+        yield PlanCaution("", found, ONE_OF_COMMANDS, line, column)
+
+
+def _begin_of(command: ShellCommand, lines: TextLines) -> tuple[int, int]:
+    return lines.of(command.words[0].begin)
+
+
+def _places(words: Iterable[ShellWord], text: str) -> Place:
+    """Where each option is written; the last one of a name counts."""
+    places: dict[str | int, Place] = {}
+    for word in words:
+        if _is_option(word.text):
+            name = word.text.partition("=")[0]
+            places[option_name(name)] = Place(word.begin, word.begin + len(name), key=word.begin)
+    return Place(0, len(text), parts=places)
 
 
 def command_places(text: str) -> Place:
-    """Where the options of a command line, or of a script, stand; each reaches to the next."""
-    places: dict[str | int, Place] = {}
-    at = 0
-    for word in words_of_command(text):
-        begin = text.find(word, at)
-        if _is_option(word) and begin >= 0:
-            at = begin + len(word)
-            places[option_name(word.partition("=")[0])] = Place(begin, at, key=begin)
-    return Place(0, len(text), parts=places)
+    """Where the options of a command line, or of a script, stand."""
+    command = read_command_line(text)
+    return Place(0, len(text)) if command is None else command.places
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value of a command has a part that only running its script would give.
+
+    >>> is_unknown("$LR"), is_unknown("0.1")
+    (True, False)
+    """
+    return isinstance(value, str) and _UNKNOWN.search(value) is not None
+
+
+def advice_instead(value: Any, sample: str) -> str:
+    """The advice for a value that is not of its kind: a sample; for an unknown substitution to write its value.
+
+    >>> advice_instead("x", "Write lr: 0.1"), advice_instead("$LR", "Write lr: 0.1")
+    ('Write lr: 0.1', 'Write the value in place of $LR')
+    """
+    return f"Write the value in place of {value}" if is_unknown(value) else sample
 
 
 def _is_option(word: Any) -> bool:
@@ -92,10 +199,10 @@ def option_name(word: Any) -> str:
     return str(word).lstrip("-").replace("-", "_")
 
 
-def named_options(data: Any) -> dict[str, tuple[Any, str]]:
+def named_options(data: Any, path: str = ROOT) -> dict[str, tuple[Any, str]]:
     """Each argument with its value and where it stands; the words of a command line are taken apart."""
     if isinstance(data, Mapping):
-        return {option_name(key): (value, child_path(ROOT, key)) for key, value in data.items()}
+        return {option_name(key): (value, child_path(path, key)) for key, value in data.items()}
     if not isinstance(data, (list, tuple)):
         return {}
     found: dict[str, tuple[Any, str]] = {}

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
+from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
 
@@ -47,16 +48,22 @@ class Faults:
         code: str = UNREADABLE,
         at_key: bool = False,
         replace: tuple[str, str] | None = None,
+        entry: tuple[str, Any] | None = None,
     ) -> None:
         """Note one fault: where, what was found, what to write.
 
         Args:
+            entry: the key and the value of the entry to write; then `instead` need not be given.
             span, at_key, replace: as of a `Fault`.
             code: of what kind it is; a dialect of your own need not say it.
         """
         self.count += 1
-        if not self.full:
-            self._found[Fault(path, found, instead, span, at_key, code=code, replace=replace)] = None
+        if self.full:
+            return
+        written = None if entry is None else (entry[0], json.dumps(entry[1], ensure_ascii=False))
+        if written is not None:
+            instead = f"Write {entry_text(*written)}"
+        self._found[Fault(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Note what a function of the library refused."""
@@ -77,7 +84,9 @@ class Faults:
     ) -> None:
         """Note each name that is none of those known: what is found, and which was probably meant."""
         for name in given:
-            if name not in known:
+            if name not in known and self.full:
+                self.count += 1  # what is meant takes long to find, and would not be listed
+            elif name not in known:
                 meant = did_you_mean(str(name), known) if known else "it takes none"
                 self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
 
@@ -107,6 +116,56 @@ class Faults:
 
 _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
 _MOST_SHOWN: Final = 60  # characters of a name that needs quotes
+
+
+def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
+    """An entry of a file as its syntax has it.
+
+    Args:
+        key: its key.
+        value: its value as JSON.
+        syntax: `"yaml"`, `"json"` or `"toml"`.
+
+    >>> for syntax in ("yaml", "json", "toml"):
+    ...     print(entry_text("groups", '{"head": {"lr": "cosine()"}}', syntax))
+    groups: {head: {lr: cosine()}}
+    "groups": {"head": {"lr": "cosine()"}}
+    groups = {"head" = {"lr" = "cosine()"}}
+    """
+    if syntax == "json":
+        return f"{json.dumps(key, ensure_ascii=False)}: {value}"
+    data = json.loads(value)
+    if syntax == "toml":
+        return f"{_bare_key(key)} = {_toml_value(data)}"
+    return f"{flow_text(key)}: {flow_text(data, top=True)}"
+
+
+_NO_TEXT = ("y", "n", "on", "off", "yes", "no", "true", "false", "null")
+_BARE_IN_BLOCK = re.compile(r"[\d.]+[kKMBT]? ?[a-z%]+|[A-Za-z][^#:]*\)")
+_BARE = re.compile(r"[A-Za-z_][\w.*()/=<>+ -]*[\w)]|[A-Za-z_]")
+
+
+def flow_text(data: Any, *, top: bool = False) -> str:
+    """A value in one line of YAML; text without quotes where it needs none."""
+    if isinstance(data, dict):
+        return "{" + ", ".join(f"{flow_text(key)}: {flow_text(one)}" for key, one in data.items()) + "}"
+    if isinstance(data, list):
+        return "[" + ", ".join(map(flow_text, data)) + "]"
+    plain = isinstance(data, str) and data.lower() not in _NO_TEXT
+    if plain and (_BARE.fullmatch(data) or (top and _BARE_IN_BLOCK.fullmatch(data))):
+        return str(data)
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _bare_key(key: str) -> str:
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
+
+
+def _toml_value(data: Any) -> str:
+    if isinstance(data, dict):
+        items = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(one)}" for key, one in data.items())
+        return "{" + ", ".join(items) + "}"
+    return json.dumps(data, ensure_ascii=False)
 
 
 ROOT: Final = "$"
@@ -227,6 +286,33 @@ def plain_or_bad(raw: Any, faults: Faults) -> Any:
     return _PlainReader(faults).read_value(raw, ROOT, MOST_DEPTH)
 
 
+def peer_data(raw: Any, faults: Faults, twice: list[str]) -> Any:
+    """The data of another library's config, whose reader takes more than a plan's.
+
+    What schedules nothing may be anything: numbers that are not finite stay, dates are text. Of a key that is there
+    twice the last value counts, as with PyYAML and `json`.
+
+    Args:
+        twice: takes the paths of such keys.
+    """
+    data = _PlainReader(faults, twice).read_value(raw, ROOT, MOST_DEPTH)
+    for one in bad_values_in(data):
+        faults.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
+    return data
+
+
+def plain_json(data: Any) -> Any:
+    """The data with null in place of what a config cannot hold."""
+    match data:
+        case BadValue():
+            return None
+        case list():
+            return [plain_json(item) for item in data]
+        case dict():
+            return {key: plain_json(item) for key, item in data.items()}
+    return data
+
+
 def bad_values_in(data: Any) -> Iterator[BadValue]:
     """Every bad value in the data, however deep."""
     match data:
@@ -240,12 +326,34 @@ def bad_values_in(data: Any) -> Iterator[BadValue]:
                 yield from bad_values_in(item)
 
 
+def refuse_large_plan(data: Any, source: str) -> None:
+    """Refuse the file of a plan with more entries, or longer schedules, than can be read and drawn in seconds."""
+    texts, entries, rest = list[str](), 0, [data]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            texts.append(one)
+        elif isinstance(one, (Pairs, dict)):
+            entries += len(one)
+            rest += one.values() if isinstance(one, dict) else (value for _, value in one)
+        elif isinstance(one, list):
+            rest += one
+    if entries > MOST_ENTRIES:
+        raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
+    refuse_many_schedules(texts, source)
+
+
 @final
 class _PlainReader:
-    """Makes one config safe; counts its values, since lists that hold the same list again multiply."""
+    """Makes one config safe; counts its values, since lists that hold the same list again multiply.
 
-    def __init__(self, faults: Faults) -> None:
+    Args:
+        twice: takes the paths of keys that are there twice in another library's config; None: it is a plan's own.
+    """
+
+    def __init__(self, faults: Faults, twice: list[str] | None = None) -> None:
         self.faults = faults
+        self.twice = twice
         self.left = _MOST_GIVEN
 
     def read_value(self, raw: Any, path: str, depth: int) -> Any:
@@ -254,11 +362,11 @@ class _PlainReader:
         if kind is str or raw is None or kind is bool:
             return raw
         if kind is float or kind is int:
-            return _finite_number(raw, path)
+            return self.read_number(raw, path)
         if isinstance(raw, str):
             return str(raw)
         if isinstance(raw, (int, float, np.number)):
-            return _finite_number(raw, path)
+            return self.read_number(raw, path)
         if depth == 0:
             found = f"nested more than {MOST_DEPTH} deep"
             return BadValue(path, found, "A schedule's parts can stand in one line of text")
@@ -268,9 +376,18 @@ class _PlainReader:
             self.count_values(len(raw))
             return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
         if type(raw).__module__ == "datetime":
+            if self.twice is not None:
+                return str(raw)
             return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
         found = f"a {type(raw).__name__} does not stand in a file"
         return BadValue(path, found, "Write numbers, text, lists and mappings")
+
+    def read_number(self, raw: Any, path: str) -> int | float | BadValue:
+        """A finite number; in another library's config one beyond every float is infinite."""
+        number = _finite_number(raw, path)
+        if self.twice is None or not isinstance(number, BadValue) or not isinstance(raw, (int, float)):
+            return number
+        return float(raw) if isinstance(raw, float) else math.inf if raw > 0 else -math.inf
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """A mapping; each key once, text or an integer."""
@@ -282,7 +399,9 @@ class _PlainReader:
                 self.faults.add(path, found, "A key is text, or the index of a group", code=WRONG_TYPE)
                 continue
             place = child_path(path, key)
-            if key in mapping:
+            if key in mapping and self.twice is not None:
+                self.twice.append(place)
+            elif key in mapping:
                 self.faults.add(place, "the key is there twice", "Keep one", at_key=True, code=SAID_TWICE)
                 continue
             mapping[key] = self.read_value(value, place, depth - 1)
@@ -297,10 +416,10 @@ class _PlainReader:
 def _finite_number(raw: Any, path: str) -> int | float | BadValue:
     """A number that schedules can reckon with."""
     number = raw.item() if isinstance(raw, np.number) else raw
-    instead = "Write a number, 1 say"  # which is a length too
+    instead = "Write 1"  # which is a length too
     if isinstance(number, float) and not math.isfinite(number):
         return BadValue(path, f"{number} is not finite", instead)
-    if isinstance(number, int) and abs(number) > 10**_MOST_DIGITS:
+    if isinstance(number, int) and abs(number) > sys.float_info.max:
         return BadValue(path, "the number is too large for any schedule", instead)
     if not isinstance(number, (int, float)):
         return BadValue(path, f"{number!r} is no real number", instead)

@@ -1,13 +1,16 @@
 """Formats by name: the syntaxes of native files, and the dialects."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from paramsched._fault_codes import KEY_TWICE
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
-from paramsched.config.command_lines import command_places, words_of_command
-from paramsched.config.faults import Faults, Pairs, plain_data
+from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
+from paramsched.config.faults import Faults, Pairs, entry_text, peer_data, plain_data, refuse_large_plan
 from paramsched.config.known_dialects import (
     NO_BASES,
     BaseLike,
@@ -22,13 +25,20 @@ from paramsched.config.python_config.mentions import python_places
 from paramsched.config.schedule_text import ShapeLike
 from paramsched.config.syntaxes.json_and_toml import json_places, read_json, read_toml, write_json, write_toml
 from paramsched.config.syntaxes.toml_places import toml_places
-from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
+from paramsched.config.syntaxes.yaml_text import (
+    peer_yaml_places,
+    read_peer_yaml,
+    read_yaml,
+    write_yaml,
+    yaml_places,
+)
 from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules.table_file import folder_of_tables
 from paramsched.time import Calendar
+from paramsched.user_warnings import PlanCaution, warn_user
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
@@ -55,8 +65,8 @@ def formats() -> tuple[str, ...]:
 def known_format(name: str) -> str:
     """The name itself, if it is a format's; else an error that names the nearest."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
-        raise InvalidArgument(
-            f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}", 'Write format="yaml"'
+        raise InvalidArgument(f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}").use_format(
+            "yaml"
         )
     return name
 
@@ -66,7 +76,7 @@ def format_of(path: Path) -> str:
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         asked = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}", 'Write format="yaml"')
+        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}").use_format("yaml")
     return found
 
 
@@ -90,15 +100,19 @@ def loaded_from(
     """
     known_format(format)
     dialect = None if format in SYNTAXES or format == "native" else dialect_named(format)
+    refuse_long_text(text, source)
     try:
-        refuse_long_text(text, source)
         if dialect is None:
-            facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
-            return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))
+            own = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
+            data = _syntax_of(format, syntax)[0](text, source)
+            refuse_large_plan(data, source)
+            return Loaded(_plan_of_native(data, **own))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
-        return Loaded(plan, bases, native=False, entry=dialect.entry_in(data))
+        facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
+        notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
+        return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
     except ConfigError as error:
         raise ConfigError(source, placed(error.faults, text, format, syntax)) from error.__cause__
 
@@ -114,10 +128,10 @@ def plan_of_data(
     """The plan of a mapping as a file of this format holds it."""
     if known_format(format) in SYNTAXES or format == "native":
         return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
-    faults = Faults()
-    plain = plain_data(data, faults)
+    faults, dialect = Faults(), dialect_named(format)
+    plain = peer_data(data, faults, []) if dialect.is_peer else plain_data(data, faults)
     faults.raise_any("config")
-    return dialect_named(format).plan_of(plain, calendar=calendar, base=base)
+    return dialect.plan_of(plain, calendar=calendar, base=base)
 
 
 def _plan_of_native(data: Any, **facts: Any) -> Plan:
@@ -127,34 +141,60 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
     except ConfigError as error:
         hints = []
         for name in dialects_that_recognize(plain_data(data, Faults())):
-            advice = f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
-            hints.append(Fault("", f"it looks like a config of {name}", advice))
-        raise ConfigError(error.source, (*error.faults, *hints)) from None
+            hints.append(Fault("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
+        raise ConfigError(error.source, (*hints, *error.faults)) from None
 
 
 def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str | None) -> Any:
     if dialect.read is not None and syntax != "toml":
         return dialect.call(dialect.read, text, source)
-    return _command_in(dialect, text, syntax) or read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+    command = _command_in(dialect, text, syntax)
+    if command is None:
+        if not dialect.is_peer:
+            return read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+        return read_peer_data(text, syntax or "yaml", source)
+    if command.faults:
+        raise ConfigError(source, command.faults)
+    for caution in command.cautions:
+        warn_user(caution)
+    return command.words
 
 
-def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> list[str]:
-    """The words of a text that is a command line, or a script with one; [] where it is YAML."""
-    words = words_of_command(text) if dialect.command_lines and syntax is None else []
+def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> CommandLine | None:
+    """The command of a text that is a command line, or a script with one; None where it is YAML."""
+    command = read_command_line(text) if dialect.command_lines and syntax is None else None
     try:
-        data = read_yaml(text, "") if words else None
+        data = read_peer_yaml(text, "") if command is not None else None
     except ConfigError:
-        return words
+        return command
     # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
     within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
-    return words if within or isinstance(data, str) else []
+    return command if within or isinstance(data, str) else None
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
-    """What a text holds: dicts, lists, text, finite numbers, booleans and None."""
+    """What a text holds: dicts, lists, text, finite numbers, booleans and None; each key once."""
     faults = Faults()
     data = plain_data(read(text, source), faults)
     faults.raise_any(source)
+    return data
+
+
+_PEER_SYNTAXES: Final = {"yaml": read_peer_yaml, "toml": read_toml, "json": read_json}
+_OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
+
+
+def read_peer_data(text: str, syntax: str, source: str) -> Any:
+    """The data of another library's text, as `peer_data` takes it; warns of a schedule's key that is there twice."""
+    faults = Faults()
+    twice: list[str] = []
+    data = peer_data(_PEER_SYNTAXES[syntax](text, source), faults, twice)
+    faults.raise_any(source)
+    scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
+    if scheduling:
+        more = f" (and {len(scheduling) - 1} other keys)" if len(scheduling) > 1 else ""
+        found = f"the key is there twice{more}, and the last value counts; keep one"
+        warn_user(PlanCaution(scheduling[0], found, KEY_TWICE))
     return data
 
 
@@ -163,6 +203,11 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     name = format if format in SYNTAXES else syntax or ""
     if name not in SYNTAXES:
         name = "yaml" if format == "native" else _syntax_of_dialect(dialect_named(format), text, syntax)
+    faults = tuple(
+        one if one.entry is None else replace(one, instead=f"Write {entry_text(*one.entry, name)}") for one in faults
+    )
+    if name == "yaml" and format not in SYNTAXES and dialect_named(format).is_peer:
+        return faults_with_places(faults, text, peer_yaml_places)
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
 
@@ -170,8 +215,10 @@ def _syntax_of_dialect(dialect: KnownDialect, text: str, syntax: str | None) -> 
     """How the places of a text of a dialect are found whose file's suffix says nothing."""
     if _command_in(dialect, text, syntax):
         return "command"
+    if dialect.syntax_of is not None:
+        return dialect.call(dialect.syntax_of, text)
     try:
-        return "yaml" if dialect.read is None or isinstance(read_yaml(text, ""), Pairs) else "python"
+        return "yaml" if dialect.read is None or isinstance(read_peer_yaml(text, ""), Pairs) else "python"
     except ConfigError:
         return "python"
 
@@ -187,7 +234,7 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
         return text
     dialect = dialect_named(format)
     if dialect.from_plan is None:
-        raise InvalidArgument(f"format={format!r}", "the dialect can only be read", 'Write format="yaml"')
+        raise InvalidArgument(f"format={format!r}", "the dialect can only be read").use_format("yaml")
     write = dialect.write or _syntax_of(format, syntax)[1]
     return dialect.call(write, dialect.call(dialect.from_plan, plan))
 

@@ -1,7 +1,7 @@
 """Dialects by name: the library's own and those of installed packages; and what a file says beside its plan."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -16,6 +16,7 @@ from paramsched.errors import ConfigError, ParamschedError
 from paramsched.fields import Field
 from paramsched.plan import Plan
 from paramsched.time import Calendar
+from paramsched.user_warnings import PlanCaution
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -68,6 +69,7 @@ class Loaded:
         native: whether it is in the library's own words; otherwise a dialect's.
         facts: what stands beside it of the run it was written for.
         entry: the path of the entry that says the schedules, in a dialect's file.
+        notes: what is to be known of how it was read, such as the defaults that were taken.
     """
 
     plan: Plan
@@ -75,6 +77,7 @@ class Loaded:
     native: bool = True
     facts: Calendar | None = None
     entry: str = ""
+    notes: tuple[PlanCaution, ...] = ()
 
 
 DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
@@ -92,7 +95,10 @@ class Dialect(Protocol):
     - `from_plan(plan) -> data`: a plan as the other library says it
     - `recognizes(data) -> bool`: whether data looks like this dialect; a refused native file then names it
     - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
+    - `syntax_of(text) -> "yaml" | "toml" | "json" | "python"`, where `read` takes several: for the locations of errors
     - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
+    - `facts_of(data) -> Calendar`, where its files have facts of the run, such as the accumulation
+    - `notes_of(data) -> Iterable[PlanCaution]`: what is to be known of how data is read, such as defaults
     - `scheduler_entries`: names of the entries in which its files say the schedule; `paramsched check` points there
     - `command_lines`: True where it takes a list of words too; a command line, or a script, is then read as that
     """
@@ -116,10 +122,18 @@ class KnownDialect:
     recognizes: Callable[[Any], bool] | None = None
     read: Callable[[str, str], Any] | None = None
     write: Callable[[Any], str] | None = None
+    syntax_of: Callable[[str], str] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
+    facts_of: Callable[[Any], Calendar | None] | None = None
+    notes_of: Callable[[Any], Iterable[PlanCaution]] | None = None
     scheduler_entries: tuple[str, ...] = ()
     command_lines: bool = False
     origin: str = ""
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether its files are those of another library that has a reader here, and are read as that library does."""
+        return not self.origin and self.name != "native"
 
     def entry_in(self, data: Any) -> str:
         """The path of the entry that says the schedule; of the whole where none of its names is there."""
@@ -147,6 +161,7 @@ class KnownDialect:
         return plan
 
 
+@lru_cache(maxsize=1)
 def own_names() -> tuple[str, ...]:
     """The names of the library's own dialects."""
     return tuple(sorted(["native", *(module.name for module in iter_modules(own_dialects.__path__))]))
@@ -196,7 +211,7 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 
 
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
-    optional = ("from_plan", "recognizes", "read", "write", "bases_of")
+    optional = ("from_plan", "recognizes", "read", "write", "syntax_of", "bases_of", "facts_of", "notes_of")
     functions = {one: getattr(given, one, None) for one in optional}
     entries = tuple(getattr(given, "scheduler_entries", ()))
     words = bool(getattr(given, "command_lines", False))

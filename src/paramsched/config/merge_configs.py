@@ -122,6 +122,10 @@ _DISTRIBUTIONS: Final = {
 """Packages that are installed by another name than they are imported by."""
 
 
+_RENAMED: Final = {"mmcls": "mmpretrain"}
+"""Packages that go on under another name, with the same configs."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class NotInstalled:
@@ -160,6 +164,9 @@ def _package_folder(package: str) -> Path | NotInstalled:
     except (ImportError, ValueError, AttributeError):
         spec = None
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if not places and package in _RENAMED:
+        found = f"the package {package} is not installed; it is called {_RENAMED[package]} now"
+        return NotInstalled(found, f"Write {_RENAMED[package]} in place of {package}")
     if not places:
         return NotInstalled(
             f"the package {package} is not installed", f"Write pip install {_distribution_name(package)}"

@@ -1,13 +1,15 @@
 """The arguments of calls of other libraries, as a config says them, and what a plan says in such values."""
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
 from typing import Any, Final, NoReturn, final
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched._fault_codes import NOT_IN_SCRIPT, REFUSED_VALUE, UNUSED_SETTING, WRONG_TYPE
+from paramsched.config.command_lines import is_unknown
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided
@@ -15,6 +17,7 @@ from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
+from paramsched.user_warnings import PlanCaution, warn_user
 
 # Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
 
@@ -187,7 +190,7 @@ def no_number_in_words(value: Any, least: float = -math.inf, above: float = -mat
 
 def is_plain_number(value: Any) -> bool:
     """Whether value is a finite number, and no bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def arguments_with_defaults(
@@ -252,6 +255,20 @@ def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[
     return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
 
 
+def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
+    """The numbers of an optimizer in a config, by field; its arguments may be in a mapping of their own."""
+    inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
+    if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
+        optimizer = inner[0]
+    if not isinstance(optimizer, Mapping):
+        return {}
+    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
+    betas = optimizer.get("betas")
+    if isinstance(betas, (list, tuple)) and betas and all(map(is_plain_number, betas)):
+        found["betas"] = tuple(map(float, betas))
+    return found
+
+
 def given_rate(base: float | Mapping[str, float] | None) -> float | None:
     """lr's own value, where a caller gave it."""
     return base.get("lr") if isinstance(base, Mapping) else base
@@ -269,8 +286,9 @@ class PeerWords:
 
     library: str
 
-    def refuse(self, what: object, why: str, instead: str = 'Write it in the native format: format="yaml"') -> NoReturn:
-        raise PlanError(f"{self.library} cannot say {what}", why, instead)
+    def refuse(self, what: object, why: str, instead: str = "") -> NoReturn:
+        refusal = PlanError(f"{self.library} cannot say {what}", why, instead)
+        raise refusal if instead else refusal.use_format("yaml")
 
     def schedule_of_lr(self, plan: Plan) -> Schedule:
         """What lr of all groups follows, in a plan that schedules nothing else."""
@@ -340,6 +358,35 @@ class PeerWords:
                 self.refuse(stages[sizes.index(None)], "it takes the time it is given, and nothing says how much")
             return [rest if size is None else size for size in sizes]
         return sizes
+
+
+def updates_with_accumulation(accumulation: Any, path: str, calendar: Calendar, faults: Faults) -> int | None:
+    """The updates of an epoch where a config accumulates batches; the accumulation of the calendar takes precedence.
+
+    Args:
+        accumulation: as it is written.
+        path: of its entry.
+    """
+    if is_unknown(accumulation):
+        if calendar.batches_per_epoch is not None and calendar.accumulation is None:
+            found = f"{accumulation} is not known, and batches count as updates; give the accumulation"
+            warn_user(PlanCaution(path, found, NOT_IN_SCRIPT))
+        return calendar.updates_per_epoch
+    if not is_count(accumulation, 1):
+        found = f"{short_json(accumulation)} is no whole number from 1 on"
+        faults.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
+        return calendar.updates_per_epoch
+    if calendar.accumulation is not None and calendar.accumulation != accumulation:
+        found = f"it is {accumulation}, and the accumulation that was given, {calendar.accumulation}, is used"
+        warn_user(PlanCaution(path, found, UNUSED_SETTING))
+    if calendar.batches_per_epoch is None or calendar.accumulation is not None:
+        return calendar.updates_per_epoch
+    return -(-calendar.batches_per_epoch // int(accumulation))
+
+
+def accumulation_fact(value: Any) -> Calendar | None:
+    """The accumulation of a config as a fact of its run."""
+    return Calendar(accumulation=int(value)) if is_count(value, 1) else None
 
 
 def schedules_lr_alone(plan: Plan) -> bool:

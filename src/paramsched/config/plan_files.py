@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, final
 
+from paramsched._calls import explain_wrong_keywords
 from paramsched._files import is_replaced, path_of_file, write_whole_file
 from paramsched.config.file_formats import (
     SUFFIXES,
@@ -28,6 +29,7 @@ from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar, Duration
 
 
+@explain_wrong_keywords
 def load(
     path: str | os.PathLike[str],
     *,
@@ -75,6 +77,7 @@ def load_with_bases(
     return read_plan_text(path, format).loaded(shapes=shapes, calendar=calendar, base=base)
 
 
+@explain_wrong_keywords
 def loads(
     text: str | Mapping[str, Any],
     format: str = "yaml",
@@ -108,7 +111,7 @@ def loads_with_bases(
         raise InvalidArgument(
             f"loads({text!r:.40})",
             f"a {type(text).__name__} is neither text nor a mapping",
-            "Write ps.load(path) for a file",
+            "Write ps.load(path)",
         )
     return loaded_from(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
 
@@ -142,6 +145,7 @@ def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
     raise InvalidArgument(f"plan_from({shown(given)})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
+@explain_wrong_keywords
 def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
     """Write a plan so that reading it back gives an equal one.
 
@@ -172,6 +176,7 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     return None
 
 
+@explain_wrong_keywords
 def convert(
     text: str,
     format: str,

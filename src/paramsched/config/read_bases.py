@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched._files import kind_of_file, open_to_read
-from paramsched.config.faults import Faults, entry_path, plain_data, short_json
+from paramsched.config.faults import entry_path, short_json
+from paramsched.config.file_formats import read_peer_data
 from paramsched.config.merge_configs import (
     NotInstalled,
     config_in_package,
@@ -20,18 +21,11 @@ from paramsched.config.python_config.config_file import BaseReader, FileNames, P
 from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.mentions import PythonSource, no_collection
 from paramsched.config.python_config.values import BaseReference, Budget, NeedsRunning
-from paramsched.config.syntaxes.json_and_toml import read_json
-from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
 from paramsched.errors import ConfigError, Fault
 
 _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200
-_SYNTAXES: Final[Mapping[str, Callable[[str, str], Any]]] = {
-    ".json": read_json,
-    ".yaml": read_yaml,
-    ".yml": read_yaml,
-}
 
 
 def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> FileNames:
@@ -93,9 +87,7 @@ class _BaseFileReader:
 
     def read_data(self, file: _ConfigFile, references: References) -> FileNames:
         """YAML or JSON, merged upon its bases."""
-        faults = Faults()
-        data = plain_data(_SYNTAXES[file.suffix](file.text, file.source), faults)
-        faults.raise_any(file.source)
+        data = read_peer_data(file.text, "json" if file.suffix == ".json" else "yaml", file.source)
         if not isinstance(data, dict):
             found = "no mapping of names. Write param_scheduler and train_cfg, with their values"
             raise ConfigError(file.source, [found])
@@ -153,7 +145,7 @@ class _BaseFileReader:
             raise file.error(f"{asked}: more than {_MOST_ABOVE} files, one the base of the other")
         if len(self._done) >= _MOST_FILES:
             raise file.error(f"{asked}: more than {_MOST_FILES} files together")
-        if place.suffix != ".py" and place.suffix not in _SYNTAXES:
+        if place.suffix not in (".py", ".yaml", ".yml", ".json"):
             raise file.error(f"{asked} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
         base = _ConfigFile(
             text_of_base(place, asked, file.error), str(place), place, place.suffix, (*file.above, str(place))

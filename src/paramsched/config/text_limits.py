@@ -2,7 +2,8 @@
 
 import re
 from bisect import bisect_right
-from itertools import islice
+from collections.abc import Iterable
+from itertools import chain, islice
 from pathlib import Path
 from typing import final
 
@@ -18,7 +19,13 @@ MOST_VALUES = 100_000
 MOST_WORDS = 200_000
 """Words and signs of a Python config. The largest of 5,000 published ones has 20,000."""
 
+MOST_SCHEDULE_WORDS = 15_000
+"""Names, operators and calls in all schedules of a plan's file; one with a hundred stages has 500."""
+MOST_ENTRIES = 4_000
+"""Entries of all mappings in a plan's file: its fields, its groups and theirs, and the arguments of schedules."""
+
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
+_NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # numbers are read in no time
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -44,6 +51,14 @@ def refuse_many_words(text: str, source: str) -> None:
     """Refuse a Python config whose syntax tree would take seconds and most of a gigabyte, before it is made."""
     if len(text) > MOST_WORDS and next(islice(_WORD_OR_SIGN.finditer(text), MOST_WORDS, None), None) is not None:
         raise ConfigError(source, [f"more than {MOST_WORDS:,} words and signs; a config is a short text"])
+
+
+def refuse_many_schedules(texts: Iterable[str], source: str) -> None:
+    """Refuse lines of schedules that take seconds to read, before the first of them is read."""
+    words = chain.from_iterable(map(_NAME_OR_OPERATOR.finditer, texts))
+    if next(islice(words, MOST_SCHEDULE_WORDS, None), None) is not None:
+        found = f"more than {MOST_SCHEDULE_WORDS:,} names and operators in its schedules; a plan is a short text"
+        raise ConfigError(source, [found])
 
 
 def too_many_values(source: str) -> ConfigError:

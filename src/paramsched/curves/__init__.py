@@ -9,6 +9,7 @@ Every module of this package is imported, so that a file with a `@curve` in it i
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
 
 from paramsched.curves.base import Curve as Curve
 from paramsched.curves.cosines import Cosine as Cosine
@@ -60,9 +61,16 @@ from paramsched.curves.registry import curve_of as curve_of
 from paramsched.curves.registry import curve_text as curve_text
 from paramsched.curves.registry import register as register
 from paramsched.curves.registry import unknown_curve as unknown_curve
+from paramsched.errors import nearest
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 for _name, _curve in {**FAMILIES, **CONSTANTS}.items():
     if not callable(globals().get(_name)):  # a new file's, or the module it stands in; type checkers see those above
         globals()[_name] = _curve
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        found = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(found if name.startswith("_") else f"{found}; {nearest(name, [*CONSTANTS, *FAMILIES])}")

@@ -12,6 +12,8 @@ from paramsched.curves.parameters import finite_parameter, positive_parameter
 from paramsched.curves.registry import constant_curve, curve
 from paramsched.errors import InvalidArgument
 
+_MOST_RATIO = 1e300  # of two betas: beyond it `expm1` overflows
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -73,10 +75,11 @@ class HalfLife(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "start", 0.9)
         positive_parameter(self, "to", 0.9999)
-        if not (self.start < 1 and self.to < 1 and self.start != self.to):
+        within = self.start < 1 and self.to < 1 and self.start != self.to
+        if not within or self.to / self.start > _MOST_RATIO:
             raise InvalidArgument(
                 f"curves.half_life({self.start}, {self.to})",
-                "not two betas between 0 and 1",
+                f"expected two different betas between 0 and 1, the second at most {_MOST_RATIO:g} times the first",
                 "Write curves.half_life(0.9, 0.9999)",
             )
 

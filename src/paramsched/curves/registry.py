@@ -124,7 +124,11 @@ def curve_of(curve: "CurveLike") -> Curve:
             return CONSTANTS[name]
         if name in FAMILIES:
             raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write {curve_text(name)}")
+        if name.partition("(")[0] in FAMILIES and name.endswith(")"):
+            raise InvalidArgument(f'curve "{curve}"', "a curve with a parameter is no text", f"Write curves.{name}")
         raise InvalidArgument(f'curve "{curve}"', *unknown_curve(name))
+    if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
+        raise InvalidArgument(f"curve curves.{family}", "it has a parameter", f"Write {curve_text(family)}")
     if callable(curve):
         return Custom(curve)
     raise InvalidArgument(f"curve {curve!r}", f"a {type(curve).__name__} is no curve", "Write curves.cosine")

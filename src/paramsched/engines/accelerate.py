@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import BatchAmounts, values_by_column
+from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
@@ -72,8 +72,8 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
     size = batch_size_of(loader)
     # With split_batches a batch of the loader is already shared by the processes.
     total_size = None if size is None else getattr(loader, "total_batch_size", None)  # of unlike batches it fails
-    if isinstance(total_size, int) and total_size % accelerator.num_processes == 0:
-        size = total_size // accelerator.num_processes
+    if isinstance(total_size, int) and total_size % replicas(accelerator) == 0:
+        size = total_size // replicas(accelerator)
     total = None
     if batches is not None and epochs is not None:
         total = epochs * -(-batches // accumulation) if whole else epochs * batches // accumulation
@@ -82,7 +82,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
         batches=batches,
         accumulation=accumulation,
         batch_size=size,
-        processes=accelerator.num_processes,
+        processes=replicas(accelerator),
         total=total,
         whole=whole,
         why={
@@ -115,17 +115,28 @@ def batch_counter(
         tokens_per_sample: the length of a sequence; without it the calendar's `sequence_length`.
     """
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
-    summed = partial(sum_over_processes, accelerator)
-    amounts = BatchAmounts(scheduler, options, accelerator.num_processes, summed)
+    summed = partial(sum_over_replicas, accelerator)
+    amounts = BatchAmounts(scheduler, options, replicas(accelerator), summed)
     return lambda batch: amounts.see(batch, ends_update=accelerator.sync_gradients)
 
 
-def sum_over_processes(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:
-    """The sum of what each process of an Accelerator has."""
-    total: torch.Tensor = accelerator.reduce(amount.to(accelerator.device), reduction="sum")
+def replicas(accelerator: Any) -> int:
+    """Return how many shares the data has: those of tensor, context and sequence parallelism have the same batches."""
+    parallelism = getattr(accelerator, "parallelism_config", None)  # Accelerate before 1.10 has none
+    count: int = accelerator.num_processes
+    return count if parallelism is None else count // parallelism.non_data_parallel_size
+
+
+def sum_over_replicas(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:
+    """Return the sum over all shares of the data, each of which may be at several processes."""
+    summed = accelerator.reduce(amount.to(accelerator.device), reduction="sum")
+    total: torch.Tensor = summed // (accelerator.num_processes // replicas(accelerator))
     return total
 
 
 def log(accelerator: Any, scheduler: Scheduler) -> None:
-    """Give the values of the coming update to the Accelerator's trackers, with its number for the step."""
-    accelerator.log(values_by_column(scheduler), step=scheduler.last_epoch)
+    """Give the values of the coming update to the Accelerator's trackers, with its number for the step.
+
+    Their names are those of `scheduler.scalars()`.
+    """
+    accelerator.log(scheduler.scalars("coming"), step=scheduler.last_epoch)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand, values_by_column
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
@@ -93,7 +93,7 @@ class _LightningPlan:
             self.schedulers[0].seek(done)
         self._loaded = []
         self._amounts = [
-            BatchAmounts(scheduler, self._options, trainer.world_size, partial(_sum_by_strategy, trainer.strategy))
+            BatchAmounts(scheduler, self._options, _replicas(trainer), partial(_sum_by_trainer, trainer))
             for scheduler in self.schedulers
         ]
 
@@ -112,7 +112,7 @@ class _LightningPlan:
         for index, scheduler in enumerate(self.schedulers):
             if scheduler.optimizer is optimizer:
                 prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
-                values = {prefix + name: value for name, value in values_by_column(scheduler).items()}
+                values = {prefix + name: value for name, value in scheduler.scalars("coming").items()}
                 for logger in trainer.loggers:
                     logger.log_metrics(values, step=trainer.global_step)
 
@@ -146,7 +146,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         return EngineFacts(
             call="PlanCallback",
             batch_size=batch_size_of(trainer.train_dataloader),
-            processes=trainer.world_size,
+            processes=_replicas(trainer),
             why={"steps_per_epoch": reason, "total": reason},
         )
     trainer.fit_loop.setup_data()  # else after the callbacks; a second call does nothing
@@ -157,7 +157,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         batches=int(batches) if 0 < batches < float("inf") else None,
         accumulation=trainer.accumulate_grad_batches,
         batch_size=batch_size_of(trainer.train_dataloader),
-        processes=trainer.world_size,
+        processes=_replicas(trainer),
         total=int(total) if 0 < total < float("inf") else None,
         why={
             "steps_per_epoch": "the training loader has no length",
@@ -167,8 +167,17 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     )
 
 
-def _sum_by_strategy(strategy: Any, amount: torch.Tensor) -> torch.Tensor:
-    total: torch.Tensor = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
+def _replicas(trainer: Any) -> int:
+    """Return how many shares the data has: ranks of tensor parallelism, for one, get the same batches."""
+    sampling = trainer.distributed_sampler_kwargs  # None where one device trains
+    return 1 if sampling is None else int(sampling["num_replicas"])
+
+
+def _sum_by_trainer(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
+    """Return the sum over all shares of the data, each of which is at several ranks where these share their batches."""
+    strategy = trainer.strategy
+    summed = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
+    total: torch.Tensor = summed // (trainer.world_size // _replicas(trainer))
     return total
 
 

@@ -30,10 +30,10 @@ from paramsched.engines.reporting import (
     classes_on_demand,
     make_class,
     samples_in_lists,
-    values_by_column,
 )
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
+from paramsched.scheduler._reports import flat_field, flat_groups
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
@@ -161,7 +161,7 @@ class _PlanScheduler:
 
 
 class _ValuesHook:
-    """Log the values each update uses, of every group: `train/lr[1]`, `train/momentum[0]`.
+    """Log the values each update uses, of every group, by the names of `scheduler.scalars()`: `train/lr/1`.
 
     MMEngine logs the first group's learning rate (rows 29 and 30 of docs/compat/divergences.md).
     """
@@ -263,16 +263,19 @@ def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | No
 
 
 def _values_by_key(schedulers: Any) -> dict[str, float]:
-    """Each scheduled field with its group, `lr[1]`, and its coming value."""
+    """Each scheduled field with its group, `lr/1`, and its coming value."""
     values: dict[str, float] = {}
-    of_one_field = []
+    of_one_field: list[Any] = []
     for scheduler in schedulers:
         if isinstance(scheduler, _PlanScheduler):
-            values |= values_by_column(scheduler.scheduler)
+            values |= scheduler.scheduler.scalars("coming")
         elif isinstance(scheduler, ours._ParamScheduler):
             of_one_field.append(scheduler)
-    for field, by_group in ours.scheduled_values(of_one_field).items():
-        values |= {f"{field}[{index}]": value for index, value in enumerate(by_group)}
+    for scheduler in of_one_field:
+        inner = optimizers.inner_optimizer(scheduler.optimizer) or scheduler.optimizer
+        names = flat_groups(inner.param_groups)
+        for field, by_group in ours.scheduled_values([scheduler]).items():
+            values |= {flat_field(field) + name: value for name, value in zip(names, by_group, strict=True)}
     return values
 
 

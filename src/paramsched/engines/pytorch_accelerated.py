@@ -74,8 +74,9 @@ class _AmountCallback:
         """Take the scheduler that the Trainer has made for this run."""
         found = trainer.scheduler
         scheduler = found if isinstance(found, Scheduler) else found.scheduler  # in Accelerate's wrapper
-        summed = partial(accelerate.sum_over_processes, trainer._accelerator)
-        self._amounts = BatchAmounts(scheduler, self._options, trainer.run_config.num_processes, summed)
+        accelerator = trainer._accelerator
+        summed = partial(accelerate.sum_over_replicas, accelerator)
+        self._amounts = BatchAmounts(scheduler, self._options, accelerate.replicas(accelerator), summed)
 
     def on_train_step_end(self, trainer: Any, batch: Any, step: int, **keywords: Any) -> None:
         """Count the batch: its loss is there, and the optimizer has not stepped."""

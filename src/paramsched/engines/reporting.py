@@ -9,7 +9,6 @@ from typing import Any, final
 
 import torch
 
-from paramsched._trace import column_name, unique_labels
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan, Target
@@ -20,19 +19,6 @@ from paramsched.scheduler.scheduler import Scheduler
 from paramsched.scheduler.told_amounts import checked_amount
 from paramsched.time.calendar import SIZES
 from paramsched.user_warnings import warn_user
-
-
-def values_by_column(scheduler: Scheduler) -> dict[str, float]:
-    """The values of the coming update, by `lr`, or by `lr[head]` of several groups."""
-    values = scheduler.values()
-    several = len(scheduler.optimizer.param_groups) > 1
-    return {column_name(key) if several else key[0]: value for key, value in values.items()}
-
-
-def first_lr_column(scheduler: Scheduler) -> str:
-    """The column of the first group's lr, which some engines name."""
-    groups = scheduler.optimizer.param_groups
-    return column_name(("lr", unique_labels(groups)[0])) if len(groups) > 1 else "lr"
 
 
 @final

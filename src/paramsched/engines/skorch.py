@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand, values_by_column
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
@@ -72,7 +72,7 @@ class _SkorchPlan:
             )
             self.scheduler_ = known.attach(net.optimizer_, self.plan, options)
             accelerator = getattr(net, "accelerator", None)
-            summed = None if accelerator is None else partial(accelerate.sum_over_processes, accelerator)
+            summed = None if accelerator is None else partial(accelerate.sum_over_replicas, accelerator)
             self.amounts_ = BatchAmounts(self.scheduler_, options, known.processes, summed)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
@@ -81,7 +81,7 @@ class _SkorchPlan:
         seen = len(net.history[-1, "batches"])  # this one among them
         self.amounts_.see(batch, ends_update=seen % self.accumulation == 0 if self.accumulation > 1 else None)
         if self.record:
-            for name, value in values_by_column(self.scheduler_).items():
+            for name, value in self.scheduler_.scalars("coming").items():
                 net.history.record_batch(name, value)
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:

@@ -8,11 +8,13 @@ Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of
 
 from dataclasses import replace
 from functools import cache, partial
+from math import prod
 from typing import Any, TypeVar
 
-from paramsched.engines import accelerate
+import torch
+
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, first_lr_column, values_by_column
+from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
@@ -57,12 +59,14 @@ def planned(
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
-            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values)
+            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values, _replicas(self))
             return values
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if self.lr_scheduler is None:
-                known = self._paramsched_known or _facts_of_arguments(self.args, None, (num_training_steps,))
+                known = self._paramsched_known or _facts_of_arguments(
+                    self.args, None, (num_training_steps,), _replicas(self)
+                )
                 made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options)
                 if made.last_epoch:  # an earlier train() used this optimizer up
                     made.seek(0)
@@ -74,11 +78,11 @@ def planned(
         def _paramsched_count_batches(self, scheduler: Scheduler) -> None:
             by_trainer = _trainer_counts_tokens(self.args, options)
             known = replace(options, calendar=None) if by_trainer else options
-            summed = partial(accelerate.sum_over_processes, self.accelerator)
-            self._paramsched_amounts = amounts = BatchAmounts(scheduler, known, self.args.world_size, summed)
+            summed = partial(_sum_over_replicas, self)
+            self._paramsched_amounts = amounts = BatchAmounts(scheduler, known, _replicas(self), summed)
             self.remove_callback(TokenRelay)
             if by_trainer:
-                self.add_callback(TokenRelay(amounts))
+                self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
 
         def get_batch_samples(self, *args: Any, **keywords: Any) -> Any:
             found = super().get_batch_samples(*args, **keywords)
@@ -96,10 +100,7 @@ def planned(
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                logged = first_lr_column(self.lr_scheduler)  # it is the Trainer's learning_rate
-                logs = logs | {
-                    name: value for name, value in values_by_column(self.lr_scheduler).items() if name != logged
-                }
+                logs = logs | self.lr_scheduler.scalars()  # of the update whose loss is in the row
             super().log(logs, *args, **keywords)
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
@@ -117,27 +118,47 @@ def _token_relay_class() -> type[Any]:
     from transformers import TrainerCallback
 
     class TokenRelay(TrainerCallback):  # type: ignore[misc]  # the library types it as Any
-        def __init__(self, amounts: BatchAmounts) -> None:
-            self._amounts, self._told = amounts, 0
+        def __init__(self, amounts: BatchAmounts, copies: int) -> None:
+            self._amounts, self._told, self._copies = amounts, 0, copies
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
             self._told = state.num_input_tokens_seen  # a run that resumes has told these
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._amounts.tell(state.num_input_tokens_seen - self._told, "tokens")  # of all processes together
+            seen = state.num_input_tokens_seen - self._told  # by all processes together, those with the same batch too
+            self._amounts.tell(seen // self._copies, "tokens")
             self._told = state.num_input_tokens_seen
 
     return TokenRelay
 
 
-def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...]) -> EngineFacts:
+def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:
+    """Return how many processes have the same batch: those of tensor, context and sequence parallelism."""
+    sizes = (getattr(trainer, f"get_{kind}_size", None) for kind in kinds)  # some are new in Transformers 4.57
+    return prod(size() for size in sizes if size is not None)
+
+
+def _replicas(trainer: Any) -> int:
+    """Return how many shares the data has."""
+    world: int = trainer.args.world_size
+    return world // _processes_of_one_batch(trainer, "tp", "cp", "sp") or 1
+
+
+def _sum_over_replicas(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
+    """Return the sum over all shares of the data, each of which may be at several processes."""
+    summed = trainer.accelerator.reduce(amount.to(trainer.args.device), reduction="sum")
+    total: torch.Tensor = summed // (trainer.args.world_size // _replicas(trainer))
+    return total
+
+
+def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...], replicas: int) -> EngineFacts:
     """What the Trainer has calculated, with all updates last."""
     return EngineFacts(
         call="transformers.planned",
         batches=batches,
         accumulation=args.gradient_accumulation_steps,
-        batch_size=args.per_device_train_batch_size,
-        processes=args.world_size,
+        batch_size=args.train_batch_size,  # of all devices of a process
+        processes=replicas,
         total=values[-1],
         why={"steps_per_epoch": "the training set has no length", "tokens_per_step": "samples may have any length"},
     )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
+from paramsched._calls import explain_wrong_keywords_of
 from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument, PlanError, nearest, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
-from paramsched.schedules import Schedule, chain, parse, parse_own
+from paramsched.schedules import Schedule, chain, meant_line, parse, parse_own
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.retimed import Chain
 from paramsched.time import Duration
@@ -30,6 +31,7 @@ ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | float | str
 
 
 @final
+@explain_wrong_keywords_of()
 @dataclass(frozen=True, slots=True)
 class Target:
     """A value outside the optimizer: `scheduler.value("temperature")` reads it.
@@ -52,10 +54,11 @@ class Target:
             raise InvalidArgument(f"Target({self.name!r})", "no identifier", 'Write Target("temperature", 1.0)')
         object.__setattr__(self, "initial", finite_number(f"Target({self.name!r}, initial=…)", self.initial))
         if self.write is not None and not callable(self.write):
-            raise InvalidArgument(Asked("Target", "write", repr(self.write)), "not callable", "Write write=my_function")
+            raise InvalidArgument(Asked("Target", "write", repr(self.write)), "not callable", "Write write=print")
 
 
 @final
+@explain_wrong_keywords_of()
 @dataclass(frozen=True, slots=True)
 class Binding:
     """A field (or a target), the groups it is scheduled in, and its schedule.
@@ -85,12 +88,14 @@ class Binding:
         if isinstance(groups, bool) or not (groups is None or isinstance(groups, (str, int)) or callable(groups)):
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
-                f"a {type(groups).__name__} selects no group",
-                'Write groups="head", groups=0, or a function of the group; for several groups one Binding each',
+                f"a {type(groups).__name__} selects no group; for several groups one text, or one Binding each",
+                f"Write groups={_meant_groups(groups)!r}",
             )
         if groups == "" or (isinstance(groups, int) and groups < 0):
             raise InvalidArgument(
-                f"Binding({shown!r}, groups={groups!r})", "no name and no index", 'Write groups="head"'
+                f"Binding({shown!r}, groups={groups!r})",
+                "no name and no index",
+                f"Write groups={_meant_groups(groups)!r}",
             )
         if isinstance(field, Target) and groups is not None:
             raise InvalidArgument(
@@ -112,6 +117,13 @@ class Binding:
         place = "" if self.groups is None else f" @ {selector_text(self.groups)}"
         initial = f" = {self.field.initial!r}" if isinstance(self.field, Target) else ""
         return f"{self.name}{initial}{place}: {self.schedule}"
+
+
+def _meant_groups(groups: object) -> str | int:
+    """What selects the groups that a wrong selector means: several names are one text."""
+    if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(one, str) for one in groups):
+        return ", ".join(groups)
+    return 0 if isinstance(groups, (bool, int)) else "head"
 
 
 def replace_schedule(binding: Binding, schedule: Schedule) -> Binding:
@@ -141,9 +153,22 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
         raise InvalidArgument(
-            asked(), f"a {type(schedule).__name__} is for files", "In code write warmup(100) >> cosine()"
+            asked(), f"a {type(schedule).__name__} is for files", f"Write {name}={_text_of_file_form(schedule)}"
         )
     return schedule_of(schedule, asked)
+
+
+def _text_of_file_form(value: Any) -> str:
+    """The line of text that says what a list or a mapping of a file would."""
+    if isinstance(value, (list, tuple)) and value and all(isinstance(one, (str, Schedule)) for one in value):
+        line = " >> ".join(map(str, value))
+        return json.dumps(line)
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((kind, given),) = value.items()
+        if isinstance(given, Mapping):
+            line = f"{kind}({', '.join(f'{key}={one!r}' for key, one in given.items())})"
+            return json.dumps(meant_line(line) or "cosine()")
+    return '"cosine()"'
 
 
 _MOST_CHAINS = 40
@@ -174,9 +199,10 @@ def checked_binding(one: object) -> Binding:
     """What was given to a plan as a binding."""
     if isinstance(one, Binding):
         return one
-    raise InvalidArgument(
-        f"Plan({one!r})", "no Binding", 'Write Plan(lr=cosine()), or Plan(Binding("betas[0]", cosine()))'
-    )
+    line = f"lr={one}" if isinstance(one, Schedule) else f"lr={one!r}"
+    if isinstance(one, Mapping) and all(isinstance(name, str) and name.isidentifier() for name in one):
+        line = ", ".join(f"{name}={value!r}" for name, value in one.items())
+    raise InvalidArgument(f"Plan({one!r})", "no Binding", f"Write Plan({line})")
 
 
 def place_of(binding: Binding) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ class PlanLines:
             raise InvalidArgument(
                 f'change("{at}")',
                 "neither a field nor another horizon is given, so nothing changes",
-                f'Write change("{at}", lr=linear(previous, 0, over="1000 steps"))',
+                f"Write plan.change({at.written()}, lr=linear(previous, 0))",
             )
         if lines or fields:
             _refuse_after_the_end("change", at, horizon)
@@ -200,5 +200,5 @@ def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -
         raise InvalidArgument(
             f'{method}("{at}", …)',
             f'the run ends at "{horizon}", and nothing comes after it',
-            "Write an earlier time, or a longer horizon=…",
+            "Give an earlier time, or a longer horizon",
         )

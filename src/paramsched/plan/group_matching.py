@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, final
 
 from paramsched.errors import InvalidArgument, PlanError, UnknownGroup, nearest
-from paramsched.fields import OURS, Field, Group, is_number
+from paramsched.fields import Field, Group, is_number, recorded_base
 from paramsched.near_names import closest
 from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
 from paramsched.schedules import Schedule
@@ -39,21 +39,36 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
     names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
     there = f"there are {len(groups)} groups" + (f": {', '.join(names)}" if names else "")
     if isinstance(selector, int) and not 0 <= selector < len(groups):
-        raise UnknownGroup(asked, f"no group of that name or index; {there}", _HOW_TO_NAME)
+        raise _unmatched(selector, asked, f"no group of that name or index; {there}", _HOW_TO_NAME)
     if isinstance(selector, str):
         parts = _parts_of(selector)
         for part in parts:
             if any(_is_meant(part, group) for group in groups):
                 continue
             if "=" in part:
-                raise UnknownGroup(asked, f"no group has {part}; {there}", _HOW_TO_NAME)
+                entries = [
+                    f"{key}={str(entry).lower() if isinstance(entry, bool) else entry}"
+                    for group in groups
+                    for key, entry in group.items()
+                    if isinstance(key, str) and isinstance(entry, (str, bool, int, float))
+                ]
+                near = closest(part, entries)
+                meant = _HOW_TO_NAME if near is None else f'Write "{near}"'
+                raise _unmatched(selector, asked, f"no group has {part}; {there}", meant)
             which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
             near = closest(part, names)
             meant = f'Write "{near}"' if near is not None else _HOW_TO_NAME
-            raise UnknownGroup(asked, f"no group {which}; {there}", meant)
+            raise _unmatched(selector, asked, f"no group {which}; {there}", meant)
 
 
-_HOW_TO_NAME = 'Name groups in the optimizer: {"params": …, "name": "head"}'
+_HOW_TO_NAME = 'Name groups in the optimizer: {"params": params, "name": "head"}'
+
+
+def _unmatched(selector: Selector, asked: str, found: str, instead: str) -> UnknownGroup:
+    """The error of a selector that means no group, with its place in a file."""
+    refusal = UnknownGroup(asked, found, instead)
+    refusal.path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
+    return refusal
 
 
 def _parts_of(selector: str) -> list[str]:
@@ -67,7 +82,8 @@ def _is_meant(part: str, group: Group) -> bool:
         return isinstance(name, str) and (name == part or fnmatchcase(name, part))
     key, _, value = (word.strip() for word in part.partition("="))
     # A field that is scheduled is known by its base: what stands in the group changes.
-    entry = group.get(f"{OURS}base_{key}", group.get(key))
+    base = recorded_base(group, key)
+    entry = group.get(key) if base is None else base
     return key in group and _is_said(entry, value)
 
 

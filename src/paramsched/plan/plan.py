@@ -1,14 +1,15 @@
 """Plan: which field of which groups follows which schedule, over which horizon. A frozen value."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
+from paramsched._calls import explain_wrong_keywords
 from paramsched._frozen_values import axes_of_plan, mime_bundle_of
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
-from paramsched.errors import InvalidArgument, PlanError, UnreadableTable
+from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan.binding import (
     UPDATES,
@@ -29,9 +30,10 @@ from paramsched.plan.binding import (
     write_canonical_text,
 )
 from paramsched.plan.changes import PlanLines
+from paramsched.plan.field_keywords import refuse_wrong_fields
 from paramsched.plan.group_matching import with_followed_fields
 from paramsched.plan.resolve_clocks import plans_sizes, resolve_on_clocks
-from paramsched.schedules import Level, anneal, previous
+from paramsched.schedules import Level, Schedule, anneal, previous
 from paramsched.schedules.cuts import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
@@ -40,6 +42,21 @@ from paramsched.user_warnings import renamed_property
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _method(function: _Method) -> _Method:
+    """Let a method answer arguments that it does not have with the right call."""
+    return explain_wrong_keywords(function, f"plan.{function.__name__}")
+
+
+def refuse_no_calendar(asked: str, calendar: object) -> None:
+    """Refuse what is no Calendar; a number is the length of the run."""
+    if not isinstance(calendar, Calendar):
+        total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
+        raise InvalidArgument(asked, "not a Calendar", f"Write ps.Calendar(total={total})")
 
 
 @final
@@ -75,24 +92,61 @@ class Plan:
     _key: str | None
     _written: tuple[Any, ...]  # fields, targets and selectors as they were given; equal plans may differ in it
 
-    def __init__(
+    if TYPE_CHECKING:
+        # A number is taken by name for torch's own fields only, so that `Plan(horizn=100)` is refused before it runs.
+        def __init__(
+            self,
+            *bindings: Binding,
+            horizon: DurationLike | None = None,
+            clock: PlanClock | None = None,
+            lr: ScheduleLike = ...,
+            weight_decay: ScheduleLike = ...,
+            momentum: ScheduleLike = ...,
+            alpha: ScheduleLike = ...,
+            beta2_decay: ScheduleLike = ...,
+            d: ScheduleLike = ...,
+            dampening: ScheduleLike = ...,
+            eps: ScheduleLike = ...,
+            initial_accumulator_value: ScheduleLike = ...,
+            lambd: ScheduleLike = ...,
+            lr_decay: ScheduleLike = ...,
+            momentum_decay: ScheduleLike = ...,
+            rho: ScheduleLike = ...,
+            t0: ScheduleLike = ...,
+            **fields: Schedule | MetricRule[Any] | str,
+        ) -> None: ...
+
+    else:
+
+        def __init__(
+            self,
+            *bindings: Binding,
+            horizon: DurationLike | None = None,
+            clock: PlanClock | None = None,
+            **fields: ScheduleLike,
+        ) -> None:
+            self._fill(bindings, horizon, clock, fields)
+
+    def _fill(
         self,
-        *bindings: Binding,
-        horizon: DurationLike | None = None,
-        clock: PlanClock | None = None,
-        **fields: ScheduleLike,
+        bindings: tuple[Binding, ...],
+        horizon: DurationLike | None,
+        clock: PlanClock | None,
+        fields: dict[str, ScheduleLike],
     ) -> None:
+        refuse_wrong_fields(bindings, fields, horizon, clock)
         given = [checked_binding(one) for one in bindings] + [
             Binding(name, schedule) for name, schedule in fields.items()
         ]
         if not given:
-            raise PlanError("Plan()", "no binding", 'Write Plan(lr=cosine(to=0.1), horizon="20 epochs")')
-        length = None if horizon is None else Duration.of(horizon)
+            run = "20 epochs" if horizon is None else horizon
+            raise PlanError("Plan()", "no binding", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})")
+        length = None if horizon is None else _read_horizon(horizon)
         if length is not None and length.until:
             raise InvalidArgument(f'Plan(horizon="{length}")', "a run is as long as it is", "Leave until out")
         if length is not None and any(unit == "percent" for unit, _ in length.terms):
             raise InvalidArgument(
-                f'Plan(horizon="{length}")', "per cent are of the horizon itself", 'Write "20 epochs"'
+                f'Plan(horizon="{length}")', "per cent are of the horizon itself", 'Write horizon="20 epochs"'
             )
         if length is not None and not length.terms:
             raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
@@ -183,6 +237,7 @@ class Plan:
             return False
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
+    @_method
     def resolve(self, calendar: Calendar) -> "Plan":
         """The same plan with every length in updates, or in the unit of its clock, which the length then names.
 
@@ -191,6 +246,7 @@ class Plan:
             PlanError: the horizon and the calendar's total differ.
             Unresolved: a stage takes the time it is given and no horizon is known.
         """
+        refuse_no_calendar(f"plan.resolve({shown(calendar)})", calendar)
         written = with_followed_fields(self.as_written())
         if self.clock != UPDATES or plans_sizes(self.bindings):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
@@ -238,6 +294,7 @@ class Plan:
             when = lines.of_run(f'change("{when}")', when)
         return Plan(*lines.changed(when, length, given, named), horizon=length, clock=self.clock)
 
+    @_method
     def cooldown(
         self,
         at: DurationLike,
@@ -343,6 +400,18 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"
+
+
+def _read_horizon(horizon: DurationLike) -> Duration:
+    """The length of a run; a refusal writes the keyword."""
+    try:
+        return Duration.of(horizon)
+    except InvalidArgument as refusal:
+        sample = refusal.sample
+        if sample is None or str(sample).endswith("%"):
+            sample = 10_000
+        refusal.advise(f"Write horizon={sample!r}")
+        raise
 
 
 def _total_updates(horizon: Duration | None, calendar: Calendar) -> int | None:

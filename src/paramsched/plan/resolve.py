@@ -7,7 +7,8 @@ from typing import Any, final, overload
 import numpy as np
 
 from paramsched._arrays import Array, Floats
-from paramsched.errors import InvalidArgument, MissingFact, PlanError
+from paramsched._calls import explain_wrong_keywords
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field, Group, label
 from paramsched.plan.binding import (
@@ -21,7 +22,7 @@ from paramsched.plan.binding import (
     selector_text,
 )
 from paramsched.plan.group_matching import is_selected, refuse_unmatched
-from paramsched.plan.plan import Plan
+from paramsched.plan.plan import Plan, refuse_no_calendar
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UntoldAmounts
 from paramsched.schedules import Schedule
@@ -36,6 +37,7 @@ from paramsched.time.calendar import SIZES
 def resolve(plan: Plan, calendar: Calendar) -> Plan: ...
 @overload
 def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
+@explain_wrong_keywords
 def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
     """Turn every length into updates, once; each boundary is rounded up once, from the start of the run.
 
@@ -61,11 +63,9 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
     if isinstance(plan, Plan):
         return plan.resolve(calendar)
     if not isinstance(plan, Schedule):
-        raise InvalidArgument(
-            f"resolve({plan!r}, …)", "no schedule and no plan", "Write resolve(cosine(), Calendar(…))"
-        )
-    if not isinstance(calendar, Calendar):
-        raise InvalidArgument(f"resolve(…, {calendar!r})", "no Calendar", "Write resolve(…, ps.Calendar(total=10_000))")
+        instead = f"Write ps.resolve(ps.parse({plan!r}), {calendar})" if isinstance(plan, str) else ""
+        raise InvalidArgument(f"resolve({shown(plan)}, …)", "no schedule and no plan", instead)
+    refuse_no_calendar(f"resolve(…, {shown(calendar)})", calendar)
     return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
 

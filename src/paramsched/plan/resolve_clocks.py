@@ -88,6 +88,8 @@ class ClockLengths:
         """The updates that so much of an amount takes, from update `begin` on."""
         amounts = self.sizes.amounts_of(unit)
         if isinstance(amounts, UntoldAmounts):
+            if amounts.beside is not None:
+                raise amounts.missing(asked)
             return self.sizes.calendar.exact(Duration(((unit, count),)), asked=asked)  # which says what is missing
         if amounts.is_constant:
             return amounts.place_of(count)
@@ -96,7 +98,7 @@ class ClockLengths:
     def _known_amounts(self, asked: str | Asked) -> RunAmounts:
         amounts = self.sizes.amounts_of(self.clock)
         if isinstance(amounts, UntoldAmounts):
-            raise _missing_rate(self.clock, asked)
+            raise _missing_rate(amounts, asked)
         return amounts
 
 
@@ -105,8 +107,11 @@ def _length_in_words(duration: Duration) -> str:
     return f'length "{duration}{" steps" if duration.is_resolved else ""}"'
 
 
-def _missing_rate(clock: str, asked: str | Asked) -> MissingFact:
+def _missing_rate(amounts: UntoldAmounts, asked: str | Asked) -> MissingFact:
     """The error of a length that needs the amount of an update."""
+    if amounts.beside is not None:
+        return amounts.missing(asked)
+    clock = amounts.clock
     planned = f" or plan {usual_size(clock)}," if clock != "seconds" else ""
     return MissingFact(
         asked,
@@ -134,6 +139,7 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calend
             without_unit(one.schedule, clock_of_field(clock, one.name)),
             one.field.initial,
             clock_of_field(clock, one.name) != UPDATES,
+            one.schedule,
         )
         for one in bindings
         if isinstance(one.field, Target) and one.name in PLANNED_SIZES

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched.errors import MissingFact
+from paramsched.errors import Asked, MissingFact
 from paramsched.time.calendar import SIZES
 
 Amount: TypeAlias = int | float
@@ -107,27 +107,40 @@ class ConstantAmounts(RunAmounts):
 @final
 @dataclass(frozen=True, slots=True)
 class UntoldAmounts(RunAmounts):
-    """Nothing says before the run how much an update takes."""
+    """Nothing says before the run how much an update takes.
+
+    Args:
+        beside: a planned size, and the fact that is missing beside it.
+    """
 
     clock: str
+    beside: tuple[str, str] | None = None
 
     def amount_at(self, t: int) -> Amount:
         if t == 0:
             return 0
-        raise missing_amounts(self.clock, "the amounts of the run")
+        raise self.missing("the amounts of the run")
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         if count <= 1:
             return np.array([amount][:count])
-        raise missing_amounts(self.clock, "the amounts of the run")
+        raise self.missing("the amounts of the run")
 
     def updates_until(self, amount: Amount | Fraction) -> int:
         if amount <= 0:
             return 0
-        raise missing_amounts(self.clock, "the amounts of the run")
+        raise self.missing("the amounts of the run")
+
+    def missing(self, asked: str | Asked) -> MissingFact:
+        """The error of what needs these amounts."""
+        if self.beside is None:
+            return missing_amounts(self.clock, asked)
+        planned, fact = self.beside
+        found = f"{planned} is planned, and {fact} is missing: together they are the {self.clock} of an update"
+        return MissingFact(asked, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
 
 
-def missing_amounts(clock: str, asked: str) -> MissingFact:
+def missing_amounts(clock: str, asked: str | Asked) -> MissingFact:
     """The error of a run whose amounts nothing says."""
     fact = SIZES[clock][-1][0]
     planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "Write"

@@ -34,12 +34,14 @@ class SizeTarget:
     Args:
         name: of the fact: `batch_size`.
         by_amount: whether its time is an amount, not updates.
+        written: the schedule with its units, for messages.
     """
 
     name: str
     schedule: Schedule
     initial: float
     by_amount: bool
+    written: Schedule
 
     def sizes(self, updates: Array, amounts: Array) -> Any:
         """Its values, rounded to the nearest whole number (halves to even), as floats."""
@@ -62,6 +64,11 @@ class UpdateSizes:
     def by_amount(self) -> bool:
         return any(target.by_amount for target in self.targets)
 
+    @property
+    def only_by_amount(self) -> bool:
+        """Whether the amount before an update alone decides what it takes."""
+        return all(target.by_amount for target in self.targets)
+
     def at(self, updates: Array, amounts: Array) -> Any:
         """What each update takes. What is too small or too large is not refused yet: the time may be a guess."""
         product = np.full(updates.shape, float(self.fixed))
@@ -77,7 +84,7 @@ class UpdateSizes:
                 raise PlanError(
                     f"target {target.name}",
                     f"at update {update} it is {size:g}, and a size is a whole number from 1 on",
-                    f"Write clamp(…, min={1 / target.initial if target.initial else 1:g}), or schedule it otherwise",
+                    f"Write clamp({target.written}, low={1 / target.initial if target.initial else 1:g})",
                 )
 
     def are_held_at(self, update: int, amount: int) -> bool:
@@ -136,10 +143,12 @@ class RunSizes:
     def _amounts_of(self, clock: str) -> RunAmounts:
         factors = factors_of_update(clock, self.calendar, self.targets.keys())
         if factors is None:
-            return UntoldAmounts(clock)
+            return UntoldAmounts(clock, self._fact_beside_target(clock, self.targets))
         names, rate = factors
         if not names:
-            return ConstantAmounts(clock, rate)
+            changing = [name for name, one in self.targets.items() if one is not None and not one.is_held_at(0, 0)]
+            beside = self._fact_beside_target(clock, changing)
+            return ConstantAmounts(clock, rate) if beside is None else UntoldAmounts(clock, beside)
         targets: list[SizeTarget] = []
         for name in names:
             target = self.targets[name]
@@ -159,6 +168,16 @@ class RunSizes:
             if isinstance(times, UntoldAmounts):
                 return UntoldAmounts(clock)
         return PlannedAmounts(clock, sizes, times)
+
+    def _fact_beside_target(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
+        """A planned size that an amount is a product of, and the fact that the product lacks."""
+        for names in SIZES[clock]:
+            known = [*self.targets, *ASSUMED_SIZES]
+            lacking = [name for name in names if name not in known and getattr(self.calendar, name) is None]
+            planned = [name for name in names if name in targets]
+            if planned and lacking:
+                return planned[0], lacking[0]
+        return None
 
     def ratio(self, many: str, few: str) -> Fraction | None:
         """How much of one amount there is in one of another, where that does not hang on the batch.
@@ -181,7 +200,12 @@ _STRIDE = 4096  # updates between two amounts that are kept
 _GUESSED = 16, 4096  # updates that are guessed at once: few where a guess before was soon wrong
 _ROUNDS = 8  # how often a guess is made better before what is right of it is kept
 _MOST_AMOUNT = 10**18
-_MOST_UPDATES = 500_000_000
+_MOST_UPDATES = 50_000_000
+_MOST_UNEVEN = 500_000  # updates, where most of them take another amount than the one before
+_FEW_RIGHT = 256  # updates of a guess; where fewer are right, sizes are looked up instead
+_TABULATED = 65_536  # amounts whose sizes are looked up at once
+_WIDEST = 1_024  # of the sizes that are looked up: of wider ones too few fit into a table
+_PROBES = 1_000  # amounts at which sizes are looked at to estimate the length of a run
 
 
 @final
@@ -221,6 +245,7 @@ class PlannedAmounts(RunAmounts):
             block = max(bisect_left(self._kept, wanted) - 1, 0)
             amounts = self._amounts(block * _STRIDE, self._kept[block], _STRIDE + 1, wanted)
             return block * _STRIDE + int(np.searchsorted(amounts, wanted))
+        self._refuse_many_updates(wanted)
         while not self._held:
             update = (len(self._kept) - 1) * _STRIDE
             amounts = self._kept_amounts(wanted)
@@ -229,6 +254,20 @@ class PlannedAmounts(RunAmounts):
         update, before, size = self._held[0]
         return update - (before - wanted) // size
 
+    def _refuse_many_updates(self, wanted: int) -> None:
+        """Refuse a run whose sizes make it clear that it has far more updates than can be looked at."""
+        if not self.sizes.only_by_amount or self.times is not None:
+            return
+        before = self._kept[-1]
+        probes = np.linspace(before, wanted, _PROBES).astype(np.int64)
+        held = next((int(amount) for amount in probes if self.sizes.are_held_at(0, int(amount))), wanted)
+        probes = np.linspace(before, held, _PROBES).astype(np.int64)
+        sizes = np.maximum(self._sizes_by_amount(probes), 1)
+        uneven = np.mean(self._sizes_by_amount(probes + sizes) != sizes) > 0.2
+        most = _MOST_UNEVEN if uneven else _MOST_UPDATES
+        if (held - before) * float(np.mean(1 / sizes)) > 2 * most:  # twice: it is an estimate
+            raise _too_many_updates(most)
+
     def _kept_amounts(self, until: int) -> Array:
         """The amounts behind the last one that is kept, up to the next one, or to where they reach `until`.
 
@@ -236,8 +275,7 @@ class PlannedAmounts(RunAmounts):
         """
         update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
         if update > _MOST_UPDATES:
-            found = f"more than {_MOST_UPDATES} updates, of which each has to be looked at"
-            raise InvalidArgument("the amounts of the run", found, "Plan larger sizes, or a shorter run")
+            raise _too_many_updates(_MOST_UPDATES)
         size = self._held_size(update, before)
         if size is not None:
             self._refuse_none(update, np.array([before, before + size]))
@@ -292,7 +330,24 @@ class PlannedAmounts(RunAmounts):
             guess = better
             if right == most:
                 break
-        return guess[1 : right + 1]
+        size = int(guess[1]) - amount
+        if right >= min(most, _FEW_RIGHT) or not self.sizes.only_by_amount or not 0 < size <= _WIDEST:
+            return guess[1 : right + 1]
+        return self._looked_up_amounts(amount, most, min(2 * size * most, _TABULATED))
+
+    def _looked_up_amounts(self, amount: int, most: int, width: int) -> Array:
+        """The same where sizes change too often to be guessed: those at the next `width` amounts are looked up."""
+        sizes = self._sizes_by_amount(np.arange(amount, amount + width)).tolist()
+        found: list[int] = []
+        at = 0
+        while at < width and len(found) < most:
+            at += sizes[at]
+            found.append(amount + at)
+        return np.array(found)
+
+    def _sizes_by_amount(self, amounts: Array) -> Array:
+        """What updates take that begin at some amounts, where nothing else decides it."""
+        return self.sizes.at(np.zeros_like(amounts), amounts)
 
     def _held_size(self, t: int, amount: int) -> int | None:
         """What each update takes from one on, where that stays."""
@@ -310,3 +365,8 @@ class PlannedAmounts(RunAmounts):
         if nothing.size:
             update, amount = t + int(nothing[0]), int(amounts[nothing[0]])
             self.sizes.require_possible(update, amount if self.times is None else ceil(self.times.amount_at(update)))
+
+
+def _too_many_updates(most: int) -> InvalidArgument:
+    found = f"more than {most} updates, of which each has to be looked at"
+    return InvalidArgument("the amounts of the run", found, "Plan larger sizes, or a shorter run")

@@ -3,8 +3,12 @@
 import copy
 import math
 import random
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, final
 
 import numpy as np
@@ -30,37 +34,54 @@ class TrainingSnapshot:
     """
 
     optimizer: Any
+    trained: frozenset[torch.Tensor]
     tensors: tuple[tuple[torch.Tensor, torch.Tensor], ...]
-    grads: tuple[tuple[torch.Tensor, torch.Tensor | None], ...]
-    entries: tuple[dict[str, Any], ...]
+    parameters: tuple[tuple[torch.Tensor, bool, torch.Tensor | None], ...]
+    group_list: list[dict[str, Any]]
+    groups: tuple[tuple[dict[str, Any], dict[str, Any], list[torch.Tensor], list[torch.Tensor]], ...]
     state: dict[Any, Any]
+    buffers: tuple[tuple[torch.nn.Module, str, torch.Tensor], ...]
     modes: tuple[tuple[torch.nn.Module, bool], ...]
     others: tuple[tuple[Any, Any], ...]
+    grad_enabled: bool
     random_states: tuple[Any, ...] | None
 
     def restore(self) -> None:
-        """Put everything back."""
-        with torch.no_grad():
+        """Put everything back; a part that fails does not keep the others from it."""
+        with ExitStack() as parts:
+            if self.random_states is not None:
+                parts.callback(_set_random_states, self.random_states)
+            for one, state in self.others:
+                parts.callback(one.load_state_dict, state)
+            parts.callback(self._restore_modules)
+            parts.callback(self._restore_optimizer)
+            for parameter, requires_grad, grad in self.parameters:
+                parts.callback(_restore_gradient, parameter, requires_grad, grad)
             for tensor, kept in self.tensors:
-                tensor.copy_(kept)
-        for parameter, grad in self.grads:
-            parameter.grad = grad
-        for group, entries in zip(self.optimizer.param_groups, self.entries, strict=True):
-            for key in group.keys() - entries.keys() - {"params"}:
-                del group[key]
-            group.update(entries)
+                parts.callback(_fill_tensor, tensor, kept)
+            parts.callback(torch.set_grad_enabled, self.grad_enabled)
+
+    def _restore_optimizer(self) -> None:
+        """Put back the groups that there were, with their entries, and the state."""
+        if self.optimizer.param_groups is not self.group_list:
+            self.optimizer.param_groups = self.group_list
+        self.group_list[:] = [group for group, *_ in self.groups]
+        for group, entries, parameter_list, parameters in self.groups:
+            parameter_list[:] = parameters
+            group.clear()
+            group.update({"params": parameter_list, **entries})
         self.optimizer.state.clear()
         self.optimizer.state.update(self.state)
+
+    def _restore_modules(self) -> None:
+        for module, name, buffer in self.buffers:
+            setattr(module, name, buffer)
         for module, training in self.modes:
             module.training = training
-        for one, state in self.others:
-            one.load_state_dict(state)
-        if self.random_states is not None:
-            _set_random_states(self.random_states)
 
     def parameters_moved(self) -> bool:
-        """Whether any tensor is not as it was."""
-        return not all(torch.equal(tensor, kept) for tensor, kept in self.tensors)
+        """Whether any parameter of the optimizer is not as it was."""
+        return not all(torch.equal(tensor, kept) for tensor, kept in self.tensors if tensor in self.trained)
 
 
 def snapshot_of(optimizer: Any, restored: Iterable[Any], *, with_random: bool) -> TrainingSnapshot:
@@ -79,24 +100,44 @@ def snapshot_of(optimizer: Any, restored: Iterable[Any], *, with_random: bool) -
         else:
             found = f"a {type(one).__name__} has no state_dict and load_state_dict"
             raise InvalidArgument("find_lr(…, restore=…)", found, "Write restore=model, or restore=(model, scaler)")
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    parameters += [parameter for module in modules for parameter in module.parameters()]
-    parameters = list(dict.fromkeys(parameters))
-    tensors: list[torch.Tensor] = [*parameters, *(buffer for module in modules for buffer in module.buffers())]
+    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    parameters = list(dict.fromkeys([*trained, *(one for module in modules for one in module.parameters())]))
+    parts = list(dict.fromkeys(part for module in modules for part in module.modules()))
+    buffers = [(part, name, buffer) for part in parts for name, buffer in part.named_buffers(recurse=False)]
+    tensors: list[torch.Tensor] = [*parameters, *(buffer for _, _, buffer in buffers)]
     tensors += [one for parameter in parameters if (one := parameter.grad) is not None]
-    entries = tuple({key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups)
-    tensors += _held_tensors(list(entries))
+    entries = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    tensors += _held_tensors(entries)
     tensors += _held_tensors(list(optimizer.state.values()))
     return TrainingSnapshot(
         optimizer=optimizer,
+        trained=frozenset(trained),
         tensors=tuple((tensor, tensor.detach().clone()) for tensor in dict.fromkeys(tensors)),
-        grads=tuple((parameter, parameter.grad) for parameter in parameters),
-        entries=tuple(_with_own_containers(one) for one in entries),
+        parameters=tuple((parameter, parameter.requires_grad, parameter.grad) for parameter in parameters),
+        group_list=optimizer.param_groups,
+        groups=tuple(
+            (group, _with_own_containers(own), group["params"], list(group["params"]))
+            for group, own in zip(optimizer.param_groups, entries, strict=True)
+        ),
         state=_with_own_containers(dict(optimizer.state)),
-        modes=tuple((one, one.training) for module in modules for one in module.modules()),
+        buffers=tuple(buffers),
+        modes=tuple((part, part.training) for part in parts),
         others=tuple(others),
+        grad_enabled=torch.is_grad_enabled(),
         random_states=_random_states() if with_random else None,
     )
+
+
+def _fill_tensor(tensor: torch.Tensor, kept: torch.Tensor) -> None:
+    if tensor.shape != kept.shape:  # someone has put other data in
+        tensor.data = torch.empty_like(kept)
+    with torch.no_grad():
+        tensor.copy_(kept)
+
+
+def _restore_gradient(parameter: torch.Tensor, requires_grad: bool, grad: torch.Tensor | None) -> None:
+    parameter.requires_grad_(requires_grad)
+    parameter.grad = grad
 
 
 def _held_tensors(value: Any) -> Iterator[torch.Tensor]:
@@ -133,7 +174,51 @@ def _set_random_states(states: tuple[Any, ...]) -> None:
         torch.cuda.set_rng_state_all(cuda)
 
 
+@final
+class HeldInterrupts:
+    """Lets Ctrl-C end a step only; between two steps, and while everything is put back, it waits.
+
+    Another thread than the main one never receives it.
+    """
+
+    def __init__(self) -> None:
+        self._handler: Any = None  # the one that was there
+        self._in_step = False
+        self._waiting: tuple[int, Any] | None = None
+
+    def __enter__(self) -> "HeldInterrupts":
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self._handler = signal.signal(signal.SIGINT, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            self._deliver()
+
+    def run(self, step: Callable[[], Any]) -> Any:
+        """Return what a step returns."""
+        self._in_step = True
+        found = step()
+        self._in_step = False
+        return found
+
+    def _receive(self, number: int, frame: Any) -> None:
+        """Pass on the signal where a step runs; from then on it waits, in case the handler raises."""
+        self._waiting = number, frame
+        if self._in_step:
+            self._in_step = False
+            self._deliver()
+            self._in_step = True
+
+    def _deliver(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self._handler(*waiting)
+
+
 _LR = Field.of("lr")
+_A_STEP = "Let step() call loss.backward() and optimizer.step()"
 
 
 def find_lr(
@@ -185,16 +270,21 @@ def find_lr(
     ('diverged', True, 3.0, 0.1)
     """
     rates = _rates_of_groups(optimizer, low, high, updates)
-    if not 0 <= smoothing < 1:
-        raise InvalidArgument(f"find_lr(smoothing={smoothing!r})", "it is from 0 to below 1", "Write smoothing=0.9")
-    if not stop_at > 1:
-        raise InvalidArgument(f"find_lr(stop_at={stop_at!r})", "it is above 1", "Write stop_at=4")
+    if not callable(step):
+        raise InvalidArgument(f"find_lr(…, step={shown(step)})", "expected a function", _A_STEP)
+    if isinstance(smoothing, bool) or not isinstance(smoothing, Real) or not 0 <= smoothing < 1:
+        raise InvalidArgument(
+            f"find_lr(smoothing={shown(smoothing)})", "it is from 0 to below 1", "Write smoothing=0.9"
+        )
+    if isinstance(stop_at, bool) or not isinstance(stop_at, Real) or not stop_at > 1:
+        raise InvalidArgument(f"find_lr(stop_at={shown(stop_at)})", "it is above 1", "Write stop_at=4")
     restored = restore if isinstance(restore, (tuple, list)) else (restore,)
     before = snapshot_of(optimizer, restored, with_random=restore_random)
-    try:
-        return _swept(optimizer, step, rates, smoothing, stop_at, before)
-    finally:
-        before.restore()
+    with HeldInterrupts() as interrupts:
+        try:
+            return _swept(lambda: interrupts.run(step), rates, smoothing, stop_at, before)
+        finally:
+            before.restore()
 
 
 def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> Floats:
@@ -205,7 +295,10 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 2:
         found = "a whole number, 2 or more"
         raise InvalidArgument(f"find_lr(updates={shown(updates)})", found, "Write updates=100")
-    groups = optimizer.param_groups
+    groups = getattr(optimizer, "param_groups", None)
+    if not isinstance(groups, list):
+        found = f"expected an optimizer, got {shown(optimizer)}"
+        raise InvalidArgument("find_lr(optimizer, …)", found, "Write find_lr(torch.optim.SGD(…, lr=0.1), step)")
     if any(str(key).startswith(OURS) for group in groups for key in group):
         raise ParamschedError(
             "find_lr(…): a plan is at work in this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
@@ -221,7 +314,6 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
 
 
 def _swept(
-    optimizer: Any,
     step: Callable[[], Any],
     rates: Floats,
     smoothing: float,
@@ -234,7 +326,7 @@ def _swept(
     ending: Ending = "highest rate"
     average = 0.0
     for row in rates.tolist():
-        for group, rate in zip(optimizer.param_groups, row, strict=True):
+        for (group, *_), rate in zip(before.groups, row, strict=True):  # a step may add groups, which keep their rates
             put_value(group, rate)
         loss = _loss_number(step())
         if not math.isfinite(loss):
@@ -252,7 +344,7 @@ def _swept(
         raise InvalidArgument("find_lr(…)", found, "Look at the model and the data before the rate")
     if not before.parameters_moved():
         found = "no parameter has moved"
-        raise InvalidArgument("find_lr(optimizer, step)", found, "Let step() call loss.backward() and optimizer.step()")
+        raise InvalidArgument("find_lr(optimizer, step)", found, _A_STEP)
     return RangeTest(rates[: len(losses)].max(axis=1), np.array(losses), np.array(smoothed), ending)
 
 
@@ -262,7 +354,7 @@ def _loss_number(loss: Any) -> float:
         if loss is None or isinstance(loss, (bool, str)):
             raise TypeError
         return float(loss.detach() if isinstance(loss, torch.Tensor) else loss)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InvalidArgument(
             "find_lr(optimizer, step)", f"step() returned {shown(loss)}, no number", "Return the loss of the batch"
         ) from None

@@ -14,7 +14,7 @@ from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.config import mmengine
 from paramsched.config.faults import Faults, entry_path, short_json
 from paramsched.config.plan_files import read_plan_text
-from paramsched.engines.accelerate import sum_over_processes
+from paramsched.engines.accelerate import replicas, sum_over_replicas
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, samples_in_lists
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
@@ -60,7 +60,7 @@ def facts_for(runner: RunnerParts, loader: Any) -> RunFacts:
         max_epochs=None if loop.by_iterations else loop.max_epochs,
         max_iters=loop.max_iters if loop.by_iterations else None,
         accumulation={name: stepper._accumulative_counts for name, stepper in runner.steppers.items()},
-        batch_size=size * runner.accelerator.num_processes if isinstance(size, int) else None,
+        batch_size=size * replicas(runner.accelerator) if isinstance(size, int) else None,
         samples_per_epoch=_uneven_samples(loader) if runner.accelerator.num_processes == 1 else None,
         tokens_per_sample=runner.given["tokens_per_sample"],
         in_updates=any(getattr(hook, "count", None) == "updates" for hook in runner.hooks),
@@ -80,8 +80,8 @@ def batch_amounts_for(runner: RunnerParts, scheduler: Scheduler) -> BatchAmounts
     accelerator = runner.accelerator
     length, amount_of = runner.given["tokens_per_sample"], runner.given["amount_of"]
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=length, amount_of=amount_of)
-    summed = partial(sum_over_processes, accelerator)
-    return BatchAmounts(scheduler, options, accelerator.num_processes, summed, samples_in_lists)
+    summed = partial(sum_over_replicas, accelerator)
+    return BatchAmounts(scheduler, options, replicas(accelerator), summed, samples_in_lists)
 
 
 def scale_lr(settings: Mapping[str, Any] | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:

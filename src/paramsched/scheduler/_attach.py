@@ -10,6 +10,7 @@ import torch
 
 from paramsched._diff import Diff
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
+from paramsched.near_names import closest
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import Clock, PlanInForce, Standing
 from paramsched.scheduler._field_slots import ScheduledTuples, TensorSlots
@@ -28,9 +29,11 @@ from paramsched.scheduler._reports import require_hooks, resolve_for
 from paramsched.scheduler._resume import (
     Resume,
     log_initial_values,
-    log_position,
     log_takeover,
+    tell_position,
     warn_if_over,
+    warn_if_shorter_than_epoch,
+    warn_of_present_bases,
 )
 from paramsched.scheduler._slots import LateGroups, one_of_each, slots_of
 from paramsched.scheduler._value_block import GroupWatch, ValueBlock
@@ -132,7 +135,9 @@ class AttachRequest:
 
     def __post_init__(self) -> None:
         if self.drive not in get_args(Drive):
-            raise InvalidArgument(f"Scheduler(drive={self.drive!r})", nearest(str(self.drive), get_args(Drive)))
+            found = nearest(str(self.drive), get_args(Drive))
+            meant = closest(str(self.drive), get_args(Drive)) or "optimizer"
+            raise InvalidArgument(f"Scheduler(drive={self.drive!r})", found, f'Write drive="{meant}"')
         if self.late_groups not in get_args(LateGroups):
             found = nearest(str(self.late_groups), get_args(LateGroups))
             raise InvalidArgument(f"Scheduler(late_groups={self.late_groups!r})", found, 'Write late_groups="present"')
@@ -191,13 +196,17 @@ def attach_plan(
     hooks.attach(optimizer, step=request.drive == "optimizer")
     if unknown:
         resume.log_unknown_plan(planned)
-    if carried is None and begin is None and (has_initial or resume.updates_taken()):
-        log_position(optimizer)
+    if before is None and begin is None and not carried and (has_initial or resume.updates_taken()):
+        tell_position(block.slots, resume.updates_taken(), carried, initial=has_initial)
+    if carried is None and begin:
+        warn_of_present_bases(block.slots, groups, begin)
     if carried is not None and begin is not None and begin != carried:
         log.warning(
             "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, carried
         )
     warn_if_over(planned)
+    if carried is None:
+        warn_if_shorter_than_epoch(planned)
     return hooks
 
 

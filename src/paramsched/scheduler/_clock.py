@@ -169,6 +169,11 @@ class PlanInForce:
         object.__setattr__(self, "number", plan_number(self.plan, self.resolved))
 
     @property
+    def needs_facts(self) -> bool:
+        """Whether facts of the run went into the plan's lengths, and so into its number."""
+        return self.plan.serializable and self.number != plan_number(self.plan, self.plan)
+
+    @property
     def unit(self) -> str | None:
         """What the plan's clock counts, if not updates."""
         return None if self.amounts is None else self.amounts.clock

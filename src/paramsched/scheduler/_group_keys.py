@@ -1,11 +1,18 @@
-"""What a plan leaves in param groups, and which plans were in force since when."""
+"""What a plan leaves in param groups, and which plans were in force since when.
 
+Each group has the same entries whatever the plan is, and each is a number, a text or None:
+`torch.distributed.checkpoint` loads exactly the entries that its template has. Of mappings it takes each entry by
+itself, with `full_state_dict` of tuples and lists too.
+"""
+
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
 
 from paramsched.errors import InvalidArgument, StateError, shown
-from paramsched.fields import OURS, Field
+from paramsched.fields import BASE, BASES, OURS, json_or_none, recorded_bases
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
@@ -16,17 +23,14 @@ Group: TypeAlias = dict[str, Any]
 COUNT = f"{OURS}t"
 PLAN = f"{OURS}plan"
 AMOUNT = f"{OURS}amount"
-"""What has been consumed before the coming update; not there where the plan is by updates."""
+"""What has been consumed before the coming update; None where the plan is by updates."""
 CLOCK = f"{OURS}clock"
-"""What the amount counts, as its place among `CLOCKS`: groups hold numbers only."""
+"""What the amount counts, as its index in `CLOCKS`; None where the plan is by updates."""
 SAID = f"{OURS}said"
-"""In the first group, while the optimizer is saved: what the loop said and no update has counted yet."""
-_BASE = f"{OURS}base_"
+"""What the loop reported and no update has counted yet: the count, at which alone it is valid, and the amount, in JSON.
 
-
-def base_key(field: Field) -> str:
-    """The entry that keeps a field's base."""
-    return f"{_BASE}{field.slot}"
+None where there is none. In older checkpoints the first group has the amount alone.
+"""
 
 
 def plan_number(plan: Plan, resolved: Plan) -> int:
@@ -55,16 +59,36 @@ def count_carried(groups: list[Group]) -> int | None:
     return None
 
 
-def note_amount(groups: list[Group], clock: str | None, amount: Amount | None, said: Amount | None) -> None:
-    """Write an amount into every group, and what is still to be counted into the first."""
-    for index, group in enumerate(groups):
-        pending = said if index == 0 else None
-        place = None if clock is None else CLOCKS.index(clock)
-        for key, value in ((AMOUNT, amount), (CLOCK, place), (SAID, pending)):
-            if value is None:
-                group.pop(key, None)
-            else:
-                group[key] = value
+def note_position(
+    groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, said: Amount | None
+) -> None:
+    """Write into every group where the run is: the count, the number of the plan, and the amounts on its clock."""
+    entries = {
+        COUNT: count,
+        PLAN: plan,
+        AMOUNT: amount,
+        CLOCK: None if clock is None else CLOCKS.index(clock),
+        SAID: None if said is None else json.dumps([count, said]),
+    }
+    for group in groups:
+        group.update(entries)
+
+
+def note_bases(bases: Iterable[tuple[int, str, float]], groups: list[Group]) -> None:
+    """Write bases, each with its group and the flat name of its field, beside those of fields of earlier plans."""
+    found = [_bases_in(group) for group in groups]
+    for index, slot, base in bases:
+        found[index][slot] = base
+    for group, mine in zip(groups, found, strict=True):
+        for key in [key for key in group if isinstance(key, str) and key.startswith(BASE)]:
+            del group[key]
+        group[BASES] = json.dumps(mine)
+
+
+def _bases_in(group: Group) -> dict[str, float]:
+    """Return the bases in a group, also those in entries of their own; what someone spoiled is left out."""
+    old = {key.removeprefix(BASE): base for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)}
+    return {slot: base for slot, base in {**old, **recorded_bases(group)}.items() if is_finite_number(base)}
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
@@ -72,8 +96,16 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
     for group in groups:
         if COUNT in group:
             mine = clock is not None and group.get(CLOCK) == CLOCKS.index(clock)
-            return (group.get(AMOUNT), group.get(SAID)) if mine else (None, None)
+            return (group.get(AMOUNT), _said_at(group.get(SAID), group[COUNT])) if mine else (None, None)
     return None, None
+
+
+def _said_at(said: Any, count: int) -> Amount | None:
+    """Return the reported amount of an entry if it is of this count."""
+    if not isinstance(said, str):
+        return said  # type: ignore[no-any-return]  # checked by `check_entries`
+    at, amount = json.loads(said)
+    return amount if at == count else None
 
 
 def check_entries(groups: list[Group]) -> None:
@@ -83,19 +115,32 @@ def check_entries(groups: list[Group]) -> None:
             _require_count(group[COUNT], index)
         if PLAN in group and (isinstance(group[PLAN], bool) or not isinstance(group[PLAN], int)):
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
-        if CLOCK in group and group[CLOCK] not in range(len(CLOCKS)):
+        if group.get(CLOCK) is not None and group[CLOCK] not in range(len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(group[CLOCK])}, not the number of a clock")
-        for key in (AMOUNT, SAID):
-            if key in group and not is_amount(group[key]):
-                raise StateError(f"param_groups[{index}][{key!r}] is {shown(group[key])}, not an amount")
-        for key, value in group.items():
-            if isinstance(key, str) and key.startswith(_BASE) and not is_finite_number(value):
-                raise StateError(f"param_groups[{index}][{key!r}] is {shown(value)}, not a finite number")
+        said = group.get(SAID)
+        if isinstance(pair := json_or_none(said), list) and len(pair) == 2:
+            _require_count(pair[0], index, SAID)
+            said = pair[1]
+        for key, amount in ((AMOUNT, group.get(AMOUNT)), (SAID, said)):
+            if amount is not None and not is_amount(amount):
+                raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
+        _check_bases(group, index)
 
 
-def _require_count(count: Any, index: int) -> None:
+def _check_bases(group: Group, index: int) -> None:
+    """Refuse bases that are not numbers."""
+    if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
+        raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
+    old = [(key, base) for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)]
+    for key, base in [*old, *recorded_bases(group).items()]:
+        if not is_finite_number(base):
+            where = key if key.startswith(BASE) else BASES
+            raise StateError(f"param_groups[{index}][{where!r}] is {shown(base)}, not a finite number")
+
+
+def _require_count(count: Any, index: int, key: str = COUNT) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
-        raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(count)}, not a number of updates")
+        raise StateError(f"param_groups[{index}][{key!r}] is {shown(count)}, not a number of updates")
 
 
 def is_amount(value: Any) -> bool:

@@ -7,7 +7,7 @@ from paramsched.plan import Target
 from paramsched.plan.binding import is_by_amount
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, PlanInForce, RuleStates, Standing, UpdateTimes
-from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, SAID, Entry, Group, History, base_key, note_amount
+from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, Entry, Group, History, note_bases, note_position
 from paramsched.scheduler._slots import LateGroups, Slot, slots_of, values_at, values_of, with_late_bases
 from paramsched.scheduler._value_block import GroupWatch, ValueBlock, equals_number, warn_of_foreign_write
 from paramsched.scheduler.told_amounts import AmountSource
@@ -39,9 +39,9 @@ class PlannedGroups:
 
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
         """Take a block that is at the current update, and write its values."""
-        note_bases(block.slots, groups)
+        _note_bases(block.slots, groups)
         block.put()
-        self._begin_amounts()
+        self._begin_amounts(groups)
         self._take(block, groups)
 
     def say(self, amount: Amount | None) -> None:
@@ -49,10 +49,10 @@ class PlannedGroups:
         if amount is not None and self.source is not None:
             self.source.say(amount)
 
-    def _begin_amounts(self) -> None:
+    def _begin_amounts(self, groups: list[Group]) -> None:
         """What is measured or compared begins anew."""
         self.clock.unsettled = False
-        self.source = None if self.in_force.amounts is None else AmountSource(self.in_force, self.clock)
+        self.source = None if self.in_force.amounts is None else AmountSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Write into these groups from now on, which hold the values of the block."""
@@ -64,9 +64,8 @@ class PlannedGroups:
 
     def note(self, groups: list[Group]) -> None:
         clock, source = self.clock, self.source
-        for group in groups:
-            group[COUNT], group[PLAN] = clock.t, self.in_force.number
-        note_amount(groups, None if source is None else source.unit, clock.amount, clock.said)
+        unit = None if source is None else source.unit
+        note_position(groups, clock.t, self.in_force.number, unit, clock.amount, clock.said)
 
     def entry(self) -> Entry:
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
@@ -80,7 +79,7 @@ class PlannedGroups:
         self.clock.stand_at(standing)
         self.history, self._before_seek = history.standing_at(t, standing.amount), (t, history)
         self._put()
-        self._begin_amounts()
+        self._begin_amounts(self.watch.bound)
         self.note(self.watch.bound)
 
     def rewrite(self) -> None:
@@ -213,7 +212,6 @@ class PlannedGroups:
             block.extend(times, clock.states)
             assert block.amounts is not None
             next(block.amounts)
-        self.watch.first.pop(SAID, None)
 
     def _advance_anew(self, groups: list[Group], error: Exception | None) -> None:
         """By hand, where something is not as it was left: bind the groups as of this update, then advance."""
@@ -253,7 +251,7 @@ class PlannedGroups:
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
         late = block_at(self.in_force, mine, groups, clock.times, clock.states, targets=False)
-        note_bases(slots, groups)
+        _note_bases(slots, groups)
         late.put()
         block = block_at(self.in_force, slots, groups, clock.times, clock.states)
         block.install_views()
@@ -306,10 +304,9 @@ def block_at(
     return block
 
 
-def note_bases(slots: Iterable[Slot], groups: list[Group]) -> None:
+def _note_bases(slots: Iterable[Slot], groups: list[Group]) -> None:
     """Write the bases into the groups, for their checkpoints."""
-    for slot in slots:
-        groups[slot.group][base_key(slot.field)] = slot.base
+    note_bases(((slot.group, slot.field.slot, slot.base) for slot in slots), groups)
 
 
 def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:

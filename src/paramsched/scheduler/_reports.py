@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from paramsched._trace import Key, unique_labels
 from paramsched.errors import InvalidArgument, MissingFact, nearest, shown
 from paramsched.feedback.base import MetricRule
-from paramsched.fields import Field, label
+from paramsched.fields import Field, label, numeric
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._group_keys import Group
@@ -143,7 +143,9 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
             f"{call}(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
         )
     if calendar is not None and not isinstance(calendar, Calendar):
-        instead = 'Write calendar=ps.Calendar(steps_per_epoch=100), or calendar="later"'
+        instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
+        if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
+            instead = f"Write calendar=ps.Calendar(total={calendar})"
         raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "no Calendar", instead)
     names = [field.name for field in fields(Calendar)]
     if unknown := sorted(given.keys() - set(names)):
@@ -157,13 +159,11 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
         return plan.resolve(calendar)
     except MissingFact as error:
         fact = f"{error.fact}={error.example}"
-        instead = f"Write {call}{fact})"
+        found = error.found
         if not call.startswith("scheduler."):
-            instead += (
-                f'. Where it is not known yet, write {call}calendar="later"), and scheduler.resolve({fact}) before the '
-                "first update"
-            )
-        raise MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example) from None
+            later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
+            found += f"; it may be given later: {later}"
+        raise MissingFact(error.asked, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
@@ -180,21 +180,51 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
         if inner is None:
             break
         optimizer = inner
+    if (members := _members_of(optimizer)) is not None:
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)",
+            "it is a container of optimizers; make one Scheduler for each of its optimizers",
+            f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
+        )
     if not isinstance(_param_groups_of(optimizer), list) or not optimizer.param_groups:
         raise InvalidArgument(
-            f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Pass the optimizer itself"
+            f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Write ps.Scheduler(optimizer, plan)"
         )
     return optimizer
 
 
+def _members_of(optimizer: Any) -> str | None:
+    """Return the expression for the optimizers in a container, such as a list; None for an optimizer."""
+    groups = _param_groups_of(optimizer)
+    if isinstance(groups, list) and any(map(numeric, groups)):
+        return None  # its groups have values of their own, which a plan can write
+    if _are_optimizers(optimizer):
+        return "optimizers"
+    own = getattr(optimizer, "__dict__", {})
+    return next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
+
+
+def _are_optimizers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(one, Optimizer) for one in value)
+
+
 def require_hooks(optimizer: Any) -> None:
     """Refuse an optimizer whose step fires no hooks."""
-    if not (isinstance(optimizer, Optimizer) and getattr(type(optimizer).step, "hooked", False)):
-        raise InvalidArgument(
-            f"Scheduler({type(optimizer).__name__}, …)",
-            "its step fires no hooks, so nothing can follow it",
-            'Write Scheduler(…, drive="manual") and call scheduler.step() after each update',
-        )
+    if _fires_hooks(optimizer):
+        return
+    own = getattr(optimizer, "__dict__", {})
+    inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
+    raise InvalidArgument(
+        f"Scheduler({type(optimizer).__name__}, …)",
+        "its step fires no hooks, so nothing can follow it",
+        'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
+        if inner is None
+        else f"Write ps.Scheduler(optimizer.{inner}, plan)",
+    )
+
+
+def _fires_hooks(optimizer: Any) -> bool:
+    return isinstance(optimizer, Optimizer) and bool(getattr(type(optimizer).step, "hooked", False))
 
 
 def _param_groups_of(candidate: Any) -> Any:

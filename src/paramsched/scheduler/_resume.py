@@ -12,7 +12,7 @@ from paramsched._diff import Diff, diff_within
 from paramsched.errors import PlanChanged
 from paramsched.fields import label
 from paramsched.plan import Plan
-from paramsched.plan.binding import clock_of_field
+from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.scheduler._clock import PlanInForce, Standing
 from paramsched.scheduler._group_keys import (
     COUNT,
@@ -47,13 +47,50 @@ def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group]) -> bool:
     return bool(found)
 
 
-def log_position(optimizer: Any) -> None:
-    """The plan begins at 0, which may not be where the run stands."""
-    log.warning(
-        "the optimizer carries no count of updates: the plan begins at 0. If the run has taken n updates already, "
-        "write ps.Scheduler(optimizer, plan, t=n)%s; with t=0 this is not said",
-        _own_count(updates_in_state(optimizer)),
+def tell_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
+    """Report that the plan begins at 0, which may not be the position of the run.
+
+    Args:
+        taken: what the optimizer's own state counts.
+        initial: whether earlier schedulers left initial values.
+    """
+    text = (
+        f"the optimizer carries {_carried(carried)}: the plan begins at 0, with {_bases(slots, initial=initial)}. If "
+        f"the run has taken n updates already, write ps.Scheduler(optimizer, plan, t=n){_own_count(taken)}; if it had "
+        "a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
+    if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
+        warn_user(text)
+    elif carried is None:
+        log.warning(text)
+
+
+def warn_of_present_bases(slots: Iterable[Slot], groups: Sequence[Group], t: int) -> None:
+    """Warn of bases that an earlier scheduler may have changed: those of groups without an initial value."""
+    present = [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
+    if present:
+        warn_user(
+            f"the plan begins at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
+            'since update 0, write those of update 0 first: group["initial_lr"] = 0.1 for the lr of each group. '
+            'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
+        )
+
+
+_HIDDEN = 1  # what an optimizer's own state counts after the hidden step of torch's distributed checkpoint
+
+
+def _carried(count: int | None) -> str:
+    return "no count of updates" if count is None else f"a count of {count} updates"
+
+
+_SHOWN = 4  # bases that a message names
+
+
+def _bases(slots: Iterable[Slot], *, initial: bool) -> str:
+    """Name the source of the bases, and the distinct ones."""
+    found = list(dict.fromkeys(f"{slot.field} {slot.base!r}" for slot in slots))
+    listed = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
+    return f"the {'initial' if initial else 'present'} values as bases ({listed})"
 
 
 def log_takeover(t: int) -> None:
@@ -62,6 +99,19 @@ def log_takeover(t: int) -> None:
         "this Scheduler takes the optimizer over at update %d from an earlier one with the same plan, which is "
         "detached now and says so when it is used", t,
     )  # fmt: skip
+
+
+_KEEPS_ITS_PLACE = 'A plan with clock="samples" keeps its place in the data where the batches of all processes change'
+
+
+def log_other_epoch(saved: PlanInForce, code: PlanInForce) -> None:
+    """Explain a plan that differs by the updates of an epoch alone, as on another number of processes."""
+    before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
+    if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
+        log.warning(
+            "the plan is the same, and an epoch has %s updates instead of %d. The plan counts updates, so the run goes "
+            "on in another epoch than it was saved in. " + _KEEPS_ITS_PLACE, now, before,
+        )  # fmt: skip
 
 
 def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
@@ -85,12 +135,11 @@ def log_two_counts(planned: PlannedGroups, count: int, source: str) -> None:
         )  # fmt: skip
 
 
-def warn_of_missing_count(taken: int | None, *, initial: bool) -> None:
+def warn_of_missing_count(taken: int | None, carried: int | None, bases: str) -> None:
     """The same of a checkpoint; `taken` is what the optimizer's own state counts."""
     warn_user(
-        "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with "
-        f"{'initial values' if initial else 'the loaded values'} for bases. If it was saved after n "
-        f"updates, call scheduler.seek(n){_own_count(taken)}."
+        f"the optimizer's checkpoint carries {_carried(carried)}: the plan begins at 0, with {bases} for bases. If it "
+        f"was saved after n updates, call scheduler.seek(n){_own_count(taken)}."
     )
 
 
@@ -101,6 +150,19 @@ def warn_if_over(planned: PlannedGroups) -> None:
         warn_user(
             f"the optimizer has taken {t} updates, the plan is over after {total}: its last values "
             "are held. To begin it again call scheduler.seek(0)."
+        )
+
+
+def warn_if_shorter_than_epoch(planned: PlannedGroups) -> None:
+    """Warn of a horizon of a few updates in a run of long epochs: epochs were probably meant."""
+    plan, epoch = planned.in_force.plan, planned.in_force.calendar.updates_per_epoch
+    horizon = plan.horizon
+    if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
+        return
+    if horizon.updates < epoch:
+        warn_user(
+            f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
+            f'values are held. For {horizon} epochs write horizon="{horizon} epochs"'
         )
 
 
@@ -152,8 +214,12 @@ class Resume:
         if found is None:
             initial = log_initial_values(block.slots, groups)
             if clock.begin is None:
-                warn_of_missing_count(self.updates_taken(), initial=initial)
+                bases = "initial values" if initial else "the loaded values"
+                warn_of_missing_count(self.updates_taken(), None, bases)
         else:
+            taken = self.updates_taken()
+            if found == 0 and clock.begin is None and taken is not None and taken > _HIDDEN:
+                warn_of_missing_count(taken, 0, "the recorded values")
             log_two_counts(planned, standing.t, "optimizer")
             log_bases(block.slots, bases_by_place(planned.block.slots))
         unknown = self.differs(planned.in_force, groups)
@@ -265,6 +331,7 @@ class Resume:
         if changes:
             amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
             self._settle(changes, f"{whose}, which was in force up to update {until.t}{amount}")
+            log_other_epoch(saved, code)
         self.settled = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
             return saved
@@ -303,6 +370,12 @@ class Resume:
             "the code's plan goes on from update %d%s:\n%s",
             planned.clock.t, later if "checkpoint" in self._choices() else "", planned.in_force.plan,
         )  # fmt: skip
+        in_force = planned.in_force
+        if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
+            log.warning(
+                "facts of the run are in the lengths of this plan: it differs too where only an epoch has another "
+                "number of updates, as with another number of processes. " + _KEEPS_ITS_PLACE
+            )
 
     def differs(self, in_force: PlanInForce, groups: list[Group]) -> bool:
         """Whether the groups carry another plan, one that has not been dealt with."""

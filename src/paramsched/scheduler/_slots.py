@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from paramsched._arrays import Floats
-from paramsched.fields import Field, base_of, label
+from paramsched.fields import Field, base_of, label, recorded_base
 from paramsched.plan import Plan, bind
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._float_loops import Write, row_writer, same_writer, scaled_writer
-from paramsched.scheduler._group_keys import COUNT, Group, base_key
+from paramsched.scheduler._group_keys import COUNT, Group
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate
@@ -62,7 +62,7 @@ def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[
     where = f"{field} of group {label(group, index)!r}"
     given = bases.get((index, field.slot))
     if given is None:
-        given = group.get(base_key(field))
+        given = recorded_base(group, field.slot)
     if given is None and (given := initial_value(field, group)) is not None:
         where = f"initial_{where}"
     if given is None:

@@ -1,4 +1,9 @@
-"""The scheduler's state: plain data, checked before it is used."""
+"""The scheduler's state: plain data, checked before it is used.
+
+It has the same keys whatever the plan is, and a mapping in it is a tuple of pairs: `torch.distributed.checkpoint` loads
+exactly the keys that its template has, those of inner mappings too, and `dcp_to_torch_save` drops empty mappings.
+States of version 1 have mappings, and `amount`, `said` and `history` only where there is something.
+"""
 
 import ast
 import json
@@ -9,18 +14,20 @@ from typing import Any, Literal, TypeAlias, final, get_args
 from paramsched.errors import InvalidArgument, StateError, UnreadableTable, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
+from paramsched.near_names import closest
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Standing
 from paramsched.scheduler._group_keys import History, is_amount, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
-VERSION = 1
+VERSION = 2
 _MOST_GROUPS = 2**20  # a spoiled number would ask for memory that is not there
-_KEYS = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
-_KEYS_OF_SOME = {"amount", "said", "history"}
+_KEYS_OF_VERSION_1 = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
+_KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
 
 
 @final
@@ -65,22 +72,24 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
     for slot in planned.block.slots:
         if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
             bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
-    state = {
+    clock, states, text = planned.clock, saved_states(planned.clock.states), planned.in_force.plan.text
+    return {
         "version": VERSION,
-        "t": planned.clock.t,
-        "plan": planned.in_force.plan.text,
-        "calendar": _calendar_facts(planned.in_force.calendar),
+        "t": clock.t,
+        "amount": clock.amount,  # None on the clock of updates
+        "said": clock.said,  # reported by the loop and not counted yet
+        "plan": text,
+        "history": None if planned.history == _history_of_one(text, clock.amount) else planned.history.as_data(),
+        "calendar": tuple(_calendar_facts(planned.in_force.calendar).items()),
         "groups": groups,
-        "bases": {name: values[0] if len(set(values)) == 1 else values for name, values in bases.items()},
-        "feedback": saved_states(planned.clock.states),
+        "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
+        "feedback": tuple((rule, tuple(state.items())) for rule, state in states.items()),
     }
-    clock, history = planned.clock, planned.history.as_data()
-    more = {
-        "amount": clock.amount,  # on another clock than updates
-        "said": clock.said,  # by the loop, and not counted yet
-        "history": history if len(history) > 1 else None,
-    }
-    return state | {name: value for name, value in more.items() if value is not None}
+
+
+def _history_of_one(text: str | None, amount: Amount | None) -> History:
+    """Return the history of a run whose only plan began at update 0; a state leaves it out."""
+    return History.begun(text, 0, None if amount is None else 0)
 
 
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
@@ -88,15 +97,15 @@ def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
     return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
 
 
-def _says_the_same(text: str, facts: Any, known: tuple[Plan, Calendar]) -> bool:
-    plain = isinstance(facts, dict) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
+def _says_the_same(text: str, facts: Mapping[str, Any], known: tuple[Plan, Calendar]) -> bool:
+    plain = all(isinstance(fact, (int, float, str)) for fact in facts.values())
     return text == known[0].text and plain and bool(facts == _calendar_facts(known[1]))
 
 
 def _read_standing(state: Mapping[str, Any], plan: Plan | None) -> Standing:
     """Where the run of a state stands."""
     for name in ("amount", "said"):
-        if name in state and not is_amount(state[name]):
+        if state.get(name) is not None and not is_amount(state[name]):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
     standing = Standing(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
     if plan is not None and standing.amount is not None and amount_clock(plan.clock) is None:
@@ -132,11 +141,12 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state: version is {version!r}, not a number from 1 on")
     if version > VERSION:
         raise StateError(f"state of version {version}; this paramsched reads up to {VERSION}: update paramsched")
-    if missing := _KEYS - state.keys():
+    if missing := (_KEYS_OF_VERSION_1 if version == 1 else _KEYS) - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
-    if foreign := state.keys() - _KEYS - _KEYS_OF_SOME:
+    if foreign := state.keys() - _KEYS:
         raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
-    groups, text, facts = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"], state["calendar"]
+    groups, text = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"]
+    facts = _read_mapping("calendar", state["calendar"])
     plan: Plan | None
     if known is not None and isinstance(text, str) and _says_the_same(text, facts, known):
         (plan, calendar), unreadable = known, None
@@ -149,8 +159,8 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     if plan is not None:
         _require_one_run(plan, bases, feedback)
     standing = _read_standing(state, plan)
-    begun = History.begun(text, 0, None if standing.amount is None else 0)
-    history = read_history(state["history"], text) if "history" in state else begun
+    entries = state.get("history")
+    history = _history_of_one(text, standing.amount) if entries is None else read_history(entries, text)
     return State(text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
 
 
@@ -229,9 +239,20 @@ def _require_one_run(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str
         raise StateError(f"state: feedback is of {sorted(feedback)}, the rules of its plan are {sorted(rules)}")
 
 
-def _calendar_of_facts(value: Any) -> Calendar:
-    if not isinstance(value, Mapping):
-        raise StateError(f"state: calendar is a {type(value).__name__}, not a dict")
+def _read_mapping(name: str, value: Any) -> dict[str, Any]:
+    """Read the pairs of name and value of a state; version 1 has a mapping."""
+    pairs = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, (tuple, list)):
+        raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
+            raise StateError(f"state: {name} has {shown(pair)}, not a name of its own and a value")
+        found[pair[0]] = pair[1]
+    return found
+
+
+def _calendar_of_facts(value: Mapping[str, Any]) -> Calendar:
     try:
         return Calendar(**value)
     except (TypeError, ValueError) as error:
@@ -240,12 +261,10 @@ def _calendar_of_facts(value: Any) -> Calendar:
 
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     """Bases by field: a list, or one number for all groups."""
-    if not isinstance(value, Mapping):
-        raise StateError(f"state: bases is a {type(value).__name__}, not a dict")
     found: dict[str, list[float | None]] = {}
-    for name, given in value.items():
+    for name, given in _read_mapping("bases", value).items():
         bases = list(given) if isinstance(given, (list, tuple)) else [given] * groups
-        if not isinstance(name, str) or len(bases) != groups:
+        if len(bases) != groups:
             raise StateError(f"state: bases[{name!r}] has {len(bases)} values for {groups} groups")
         if all(base is None for base in bases):
             raise StateError(f"state: bases[{name!r}] holds no number")
@@ -257,12 +276,7 @@ def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
 
 
 def _read_feedback(value: Any) -> dict[str, dict[str, Any]]:
-    if not isinstance(value, Mapping):
-        raise StateError(f"state: feedback is a {type(value).__name__}, not a dict")
-    for name, state in value.items():
-        if not isinstance(name, str) or not isinstance(state, Mapping):
-            raise StateError(f"state: feedback[{name!r}] is {state!r}, not a dict")
-    return {name: dict(state) for name, state in value.items()}
+    return {rule: _read_mapping("feedback", state) for rule, state in _read_mapping("feedback", value).items()}
 
 
 def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
@@ -290,6 +304,6 @@ def checked_on_change(on_change: Any) -> OnChange:
             raise InvalidArgument(
                 f"Scheduler(on_change={on_change!r})",
                 f"{choice!r} is none of {', '.join(choices)}; {nearest(str(choice), choices)}",
-                'Write on_change="new", or {"lr": "checkpoint"}',
+                f'Write on_change="{closest(str(choice), choices) or choices[0]}"',
             )
     return dict(on_change) if isinstance(on_change, Mapping) else on_change

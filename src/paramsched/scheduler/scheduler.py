@@ -8,8 +8,9 @@ from weakref import ref
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
+from paramsched._calls import explain_wrong_keywords_of
 from paramsched._trace import Key, unique_labels
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, nearest, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
@@ -57,6 +58,7 @@ WhichUpdate: TypeAlias = Literal["last", "coming"]
 
 
 @final
+@explain_wrong_keywords_of("ps.Scheduler")
 class Scheduler(LRScheduler):
     """Applies a plan: the one object that holds a clock and writes into an optimizer.
 
@@ -126,7 +128,11 @@ class Scheduler(LRScheduler):
         inner = unwrapped_optimizer(optimizer)
         request = AttachRequest(_plan_given(plan), drive, Resume(checked_on_change(on_change), inner), late_groups, t)
         if calendar != "later":
-            self._start(inner, request, attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given)))
+            try:
+                hooks = attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given))
+            except PlanError as refusal:
+                raise _with_place(refusal, plan)  # noqa: B904  # the same error
+            self._start(inner, request, hooks)
             return
         if given:
             raise InvalidArgument(
@@ -198,7 +204,8 @@ class Scheduler(LRScheduler):
         """The plans that were in force: `[update, amount, text]` each, from which update on it was and its `plan.text`.
 
         The amount is None on the clock of updates, the text None for a plan that has none. A plan that enters at an
-        update drops the entries from there on. `state_dict()["history"]` is the same, once there were several.
+        update drops the entries from there on. `state_dict()["history"]` is the same, or None if the plan of
+        the state has been in force since update 0.
         """
         return self._planned.history.as_data()
 
@@ -492,6 +499,18 @@ class Scheduler(LRScheduler):
                 f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
                 "Write ps.Scheduler(optimizer, plan) to go on."
             )
+
+
+def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
+    """The same error; where the plan was given as a file, with the line of what is meant."""
+    if refusal.path and isinstance(plan, (str, os.PathLike)) and "\n" not in str(plan) and os.path.isfile(plan):  # noqa: PTH113  # a text of any length too
+        from paramsched.config.plan_files import read_plan_text
+        from paramsched.errors import Fault
+
+        source = read_plan_text(plan)
+        (fault,) = source.placed([Fault(refusal.path, refusal.found, at_key=True)])
+        refusal.ask(f"{fault.place(source.name)}: {refusal.path}")
+    return refusal
 
 
 def _plan_given(plan: PlanLike) -> Plan:

@@ -1,7 +1,9 @@
 """How much each update consumes."""
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any, final
@@ -17,6 +19,8 @@ from paramsched.scheduler._clock import Clock, PlanInForce, Standing, UpdateTime
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
+log = logging.getLogger("paramsched")
+
 
 @final
 class AmountSource:
@@ -26,13 +30,13 @@ class AmountSource:
     is counted by the next update that counts: a step that was skipped leaves it where it is.
     """
 
-    def __init__(self, in_force: PlanInForce, clock: Clock) -> None:
+    def __init__(self, in_force: PlanInForce, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
         assert in_force.amounts is not None
         self._run, self._clock = in_force.amounts, clock
         self.unit = self._run.clock
         self._is_untold = isinstance(self._run, UntoldAmounts)
         self._watch = Stopwatch() if self.unit == "seconds" else None
-        self._agreement = RankAgreement(in_force.number, clock.t)
+        self._agreement = RankAgreement(in_force.number, clock.t, groups)
         self._loop_said = False  # since the last update
         self._of_engine: Amount = 0  # what an engine said since then: a part of `clock.said`
         self._look_again()
@@ -213,6 +217,7 @@ class Stopwatch:
 
 
 _EVERY = 64  # updates; what was said wrong once is in all later amounts, so it is seen at the next look
+_PATIENCE = timedelta(seconds=1)  # before a process is refused, which ends its run
 _FIRST = 2  # updates behind a beginning, a load or a seek: most mistakes show there
 
 
@@ -229,14 +234,20 @@ class RankAgreement:
     others compare theirs. A collective operation would hang where one process skips an update, saves alone, or has no
     Scheduler at all.
 
+    Only Schedulers of one plan are compared, of optimizers with as many parameters. Several of these in a process are
+    distinguished by their order. A process may have one more than another (a dry run on rank 0): before a process is
+    refused, it looks whether the other has begun a further one that it agrees with.
+
     Args:
-        number: of the plan. Schedulers of one plan are told apart by how many of it a process has begun.
+        number: of the plan.
         begin: the update from which on amounts are said.
+        groups: of the optimizer.
     """
 
-    def __init__(self, number: int, begin: int) -> None:
-        self._number, self._begin = number, begin
-        self._place: str | None = None  # in the store; asked for at the first look
+    def __init__(self, number: int, begin: int, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._number, self._begin, self._groups = number, begin, groups
+        self._kind: str | None = None  # what Schedulers that are compared share; asked for at the first look
+        self._order = 0  # among those of this process, from 1 on
         self._compared_at = -1
 
     def is_due(self, t: int) -> bool:
@@ -251,19 +262,39 @@ class RankAgreement:
             return
         store = dist.distributed_c10d._get_default_store()  # torch has no public way to it
         rank = dist.get_rank()
-        if self._place is None:
-            begun = store.add(f"paramsched/{self._number}/begun by {rank}", 1)
-            self._place = f"paramsched/{self._number}/{begun}"
         self._compared_at = t
-        mine = f"{rank} {amount!r}"
-        first = store.compare_set(f"{self._place}/{t}", "", mine).decode()
-        other, _, theirs = first.partition(" ")
-        if theirs != repr(amount):
-            raise InvalidArgument(
-                f"scheduler.consumed({clock}=…) before update {t}",
-                f"with it rank {rank} has consumed {amount} {clock}, and rank {other} {theirs}",
-                f"Say the number of all processes together, the same in each: the sum of their {clock}",
-            )
+        if self._kind is None:
+            self._kind = f"paramsched/{self._number}/{sum(len(group.get('params', ())) for group in self._groups)}"
+            self._begin_next(store, rank)
+        while True:
+            first = store.compare_set(f"{self._kind}/{self._order}/{t}", "", f"{rank} {amount!r}").decode()
+            other, _, theirs = first.partition(" ")
+            if theirs == repr(amount):
+                return
+            if not self._has_begun_another(store, other):
+                raise InvalidArgument(
+                    f"scheduler.consumed({clock}=…) before update {t}",
+                    f"with it rank {rank} has consumed {amount} {clock}, and rank {other} {theirs}",
+                    f"Say the number of all processes together, the same in each: the sum of their {clock}. If one of "
+                    "the two Schedulers is only tried out, make it on every rank, or before init_process_group",
+                )
+            log.warning(
+                "before update %d rank %d has consumed %r %s, and rank %s %s in a Scheduler of the same plan. Rank %s "
+                "has begun another one since, which is compared instead", t, rank, amount, clock, other, theirs, other,
+            )  # fmt: skip
+            self._begin_next(store, rank)
+
+    def _begin_next(self, store: Any, rank: int) -> None:
+        self._order = store.add(f"{self._kind}/begun by {rank}", 1)
+        store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
+
+    def _has_begun_another(self, store: Any, other: str) -> bool:
+        """Whether a process has begun a Scheduler after the one that differs; it may be about to begin it."""
+        try:
+            store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _PATIENCE)
+        except RuntimeError:  # it has not come in this time
+            return False
+        return True
 
 
 def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock | None = None) -> Standing:

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, final
 
 import torch
@@ -13,7 +12,9 @@ from torch.optim import Optimizer
 from paramsched.fields import finite_or_none
 
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
-_CHECKPOINT_CODE = str(Path(torch.__file__).parent / "distributed" / "checkpoint")
+_STATE_MAKERS = frozenset({"_init_optim_state", "init_optim_state", "_NamedOptimizer.init_state"})
+"""Functions that fill an empty state by a step: of torch's distributed checkpoint, of TorchTitan and TorchTNT, and of
+torch's named optimizers."""
 
 
 @final
@@ -57,16 +58,16 @@ def is_skipped_by_scaler(optimizer: Any) -> bool:
 
 
 def is_hidden(optimizer: Any) -> bool:
-    """Whether the step that begins is the one that torch's distributed checkpoint takes.
+    """Whether the step that begins only fills an empty state, as torch's distributed checkpoint takes one.
 
-    It makes an optimizer without state build one: gradients of zeros, an lr of 0 in every group, a step, and the lr put
-    back. A run may have all of these values itself (a warmup from 0, frozen parameters), so it is told by its caller.
+    Such a step has gradients of zeros and mostly an lr of 0 in every group, which is put back then. A run may have all
+    of these values itself (a warmup from 0, frozen parameters), so the step is recognized by its caller.
     """
     if optimizer.state:
         return False
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_CHECKPOINT_CODE):
+        if frame.f_code.co_name in _STATE_MAKERS or frame.f_code.co_qualname in _STATE_MAKERS:
             return True
         frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
     return False
@@ -95,9 +96,10 @@ SCALER_SKIPPED_FUSED = UncountedStep(
     is_skipped_by_scaler,
 )
 HIDDEN = UncountedStep(
-    "the step that torch's distributed checkpoint takes to fill an empty state",
-    "an optimizer without state, and torch's checkpoint code on the stack",
-    "nothing, ahead of it either: the lr of 0 that torch put there is no base, and stays until torch takes it back",
+    "the step that fills an empty state, of torch's distributed checkpoint or TorchTitan",
+    "an optimizer without state, and `_init_optim_state`, `init_optim_state` or `_NamedOptimizer.init_state` on the "
+    "stack",
+    "nothing, ahead of it either: an lr of 0 that is there for this step is no base, and stays until it is put back",
     is_hidden,
 )
 
@@ -111,8 +113,8 @@ class UpdateHooks:
 
     Args:
         before: called with the optimizer ahead of each step but hidden ones.
-        as_left: whether nothing in the optimizer's groups has changed since the last update. Then the step is no hidden
-            one, as that puts an lr of 0 there, and `before` has nothing to do.
+        as_left: whether nothing in the optimizer's groups has changed since the last update. Then `before` has nothing
+            to do. It is not asked ahead of the first step, which may be hidden though the groups are as they were.
     """
 
     def __init__(
@@ -121,7 +123,9 @@ class UpdateHooks:
         after: Callable[[Any], object],
         as_left: Callable[[Any], bool] | None = None,
     ) -> None:
-        self._before, self._after, self._as_left = before, after, as_left or _unknown
+        self._before, self._after = before, after
+        self._as_left: Callable[[Any], bool] = _unknown
+        self._as_left_later = as_left or _unknown
         self._open = 0  # calls of `step` that have begun and not ended
         self._is_hidden = False  # whether the open one is hidden
 
@@ -146,6 +150,7 @@ class UpdateHooks:
         self._is_hidden = run_uncompiled(is_hidden)(optimizer)
         if not self._is_hidden:
             self._before(optimizer)
+            self._as_left = self._as_left_later
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Torch calls this behind every step that did not raise."""

@@ -88,6 +88,7 @@ from paramsched.schedules.table import table as table
 from paramsched.schedules.table import tabulate as tabulate
 from paramsched.schedules.table_file import table_file as table_file
 from paramsched.schedules.text.parsing import faults_in as faults_in
+from paramsched.schedules.text.parsing import meant_line as meant_line
 from paramsched.schedules.text.parsing import parse as parse
 from paramsched.schedules.text.parsing import parse_own as parse_own
 from paramsched.schedules.text.parsing import value_in as value_in

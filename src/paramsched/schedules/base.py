@@ -23,7 +23,7 @@ from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
 from paramsched.user_warnings import renamed_property
 
-_MOST_POINTS = 10_000_000
+_MOST_POINTS = 1_000_000
 
 
 @frozen_value
@@ -183,13 +183,19 @@ class Schedule(ABC):
             raise InvalidArgument(f"({self}).breakpoints()", "it never ends", "Write .breakpoints(until=10_000)")
         end = ceil(length) if until is None and length is not None else until
         assert end is not None
-        last = end if length is None else min(end, ceil(length))
-        inner = (-int(-b // 1) for b in self._inner_breakpoints(0, end) if 0 <= b <= end)
-        found = {0, last, *islice(inner, _MOST_POINTS)}
-        if len(found) >= _MOST_POINTS:
+        found = self._breakpoints_if_few(end, _MOST_POINTS)
+        if found is None:
             asked = f"({short_line(self)}).breakpoints(until={end})"
             raise InvalidArgument(asked, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
         return tuple(sorted(found))
+
+    def _breakpoints_if_few(self, until: int, most: int) -> set[int] | None:
+        """The breakpoints of a resolved schedule up to `until`; None if there may be more than `most`."""
+        times = list(map(ceil, islice(self._inner_breakpoints(0, until), most + 1)))
+        if len(times) > most:
+            return None
+        last = until if self.length is None else min(until, ceil(self.length))
+        return {0, last, *(time for time in times if 0 <= time <= until)}
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         """Times from `since` to `until` at which the formula changes, in any order; 0 and the end may be left out.
@@ -332,5 +338,5 @@ def no_horizon(schedule: Schedule) -> Unresolved:
     return Unresolved(
         str(schedule),
         "it takes the time it is given, and nothing says how long the run is",
-        'Write ps.Calendar(total=10_000), a plan\'s horizon="20 epochs", or a length: over="500 steps"',
+        "Write ps.Calendar(total=10_000)",
     )

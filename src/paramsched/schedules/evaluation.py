@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
-from paramsched.errors import InvalidArgument, InvalidTime
+from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.schedules.affine import BASE, Affine
 
 _PIECE = 49152  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
@@ -167,7 +167,10 @@ def checked_times(t: Any) -> Array:
                 f"time {t:.6g}" if t < 10**300 else "time", "more updates than a clock counts", INSTEAD_OF_TIME
             )
         return np.asarray(t)
-    times = np.asarray(t)
+    try:
+        times = np.asarray(t)
+    except ValueError:  # lists of different lengths
+        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", INSTEAD_OF_TIME) from None
     if times.dtype.kind not in "iuf":
         raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", INSTEAD_OF_TIME)
     first, last = (times.min(), times.max()) if times.size else (0, 0)

@@ -5,14 +5,13 @@ from dataclasses import dataclass, fields, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache, lru_cache
-from itertools import count, takewhile
 from math import ceil
 from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, Integers
-from paramsched._number_checks import finite_number, require_choice
+from paramsched._number_checks import MOST_COUNT, finite_number, require_choice
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.time import Duration
 
@@ -107,7 +106,8 @@ def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int
             if lengths == "floor":
                 size = float(int(size))
             sizes.append(round(size))
-    kind: Any = np.int64 if all(isinstance(one, int) for one in (*begins, *sizes)) else np.float64
+    whole_numbers = all(isinstance(one, int) for one in (*begins, *sizes)) and sizes[-1] <= MOST_COUNT
+    kind: Any = np.int64 if whole_numbers else np.float64
     return CycleTable(tuple(begins), tuple(sizes), np.array(begins, dtype=kind), np.array(sizes, dtype=kind))
 
 
@@ -147,9 +147,9 @@ def _without_last_digits(number: Fraction) -> int | Fraction:
     return whole if abs(number - whole) < Fraction(1, 10**30) else number
 
 
-def stretched_times(offsets: tuple[int | Fraction, ...], size: int | Fraction, first: int | Fraction) -> list[Fraction]:
-    """Times in the first cycle as those in one of another size."""
-    return [Fraction(_without_last_digits(Fraction(offset) * Fraction(size) / Fraction(first))) for offset in offsets]
+def stretched_time(offset: int | Fraction, size: int | Fraction, first: int | Fraction) -> int | Fraction:
+    """A time in the first cycle as the one in a cycle of another size."""
+    return offset if size == first else _without_last_digits(Fraction(offset) * Fraction(size) / Fraction(first))
 
 
 def sum_of_cycles(mult: float, times: int) -> Fraction:
@@ -174,6 +174,9 @@ def checked_growth(asked: Asked, mult: object) -> float:
     asked = replace(asked, value=repr(mult))
     if value < 1:
         raise InvalidArgument(asked, "cycles would vanish", "Write mult=1 or more").suggest(1.0)
+    if value > MOST_COUNT:
+        found = f"expected at most {MOST_COUNT:.0e}, up to which a clock counts"
+        raise InvalidArgument(asked, found, "Write mult=2").suggest(2.0)
     if 1 < value < _LEAST_GROWTH:  # the table of their begins has an entry for each
         found = f"cycles that hardly grow; mult is 1, or {_LEAST_GROWTH} or more"
         raise InvalidArgument(asked, found, "Write mult=1").suggest(1.0)
@@ -248,7 +251,7 @@ def boundaries(period: int | Fraction, until: int, begin: int = 0) -> Iterable[i
     first = max(-(-begin // period), 0)
     if period.denominator == 1:
         return range(first * period.numerator, until + 1, period.numerator)
-    return takewhile(lambda multiple: multiple <= until, (number * period for number in count(first)))
+    return (number * period for number in range(first, int(until // period) + 1))
 
 
 _ROUNDING = 2.0**-50  # what two divisions and a difference of floats may be off by, of a time

@@ -105,7 +105,7 @@ def make_quotient(schedule: Schedule, divisor: Any) -> Any:
     reciprocal = np.inf if abs(number) < _LEAST_DIVISOR else 1.0 / number
     if reciprocal == np.inf:
         asked = f"({schedule}) / {shown(divisor)}"
-        raise InvalidArgument(asked, "its reciprocal is no finite number", "Write a number other than 0")
+        raise InvalidArgument(asked, "its reciprocal is no finite number", "Divide by a number other than 0")
     return schedule * reciprocal
 
 

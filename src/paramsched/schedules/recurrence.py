@@ -25,6 +25,7 @@ from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 
 BLOCK = 4096  # updates between two checkpoints
+_TICKS = 65_536  # of a rule that are searched for breakpoints at once
 _FEW = 8  # updates that are computed one by one sooner than all at once
 _MOST = 20_000_000  # updates that are computed block after block; some seconds
 
@@ -229,10 +230,11 @@ class Recurrence(Schedule):
             period = _period_of(rule)
             first = max(since // period - rule.begin - 1, 0)
             last = min(max(until // period - rule.begin, first), first + _MOST)
-            k = np.arange(first, last + 1, dtype=np.float64)
-            found = rule.step_columns(k)
-            special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
-            yield from ((rule.begin + int(tick)) * period for tick in k[special])
+            for begin in range(first, last + 1, _TICKS):  # block by block: all of them would take gigabytes
+                k = np.arange(max(begin - 1, first), min(begin + _TICKS, last + 1), dtype=np.float64)
+                found = rule.step_columns(k)
+                special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
+                yield from ((rule.begin + int(tick)) * period for tick in k[special])
 
     def _resolve(self, span: Span) -> Schedule:
         """The same rules on clocks of updates, up to the end of the span."""

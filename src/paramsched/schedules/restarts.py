@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import final
 
 from paramsched import curves
@@ -31,7 +31,7 @@ from paramsched.schedules.lengths import (
     require_lengths,
     some_length,
     split_periods,
-    stretched_times,
+    stretched_time,
     sum_of_cycles,
 )
 from paramsched.schedules.neighbor_levels import asks_outside
@@ -43,6 +43,7 @@ from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration, DurationLike, count_of
 
 _MOST_STAGES = 10_000
+_SHORT_CYCLE = 4096  # updates; its breakpoints are found once and kept
 
 
 class Cycles(Schedule, ABC):
@@ -158,18 +159,25 @@ class Restarts(Cycles):
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         period = self._period.number
-        inside = tuple(self.schedule._breakpoints_and_end(0, min(ceil(period), until)))
+        short = None if period > _SHORT_CYCLE else tuple(self.schedule._breakpoints_and_end(0, ceil(period)))
+        cycles: Iterable[tuple[int | Fraction, int | Fraction]]
         if self.mult == 1:
             end = until if self.times is None else min(until, ceil(period * self.times))
-            begins = boundaries(period, end, since - ceil(period))
-            return (begin + b for begin in begins for b in (0, *inside) if b <= period)
-        table, within = self._table, (0, *(b for b in inside if b <= period))
-        return (
-            begin + b
-            for begin, size in zip(table.begins, table.sizes, strict=True)
-            if since <= begin + size and begin <= until
-            for b in stretched_times(within, size, period)
-        )
+            cycles = ((begin, period) for begin in boundaries(period, end, since - ceil(period)))
+        else:
+            table = self._table
+            cycles = (
+                (begin, size)
+                for begin, size in zip(table.begins, table.sizes, strict=True)
+                if since <= begin + size and begin <= until
+            )
+        for begin, size in cycles:
+            yield begin
+            inside: Iterable[int | Fraction] | None = short
+            if inside is None:  # only the part of a long cycle that is asked for: it may have billions
+                first, last = ((time - begin) * period / Fraction(size) for time in (since, until))
+                inside = self.schedule._breakpoints_and_end(max(floor(first), 0), ceil(min(last, period)))
+            yield from (begin + stretched_time(b, size, period) for b in inside if b <= period)
 
     def _resolve(self, span: Span) -> Schedule:
         if self.every is None:

@@ -97,6 +97,8 @@ class Sequence(Schedule):
         last = self.stages[-1]
         if last.length is not None and not last.length.terms and last._holds_after_nothing:
             kept.append(pairs[-1])
+        elif kept and kept[-1][0] is not last:  # what goes on beyond its length is cut at the end of the sequence
+            kept[-1] = _held_at_end(kept[-1][0]), kept[-1][1]
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), [count_of(begin) for begin in begins]
 
@@ -179,6 +181,14 @@ class Sequence(Schedule):
 
     def __str__(self) -> str:
         return " >> ".join(in_brackets(stage, SEQUENCE + 1) for stage in self.stages)
+
+
+def _held_at_end(stage: Schedule) -> Schedule:
+    """A stage with a length that holds its value from its end on, as a sum with an open operand does not."""
+    end, held = stage.length, stage._held_from()
+    if end is None or (held is not None and held <= end.number):
+        return stage
+    return Window(stage, Duration.of(0), end)
 
 
 def _with_a_length(stage: Schedule) -> str:

@@ -18,6 +18,7 @@ from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
+from paramsched.time.duration import durations_of, or_meant
 
 
 @final
@@ -115,8 +116,13 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
     (1.0, 0.5, 0.25)
     """
     if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):
-        raise InvalidArgument(f"multistep({milestones!r})", "milestones are a list", 'Write multistep(["30 epochs"])')
-    return MultiStep(tuple(Duration.of(milestone) for milestone in milestones), gamma)
+        several = [milestones, gamma] if isinstance(gamma, (int, float)) and gamma > 1 else [milestones]
+        line = ", ".join(repr(str(one) if isinstance(one, Duration) else or_meant(one)) for one in several)
+        raise InvalidArgument(f"multistep({milestones!r})", "milestones are a list", f"Write multistep([{line}])")
+    return MultiStep(durations_of(milestones), gamma)
+
+
+_FINEST_TREAD = Fraction(1, 4)  # updates; finer rises are not told apart as breakpoints
 
 
 @final
@@ -157,7 +163,9 @@ class Stairs(Schedule):
         assert self.over is not None
         if not self.over.terms:
             return ()
-        return (rise for rise in boundaries(self._tread, until, since) if rise <= self.over.number)
+        # Far more rises than updates would take forever, and each update has one of them anyway.
+        tread = max(self._tread, _FINEST_TREAD)
+        return (rise for rise in boundaries(tread, min(until, math.ceil(self.over)), since) if rise <= self.over.number)
 
 
 @shape

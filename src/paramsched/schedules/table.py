@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -183,7 +184,7 @@ class Table(Schedule):
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = self._held_from()
-        return (time for time in boundaries(self.every.number, until, since) if time <= end)
+        return (time for time in boundaries(self.every.number, min(until, ceil(end)), since) if time <= end)
 
     def __str__(self) -> str:
         if self.file is None:

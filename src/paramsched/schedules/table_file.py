@@ -157,14 +157,15 @@ def _array_of_npy(file: Path, column: str | None, shown: str) -> Any:
     if column is not None:
         raise UnreadableTable(shown, f'a .npy file has no column "{printable(column)}"', "Leave column out")
     try:
-        with open_to_read(file) as stream:
-            array = np.load(stream, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        with open_to_read(file):  # refuses what is not a regular file
+            # Mapped, because this compares the size in the header with that of the file before memory is taken.
+            array = np.lib.format.open_memmap(file, mode="r")
+    except (ValueError, EOFError, TypeError, OverflowError) as error:
         raise UnreadableTable(shown, f"no array of numbers ({printable(str(error))[:80]})", _INSTEAD) from None
     if array.ndim != 1 or array.dtype.kind not in "fiu":
         found = f"an array of {array.ndim} dimensions of {array.dtype}"
         raise UnreadableTable(shown, found, "Give one dimension of numbers")
-    return array
+    return np.array(array)
 
 
 def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:

@@ -7,7 +7,7 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched._arrays import last_of_each
+from paramsched._arrays import equal_up_to_rounding, last_of_each
 from paramsched.errors import InvalidArgument
 from paramsched.show._curves import Curves, CurvesOnClock, Floats, Group, Key, Log, Times, union_of_times
 from paramsched.show._picture import Note
@@ -31,8 +31,8 @@ def checked_log(trace: Curves, log: Log) -> UsedValues:
     return used
 
 
-def differing_times(planned: Floats, times: Times, values: Floats, *, whole: bool) -> Times:
-    """The times at which values are not the planned ones, compared bit for bit; nan equals nan.
+def differing_times(planned: Floats, times: Times, values: Floats, *, whole: bool, tolerance: float = 0.0) -> Times:
+    """The times at which values are not the planned ones, compared up to rounding, or bit for bit; nan equals nan.
 
     A time after the plan's end differs, for nothing was planned there. With `whole`, a planned update that has no
     value in `times` differs too. Without it, that update is not compared: a log may hold every tenth update only.
@@ -42,7 +42,7 @@ def differing_times(planned: Floats, times: Times, values: Floats, *, whole: boo
     """
     inside = times < planned.size
     expected, found = planned[times[inside]], values[inside]
-    unequal = (expected != found) & ~(np.isnan(expected) & np.isnan(found))
+    unequal = ~equal_up_to_rounding(found, expected, tolerance)
     at = np.concatenate([times[inside][unequal], times[~inside]])
     if not whole:
         return at
@@ -51,14 +51,21 @@ def differing_times(planned: Floats, times: Times, values: Floats, *, whole: boo
     return np.union1d(at, np.flatnonzero(missing))
 
 
-def log_note(differing: Times, compared: int, run: str) -> Note:
-    """How far a run agrees with the plan in a panel."""
+def log_note(differing: Times, compared: int, run: str, *, rounded: bool = False) -> Note:
+    """How far a run agrees with the plan in a panel.
+
+    Args:
+        rounded: whether some values agree up to rounding only.
+    """
     every, whose = with_thousands(compared), f"{run}: " if run else ""
     if differing.size == 0:
-        return Note(f"{whose}used as planned at {every} of {every} updates")
+        return Note(f"{whose}used as planned at {every} of {every} updates{_UP_TO_ROUNDING if rounded else ''}")
     many = with_thousands(differing.size)
     text = f"{whose}used differs from planned at {many} of {every} updates: {times_in_words(differing)}"
     return Note(text, differs=True)
+
+
+_UP_TO_ROUNDING = ", up to rounding"
 
 
 def other_plan_note(differing: Times, compared: int) -> Note:
@@ -96,15 +103,20 @@ def horizon_summary(traces: Sequence[Curves]) -> str:
     return " · ".join(parts)
 
 
-def runs_verdicts(trace: Curves, used: Mapping[str, UsedValues]) -> Iterator[Note]:
+def runs_verdicts(trace: Curves, used: Mapping[str, UsedValues], tolerances: Mapping[str, float]) -> Iterator[Note]:
     """How far each run agrees with the plan, over all panels."""
     for name, values in used.items():
         if values:
             every = union_of_times(times for times, _ in values.values()).size
-            differing = union_of_times(
-                differing_times(trace[key], *points, whole=False) for key, points in values.items()
-            ).size
+            differing, in_bits = (
+                union_of_times(
+                    differing_times(trace[key], *points, whole=False, tolerance=tolerance)
+                    for key, points in values.items()
+                ).size
+                for tolerance in (tolerances[name], 0.0)
+            )
             agreeing = f"planned = used at {with_thousands(every - differing)} of {with_thousands(every)} updates"
+            agreeing += _UP_TO_ROUNDING if differing < in_bits else ""
             yield Note(f"{name}: {agreeing}" if len(used) > 1 else agreeing, differs=differing > 0)
 
 
@@ -250,6 +262,7 @@ class LoggedRun:
         used: the values that it used: for each field and group the updates, and the values at these.
         measured: its metrics: for each the updates, and the values; drawn in panels of their own.
         together: metrics that share a panel, by its heading; every other one has its own.
+        tolerance: by how much of the planned value a used one may differ and count as planned; 0 compares bits.
 
     >>> run = LoggedRun("first", {("lr", 0): ([0, 1], [0.1, 0.05])}, {"loss": ([0, 1], [2.3, 1.9])})
     >>> sorted(run.measured)
@@ -260,6 +273,7 @@ class LoggedRun:
     used: Log = field(default_factory=dict)
     measured: Measured = field(default_factory=dict)
     together: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tolerance: float = 0.0
 
 
 RunsOrLog: TypeAlias = Log | LoggedRun | Sequence[LoggedRun] | None

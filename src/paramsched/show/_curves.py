@@ -23,6 +23,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Times: TypeAlias = NDArray[np.int64]
 
 
+@runtime_checkable
 class Curves(Protocol):
     """Curves over updates: a `Trace`, a log, or a scheduler that was simulated.
 

@@ -52,7 +52,7 @@ class Figure:
 
 
 def figure(
-    trace: Curves,
+    trace: Curves | Plan | Schedule,
     *,
     title: str = "Plan",
     log: RunsOrLog = None,
@@ -62,7 +62,7 @@ def figure(
     """Show a trace in a notebook: write it as the last line of a cell.
 
     Args:
-        trace: the plan's curves.
+        trace: the plan's curves, or a plan or a schedule, drawn as a notebook shows them.
         title: heading of the page.
         log: values really used, drawn over the plan; or runs (`LoggedRun`), whose metrics have panels below.
         other: a second plan, drawn over the first.
@@ -73,6 +73,11 @@ def figure(
     >>> shown._repr_svg_()[:4], shown._repr_html_()[:7]
     ('<svg', '<iframe')
     """
+    if isinstance(trace, (Plan, Schedule)):
+        trace = curves_of_plan(trace if isinstance(trace, Plan) else plan_of_schedule(trace))[0]
+    for one in (trace, other):
+        if one is not None and not isinstance(one, Curves):
+            raise InvalidArgument(f"figure({type(one).__name__})", "it has no curves", "Write ps.show.figure(trace)")
     return Figure(trace, title, log, other, view)
 
 

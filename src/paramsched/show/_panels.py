@@ -65,6 +65,7 @@ def picture(
     trace = plans[0][1]
     runs = runs_of(log)
     used = {run.name: checked_log(trace, run.used) for run in runs}
+    tolerances = {run.name: run.tolerance for run in runs}
     metrics = {run.name: checked_metrics(run) for run in runs}
     theirs = other.keys() if other is not None else ()
     total = max(
@@ -75,7 +76,7 @@ def picture(
     )
     fields = dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs))
     axis = axis_of_curves((*(one for _, one in plans), *([] if other is None else [other])), total, view)
-    panels = tuple(_make_panel(field, plans, used, other, axis, view) for field in fields)
+    panels = tuple(_make_panel(field, plans, used, tolerances, other, axis, view) for field in fields)
     differing = union_of_times(panel.differing for panel in panels)
     colors = (
         {} if len(runs) < 2 else {run.name: max(len(one.curves) for one in panels) + i for i, run in enumerate(runs)}
@@ -88,7 +89,7 @@ def picture(
         (*panels, *metric_panels(runs, metrics, axis, view, colors)),
         axis,
         horizon_summary(tuple(one for _, one in plans)),
-        tuple(runs_verdicts(trace, used)) if other is None else (plans_verdict(differing, trace, other),),
+        tuple(runs_verdicts(trace, used, tolerances)) if other is None else (plans_verdict(differing, trace, other),),
     )
 
 
@@ -120,14 +121,21 @@ class _Comparison:
 
 
 def _make_panel(
-    field: str, plans: _Plans, used: Mapping[str, UsedValues], other: Curves | None, axis: TimeAxis, view: View
+    field: str,
+    plans: _Plans,
+    used: Mapping[str, UsedValues],
+    tolerances: Mapping[str, float],
+    other: Curves | None,
+    axis: TimeAxis,
+    view: View,
 ) -> Panel:
     """The panel of one field, with what is compared with its curves."""
     trace = plans[0][1]
     groups = _groups_of_field(trace, field)
     curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=plans[0][0])
     compared = [
-        _compare_log(field, trace, values, curves, name if len(used) > 1 else "") for name, values in used.items()
+        _compare_log(field, trace, values, curves, name if len(used) > 1 else "", tolerances[name])
+        for name, values in used.items()
     ]
     for index in range(1, len(plans)):
         branches, note = _leaving_curves(field, plans[: index + 1], len(curves))
@@ -165,16 +173,24 @@ def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[
     return drawn, leaving_notes(name, left, drawn=bool(drawn))
 
 
-def _compare_log(field: str, trace: Curves, used: UsedValues, curves: Sequence[DrawnCurve], run: str) -> _Comparison:
+def _compare_log(
+    field: str, trace: Curves, used: UsedValues, curves: Sequence[DrawnCurve], run: str, tolerance: float
+) -> _Comparison:
     """The values that a run used for a field."""
     observed = [group for group in _groups_of_field(trace, field) if (field, group) in used]
     if not observed:
         return _Comparison()
     colors = {group: curve.color for curve in curves for group in curve.groups}
     overlays = _merge_groups("log", [(g, *used[field, g]) for g in observed], trace, field, colors, owner=run)
-    differing = [differing_times(trace[field, g], *used[field, g], whole=False) for g in observed]
+    differing, in_bits = (
+        [differing_times(trace[field, g], *used[field, g], whole=False, tolerance=share) for g in observed]
+        for share in (tolerance, 0.0)
+    )
+    rounded = union_of_times(differing).size < union_of_times(in_bits).size
     compared = union_of_times(used[field, g][0] for g in observed)
-    return _Comparison(overlays, (log_note(union_of_times(differing), compared.size, run),), tuple(differing))
+    return _Comparison(
+        overlays, (log_note(union_of_times(differing), compared.size, run, rounded=rounded),), tuple(differing)
+    )
 
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
@@ -292,8 +308,11 @@ def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Time
 
 
 def _breakpoints_in_updates(source: Curves, field: str, group: Group) -> Times:
-    """Where the formula of a curve changes: the first updates at or after an amount."""
-    points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
+    """Where the formula of a curve changes: the first updates at or after an amount; none if they are too many."""
+    try:
+        points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
+    except InvalidArgument:  # a million marks would show nothing
+        return np.zeros(0, np.int64)
     if isinstance(source, CurvesOnClock) and source.clock_of(field, group) != "updates":
         return np.searchsorted(source.amounts, points)
     return points

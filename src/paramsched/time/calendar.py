@@ -1,6 +1,7 @@
 """Calendar: the facts about a run that turn units into updates; and clocks."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, prod
@@ -9,7 +10,8 @@ from typing import Any, final
 
 from paramsched._calls import explain_wrong_construction
 from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest, shown
-from paramsched.time.duration import Duration, DurationLike
+from paramsched.near_names import closest
+from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "samples": (("batch_size", "accumulation"),),
@@ -66,7 +68,7 @@ class Calendar:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
                     raise InvalidArgument(
                         Asked("Calendar", name, shown(value)), "not a whole number from 1 to 1e18", f"Write {name}=100"
-                    ).suggest(100)
+                    ).suggest(_meant_count(value))
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step", "frames_per_step"):
             value = getattr(self, name)
@@ -96,8 +98,8 @@ class Calendar:
                 )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
-                    Asked("Calendar", "total", f'"{total}"'), "per cent is of the total itself", "Write updates"
-                )
+                    Asked("Calendar", "total", f'"{total}"'), "per cent is of the total itself", "Write total=10_000"
+                ).suggest(10_000)
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
             # A total that only a plan's own clock can take is no fault yet: `resolve` says so where it takes none.
             known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
@@ -191,7 +193,20 @@ class Calendar:
         found = f"nothing says {unsaid}"
         if self != Calendar():
             found += f"; known: {self.known()}"
-        raise MissingFact(asked, found, fact=fact, example=example)
+        given = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
+        facts = [
+            f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in given.items()
+        ]
+        instead = f"Write Calendar({', '.join([*facts, f'{fact}={example}'])})"
+        raise MissingFact(asked, found, instead, fact=fact, example=example)
+
+
+def _meant_count(value: object) -> int:
+    """The whole number that a wrong one was meant to be."""
+    with suppress(TypeError, ValueError, OverflowError):
+        count = ceil(abs(float(value)))  # type: ignore[arg-type]  # suppressed
+        return count if 1 <= count <= _MOST and not isinstance(value, bool) else 100
+    return 100
 
 
 _MOST = 10**18  # updates, and what one of them is made of
@@ -239,4 +254,19 @@ def known_clock(value: Any, asked: str | Asked) -> str:
     if name in CLOCKS:
         return name
     found = nearest(value, CLOCKS) if isinstance(value, str) else "no name of a clock"
-    raise InvalidArgument(asked, found, f"Write one of {', '.join(CLOCKS)}")
+    meant = meant_clock(value)
+    clock = meant or UPDATES
+    line = f'{asked.argument}="{clock}"' if isinstance(asked, Asked) else clock
+    raise InvalidArgument(asked, found, f"Write {line}").suggest(clock)
+
+
+def meant_clock(value: object) -> str | None:
+    """The clock that a word was meant to be: a unit of it, or a misspelling; None where none is near.
+
+    >>> meant_clock("steps"), meant_clock("token"), meant_clock("epochs")
+    ('updates', 'tokens', None)
+    """
+    if not isinstance(value, str):
+        return None
+    name = UNIT_NAMES.get(value.lower(), (closest(value.lower(), CLOCKS), 1))[0]
+    return name if name in CLOCKS else None

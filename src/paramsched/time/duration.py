@@ -1,6 +1,7 @@
 """Duration: an amount of training with its unit, exact."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -9,7 +10,7 @@ from typing import TypeAlias, final
 
 from paramsched._fault_codes import UNKNOWN_NAME
 from paramsched._vocabulary import UNITS as UNITS_OF_PEERS
-from paramsched.errors import InvalidArgument, Unresolved, nearest, shown
+from paramsched.errors import InvalidArgument, Unresolved, shown
 
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")
 
@@ -29,12 +30,13 @@ UNIT_NAMES: dict[str, tuple[str, int]] = {
     )
     for word in words.split()
 }
-_SCALES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_SCALES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TERM = re.compile(
     r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
-    r"(?P<scale>[kMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
+    r"(?P<scale>[kKMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
+_UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches, s, min, h"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
 _MOST = Fraction(10**18)  # beyond what a clock of 64 bits counts
@@ -88,8 +90,9 @@ class Duration:
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 is 5; what is infinite is no integer
             raise _no_length(amount)
         if amount < 0:
-            refusal = InvalidArgument(f"length {shown(amount)}", "a length is not negative", "Write 0 or more updates")
-            raise refusal.suggest(500, instead_of=amount)
+            sample = min(int(-amount), int(_MOST))
+            refusal = InvalidArgument(f"length {shown(amount)}", "a length is not negative", f"Write {sample}")
+            raise refusal.suggest(sample, instead_of=amount)
         return Duration.of_updates(int(amount))
 
     @staticmethod
@@ -103,10 +106,9 @@ class Duration:
         ('"3002.4 steps"', '30')
         """
         if amount > _MOST:
-            found = "more updates than a clock counts"
+            found = "more updates than a clock counts, 1e18"
             asked = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-            refusal = InvalidArgument(asked, found, "Write at most 1_000_000_000_000_000_000")
-            raise refusal.suggest(500, instead_of=amount)
+            raise InvalidArgument(asked, found, 'Write "100%"').suggest("100%", instead_of=amount)
         if amount < 0:
             return _duration_of({"updates": Fraction(amount)})
         return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -192,6 +194,32 @@ class Duration:
         return str(self.updates) if self.is_resolved else f'"{self}"'
 
 
+def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, ...]:
+    """Read a list of lengths; a refusal suggests the whole list.
+
+    Raises:
+        InvalidArgument: one of them is not a duration.
+    """
+    given, read = list(several), []
+    for one in given:
+        try:
+            read.append(Duration.of(one))
+        except InvalidArgument as refusal:
+            if refusal.sample is not None:
+                refusal.suggest([or_meant(other) for other in given], instead_of=several)
+            raise
+    return tuple(read)
+
+
+def or_meant(one: "DurationLike | float") -> object:
+    """A length as it was given, or what a refused one was meant to be."""
+    try:
+        Duration.of(one)
+    except InvalidArgument as refusal:
+        return refusal.sample
+    return one
+
+
 DurationLike: TypeAlias = Duration | str | int
 """What people write for a length: `"5%"`, `"10 epochs"`, `500` (updates; a whole float counts) or a Duration."""
 
@@ -214,8 +242,10 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
     # A positive term first: "100% - 10 epochs" reads, "-10 epochs + 100%" does not.
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
     if terms and all(amount < 0 for _, amount in terms):
-        refusal = InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", "Write 0 or more")
-        raise refusal.suggest(500)
+        meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
+        sample = int(meant) if meant.isdecimal() else meant
+        refusal = InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", f"Write {_quoted(sample)}")
+        raise refusal.suggest(sample)
     return Duration(terms)
 
 
@@ -251,38 +281,57 @@ def _close_unit(word: str) -> str | None:
 
     if not word.isalpha():
         return None
+    word = word.lower()
     known = [name for name in UNIT_NAMES if len(name) > 3]
-    return next(iter(get_close_matches(word.lower(), known, n=1, cutoff=0.8)), None)
+    close = get_close_matches(word, known, n=3, cutoff=0.7)
+    # "epoks" begins as "epochs" does; "apples" is nearly as near to "samples".
+    return next((name for name in close if name[0] == word[0] or get_close_matches(word, [name], cutoff=0.8)), None)
 
 
 def _no_length(amount: object) -> InvalidArgument:
-    found = f"a length is a whole number of updates or a text with a unit, not {type(amount).__name__}"
-    if isinstance(amount, float):
-        found = "a length is a whole number of updates or a text with a unit"
-    instead = 'Write "5%" for a share of the run, "10 epochs", or 500 for updates'
-    return InvalidArgument(f"length {shown(amount)}", found, instead)
+    """The error of a value that is neither a whole number nor a text; a part of one is a share of the run."""
+    found = "expected a whole number of updates or a text with a unit"
+    sample: int | str = "5%"
+    if isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
+        sample = str(or_meant(amount[0])) if isinstance(amount[0], str) else amount[0]
+    elif isinstance(amount, float) and 0 < amount < 1:
+        sample = f"{_amount_text(_decimal(amount) * 100)}%"
+    elif isinstance(amount, float) and 1 <= amount <= _MOST:
+        sample = f"{_amount_text(_decimal(amount))} steps"
+    if not isinstance(amount, float):
+        found += f", got {type(amount).__name__}"
+    refusal = InvalidArgument(f"length {shown(amount)}", found, f"Write {_quoted(sample)}")
+    return refusal.suggest(sample, instead_of=amount)
+
+
+def _decimal(number: float) -> Fraction:
+    return Fraction(repr(number))
+
+
+def _quoted(sample: int | str) -> str:
+    return f'"{sample}"' if isinstance(sample, str) else str(sample)
 
 
 def _read_length(text: str) -> Duration:
     """A length from its text: amounts with units, added and subtracted."""
-    instead = 'Write an amount and a unit: "500 steps", "10 epochs", "5%", "1e6 samples", "250B tokens", "90 min"'
     line = text if len(text) <= 40 else text[:37] + "..."
 
-    def refused(found: str, instead: str = instead) -> InvalidArgument:
-        return InvalidArgument(f'length "{line}"', found, instead)
+    def refused(found: str, sample: int | str | None = None) -> InvalidArgument:
+        sample = meant_length(bare) if sample is None else sample
+        return InvalidArgument(f'length "{line}"', found, f"Write {_quoted(sample)}").suggest(sample)
 
-    if len(text) > _MOST_TEXT:
-        raise refused(f"{len(text)} characters are no length")
     bare = text.strip()
+    if len(text) > _MOST_TEXT:
+        raise refused(f"{len(text)} characters are no length", "5%")
     if bare.split(maxsplit=1)[0:1] == ["until"]:
         end = _read_length(bare.removeprefix("until"))
         if end.until:
-            raise refused("it says until twice", f'Write "{end}"')
+            raise refused("it says until twice", str(end))
         return Duration(end.terms, until=True)
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
-        raise refused("a number without a unit", f'Write "{bare} steps" or "5%"')
+        raise refused("a number without a unit")
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
@@ -293,12 +342,11 @@ def _read_length(text: str) -> Duration:
             unit = found["unit"]
             meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
             if meant is None:
-                raise refused(f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}').classify(UNKNOWN_NAME)
+                raise refused(f'"{unit}" is no unit; known: {_UNITS_LISTED}').classify(UNKNOWN_NAME)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
             close = None if unit in UNITS_OF_PEERS else _close_unit(unit)
             clause = "" if close is None else f'; nearest: "{close}"'
-            refusal = refused(f'"{unit}" is no unit{clause}', f'Write "{meant}"')
-            raise refusal.classify(UNKNOWN_NAME, (bare, meant))
+            raise refused(f'"{unit}" is no unit{clause}', meant).classify(UNKNOWN_NAME, (bare, meant))
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))
@@ -306,16 +354,75 @@ def _read_length(text: str) -> Duration:
             raise refused("not an amount with a unit") from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
-            raise refused("more than a clock counts", "Write 1e18 or fewer").suggest(500)
+            raise refused("more than a clock counts, 1e18", "100%")
         if 0 < abs(amount) < _LEAST:
-            raise refused("less than any clock tells from nothing", "Write 0, or more").suggest(500)
+            raise refused("less than any clock tells from nothing", 0)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():
             place += 1
     if not bare:
-        raise InvalidArgument('length ""', "empty", instead)
+        raise refused("empty", "5%")
     return _duration_of(amounts)
+
+
+_NUMBER_IN_TEXT = r"[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
+_WRITTEN_OTHERWISE = (  # spelled in another way than lengths are, and what is written here
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\Z"), r"\1\2 steps"),
+    (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),  # 5,000 steps
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:%%|per\s?cents?\b|%\s+of\b.*)", re.IGNORECASE), r"\1%"),
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\s+(?=[A-Za-z])"), r"\1\2 "),  # 100 K tokens
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:[gGb]|bn|billion)\s+(?=[A-Za-z])"), r"\1B "),
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:m|mn|million)\s+(?=[A-Za-z])"), r"\1M "),
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:thousand)\s+(?=[A-Za-z])"), r"\1k "),
+    (re.compile(rf"([A-Za-z]+)\s*[:=]?\s*({_NUMBER_IN_TEXT})"), r"\2 \1"),  # epochs 5
+    (re.compile(rf"({_NUMBER_IN_TEXT})\s*[-,:*.]\s*([A-Za-z]+)\.?"), r"\1 \2"),  # 5-epochs
+    (re.compile(r"([A-Za-z%])\s*(?:,|and)?\s+(?=[0-9])"), r"\1 + "),  # 10 epochs 5 steps
+)
+_NUMBER_NAMES = {
+    name: str(number)
+    for number, name in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)
+}
+
+
+def meant_length(text: str) -> int | str:
+    """The length that a text was probably meant to be; with another unit, or a share of the run, where that is open.
+
+    >>> meant_length("5,000 steps"), meant_length("100m tokens"), meant_length("epochs: 5"), meant_length("0.05")
+    ('5000 steps', '100M tokens', '5 epochs', '5%')
+    """
+    text = text.strip()[:_MOST_TEXT]
+    number = re.fullmatch(r"[+-]?([0-9._]+(?:e[+-]?[0-9]{1,3})?)", text, re.IGNORECASE)
+    if number is not None:
+        try:
+            amount = Fraction(number[1].replace("_", ""))
+        except ValueError:
+            return "5%"
+        if 0 < amount < 1:
+            return f"{_amount_text(amount * 100)}%"
+        return f"{_amount_text(amount)} steps" if amount <= _MOST and _decimal_places(amount) is not None else "5%"
+    if re.fullmatch(rf"{_NUMBER_IN_TEXT}\s*/\s*[1-9][0-9_]*", text):
+        return f"{text} steps"
+    first, _, rest = text.partition(" ")
+    spelled = f"{_NUMBER_NAMES.get(first.lower(), first)} {rest}".strip(" +-.,;")
+    for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _WRITTEN_OTHERWISE)):
+        for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _own_unit(word[0]), meant)):
+            if all(map(_is_term, candidate.split(" + "))):
+                return candidate
+    found = re.search(_NUMBER_IN_TEXT, text)
+    return f"{found[0]} steps" if found and abs(Fraction(found[0])) <= _MOST else "5%"
+
+
+def _is_term(text: str) -> bool:
+    """Whether a text is one amount with a unit."""
+    found = _TERM.fullmatch(text)
+    return found is not None and found["unit"] in UNIT_NAMES and (found["by"] or "1").strip("0_") != ""
+
+
+def _own_unit(word: str) -> str:
+    """A word as a unit of ours: `Epochs`, `ep` and `epoks` are epochs."""
+    lower = word.lower()
+    return lower if lower in UNIT_NAMES else UNITS_OF_PEERS.get(lower) or _close_unit(word) or word
 
 
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:

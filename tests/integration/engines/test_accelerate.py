@@ -167,8 +167,8 @@ def test_the_values_of_the_coming_update_reach_the_trackers(tmp_path: Path) -> N
     engine.log(accelerator, scheduler)
 
     assert kept.rows[0][0] == 0
-    assert kept.rows[0][1]["weight_decay[bias]"] == 0.01
-    assert kept.rows[0][1]["betas[0][weight]"] == 0.85
+    assert kept.rows[0][1]["weight_decay/bias"] == 0.01
+    assert kept.rows[0][1]["betas_0/weight"] == 0.85
 
 
 def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(tmp_path: Path) -> None:
@@ -196,3 +196,39 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(tmp_path: Path) -
     for t in range(7, 10):
         assert again[2].param_groups[0]["lr"] == used[t]
         update(*again)
+
+
+class Meshed:
+    """What an Accelerator has of a run of eight processes."""
+
+    num_processes, device, sync_gradients = 8, torch.device("cpu"), True
+
+    def __init__(self, **sizes: int) -> None:
+        self.parallelism_config = accelerate.ParallelismConfig(**sizes) if sizes else None
+
+    def reduce(self, amount: Any, reduction: str) -> Any:
+        assert reduction == "sum"
+        return amount * self.num_processes
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({}, 8),
+        ({"dp_shard_size": 8}, 8),
+        ({"dp_replicate_size": 2, "dp_shard_size": 4}, 8),
+        ({"dp_shard_size": 4, "tp_size": 2}, 4),
+        ({"dp_shard_size": 2, "tp_size": 2, "cp_size": 2}, 2),
+        ({"tp_size": 8}, 1),
+    ],
+)
+def test_processes_that_share_their_batches_are_counted_once(sizes: dict[str, int], expected: int) -> None:
+    accelerator = Meshed(**sizes)
+    optimizer = optimizer_of(Tiny())
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 samples"), clock="samples"))
+    see = engine.batch_counter(accelerator, scheduler)
+
+    see((torch.zeros(3, 2), torch.zeros(3)))
+    optimizer.step()
+
+    assert scheduler.amount == 3 * expected

@@ -1,5 +1,7 @@
 """Lightning: the callback's facts, metrics, log and checkpoint."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from support.engine_runs.harness import (
     recorded,
     tokens_of_batch,
 )
+from support.ports import free_port
+from support.programs import Program
 
 pl = pytest.importorskip("lightning.pytorch")
 runs = pytest.importorskip("support.engine_runs.lightning")
@@ -146,7 +150,7 @@ def test_the_values_of_each_update_reach_the_logger(tmp_path: Path) -> None:
 
     rows = list(Path(logger.log_dir, "metrics.csv").read_text().splitlines()[1:])
     header = Path(logger.log_dir, "metrics.csv").read_text().splitlines()[0].split(",")
-    column = header.index("lr[weight]")
+    column = header.index("lr/weight")
     logged = [float(row.split(",")[column]) for row in rows if row.split(",")[column]]
     assert logged == [row[0] for row in planned(54)]
 
@@ -281,3 +285,20 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(kind: str, tmp_pa
 
     # Torch's was stepped once in the epoch; the optimizer's own state has counted 18 updates.
     assert module.used == planned(54)[18:]
+
+
+@pytest.mark.heavy
+def test_ranks_of_tensor_parallelism_count_each_sample_once(tmp_path: Path) -> None:
+    port, tests = str(free_port()), Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])}
+    started = [
+        Program(
+            ["-m", "support.lightning_tensor_parallel", str(rank), port, str(tmp_path / f"{rank}.json")], environment
+        )
+        for rank in (0, 1)
+    ]
+    said = [one.communicate(timeout=300)[1] for one in started]
+
+    assert [one.returncode for one in started] == [0, 0], said
+    for rank in (0, 1):  # updates, samples, and the samples in a batch as the Trainer knows them
+        assert json.loads((tmp_path / f"{rank}.json").read_text()) == [[8, 100, 8]] * 2

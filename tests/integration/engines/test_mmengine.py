@@ -165,4 +165,4 @@ def test_every_group_is_logged(run, tmp_path):
 
     (file,) = (tmp_path / "run").glob("*/vis_data/scalars.json")
     row = json.loads(file.read_text().splitlines()[-1])
-    assert {"lr[0]", "lr[1]", "momentum[0]", "momentum[1]"} <= set(row)
+    assert {"lr/0", "lr/1", "momentum/0", "momentum/1"} <= set(row)

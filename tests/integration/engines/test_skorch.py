@@ -96,7 +96,7 @@ def test_what_the_history_records_reaches_the_plan() -> None:
 def test_the_history_has_the_values_of_every_update() -> None:
     trained = net().fit(X, Y)
 
-    logged = [value for epoch in trained.history[:, "batches", :, "lr[weight]"] for value in epoch]
+    logged = [value for epoch in trained.history[:, "batches", :, "lr/weight"] for value in epoch]
     assert logged == [row[0] for row in planned(54)]
 
 

@@ -181,7 +181,10 @@ def test_the_log_has_every_scheduled_field_and_the_lr_that_was_used(tmp_path: Pa
 
     logged = [float(row["learning_rate"]) for row in trainer.state.log_history if "learning_rate" in row]
     assert logged == pytest.approx([row[0] for row in planned(54)], abs=5e-7)  # the Trainer may round what it logs
-    assert "weight_decay[bias]" in trainer.state.log_history[0]
+    rows = [row for row in trainer.state.log_history if "learning_rate" in row]
+    names = [f"{field}/{group}" for group in ("weight", "bias") for field in ("lr", "weight_decay", "betas_0")]
+    assert [row["learning_rate"] for row in rows] == [row["lr/weight"] for row in rows]
+    assert [[row[name] for name in names] for row in rows] == planned(54)
 
 
 def test_a_plan_in_epochs_uses_the_trainer_s_epochs(tmp_path: Path) -> None:
@@ -205,7 +208,8 @@ def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
 
     rows = [row for row in trainer.state.log_history if "learning_rate" in row]
     rates = [[name for name in row if name == "learning_rate" or name.startswith("lr")] for row in rows]
-    assert rates == [["learning_rate", *(f"lr[{i}]" for i in range(1, len(groups)))]] * len(rows)
+    assert all(row["learning_rate"] == row["lr/0"] for row in rows)
+    assert rates == [["learning_rate", *(f"lr/{i}" for i in range(len(groups)))]] * len(rows)
 
 
 @pytest.mark.parametrize("made_by", ["planned", "pair"])
@@ -228,3 +232,20 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(made_by: str, tmp
     resumed.train(resume_from_checkpoint=True)
 
     assert used == planned(54)[done:]
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [((1, 1, 1), 8), ((2, 1, 1), 4), ((2, 2, 1), 2), ((1, 1, 8), 1)])
+def test_processes_that_share_their_batches_are_counted_once(
+    sizes: tuple[int, ...], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case("transformers", 1, clock="tokens")
+    trainer, _ = runs.trainer_of(case, runs.arguments(str(tmp_path), case), 15)
+    for kind, size in zip(("tp", "cp", "sp"), sizes, strict=True):
+        monkeypatch.setattr(trainer, f"get_{kind}_size", lambda size=size: size)
+    monkeypatch.setattr(type(trainer.args), "world_size", property(lambda self: 8))
+
+    trainer.create_optimizer()
+    scheduler = trainer.create_scheduler(15)
+
+    assert scheduler.calendar.batch_size == expected * trainer.args.per_device_train_batch_size
+    assert trainer._paramsched_amounts.processes == expected

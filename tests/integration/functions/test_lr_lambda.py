@@ -119,7 +119,7 @@ def test_it_goes_into_a_sequence_of_schedulers():
         (lambda: ps.to_lambda(SEVERAL, field=3), "the plan has no 3; known: lr, "),
         (
             lambda: ps.to_lambda(SEVERAL, field="lr"),
-            "lr has a line for head, layer_3 and one for all others.*Write group='head'",
+            "lr has a line for head, layer_3 and one for all others.*Write group='head', or group='others' for",
         ),
         (lambda: ps.to_lambda(SEVERAL, field="lr", group="layer_*"), "none of them is surely that of"),
         (

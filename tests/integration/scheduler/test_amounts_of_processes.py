@@ -66,6 +66,18 @@ def test_a_number_that_differed_once_is_noticed_later(seen):
     assert {str(64 * 129), str(64 * 129 + 1)} <= set(told[0]["error"].replace(".", " ").split())
 
 
+@pytest.mark.parametrize("job", ["one_more_before", "one_more_of_another_model", "one_more_on_the_way"])
+def test_a_process_that_tries_the_plan_with_another_scheduler_stops_no_run(seen, job):
+    assert [one[job]["error"] for one in seen] == [None, None]
+
+
+def test_processes_that_say_their_own_tokens_are_refused_also_where_one_has_tried_the_plan(seen):
+    told = [one["one_more_before_and_their_own"] for one in seen if one["one_more_before_and_their_own"]["error"]]
+
+    assert [(one["t"], one["unchanged"]) for one in told] == [(0, True)]
+    assert {"64", "65"} <= set(told[0]["error"].replace(".", " ").replace(",", " ").split())
+
+
 def test_seconds_of_several_processes_have_to_be_said(seen):
     for one in seen:
         assert "Write scheduler.consumed(seconds=s) before optimizer.step()" in one["seconds"]["error"]

@@ -27,10 +27,11 @@ def test_attaching_leaves_the_step_and_the_groups_as_torch_made_them():
     ps.Scheduler(optimizer, PLAN)
 
     assert "step" not in vars(optimizer)
-    assert set(optimizer.param_groups[0]) - before == {"paramsched_t", "paramsched_plan", "paramsched_base_lr"}
+    ours = {f"paramsched_{name}" for name in ("t", "plan", "amount", "clock", "said", "bases")}
+    assert set(optimizer.param_groups[0]) - before == ours
 
 
-def test_the_entries_of_groups_are_flat_plain_numbers():
+def test_the_entries_of_groups_are_plain_values():
     plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), lr=ps.cosine(), horizon=20)
     optimizer = probe({"lr": 0.5})
     ps.Scheduler(optimizer, plan)
@@ -43,10 +44,11 @@ def test_the_entries_of_groups_are_flat_plain_numbers():
     assert ours == {
         "paramsched_t": 3,
         "paramsched_plan": int(plan.fingerprint[:15], 16),
-        "paramsched_base_lr": 0.5,
-        "paramsched_base_betas_1": 0.999,
+        "paramsched_amount": None,
+        "paramsched_clock": None,
+        "paramsched_said": None,
+        "paramsched_bases": '{"lr": 0.5, "betas_1": 0.999}',
     }
-    assert {type(value) for value in ours.values()} == {int, float}
 
 
 def test_every_group_of_a_saved_optimizer_carries_the_count():
@@ -199,3 +201,45 @@ def test_an_argument_that_cannot_be_is_refused(arguments, said):
 
     with pytest.raises(ps.InvalidArgument, match=said):
         ps.Scheduler(given.pop("optimizer"), given.pop("plan"), **given)
+
+
+class Container(torch.optim.Optimizer):
+    """As TorchTitan's: one group of all parameters, without values of its own."""
+
+    def __init__(self, *optimizers):
+        self.parts = list(optimizers)
+        super().__init__([p for one in optimizers for group in one.param_groups for p in group["params"]], {})
+
+
+@pytest.mark.parametrize("kind", [lambda *parts: list(parts), tuple, Container], ids=["list", "tuple", "optimizer"])
+def test_a_container_of_optimizers_is_refused_with_the_line_that_works(kind):
+    parts = probe(), probe()
+    optimizers = optimizer = kind(parts) if kind is tuple else kind(*parts)
+
+    with pytest.raises(ps.InvalidArgument, match="one Scheduler for each of its optimizers") as refusal:
+        ps.Scheduler(optimizer, PLAN)
+
+    line = str(refusal.value).partition("Write schedulers = ")[2].rstrip(".")
+    made = eval(line, {"ps": ps, "plan": PLAN, "optimizer": optimizer, "optimizers": optimizers})
+    assert [one.optimizer for one in made] == list(parts)
+
+
+def test_an_optimizer_that_wraps_one_with_hooks_is_refused_with_the_line_that_works():
+    from torch.distributed.algorithms.model_averaging.averagers import PeriodicModelAverager
+    from torch.distributed.optim import PostLocalSGDOptimizer
+
+    optimizer = PostLocalSGDOptimizer(probe(), PeriodicModelAverager.__new__(PeriodicModelAverager))
+
+    with pytest.raises(ps.InvalidArgument, match="fires no hooks") as refusal:
+        ps.Scheduler(optimizer, PLAN)
+
+    assert "Write ps.Scheduler(optimizer.optim, plan)" in str(refusal.value)
+    assert ps.Scheduler(optimizer.optim, PLAN).t == 0
+
+
+def test_a_group_without_numbers_is_refused_with_what_to_write():
+    optimizer = probe()
+    optimizer.param_groups[0] = {"params": optimizer.param_groups[0]["params"]}
+
+    with pytest.raises(ps.errors.UnknownField, match=r'Give it one: group\["lr"\] = 0\.1'):
+        ps.Scheduler(optimizer, PLAN)

@@ -1,6 +1,7 @@
 """The zero-lr step that torch's distributed checkpoint takes behind the user's back."""
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -184,3 +185,52 @@ def test_a_state_saved_by_dcp_resumes_another_process():
 
     assert scheduler.last_epoch == 7
     assert again.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
+
+
+def init_optim_state(optimizer):
+    """As TorchTitan has it: outside of torch's own files, with the lr put back."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for group, lr in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = lr
+    optimizer.zero_grad()
+
+
+def named_optimizer(model):
+    from torch.distributed.optim import _NamedOptimizer
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is in beta
+        named = _NamedOptimizer(dict(model.named_parameters()), torch.optim.AdamW, lr=0.1)
+    scheduler = ps.Scheduler(named._optimizer, WARMUP)
+    named.init_state()
+    return scheduler, named
+
+
+@pytest.mark.parametrize("plan", [WARMUP, PLAN])
+@pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
+def test_a_hidden_step_of_another_library_is_known_by_its_function(plan, drive, recwarn):
+    model = torch.nn.Linear(2, 1)
+    optimizer = KINDS["adamw"](model, 0.1)
+    counts = counters(optimizer, plan)[drive]
+
+    init_optim_state(optimizer)
+
+    assert counts() == 0
+    train(model, optimizer, 3)
+    assert counts() == 3
+    assert [str(one.message) for one in recwarn if "something else" in str(one.message)] == []
+
+
+def test_a_hidden_step_of_torchs_named_optimizer_is_known():
+    model = torch.nn.Linear(2, 1)
+
+    scheduler, named = named_optimizer(model)
+
+    assert scheduler.t == 0
+    train(model, named._optimizer, 2)
+    assert scheduler.t == 2

@@ -317,3 +317,25 @@ def test_a_spoiled_entry_of_the_groups_is_refused_and_nothing_changes(key, value
 
     assert optimizer.state_dict() == before
     assert scheduler.last_epoch == 2
+
+
+def test_another_number_of_updates_in_an_epoch_is_explained(caplog):
+    plan = ps.Plan(lr=ps.cosine(), horizon="3 epochs")
+    optimizer = probe({})
+    scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=10)
+    run(optimizer, 4)
+    states = optimizer.state_dict(), scheduler.state_dict()
+    for load_scheduler in (True, False):
+        other = probe({})
+        again = ps.Scheduler(other, plan, steps_per_epoch=20)
+        caplog.clear()
+
+        again.load_state_dict(states[1]) if load_scheduler else other.load_state_dict(states[0])
+
+        assert 'clock="samples"' in caplog.text
+    other = probe({})
+    changed = ps.Scheduler(other, ps.Plan(lr=ps.cosine(to=0.1), horizon="3 epochs"), steps_per_epoch=10)
+    caplog.clear()
+    changed.load_state_dict(states[1])
+    assert "the plan differs" in caplog.text
+    assert 'clock="samples"' not in caplog.text

@@ -115,7 +115,7 @@ def test_keys_that_are_no_text_are_none_of_ours():
     assert {5, None, ("a",)} < optimizer.param_groups[0].keys()
 
 
-@pytest.mark.parametrize("key", ["paramsched_t", "paramsched_plan", "paramsched_base_lr"])
+@pytest.mark.parametrize("key", ["paramsched_t", "paramsched_plan", "paramsched_bases", "paramsched_base_lr"])
 @pytest.mark.parametrize("value", [None, "x", float("nan"), [1], True, torch.tensor(1.5)], ids=repr)
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_spoiled_entry_of_ours_in_a_checkpoint_is_refused_by_its_name(key, value, index):

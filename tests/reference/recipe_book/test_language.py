@@ -49,7 +49,6 @@ def test_a_warmup_and_a_cosine(name):
 
 LINES = {
     "opt-175b": (ceil(300e9 / 2**21), 1.2e-4, 2000, 1.2e-5),
-    "olmo-7b": (ceil(2.46e12 / (2160 * 2048)), 3e-4, 5000, 3e-5),
     "roberta-large": (500_000, 4e-4, 30_000, 0.0),
     "xlnet-large": (500_000, 4e-4, 40_000, 0.0),
 }
@@ -62,6 +61,20 @@ def test_a_warmup_and_a_line(name):
 
     assert run.total == total
     run.agrees("lr", lambda t: line_after(t, peak, warm, total, low), warm)
+
+
+def test_olmo():
+    run, peak, warm = Run("olmo-7b"), 3e-4, 5000
+    total = ceil(2.46e12 / (2160 * 2048))
+
+    def rate(update):
+        step = update + 1  # global_step is counted before the update
+        if step < warm:
+            return peak * 0.10 + (peak - peak * 0.10) * min(step, warm) / warm
+        return peak - (peak - 3e-5) * ((step - warm) / (total - warm))
+
+    assert run.total == total
+    run.agrees("lr", rate, warm, total)
 
 
 TRAPEZOIDS = {

@@ -97,7 +97,9 @@ def test_cyclegan():
     def lambda_rule(epoch):
         return 2e-4 * (1.0 - max(0, epoch + 1 - 100) / (100 + 1))
 
-    Run("cyclegan").agrees("lr", lambda t: lambda_rule(t // 1334), 99 * 1334, 100 * 1334, 101 * 1334)
+    # The scheduler is stepped at the begin of each epoch, so the first one has lambda_rule(1).
+    marks = [epoch * 1334 for epoch in (98, 99, 100, 199)]
+    Run("cyclegan").agrees("lr", lambda t: lambda_rule(t // 1334 + 1), *marks)
 
 
 def test_wgan():
@@ -107,7 +109,8 @@ def test_wgan():
 def test_scenes():
     Run("nerf").agrees("lr", lambda t: 5e-4 * 0.1 ** (t / 250_000))
 
-    def mip(t):
+    def mip(update):
+        t = update + 1  # range(state.step + 1, max_steps + 1)
         delay = 0.01 + (1 - 0.01) * sin(0.5 * pi * min(t / 2500, 1))
         return delay * exp(log(5e-4) * (1 - t / 1e6) + log(5e-6) * t / 1e6)
 
@@ -134,7 +137,7 @@ def test_proteins():
     def openfold(step):
         if step <= 1000:
             return step / 1000 * 1e-3
-        return 1e-3 * 0.95 ** ((step - 50_000) // 50_000 + 1) if step >= 50_000 else 1e-3
+        return 1e-3 * 0.95 ** ((step - 50_000) // 50_000 + 1) if step > 50_000 else 1e-3
 
     Run("openfold").agrees("lr", openfold, 1000, 50_000, 100_000)
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zipfile
 
 import pytest
 
@@ -133,3 +134,84 @@ def test_a_column_that_is_suggested_cannot_command_the_terminal(log):
         read_log(log("step,rate\x1b[2J\n0,1\n"), FIELDS)
 
     assert refusal.value.instead == r"Write --column 'lr=rate\x1b[2J'"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "twice"),
+    [
+        ("step,lr,lr\n0,0.1,0.5\n", "log.csv", "lr"),
+        ("step,step,lr\n0,0,0.5\n", "log.csv", "step"),
+        ('{"step": 0, "lr": 0.1, "lr": 0.7}\n', "log.jsonl", "lr"),
+        ('{"t": 0, "groups": [{"lr": 0.1, "lr": 0.7}]}\n', "values.jsonl", "lr"),
+        ('{"log_history": [{"step": 1, "step": 2, "learning_rate": 1}]}', "trainer_state.json", "step"),
+    ],
+)
+def test_a_column_or_key_that_is_there_twice_is_refused_and_named(log, content, name, twice):
+    with pytest.raises(UnreadableLog, match=f'"{twice}" is there twice'):
+        read_log(log(content, name), FIELDS)
+
+
+def test_two_columns_of_one_group_are_refused(log):
+    with pytest.raises(UnreadableLog, match="two columns are of one group of lr"):
+        read_log(log("step,lr,lr/0\n0,1,2\n"), FIELDS)
+
+
+def test_columns_without_a_name_may_be_several(log):
+    assert columns_of(read_log(log("step,lr,,\n0,0.5,,\n"), FIELDS)) == {("lr", 0): ([0], [0.5])}
+
+
+def test_groups_by_index_and_by_name_are_kept_apart(log):
+    logged = read_log(log("step,lr/0,lr/head,lr/2\n0,1,2,3\n"), FIELDS)
+
+    assert columns_of(logged) == {("lr", 0): ([0], [1.0]), ("lr", 1): ([0], [2.0]), ("lr", 2): ([0], [3.0])}
+    assert logged.names == (None, "head", None)
+
+
+@pytest.mark.parametrize("names", ["lr/0,lr/1,betas_0/0,betas_0/1", "lr[0],lr[1],betas[0][0],betas[0][1]"])
+def test_names_of_scalars_and_of_older_logs_are_read(log, names):
+    logged = read_log(log(f"t,{names}\n0,1,2,3,4\n"), ("lr", "betas[0]"))
+
+    assert columns_of(logged) == {
+        ("lr", 0): ([0], [1.0]),
+        ("lr", 1): ([0], [2.0]),
+        ("betas[0]", 0): ([0], [3.0]),
+        ("betas[0]", 1): ([0], [4.0]),
+    }
+
+
+def test_the_state_of_a_trainer_counts_its_first_update_as_1(log):
+    rows = [{"step": step, "loss": 1.0, "learning_rate": step / 10, "epoch": 0.5} for step in (1, 2, 3)]
+    file = log(
+        json.dumps({"global_step": 3, "log_history": [*rows, {"step": 3, "eval_loss": 1.0}]}, indent=2), "a.json"
+    )
+
+    assert columns_of(read_log(file, FIELDS)) == {("lr", 0): ([0, 1, 2], [0.1, 0.2, 0.3])}
+
+
+def test_the_rates_of_all_groups_in_the_state_of_a_trainer_are_taken_before_its_own(log):
+    rows = [{"step": 1, "learning_rate": 0.5, "lr/0": 0.5, "lr/head": 0.25}]
+
+    logged = read_log(log(json.dumps({"log_history": rows}), "trainer_state.json"), FIELDS)
+
+    assert columns_of(logged) == {("lr", 0): ([0], [0.5]), ("lr", 1): ([0], [0.25])}
+
+
+def test_logs_that_would_take_much_memory_are_refused(log):
+    wide = "t," + ",".join(f"lr[{index}]" for index in range(4001)) + "\n0" + ",1" * 4001
+    with pytest.raises(UnreadableLog, match="more than 4,000 columns"):
+        read_log(log(wide), FIELDS)
+    with pytest.raises(UnreadableLog, match="more than 4,000 columns"):
+        read_log(log(json.dumps({"t": 0, "groups": [{"lr": 1}] * 4001}), "values.jsonl"), FIELDS)
+    endless = log("lr\n")
+    with endless.open("r+b") as file:
+        file.truncate(2**33)  # a hole, which takes no place
+    with pytest.raises(UnreadableLog, match="a line of more than"):
+        read_log(endless, FIELDS)
+
+
+def test_a_checkpoint_with_compressed_records_is_refused_before_it_is_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", bytes(2**20))
+
+    with pytest.raises(UnreadableLog, match="records are compressed"):
+        read_log(tmp_path / "bomb.pt", FIELDS)

@@ -112,7 +112,7 @@ def test_comments_are_not_kept_which_is_said(folder):
         (("soon", "lr=0.5"), 2, "--at: "),
         (("8000", "lr"), 2, "lr: no change of a field"),
         (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),
-        (("8000", "horizon=9000"), 2, "horizon is no field. Write --at 8000, --horizon 9000"),
+        (("8000", "horizon=9000"), 2, "horizon is no field. Write --horizon 9000"),
         (("8000", "--scale", "at=2"), 2, "at is no field"),
         (("8000", "lr=0.5", "--to", "yml"), 2, 'did you mean "yaml"?'),
         (("8000", "lr=cosin()"), 1, '"cosin" is no schedule; nearest: "cosine"'),

@@ -152,8 +152,7 @@ def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
         'bad.yaml:2:1: $.weight_decy: "weight_decy" is no field of an optimizer; did you mean "weight_decay"?',
         "    weight_decy: true",
         "    ^",
-        "bad.yaml:2:14: $.weight_decy: true is a boolean, no schedule. Write a line of text: cosine(to=0.1), or a "
-        "mapping: {cosine: {to: 0.1}}",
+        "bad.yaml:2:14: $.weight_decy: true is a boolean, no schedule. Write cosine(to=0.1)",
         "    weight_decy: true",
         "                 ^",
     ]
@@ -473,7 +472,7 @@ def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
 
 
 def test_a_picture_of_no_known_kind_or_in_no_folder_is_wrong_usage(folder):
-    assert "Write one of .svg, .html, .png, .pdf" in refused(2, "plot", "plan.yaml", "-o", "plan.gif")
+    assert "Write --output plan.svg" in refused(2, "plot", "plan.yaml", "-o", "plan.gif")
     assert refused(2, "plot", "plan.yaml", *RUN[2:], "-o", "none/plan.svg") == "none: no such folder\n"
 
 

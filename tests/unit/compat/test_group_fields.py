@@ -76,7 +76,7 @@ def test_a_row_has_one_value_for_each_group():
     put_row(optimizer, [0.2, 0.25])
 
     assert group_values(optimizer) == [0.2, torch.tensor(0.25)]
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="1 values of lr for 2 param groups"):
         put_row(optimizer, [0.2])
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from paramsched import config
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import cosine
+from paramsched.time import Calendar
 from support.strategies import GROUPS, World, plans
 
 
@@ -104,3 +105,16 @@ def test_what_is_found_does_not_hang_on_the_order_of_the_lines(plan):
     turned = Plan(*reversed(plan.bindings), horizon=plan.horizon)
 
     assert sorted(map(str, config.check(turned))) == sorted(map(str, config.check(plan)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (None, "the learning rate rises until epoch 20 of 21"),
+        (Calendar(steps_per_epoch=100), "the learning rate rises until update 2000 of 2100"),
+    ],
+)
+def test_a_time_and_the_length_of_the_run_have_the_same_unit(facts, said):
+    plan = Plan(lr='warmup("20 epochs") >> constant()', horizon="21 epochs")
+
+    assert said in " ".join(one.found for one in config.check(plan, facts))

@@ -1,9 +1,16 @@
 """What a config of MMEngine says of its run: the train loop, the hooks, several optimizers; and what has no plan."""
 
+import warnings
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.config import loads, mmengine
+from paramsched.config.dialects.mmengine.config_run import RunLength, windows_overlap
+from paramsched.user_warnings import PlanCaution
 
 STEP = {"type": "StepLR", "step_size": 2}
 
@@ -136,3 +143,94 @@ def test_the_native_plan_that_is_advised_for_a_hook_works():
     line = told.split("as a native plan, ")[1].split(", say")[0]
 
     assert ps.config.loads(line).bindings
+
+
+OVERLAPPING = {
+    "decays": {"type": "StepLR", "step_size": 2},
+    "turning cosines": {"type": "CosineAnnealingLR", "T_max": 3, "end": 12},
+    "late milestones": {"type": "MultiStepLR", "milestones": [40, 50]},
+    "by epoch": {"type": "ConstantLR", "end": 12},
+}
+
+
+@pytest.mark.parametrize("kind", OVERLAPPING)
+@pytest.mark.parametrize("count", [12, 200])
+def test_of_each_kind_of_caution_a_list_gives_the_first_ten(kind, count):
+    train = {"max_iters": 100} if kind == "by epoch" else {"max_epochs": 12}
+
+    with pytest.warns(PlanCaution) as caught:
+        mmengine.to_plan({"train_cfg": train, "param_scheduler": [OVERLAPPING[kind]] * count})
+
+    by_code = Counter(one.message.code for one in caught)
+    assert max(by_code.values()) == 10
+    assert any("more like this)" in str(one.message) for one in caught)
+    assert sum(len(str(one.message)) for one in caught) < 10_000
+
+
+ROWS = st.sampled_from(
+    [
+        {"type": "StepLR", "step_size": 2},
+        {"type": "CosineAnnealingLR", "T_max": 2},
+        {"type": "ExponentialLR", "gamma": 0.9},
+        {"type": "LinearLR"},
+    ]
+)
+WINDOWS = st.tuples(st.integers(0, 12), st.integers(1, 6), st.booleans())
+
+
+@given(schedulers=st.lists(st.tuples(ROWS, WINDOWS), min_size=1, max_size=6), epoch=st.sampled_from([None, 3]))
+def test_a_scheduler_is_warned_of_where_another_one_is_in_its_way(schedulers, epoch):
+    data = [
+        {**row, "begin": begin, "end": begin + size, "by_epoch": by_epoch}
+        for row, (begin, size, by_epoch) in schedulers
+    ]
+    facts = ps.Calendar(steps_per_epoch=epoch, total="40 epochs") if epoch else None
+    length = RunLength(epoch, 40 if epoch else None, None)
+    turning, decaying, gaps = set(), set(), set()
+    for index, one in enumerate(data):
+        for other, theirs in enumerate(data):
+            if index == other or not same_unit_or_overlap(one, theirs, length):
+                continue
+            overlap = windows_overlap(one, theirs, length)
+            if overlap and one["type"] == "CosineAnnealingLR" and one["T_max"] < one["end"] - one["begin"] - 1:
+                turning.add(index)
+            both = "LinearLR" not in (one["type"], theirs["type"]) and one["by_epoch"] == theirs["by_epoch"]
+            if overlap and both:
+                decaying |= {index, other}
+            meets = any(
+                each["by_epoch"] == one["by_epoch"] and each["begin"] < one["begin"] <= each["end"] for each in data
+            )
+            ends = theirs["by_epoch"] == one["by_epoch"] and theirs["end"] == one["begin"] - 1
+            if ends and theirs["end"] - theirs["begin"] > 1 and not meets:
+                gaps.add(index)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            mmengine.to_plan(data, calendar=facts)
+        except (ps.errors.ConfigError, ps.errors.MissingFact):
+            return
+    found = {
+        code: {index_of(one) for one in caught if one.message.code == code} for code in ("PS603", "PS606", "PS607")
+    }
+
+    assert found["PS603"] == turning
+    assert found["PS606"] == gaps
+    assert found["PS607"] <= decaying
+    assert bool(found["PS607"]) == bool(decaying)
+
+
+def same_unit_or_overlap(one, other, length):
+    return one["by_epoch"] == other["by_epoch"] or windows_overlap(one, other, length)
+
+
+def index_of(caution):
+    return int(caution.message.path.removeprefix("$[").removesuffix("]"))
+
+
+def test_more_schedulers_than_any_run_has_are_refused():
+    assert "4,001 schedulers, more than 4,000" in refusal({"param_scheduler": [STEP] * 4_001})
+
+
+def test_a_config_may_have_numbers_as_keys():
+    assert "it has no param_scheduler" in refusal({"train_cfg": {"max_iters": 100}, 5: 1e-3})

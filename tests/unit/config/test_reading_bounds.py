@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -24,7 +25,9 @@ def calls(work):
     before = sys.getprofile()
     sys.setprofile(counted)
     try:
-        work()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            work()
     except ParamschedError:
         pass
     finally:
@@ -34,6 +37,14 @@ def calls(work):
 
 def yaml_list(entry):
     return lambda n: "lr: [" + ",\n".join(entry.replace("#", str(i)) for i in range(n)) + "]"
+
+
+STEP = "scheduler: {StepLR: {step_size: 3}}\n"
+
+
+def mmengine_list(n, entry):
+    entries = ",\n".join(entry.replace("#", str(i)) for i in range(n))
+    return f"train_cfg = dict(max_epochs=12)\nparam_scheduler = [\n{entries}]\n"
 
 
 GROWING = {
@@ -51,6 +62,19 @@ GROWING = {
     "groups": ("yaml", lambda n: "groups:\n" + "".join(f"  g{i}: {{lr: 1}}\n" for i in range(n))),
     "wrong lines": ("yaml", yaml_list("cosin(#)")),
     "keys there twice": ("json", lambda n: "{" + ",\n".join('"lr": 1' for _ in range(n)) + "}"),
+    "schedulers at once": ("mmengine", lambda n: mmengine_list(n, "dict(type='StepLR', step_size=2)")),
+    "windows in order": (
+        "mmengine",
+        lambda n: mmengine_list(n, "dict(type='LinearLR', start_factor=0.5, begin=#0, end=#9)"),
+    ),
+    "turning cosines": (
+        "mmengine",
+        lambda n: mmengine_list(n, "dict(type='CosineAnnealingLR', T_max=3, begin=#0, end=#9)"),
+    ),
+    "anchors": ("torch", lambda n: "x:\n" + "".join(f"- &a{i} [1]\n- *a{i}\n" for i in range(n)) + STEP),
+    "merges": ("torch", lambda n: "x: &x {a: 1}\ny:\n" + "- {<<: *x, b: 2}\n" * n + STEP),
+    "references": ("torch", lambda n: "x: 1\ny:\n" + "- ${x}\n" * n + STEP),
+    "keys there twice in a peer's": ("torch", lambda n: "step: 1\n" * n + STEP),
     "tables": ("toml", lambda n: "".join(f"[groups.g{i}]\nlr = 1\n" for i in range(n))),
 }
 

@@ -46,7 +46,7 @@ def test_a_clock_has_one_spelling(word, clock):
     ("clock", "found"),
     [
         ("token", 'nearest: "tokens"'),
-        ("epochs", "Write one of updates"),
+        ("epochs", 'Write clock="updates"'),
         (3, "no name of a clock"),
         ({"lt": "tokens"}, "known: lr"),
     ],

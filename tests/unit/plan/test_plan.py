@@ -216,7 +216,7 @@ def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, e
         (lambda: Plan(cosine()), "no Binding"),
         (lambda: Plan(lr=cosine(), horizon="5%"), "horizon itself"),
         (lambda: Plan(lr=cosine(), horizon=0), "no update"),
-        (lambda: Plan(lr=cosine(), horizon=1.5), '"5%"'),
+        (lambda: Plan(lr=cosine(), horizon=1.5), "1.5 steps"),
         (lambda: Plan(params=0.1), "no hyperparameter"),
         (lambda: Plan(paramsched_t=0.1), "no hyperparameter"),
         (lambda: Binding("lr decay", 0.1), "no name of a field"),

@@ -78,10 +78,37 @@ def test_what_says_how_many_tokens_an_update_takes(targets, facts, size):
     bindings = [ps.Binding(ps.Target(name, value), "constant()") for name, value in targets.items()]
     plan = ps.Plan(*bindings, lr="cosine()", clock="tokens", horizon="1000 tokens")
     if size is None:
-        with pytest.raises(MissingFact, match="nothing says how many tokens an update takes"):
+        with pytest.raises(MissingFact, match=r"nothing says how many tokens|sequence_length is missing"):
             ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts))
     else:
         assert amounts_of(plan, **facts) == list(range(0, 1000, size))
+
+
+@pytest.mark.parametrize("facts", [{}, {"tokens_per_step": 64}], ids=str)
+@pytest.mark.parametrize("lr", ["cosine()", 'warmup("10 steps") >> cosine()'])
+def test_a_fact_that_is_missing_beside_a_planned_size_is_named(facts, lr):
+    binding = ps.Binding(ps.Target("batch_size", 4), 'step("100 tokens", 2.0)')
+    plan = ps.Plan(binding, lr=lr, clock="tokens", horizon="1000 tokens")
+
+    with pytest.raises(MissingFact, match="batch_size is planned, and sequence_length is missing") as found:
+        ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts))
+
+    assert found.value.fact == "sequence_length"
+    assert amounts_of(plan, **facts, sequence_length=2)[:3] == [0, 8, 16]
+
+
+def test_the_advice_for_a_size_below_1_can_be_pasted():
+    schedule = "linear(10, 0, over='1k samples')"
+
+    def trace(line):
+        binding = ps.Binding(ps.Target("batch_size", 1), line)
+        return ps.trace(ps.Plan(binding, lr="linear()", horizon="5k samples", clock="samples"), {"lr": 1.0})
+
+    with pytest.raises(ps.errors.PlanError, match="at update 286 it is 0") as found:
+        trace(schedule)
+
+    advice = str(found.value).partition("Write ")[2]
+    assert trace(advice).amounts[-1] == 4999
 
 
 @pytest.mark.parametrize(

@@ -457,7 +457,7 @@ def test_a_level_in_a_mapping_that_is_none_is_told_with_its_place():
         config.loads('{"lr": {"linear": {"start": "next"}}}', "json")
 
     assert "$.lr.start: " in str(refusal.value)
-    assert "or {absolute: 0.1}, or previous" in str(refusal.value)
+    assert "Write following" in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_a_missing_fact_is_named_with_the_argument_that_supplies_it(length, argu
         resolve(warmup(length), Calendar(accumulation=2))
 
     assert refusal.value.fact == argument
-    assert f"Write Calendar(..., {argument}={refusal.value.example})" in refusal.value.instead
+    assert f"Write Calendar(accumulation=2, {argument}={refusal.value.example})" in refusal.value.instead
     assert "known: accumulation" in str(refusal.value)
     assert length in str(refusal.value)
 

@@ -90,7 +90,7 @@ def test_sums_and_differences_are_exact():
         (True, '"5%"'),
         (None, '"5%"'),
         (float("nan"), '"5%"'),
-        ([5], '"5%"'),
+        ([5], "Write 5"),
         (-1, "not negative"),
         (10**18 + 1, "more updates than a clock counts"),
         ("-5 steps", "not negative"),

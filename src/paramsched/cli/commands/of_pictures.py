@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +16,14 @@ from paramsched.cli._options import (
     calendar_options,
     field_option,
     format_option,
+    is_terminal,
     json_option,
     json_text,
     offer_files,
     other_option,
     plans_argument,
     run_options,
+    tolerance_option,
     view_options,
     write_output,
 )
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 @click.option("--color/--no-color", default=None, help="Use colors; by default in a terminal.")
 @other_option
 @run_options
+@tolerance_option
 @view_options
 @json_option
 def paramsched_show(
@@ -72,6 +76,7 @@ def paramsched_show(
     other: str | None,
     used: tuple[str, ...],
     metrics: tuple[str, ...],
+    tolerance: float | None,
     view: "show.View",
     as_json: bool,
 ) -> None:
@@ -100,7 +105,7 @@ def paramsched_show(
         }
         click.echo(json_text({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
         return
-    terminal = sys.stdout is not None and sys.stdout.isatty()  # it is None if the shell has closed it, by >&-
+    terminal = is_terminal()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     colored = terminal and not plain if color is None else color
     columns = width or (shutil.get_terminal_size().columns if terminal else 80)
@@ -110,7 +115,7 @@ def paramsched_show(
         height=height,
         ascii=only_ascii or not _can_print("⣿"),
         color=colored,
-        log=runs_to_draw(used, metrics, drawn) or None,
+        log=runs_to_draw(used, metrics, drawn, tolerance) or None,
         other=over,
         view=view,
     )
@@ -213,6 +218,7 @@ def _can_print(character: str) -> bool:
 @other_option
 @view_options
 @run_options
+@tolerance_option
 @click.option("--title", help="Heading of the page; by default the file's name.")
 def paramsched_plot(
     plans: tuple[str, ...],
@@ -226,6 +232,7 @@ def paramsched_plot(
     view: "show.View",
     used: tuple[str, ...],
     metrics: tuple[str, ...],
+    tolerance: float | None,
     title: str | None,
 ) -> None:
     """Draw PLAN into a file; .html is a page of its own with values under the pointer.
@@ -239,11 +246,15 @@ def paramsched_plot(
 
     draw = show.format_of_file(output if to is None else f"plan.{to}")
     if draw is None:
-        asked = f"--output {output}: the suffix says the kind of picture" if to is None else f"--to {to}: unknown kind"
         kinds = ", ".join(suffix if to is None else suffix.removeprefix(".") for suffix in show.FORMATS)
-        instead = "Add --to svg" if output == STANDARD_OUTPUT and to is None else f"Write one of {kinds}"
-        raise click.UsageError(f"{asked}. {instead}")
+        if to is not None:
+            raise click.UsageError(f"--to {to}: unknown kind of picture. Write one of {kinds}")
+        if output == STANDARD_OUTPUT:
+            raise click.UsageError("--output -: the kind of picture is missing. Add --to svg")
+        raise click.UsageError(
+            f"--output {output}: the suffix must be one of {kinds}. Write --output {Path(output).with_suffix('.svg')}"
+        )
     drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
-    runs = runs_to_draw(used, metrics, drawn)
+    runs = runs_to_draw(used, metrics, drawn, tolerance)
     heading = printable(title or title_of_plans([*plans, *([] if other is None else [other])]))
     write_output(output, draw(drawn, title=heading, log=runs or None, other=over, view=view))

@@ -112,6 +112,8 @@ def _refuse_unknown_format(to: str | None) -> None:
 def _note_comments(read: "GivenPlan") -> None:
     if read.source is not None and read.source.has_comments:
         say_note(f"the comments of {read.source.name} are not kept")
+    for note in read.loaded.notes:
+        say_note(str(note))
 
 
 def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:

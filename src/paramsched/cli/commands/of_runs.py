@@ -18,9 +18,11 @@ from paramsched.cli._options import (
     field_option,
     file_problem,
     format_option,
+    is_terminal,
     json_option,
     json_text,
     plans_argument,
+    tolerance_option,
 )
 
 
@@ -55,6 +57,7 @@ from paramsched.cli._options import (
 @click.option("--optimizer", metavar="NAME", help="Which optimizer, where the log has several.")
 @click.option("--at", type=click.IntRange(min=0), help="Completed updates of a checkpoint that does not say.")
 @click.option("--processes", type=click.IntRange(min=1), help="How many trained together; tells causes apart.")
+@tolerance_option
 @json_option
 def paramsched_audit(
     log: str,
@@ -70,13 +73,15 @@ def paramsched_audit(
     optimizer: str | None,
     at: int | None,
     processes: int | None,
+    tolerance: float | None,
     as_json: bool,
 ) -> None:
     """Compare LOG with a plan, value by value; print the first difference and its likely cause.
 
-    LOG is JSONL as paramsched writes it, CSV or JSONL with columns named by --column, or a checkpoint with an
-    optimizer's state. Every cause is tried on the log: the one named is the one under which the plan's values are the
-    log's. A base that neither --base nor the log says is found from the log.
+    LOG is JSONL as paramsched writes it, CSV or JSONL with columns named by --column, the trainer_state.json of
+    transformers, or a checkpoint with an optimizer's state. Values that another program wrote are as planned if they
+    differ from it by rounding only. Every cause is tried on the log: the one named is the one under which the plan's
+    values are the log's. A base that neither --base nor the log says is found from the log.
 
     A plan whose clock counts tokens is compared at the tokens that the log has, in a column of that name or --amount;
     where it has none, at those that the facts of the run say. Other clocks likewise.
@@ -99,7 +104,16 @@ def paramsched_audit(
         if clock is None and amount is not None:
             raise click.UsageError(f"--amount {amount}: the plan's clock counts updates. Leave --amount out")
         consumed = AmountColumn(clock, amount)
-        logged = read_log(log, planned, columns=named, time=time, optimizer=optimizer, at=at, amount=consumed)
+        logged = read_log(
+            log,
+            planned,
+            columns=named,
+            time=time,
+            optimizer=optimizer,
+            at=at,
+            amount=consumed,
+            tolerance=tolerance,
+        )
         report = compare_with_plan(
             logged,
             read,
@@ -222,6 +236,8 @@ def paramsched_check(
             checked = check_one(given)
             found += checked.findings
             usage = usage or checked.usage
+            if not checked.findings and not as_json and output_format == "text" and is_terminal():
+                click.echo(f"{given}: no problems found")
         except OSError as error:
             usage = True
             click.echo(file_problem(error), err=True)

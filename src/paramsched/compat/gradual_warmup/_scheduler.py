@@ -20,7 +20,7 @@ from paramsched.compat.gradual_warmup._published_forms import (
     warmup_bases,
     where_values_depart,
 )
-from paramsched.compat.group_fields import Number, by_value, group_values, put_value
+from paramsched.compat.group_fields import Number, by_value, group_values, groups_changed, put_value
 from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules.anneal import linear
@@ -181,6 +181,7 @@ class GradualWarmupScheduler(LRScheduler):
         Raises:
             InvalidArgument: a metric is missing, or an epoch is negative; nothing was changed.
         """
+        self._follow_groups()
         if self._form is not None:
             self._published_step(epoch, metrics)
             return
@@ -278,9 +279,14 @@ class GradualWarmupScheduler(LRScheduler):
         for group, value in zip(self.optimizer.param_groups, row, strict=True):
             put_value(group, value)
 
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        # The after-scheduler may be of any class, and its first state has entries of the groups too.
+        raise groups_changed(type(self).__name__, "param groups were removed or reordered")
+
     def _take_in_late_groups(self) -> None:
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
+            self._known_groups = self.optimizer, list(self.optimizer.param_groups)
             self.base_lrs += [by_value(group.setdefault("initial_lr", by_value(group["lr"]))) for group in added]
             if self._after is not None:
                 self._after.add_groups(self._peak_values(self.base_lrs))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from paramsched.compat.group_fields import by_value
+from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions, picked
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
 from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
@@ -40,8 +40,9 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     """
 
     # Slots are no part of `__dict__`, and so no part of the state.
-    __slots__ = ("__dict__", "__weakref__", "_engine", "_step_found")
+    __slots__ = ("__dict__", "__weakref__", "_engine", "_known_groups", "_step_found")
 
+    _per_group: ClassVar[tuple[str, ...]] = ("base_values", "_entry", "_last_value", "min_values")
     _counted: ClassVar[tuple[str, ...]] = ()
     _configured: ClassVar[tuple[str, ...]] = ("param_name", "begin", "end", "by_epoch", "verbose")
 
@@ -81,6 +82,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             if self.last_step == 0:
                 self._entry = present  # a rule may give back what its factor of 0 took away
             values = self._get_value()
+            self._refuse_more_than_groups(len(values), "values")
             for index, (group, value) in enumerate(zip(self.optimizer.param_groups, values, strict=False)):
                 optimizers.write_value(group, self.param_name, value)
                 self.print_value(self.verbose, index, value)
@@ -107,7 +109,9 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         if not isinstance(state, tuple):
             return state
         held, slots = state
-        return held, {name: value for name, value in slots.items() if name not in ("_engine", "_step_found")}
+        return held, {
+            name: value for name, value in slots.items() if name not in ("_engine", "_known_groups", "_step_found")
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer as plain data, and the class it belongs to."""
@@ -198,6 +202,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self.optimizer, self.param_name = optimizer, param_name
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
         self.base_values = self._bases_of_groups(begins=last_step == -1)
+        self._follow_groups()
         self.last_step = last_step
         if last_step >= 0:
             # Row 11: the ticks that were made before count for the window too.
@@ -238,8 +243,10 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     def _take_in_late_groups(self) -> None:
         """Take in groups that were added since (row 34 of docs/compat/divergences.md)."""
+        self._follow_groups()
         groups = self.optimizer.param_groups
         bases = vars(self).get("base_values", groups)  # a subclass may do without
+        self._refuse_more_than_groups(len(bases), "base_values")
         missing = len(groups) - len(bases)
         if missing <= 0:
             return
@@ -252,6 +259,25 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             if "_entry" in vars(self):
                 self._entry.insert(index, optimizers.present_value(group, self.param_name))
             self._replay_for_group(index)
+
+    def _follow_groups(self) -> None:
+        """Leave each entry with its group where groups were removed or reordered (row 39)."""
+        groups = list(self.optimizer.param_groups)
+        last = [groups.pop()] if optimizers.pseudo_group(self.optimizer) is not None else []
+        known: KnownGroups = getattr(self, "_known_groups", (None, []))
+        kept = kept_positions(type(self).__name__, known, self.optimizer, groups)
+        if kept is not None:
+            kept += [len(known[1])] if last else []
+            for name in self._per_group:
+                if len(vars(self).get(name, ())) == len(known[1]) + len(last):
+                    vars(self)[name] = picked(vars(self)[name], kept)
+        self._known_groups = self.optimizer, groups
+
+    def _refuse_more_than_groups(self, count: int, what: str) -> None:
+        """Refuse entries of groups that are not there, such as those of a state with more groups."""
+        groups = len(self.optimizer.param_groups)
+        if count > groups:
+            raise groups_changed(type(self).__name__, f"{count} {what} for {groups} param groups")
 
     def _replay_for_group(self, index: int) -> None:
         """Give a new group the value that it would have by now."""

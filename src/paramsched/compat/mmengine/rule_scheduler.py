@@ -59,12 +59,12 @@ class RuleScheduler(_ParamScheduler):
         """What the rule makes of the present values at local tick `last_step`."""
         present = self._present_values()
         engine = self._engine_now()
-        bases = self.base_values[: len(present)]  # there are more where groups were taken away
+        bases = list(self.base_values)
         if engine.bases != bases:
             engine.bind(bases)
         # A foreign state does not tell what the groups held at the first tick. Their bases stand in for it.
         entries: list[float] | None = vars(self).get("_entry")
-        return engine.stepped(self.last_step, present, None if entries is None else entries[: len(present)])
+        return engine.stepped(self.last_step, present, entries)
 
     def _engine_now(self) -> StepEngine:
         """The engine for the arguments, which may be changed between two steps."""

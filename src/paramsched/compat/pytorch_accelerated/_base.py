@@ -8,7 +8,15 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat.group_fields import Number, by_value, put_value, python_number
+from paramsched.compat.group_fields import (
+    KnownGroups,
+    Number,
+    by_value,
+    kept_positions,
+    picked,
+    put_value,
+    python_number,
+)
 from paramsched.errors import InvalidArgument, UnknownField, nearest
 
 HELD_VALUES = "param_group_values"
@@ -49,6 +57,9 @@ class SchedulerBase(ABC):
     0.1
     """
 
+    __slots__ = ("__dict__", "__weakref__", "_known_groups")  # slots are not part of a state
+    _known_groups: KnownGroups
+
     def __init__(self, optimizer: Optimizer, param_group_field: str = "lr") -> None:
         self.optimizer = optimizer
         self.param_group_field = param_group_field
@@ -63,6 +74,7 @@ class SchedulerBase(ABC):
                 )
         # Only now, with every group checked, is anything written.
         self.base_lr_values: list[Any] = []
+        self._known_groups = None, []
         self._take_in_late_groups()
         self._update_param_groups(self.base_lr_values)
 
@@ -106,6 +118,10 @@ class SchedulerBase(ABC):
         """Give groups without a base their own value as base."""
         if "base_lr_values" not in vars(self):
             return
+        kept = kept_positions(type(self).__name__, self._known_groups, self.optimizer)
+        if kept is not None:
+            self.base_lr_values = picked(self.base_lr_values, kept)
+        self._known_groups = self.optimizer, list(self.optimizer.param_groups)
         for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
             base = group.setdefault(self._initial_param_group_field, by_value(group[self.param_group_field]))
             self.base_lr_values.append(by_value(base))

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import base_on_curve
+from paramsched.compat.group_fields import base_on_curve, picked, same_groups
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, as_floats, length_in_epochs, real_number
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR, stamp_of
+from paramsched.compat.torch._stepped_lr import Seen, SteppedLR, stamp_of, warn_below_zero
 from paramsched.compat.torch.base import Verbose, warn_outside_step
 from paramsched.errors import Asked
 from paramsched.schedules.rules import Rule
@@ -28,7 +28,7 @@ class RuleLR(SteppedLR):
     Once somebody else has written, the steps stay relative until an epoch is asked for.
     """
 
-    __slots__ = ("_before_zero", "_engine", "_in_a_chain", "_last_tick", "_only_writer")
+    __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
     _hooks = ("get_lr", "_get_closed_form_lr")
     _sets_values = False
     _may_reach_zero: ClassVar[bool] = False  # whether a share of 0 may come and go
@@ -37,11 +37,10 @@ class RuleLR(SteppedLR):
     _last_tick: float  # the tick of the last step
     _only_writer: bool  # whether the groups hold what the closed form gave at the last step
     _before_zero: list[float] | None  # what the groups held before a share of 0 took it away
-    _in_a_chain: bool  # whether other schedulers of a chain scale the same values
 
     def _forget_steps(self) -> None:
         super()._forget_steps()
-        self._before_zero, self._in_a_chain, self._only_writer, self._last_tick = None, False, False, -1
+        self._before_zero, self._only_writer, self._last_tick = None, False, -1
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
@@ -65,18 +64,13 @@ class RuleLR(SteppedLR):
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
         """Bind the engine to the groups; options or bases that have changed make a new engine."""
         groups = self.optimizer.param_groups
-        if len(groups) < len(self.base_lrs):
-            raise ValueError(
-                f"{type(self).__name__}: {len(self.base_lrs)} base_lrs, but the optimizer has {len(groups)} groups. "
-                "Build the scheduler anew where groups were taken away"
-            )
         known = before is not None and before.options == self._read_options(self)
-        if before is None or not known or before.bases != self.base_lrs[: before.count]:
+        if before is None or not known or before.bases != self.base_lrs[: len(before.members)]:
             self._engine, self._only_writer = StepEngine(self._make_rule()), before is None
         self._engine.bind(as_floats(self.base_lrs), self._level_per_group())
         if before is None:
             self._last_tick = self.last_epoch
-        if not self._is_initial and (before is None or len(groups) > before.count):
+        if not self._is_initial and (before is None or len(groups) > len(before.members)):
             as_written = _groups.nearly_equal(written, self._engine.values_at(self.last_epoch))
             self._only_writer = self._only_writer and as_written
 
@@ -94,8 +88,9 @@ class RuleLR(SteppedLR):
             and seen is not None
             and seen.floats
             and groups is seen.groups
-            and len(groups) == seen.count
+            and same_groups(groups, seen.members)
             and self.base_lrs is seen.held
+            and self.base_lrs == seen.bases
             and self._read_options(self) == seen.options
         ):
             self.last_epoch += 1
@@ -121,7 +116,7 @@ class RuleLR(SteppedLR):
             return None
         if epoch is not None:
             self._before_zero, self._only_writer = None, True
-            return self._engine.values_at(tick)
+            return self._closed_row(tick)
         if not (self._only_writer and goes_on):
             self._only_writer = False
             return self._step_relative(seen, tick)
@@ -172,6 +167,8 @@ class RuleLR(SteppedLR):
         """The relative step; tensors are scaled in place."""
         step = a, b, c, e = self._step_into(tick)
         if seen.floats:
+            if b == c == e == 0.0 and a not in (0.0, 1.0):
+                return [a * group["lr"] for group in seen.groups]
             values = [group["lr"] for group in seen.groups]
             return values if step == UNCHANGED else self._apply_relative(step, values)
         if a == 0.0 or e or self._before_zero is not None:
@@ -213,6 +210,11 @@ class RuleLR(SteppedLR):
     def shares_at(self, tick: float) -> tuple[float, float]:
         return StepEngine(self._make_rule()).shares_at(tick)
 
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        super()._keep_entries(kept, count)
+        if self._before_zero is not None:
+            self._before_zero = picked(self._before_zero, kept)
+
     def _base_from(self, value: float) -> float:
         share, level = self.shares_at(self.last_epoch)
         return base_on_curve(value, share, level * self._last_level())
@@ -252,7 +254,17 @@ class RuleLR(SteppedLR):
 
     def _get_closed_form_lr(self) -> list[Number]:
         self._look_once()
-        return self._as_held(self._engine.values_at(self.last_epoch))
+        return self._as_held(self._closed_row(self.last_epoch))
+
+    def _closed_row(self, tick: float) -> Sequence[float]:
+        """The closed form where an epoch is asked for; below 0 it is that of epoch 0."""
+        row = self._engine.values_at(tick)
+        torchs_formula = getattr(super(), "_get_closed_form_lr", None)
+        if tick < 0 and torchs_formula is not None:
+            theirs = as_floats(torchs_formula())
+            if not _groups.nearly_equal(theirs, row):
+                warn_below_zero(self, tick, f", which makes the lr of the first group {theirs[0]:.6g}")
+        return row
 
     def _last_factors(self) -> list[float]:
         self._look_once()

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import by_value
+from paramsched.compat.group_fields import by_value, picked
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, holds_floats, write_floats, write_momenta
 from paramsched.compat.torch.base import LRScheduler, require_lr, says_its_own, warn_outside_step
 from paramsched.errors import Asked
+from paramsched.user_warnings import warn_user
 
 
 @final
@@ -22,7 +23,7 @@ class Seen:
     """What a scheduler found at its last look, and what it wrote since; in no state."""
 
     groups: list[dict[str, Any]]
-    count: int
+    members: list[dict[str, Any]]  # what is in that list
     held: list[Number]  # `base_lrs` itself, to notice another list at once
     bases: list[Number]
     options: Any
@@ -38,13 +39,14 @@ class SteppedLR(LRScheduler):
     (`_next_row`).
     """
 
-    __slots__ = ("_seen",)
+    __slots__ = ("_in_a_chain", "_seen")
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
     _hooks: ClassVar[tuple[str, ...]] = ("get_lr",)  # what torch asks; a user's subclass that says it is asked here too
     _own_get_lr: ClassVar[bool] = False
-    _sets_values: ClassVar[bool] = True  # whatever they were; then a base that is changed in place counts at once
+    _sets_values: ClassVar[bool] = True  # whatever they were
     _rows_of_tables: ClassVar[bool] = True  # then a row is copied before users see it
     _seen: Seen | None
+    _in_a_chain: bool  # whether other schedulers of a chain scale the same values
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -54,7 +56,7 @@ class SteppedLR(LRScheduler):
 
     def _forget_steps(self) -> None:
         super()._forget_steps()
-        self._seen = None
+        self._seen, self._in_a_chain = None, False
 
     @abstractmethod
     def _values_at(self, tick: float) -> Sequence[Any]:
@@ -87,7 +89,7 @@ class SteppedLR(LRScheduler):
             if not self._sets_values:
                 self._seen = None
             return
-        seen = self._look_once(closely=self._sets_values)
+        seen = self._look_once()
         self._advance_clock(epoch)
         self._step_to(seen, self._tick_to_read(), epoch)
 
@@ -115,19 +117,15 @@ class SteppedLR(LRScheduler):
                 write_momenta(seen.groups, momenta)
             seen.stamps = [stamp_of(group["lr"]) for group in seen.groups]
 
-    def _look_once(self, closely: bool = True) -> Seen:
-        """What is known of groups, bases and options, made anew where one has changed.
-
-        Args:
-            closely: whether to notice a base that was changed in place too.
-        """
+    def _look_once(self) -> Seen:
+        """What is known of groups, bases and options, made anew where one has changed."""
         seen, groups = self._seen, self.optimizer.param_groups
         if (
             seen is None
             or groups is not seen.groups
-            or len(groups) != seen.count
+            or not group_fields.same_groups(groups, seen.members)
             or self.base_lrs is not seen.held
-            or (closely and self.base_lrs != seen.bases)
+            or self.base_lrs != seen.bases
             or self._read_options(self) != seen.options
         ):
             seen = self._look_again()
@@ -137,21 +135,34 @@ class SteppedLR(LRScheduler):
         """Take in late groups and prepare the values for what is there now."""
         self._take_in_late_groups()
         before, groups = self._seen, self.optimizer.param_groups
+        if not self._own_get_lr and len(self.base_lrs) > len(groups):  # a state of more groups was loaded
+            found = f"{len(self.base_lrs)} base_lrs for {len(groups)} param groups"
+            raise group_fields.groups_changed(type(self).__name__, found)
         known = self._last_lr if before is None else before.written
         written = [*known, *(by_value(group["lr"]) for group in groups[len(known) :])]
         self._prepare_values(before, written)
         options = self._read_options(self)
         self._seen = Seen(
             groups=groups,
-            count=len(groups),
+            members=list(groups),
             held=self.base_lrs,
             bases=list(self.base_lrs),
-            options=list(options) if isinstance(options, list) else options,  # so that a change in place is seen
+            options=_kept_options(options),
             floats=_groups.hold_floats(self.optimizer) and holds_floats(groups, self._written_fields()),
             written=written,
             stamps=[None] * len(groups),
         )
         return self._seen
+
+    def _know_late_groups(self) -> None:
+        self._look_once()
+
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        super()._keep_entries(kept, count)
+        if self._seen is not None:
+            self._seen.members = picked(self._seen.members, kept)
+            self._seen.bases = picked(self._seen.bases, kept)
+            self._seen.written = picked(self._seen.written, kept)
 
     def get_lr(self) -> list[Number]:
         """The value of each group at `last_epoch`; `get_last_lr()` is what users want."""
@@ -195,6 +206,23 @@ class SteppedLR(LRScheduler):
 
     def _extend_entries(self, name: str, entries: list[Any]) -> None:
         _groups.extend_per_group(name, entries, len(self.optimizer.param_groups))
+
+
+def _kept_options(options: Any) -> Any:
+    """A copy that a change in place does not reach; tensors are compared by identity."""
+    if isinstance(options, (list, tuple)):
+        return type(options)(_kept_options(item) for item in options)
+    if isinstance(options, dict):
+        return {key: _kept_options(value) for key, value in options.items()}
+    return options
+
+
+def warn_below_zero(scheduler: LRScheduler, epoch: float, theirs: str = "") -> None:
+    """Warn that an epoch below 0 is not what it is in torch."""
+    warn_user(
+        f"{type(scheduler).__name__} is asked for epoch {epoch}. torch continues its formula below 0{theirs}; here "
+        "it is the value of epoch 0 (docs/compat/divergences.md, torch 42). Write step(0) for the first epoch.",
+    )
 
 
 def stamp_of(value: Any) -> Any:

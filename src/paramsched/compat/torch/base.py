@@ -3,15 +3,16 @@
 import copy
 from abc import ABCMeta
 from collections.abc import Sequence
-from typing import Any, Literal, Self, TypeAlias, TypeGuard, final
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeGuard, final
 
+import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import base_by_example, by_value, unchanged_on_error
+from paramsched.compat.group_fields import base_by_example, by_value, picked, unchanged_on_error
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, require_epoch, warn_of_order, watch_step
 from paramsched.errors import Asked, InvalidArgument
@@ -66,8 +67,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         KeyError: `last_epoch` is 0 or more and a group has no `initial_lr`.
     """
 
-    __slots__ = ("_constructed",)
+    __slots__ = ("_constructed", "_known_groups")
     _option_names: tuple[str, ...] = ()  # attributes that are options of the constructor
+    _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")  # attributes with one entry for each group
 
     optimizer: Optimizer
     base_lrs: list[Number] = _ReadFromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
@@ -78,6 +80,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     _is_initial: bool = False
     _get_lr_called_within_step: bool = False
     _constructed: saved_state.HeldFields
+    _known_groups: group_fields.KnownGroups
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # those of the constructor
         """Subclasses need not call the constructor, and unpickling does not."""
@@ -88,6 +91,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def _forget_steps(self) -> None:
         """Forget what is in no state."""
         self._constructed = []
+        self._known_groups = None, []
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
@@ -142,7 +146,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
     def _take_in_late_groups(self) -> None:
         """Groups added since go on from what they hold (compat/group_fields.py)."""
+        self._follow_groups()
         groups, bases = self.optimizer.param_groups, self.base_lrs
+        self._known_groups = self.optimizer, list(groups)
         # A user's subclass may keep fewer bases from the beginning, or none.
         if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):
             late = groups[len(bases) :]
@@ -151,6 +157,35 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
                 return
             self._take_in_bases([self._base_from(float(group["lr"])) for group in late])
             self._begin_late(late)
+
+    def _follow_groups(self) -> None:
+        """Leave each entry with its group where groups were removed or reordered; late ones are not known yet."""
+        optimizer, known = self._known_groups
+        groups = self.optimizer.param_groups
+        if optimizer is self.optimizer and group_fields.same_groups(groups, known):
+            return
+        kept = group_fields.kept_positions(type(self).__name__, self._known_groups, self.optimizer)
+        if kept is not None:
+            self._keep_entries(kept, len(known))
+        count = len(known if kept is None else kept) if optimizer is self.optimizer else len(groups)
+        self._known_groups = self.optimizer, list(groups[:count])
+
+    def _know_late_groups(self) -> None:
+        """Complete the lists of entries, where a composition has taken in the bases of late groups."""
+        self._take_in_late_groups()
+
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        """Keep the entries of these groups, in this order, of lists that have `count` of them."""
+        held = self.__dict__
+        if says_its_own(type(self), "get_lr"):
+            for name, value in held.items():
+                if name not in (*self._per_group, *_NOT_PER_GROUP) and _has_entries(value, count):
+                    found = f"{count} entries in {name}, and param groups were removed or reordered"
+                    raise group_fields.groups_changed(type(self).__name__, found)
+        for name in self._per_group:
+            if _has_entries(held.get(name), count):
+                held[name] = picked(held[name], kept)
+        self._constructed = picked(self._constructed, kept)
 
     def _base_from(self, value: float) -> float:
         """The base of a late group that holds `value` now."""
@@ -234,12 +269,14 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
+        twin._known_groups = self._known_groups
         return twin
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
         twin.__setstate__(copy.deepcopy(self.__dict__, memo))
+        twin._known_groups = copy.deepcopy(self._known_groups, memo)
         # The copied optimizer has had the steps of the first one; only the wrapper is not copied with it.
         if hasattr(self.__dict__.get("optimizer"), "_opt_called"):
             copied: Any = twin.optimizer
@@ -249,6 +286,13 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
 class _LRScheduler(LRScheduler, peers._LRScheduler):
     """The base class under its name before torch 2.0."""
+
+
+_NOT_PER_GROUP = ("_milestones", "_schedule_phases", "_schedulers")  # lists of the drop-ins of any length
+
+
+def _has_entries(value: Any, count: int) -> bool:
+    return isinstance(value, (list, tuple, np.ndarray, Tensor)) and np.ndim(value) > 0 and len(value) == count
 
 
 def says_its_own(kind: type, *names: str) -> bool:

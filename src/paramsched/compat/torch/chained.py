@@ -11,6 +11,7 @@ from paramsched.compat import group_fields
 from paramsched.compat.torch import composition, saved_state
 from paramsched.compat.torch._groups import Number, real_number, refused_as_torch
 from paramsched.compat.torch._rule_lr import RuleLR
+from paramsched.compat.torch._stepped_lr import SteppedLR
 from paramsched.compat.torch.base import Verbose, is_drop_in, is_drop_in_class
 from paramsched.errors import Asked, InvalidCall, shown
 
@@ -43,10 +44,10 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
 
     def _tell_members(self) -> None:
         leaves = list(composition.leaf_schedulers(self))
-        kernels = [leaf for leaf in leaves if isinstance(leaf, RuleLR)]
-        for leaf in kernels:
-            leaf._in_a_chain = len(leaves) > 1
-        self._can_lose = len(leaves) > 1 and any(leaf._may_reach_zero for leaf in kernels)
+        for leaf in leaves:
+            if isinstance(leaf, SteppedLR):
+                leaf._in_a_chain = len(leaves) > 1
+        self._can_lose = len(leaves) > 1 and any(isinstance(leaf, RuleLR) and leaf._may_reach_zero for leaf in leaves)
 
     def _begin_members(self) -> None:
         """Begin each member in its turn, so that its first value acts on what the others leave."""

@@ -15,7 +15,7 @@ from paramsched.compat import group_fields
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, refused_as_torch, watch_step
-from paramsched.compat.torch.base import LRScheduler, Verbose, keeps_verbose, require_lr
+from paramsched.compat.torch.base import LRScheduler, Verbose, is_drop_in, keeps_verbose, require_lr
 
 
 class CompositionLR(LRScheduler):
@@ -37,6 +37,7 @@ class CompositionLR(LRScheduler):
         bases = getattr(next(leaf_schedulers(self)), "base_lrs", None)
         known = group_fields.group_values(optimizer, bases_in) if bases is None else bases
         self.base_lrs = [by_value(base) for base in known]
+        self._follow_groups()
 
     @abstractmethod
     def _begin_members(self) -> None:
@@ -62,9 +63,18 @@ class CompositionLR(LRScheduler):
         self.last_epoch += 1
         self._last_lr = self._step_members()
 
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        super()._keep_entries(kept, count)
+        for member in self._schedulers:
+            if is_drop_in(member):
+                member._follow_groups()
+
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases(bases)
         take_in_groups(self, bases)
+        for member in self._schedulers:
+            if is_drop_in(member):
+                member._know_late_groups()
 
     def value(self, t: int, field: str = "lr") -> list[float]:
         """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""

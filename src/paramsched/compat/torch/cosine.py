@@ -13,6 +13,7 @@ from paramsched.compat.group_fields import base_on_curve, unchanged_on_error
 from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import (
+    Number,
     as_float,
     as_floats,
     refused_as_torch,
@@ -21,7 +22,7 @@ from paramsched.compat.torch._groups import (
 )
 from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.base import Verbose
+from paramsched.compat.torch.base import Verbose, warn_outside_step
 from paramsched.errors import Asked
 from paramsched.schedules import rules
 from paramsched.schedules.affine import absolute
@@ -60,6 +61,20 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
 
     def _level_per_group(self) -> list[Any] | None:
         return [self.eta_min] * len(self.optimizer.param_groups)
+
+    @property
+    def _takes_closed_form(self) -> bool:
+        """Whether `last_epoch` was written after the constructor: torch takes its closed form there."""
+        return not self._is_initial and self._step_count == 1 and self.last_epoch > 0
+
+    def get_lr(self) -> list[Number]:
+        if not self._takes_closed_form:
+            return super().get_lr()
+        warn_outside_step(self)
+        return self._get_closed_form_lr()
+
+    def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
+        return super()._next_row(seen, tick, tick if self._takes_closed_form else epoch)
 
     def _theirs_at_zero(self) -> float | None:
         before = 1 + math.cos(math.pi / self._epochs("T_max", least=1))

@@ -25,7 +25,7 @@ from paramsched.compat.torch._groups import (
     refused_as_torch,
     require_function,
 )
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
+from paramsched.compat.torch._stepped_lr import Seen, SteppedLR, warn_below_zero
 from paramsched.compat.torch.base import Verbose
 from paramsched.compat.torch.saved_state import NOTES, FunctionNotes, drop_in_name
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
@@ -53,6 +53,7 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
 
     __slots__ = ("_last_height", "_momentum_table", "_noted", "_table", "_triangle")
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
+    _per_group = (*SteppedLR._per_group, "max_lrs", "base_momentums", "max_momentums")
     _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
     _table: ValueRows | None
     _momentum_table: ValueRows | None
@@ -168,6 +169,11 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         """The height of one epoch, where no table says it."""
         x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
         return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
+
+    def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[float]:
+        if epoch is not None and epoch < 0:
+            warn_below_zero(self, epoch)
+        return self._values_at(tick)
 
     def _values_at(self, tick: float) -> Sequence[float]:
         if self._table is not None:

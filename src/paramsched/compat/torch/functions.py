@@ -1,7 +1,7 @@
 """The schedulers of users' functions: LambdaLR and MultiplicativeLR."""
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter, itemgetter, mul
+from operator import attrgetter, mul
 from typing import Any, TypeAlias
 
 from torch.optim import Optimizer
@@ -14,8 +14,6 @@ from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.base import Verbose, warn_outside_step
 from paramsched.compat.torch.saved_state import NOTES, FunctionNotes, drop_in_name
 
-_RATE = itemgetter("lr")
-
 Factor: TypeAlias = Callable[[int], float]
 """A user's function of the epoch."""
 
@@ -25,6 +23,7 @@ class FunctionLR(SteppedLR):
 
     __slots__ = ("_noted", "_one")
     _rows_of_tables = False
+    _per_group = (*SteppedLR._per_group, "lr_lambdas")
     _read_options = staticmethod(attrgetter("lr_lambdas"))
     _one: bool  # whether one function serves all groups
     _noted: FunctionNotes | None
@@ -84,7 +83,7 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
         if self._one:
             factor = float(self.lr_lambdas[0](tick))
             return [base * factor for base in self._bases]
-        return list(map(mul, self._bases, self._factors_at(tick)))
+        return [base * function(tick) for base, function in zip(self._bases, self.lr_lambdas)]  # noqa: B905  # as many
 
 
 class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
@@ -109,12 +108,32 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         if self._is_initial:
             self._begin_values(seen, tick)
             return None
+        self._gave = self._factors_at(tick)
+        return [group["lr"] * factor for group, factor in zip(seen.groups, self._gave, strict=True)]
+
+    def _step_to(self, seen: Seen, tick: Any, epoch: float | None) -> None:
+        if epoch is not None or self._is_initial or self._in_a_chain or not seen.floats:
+            super()._step_to(seen, tick, epoch)
+            return
+        # One pass reads, multiplies and writes: in a comprehension `for x in [y]` is an assignment, and a second pass
+        # costs a quarter more (benchmarks/test_compat_torch.py).
         if self._one:
             factor = float(self.lr_lambdas[0](tick))
-            self._gave = [factor]
-            return [group["lr"] * factor for group in seen.groups]
-        self._gave = self._factors_at(tick)
-        return list(map(mul, map(_RATE, seen.groups), self._gave))
+            row = [value for group in seen.groups for value in [group["lr"] * factor] for group["lr"] in [value]]
+        else:
+            row = self._scale_each(seen, tick)
+        seen.written = self._last_lr = row
+
+    def _scale_each(self, seen: Seen, tick: int) -> list[Any]:
+        """Multiply each group by its own function; where one raises, no group is changed."""
+        pairs = zip(seen.groups, self.lr_lambdas, strict=True)
+        try:
+            return [value for group, by in pairs for value in [group["lr"] * by(tick)] for group["lr"] in [value]]
+        except BaseException:
+            written = len(seen.groups) - 1 - len(list(pairs))
+            for group, value in zip(seen.groups[:written], seen.written, strict=False):
+                group["lr"] = value
+            raise
 
     def _begin_values(self, seen: Seen, tick: int) -> None:
         """The first value, or on resuming the product up to there."""

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
-from paramsched.compat.group_fields import by_value, unchanged_on_error
+from paramsched.compat.group_fields import by_value, picked, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import (
@@ -125,6 +125,10 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         self._momentum_table = None
         if self.cycle_momentum:
             self._momentum_table = ValueRows(momenta, [as_floats(self._cycle_ends[end]) for end in _MOMENTUM_ENDS])
+
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        super()._keep_entries(kept, count)
+        self._cycle_ends = {key: picked(entries, kept) for key, entries in self._cycle_ends.items()}
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one

@@ -2,21 +2,33 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, SupportsFloat
+from dataclasses import dataclass
+from typing import Any, Literal, SupportsFloat, final
 
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
 from paramsched.compat.torch import _groups, saved_state
-from paramsched.compat.torch._groups import Number, as_float, refused_as_torch
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
+from paramsched.compat.torch._groups import Number, as_float, as_floats, refused_as_torch
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose
 from paramsched.errors import Asked
-from paramsched.feedback.base import Nonfinite, improves_on
-from paramsched.feedback.plateau import Plateau, PlateauState
+from paramsched.feedback.base import Nonfinite, improves_on, metric_number
+from paramsched.feedback.plateau import Plateau
 from paramsched.user_warnings import warn_user
 
-_HALF = 0.5  # what the kernel's rule cuts by: here only whether it cuts is asked
+_HALF = 0.5  # a factor for the check of the other options
+
+
+@final
+@dataclass(slots=True)
+class _Seen:
+    """What a cut found last."""
+
+    groups: list[dict[str, Any]]
+    floats: bool  # whether no group holds a tensor
+    min_lrs: list[float]
+    highest: float  # of them
 
 
 class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
@@ -32,20 +44,14 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         nonfinite: what NaN and infinities are.
     """
 
-    __slots__ = ("_floats", "_rule", "_rule_for", "_said", "_seen")
+    __slots__ = ("_checked", "_said", "_seen")
+    _per_group = ("min_lrs",)
     _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
-    _rule: Plateau
-    _rule_for: tuple[Any, ...]
+    _checked: tuple[Any, ...]  # options
     _said: bool
-    _seen: tuple[list[dict[str, Any]], int] | None  # of which `_floats` is known
-    _floats: bool
-    _own_rule = False
+    _seen: "_Seen | None"
     _step_count: int = 0
     nonfinite: Nonfinite = "ignore"
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._own_rule = says_its_own(cls, "_is_better", "in_cooldown")
 
     def __init__(
         self,
@@ -81,13 +87,14 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             as_float(Asked("ReduceLROnPlateau", "min_lr"), entry)
         self.nonfinite = nonfinite
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
-        self._kernel_rule()
+        self._check_options()
         self.verbose = keeps_verbose(verbose)
         _groups.separate_tensors(optimizer)
         self.base_lrs = group_fields.group_values(optimizer)
         self.last_epoch, self._step_count = 0, 1
         self._last_lr = group_fields.group_values(optimizer)
         self._reset()
+        self._follow_groups()
         self._constructed = saved_state.fields_held(optimizer)
 
     def _reset(self) -> None:
@@ -108,7 +115,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
                 f"ReduceLROnPlateau.step({value}): not finite, so it does not count. "
                 'Write nonfinite="count" to take it for no improvement, nonfinite="raise" to stop there.',
             )
-        cuts = self._counts_as_told(value) if self._own_rule else self._counts(value)
+        cuts = self._counts(value)
         if not cuts or not self._reduced_alike():
             if cuts:
                 self._reduce_lr(epoch)
@@ -116,16 +123,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     def _counts(self, value: float) -> bool:
         """Take in one value; whether the rate is cut."""
-        best = None if self.best == self.mode_worse else self.best
-        state = PlateauState(best, self.num_bad_epochs, self.cooldown_counter)
-        after = self._kernel_rule().observe(state, value)
-        self.best = self.mode_worse if after.best is None else after.best
-        self.num_bad_epochs, self.cooldown_counter = after.bad, after.cooling
-        return after.factor != 1.0
-
-    def _counts_as_told(self, value: float) -> bool:
-        """The same by what a user's subclass says."""
-        if not math.isfinite(value) and self.nonfinite == "ignore":
+        self._check_options()
+        if not math.isfinite(value) and metric_number("ReduceLROnPlateau", "metric", value, self.nonfinite) is None:
             return False
         better = self._is_better(value, self.best)
         self.best, self.num_bad_epochs = (value, 0) if better else (self.best, self.num_bad_epochs + 1)
@@ -138,21 +137,29 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     def _reduced_alike(self) -> bool:
         """Cut all groups at once, where they are floats and each drops by its full share."""
-        groups, least, factor = self.optimizer.param_groups, self.default_min_lr, self.factor
-        if self._seen is None or groups is not self._seen[0] or len(groups) != self._seen[1]:
-            self._seen, self._floats = (groups, len(groups)), _groups.hold_floats(self.optimizer)
+        groups, seen, factor = self.optimizer.param_groups, self._seen, self.factor
+        if seen is None or self.min_lrs != seen.min_lrs or not group_fields.same_groups(groups, seen.groups):
+            seen = self._look_again()
         own = type(self)._reduce_lr is not ReduceLROnPlateau._reduce_lr
-        if own or least is None or not self._floats or factor <= 0 or len(groups) != len(self.min_lrs):
+        if own or not seen.floats or factor <= 0 or len(groups) != len(seen.min_lrs):
             return False
         row = [group["lr"] * factor for group in groups]
         lowest = min(row)
         # The smallest drops least; well clear of eps.
-        if lowest < least or lowest * (1 / factor - 1) <= self.eps * 1.001:
+        if lowest < seen.highest or lowest * (1 / factor - 1) <= self.eps * 1.001:
             return False
         for group, value in zip(groups, row):  # noqa: B905  # as many
             group["lr"] = value
         self._last_lr = row
         return True
+
+    def _look_again(self) -> _Seen:
+        """Leave each `min_lr` with its group, and look at what the groups hold."""
+        if self.default_min_lr is None:  # else no entry belongs to a group
+            self._follow_groups()
+        floats, least = _groups.hold_floats(self.optimizer), list(self.min_lrs)
+        self._seen = _Seen(list(self.optimizer.param_groups), floats, least, max(as_floats(least), default=0.0))
+        return self._seen
 
     def _reduce_lr(self, epoch: int) -> None:
         """Cut the rate of each group, as far as `min_lr` and `eps` let it."""
@@ -204,16 +211,13 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.mode_worse = math.inf if mode == "min" else -math.inf
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
-    def _kernel_rule(self) -> Plateau:
-        """The kernel's rule for the options as they are now."""
+    def _check_options(self) -> None:
+        """Refuse options that the kernel's rule refuses, also those that were changed after construction."""
         options = (self.mode, self.patience, self.threshold, self.threshold_mode, self.cooldown, self.nonfinite)
-        if options != self._rule_for:
+        if options != self._checked:
             mode, patience, threshold, threshold_mode, cooldown, nonfinite = options
-            self._rule = Plateau(
-                "metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, 0.0, 0.0, nonfinite
-            )
-            self._rule_for = options
-        return self._rule
+            Plateau("metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, 0.0, 0.0, nonfinite)
+            self._checked = options
 
     def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch has none here
         """The present values: what comes next is up to the metric."""
@@ -225,4 +229,4 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     def _forget_steps(self) -> None:
         super()._forget_steps()
-        self._rule_for, self._said, self._seen, self._floats = (), False, None, False
+        self._checked, self._said, self._seen = (), False, None

@@ -68,10 +68,13 @@ def is_current(state: Mapping[str, Any]) -> bool:
 
 
 def check_state(scheduler: SavedScheduler, state: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy without our keys; another class is refused, other options are told."""
-    name, own = state.get(CLASS), drop_in_name(scheduler)
-    if name is not None and name.lstrip("_") != own:
-        raise StateError(f"{own}.load_state_dict(…): this is the state of {name}. Build {name} to load it")
+    """Copy a state without our keys; refuse another drop-in's, warn of other options.
+
+    A class built on `LRScheduler` itself takes any state, as in torch: Lightning's search for a rate loads the user's.
+    """
+    name, own, built = state.get(CLASS), drop_in_name(scheduler), type(scheduler).__name__
+    if own != "LRScheduler" and name is not None and name.lstrip("_") != own:
+        raise StateError(f"{built}.load_state_dict(…): this is the state of {name}. Build {name} to load it")
     changed = [
         f"{key}={state[key]!r} (was {scheduler.__dict__[key]!r})"
         for key in scheduler._option_names
@@ -79,7 +82,7 @@ def check_state(scheduler: SavedScheduler, state: Mapping[str, Any]) -> dict[str
     ]
     if changed:
         warn_user(
-            f"{own}.load_state_dict(…) replaces options of the constructor by those saved: {', '.join(changed)}.",
+            f"{built}.load_state_dict(…) replaces options of the constructor by those saved: {', '.join(changed)}.",
         )
     drop = {CLASS, GROUPS, BESIDE} | (set() if is_current(state) else {LOST})
     return {key: by_value(value) for key, value in state.items() if key not in drop}

@@ -40,6 +40,8 @@ def check_lengths(
         native: whether it is in the library's own words.
     """
     yield from _mixed_milestones(schedule, path)
+    if native:
+        yield from _last_stage_of_no_update(schedule, path)
     mistaken = [*_epochs_for_updates(schedule, epochs, path, native=native)]
     mistaken += _updates_for_epochs(schedule, trial, epochs, path, native=native)
     yield from mistaken
@@ -191,6 +193,16 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
                 continue
             found = f'"{written}" is {_number(length)} of {_number(trial.end)} updates'
             yield Finding(codes.ONE_UPDATE, path, found, 'Write a longer one: "5%"')
+            return
+
+
+def _last_stage_of_no_update(schedule: Schedule, path: str) -> Iterator[Finding]:
+    """A last stage whose length is 0: its levels are never used."""
+    for part in values_inside(schedule):
+        last = part.stages[-1] if isinstance(part, Sequence) else None
+        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_after_nothing:
+            found = f"the last stage, {last}, is 0 updates long and is passed over"
+            yield Finding(codes.ONE_UPDATE, path, found, "Leave it out, or write a longer one")
             return
 
 

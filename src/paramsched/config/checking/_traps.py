@@ -6,6 +6,7 @@ from math import prod
 from typing import TypeAlias
 
 from paramsched import curves
+from paramsched._peer_keywords import OTHER_NAMES
 from paramsched.config.checking.finding import Finding
 from paramsched.config.checking.rules_of_values import (
     BINDS_FIRST,
@@ -17,6 +18,7 @@ from paramsched.config.checking.rules_of_values import (
     SHARE_OF_RUN,
 )
 from paramsched.feedback.base import Guided
+from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.decays import Exponential
@@ -36,14 +38,6 @@ _SMALL_FLOOR = 1e-4
 _SMALL = 0.01
 """A learning rate that never gets to this multiple of its base was hardly meant as a multiple."""
 
-_FIELDS = {
-    "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
-    "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
-    "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
-    "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
-}  # fmt: skip
-"""What others call a field of torch's optimizers."""
-
 
 def traps_in_binding(binding: Binding, path: str) -> Iterator[Finding]:
     """What of a binding hardly means what its author meant: what happens, and what to write.
@@ -53,12 +47,15 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Finding]:
     """
     schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
     if not isinstance(binding.field, Target):
-        if (ours := _FIELDS.get(binding.name.lower())) is not None:
+        if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
             found = f'torch\'s optimizers have no "{binding.name}"'
             rename = (binding.name, ours)
             yield Finding(OTHERS_NAME, path, found, f"Write {ours}", at_key=True, replace=rename)
         elif binding.name == "betas":
-            yield Finding(OTHERS_NAME, path, '"betas" is a pair of numbers', "Write betas[0] or betas[1]", at_key=True)
+            yield Finding(OTHERS_NAME, path, '"betas" is a pair of numbers', "Write betas[0]", at_key=True)
+        elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
+            found = f'torch\'s optimizers have no "{binding.name}"; a group without it is refused'
+            yield Finding(OTHERS_NAME, path, found, "Name a field of the optimizer, or leave it out", at_key=True)
         if binding.name == "lr":
             yield from (Finding(code, path, found, advice) for code, found, advice in _levels_meant_as_values(schedule))
     told = dict.fromkeys(one for part in _parts_of_schedule(schedule) for one in _traps_in_part(part))

@@ -21,6 +21,9 @@ from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import SIZES
 
 _USUAL_EPOCH = 1_000
+_SAMPLES = 4_096
+_FEWEST_SAMPLES = 128
+_MOST_VALUES = 400_000  # of all lines of a plan
 
 
 @final
@@ -33,6 +36,7 @@ class TrialRun:
         epoch: updates in an epoch; None where it has none.
         known: whether the real run is known, so that an update of it is an update.
         to_scale: whether lengths of different units have the proportions of the real run.
+        samples: how many updates of a long run are looked at.
     """
 
     span: Span
@@ -40,6 +44,7 @@ class TrialRun:
     epoch: int | None = None
     known: bool = False
     to_scale: bool = True
+    samples: int = _SAMPLES
 
     @property
     def end(self) -> Fraction:
@@ -62,6 +67,13 @@ class TrialRun:
 
 
 def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
+    """A run to try a plan in, with fewer samples if the plan has very many lines."""
+    run = _real_or_trial_run(plan, calendar)
+    samples = max(_FEWEST_SAMPLES, _MOST_VALUES // max(len(plan.bindings), 1))
+    return None if run is None else replace(run, samples=min(samples, _SAMPLES))
+
+
+def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
     """The run that is known, else one in which the horizon's own unit, and per cent, mean something and no other."""
     if calendar is not None and (known := _known_run(plan, calendar)) is not None:
         return known
@@ -127,7 +139,6 @@ def _span_of_run(calendar: Calendar) -> Span:
     return Span.of_run(calendar, calendar.horizon or 0)
 
 
-_SAMPLES = 4_096
 _MOST_SEAMS = 1_000
 _MOST_OF_RULES = 2_000_000  # updates; rules are computed one update after another
 
@@ -188,7 +199,7 @@ def curve_in_run(
         schedule = resolve_in_span(followed, run.span)
         if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
             return None
-        times = _times_to_look_at(schedule, end)
+        times = _times_to_look_at(schedule, end, run.samples)
         number = 1.0 if base is None else base
         values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
         share = _share_of_values(schedule, times)
@@ -197,12 +208,12 @@ def curve_in_run(
     return FieldCurve(binding, path, run, schedule, times, values, base, share)
 
 
-def _times_to_look_at(schedule: Schedule, end: int) -> Integers:
+def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
     """Every update of a short run; of a long one spread ones, and those beside seams of stages."""
-    if end <= _SAMPLES:
+    if end <= samples:
         return np.arange(end, dtype=np.int64)
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
-    spread = np.linspace(0, end - 1, _SAMPLES).astype(np.int64)
+    spread = np.linspace(0, end - 1, samples).astype(np.int64)
     several = np.unique(np.concatenate([spread, marks - 1, marks, np.arange(64), end - 1 - np.arange(64)]))
     return several[(several >= 0) & (several < end)]
 

@@ -146,7 +146,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Finding]:
         # A rate that has been as high before, as in cycles, has had the time.
         if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
-        found = f"the learning rate rises until {_when(curve, int(curve.times[top]))} of {curve.end}"
+        found = f"the learning rate rises until {_when_of_all(curve, int(curve.times[top]))}"
         yield Finding(RISES_TO_THE_END, curve.path, found, 'Shorten the warmup: warmup("5%")')
 
 
@@ -176,3 +176,10 @@ def _when(curve: FieldCurve, time: int) -> str:
     if curve.run.epoch is not None:
         return f"epoch {time / curve.run.epoch:.3g}"
     return f"{time / curve.end:.0%} of the run"
+
+
+def _when_of_all(curve: FieldCurve, time: int) -> str:
+    """A time and the length of the run, both in the same unit."""
+    when, epoch = _when(curve, time), curve.run.epoch or 1
+    ends = {"update": f" of {curve.end}", "epoch": f" of {curve.end / epoch:g}"}
+    return when + ends.get(when.split()[0], "")

@@ -122,7 +122,17 @@ class Finding:
 
     def as_fault(self) -> Fault:
         """The same as a fault, which can be looked for in a text."""
-        return Fault(self.path, self.found, self.advice, at_key=self.at_key, code=self.code, replace=self.replace)
+        line, column = (None, None) if self.place is None else (self.place.line, self.place.column)
+        return Fault(
+            self.path,
+            self.found,
+            self.advice,
+            at_key=self.at_key,
+            line=line,
+            column=column,
+            code=self.code,
+            replace=self.replace,
+        )
 
     def as_data(self) -> dict[str, Any]:
         """As programs read it."""
@@ -222,6 +232,15 @@ def without_silenced(findings: Iterable[Finding], text: str, file: str) -> Itera
         line = 0 if finding.place is None or finding.place.line is None else finding.place.line
         if finding.code not in everywhere | by_line.get(line, frozenset()):
             yield finding
+
+
+def selector_path(binding: Binding) -> str:
+    """Where a file has the groups of a binding.
+
+    >>> selector_path(Binding("lr", 0.1, groups="head"))
+    '$.groups.head'
+    """
+    return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
 
 
 def binding_path(binding: Binding) -> str:

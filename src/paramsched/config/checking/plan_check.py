@@ -12,7 +12,7 @@ from paramsched.config.checking._length_checks import check_lengths
 from paramsched.config.checking._traps import traps_in_binding
 from paramsched.config.checking._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, trial_run
 from paramsched.config.checking._value_checks import check_followed, check_rates, check_values
-from paramsched.config.checking.finding import Finding, binding_path
+from paramsched.config.checking.finding import Finding, binding_path, selector_path
 from paramsched.config.checking.rules_of_values import SAYS_NOTHING
 from paramsched.config.faults import GROUPS, HORIZON, child_path
 from paramsched.config.known_dialects import Bases
@@ -164,7 +164,9 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             try:
                 refuse_unmatched(binding.name, binding.groups, groups)
             except UnknownGroup as refusal:
-                yield Finding(rules_of_runs.NO_SUCH_GROUP, path, f"{binding.groups}: {refusal.found}", refusal.instead)
+                found = f"{binding.groups}: {refusal.found}"
+                place = selector_path(binding)
+                yield Finding(rules_of_runs.NO_SUCH_GROUP, place, found, refusal.instead, at_key=True)
                 continue
         mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
         field = Field.of(binding.name)

@@ -299,7 +299,7 @@ RULES_OF_TIMES: Final = (
         ONE_UPDATE,
         "one-update",
         "warning",
-        "A stage is one update long, or none, in a run of thousands.",
+        "A stage is one update long, or none, in a run of thousands; or the last stage is 0 updates long.",
         'The unit is likely wrong: "0.05%" is not 5% of the run.',
         'horizon: 1000\nlr: warmup("0.05%") >> cosine()\n',
         'horizon: 1000\nlr: warmup("5%") >> cosine()\n',

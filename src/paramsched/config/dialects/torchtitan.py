@@ -15,11 +15,10 @@ from typing import Any, Final
 from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json
-from paramsched.config.file_formats import read_data
+from paramsched.config.file_formats import read_peer_data
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import is_count, is_plain_number, numbers_by_field
-from paramsched.config.syntaxes.json_and_toml import read_toml
-from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.config.unused_settings import report_unused_settings
 from paramsched.curves import Curve
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule, anneal, constant, warmup
@@ -57,7 +56,16 @@ def recognizes(data: Any) -> bool:
 
 def read(text: str, source: str) -> Any:
     """A job as TOML, which is torchtitan's own, or as YAML."""
-    return read_data(text, read_toml if _TABLE_OF_TOML.search(text) else read_yaml, source)
+    return read_peer_data(text, syntax_of(text), source)
+
+
+def syntax_of(text: str) -> str:
+    """The syntax of a job's text.
+
+    >>> syntax_of("[training]"), syntax_of("training: {steps: 10}")
+    ('toml', 'yaml')
+    """
+    return "toml" if _TABLE_OF_TOML.search(text) else "yaml"
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
@@ -117,6 +125,14 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> tuple[
             faults.add(child_path(path, name), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
         elif name not in _ENTRIES:
             faults.refuse_unknown([name], _ENTRIES, path, "no such entry", code=UNKNOWN_FIELD)
+    if whole:
+        tables = {one: data.get(one) for one in ("training", "optimizer")}
+        beside = {
+            str(name): child_path("$", one, name)
+            for one, entries in tables.items()
+            for name in (entries if isinstance(entries, Mapping) else ())
+        }
+        report_unused_settings(beside, ("lr", "steps"), faults, library="torchtitan")
     given = {**_ENTRIES, **{name: value for name, value in table.items() if value is not None}}
     for name, least, most in (("warmup_steps", 0, math.inf), ("decay_ratio", 0, 1), ("min_lr_factor", 0, math.inf)):
         value = given[name]

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_ar
 import numpy as np
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
-from paramsched._peer_keywords import instead_of, our_word
-from paramsched.config.faults import Faults, child_path, short_json
+from paramsched._peer_keywords import DROPPED, instead_of, meant_argument, our_word
+from paramsched.config.faults import Faults, child_path, flow_text, plain_json, short_json
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.near_names import closest, did_you_mean
@@ -42,6 +42,7 @@ class ArgumentAssignment:
         """A function that takes any name has the unknown ones together."""
         extra = next((key for key, one in self.parameters.items() if one.kind is one.VAR_KEYWORD), None)
         values: dict[str, Any] = {}
+        instead = self.renamed_call(given)
         for key, value in given.items():
             if key in self.parameters and key != extra:
                 values[key] = value
@@ -52,8 +53,19 @@ class ArgumentAssignment:
                 self.meant.add(near)
                 found = f'{self.name} has no argument "{key}"; {advice}'
                 replace = (str(key), near) if near else None
-                self.faults.add(child_path(self.path, key), found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
+                place = child_path(self.path, key)
+                self.faults.add(place, found, instead, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values
+
+    def renamed_call(self, given: dict[Any, Any]) -> str:
+        """The call with our names of the arguments, where it has several unknown ones, and each has one of ours."""
+        unknown = [key for key in given if key not in self.parameters]
+        ours = {key: meant_argument(str(key), self.parameters, self.name) for key in unknown if key not in DROPPED}
+        renamed = {ours.get(key, key): plain_json(value) for key, value in given.items() if key not in DROPPED}
+        dropped = len(unknown) - len(ours)
+        if None in renamed or len(renamed) + dropped != len(given) or (len(unknown) == 1 and not dropped):
+            return ""
+        return f"Write {flow_text({self.name: renamed})}"
 
     def in_order(self, given: list[Any]) -> dict[str, Any]:
         """One that takes any number has the rest together."""
@@ -67,9 +79,8 @@ class ArgumentAssignment:
         if len(given) > len(places):
             names = ", ".join(one.name for one in places)
             found = f"{self.name} takes at most {len(places)} values, {names}; found {len(given)}"
-            mapping = f"{{{self.name}: {{{places[0].name}: …}}}}"
-            instead = f"A list goes in brackets of its own, or write {mapping}"
-            self.faults.add(self.path, found, instead, code=WRONG_ARGUMENT)
+            kept = {one.name: plain_json(value) for one, value in zip(places, given, strict=False)}
+            self.faults.add(self.path, found, f"Write {flow_text({self.name: kept})}", code=WRONG_ARGUMENT)
         return values
 
     def note_missing(self, values: dict[str, Any]) -> None:
@@ -77,9 +88,19 @@ class ArgumentAssignment:
         for key, one in self.parameters.items():
             required = one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
             if required and key not in values and key not in self.meant:
-                instead = f"Write {{{self.name}: {{{key}: …}}}}"
+                instead = f"Write {flow_text({self.name: {**plain_json(values), key: _example(one)}})}"
                 found = f'{self.name} needs the argument "{key}"'
                 self.faults.add(self.path, found, instead, code=WRONG_ARGUMENT)
+
+
+def _example(parameter: inspect.Parameter) -> Any:
+    """A value that a required argument takes."""
+    kind = kind_of_argument(parameter.annotation)
+    items = item_annotations(parameter.annotation)
+    if items is not None:
+        return ["30%", "60%"] if kind_of_argument(items[0]) is ArgumentKind.DURATION else [0.5]
+    examples = {ArgumentKind.SCHEDULE: "cosine()", ArgumentKind.DURATION: "10%", ArgumentKind.CURVE: "cosine"}
+    return examples.get(kind, "loss" if parameter.annotation is str else 4 if parameter.annotation is int else 0.5)
 
 
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:
@@ -89,6 +110,8 @@ def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tupl
         return ours, f'here it is "{ours}"'
     if (instead := instead_of(key)) is not None:
         return None, instead
+    if (meant := meant_argument(key, parameters, function)) is not None:
+        return meant, f'did you mean "{meant}"?'
     return closest(key, parameters), did_you_mean(key, parameters)
 
 

@@ -270,7 +270,7 @@ def _user_type_schema(member: Any) -> dict[str, Any] | None:
 
 
 _NUMBER = r"(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d{1,3})?"
-_TERM = rf"{_NUMBER}[kMBT]?(?:\s*/\s*\d[\d_]*)?"
+_TERM = rf"{_NUMBER}[kKMBT]?(?:\s*/\s*\d[\d_]*)?"
 
 
 def schedule_text_pattern(names: Iterable[str]) -> str:

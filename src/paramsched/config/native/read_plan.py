@@ -1,5 +1,6 @@
 """A plan from the data of a native file."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from paramsched._fault_codes import (
     WRONG_TYPE,
 )
 from paramsched._number_checks import finite_number
-from paramsched._peer_keywords import instead_of
+from paramsched._peer_keywords import OTHER_NAMES, instead_of
 from paramsched._vocabulary import advice_for_word, first_lookalike, straighten_text
 from paramsched.config.faults import (
     CLOCK,
@@ -26,6 +27,9 @@ from paramsched.config.faults import (
     Faults,
     child_path,
     entry_path,
+    entry_text,
+    flow_text,
+    plain_json,
     plain_or_bad,
     short_json,
     type_in_words,
@@ -38,6 +42,14 @@ from paramsched.config.native.assign_arguments import (
     index_in_name,
     within_float,
 )
+from paramsched.config.native.meant_entries import (
+    field_and_group,
+    groups_in_field,
+    meant_horizon,
+    meant_warmup,
+    misplaced_groups,
+    whole_length,
+)
 from paramsched.config.native.read_schedule import ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument
@@ -45,11 +57,12 @@ from paramsched.fields import KNOWN, Field, known_field
 from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock
+from paramsched.schedules import meant_line
 from paramsched.time import Calendar, Duration
-from paramsched.time.calendar import CLOCKS, known_clock
+from paramsched.time.calendar import known_clock, meant_clock
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
-_LENGTH_OF_RUN = 'Write "20 epochs", or 10000 for updates'
+_WRAPPERS = ("plan", "paramsched", "config", "hyperparameters", "schedules")  # around a plan, in other people's files
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields among whose names slips of the pen are looked for; no optimizer has as many
 
@@ -110,7 +123,7 @@ def _no_mapping(data: Any) -> tuple[str, str]:
         return found, f"Write {entry[1]}: {value[:60]}"
     if entry := _NO_COLON.match(data):
         return "there is no colon behind the field's name", f"Write {entry[1]}: {entry[2][:60]}"
-    return found, f"Name the field: lr: {data[:60]}" if "(" in data else _A_PLAN
+    return found, f"Write lr: {line}" if "(" in data and (line := meant_line(data)) else _A_PLAN
 
 
 @final
@@ -121,11 +134,13 @@ class _PlanReader:
         self.faults = faults
         self.values = ScheduleReader(names, faults)
         self.bindings: list[Binding] = []
+        self.data: dict[Any, Any] = {}
         self.count = 0  # of fields that were read
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def read_plan(self, data: dict[Any, Any]) -> Plan | None:
         """The whole plan; None where there is a fault."""
+        self.data = data
         clock = self.read_clock(data["clock"]) if "clock" in data else None
         horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
         for key, value in data.items():
@@ -164,31 +179,42 @@ class _PlanReader:
         if isinstance(value, BadValue):
             self.values.note_bad_value(value, path)
         elif not isinstance(value, str):
-            self.values.note_wrong_type(value, path, "no name of a clock", f"Write one of {', '.join(CLOCKS)}")
+            self.values.note_wrong_type(value, path, "no name of a clock", "Write tokens")
         else:
             try:
                 return known_clock(value, path)
             except InvalidArgument as refusal:
                 found = f"{short_json(value)} is no clock; {refusal.found}"
-                self.values.note_fault(path, found, refusal.instead)
+                meant = meant_clock(value)
+                self.values.note_fault(path, found, refusal.instead, replace=None if meant is None else (value, meant))
         return None
 
     def read_horizon(self, value: Any) -> Duration | None:
         """Per cent of itself, or nothing, is no length of a run."""
-        length = self.values.read_length(value, HORIZON, _LENGTH_OF_RUN)
+        instead = f"Write {whole_length(plain_json(value))}"
+        length = self.values.read_length(value, HORIZON, instead)
         if length is MISSING:
             return None
         wrong = ": per cent are of the horizon itself" if "percent" in dict(length.terms) else " is a run of no update"
         if length.terms and "percent" not in dict(length.terms):
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
-        self.values.note_fault(HORIZON, short_json(value) + wrong, _LENGTH_OF_RUN)
+        self.values.note_fault(HORIZON, short_json(value) + wrong, instead)
         return None
 
     def read_groups(self, value: Any) -> None:
         """The fields of each group."""
+        if listed := dict(misplaced_groups(value)):
+            found = f"{short_json(value)} is a list; groups are a mapping by their names"
+            self.faults.add(GROUPS, found, code=WRONG_TYPE, entry=("groups", listed))
+            return
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
             path = child_path(GROUPS, name)
             selector = self.selector_of(name, path)
+            if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
+                found = f"{short_json(fields)} has no field"
+                line = fields if _is_schedule(fields) else "cosine()"
+                self.faults.add(path, found, f"Write {flow_text({'lr': line})}", code=WRONG_TYPE)
+                continue
             for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
                 place = child_path(path, key)
                 if key in RESERVED:
@@ -221,7 +247,9 @@ class _PlanReader:
     def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         """One field's schedule, for all groups or for those selected."""
         self.count += 1
-        near = closest(str(key), RESERVED) if self.count <= _MOST_NAMES else None
+        if self.note_other_place(str(key), value, path, selector):
+            return
+        near = _reserved(str(key)) if self.count <= _MOST_NAMES else None
         if near is not None and key not in KNOWN:
             found = f'"{key}" is no field; did you mean "{near}"?'
             # Then the value is no schedule either.
@@ -248,6 +276,48 @@ class _PlanReader:
             except InvalidArgument as refusal:
                 self.faults.refuse(path, refusal)
 
+    def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
+        """Note an entry that belongs elsewhere in a plan: the length of the run, lines of some groups; else False."""
+        value = plain_json(value)
+        if selector is None and (horizon := meant_horizon(key, value)) is not None:
+            found = f'"{key}" is not a field; the length of the run is "horizon"'
+            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
+            return True
+        if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
+            found = f'"{key}" is not a field; the entries of a plan are at the top'
+            written = ", ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
+            instead = f"Write {written if len(value) == 1 else flow_text(value)}"
+            self.faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
+            return True
+        if selector is None and (line := self.line_with_warmup(key, value)) is not None:
+            found = f'"{key}" is no field, but another library\'s word; a warmup is a stage of its own'
+            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
+            return True
+        fields: Any = None
+        others: Any = None
+        if (named := field_and_group(key)) is not None:
+            fields = {named[1]: {named[0]: value}}
+        elif key not in KNOWN and isinstance(value, dict) and any(name in KNOWN for name in value):
+            fields = {key: value}
+        elif key in KNOWN and (lines := groups_in_field(value, self.values.names)) is not None and lines[0]:
+            by_name, others = lines
+            fields = {name: {key: line} for name, line in by_name.items()}
+        if fields is None or selector is not None:
+            return False
+        found = "lines for some groups are written under groups"
+        if others is not None:
+            found += f"; the line of all others is {key}: {short_json(others)}"
+        if isinstance(before := self.data.get("groups"), dict):
+            fields = _merged(plain_json(before), fields)
+        self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
+        return True
+
+    def line_with_warmup(self, key: str, value: Any) -> str | None:
+        """The line of lr behind the warmup that an entry beside it says, `warmup_steps: 500`."""
+        line = self.data.get("lr")
+        length = meant_warmup(key, value)
+        return None if length is None or not isinstance(line, str) else meant_line(f"warmup({length}) >> {line}")
+
     def name_of_field(self, key: str | int, path: str) -> str | None:
         """The field's name in its one spelling; None where it is no field, or a slip of the pen."""
         try:
@@ -264,8 +334,11 @@ class _PlanReader:
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
         """Tell that no field has this name; letters of another alphabet are told as such."""
-        other = first_lookalike(key)
-        if other is None:
+        other, name = first_lookalike(key), re.sub(r"\W+", "_", key.strip()).strip("_")
+        if other is None and (meant := OTHER_NAMES.get(name.lower()) or (name if name in KNOWN else None)):
+            found = f'"{key}" is not the name of a field; did you mean "{meant}"?'
+            self.faults.add(path, found, f"Write {meant}", at_key=True, code=UNKNOWN_FIELD, replace=(key, meant))
+        elif other is None:
             self.faults.refuse(path, refusal, at_key=True)
         else:
             written = straighten_text(key).strip("\"'")
@@ -278,8 +351,16 @@ class _PlanReader:
         for name, entries in self.entries_of(value, TARGETS, "targets by name", f"targets: {example}").items():
             path = child_path(TARGETS, name)
             if not isinstance(name, str) or not name.isidentifier():
+                meant = re.sub(r"\W+", "_", str(name)).strip("_") or "temperature"
+                meant = meant if meant.isidentifier() else f"target_{meant}"
                 found = f"{short_json(name)} is no identifier"
-                self.faults.add(path, found, f"Write {example}", at_key=True, code=WRONG_ARGUMENT)
+                replace = (str(name), meant)
+                self.faults.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
+            if isinstance(entries, (str, int, float)) and not isinstance(entries, bool):
+                found = f"{short_json(entries)} is {type_in_words(entries)}, not a target"
+                whole = {"initial": 1.0, "schedule": entries if _is_schedule(entries) else "cosine()"}
+                self.faults.add(path, found, f"Write {flow_text(whole)}", code=WRONG_TYPE)
+                continue
             given = self.entries_of(entries, path, "a target", _A_TARGET)
             if given:
                 self.read_target(str(name), given, path)
@@ -306,11 +387,32 @@ class _PlanReader:
         meant = {closest(str(key), TARGET_ENTRIES) for key in unknown}
         for key in TARGET_ENTRIES:
             if key not in entries and key not in meant:
-                self.faults.add(path, f'"{key}" is missing', f"Write {_A_TARGET}", code=WRONG_ARGUMENT)
+                whole = {"initial": 1.0, "schedule": "cosine()", **plain_json(entries)}
+                self.faults.add(path, f'"{key}" is missing', f"Write {flow_text(whole)}", code=WRONG_ARGUMENT)
 
     def read_initial(self, value: Any, path: str) -> Any:
         if isinstance(value, BadValue):
             return self.values.note_bad_value(value, path)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return self.values.note_wrong_type(value, path, "no number", "Write 1.0, say")
+            return self.values.note_wrong_type(value, path, "no number", "Write 1.0")
         return self.values.try_or_note(path, lambda: finite_number("initial", within_float(value)))
+
+
+def _is_schedule(value: Any) -> bool:
+    """Whether a value can stand where a schedule does."""
+    return meant_line(value) == value if isinstance(value, str) else abs(value) < 1e300
+
+
+def _reserved(key: str) -> str | None:
+    """The entry of a plan beside its fields that a key is a misspelling of."""
+    if key in ("param_groups", "parameter_groups"):
+        return "groups"
+    return key.lower() if key.lower() in RESERVED else closest(key, RESERVED)
+
+
+def _merged(groups: Any, more: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
+    """The lines of groups with those that belong to them."""
+    made = dict(groups)
+    for name, fields in more.items():
+        made[name] = {**made.get(name, {}), **fields}
+    return made

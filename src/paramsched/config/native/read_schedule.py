@@ -10,9 +10,17 @@ from typing import Any, final
 
 from paramsched._calls import build_from_call
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
-from paramsched._number_checks import finite_number
+from paramsched._number_checks import finite_number, meant_number
 from paramsched._vocabulary import advice_for_peer, advice_for_word
-from paramsched.config.faults import BadValue, Faults, bad_values_in, child_path, short_json, type_in_words
+from paramsched.config.faults import (
+    BadValue,
+    Faults,
+    bad_values_in,
+    child_path,
+    plain_json,
+    short_json,
+    type_in_words,
+)
 from paramsched.config.native.assign_arguments import (
     MISSING,
     ArgumentAssignment,
@@ -29,6 +37,7 @@ from paramsched.config.native.assign_arguments import (
     value_of_users_type,
     within_float,
 )
+from paramsched.config.native.meant_entries import line_of_mapping
 from paramsched.config.schedule_text import ShapeNames, read_expression, read_schedule_line
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
@@ -48,7 +57,7 @@ OPERATORS = ("product", "sequence", "sum")
 WITH_A_NUMBER = ("power", "quotient")
 """Names for `**` and `/`: of a schedule and a number."""
 
-_FORMS = "Write a line of text: cosine(to=0.1), or a mapping: {cosine: {to: 0.1}}"
+_FORMS = "Write cosine(to=0.1)"
 _NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # where other libraries' files have it
 _A_CURVE = "Write cosine, or {power: 2}"
 
@@ -111,28 +120,35 @@ class ScheduleReader:
 
     def read_mapping(self, value: dict[Any, Any], path: str) -> Any:
         """`{name: …}`: an operator with its operands, or a shape with its arguments."""
+        builder = self.names.find(str(next(iter(value)))) if len(value) == 1 else None
+        known = builder is not None or any(name in (*OPERATORS, *WITH_A_NUMBER, "absolute") for name in value)
+        meant = line_of_mapping(plain_json(value)) if value and not known else None
         if len(value) != 1:
             if peer := next(filter(None, (advice_for_peer(str(value.get(key, ""))) for key in _NAME_OF_A_CLASS)), None):
-                return self.note_fault(path, peer[0], f"Write {peer[1]}", code=UNKNOWN_NAME)
+                return self.note_fault(path, peer[0], f"Write {meant or peer[1]}", code=UNKNOWN_NAME)
             keys = ", ".join(map(str, value)) or "nothing"
-            return self.note_fault(path, f"a schedule is a mapping of one name; found {keys[:60]}", _FORMS)
+            instead = f"Write {meant}" if meant else _FORMS
+            return self.note_fault(path, f"a schedule is a mapping of one name; found {keys[:60]}", instead)
         ((name, given),) = value.items()
         if name in OPERATORS:
             return self.read_operator(name, given, path)
         if name in WITH_A_NUMBER:
             return self.read_with_number(name, given, path)
         if name == "absolute":
-            instead = "Write {constant: {value: {absolute: 0.1}}}"
+            number = given if isinstance(given, (int, float)) and not isinstance(given, bool) else 0.1
+            instead = f"Write constant(absolute({number!r}))"
             return self.note_fault(path, "absolute is a level, no schedule", instead)
-        builder = self.names.find(str(name))
         if builder is None:
             if peer := advice_for_word(str(name)):
-                return self.note_fault(path, peer[0], peer[1] and f"Write {peer[1]}", code=UNKNOWN_NAME)
-            known = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
-            found = f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}'
-            meant = closest(str(name), known)
-            replace = (str(name), meant) if meant else None
-            return self.note_fault(path, found, _FORMS, code=UNKNOWN_NAME, replace=replace)
+                line = peer[1] if "-" in str(name) else meant or peer[1]
+                return self.note_fault(path, peer[0], line and f"Write {line}", code=UNKNOWN_NAME)
+            names = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
+            near = {"seq": "sequence", "mul": "product", "add": "sum"}.get(str(name), closest(str(name), names))
+            found = f'"{str(name)[:60]}" is no schedule; '
+            found += did_you_mean(str(name), names) if near is None else f'did you mean "{near}"?'
+            replace = (str(name), near) if near else None
+            instead = f"Write {meant}" if meant else "" if near else _FORMS
+            return self.note_fault(path, found, instead, code=UNKNOWN_NAME, replace=replace)
         found = self.read_call(str(name), builder, given, path)
         if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
             return self.note_fault(path, f"{name} gives a {type(found).__name__}, no schedule", "Return a schedule")
@@ -217,7 +233,9 @@ class ScheduleReader:
 
     def read_level(self, value: Any, path: str) -> Any:
         """A number, `{absolute: x}`, or a text: `absolute(x)`, `0.5 + absolute(x)`, `previous`, `following`."""
-        instead = "Write a number, a multiple of base, or {absolute: 0.1}, or previous"
+        instead = "Write 0.1"
+        if isinstance(value, dict) and len(value) == 1 and closest(str(next(iter(value))), ["absolute"]):
+            instead = f"Write {{absolute: {meant_number(next(iter(value.values())))}}}"
         match value:
             case bool():
                 pass
@@ -232,11 +250,14 @@ class ScheduleReader:
                     found = read_expression(value, self.names)
                     if isinstance(found, (Absolute, AffineLevel, NeighborLevel)):
                         return found
+                words = {"next": "following", "prev": "previous", "last": "previous"}
+                word = words.get(value.strip().lower(), closest(value.strip(), ("previous", "following")))
+                instead = f"Write {word or meant_number(value)}"
         return self.note_wrong_type(value, path, "no level", instead)
 
     def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
         """A Duration; `instead` is what to write at a place where not every length can stand."""
-        usual = instead or 'Write 500 for updates, "10 epochs" or "5%"'
+        usual = instead or "Write 5%"
         if isinstance(value, BadValue):
             return self.note_fault(path, value.found, usual)
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -309,7 +330,13 @@ class ScheduleReader:
         written = [member for member in members if not asks_for_array(member)]
         words = [word for member in written if (word := type_asked_for(member))]
         if words and len(words) == len(written):
-            return self.note_wrong_type(value, path, f"not {' or '.join(words)}")
+            instead = ""
+            if lists and isinstance(value, (int, float)):
+                instead = f"Write [{value}]"
+            elif float in members or int in members:
+                whole = float not in members
+                instead = f"Write {max(1, round(meant_number(value))) if whole else meant_number(value)}"
+            return self.note_wrong_type(value, path, f"not {' or '.join(words)}", instead)
         return value_of_users_type(annotation, value, path, self.faults)
 
     def read_items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.config.text_limits import MOST_DEPTH, TextLines
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines
 from paramsched.errors import ConfigError, Fault
 
 PieceKind: TypeAlias = Literal["scalar", "list", "mapping", "end"]
 Piece: TypeAlias = tuple[PieceKind, Any, str, int]
 """What begins or ends, the parser's event, what a scalar says, and where the piece ends in the text."""
 
+_MOST_EVENTS: Final = 3 * MOST_VALUES  # a mapping of one entry is four of them and three values
 _NO_TAGS: Final = "A plan has no tags; write the value alone"
 
 
@@ -34,23 +35,91 @@ def yaml_pieces(text: str, source: str) -> Iterator[Piece]:
     Raises:
         ConfigError: no YAML; an anchor, an alias, a tag or a second document; nested too deep.
     """
+    return _pieces_of_events(parser_events(text), text, source)
+
+
+def peer_pieces(text: str, source: str) -> Iterator[Piece]:
+    """The same of another library's file, in which an alias is the pieces of its anchor and tags are allowed.
+
+    Raises:
+        ConfigError: no YAML, or a second document; nested too deep; an alias that is unknown, that is a part of its own
+            anchor, or that makes the document too large.
+    """
+    return _pieces_of_events(_EventsWithoutAliases(text, source).events(), text, source, peer=True)
+
+
+@final
+class _EventsWithoutAliases:
+    """The events of a document with the events of the anchor in the place of each alias.
+
+    Every event is kept, so that an alias repeats a part of the list, and an alias of aliases does too.
+    """
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text, self.source = text, source
+        self._kept: list[Any] = []
+        self._anchors: dict[str, tuple[int, int | None]] = {}  # where each begins and ends; None: it is still open
+        self._open: list[tuple[str | None, int]] = []
+
+    def events(self) -> Iterator[Any]:
+        import yaml
+
+        has_anchors = "&" in self.text
+        for event in parser_events(self.text):
+            kind = type(event)
+            if kind is yaml.AliasEvent:
+                yield from self._repeated(event)
+                continue
+            if has_anchors:
+                begin = len(self._kept)
+                self._kept.append(event)
+                if kind is yaml.ScalarEvent:
+                    if event.anchor is not None:
+                        self._anchors[event.anchor] = (begin, begin + 1)
+                elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                    self._open.append((event.anchor, begin))
+                    if event.anchor is not None:
+                        self._anchors[event.anchor] = (begin, None)
+                elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                    anchor, begin = self._open.pop()
+                    if anchor is not None:
+                        self._anchors[anchor] = (begin, len(self._kept))
+            yield event
+
+    def _repeated(self, alias: Any) -> list[Any]:
+        begin, end = self._anchors.get(alias.anchor, (0, 0))
+        if end == 0:
+            found = f"the alias *{alias.anchor} has no anchor above it"
+            raise _yaml_error(self.text, self.source, alias, found, f"Write &{alias.anchor} in front of its value")
+        if end is None:
+            found = f"the alias *{alias.anchor} is inside its own anchor"
+            raise _yaml_error(self.text, self.source, alias, found, "Write the value itself")
+        if len(self._kept) + end - begin > _MOST_EVENTS:
+            found = f"with its aliases the document has more than {MOST_VALUES:,} values"
+            raise _yaml_error(self.text, self.source, alias, found, "Write the value itself")
+        repeated = self._kept[begin:end]
+        self._kept += repeated
+        return repeated
+
+
+def _pieces_of_events(events: Iterator[Any], text: str, source: str, *, peer: bool = False) -> Iterator[Piece]:
+    """The pieces that events make; a file of another library has tags, and no calls without quotes in braces."""
     import yaml
 
-    events = parser_events(text)
     levels = [_Level(is_mapping=False, in_braces=False)]
     documents = 0
     try:
         for event in events:
             kind = type(event)
             if kind is yaml.ScalarEvent:
-                _refuse_anchor_or_tag(event, text, source)
+                _refuse_anchor_or_tag(event, text, source, peer=peer)
                 level, said, end = levels[-1], event.value, event.end_mark.index
-                if level.in_braces and not level.awaits_key and _has_open_call(event):
+                if not peer and level.in_braces and not level.awaits_key and _has_open_call(event):
                     said, end = _join_open_call(event, events, level.is_mapping, text, source)
                 level.pass_one()
                 yield "scalar", event, said, end
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                _refuse_anchor_or_tag(event, text, source)
+                _refuse_anchor_or_tag(event, text, source, peer=peer)
                 if len(levels) > MOST_DEPTH:
                     found = f"nested more than {MOST_DEPTH} deep"
                     raise _yaml_error(text, source, event, found, "Parts of a schedule can stand in one line of text")
@@ -104,7 +173,9 @@ def _join_open_call(event: Any, events: Iterator[Any], in_mapping: bool, text: s
     return ", ".join(pieces), last.end_mark.index
 
 
-def _refuse_anchor_or_tag(event: Any, text: str, source: str) -> None:
+def _refuse_anchor_or_tag(event: Any, text: str, source: str, *, peer: bool) -> None:
+    if peer:
+        return
     if event.anchor is not None:
         raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Write the value where it belongs")
     if event.tag is not None:

@@ -4,22 +4,36 @@
 - no anchors, aliases, tags or merge keys, one document
 - an integer key is an integer
 - inside braces a call may stand without quotes, commas and all: `{schedule: linear(1.0, 0.1)}`
+
+A file of another library is read as PyYAML reads it, with aliases, merge keys and tags, and as OmegaConf reads `1e-3`.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
-from paramsched.config._text_places import Place, PlaceTree
-from paramsched.config.faults import Pairs, number_from_text
+from paramsched.config._text_places import MERGE, Place, PlaceTree
+from paramsched.config.faults import Pairs, number_from_text, short_json
 from paramsched.config.syntaxes.toml_places import STRING
-from paramsched.config.syntaxes.yaml_pieces import yaml_pieces
-from paramsched.config.text_limits import MOST_VALUES, too_many_values
+from paramsched.config.syntaxes.yaml_pieces import Piece, parser_events, peer_pieces, yaml_pieces
+from paramsched.config.text_limits import MOST_VALUES, TextLines, too_many_values
+from paramsched.errors import ConfigError
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+_PEER_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9_]*)(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?")
+_PEER_BOOLEANS = {"yes": True, "no": False, "on": True, "off": False}
+_CORE = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset(f"{_CORE}{kind}" for kind in ("bool", "float", "int", "null"))
+_TEXT_TAGS = frozenset(("!", f"{_CORE}str", f"{_CORE}python/str", f"{_CORE}python/unicode"))
+_COLLECTION_TAGS = frozenset(
+    (None, "!", *(f"{_CORE}{kind}" for kind in ("map", "seq", "python/tuple", "python/list", "python/dict")))
+)
 
 
 def read_yaml(text: str, source: str) -> Any:
@@ -42,6 +56,71 @@ def read_yaml(text: str, source: str) -> Any:
         if values > MOST_VALUES:
             raise too_many_values(source)
     return document[0] if document else None
+
+
+def read_peer_yaml(text: str, source: str) -> Any:
+    r"""The content of another library's YAML document: mappings as `Pairs`, whose keys are text.
+
+    A value with a tag that only its own program knows is the text of both, which is neither a number nor a list.
+
+    >>> read_peer_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
+    [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
+    """
+    document: list[Any] = []
+    stack: list[Any] = [document]
+    keys: list[list[Any]] = [[]]
+    opened: list[Any] = []  # the events that began what is on the stack
+    values = 0
+    for kind, event, said, _ in peer_pieces(text, source):
+        awaits_key = isinstance(stack[-1], Pairs) and not keys[-1]
+        if kind == "scalar":
+            _put_value(stack, keys, said if awaits_key else _peer_scalar(event))
+            values += 1 + said.count(",")
+        elif kind == "end":
+            keys.pop()
+            done, begin = stack.pop(), opened.pop()
+            if isinstance(done, Pairs) and any(key == MERGE for key, _ in done):
+                done = _merged(done, text, begin.start_mark.index, source)
+                values += len(done)
+            known = begin.tag in _COLLECTION_TAGS
+            awaits_key = isinstance(stack[-1], Pairs) and not keys[-1]
+            _put_value(stack, keys, short_json(done) if awaits_key else done if known else f"{begin.tag} …")
+        else:
+            stack.append([] if kind == "list" else Pairs())
+            keys.append([])
+            opened.append(event)
+            values += 1
+        if values > MOST_VALUES:
+            raise too_many_values(source)
+    return document[0] if document else None
+
+
+def _merged(pairs: Pairs, text: str, begin: int, source: str) -> Pairs:
+    """The entries of a mapping after those of the mappings that it merges; its own and the earlier ones count."""
+    own = {key for key, _ in pairs}
+    found: dict[str, Any] = {}
+    for merged in reversed([value for key, value in pairs if key == MERGE]):
+        for one in merged if isinstance(merged, list) and not isinstance(merged, Pairs) else [merged]:
+            if not isinstance(one, Pairs):
+                fault = TextLines(text).fault(begin, "<< takes a mapping, or a list of them", "Write <<: *name")
+                raise ConfigError(source, [fault])
+            found = {**dict(one), **found}
+    rest = [(key, value) for key, value in pairs if key != MERGE]
+    return Pairs([*((key, value) for key, value in found.items() if key not in own), *rest])
+
+
+def _peer_scalar(event: Any) -> Any:
+    """The value of a scalar by its tag, else by its text."""
+    text = event.value
+    if event.tag in _TEXT_TAGS or (event.tag is None and event.style):
+        return text
+    if event.tag is not None and event.tag not in _PLAIN_TAGS:
+        return f"{event.tag} {text}".strip()
+    if text.lower() in _PEER_BOOLEANS and text in (text.lower(), text.upper(), text.title()):
+        return _PEER_BOOLEANS[text.lower()]
+    if _PEER_NUMBER.fullmatch(text):
+        return number_from_text(text.replace("_", "").lstrip("+"))
+    return _unquoted_value(text)
 
 
 def write_yaml(data: Any) -> str:
@@ -93,11 +172,20 @@ def _put_value(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
 
 def yaml_places(text: str) -> Place:
     """Where the values of a document stand; only of a text that `read_yaml` can read."""
+    return _places_of_pieces(yaml_pieces(text, ""), number_keys=True)
+
+
+def peer_yaml_places(text: str) -> Place:
+    """The same of a text that `read_peer_yaml` can read; what an alias stands for is where its anchor is."""
+    return _places_of_pieces(peer_pieces(text, ""), number_keys=False)
+
+
+def _places_of_pieces(pieces: Iterator[Piece], *, number_keys: bool) -> Place:
     tree = PlaceTree()
-    for kind, event, said, end in yaml_pieces(text, ""):
+    for kind, event, said, end in pieces:
         begin = event.start_mark.index
         if kind == "scalar" and tree.awaits_key:
-            number = None if event.style else plain_number(said)  # as `read_yaml` takes it
+            number = plain_number(said) if number_keys and not event.style else None  # as the reader takes it
             tree.put_key(said if number is None else number, begin)
         elif kind == "scalar":
             tree.put(Place(begin, end, text=said))
@@ -125,10 +213,17 @@ def has_comments(text: str, syntax: str | None) -> bool:
         return any(found["comment"] for found in _TOML_COMMENT.finditer(text))
     if syntax != "yaml" or "#" not in text:
         return False
-    # A number sign outside every value; in a value it is a part of the text.
+    from yaml import ScalarEvent, YAMLError
+
+    # A number sign outside every value; in a value it is a part of the text. The file may be another library's, with
+    # aliases, tags, and templates that only its own reader fills in.
     outside, end = [], 0
-    for kind, event, _, behind in yaml_pieces(text, ""):
-        if kind == "scalar":
-            outside.append(text[end : event.start_mark.index])
-            end = behind
+    try:
+        for event in parser_events(text):
+            kind = type(event)
+            if kind is ScalarEvent:
+                outside.append(text[end : event.start_mark.index])
+                end = event.end_mark.index
+    except YAMLError:
+        return _YAML_COMMENT.search(text) is not None
     return any(_YAML_COMMENT.search(piece) for piece in [*outside, text[end:]])

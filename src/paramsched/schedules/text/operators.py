@@ -43,7 +43,7 @@ _ADVICE = {
 }
 _AT_ONCE = {"*": "product", "+": "sum", "-": "sum"}
 _FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together
-_KNOWN_OPERATORS = "Use >>, *, /, **, + and -"
+_KNOWN_OPERATORS = "The operators are >>, *, /, **, + and -"
 
 
 def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming: str = "") -> int:

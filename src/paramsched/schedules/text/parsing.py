@@ -1,6 +1,6 @@
 """From the one-line text to a schedule; nothing in the line is run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from paramsched.curves import Curve
@@ -9,6 +9,7 @@ from paramsched.schedules.affine import Absolute, AffineLevel, NeighborLevel, ab
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import SHAPES
+from paramsched.schedules.text.mending import advice_of_mended, mended_line
 from paramsched.schedules.text.reader import LineReader
 from paramsched.schedules.text.tokens import shortened_text
 
@@ -42,7 +43,12 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
             f"{len(text)} characters in one line, more than {MOST_CHARACTERS}",
             "Use the mapping form",
         ).locate(text, 0, len(text))
-    return _schedule_in(LineReader(text, _names_known(shapes), MOST_DEPTH))
+    names = _names_known(shapes)
+    try:
+        return _schedule_in(LineReader(text, names, MOST_DEPTH))
+    except InvalidArgument as refusal:
+        _add_mended_line(refusal, text, names, _schedule_in)
+        raise
 
 
 def parse_own(text: str) -> Schedule:
@@ -52,17 +58,46 @@ def parse_own(text: str) -> Schedule:
 
 def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
     """What an expression of a schedule's text says: a schedule, a level, a curve, a rule, a number, a list."""
-    return _value_of(LineReader(text, _names_known(shapes), MOST_DEPTH))
+    names = _names_known(shapes)
+    try:
+        return _value_of(LineReader(text, names, MOST_DEPTH))
+    except InvalidArgument as refusal:
+        _add_mended_line(refusal, text, names, _value_of)
+        raise
+
+
+def _add_mended_line(
+    refusal: InvalidArgument,
+    text: str,
+    names: Mapping[str, Callable[..., Any]],
+    read: Callable[[LineReader], object],
+) -> None:
+    """Advise the line with its slips mended, where each of them can mean one thing only."""
+    mended = mended_line(text, names, lambda line: read(LineReader(line, names, MOST_DEPTH)))
+    if mended is not None:
+        refusal.advise(advice_of_mended(text, mended, refusal))
+
+
+def meant_line(text: str) -> str | None:
+    """The line that a text was meant to be, with every slip mended; None where one may mean several things."""
+    names = _names_known(())
+    return mended_line(text, names, lambda line: _schedule_in(LineReader(line, names, MOST_DEPTH)))
 
 
 def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
     """Every fault of a line, in order; none for the line of a schedule."""
-    reader = LineReader(text, _names_known(shapes), MOST_DEPTH)
+    names = _names_known(shapes)
+    reader = LineReader(text, names, MOST_DEPTH)
     found = reader.faults.found
     try:
         _schedule_in(reader)
     except InvalidArgument as refusal:
-        return found if refusal in found else [*found, refusal]
+        mended = mended_line(text, names, lambda line: _schedule_in(LineReader(line, names, MOST_DEPTH)))
+        found = found if refusal in found else [*found, refusal]
+        for one in found:
+            if mended is not None:
+                one.advise(f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one))
+        return found
     return []
 
 

@@ -7,8 +7,10 @@ where it stands.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, TypeAlias, final
 
+from paramsched._calls import example_call
 from paramsched._fault_codes import UNKNOWN_NAME
 from paramsched._vocabulary import advice_for_peer, advice_for_word, dashed_word_at, first_lookalike, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
@@ -37,7 +39,7 @@ from paramsched.schedules.text.tokens import (
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 
-WHAT_A_LINE_HAS = "Write calls, numbers, text, lists, >>, *, /, **, + and -"
+WHAT_A_LINE_HAS = "A line has calls, numbers, text, lists, >>, *, /, **, + and -"
 
 _PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 
@@ -82,7 +84,7 @@ def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
     if space == "curves":
         return CONSTANTS.get(last) or _curve_without_arguments(last)
     if space == "rules" and last in RULES:
-        return NameFault(f"{name} is not called", f"Write {name}(…)")
+        return NameFault(f"{name} is not called", f"Write {called_by_name(name, RULES[last])}")
     if space:
         return _foreign_space(space, last, known)
     if name in NEIGHBOR_LEVELS:
@@ -90,10 +92,19 @@ def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
     if name in known:
         if curve_wanted() and (advice := advice_for_curve(name)):
             return NameFault(f"{name} is a schedule; the curve has a prefix", advice)
-        return NameFault(f"{name} is not called", f"Write {name}(…)")
+        return NameFault(f"{name} is not called", f"Write {called_by_name(name, known[name])}")
     if curve_wanted() and (advice := advice_for_curve(name)):
         return NameFault(f"{name} is written with its prefix", advice)
     return _unknown_name(name, known, curve_wanted=curve_wanted)
+
+
+def called_by_name(name: str, builder: Callable[..., Any]) -> str:
+    """A call of a function by its name alone, with arguments where it needs them."""
+    needed = any(
+        one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        for one in signature(builder).parameters.values()
+    )
+    return example_call(builder, name) if needed else f"{name}()"
 
 
 def advice_for_curve(name: str) -> str:
@@ -239,7 +250,8 @@ class LineReader:
             return found
         if dashed := dashed_word_at(self.text, here.begin):
             raise self._dashed_word(*dashed)
-        replace = (name.rpartition(".")[2], found.meant) if found.meant else None
+        dashed_on = self.text[here.end : here.end + 1] == "-"  # warm-up: a name of its own for those who wrote it
+        replace = (name.rpartition(".")[2], found.meant) if found.meant and not dashed_on else None
         return self.faults.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
 
     def _end_argument(self, frame: OpenBracket) -> None:

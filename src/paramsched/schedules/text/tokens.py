@@ -131,8 +131,10 @@ def _string_value(text: str, word: str, begin: int) -> str:
     return value
 
 
-_STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
-_LENGTH = re.compile(r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|[A-Za-z]+)")
+STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
+_LENGTH = re.compile(
+    r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|(?![eE][-+])[A-Za-z]+(?!\w))"
+)
 _DANGLING = re.compile(r"(>>|[-+*/])\s*\Z")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -158,7 +160,7 @@ def slip_in(text: str) -> tuple[int, int, str, str] | None:
 
 def _other_character(text: str) -> tuple[int, int, str, str] | None:
     """A character that only looks like one of the text's own; those inside quotes are names."""
-    outside = _without_strings(text)
+    outside = without_strings(text)
     found = first_lookalike(outside)
     if found is None:
         return None
@@ -169,7 +171,7 @@ def _other_character(text: str) -> tuple[int, int, str, str] | None:
 
 
 def _bare_length(text: str) -> tuple[int, int, str, str] | None:
-    for found in _LENGTH.finditer(_without_strings(text)):
+    for found in _LENGTH.finditer(without_strings(text)):
         length = found[0].strip()
         if found[2] == "%" or found[2] in UNIT_NAMES:
             return found.start(), found.end(), f"{length} is a length without quotes", f'Quote the length: "{length}"'
@@ -181,7 +183,7 @@ def _bare_length(text: str) -> tuple[int, int, str, str] | None:
 def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
     """A bracket or a quote without its other one."""
     open_: list[tuple[str, int]] = []
-    outside = _without_strings(text)
+    outside = without_strings(text)
     for place, one in enumerate(outside):
         if one in "\"'":
             return place, place + 1, f"the quote {one} is never closed", f"Write {one} at the end of the text"
@@ -199,8 +201,9 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
     return place, place + 1, f"the bracket {opening} is never closed", f"Write {_CLOSING[opening]} at its end"
 
 
-def _without_strings(text: str) -> str:
-    return _STRING.sub(lambda found: " " * len(found[0]), text)
+def without_strings(text: str) -> str:
+    """The text with blanks in place of what stands in quotes."""
+    return STRING.sub(lambda found: " " * len(found[0]), text)
 
 
 BROKEN = object()

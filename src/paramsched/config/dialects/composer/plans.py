@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_TYPE
+from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
 from paramsched.config.dialects.composer.times import (
     UNITS_OF_TIMES,
@@ -15,7 +15,9 @@ from paramsched.config.dialects.composer.times import (
 )
 from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import is_plain_number, numbers_by_field
+from paramsched.config.peer_arguments import is_plain_number, values_of_optimizer
+from paramsched.config.references import with_references
+from paramsched.config.unused_settings import report_unused_settings
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule, every
@@ -24,9 +26,22 @@ from paramsched.time import Calendar
 _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
 
 
+_MOST_SCALED: Final = 1e18  # a longer run than any, and its product with a length is finite
+
+
 def recognizes(data: Any) -> bool:
     """Whether data looks like schedulers of Composer's."""
-    return isinstance(data, Mapping) and any(_is_scheduler(name) for name, _, _ in _listed_schedulers(data))
+    return isinstance(data, Mapping) and any(_is_scheduler(name) for name, _, _ in _listed_schedulers(*_run_in(data)))
+
+
+def _run_in(data: Any) -> tuple[Mapping[str, Any], str]:
+    """The settings of a run and their path; a file of the MosaicML platform has them at `parameters`."""
+    if not isinstance(data, Mapping):
+        return {}, ROOT
+    inner = data.get("parameters")
+    if not isinstance(inner, Mapping) or _listed_schedulers(data, ROOT):
+        return data, ROOT
+    return inner, entry_path("parameters")
 
 
 def _is_scheduler(name: Any) -> bool:
@@ -35,16 +50,9 @@ def _is_scheduler(name: Any) -> bool:
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """The values of the optimizer that stands beside the schedulers."""
-    optimizer = data.get("optimizer") if isinstance(data, Mapping) else None
-    if isinstance(optimizer, Mapping) and len(optimizer) == 1 and isinstance(next(iter(optimizer.values())), Mapping):
-        optimizer = next(iter(optimizer.values()))
-    if not isinstance(optimizer, Mapping):
-        return NO_BASES
-    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
-    betas = optimizer.get("betas")
-    if isinstance(betas, (list, tuple)) and all(map(is_plain_number, betas)):
-        found["betas"] = tuple(map(float, betas))
-    return Bases((found,), entry_path("optimizer")) if found else NO_BASES
+    inside, path = _run_in(data)
+    found = values_of_optimizer(with_references(inside).get("optimizer"))
+    return Bases((found,), child_path(path, "optimizer")) if found else NO_BASES
 
 
 def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:  # noqa: ARG001  # its values are multiples of base, as here
@@ -70,14 +78,19 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     if not isinstance(data, Mapping):
         faults.refuse_kind(ROOT, data, "config", "Write scheduler: {name: cosine_with_warmup}")
         faults.raise_any("config")
-    run = _run_of_config(data, calendar, faults)
-    listed = _listed_schedulers(data)
+    inside, path_of_run = _run_in(data)
+    settings = with_references(inside)
+    run = _run_of_config(settings, path_of_run, calendar, faults)
+    listed = _listed_schedulers(settings, path_of_run)
     if not listed:
         instead = "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}"
-        faults.add(ROOT, "no scheduler is in it", instead, code=NOTHING_PLANNED)
+        faults.add(path_of_run, "no scheduler is in it", instead, code=NOTHING_PLANNED)
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
+        if name is None:
+            faults.add(path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT)
+            continue
         if not _is_scheduler(name):
             faults.refuse_word(path, name, NAMES, "no scheduler of Composer's; ")
             continue
@@ -91,11 +104,13 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         except InvalidArgument as refusal:
             faults.refuse(path, refusal)
         clocks |= given.clocks
-        if data.get("step_schedulers_every_batch") is False:
+        if settings.get("step_schedulers_every_batch") is False:
             _refuse_ends_within_epochs(given, faults)
+    own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
+    report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
     clock = _clock_of(clocks, faults)
     faults.raise_any("config")
-    return _plan_of(data, schedules, run, clock, faults)
+    return _plan_of(settings, schedules, run, clock, faults)
 
 
 def _plan_of(data: Mapping[str, Any], schedules: list[Schedule], run: ComposerRun, clock: str, faults: Faults) -> Plan:
@@ -127,19 +142,26 @@ def _clock_of(clocks: set[str], faults: Faults) -> str:
     return amounts[0] if amounts else "ba"
 
 
-def _run_of_config(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> ComposerRun:
+def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:
     """The length of the run, scaled."""
     ratio = data.get("scale_schedule_ratio", 1.0)
-    if not is_plain_number(ratio) or ratio <= 0:
+    if not is_plain_number(ratio) or not 0 < ratio <= _MOST_SCALED:
         found = f"{short_json(ratio)} is no number above 0"
-        faults.add(entry_path("scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0", code=WRONG_TYPE)
+        faults.add(
+            child_path(path_of_run, "scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0", code=WRONG_TYPE
+        )
         ratio = 1.0
     switch = data.get("step_schedulers_every_batch")
     if switch is not None and not isinstance(switch, bool):
         found = f"{short_json(switch)} is not true or false"
-        faults.add(entry_path("step_schedulers_every_batch"), found, "Write true, or leave it out", code=WRONG_TYPE)
+        faults.add(
+            child_path(path_of_run, "step_schedulers_every_batch"),
+            found,
+            "Write true, or leave it out",
+            code=WRONG_TYPE,
+        )
     written = data.get("max_duration")
-    path, longest = entry_path("max_duration"), None
+    path, longest = child_path(path_of_run, "max_duration"), None
     if written is not None:
         longest = read_time(written, path, faults, bare_epochs=True)
         if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
@@ -149,18 +171,18 @@ def _run_of_config(data: Mapping[str, Any], calendar: Calendar | None, faults: F
     return ComposerRun(scaled, longest, float(ratio), None if calendar is None else calendar.updates_per_epoch)
 
 
-def _listed_schedulers(data: Mapping[str, Any]) -> list[tuple[Any, Any, str]]:
+def _listed_schedulers(data: Mapping[str, Any], path_of_run: str) -> list[tuple[Any, Any, str]]:
     """Each scheduler's name and arguments, and where they stand."""
     for key in ("schedulers", "scheduler"):
         if data.get(key) is not None:
-            given, path = data[key], entry_path(key)
+            given, path = data[key], child_path(path_of_run, key)
             if isinstance(given, (list, tuple)):
                 return [one for i, entry in enumerate(given) for one in _named_in(entry, child_path(path, i))]
             return _named_in(given, path)
     if _is_scheduler(data.get("name")):
         arguments = {name: value for name, value in data.items() if name not in ("name", *_OF_RUN)}
-        return [(data["name"], arguments, ROOT)]
-    return [(name, value, child_path(ROOT, name)) for name, value in data.items() if name in NAMES]
+        return [(data["name"], arguments, path_of_run)]
+    return [(name, value, child_path(path_of_run, name)) for name, value in data.items() if name in NAMES]
 
 
 def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
@@ -169,4 +191,6 @@ def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
         return [(entry, {}, path)]
     if "name" in entry:
         return [(entry["name"], {name: value for name, value in entry.items() if name != "name"}, path)]
+    if entry and not any(isinstance(values, Mapping) or _is_scheduler(name) for name, values in entry.items()):
+        return [(None, entry, path)]
     return [(name, {} if values is None else values, child_path(path, name)) for name, values in entry.items()]

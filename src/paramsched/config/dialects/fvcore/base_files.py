@@ -1,17 +1,15 @@
 """Configs of detectron2 that go upon others: `_BASE_: ../Base-RCNN-FPN.yaml`, or a list of such files."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.config.faults import ROOT, child_path, short_json, type_in_words
-from paramsched.config.file_formats import read_data
+from paramsched.config.file_formats import read_peer_data
 from paramsched.config.merge_configs import merge_upon_base
 from paramsched.config.read_bases import error_in_base, path_without_dots, text_of_base
-from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault
 
@@ -20,7 +18,6 @@ BASE: Final = "_BASE_"
 
 _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200
-_PYTHON_TAG = re.compile(r"!!python/\S+")
 
 
 def read(text: str, source: str = "config") -> Any:
@@ -49,9 +46,7 @@ class _ConfigReader:
 
     def read(self, text: str, source: str, above: tuple[Path, ...]) -> Any:
         """What a file says, with its bases below it; `above` are the files that led to it, and itself."""
-        # Some sizes of anchors have Python's tags, and no entry that schedules anything has one.
-        text = _PYTHON_TAG.sub(lambda tag: " " * len(tag[0]), text)
-        data = read_data(text, read_yaml, source)
+        data = read_peer_data(text, "yaml", source)
         if not isinstance(data, Mapping) or BASE not in data:
             return data
         named = data[BASE]

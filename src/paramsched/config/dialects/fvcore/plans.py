@@ -1,6 +1,7 @@
 """From param schedulers, and from detectron2's `SOLVER`, to a plan; and back, where they say it."""
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, 
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import is_count, is_plain_number
+from paramsched.config.unused_settings import report_unused_settings
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule, constant, linear, maximum, polynomial, skip, warmup
 from paramsched.time import Calendar, Duration
@@ -35,6 +37,7 @@ _LONGEST_TEXT: Final = 1_000  # a longer one is no list of milestones
 _DEEPLAB: Final = "WarmupPolyLR"  # of detectron2's projects DeepLab and Panoptic-DeepLab
 _NAMES: Final = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR", _DEEPLAB)
 _SCHEDULED: Final = ("LR_SCHED", "BASE_LR", "WARMUP", "STEPS", "GAMMA", "NUM_DECAYS", "RESCALE", "MAX_ITER", "POLY")
+_OF_GROUPS: Final = re.compile("FACTOR|MULT|BIAS|CLIP")  # BIAS_LR_FACTOR is a multiple of lr for some parameters
 _BESIDE: Final = ("max_iter", "horizon")
 
 
@@ -128,6 +131,8 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
 
     scheduled = [name for name in solver if str(name).startswith(_SCHEDULED)]
     faults.refuse_unknown(scheduled, _DEFAULTS, path, "no such entry", code=UNKNOWN_FIELD)
+    own = [str(name) for name in solver if name not in scheduled and not _OF_GROUPS.search(str(name))]
+    report_unused_settings({name: child_path(path, name) for name in own}, (), faults, library="detectron2")
     given = {name: _value_of_text(solver.get(name, default)) for name, default in _DEFAULTS.items()}
     if given["LR_SCHEDULER_NAME"] not in _NAMES:
         place = child_path(path, "LR_SCHEDULER_NAME")

@@ -281,7 +281,12 @@ def _keras_class_in(data: Mapping[str, Any]) -> str | None:
 def _words_for_class(data: Mapping[str, Any]) -> list[str]:
     """What may name a class: behind a key for it, else each key."""
     named = [str(data[key]) for key in _NAMES if isinstance(data.get(key), str)]
-    return [one.rpartition(".")[2] for one in named or map(str, data)]
+    return [_bare_class(one) for one in named or map(str, data)]
+
+
+def _bare_class(name: str) -> str:
+    """The name of a class without its module; a package's registered class, `package>Class`, keeps its package."""
+    return name if ">" in name else name.rpartition(".")[2]
 
 
 def _entry_of_keras(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> PeerArguments | None:
@@ -289,6 +294,16 @@ def _entry_of_keras(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> 
     name = _keras_class_in(data)
     if name is None:
         words = _words_for_class(data)
+        package, _, bare = words[0].rpartition(">") if words else ("", "", "")
+        if package and package != "keras":
+            found = f"{bare} is a class of the package {package}, not of Keras"
+            notes.faults.add(
+                path,
+                found,
+                "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)",
+                code=UNKNOWN_NAME,
+            )
+            return None
         found = f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _KNOWN)}" if words else "it names no class"
         notes.faults.add(path, found, _EXAMPLE, code=UNKNOWN_NAME)
         return None

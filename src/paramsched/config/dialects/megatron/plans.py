@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
-from paramsched.config.command_lines import named_options
-from paramsched.config.dialects.megatron.arguments import CURVES, checked_arguments
-from paramsched.config.faults import ROOT, Faults
+from paramsched._fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.config.dialects.megatron.arguments import (
+    CURVES,
+    begins_of_rises,
+    checked_arguments,
+    report_unused_options,
+    written_options,
+)
+from paramsched.config.faults import ROOT, Faults, child_path
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import level_of_value
 from paramsched.plan import Binding, Plan, Target
@@ -19,6 +26,7 @@ from paramsched.schedules import (
     clamp,
     constant,
     inverse_sqrt,
+    restarts,
     skip,
     stairs,
     take,
@@ -26,6 +34,7 @@ from paramsched.schedules import (
 )
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, DurationLike
+from paramsched.user_warnings import PlanCaution, warn_user
 
 _MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd_decay_style", "lr_warmup_iters",
                  "lr_warmup_samples", "rampup_batch_size", "weight_decay_incr_style")  # fmt: skip
@@ -35,7 +44,7 @@ def recognizes(data: Any) -> bool:
     """Whether data looks like arguments of Megatron's."""
     if isinstance(data, (list, tuple)) and not any(str(one).startswith("--") for one in data):
         return False
-    return any(name in _MARKS for name in named_options(data))
+    return any(name in _MARKS for name in written_options(data))
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
@@ -70,6 +79,7 @@ def to_plan(
     """
     faults = Faults()
     given = checked_arguments(data, faults)
+    report_unused_options(data, faults)
     faults.raise_any("config")
     with faults.told_at(ROOT):
         run = _run_of(given, faults)
@@ -88,7 +98,7 @@ class _MegatronRun:
     """What the counts of a run mean."""
 
     unit: str  # "samples", or "" for updates
-    warmup: int
+    warmup: int | Fraction
     decay: int
     wsd: int
     total: int
@@ -96,9 +106,9 @@ class _MegatronRun:
     horizon: int
     batch: Schedule | None  # what the batch size follows; None where nothing says it, or nothing needs it
 
-    def length(self, counts: int) -> DurationLike:
+    def length(self, counts: int | Fraction) -> DurationLike:
         """So many counts as a length of a plan."""
-        return f"{counts} {self.unit}" if self.unit else counts
+        return counts if isinstance(counts, int) and not self.unit else f"{counts} {self.unit or 'steps'}"
 
 
 def _run_of(given: Mapping[str, Any], faults: Faults) -> _MegatronRun:
@@ -112,18 +122,20 @@ def _run_of(given: Mapping[str, Any], faults: Faults) -> _MegatronRun:
     if by == "iters" and _is_part(exact) and batch:
         by, scale = "samples", batch
         exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
-    if _is_part(exact):
-        found = f"{given['lr_warmup_fraction']!r} of {decay:,} is no whole number of {by}"
-        faults.add(f"{ROOT}.lr_warmup_fraction", found, f"Write lr_warmup_{by}: {round(exact)}", code=REFUSED_VALUE)
-    warm = round(exact)
+    warm = Fraction(repr(exact)) if _is_part(exact) else round(exact)
     if not 0 <= warm < decay:
-        found = f"the warmup, {warm:,}, is not shorter than the decay, {decay:,}"
-        faults.add(ROOT, found, f"Write lr_warmup_{by}: 0", code=REFUSED_VALUE)
+        found = f"the warmup, {float(warm):,.12g}, is not shorter than the decay, {decay:,}"
+        name = f"lr_warmup_{by}" if given["lr_warmup_fraction"] is None else "lr_warmup_fraction"
+        shorter = decay // 10 if given["lr_warmup_fraction"] is None else 0.01
+        faults.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
         found = f"the decay of WSD, {wsd:,}, is longer than {decay:,}"
         faults.add(ROOT, found, "Write a shorter one", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
     followed = _planned_batch_size(given) if unit else None
+    if unit and batch is None:
+        found = "nothing says the batch size, so the horizon keeps a last batch that Megatron leaves out"
+        warn_user(PlanCaution(child_path(ROOT, "global_batch_size"), found, NOT_IN_SCRIPT))
     horizon = total if not unit or followed is None else _consumed_in_all(given, total)
     in_samples = (batch or 0) if not unit else 1
     return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
@@ -142,7 +154,14 @@ def _planned_batch_size(given: Mapping[str, Any]) -> Schedule | None:
     if ramp is None or ramp[0] == batch or not ramp[2]:
         return constant(float(batch))
     start, increment, samples = ramp
-    return stairs(float(start), float(batch), (batch - start) // increment, f"{samples} samples")
+    rises = (batch - start) // increment
+    begins = begins_of_rises(rises, samples)
+    if begins == [-(-rise * samples // rises) for rise in range(1, rises + 1)]:
+        return stairs(float(start), float(batch), rises, f"{samples} samples")
+    sizes = [float(start + rise * increment) for rise in range(rises)]
+    lengths = [end - begin for begin, end in pairwise([0, *begins])]
+    held = [constant(size, f"{length} samples") for size, length in zip(sizes, lengths, strict=True)]
+    return in_order([*held, constant(float(batch))])
 
 
 def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
@@ -153,8 +172,8 @@ def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
     start, increment, samples = map(int, ramp)
     consumed = 0
     rises = (batch - start) // increment
-    for rise in range(rises if samples else 0):
-        size, end = start + rise * increment, -(-(rise + 1) * samples // rises)
+    for rise, end in enumerate(begins_of_rises(rises, samples) if samples and rises else []):
+        size = start + rise * increment
         steps = max(-(-(end - consumed) // size), 0)
         if consumed <= total:
             consumed += min(steps, (total - consumed) // size + 1) * size
@@ -177,10 +196,13 @@ def _planned_rate(given: Mapping[str, Any], run: _MegatronRun, faults: Faults) -
             stages += _planned_wsd(given, run, floor, rest)
         case style:
             stages.append(anneal(1.0, floor, run.length(rest), CURVES[style]))
-    return in_order(stages)
+    if isinstance(run.warmup, int):
+        return in_order(stages)
+    # Only in a cycle that is no whole number of counts are lengths inside it not rounded.
+    return restarts(in_order(stages), run.length(run.decay + Fraction(3, 2)), 1)
 
 
-def _planned_wsd(given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest: int) -> list[Schedule]:
+def _planned_wsd(given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest: int | Fraction) -> list[Schedule]:
     """The descent may have begun below the warmup."""
     descent = anneal(1.0, floor, run.length(run.wsd), CURVES[given["lr_wsd_decay_style"]]) if run.wsd else None
     if descent is None:
@@ -192,7 +214,7 @@ def _planned_wsd(given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest
     return [constant(1.0, run.length(stable)), descent] if stable else [descent]
 
 
-def _planned_root(run: _MegatronRun, floor: Level, rest: int, faults: Faults) -> list[Schedule]:
+def _planned_root(run: _MegatronRun, floor: Level, rest: int | Fraction, faults: Faults) -> list[Schedule]:
     """sqrt(W / t), not below the floor; after the decay the floor itself.
 
     Without a warmup Megatron takes one sample for W, and for the first t.

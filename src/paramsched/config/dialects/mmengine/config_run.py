@@ -11,12 +11,10 @@ from typing import Any, final
 from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF, Arguments, is_finite
 from paramsched.config.faults import Faults, child_path, entry_path, short_json, type_in_words
-from paramsched.config.file_formats import read_data
+from paramsched.config.file_formats import read_peer_data
 from paramsched.config.python_config.reading import public_names
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.read_bases import read_with_bases
-from paramsched.config.syntaxes.json_and_toml import read_json
-from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.errors import ConfigError, MissingFact
 from paramsched.time import Calendar, Duration
 
@@ -210,7 +208,7 @@ def read(text: str, source: str = "config") -> Any:
     if suffix in (".yaml", ".yml", ".json"):
         if "_base_" in text or "{{" in text:
             return public_names(read_with_bases(text, source, file, suffix))
-        return read_data(text, read_json if suffix == ".json" else read_yaml, source)
+        return read_peer_data(text, "json" if suffix == ".json" else "yaml", source)
     return _read_unnamed(text, source, file)
 
 
@@ -224,7 +222,7 @@ def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
     except ConfigError as error:
         refusal = error
     try:
-        data = read_data(text, read_yaml, source)
+        data = read_peer_data(text, "yaml", source)
     except ConfigError:
         data = None
     if isinstance(data, (dict, list)) or refusal is None:

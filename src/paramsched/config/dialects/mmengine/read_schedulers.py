@@ -56,6 +56,9 @@ from paramsched.user_warnings import PlanCaution
 _OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
 
 
+_MOST_SCHEDULERS = 4_000  # of one optimizer; no published config has more than 12
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class SchedulerEntry:
@@ -138,7 +141,10 @@ class SchedulerReader:
         if isinstance(schedulers, (list, tuple)):
             if not schedulers:
                 self.faults.add(path, "there is no scheduler in the list", EXAMPLE, code=NOTHING_PLANNED)
-            for index, one in enumerate(schedulers):
+            if len(schedulers) > _MOST_SCHEDULERS:
+                found = f"{len(schedulers):,} schedulers, more than {_MOST_SCHEDULERS:,}"
+                self.faults.add(path, found, "Write a table of values as a native plan", code=REFUSED_VALUE)
+            for index, one in enumerate(schedulers[:_MOST_SCHEDULERS]):
                 yield self.read_entry(one, child_path(path, index), optimizer)
         else:
             yield self.read_entry(schedulers, path, optimizer)

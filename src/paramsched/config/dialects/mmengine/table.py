@@ -201,7 +201,7 @@ def refuse_nothing(whole: Mapping[str, Any], faults: Faults) -> None:
             code=NOTHING_PLANNED,
         )
         return
-    near = probably_meant("param_scheduler", whole)
+    near = probably_meant("param_scheduler", map(str, whole))
     found = "it has no param_scheduler" + (f'; did you mean it by "{near}"?' if near else "")
     old = "; lr_config is how mmcv 1 said it" if "lr_config" in whole else ""
     faults.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler", code=NOTHING_PLANNED)

@@ -1,9 +1,11 @@
 """From MMEngine's schedulers of one field to one schedule; and what several do together that is hardly meant."""
 
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, final
+from itertools import groupby, islice
+from typing import Final, TypeAlias, final
 
 import numpy as np
 
@@ -199,6 +201,8 @@ def _without_endless_end(rule: Rule) -> Rule:
 _DECAYS = (COSINE_ANNEALING, EXPONENTIAL, MULTI_STEP, POLY, STEP)
 """Schedulers that lower a value in all of their window."""
 
+_MOST_CAUTIONS: Final = 10
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -211,8 +215,31 @@ class _ListCaution:
 
 
 def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
-    """What a list does that is hardly meant."""
-    together = list(schedulers)
+    """What a list does that is hardly meant; of each kind the first ten."""
+    return _first_of_each_kind(_cautions_of_ticks(list(schedulers), length))
+
+
+def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
+    """What the windows of a list hardly can be meant to be; arguments as of `list_cautions`."""
+    return _first_of_each_kind(_cautions_of_windows(list(schedulers), length))
+
+
+def _first_of_each_kind(cautions: Iterable[_ListCaution]) -> Iterator[_ListCaution]:
+    """The first ten cautions of each code; the tenth gives the number of the others."""
+    by_code: dict[str, list[_ListCaution]] = {}
+    for one in cautions:
+        by_code.setdefault(one.code, []).append(one)
+    for several in by_code.values():
+        yield from several[: _MOST_CAUTIONS - 1]
+        for last in several[_MOST_CAUTIONS - 1 : _MOST_CAUTIONS]:
+            more = len(several) - _MOST_CAUTIONS
+            yield replace(last, text=f"{last.text} (and {more} more like this)") if more else last
+
+
+def _cautions_of_ticks(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
+    windows: dict[object, _Windows] = {}
+    for _, arguments in together:
+        windows.setdefault(arguments.get("param_name"), _Windows(length)).add(arguments)
     for index, (row, arguments) in enumerate(together):
         if length.max_epochs is None and length.max_iters is not None and ticks_by_epoch(arguments):
             text = (
@@ -221,64 +248,103 @@ def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> 
             )
             yield _ListCaution(index, text, TICKS_TOO_LATE)
         turns = row is COSINE_ANNEALING and arguments["T_max"] < arguments["end"] - arguments["begin"] - 1
-        if turns and arguments["end"] < INF:
-            places = ", ".join(
-                f"[{other}]"
-                for other, (_, theirs) in enumerate(together)
-                if other != index
-                and theirs.get("param_name") == arguments.get("param_name")
-                and windows_overlap(arguments, theirs, length)
-            )
-            if places:
-                text = (
-                    f"the cosine turns round at T_max={arguments['T_max']}, before its window ends at "
-                    f"{arguments['end']}, and climbs back to the base value: what {places} made of it is forgotten; "
-                    f"write end={arguments['begin'] + arguments['T_max'] + 1}"
-                )
-                yield _ListCaution(index, text, CLIMBS_AGAIN)
+        if not turns or arguments["end"] >= INF or windows[arguments.get("param_name")].overlapping(arguments) < 2:
+            continue  # the window itself is one of them
+        places = (
+            f"[{other}]"
+            for other, (_, theirs) in enumerate(together)
+            if other != index
+            and theirs.get("param_name") == arguments.get("param_name")
+            and windows_overlap(arguments, theirs, length)
+        )
+        text = (
+            f"the cosine turns round at T_max={arguments['T_max']}, before its window ends at "
+            f"{arguments['end']}, and climbs back to the base value: what {', '.join(islice(places, _MOST_CAUTIONS))} "
+            f"made of it is forgotten; write end={arguments['begin'] + arguments['T_max'] + 1}"
+        )
+        yield _ListCaution(index, text, CLIMBS_AGAIN)
 
 
-def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
-    """What the windows of a list hardly can be meant to be; arguments as of `list_cautions`."""
-    together = list(schedulers)
+@final
+class _Windows:
+    """The windows of one field, sorted, so that those that overlap another are counted without a look at each."""
+
+    def __init__(self, length: RunLength) -> None:
+        self._length = length
+        self._bounds: dict[bool, tuple[list[float], list[float]]] = {True: ([], []), False: ([], [])}
+
+    def add(self, arguments: Arguments) -> None:
+        begins, ends = self._bounds[bool(arguments["by_epoch"])]
+        insort(begins, arguments["begin"])
+        insort(ends, arguments["end"])
+
+    def overlapping(self, arguments: Arguments) -> int:
+        """How many of them have a common tick with a window, or may have; the window itself is one of them."""
+        by_epoch = bool(arguments["by_epoch"])
+        begins, ends = self._bounds[by_epoch]
+        same = bisect_left(begins, arguments["end"]) - bisect_right(ends, arguments["begin"])
+        begins, ends = self._bounds[not by_epoch]
+        begin, end = (self._in_other_unit(arguments[name], by_epoch=by_epoch) for name in ("begin", "end"))
+        if begin is None or end is None:
+            return same + len(begins)
+        return same + bisect_left(begins, end) - bisect_right(ends, begin)
+
+    def _in_other_unit(self, tick: float, *, by_epoch: bool) -> float | None:
+        if by_epoch or tick >= INF or tick == 0:
+            return self._length.in_iterations(tick, by_epoch)
+        return None if self._length.epoch_length is None else tick / self._length.epoch_length
+
+
+def _cautions_of_windows(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
     for index, (row, arguments) in enumerate(together):
         late = _milestones_too_late(arguments, length) if row is MULTI_STEP else []
         if late:
-            numbers = ", ".join(f"{one:g}" for one in late)
+            numbers = ", ".join(f"{one:g}" for one in late[:_MOST_CAUTIONS])
             run = f"{length.max_epochs} epochs" if length.max_epochs is not None else f"{length.max_iters} iterations"
             text = (
                 f"milestones={numbers} lie behind the end of the run of {run}, and never come; name times of this run"
             )
             yield _ListCaution(index, text, MILESTONE_AFTER_END)
-        others = [(other, *pair) for other, pair in enumerate(together) if _same_field(arguments, pair[1])]
-        before = [theirs for other, _, theirs in others if other != index and _ends_one_before(theirs, arguments)]
-        meets = any(theirs["begin"] < arguments["begin"] <= theirs["end"] for _, _, theirs in others)
-        if before and not meets:
-            end = before[0]["end"]
+    alike: dict[object, list[tuple[int, SchedulerRow, Arguments]]] = {}
+    for index, (row, arguments) in enumerate(together):
+        alike.setdefault((arguments.get("param_name"), bool(arguments["by_epoch"])), []).append((index, row, arguments))
+    for windows in alike.values():
+        windows.sort(key=lambda one: one[2]["begin"])
+        yield from _gaps_of_one(windows)
+        yield from _decays_at_once([one for one in windows if one[1] in _DECAYS])
+
+
+def _gaps_of_one(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListCaution]:
+    """A window that begins one tick after others are over; the windows are sorted by their begin."""
+    ends = {one["end"] for _, _, one in windows if one["end"] < INF and one["end"] - one["begin"] > 1}
+    reached = -1  # the last end of a window that began before
+    for begin, several in groupby(windows, key=lambda one: one[2]["begin"]):
+        found = list(several)
+        if begin - 1 in ends and reached < begin:
             text = (
-                f"one window ends at {end} and the next begins at {arguments['begin']}: nothing moves between them, "
-                f"for the end of a window is outside of it; write begin={end}"
+                f"one window ends at {begin - 1} and the next begins at {begin}: nothing moves between them, "
+                f"for the end of a window is outside of it; write begin={begin - 1}"
             )
-            yield _ListCaution(index, text, GAP_OF_ONE)
-        for other, theirs_row, theirs in others:
-            both = other < index and row in _DECAYS and theirs_row in _DECAYS
-            if both and windows_overlap(arguments, theirs, length):
-                text = (
-                    f"{row.name} and {theirs_row.name} of [{other}] lower one value at the same time, each what the "
-                    "other one made of it; let one begin where the other ends"
-                )
-                yield _ListCaution(index, text, TWO_DECAYS)
+            yield from (_ListCaution(index, text, GAP_OF_ONE) for index, _, _ in found)
+        reached = max(reached, *(one["end"] for _, _, one in found))
+
+
+def _decays_at_once(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListCaution]:
+    """A decay that begins before an earlier one is over; the windows are sorted by their begin."""
+    last = None  # of those before, the one that ends last
+    for one in windows:
+        if last is not None and one[2]["begin"] < last[2]["end"] and one[2]["begin"] < one[2]["end"]:
+            (other, theirs, _), (index, row, _) = sorted((last, one), key=lambda each: each[0])
+            text = (
+                f"{row.name} and {theirs.name} of [{other}] lower one value at the same time, each what the "
+                "other one made of it; let one begin where the other ends"
+            )
+            yield _ListCaution(index, text, TWO_DECAYS)
+        if last is None or one[2]["end"] > last[2]["end"]:
+            last = one
 
 
 def _milestones_too_late(arguments: Arguments, length: RunLength) -> list[float]:
     """The milestones behind the end of the run; they count from the begin of their window."""
     last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
     return [] if last is None else sorted(one for one in arguments["milestones"] if arguments["begin"] + one > last)
-
-
-def _same_field(one: Arguments, other: Arguments) -> bool:
-    return bool(one.get("param_name") == other.get("param_name") and one["by_epoch"] == other["by_epoch"])
-
-
-def _ends_one_before(first: Arguments, second: Arguments) -> bool:
-    return bool(first["end"] < INF and second["begin"] == first["end"] + 1 and first["end"] - first["begin"] > 1)

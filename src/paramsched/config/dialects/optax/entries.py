@@ -7,6 +7,7 @@ from typing import Any, Final, final
 
 from paramsched._fault_codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, type_in_words
+from paramsched.config.file_formats import read_peer_data
 from paramsched.config.peer_arguments import (
     REQUIRED,
     PeerArguments,
@@ -19,7 +20,6 @@ from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.mentions import PythonSource, parse_python
 from paramsched.config.python_config.reading import public_names
 from paramsched.config.python_config.values import Budget, NeedsRunning
-from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import refuse_many_words
 from paramsched.errors import ConfigError
 from paramsched.near_names import did_you_mean
@@ -44,7 +44,7 @@ def read(text: str, source: str = "config") -> Any:
     if Path(source).suffix == ".py" or _calls_optax(text, source):
         data = _without_unknown(_data_of_calls(text, source), ROOT, faults)
     else:
-        data = read_yaml(text, source)
+        return read_peer_data(text, "yaml", source)
     plain = plain_data(data, faults)
     faults.raise_any(source)
     return plain

@@ -33,7 +33,10 @@ SCHEDULERS: Final = (*CYCLES, "step", "multistep", *STABLE, "constant", "plateau
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimmArguments:
-    """Arguments that were checked. Their meaning and their defaults are timm's; `eval_metric` is one of its script."""
+    """Arguments that were checked. Their meaning and their defaults are timm's; `eval_metric` is one of its script.
+
+    With `in_updates` the plan's lengths are updates: an epoch has `updates_per_epoch` of them, which no calendar knows.
+    """
 
     sched: str = "cosine"
     num_epochs: int = 300
@@ -60,6 +63,7 @@ class TimmArguments:
     step_on_epochs: bool = True
     updates_per_epoch: int = 0
     eval_metric: str | None = None
+    in_updates: bool = False
 
     @property
     def ticks_in_epoch(self) -> int:
@@ -104,13 +108,13 @@ class TimmArguments:
 
     def length(self, ticks: float) -> Duration:
         """So many counts as a length of a plan."""
-        if self.step_on_epochs:
+        if self.step_on_epochs and not self.in_updates:
             return Duration.of(f"{ticks!r} epochs")
-        return Duration.of_updates(Fraction(repr(ticks)))
+        return Duration.of_updates(Fraction(repr(ticks)) * (self.updates_per_epoch if self.step_on_epochs else 1))
 
 
 DEFAULTS: Final[Mapping[str, Any]] = {
-    **{one.name: one.default for one in fields(TimmArguments)},
+    **{one.name: one.default for one in fields(TimmArguments) if one.name != "in_updates"},
     "decay_epochs": None,  # it hangs on the scheduler
 }
 """The arguments, and what timm takes where one is missing."""

@@ -4,13 +4,26 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
-from paramsched.config.command_lines import named_options, value_of_words
+from paramsched._fault_codes import (
+    MISSING_FACT,
+    NOT_IN_SCRIPT,
+    REFUSED_VALUE,
+    UNKNOWN_FIELD,
+    UNKNOWN_NAME,
+    WRONG_TYPE,
+)
+from paramsched.config.command_lines import advice_instead, named_options, value_of_words
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
-from paramsched.config.peer_arguments import is_plain_number, no_number_in_words
+from paramsched.config.peer_arguments import (
+    is_plain_number,
+    no_number_in_words,
+    updates_with_accumulation,
+)
+from paramsched.config.unused_settings import report_unused_settings
 from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar
+from paramsched.user_warnings import PlanCaution, warn_user
 
 DECAYS: Final = ("linear", "1-sqrt", "cosine", "power", "exp")
 """What `decay_fn` may be."""
@@ -82,7 +95,8 @@ def checked_timm_arguments(
         values["plateau_mode"] = "min" if "loss" in str(values["eval_metric"]) else "max"
     checked = _ArgumentCheck(values, places, faults)
     if calendar is not None and not values["updates_per_epoch"]:
-        values["updates_per_epoch"] = calendar.updates_per_epoch or 0
+        values["updates_per_epoch"] = _updates_of_epoch(options, calendar, faults) or 0
+    in_updates = bool(calendar and values["updates_per_epoch"] != (calendar.updates_per_epoch or 0))
     if values["decay_epochs"] is None:
         values["decay_epochs"] = 0.2 if values["sched"] in STABLE else 90
     checked.kinds()
@@ -91,7 +105,65 @@ def checked_timm_arguments(
     if not faults.count:
         checked.together()
     found = {**values, "decay_milestones": tuple(values["decay_milestones"])}
-    return TimmArguments(**found), places
+    return TimmArguments(**found, in_updates=in_updates and "updates_per_epoch" not in given), places
+
+
+_ACCUMULATION: Final = "grad_accum_steps"
+
+
+def _updates_of_epoch(options: Mapping[str, tuple[Any, str]] | None, calendar: Calendar, faults: Faults) -> int | None:
+    """The updates of an epoch, rounded up as timm's script does where it accumulates batches."""
+    value, path = (options or {}).get(_ACCUMULATION, (None, ""))
+    if value is None or calendar.steps_per_epoch is not None:
+        return calendar.updates_per_epoch
+    return updates_with_accumulation(value, path, calendar, faults)
+
+
+_HARMLESS: Final = (
+    "lr", "epoch_repeats", "mixup_off_epoch", "start_epoch", "layer_decay", "layer_decay_min_scale",
+    "layer_decay_no_opt_scale", "model_ema_decay", "model_ema_warmup", "cooldown_epochs",
+)  # fmt: skip
+"""Options of timm's script whose names look like those of schedules, which they leave as they are."""
+
+_RATE_OF_BATCH: Final = ("lr_base", "lr_base_size", "lr_base_scale")
+"""The rate of a run that says none: it depends on the batch size of all processes."""
+
+
+def report_unused_options(data: Any, faults: Faults) -> None:
+    """Report options that look like settings of a schedule, and are none of timm's."""
+    options = timm_options(data)
+    if options is None:
+        return
+    written = {name: path for name, (value, path) in options.items() if value is not None}
+    used = [*DEFAULTS, *_OPTIONS, *_HARMLESS, *(_RATE_OF_BATCH if "lr" in written else ())]
+    report_unused_settings(written, used, faults, library="timm")
+    for name in ("c", "config"):
+        if name in written and not isinstance(data, Mapping):
+            found = f"the options in {options[name][0]} are not read"
+            warn_user(PlanCaution(written[name], found, NOT_IN_SCRIPT))
+
+
+def defaults_taken(data: Any) -> dict[str, object]:
+    """The options of timm's script that data leaves out and that its schedule depends on."""
+    options = timm_options(data)
+    if options is None:
+        return {}
+    given = {_OPTIONS.get(name, name): value for name, (value, _) in options.items() if value is not None}
+    values = {**DEFAULTS, **(_OF_SCRIPT if isinstance(data, Mapping) else _OF_COMMAND_LINE), **given}
+    sched = values["sched"]
+    used = ["sched", "num_epochs", "warmup_epochs", *(["warmup_lr"] if values["warmup_epochs"] else [])]
+    used += ["min_lr", "cooldown_epochs"] if sched in (*CYCLES, *STABLE) else []
+    used += _USED_BY.get(str(sched), ())
+    written = {argument: option for option, argument in _OPTIONS.items() if option != "dr"}
+    return {written.get(name, name): values[name] for name in used if name not in given}
+
+
+_USED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "step": ("decay_epochs", "decay_rate"),
+    "multistep": ("decay_milestones", "decay_rate"),
+    "poly": ("decay_rate",),
+    "plateau": ("patience_epochs", "decay_rate", "min_lr"),
+}
 
 
 def _named_arguments(data: Mapping[Any, Any], faults: Faults) -> tuple[dict[str, Any], dict[str, str]]:
@@ -190,7 +262,8 @@ class _ArgumentCheck:
     ) -> None:
         """Note what is no number in its range."""
         value = self.values[name]
-        write = f"Write {self.written(name)}: {1 if name.startswith('cycle') else 5 if whole else 0.1}"
+        sample = 300 if name == "num_epochs" else 1 if name.startswith("cycle") else 5 if whole else 0.1
+        write = advice_instead(value, f"Write {self.written(name)}: {sample}")
         if not is_plain_number(value) or not least <= value <= most or not value > above:
             limit = f" and at most {most:,}" if most < math.inf else ""
             self.replace(name, no_number_in_words(value, least, above) + limit, write, code=WRONG_TYPE)

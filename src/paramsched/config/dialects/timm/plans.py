@@ -1,6 +1,6 @@
 """From arguments of timm to a plan."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
@@ -12,15 +12,22 @@ from paramsched.config.dialects.timm.arguments import (
     changes_between_epochs_only,
     curve_behind_warmup,
 )
-from paramsched.config.dialects.timm.check_arguments import checked_timm_arguments, timm_options
+from paramsched.config.dialects.timm.check_arguments import (
+    checked_timm_arguments,
+    defaults_taken,
+    report_unused_options,
+    timm_options,
+)
 from paramsched.config.faults import ROOT, Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import given_rate, numbers_by_field
+from paramsched.config.peer_arguments import accumulation_fact, given_rate, numbers_by_field
+from paramsched.config.unused_settings import note_defaults
 from paramsched.feedback import plateau
 from paramsched.plan import Plan
 from paramsched.schedules import Level, Schedule, absolute, constant, every, following, linear, noise, overlay, take
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
+from paramsched.user_warnings import PlanCaution
 
 
 def recognizes(data: Any) -> bool:
@@ -34,6 +41,16 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     options = timm_options(data) or {}
     found = numbers_by_field({name: value for name, (value, _) in options.items()}, "lr", "weight_decay")
     return Bases((found,), "options of timm") if "lr" in found else NO_BASES
+
+
+def facts_of(data: Any) -> Calendar | None:
+    """The accumulation of timm's training script."""
+    return accumulation_fact((timm_options(data) or {}).get("grad_accum_steps", (None, ""))[0])
+
+
+def notes_of(data: Any) -> Iterator[PlanCaution]:
+    """The defaults that count where options are missing."""
+    return note_defaults("timm 1.0.31", defaults_taken(data))
 
 
 def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -57,6 +74,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     """
     faults = Faults()
     given, places = checked_timm_arguments(data, calendar, faults)
+    report_unused_options(data, faults)
     lr = given_rate(base)
     if given.noise is not None and given.sched != "none":
         _refuse_noise(given, places["noise"], faults)
@@ -84,7 +102,7 @@ def _whole_schedule(given: TimmArguments) -> Schedule:
     if given.warmup:
         whole = _with_warmup(given, whole)
     if given.step_on_epochs and (given.warmup or not changes_between_epochs_only(given)):
-        whole = every(whole, "epoch")
+        whole = every(whole, given.length(1))
     return whole
 
 
@@ -137,7 +155,7 @@ def _with_noise(given: TimmArguments) -> Schedule:
         stages += [take(draws, last - before if last.terms else last), constant()]
     plain = curve_behind_warmup(given)
     whole = (_with_warmup(given, plain) if given.warmup else plain) * in_order(stages)
-    return every(whole, "epoch") if given.step_on_epochs else whole
+    return every(whole, given.length(1)) if given.step_on_epochs else whole
 
 
 def _first_count(share: float, given: TimmArguments) -> Duration:

@@ -1,5 +1,6 @@
 """What stands in the data: the class of a scheduler and its arguments, however they are written; and back."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -48,7 +49,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "SWALR": {"swa_lr": None, "anneal_epochs": 10, "anneal_strategy": "cos"},
     "ReduceLROnPlateau": {
         "mode": "min", "factor": 0.1, "patience": 10, "threshold": 1e-4, "threshold_mode": "rel", "cooldown": 0,
-        "min_lr": 0, "eps": 1e-8,
+        "min_lr": 0, "eps": 1e-8, "monitor": None,
     },
     "SequentialLR": {"schedulers": None, "milestones": None},
     "ChainedScheduler": {"schedulers": None},
@@ -57,10 +58,16 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 }  # fmt: skip
 """The classes, their arguments, and what torch takes where one is missing; None where it has to be said."""
 
-OPTIONAL: Final = ("step_size_down", "scale_fn", "total_steps", "epochs", "steps_per_epoch")
-IGNORED: Final = ("optimizer", "last_epoch", "verbose")
+OPTIONAL: Final = ("step_size_down", "scale_fn", "total_steps", "epochs", "steps_per_epoch", "monitor")
+IGNORED: Final = ("optimizer", "last_epoch", "verbose", "_partial_", "_convert_", "_recursive_")
+"""Arguments that schedule nothing, and entries beside a Hydra `_target_`."""
 NAME_KEYS: Final = ("_target_", "class_path", "class", "type", "name")
 """The keys that name a class: Hydra's, Lightning's, and what people write."""
+
+_MODULES: Final = re.compile(
+    r"((torch\.)?optim\.)?(lr_scheduler|swa_utils)|torch(\.optim)?|paramsched\.compat\.torch"
+    r"|(lightning\.pytorch|pytorch_lightning)(\.utilities)?\.cli"
+)
 
 ARGUMENT_KEYS: Final = ("init_args", "kwargs", "params")
 
@@ -113,9 +120,15 @@ def torch_class_in(data: Any) -> str | None:
         return None
     for key in NAME_KEYS:
         if isinstance(data.get(key), str):
-            return str(data[key]).rpartition(".")[2]
-    named = [str(key).rpartition(".")[2] for key in data]
+            return _bare_name(data[key])
+    named = [_bare_name(str(key)) for key in data]
     return next((name for name in named if name in DEFAULTS), None)
+
+
+def _bare_name(name: str) -> str:
+    """The name of a class without its module, if the module can be torch's; MONAI's LinearLR is another one."""
+    module, _, bare = name.rpartition(".")
+    return bare if not module or _MODULES.fullmatch(module) else name
 
 
 def class_of_state(state: Mapping[str, Any]) -> str | None:
@@ -132,9 +145,13 @@ def read_entry(data: Any, path: str, faults: Faults, besides: tuple[str, ...] = 
         return None
     name = torch_class_in(data)
     if name is None or name not in DEFAULTS:
-        meant = "" if name is None else did_you_mean(name, DEFAULTS)
-        why = f"torch has no scheduler {name}; {meant}" if name else "it names no class of torch's"
-        faults.add(path, why, 'Write {"StepLR": {"step_size": 30}}', code=REFUSED_VALUE)
+        if name is not None and "." in name:
+            why, instead = f"{name} is not a class of torch.optim.lr_scheduler", "Write a native plan: lr: cosine()"
+        else:
+            meant = "" if name is None else did_you_mean(name, DEFAULTS)
+            why = f"torch has no scheduler {name}; {meant}" if name else "it names no class of torch's"
+            instead = 'Write {"StepLR": {"step_size": 30}}'
+        faults.add(path, why, instead, code=REFUSED_VALUE)
         return None
     if is_state(data):
         return TorchEntry(name, path, {**dict.fromkeys(DEFAULTS[name]), **data}, state=True)
@@ -148,7 +165,7 @@ def read_entry(data: Any, path: str, faults: Faults, besides: tuple[str, ...] = 
 def _torch_arguments(data: Mapping[str, Any], name: str, path: str, besides: tuple[str, ...]) -> tuple[Any, str]:
     """The arguments beside a class, and where they stand."""
     for key, value in data.items():
-        if str(key).rpartition(".")[2] == name and key not in NAME_KEYS:
+        if _bare_name(str(key)) == name and key not in NAME_KEYS:
             return ({} if value is None else value), child_path(path, key)
     return arguments_beside(data, path, NAME_KEYS, ARGUMENT_KEYS, besides)
 

@@ -1,11 +1,18 @@
 """From a scheduler of torch to a plan."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, final
 
-from paramsched._fault_codes import REFUSED_VALUE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import (
+    REFUSED_VALUE,
+    SAID_TWICE,
+    UNKNOWN_INTERVAL,
+    UNREADABLE,
+    WRONG_ARGUMENT,
+    WRONG_TYPE,
+)
 from paramsched.config.dialects.torch.entries import (
     ARGUMENT_KEYS,
     DEFAULTS,
@@ -18,7 +25,14 @@ from paramsched.config.dialects.torch.entries import (
 from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, momentum_of
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import cut_to_length, given_rate, is_count, is_plain_number
+from paramsched.config.peer_arguments import (
+    cut_to_length,
+    given_rate,
+    is_count,
+    is_plain_number,
+    values_of_optimizer,
+)
+from paramsched.config.references import with_references
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
@@ -26,6 +40,7 @@ from paramsched.plan import Plan
 from paramsched.schedules import Schedule, chain, constant, every, recurrence
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
+from paramsched.user_warnings import PlanCaution, warn_user
 
 _BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "scheduler", "horizon")
 """What may stand beside a scheduler."""
@@ -44,9 +59,87 @@ _SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWA
 """Those that write their value, whatever was there."""
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _FoundScheduler:
+    """A scheduler in a config.
+
+    Args:
+        path: its path.
+        around: the mapping that holds it, and the optimizer.
+        around_path: the path of that mapping.
+        beside: the entries around it that specify when it is stepped, each with its path.
+        interval: when Lightning steps it, if the config is one of Lightning's; None: the config does not specify it.
+    """
+
+    data: Any
+    path: str = ROOT
+    around: Mapping[str, Any] = field(default_factory=dict)
+    around_path: str = ROOT
+    beside: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    interval: str | None = "step"
+
+    def entry(self, name: str, default: Any = None) -> Any:
+        """An entry beside it."""
+        return self.beside[name][0] if name in self.beside else default
+
+
+_SCHEDULER_KEYS: Final = ("lr_scheduler", "scheduler")
+
+
+def _find_scheduler(data: Any, faults: Faults) -> _FoundScheduler:
+    """The scheduler of a config: at the root, else the only one at a `scheduler` or `lr_scheduler` further inside."""
+    if not isinstance(data, Mapping):
+        return _FoundScheduler(data)
+    if not any(isinstance(data.get(key), Mapping) for key in _SCHEDULER_KEYS):
+        places = [] if torch_class_in(data) in DEFAULTS else list(_places_of_schedulers(data, ROOT))
+        if not places:
+            return _FoundScheduler(data, beside=_entries_beside((data, ROOT)))
+        if len(places) > 1:
+            others = ", ".join(child_path(path, key) for _, path, key in places[1:4])
+            found = f"the config has {len(places)} schedulers, also at {others}"
+            faults.add(child_path(*places[0][1:]), found, "Give the plan of one of them", code=SAID_TWICE)
+        around, around_path, key = places[0]
+    else:
+        around, around_path = data, ROOT
+        key = next(key for key in _SCHEDULER_KEYS if isinstance(data.get(key), Mapping))
+    inner, path = around[key], child_path(around_path, key)
+    beside = _entries_beside((around, around_path), (inner, path))
+    whole = around is not data or any(name in data for name in ("trainer", "model", "data", "optimizer"))
+    interval: str | None = "epoch" if key == "lr_scheduler" and "class_path" in inner and whole else "step"
+    if interval == "step" and (around is not data or "trainer" in data or "_partial_" in inner):
+        interval = None
+    if isinstance(inner.get("scheduler"), Mapping):  # the dict that Lightning takes from configure_optimizers
+        interval = "epoch" if key == "lr_scheduler" else interval
+        inner, path = inner["scheduler"], child_path(path, "scheduler")
+    return _FoundScheduler(inner, path, around, around_path, beside, interval)
+
+
+def _entries_beside(*parts: tuple[Mapping[str, Any], str]) -> dict[str, tuple[Any, str]]:
+    return {
+        name: (one, child_path(path, name)) for part, path in parts for name, one in part.items() if name in _BESIDE
+    }
+
+
+def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """Each mapping with a scheduler of torch's in it, its path, and the key of the scheduler."""
+    if isinstance(data, list):
+        for index, one in enumerate(data):
+            yield from _places_of_schedulers(one, child_path(path, index))
+    if not isinstance(data, Mapping):
+        return
+    key = next((key for key in _SCHEDULER_KEYS if torch_class_in(data.get(key)) in DEFAULTS), None)
+    if key is not None:
+        yield data, path, key
+        return
+    for name, one in data.items():
+        if isinstance(one, (Mapping, list)):
+            yield from _places_of_schedulers(one, child_path(path, name))
+
+
 def recognizes(data: Any) -> bool:
     """Whether data looks like a scheduler of torch's, or the state of one."""
-    inner = _inner_scheduler(data)
+    inner = _find_scheduler(data, Faults()).data
     if not isinstance(inner, Mapping) or "param_scheduler" in inner:
         return False
     named = any(isinstance(inner.get(key), str) for key in NAME_KEYS)
@@ -55,10 +148,14 @@ def recognizes(data: Any) -> bool:
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """The learning rates in a saved state; classes with arguments say none."""
-    inner = _inner_scheduler(data)
-    rates = inner.get("base_lrs") if is_state(inner) else None
-    if is_state(inner) and rates is None:
+    """The values of the optimizer beside the scheduler, or the learning rates in a saved state."""
+    found = _find_scheduler(with_references(data), Faults())
+    inner = found.data
+    if not is_state(inner):
+        written = values_of_optimizer(found.around.get("optimizer"))
+        return Bases((written,), child_path(found.around_path, "optimizer")) if written else NO_BASES
+    rates = inner.get("base_lrs")
+    if rates is None:
         members = inner.get("_schedulers")
         rates = members[0].get("base_lrs") if isinstance(members, (list, tuple)) and members else None
     if not isinstance(rates, (list, tuple)) or len(rates) != 1 or not is_plain_number(rates[0]):
@@ -86,36 +183,52 @@ def to_plan(
     lr: warmup(10, 0.01)
     """
     faults = Faults()
-    inner = _inner_scheduler(data)
-    path = child_path(ROOT, "scheduler") if inner is not data else ROOT
-    beside = data if isinstance(data, Mapping) else {}
-    by_epoch = _is_by_epoch(beside, faults)
-    horizon = beside.get("horizon")
-    entry = read_entry(inner, path, faults, _BESIDE)
+    data = with_references(data)
+    found = _find_scheduler(data, faults)
+    by_epoch = _is_by_epoch(found, faults)
+    horizon = found.entry("horizon", _horizon_of_trainer(data, by_epoch=by_epoch))
+    entry = read_entry(found.data, found.path, faults, _BESIDE)
     faults.raise_any("config")
     assert entry is not None
-    with faults.told_at(path):
+    rate = values_of_optimizer(found.around.get("optimizer")).get("lr") if base is None else base
+    with faults.told_at(found.path):
         run = _steps_of_run(horizon, calendar, by_epoch=by_epoch)
-        fields = _fields_of(TorchArguments(entry, faults, by_epoch, run), beside, base)
+        fields = _fields_of(TorchArguments(entry, faults, by_epoch, run), found.entry("monitor"), rate)
         faults.raise_any("config")
-        return Plan(**fields, horizon=horizon)
+        plan = Plan(**fields, horizon=horizon)
+    if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
+        unknown = (
+            "the config does not specify whether it steps after each update or once per epoch; it counts updates here. "
+            "Write interval: epoch, or interval: step, beside it"
+        )
+        warn_user(PlanCaution(found.path, unknown, UNKNOWN_INTERVAL))
+    return plan
 
 
-def _inner_scheduler(data: Any) -> Any:
-    """What stands at `scheduler`, as Lightning writes it; or data itself."""
-    inner = data.get("scheduler") if isinstance(data, Mapping) else None
-    return inner if isinstance(inner, Mapping) else data
-
-
-def _is_by_epoch(beside: Mapping[str, Any], faults: Faults) -> bool:
-    interval = beside.get("interval", "step")
+def _is_by_epoch(found: _FoundScheduler, faults: Faults) -> bool:
+    interval = found.entry("interval", found.interval or "step")
     if interval not in ("step", "epoch"):
-        found = f"{short_json(interval)} is neither step nor epoch"
-        faults.add("$.interval", found, "Write interval: epoch", code=REFUSED_VALUE)
-    if beside.get("frequency", 1) != 1:
-        found, instead = "it is stepped each time in a plan", "Write a native plan with every(…, 5)"
-        faults.add("$.frequency", found, instead, code=REFUSED_VALUE)
+        refused = f"{short_json(interval)} is neither step nor epoch"
+        faults.add(found.beside["interval"][1], refused, "Write interval: epoch", code=REFUSED_VALUE)
+    if found.entry("frequency", 1) != 1:
+        refused, instead = "it is stepped each time in a plan", "Write a native plan with every(…, 5)"
+        faults.add(found.beside["frequency"][1], refused, instead, code=REFUSED_VALUE)
     return bool(interval == "epoch")
+
+
+def _horizon_of_trainer(data: Any, *, by_epoch: bool) -> str | int | None:
+    """The length of the run of Lightning's Trainer, if it is in the unit that the scheduler counts."""
+    trainer = data.get("trainer") if isinstance(data, Mapping) else None
+    if not isinstance(trainer, Mapping):
+        return None
+    epochs, steps = (
+        trainer[name] if is_count(trainer.get(name), least=1) else None for name in ("max_epochs", "max_steps")
+    )
+    if epochs is not None and steps is not None:
+        return None  # the run ends with the first of the two
+    if by_epoch:
+        return None if epochs is None else f"{epochs} epochs"
+    return steps
 
 
 def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) -> int | None:
@@ -128,10 +241,10 @@ def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) ->
     return int(terms[0][1]) if len(terms) == 1 and terms[0][0] == unit else None
 
 
-def _fields_of(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | None) -> dict[str, Any]:
+def _fields_of(given: TorchArguments, metric: Any, base: BaseLike | None) -> dict[str, Any]:
     """What each field follows."""
     if given.entry.name == "ReduceLROnPlateau":
-        rule = _plateau(given, beside, base)
+        rule = _plateau(given, metric, base)
         return {} if rule is None else {"lr": rule}
     fields: dict[str, Any] = {"lr": _between_epochs(given, _schedule_of(given))}
     momentum = momentum_of(given) if not given.faults.count else None
@@ -249,9 +362,9 @@ def _all_at_once(given: TorchArguments) -> Schedule:
     return recurrence(*(replace(rule, by="epoch") for rule in made) if given.by_epoch else made)
 
 
-def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | None) -> MetricRule[Any] | None:
-    """The rule of a plateau; its metric is `monitor`."""
-    metric = beside.get("monitor")
+def _plateau(given: TorchArguments, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
+    """The rule of a plateau; its metric is `monitor`, beside it or, as in LightningCLI's class, among its arguments."""
+    metric = given.entry.arguments.get("monitor") if metric is None else metric
     if not isinstance(metric, str):
         why = "a plateau reacts to a metric, and its name is not said"
         given.faults.add(given.entry.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)

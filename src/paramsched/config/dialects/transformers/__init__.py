@@ -10,9 +10,11 @@
 Facts: transformers 5.23.
 """
 
-from paramsched.config.dialects.transformers.plans import bases_of, from_plan, recognizes, to_plan
+from paramsched.config.dialects.transformers.plans import bases_of, facts_of, from_plan, notes_of, recognizes, to_plan
 
-__all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = [
+    "bases_of", "command_lines", "facts_of", "from_plan", "notes_of", "recognizes", "scheduler_entries", "to_plan",
+]  # fmt: skip
 
 scheduler_entries = ("lr_scheduler_type", "name")
 command_lines = True

@@ -10,13 +10,21 @@ from paramsched.config.command_lines import mapping_of_options, named_options
 from paramsched.config.dialects.transformers.rows import DESCENTS, RAMPS, SCHEDULERS, row_named, schedule_of_run
 from paramsched.config.dialects.transformers.run_arguments import (
     LEARNING_RATE,
+    defaults_taken,
     is_call,
     run_arguments,
 )
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import PeerWords, is_plain_number, is_read_as, numbers_by_field
+from paramsched.config.peer_arguments import (
+    PeerWords,
+    accumulation_fact,
+    is_plain_number,
+    is_read_as,
+    numbers_by_field,
+)
 from paramsched.config.plan_files import values_inside
+from paramsched.config.unused_settings import note_defaults
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
@@ -30,6 +38,7 @@ from paramsched.schedules.named_anneals import CosineWave
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import stages_of
 from paramsched.time import Calendar, Duration
+from paramsched.user_warnings import PlanCaution
 
 _SIGNS: Final = (
     "lr_scheduler_type",
@@ -100,6 +109,17 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
         found |= {"betas": tuple(map(float, betas))} if all(map(is_plain_number, betas)) else {}
     notes = ("weight_decay is for weights; biases and norms have none",) if found["weight_decay"] else ()
     return Bases((found,), "TrainingArguments", notes)
+
+
+def facts_of(data: Any) -> Calendar | None:
+    """The accumulation of a `TrainingArguments`."""
+    data = mapping_of_options(data)
+    return accumulation_fact(data.get("gradient_accumulation_steps")) if isinstance(data, Mapping) else None
+
+
+def notes_of(data: Any) -> Iterator[PlanCaution]:
+    """The defaults that count where entries are missing."""
+    return note_defaults("transformers 5.23", defaults_taken(mapping_of_options(data)))
 
 
 _WORDS: Final = PeerWords("transformers")

@@ -8,15 +8,27 @@ from decimal import Decimal
 from difflib import get_close_matches
 from enum import Enum
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.config.command_lines import advice_instead
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import given_rate, is_plain_number, level_of_value, no_number_in_words
+from paramsched.config.peer_arguments import (
+    given_rate,
+    is_plain_number,
+    level_of_value,
+    no_number_in_words,
+    updates_with_accumulation,
+)
+from paramsched.config.unused_settings import report_unused_settings
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import Level
 from paramsched.time import Calendar, Duration, DurationLike
+
+_SAMPLES: Final[Mapping[str, float]] = {"max_steps": 1000, "learning_rate": 5e-5, "lr": 5e-5, "warmup_steps": 500}
+"""Values as one writes them, for advice, where the default is none."""
 
 
 @final
@@ -43,7 +55,8 @@ class Keywords:
             return default
         if is_plain_number(value) and value >= least and value > above:
             return float(value)
-        self.fault(name, no_number_in_words(value, least, above), f"Write {name}: {default:g}", code=WRONG_TYPE)
+        instead = advice_instead(value, f"Write {name}: {_SAMPLES.get(name, default):g}")
+        self.fault(name, no_number_in_words(value, least, above), instead, code=WRONG_TYPE)
         return default
 
     def count(self, name: str, default: int, *, least: int = 0) -> int:
@@ -104,6 +117,35 @@ SAID_BY_TRAINER: Final = (
 LEARNING_RATE: Final = 5e-5
 """The rate of a `TrainingArguments` that says none."""
 
+_RENAMED: Final = {
+    "lr_scheduler": "lr_scheduler_type",
+    "lr_schedule": "lr_scheduler_type",
+    "scheduler": "lr_scheduler_type",
+    "scheduler_type": "lr_scheduler_type",
+    "num_epochs": "num_train_epochs",
+    "epochs": "num_train_epochs",
+    "max_epochs": "num_train_epochs",
+    "train_epochs": "num_train_epochs",
+    "max_train_steps": "max_steps",
+    "train_steps": "max_steps",
+    "total_steps": "max_steps",
+    "max_train_epochs": "num_train_epochs",
+}
+"""Names in other programs of settings that a `TrainingArguments` has."""
+
+_HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs")
+"""The rate by another name; and keys of trainers built upon transformers' that schedule nothing."""
+
+_DEFAULTS: Final[Mapping[str, object]] = {
+    "lr_scheduler_type": "linear",
+    "num_train_epochs": 3,
+    "learning_rate": 5e-5,
+    "warmup_steps": 0,
+}
+
+_MOST_NAMES: Final = 2_000
+"""Entries that are compared with ours; a `TrainingArguments` has 130."""
+
 _EPOCHS: Final = 3.0
 _OF_ALL: Final = ("lr", "learning_rate", "optimizer", "metric_for_best_model")
 _CALLED: Final = {
@@ -148,7 +190,8 @@ class RunArguments:
 
 def is_call(data: Mapping[str, Any]) -> bool:
     """Whether these are arguments of `get_scheduler`, not those of a trainer."""
-    return any(name in data for name in SAID_BY_CALL)
+    own = any(name in data for name in SAID_BY_TRAINER if name != "learning_rate")
+    return any(name in data for name in SAID_BY_CALL if name != "name" or not own)
 
 
 def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, faults: Faults) -> RunArguments:
@@ -162,6 +205,7 @@ def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, f
     name, keywords = _scheduler_name(data, words["lr_scheduler_type"], faults), _own_arguments(data, words, own)
     if not called:
         _refuse_misspelt_names(data, faults)
+        _report_unused_names(data, faults)
     total, horizon = _length_of_call(own, calendar) if called else _length_of_training(own, calendar)
     lr = given_rate(base)
     if lr is None:
@@ -204,14 +248,39 @@ def _own_arguments(data: Mapping[str, Any], words: Mapping[str, str], own: Keywo
 
 def _refuse_misspelt_names(data: Mapping[str, Any], faults: Faults) -> None:
     """Entries that are nearly one of ours; all others are of the trainer, or of a script."""
-    for name in data:
+    for name in islice(data, _MOST_NAMES):
         near = get_close_matches(str(name), SAID_BY_TRAINER, n=1, cutoff=0.88)
-        ours = str(name).startswith(("lr_scheduler", "warmup_", "lr_warmup"))
-        if name not in SAID_BY_TRAINER and (near or ours):
-            meant = near[0] if near else "lr_scheduler_type" if str(name).startswith("lr_s") else "warmup_steps"
-            found = f'no such argument; did you mean "{meant}"?'
-            replace = (str(name), meant) if near else None
+        if name not in SAID_BY_TRAINER and name not in _RENAMED and near:
+            found = f'no such argument; did you mean "{near[0]}"?'
+            replace = (str(name), near[0])
             faults.add(child_path("$", name), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
+
+
+def _report_unused_names(data: Mapping[str, Any], faults: Faults) -> None:
+    """Entries that look like settings of a schedule, and are none of a `TrainingArguments`."""
+    written = {str(name): child_path("$", name) for name, value in data.items() if value is not None}
+    misspelt = {fault.path for fault in faults.found() if fault.code == UNKNOWN_FIELD}
+    used = [*SAID_BY_TRAINER, *_HARMLESS, *(name for name, path in written.items() if path in misspelt)]
+    by_epochs = not is_plain_number(data.get("max_steps")) or data["max_steps"] <= 0
+    renamed = {key: name for key, name in _RENAMED.items() if by_epochs or "epochs" not in name}
+    if not by_epochs:
+        used += ["num_train_epochs"]
+    elif "num_train_epochs" in written:
+        renamed = {key: name for key, name in renamed.items() if name != "max_steps"}
+    report_unused_settings(
+        written, used, faults, library="transformers", renamed=renamed, defaulted=tuple(defaults_taken(data))
+    )
+
+
+def defaults_taken(data: Any) -> dict[str, object]:
+    """The settings of a `TrainingArguments` that data leaves out and that its schedule depends on."""
+    if not isinstance(data, Mapping) or is_call(data):
+        return {}
+    given = {name for name in data if data[name] is not None}
+    given |= {"num_train_epochs"} if is_plain_number(data.get("max_steps")) and data["max_steps"] > 0 else set()
+    given |= {"warmup_steps"} if "warmup_ratio" in given else set()
+    given |= {"learning_rate"} if "lr" in given else set()
+    return {name: value for name, value in _DEFAULTS.items() if name not in given}
 
 
 def _length_of_call(own: Keywords, calendar: Calendar | None) -> tuple[int | None, DurationLike | None]:
@@ -234,16 +303,17 @@ def _length_of_training(own: Keywords, calendar: Calendar | None) -> tuple[int |
     if length is None:
         return None, in_words
     total = math.ceil(epochs * length)  # as the trainer rounds it, a float
-    return total, in_words if total == math.ceil(Fraction(repr(epochs)) * length) else total
+    same = calendar is not None and length == calendar.updates_per_epoch
+    return total, in_words if same and total == math.ceil(Fraction(repr(epochs)) * length) else total
 
 
 def _updates_of_epoch(own: Keywords, calendar: Calendar | None) -> int | None:
     """`gradient_accumulation_steps` puts a calendar's batches together."""
-    accumulation = own.count("gradient_accumulation_steps", 1, least=1)
     if calendar is None:
         return None
-    if calendar.batches_per_epoch is not None and calendar.accumulation is None and calendar.steps_per_epoch is None:
-        return -(-calendar.batches_per_epoch // accumulation)
+    name = "gradient_accumulation_steps"
+    if own.given(name) and calendar.steps_per_epoch is None:
+        return updates_with_accumulation(own.values[name], child_path(own.path, name), calendar, own.faults)
     return calendar.updates_per_epoch
 
 

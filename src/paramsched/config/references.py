@@ -1,0 +1,103 @@
+"""References within a config, such as `${trainer.max_epochs}`: Hydra and llm-foundry leave them to OmegaConf."""
+
+import re
+from typing import Any, Final, TypeAlias, final
+
+from paramsched.config.text_limits import MOST_DEPTH, MOST_LINE, MOST_VALUES, too_many_values
+from paramsched.errors import ConfigError
+
+_REFERENCE: Final = re.compile(r"(?<!\\)\$\{([^\s${}:]+)\}")
+_KEYS: Final = re.compile(r"[^.\[\]]+")
+_MISSING: Final = object()
+
+_Keys: TypeAlias = tuple[str | int, ...]
+"""The keys that lead to a value from the root of a config."""
+
+
+def with_references(data: Any) -> Any:
+    """Return a config with the value that each reference names, by OmegaConf's rules.
+
+    A reference to something outside of the config, or to a resolver such as `${oc.env:HOME}`, stays as it is written:
+    the reader of its entry refuses it there.
+
+    >>> with_references({"n": 100, "over": "${n}ba", "same": {"as": "${..over}"}, "home": "${oc.env:HOME}"})
+    {'n': 100, 'over': '100ba', 'same': {'as': '100ba'}, 'home': '${oc.env:HOME}'}
+    """
+    return _References(data).resolved(data, ())
+
+
+@final
+class _References:
+    """The references of one config; counts the values that they make, since one may name a list of others."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._left = 5 * MOST_VALUES
+        self._depth = 0
+        self._open: list[_Keys] = []
+
+    def resolved(self, value: Any, keys: _Keys) -> Any:
+        """A value without references; `keys` lead to it."""
+        self._count(1)
+        if isinstance(value, str):
+            return self._text(value, keys) if "${" in value else value
+        if not isinstance(value, (dict, list)):
+            return value
+        self._depth += 1
+        if self._depth > 2 * MOST_DEPTH:
+            raise ConfigError("config", [f"with its references it is nested more than {2 * MOST_DEPTH} deep"])
+        found: Any
+        if isinstance(value, dict):
+            found = {key: self.resolved(one, (*keys, key)) for key, one in value.items()}
+        else:
+            found = [self.resolved(one, (*keys, index)) for index, one in enumerate(value)]
+        self._depth -= 1
+        return found
+
+    def _count(self, made: int) -> None:
+        self._left -= made
+        if self._left < 0:
+            raise too_many_values("config")
+
+    def _text(self, text: str, keys: _Keys) -> Any:
+        """The value of a text: that of its only reference, or the text with their values in it."""
+        only = _REFERENCE.fullmatch(text)
+        if only is not None:
+            found = self._named(only[1], keys)
+            return text if found is _MISSING else found
+        before = None
+        while before != text and len(text) <= MOST_LINE:  # a reference may be a part of another one
+            before = text
+            text = _REFERENCE.sub(lambda reference: self._as_text(reference, keys), before)
+            if _REFERENCE.fullmatch(text):
+                return self._text(text, keys)
+        return text
+
+    def _as_text(self, reference: re.Match[str], keys: _Keys) -> str:
+        found = self._named(reference[1], keys)
+        text = reference[0] if found is _MISSING or isinstance(found, (dict, list)) else str(found)
+        self._count(len(text))
+        return text
+
+    def _named(self, name: str, keys: _Keys) -> Any:
+        """The value that a reference names; one dot in front of the name is the mapping around the reference."""
+        up = len(name) - len(name.lstrip("."))
+        if up > len(keys):
+            return _MISSING
+        path: _Keys = keys[: len(keys) - up] if up else ()
+        value = self._root
+        for above in path:
+            value = value[above]
+        for word in _KEYS.findall(name):
+            key: str | int = int(word) if isinstance(value, list) and word.isdecimal() and len(word) < 10 else word
+            if not isinstance(value, dict) and not (isinstance(value, list) and isinstance(key, int)):
+                return _MISSING
+            if key not in (value if isinstance(value, dict) else range(len(value))):
+                return _MISSING
+            value, path = value[key], (*path, key)  # type: ignore[index]  # of a list it is an integer
+        if path in self._open or len(self._open) >= MOST_DEPTH:
+            return _MISSING
+        self._open.append(path)
+        found = self.resolved(value, path)
+        self._open.pop()
+        return found

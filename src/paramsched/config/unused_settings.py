@@ -1,0 +1,169 @@
+"""Keys of a config that look like settings of a schedule and that its reader did not use."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Final
+
+from paramsched._fault import names_listed
+from paramsched._fault_codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched.config.faults import Faults
+from paramsched.user_warnings import PlanCaution, warn_user
+
+
+def report_unused_settings(
+    written: Mapping[str, str],
+    used: Collection[str],
+    faults: Faults,
+    *,
+    library: str,
+    renamed: Mapping[str, str] | None = None,
+    defaulted: Collection[str] = (),
+) -> None:
+    """Report all keys that look like settings of a schedule and that a reader did not use, in one diagnostic.
+
+    It is a warning; it is an error where the plan is certainly another one: the file belongs to another program, or a
+    key is another name of a setting that would have its default instead.
+
+    Args:
+        written: the keys that have a value in the file, each with its path, such as `$.optimizer.warmup`.
+        used: keys that the reader used, and keys of its library that schedule nothing.
+        faults: where an error is added.
+        library: the name of the library whose configs the reader reads.
+        renamed: other names of settings of the library, with the library's own name.
+        defaulted: settings that are missing and whose default matters.
+    """
+    unused = [key for key in written if key not in used and looks_like_schedule(key)]
+    program = program_of(written)
+    meant = {key: name for key, name in (renamed or {}).items() if key in unused and name not in written}
+    if not unused and not (program and defaulted):
+        return
+    path = written[unused[0]] if unused else "$"
+    found = f"{library} has no {names_listed(unused)}" if unused else ""
+    if program:
+        missing = f"its defaults for {', '.join(defaulted)} are not those of {library}" if not unused else ""
+        found = f"this is a config of {program}: {found or missing}"
+    instead = "; ".join(f"Write {name} in place of {key}" for key, name in meant.items())
+    if program or meant:
+        native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
+        faults.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
+    else:
+        warn_user(PlanCaution(path, f"{found}; the plan is read without it", UNUSED_SETTING))
+
+
+def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[PlanCaution]:
+    """Note the defaults of a library that a config leaves out and that its schedule depends on.
+
+    Args:
+        library: with its version, which may have other defaults than another one.
+    """
+    if defaults:
+        taken = ", ".join(f"{name} {value}" for name, value in defaults.items())
+        yield PlanCaution("$", f"defaults of {library} are taken for {taken}", LIBRARY_DEFAULTS)
+
+
+_PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
+    "axolotl": frozenset(
+        {"base_model", "micro_batch_size", "sequence_len", "val_set_size", "dataset_prepared_path", "sample_packing",
+         "pad_to_sequence_len", "evals_per_epoch", "saves_per_epoch", "load_in_8bit", "wandb_entity"}
+    ),
+    "gpt-neox": frozenset(
+        {"pos_emb", "no_weight_tying", "gpt_j_residual", "output_layer_parallelism", "keep_last_n_checkpoints",
+         "scaled_upper_triang_masked_softmax_fusion", "synchronize_each_layer", "attention_config"}
+    ),
+    "LLaMA-Factory v1": frozenset(
+        {"dist_config", "init_config", "kernel_config", "peft_config", "quant_config", "sample_backend", "model_class",
+         "train_dataset", "batching_strategy"}
+    ),
+}  # fmt: skip
+"""Keys that only one program has; two of them identify its configs."""
+
+
+def program_of(keys: Collection[str]) -> str | None:
+    """Return the program whose configs have these keys, if it has no reader of its own.
+
+    >>> program_of(["base_model", "sequence_len", "num_epochs"])
+    'axolotl'
+    """
+    plain = {_in_snake_case(key) for key in keys}
+    return next((name for name, marks in _PROGRAMS.items() if len(plain & marks) > 1), None)
+
+
+_HARMLESS: Final = frozenset(
+    [
+        "eval",
+        "evals",
+        "evaluation",
+        "save",
+        "saves",
+        "saving",
+        "log",
+        "logging",
+        "checkpoint",
+        "checkpointing",
+        "ckpt",
+        "val",
+        "valid",
+        "validation",
+        "test",
+        "print",
+        "report",
+        "profile",
+        "profiler",
+        "interval",
+        "freq",
+        "frequency",
+        "every",
+        "seed",
+        "resume",
+        "ema",
+        "noise",
+        "pipeline",
+        "plot",
+        "restore",
+        "exit",
+        "load",
+        "overlap",
+        "retro",
+        "graph",
+    ]
+)
+"""Words of a key about something that happens beside the training, such as `eval_steps`."""
+_SCHEDULING: Final = re.compile(
+    r"epochs?|epochwise|warm\w*|\w*sched(ule|uler|ules|ulers)?|anneal\w*|cool\w*|ramp(up)?|cycles|milestones|\w*lrs?"
+)
+_LENGTH: Final = re.compile(
+    r"(^|_)(max|num|total|train|training|hold|stable|n)_"
+    r"(train_|training_|optimizer_|update_|global_)?(steps?|iters?|iterations?|updates)$"
+    r"|(^|_)(train|total)_tokens$|learning_rate|learningrate"
+)
+_DECAY_OF_WEIGHTS: Final = re.compile(r"weight_decay|(^|_)wd(?=_|$)")
+_BOUNDS: Final = frozenset(
+    ["start", "end", "init", "initial", "final", "last", "min", "max", "incr", "style", "cosine", "linear"]
+)
+_OTHER_DECAYS: Final = frozenset(["layer", "layerwise", "rope", "rotary", "alpha", "beta"])
+
+
+def looks_like_schedule(key: str) -> bool:
+    """Whether a key looks like a setting of a schedule, in any library.
+
+    >>> [looks_like_schedule(one) for one in ("num_epochs", "cosine_min_lr_ratio", "lr-decay-tokens", "WarmupSteps")]
+    [True, True, True, True]
+    >>> [looks_like_schedule(one) for one in ("eval_steps", "weight_decay", "layer_decay", "momentum", "color")]
+    [False, False, False, False, False]
+    """
+    plain = _in_snake_case(key)
+    words = {*plain.split("_")}
+    if words & _HARMLESS or {"warm", "start"} <= words or "warmstart" in words:
+        return False
+    if _DECAY_OF_WEIGHTS.search(plain):
+        rest = {*_DECAY_OF_WEIGHTS.sub("", plain).split("_")}
+        return bool(rest & _BOUNDS) or any(map(_SCHEDULING.fullmatch, rest))
+    if "decay" in words and not words & _OTHER_DECAYS:
+        return True
+    return any(map(_SCHEDULING.fullmatch, words)) or _LENGTH.search(plain) is not None
+
+
+def _in_snake_case(key: str) -> str:
+    """A key as `lr_warmup`: without the path that leads to it, its capitals and its dashes."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(key)[-100:].rpartition(".")[2])
+    return re.sub(r"\W+", "_", name).lower()

@@ -1,0 +1,120 @@
+"""The keywords of a Plan that are fields, and those that were meant for something else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paramsched._peer_keywords import LENGTHS_OF_RUN, is_warmup_length
+from paramsched.errors import InvalidCall, shown
+from paramsched.fields import KNOWN
+from paramsched.near_names import closest
+from paramsched.plan.binding import Binding
+from paramsched.schedules import Schedule
+
+_ENTRIES = ("horizon", "clock")
+_FACTS = ("steps_per_epoch", "batches_per_epoch")
+_OTHERS = {
+    "optimizer": "a plan has no optimizer; ps.Scheduler(optimizer, plan) joins them",
+    **dict.fromkeys(_FACTS, "it is a fact of the run, which ps.Scheduler and ps.Calendar take"),
+}
+
+
+def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], horizon: Any, clock: Any) -> None:
+    """Refuse keywords that are near misses of a plan's own, of a field, or words of other libraries.
+
+    A field of your own optimizer with such a name is scheduled by `Binding(name, schedule)`.
+
+    Args:
+        bindings: what stands before the keywords.
+        fields: the keywords that are to be fields.
+        horizon, clock: None where they are not given.
+
+    Raises:
+        InvalidCall: a keyword that is none of a plan, or a positional argument that is no Binding; with the right call.
+    """
+    wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value))}
+    others = [one for one in bindings if not isinstance(one, Binding)]
+    if not wrong and not others:
+        return
+    kept: dict[str, Any] = {}
+    written = [_text(one) for one in bindings if isinstance(one, Binding)]
+    for other in others:
+        kept |= (
+            other if isinstance(other, Mapping) else {"lr": other if isinstance(other, (Schedule, str)) else "cosine()"}
+        )
+    for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
+        if name not in wrong:
+            if value is not None:
+                kept[name] = value
+        elif name == "groups" and isinstance(value, Mapping):
+            written += _bindings(value)
+        elif name == "targets" and isinstance(value, Mapping):
+            written += [_target(target, given) for target, given in value.items()]
+        elif is_warmup_length(name):
+            kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
+        elif (meant := _meant(name, value)) is not None:
+            kept.setdefault(*meant)
+    if kept.keys() <= set(_ENTRIES) and not written:
+        kept = {"lr": "cosine()", **kept}
+    written += [f"Binding({name!r}, {_text(value)})" for name, value in kept.items() if not name.isidentifier()]
+    named = [f"{name}={_text(value)}" for name, value in kept.items() if name.isidentifier()]
+    found = [f'no field "{name}"; {reason}' for name, reason in wrong.items()]
+    found += [f"{shown(one)}: no Binding" for one in others]
+    raise InvalidCall("Plan(…)", "; ".join(found), f"Write Plan({', '.join([*written, *named])})")
+
+
+def _meant(name: str, value: Any) -> tuple[str, Any] | None:
+    """The keyword that another one was meant to be, and its value; None for one to be left out."""
+    if (unit := LENGTHS_OF_RUN.get(name)) is not None:
+        return "horizon", f"{value} {unit}" if unit and isinstance(value, (int, float)) else value
+    if (entry := _entry(name)) is not None:
+        return entry, value
+    return (name.lower(), value) if name.lower() in KNOWN else None
+
+
+def _entry(name: str) -> str | None:
+    lower = name.lower()
+    return lower if lower in _ENTRIES else closest(lower, _ENTRIES)
+
+
+def _reason(name: str, value: Any) -> str:
+    """Why a keyword is no field; empty for one that may be."""
+    if name in KNOWN:
+        return ""
+    if is_warmup_length(name) and isinstance(value, int):
+        return "a warmup is a stage of the schedule"
+    if name in LENGTHS_OF_RUN and not isinstance(value, Schedule) and not (isinstance(value, str) and "(" in value):
+        return 'the length of the run is "horizon"'
+    if (entry := _entry(name)) is not None:
+        return f'did you mean "{entry}"?'
+    if name in ("groups", "targets"):
+        return "in code lines for some groups are Bindings" if name == "groups" else "in code a target is a Binding"
+    if name in _OTHERS:
+        return _OTHERS[name]
+    # Other misspelled fields are refused when the optimizer is known, which may have a field of that name.
+    return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""
+
+
+def _bindings(groups: Mapping[Any, Any]) -> list[str]:
+    """The lines of groups as a file has them, as Bindings."""
+    return [
+        f"Binding({field!r}, {_text(line)}, groups={group!r})"
+        for group, lines in groups.items()
+        if isinstance(lines, Mapping)
+        for field, line in lines.items()
+    ]
+
+
+def _target(name: object, given: Any) -> str:
+    """A target as a file has it, as a Binding."""
+    whole = (
+        given if isinstance(given, Mapping) else {"initial" if isinstance(given, (int, float)) else "schedule": given}
+    )
+    initial, schedule = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
+    return f"Binding(Target({name!r}, {initial!r}), {_text(schedule)})"
+
+
+def _text(value: Any) -> str:
+    """A value as code has it."""
+    if isinstance(value, Binding):
+        return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
+    return str(value) if isinstance(value, Schedule) else repr(value)

@@ -1,0 +1,316 @@
+"""torch.distributed.checkpoint carries what torch.save carries, whatever has changed meanwhile."""
+
+import json
+import pickle
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed.checkpoint as dcp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
+from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+
+import paramsched as ps
+from paramsched.errors import PlanChanged
+from support.dcp import load, made, save, through_a_file, train
+
+LR = ps.Plan(lr=ps.cosine(), horizon=20)
+PLANS = {
+    "lr": LR,
+    "another lr": ps.Plan(lr=ps.linear(1.0, 0.1), horizon=25),
+    "two fields": ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), horizon=20),
+    "betas": ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), weight_decay=ps.cosine(to=2.0), horizon=20),
+    "one group": ps.Plan(ps.Binding("lr", ps.cosine(), groups=1), horizon=20),
+    "epochs": ps.Plan(lr='warmup("1 epoch") >> cosine()', horizon="2 epochs"),
+    "plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=0, factor=0.5), horizon=20),
+    "another plateau": ps.Plan(lr=ps.cosine() * ps.plateau("loss", patience=1, factor=0.1), horizon=20),
+    "tokens": ps.Plan(lr=ps.cosine(), clock="tokens", horizon="2000 tokens"),
+    "tokens for one field": ps.Plan(
+        lr=ps.linear(1.0, 0.0, over="2000 tokens"), weight_decay=ps.linear(1.0, 0.5), clock={"lr": "tokens"}, horizon=20
+    ),
+    "samples": ps.Plan(lr=ps.linear(), clock="samples", horizon="300 samples"),
+    "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear()), lr=ps.cosine(), horizon=20),
+}
+FACTS = [
+    {"steps_per_epoch": 10, "batch_size": 8, "tokens_per_step": 100},
+    {"batches_per_epoch": 20, "accumulation": 2, "batch_size": 8, "tokens_per_step": 100},
+    {"steps_per_epoch": 5, "batch_size": 16, "tokens_per_step": 50},
+]
+ON_CHANGE = ["new", "checkpoint", "error", {"lr": "checkpoint"}]
+
+
+def report(scheduler, t):
+    """Report some of what the coming update takes, at some updates."""
+    unit = next((unit for unit in ("tokens", "samples") if unit in str(scheduler.plan.clock)), None)
+    if unit is not None and t % 3:
+        scheduler.consumed(**{unit: 7 * t})
+
+
+def run(model, optimizer, scheduler, updates):
+    found = []
+    for _ in range(updates):
+        found += train(model, optimizer, 1, before=lambda: report(scheduler, scheduler.t))
+        if scheduler.plan.metric_rules:
+            scheduler.observe(loss=float(scheduler.t % 4))
+    return found
+
+
+def outcome(call):
+    """What a load raised, or None."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            call()
+        except ps.ParamschedError as error:
+            return type(error), str(error)
+        except dcp.CheckpointException as failures:
+            error = next(iter(failures.failures.values()))[0]
+            return type(error), str(error)
+    return None
+
+
+@given(
+    names=st.lists(st.sampled_from(sorted(PLANS)), min_size=1, max_size=2),
+    new=st.sampled_from(sorted(PLANS)),
+    facts=st.tuples(*[st.sampled_from(FACTS)] * 2),
+    groups=st.integers(2, 3),
+    updates=st.integers(1, 6),
+    pending=st.integers(0, 50),
+    on_change=st.sampled_from(ON_CHANGE),
+    flat=st.booleans(),
+    with_scheduler=st.booleans(),
+)
+@settings(deadline=None)
+def test_a_run_goes_on_from_dcp_as_from_torch_save(
+    names, new, facts, groups, updates, pending, on_change, flat, with_scheduler
+):
+    model, optimizer = made(groups)
+    for name in names:
+        scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**facts[0]))
+        run(model, optimizer, scheduler, updates)
+    if pending and scheduler.state_dict()["amount"] is not None:
+        scheduler.consumed(**{"samples" if names[-1] == "samples" else "tokens": pending})
+
+    def resumed(load_into):
+        model, optimizer = made(groups)
+        scheduler = ps.Scheduler(optimizer, PLANS[new], calendar=ps.Calendar(**facts[1]), on_change=on_change)
+        told = outcome(lambda: load_into(model, optimizer, scheduler if with_scheduler else None))
+        return model, optimizer, scheduler, told
+
+    def by_torch_save(model, optimizer, scheduler):
+        optimizer.load_state_dict(saved[0])
+        if scheduler is not None:
+            scheduler.load_state_dict(saved[1])
+
+    with tempfile.TemporaryDirectory() as folder:
+        save(Path(folder), model, optimizer, flat=flat, scheduler=scheduler.state_dict())
+        saved = through_a_file([optimizer.state_dict(), scheduler.state_dict()])
+        one = resumed(lambda *parts: load(Path(folder), *parts[:2], flat=flat, scheduler=parts[2]))
+        other = resumed(by_torch_save)
+
+    assert one[3] == other[3]
+    assert one[2].state_dict() == other[2].state_dict()
+    assert one[2].history == other[2].history
+    assert run(*one[:3], 6) == run(*other[:3], 6)
+    assert one[2].state_dict() == other[2].state_dict()
+
+
+@given(names=st.lists(st.sampled_from(sorted(PLANS)), min_size=2, max_size=4))
+@settings(deadline=None)
+def test_the_state_has_the_same_keys_for_every_plan_and_dcp_looks_into_none(names):
+    from torch.distributed._state_dict_utils import _flatten_state_dict  # with `full_state_dict`
+    from torch.distributed.checkpoint._nested_dict import flatten_state_dict
+
+    model, optimizer = made(2)
+    forms = set()
+    for name in names:
+        scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+        run(model, optimizer, scheduler, 2)
+        report(scheduler, 1)
+        state, groups = scheduler.state_dict(), optimizer.state_dict()["param_groups"]
+        assert flatten_state_dict(state)[0].keys() == state.keys()
+        forms |= {frozenset(state), *(frozenset(group) for group in groups)}
+        for group in groups:
+            ours = {key: value for key, value in group.items() if key.startswith("paramsched")}
+            assert flatten_state_dict(ours)[0].keys() == _flatten_state_dict(ours)[0].keys() == ours.keys()
+
+    assert len(forms) == 2
+
+
+def test_a_scheduler_is_stateful_where_dcp_saves_and_loads_it(tmp_path):
+    model, optimizer = made()
+    ps.Scheduler(optimizer, LR)
+    train(model, optimizer, 4)
+    scheduler = ps.Scheduler(optimizer, PLANS["tokens"], tokens_per_step=100)
+    train(model, optimizer, 4, before=lambda: scheduler.consumed(tokens=90))
+    scheduler.consumed(tokens=37)
+    dcp.save({"scheduler": scheduler}, checkpoint_id=tmp_path)
+    _, other = made()
+    again = ps.Scheduler(other, LR, on_change="checkpoint")
+
+    dcp.load({"scheduler": again}, checkpoint_id=tmp_path)
+
+    assert again.state_dict() == scheduler.state_dict()
+    assert again.history == scheduler.history
+
+
+def test_on_change_is_asked_where_dcp_loads_another_plan(tmp_path):
+    model, optimizer = made()
+    scheduler = ps.Scheduler(optimizer, PLANS["plateau"])
+    save(tmp_path, model, optimizer, scheduler=scheduler.state_dict())
+    model, optimizer = made()
+    other = ps.Scheduler(optimizer, PLANS["another plateau"], on_change="error")
+
+    state = {"scheduler": other.state_dict()}
+    dcp.load(state, checkpoint_id=tmp_path)
+
+    with pytest.raises(PlanChanged, match="plateau"):
+        other.load_state_dict(state["scheduler"])
+
+
+@pytest.mark.parametrize("name", sorted(PLANS))
+def test_a_checkpoint_that_was_converted_for_one_machine_loads(name, tmp_path):
+    model, optimizer = made(2)
+    scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+    run(model, optimizer, scheduler, 3)
+    save(tmp_path / "dcp", model, optimizer, scheduler=scheduler)
+
+    dcp_to_torch_save(tmp_path / "dcp", tmp_path / "one.pt")
+    again = ps.Scheduler(made(2)[1], PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+    again.load_state_dict(torch.load(tmp_path / "one.pt")["scheduler"])
+
+    assert again.state_dict() == scheduler.state_dict()
+
+
+def by_torchs_scheduler(folder, updates=10):
+    model, optimizer = made()
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 20)
+    for _ in range(updates):
+        train(model, optimizer, 1)
+        scheduler.step()
+    save(folder, model, optimizer)
+
+
+def test_a_base_that_the_template_lost_is_warned_about(tmp_path):
+    by_torchs_scheduler(tmp_path)
+    model, optimizer = made()
+    load(tmp_path, model, optimizer)
+
+    with pytest.warns(UserWarning, match=r'present values as bases \(lr 0\.05.*group\["initial_lr"\] = 0\.1') as told:
+        ps.Scheduler(optimizer, LR, t=10)
+
+    assert told[0].filename == __file__
+
+
+def test_a_base_that_the_template_has_room_for_is_taken(tmp_path, recwarn):
+    by_torchs_scheduler(tmp_path)
+    model, optimizer = made()
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    load(tmp_path, model, optimizer)
+
+    ps.Scheduler(optimizer, LR, t=10)
+
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
+    assert [str(one.message) for one in recwarn if "bases" in str(one.message)] == []
+
+
+def test_a_plan_that_is_attached_after_the_load_is_warned_about(tmp_path):
+    model, optimizer = made()
+    ps.Scheduler(optimizer, PLANS["two fields"])
+    train(model, optimizer, 8)
+    save(tmp_path, model, optimizer)
+    model, optimizer = made()
+    load(tmp_path, model, optimizer)
+
+    with pytest.warns(UserWarning, match=r"no count of updates.*weight_decay 0\.00.*t=n\) \(its own state says 8\)"):
+        ps.Scheduler(optimizer, PLANS["two fields"])
+
+
+@pytest.mark.parametrize("attach_first", [True, False])
+def test_a_count_of_zero_beside_a_state_that_counts_is_warned_about(attach_first, tmp_path):
+    by_torchs_scheduler(tmp_path)
+    model, optimizer = made()
+    ps.Scheduler(optimizer, LR)
+
+    def load_partly():
+        load(tmp_path, model, optimizer, planner=DefaultLoadPlanner(allow_partial_load=True))
+
+    if attach_first:
+        with pytest.warns(UserWarning, match=r"a count of 0 updates.*its own state says 10"):
+            load_partly()
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            load_partly()
+        again = made()[1]
+        again.load_state_dict(optimizer.state_dict())
+        with pytest.warns(UserWarning, match=r"a count of 0 updates.*its own state says 10"):
+            ps.Scheduler(again, LR)
+
+
+@pytest.mark.parametrize("t", [None, 0])
+def test_a_run_that_begins_is_not_warned_about(t, tmp_path, recwarn):
+    model, optimizer = made()
+    ps.Scheduler(optimizer, LR, t=t)
+    save(tmp_path, model, optimizer)  # its hidden step counts one in the state of Adam
+    model, optimizer = made()
+    ps.Scheduler(optimizer, LR, t=t)
+
+    load(tmp_path, model, optimizer)
+
+    assert [str(one.message) for one in recwarn if "count" in str(one.message)] == []
+
+
+# ---------------------------------------------------------------------- states of version 1
+
+STATES = Path(__file__).parent / "states"
+
+
+def saved_by_version_1(name):
+    """What a run of five updates saved, and what its next six used."""
+    saved = json.loads((STATES / "runs_of_version_1.json").read_text())[name]
+    for group in saved["optimizer"]["param_groups"]:
+        group["betas"] = tuple(group["betas"])
+    return saved | {"used": [[tuple(values) for values in groups] for groups in saved["used"]]}
+
+
+@pytest.mark.parametrize("name", ["lr", "two fields", "betas", "tokens", "tokens for one field", "plateau"])
+@pytest.mark.parametrize("with_scheduler", [True, False])
+def test_a_checkpoint_of_version_1_goes_on_as_the_run_that_was_not_interrupted(name, with_scheduler):
+    saved = saved_by_version_1(name)
+    model, optimizer = made(2)
+    scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+    optimizer.load_state_dict(saved["optimizer"])
+    if with_scheduler:
+        scheduler.load_state_dict(saved["scheduler"])
+    elif scheduler.plan.metric_rules:
+        pytest.skip("the states of metric rules are in the scheduler's state")
+
+    assert (scheduler.t, scheduler.amount) == (saved["t"], saved["amount"])
+    assert run(model, optimizer, scheduler, 6) == saved["used"]
+    assert not [key for key in optimizer.state_dict()["param_groups"][0] if key.startswith("paramsched_base_")]
+
+
+@pytest.mark.parametrize("name", ["lr", "tokens"])
+def test_a_plan_is_attached_to_an_optimizer_with_a_state_of_version_1(name):
+    saved = saved_by_version_1(name)
+    model, optimizer = made(2)
+    optimizer.load_state_dict(saved["optimizer"])
+    scheduler = ps.Scheduler(optimizer, PLANS[name], calendar=ps.Calendar(**FACTS[0]))
+
+    assert run(model, optimizer, scheduler, 6) == saved["used"]
+
+
+def test_a_scheduler_that_version_1_pickled_goes_on():
+    scheduler = pickle.loads((STATES / "scheduler_of_version_1.pickle").read_bytes())
+
+    assert (scheduler.t, scheduler.amount) == (2, 190)
+    scheduler.consumed(tokens=67)
+    scheduler.optimizer.step()
+    assert (scheduler.t, scheduler.amount) == (3, 300)
+    assert scheduler.state_dict()["version"] == 2

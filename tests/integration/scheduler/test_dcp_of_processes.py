@@ -1,0 +1,55 @@
+"""Sharded runs that go on with another number of processes, by torch's distributed checkpoint."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from support.dcp import made, through_a_file
+from support.dcp_job import CASES, attached, begin, go_on
+from support.ports import free_port
+from support.programs import Program
+
+pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
+
+TESTS = Path(__file__).parents[2]
+
+
+def run_processes(what, count, folder):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+    environment["OMP_NUM_THREADS"] = "1"
+    started = [
+        Program(["-m", "support.dcp_job", what, address, str(rank), str(count), str(folder)], env=environment)
+        for rank in range(count)
+    ]
+    said = [one.communicate(timeout=300)[1] for one in started]
+    assert [one.returncode for one in started] == [0] * count, said
+
+
+@pytest.fixture(scope="module", params=[(2, 1), pytest.param((4, 2), marks=pytest.mark.long)], ids=["2 to 1", "4 to 2"])
+def found(request, tmp_path_factory):
+    """What each process used after the load."""
+    before, after = request.param
+    folder = tmp_path_factory.mktemp("checkpoints")
+    run_processes("save", before, folder)
+    run_processes("load", after, folder)
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(after)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_sharded_run_goes_on_as_from_torch_save(name, found):
+    _, plan, how = CASES[name]
+    model, optimizer = made(2)
+    scheduler = begin(name, model, optimizer)
+    saved = through_a_file([optimizer.state_dict(), scheduler.state_dict()])
+    model, optimizer = made(2)
+    scheduler = attached(optimizer, plan)
+    optimizer.load_state_dict(saved[0])
+    if "scheduler" in how:
+        scheduler.load_state_dict(saved[1])
+
+    expected = go_on(model, optimizer, scheduler)
+
+    assert [one[name] for one in found] == [expected] * len(found)

@@ -1,0 +1,229 @@
+"""Bases, functions and other entries stay with their group where groups are removed, reordered or replaced."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paramsched.compat.gradual_warmup import GradualWarmupScheduler
+from paramsched.compat.mmengine import ConstantLR, CosineAnnealingLR, ReduceOnPlateauLR
+from paramsched.compat.pytorch_accelerated import CosineLrScheduler
+from reference.torch_cases import OURS, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
+
+LRS = [0.4, 0.3, 0.2, 0.1]
+own_functions = [decaying, harmonic, lambda t: 1.0, lambda t: 0.5 + 0.01 * t]
+one_entry_each = st.one_of(
+    case("LambdaLR", lr_lambda=st.just(own_functions)),
+    case("MultiplicativeLR", lr_lambda=st.just(own_functions)),
+    case("CyclicLR", base_lr=st.just(LRS), max_lr=st.just([1.0, 2.0, 3.0, 4.0]), step_size_up=st.integers(1, 9)),
+    case("OneCycleLR", max_lr=st.just([1.0, 2.0, 3.0, 4.0]), total_steps=st.just(40)),
+    case("SWALR", swa_lr=st.just([0.01, 0.02, 0.03, 0.04]), anneal_epochs=st.integers(1, 9)),
+)
+orders = st.permutations(range(4)).flatmap(lambda order: st.integers(1, 4).map(lambda count: order[:count]))
+
+
+def restore_in_new_dicts(optimizer):
+    """What loading an optimizer's state does: the groups are other dicts with the same parameters."""
+    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
+
+
+def rows_of(scheduler, optimizer, steps):
+    rows = []
+    for _ in range(steps):
+        quiet_step(scheduler)
+        rows.append(rates_of(optimizer))
+    return rows
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(cases, one_entry_each), orders, st.integers(0, 12), st.booleans(), st.booleans())
+def test_a_group_goes_on_as_if_the_others_had_stayed(one: Case, order, at, new_dicts, copied):
+    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
+    planned, scheduler = one.build(OURS, whole), one.build(OURS, optimizer)
+    rows_of(planned, whole, at), rows_of(scheduler, optimizer, at)
+
+    optimizer.param_groups[:] = [optimizer.param_groups[index] for index in order]
+    if new_dicts:
+        restore_in_new_dicts(optimizer)
+    if copied:
+        scheduler = copy.deepcopy(scheduler)
+        optimizer = scheduler.optimizer
+    found = rows_of(scheduler, optimizer, 12)
+
+    expected = [[row[index] for index in order] for row in rows_of(planned, whole, 12)]
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("lengths", ["one removed and one added", "one replaced in its place"])
+def test_a_group_in_the_place_of_a_removed_one_goes_on_from_its_own_rate(lengths):
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = OURS.LambdaLR(optimizer, [lambda t: 1 / (1 + t), lambda t: 1.0])
+    rows_of(scheduler, optimizer, 3)
+    new = {**optimizer.param_groups[1], "params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.7}
+
+    if lengths == "one replaced in its place":
+        optimizer.param_groups[1] = new
+        rows_of(scheduler, optimizer, 1)
+        assert rates_of(optimizer) == pytest.approx([0.4 / 5, 0.7 * 4 / 5])
+    else:
+        optimizer.param_groups[:] = [optimizer.param_groups[1], new]
+        rows_of(scheduler, optimizer, 1)
+        assert rates_of(optimizer) == pytest.approx([0.2, 0.7])
+
+
+def test_many_equal_groups_are_told_apart():
+    optimizer = optimizer_with([0.4] * 40)
+    scheduler = OURS.LambdaLR(optimizer, [lambda t, i=i: 1 / (1 + i * t) for i in range(40)])
+    rows_of(scheduler, optimizer, 2)
+    del optimizer.param_groups[5:35]
+
+    rows_of(scheduler, optimizer, 1)
+
+    left = [*range(5), *range(35, 40)]
+    assert rates_of(optimizer) == pytest.approx([0.4 / (1 + i * 3) for i in left])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(cases, one_entry_each).filter(lambda one: "CyclicLR" not in repr(one)),
+    st.lists(st.tuples(st.sampled_from(["remove", "add", "swap", "step"]), st.integers(0, 9)), max_size=12),
+)
+def test_groups_that_come_and_go_leave_the_others_alone(one, changes):
+    whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
+    planned, scheduler = one.build(OURS, whole), one.build(OURS, optimizer)
+    parameters = [group["params"][0] for group in optimizer.param_groups]  # kept alive: each has an id of its own
+    known = {id(one): twin for one, twin in zip(parameters, whole.param_groups, strict=True)}
+    quiet_step(planned), quiet_step(scheduler)
+
+    for change, index in [*changes, ("step", 0)]:
+        groups = optimizer.param_groups
+        place = index % len(groups)
+        match change:
+            case "remove":
+                if sum(id(group["params"][0]) in known for group in groups) > 1:
+                    del groups[place]
+            case "add":
+                entries = {key: value for key, value in groups[-1].items() if key in ("swa_lr", "max_lr", "min_lr")}
+                optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.05, **entries})
+            case "swap":
+                seen = [group for group in groups if "initial_lr" in group]
+                seen.insert(place % len(seen), seen.pop())
+                groups[:] = seen + [group for group in groups if "initial_lr" not in group]
+            case "step":
+                quiet_step(planned), quiet_step(scheduler)
+                left = [
+                    (group["lr"], known[id(group["params"][0])]["lr"])
+                    for group in groups
+                    if id(group["params"][0]) in known
+                ]
+                assert [mine for mine, _ in left] == pytest.approx([theirs for _, theirs in left], rel=1e-9, abs=1e-12)
+
+
+class OwnEntries(OURS.LRScheduler):
+    """A user's class with a list of its own."""
+
+    def __init__(self, optimizer, lowest):
+        self.lowest = lowest
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        return [max(base * 0.5**self.last_epoch, low) for base, low in zip(self.base_lrs, self.lowest, strict=False)]
+
+
+class Halving(OURS.LRScheduler):
+    """A user's class that needs its bases only."""
+
+    def get_lr(self):
+        return [base * 0.5**self.last_epoch for base in self.base_lrs]
+
+
+def test_a_subclass_without_lists_of_its_own_goes_on():
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = Halving(optimizer)
+    rows_of(scheduler, optimizer, 1)
+    del optimizer.param_groups[0]
+
+    assert rows_of(scheduler, optimizer, 1) == [[0.05]]
+
+
+BUILD_AGAIN = "Build the scheduler again after removing or reordering param groups"
+
+
+def remove_the_first(optimizer):
+    del optimizer.param_groups[0]
+
+
+def put_a_new_one_first(optimizer):
+    optimizer.param_groups.insert(0, {**optimizer.param_groups[0], "params": [torch.nn.Parameter(torch.ones(1))]})
+
+
+def replace_all(optimizer):
+    optimizer.param_groups[:] = [{**g, "params": [torch.nn.Parameter(torch.ones(1))]} for g in optimizer.param_groups]
+
+
+@pytest.mark.parametrize(
+    ("build", "change"),
+    [
+        (lambda o: OwnEntries(o, [0.1, 0.01]), remove_the_first),
+        (lambda o: GradualWarmupScheduler(o, 1, total_epoch=5), remove_the_first),
+        (lambda o: OURS.StepLR(o, 2), put_a_new_one_first),
+        (lambda o: OURS.StepLR(o, 2), replace_all),
+    ],
+)
+def test_what_cannot_be_matched_is_refused_at_every_step(build, change):
+    optimizer = optimizer_with([0.4, 0.2])
+    scheduler = build(optimizer)
+    quiet_step(scheduler)
+    change(optimizer)
+    before = rates_of(optimizer)
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match=BUILD_AGAIN):
+            quiet_step(scheduler)
+    assert rates_of(optimizer) == before
+
+
+def test_a_state_of_more_groups_is_refused():
+    state = OURS.StepLR(optimizer_with([0.4, 0.2]), 2).state_dict()
+    scheduler = OURS.StepLR(optimizer_with([0.4]), 2)
+    scheduler.load_state_dict(state)
+
+    with pytest.raises(ValueError, match=BUILD_AGAIN):
+        quiet_step(scheduler)
+
+
+@pytest.mark.parametrize("order", [[1], [1, 0], [2, 0], [0, 2]])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda o: ConstantLR(o, factor=0.0, end=6),
+        lambda o: CosineAnnealingLR(o, T_max=5, eta_min=0.01),
+        lambda o: CosineLrScheduler(o, 3, 4, lr_min=0.01),
+    ],
+)
+def test_the_drop_ins_of_other_libraries_follow_too(build, order):
+    whole, optimizer = optimizer_with(LRS[:3]), optimizer_with(LRS[:3])
+    planned, scheduler = build(whole), build(optimizer)
+    rows_of(planned, whole, 3), rows_of(scheduler, optimizer, 3)
+
+    optimizer.param_groups[:] = [optimizer.param_groups[index] for index in order]
+
+    expected = [[row[index] for index in order] for row in rows_of(planned, whole, 6)]
+    assert rows_of(scheduler, optimizer, 6) == [pytest.approx(row) for row in expected]
+
+
+@pytest.mark.parametrize("build", [OURS.ReduceLROnPlateau, ReduceOnPlateauLR])
+def test_the_least_rate_of_a_plateau_stays_with_its_group(build):
+    optimizer = optimizer_with([0.4, 0.2])
+    torchs = build is OURS.ReduceLROnPlateau
+    options = {"min_lr": [0.3, 0.1]} if torchs else {"monitor": "loss", "min_value": [0.3, 0.1]}
+    scheduler = build(optimizer, patience=0, **options)
+    del optimizer.param_groups[0]
+
+    for _ in range(4):
+        quiet_step(scheduler, 1.0 if torchs else {"loss": 1.0})
+
+    assert rates_of(optimizer) == [0.1]

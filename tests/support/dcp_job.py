@@ -1,0 +1,124 @@
+"""A process that saves sharded runs by torch's distributed checkpoint, or goes on with them: `save` or `load`, address,
+rank, number of processes, folder."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+
+import paramsched as ps
+from support.dcp import train
+
+LR = ps.Plan(lr=ps.cosine(), horizon=20)
+BOTH = ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+TOKENS = ps.Plan(lr=ps.linear(), clock="tokens", horizon="4000 tokens")
+CASES: dict[str, tuple[list[ps.Plan], ps.Plan, list[str]]] = {
+    "a field more": ([LR], BOTH, []),
+    "a field less, flattened": ([BOTH], LR, ["flat"]),
+    "another clock": ([LR], TOKENS, ["async"]),
+    "reported tokens": ([TOKENS], TOKENS, ["flat"]),
+    "back to updates": ([TOKENS], BOTH, ["full"]),
+    "a history": ([LR, BOTH], BOTH, ["scheduler"]),
+    "a history of tokens": ([LR, TOKENS], TOKENS, ["scheduler", "flat"]),
+}
+"""The plans that were in force, that of the run that goes on, and how it is saved."""
+
+
+def attached(optimizer: Any, plan: ps.Plan) -> ps.Scheduler:
+    return ps.Scheduler(optimizer, plan, tokens_per_step=100)
+
+
+def run(model: Any, optimizer: Any, scheduler: ps.Scheduler, updates: int) -> list[Any]:
+    def report() -> None:
+        if scheduler.plan == TOKENS:
+            scheduler.consumed(tokens=60 + 9 * scheduler.t)
+
+    return train(model, optimizer, updates, before=report)
+
+
+def begin(name: str, model: Any, optimizer: Any) -> ps.Scheduler:
+    """The part of a run before it is saved; the tokens of a first micro-batch are reported then."""
+    for plan in CASES[name][0]:
+        scheduler = attached(optimizer, plan)
+        run(model, optimizer, scheduler, 4)
+    if plan == TOKENS:
+        scheduler.consumed(tokens=37)
+    return scheduler
+
+
+def go_on(model: Any, optimizer: Any, scheduler: ps.Scheduler) -> Any:
+    """The rest of the run, as JSON has it."""
+    used = run(model, optimizer, scheduler, 6)
+    return json.loads(json.dumps([used, scheduler.t, scheduler.amount, scheduler.history]))
+
+
+def sharded(world: int) -> tuple[Any, Any]:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Linear(8, 8))
+    fully_shard(model, mesh=init_device_mesh("cpu", (world,)))
+    groups = [{"params": list(part.parameters()), "lr": 0.1 / (1 + index)} for index, part in enumerate(model)]
+    return model, torch.optim.AdamW(groups, weight_decay=0.01)
+
+
+def state_of(model: Any, optimizer: Any, scheduler: ps.Scheduler, how: list[str]) -> tuple[dict[str, Any], Any]:
+    options = StateDictOptions(
+        flatten_optimizer_state_dict="flat" in how, full_state_dict="full" in how, broadcast_from_rank0="full" in how
+    )
+    state: dict[str, Any] = {"optimizer": get_optimizer_state_dict(model, optimizer, options=options)}
+    if "scheduler" in how:
+        state["scheduler"] = scheduler.state_dict()
+    return state, options
+
+
+def save(name: str, world: int, folder: Path) -> None:
+    model, optimizer = sharded(world)
+    scheduler, how = begin(name, model, optimizer), CASES[name][2]
+    state, _ = state_of(model, optimizer, scheduler, how)
+    if "full" in how:  # rank 0 has all of it
+        if dist.get_rank() == 0:
+            torch.save(state, folder / f"{name}.pt")
+    elif "async" in how:
+        dcp.async_save(state, checkpoint_id=folder / name, process_group=dist.new_group()).result()
+    else:
+        dcp.save(state, checkpoint_id=folder / name)
+
+
+def load(name: str, world: int, folder: Path) -> Any:
+    model, optimizer = sharded(world)
+    _, plan, how = CASES[name]
+    scheduler = attached(optimizer, plan)
+    state, options = state_of(model, optimizer, scheduler, how)
+    if "full" in how:
+        state = torch.load(folder / f"{name}.pt") if dist.get_rank() == 0 else {"optimizer": {}}
+    else:
+        dcp.load(state, checkpoint_id=folder / name)
+    set_optimizer_state_dict(model, optimizer, state["optimizer"], options=options)
+    if "scheduler" in how:
+        scheduler.load_state_dict(state["scheduler"])
+    return go_on(model, optimizer, scheduler)
+
+
+def main() -> None:
+    what, address, rank, world, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
+    dist.init_process_group("gloo", init_method=address, rank=rank, world_size=world)
+    if what == "save":
+        for name in CASES:
+            save(name, world, folder)
+    else:
+        found = {name: load(name, world, folder) for name in CASES}
+        (folder / f"{rank}.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

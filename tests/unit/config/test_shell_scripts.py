@@ -1,0 +1,212 @@
+"""Shell scripts are read as bash reads them; what only running one would give is reported."""
+
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.config.command_lines import read_command_line
+from paramsched.config.shell_script import read_script
+from paramsched.user_warnings import PlanCaution
+
+NAMES = st.sampled_from(["A", "B", "LONG_1"])
+PLAIN = st.text("abc019.,:/=+-@%_", min_size=1, max_size=6)
+ANYTHING = st.text("ab1 -#'\"\\$`\t();|&*", max_size=8)
+
+
+def single_quoted(text):
+    return "'" + text.replace("'", "") + "'"
+
+
+def double_quoted(text):
+    return '"' + "".join("\\" + one if one in '"\\$`' else one for one in text) + '"'
+
+
+NUMBERS = st.integers(0, 99).map(str)
+ARITHMETIC = st.recursive(
+    NUMBERS,
+    lambda inner: st.tuples(inner, st.sampled_from([" + ", "*", " - ", " / (1 + ", " % (7 + "]), inner).map(
+        lambda one: f"({one[0]}{one[1]}{one[2]}{')' if '(' in one[1] else ''})"
+    ),
+    max_leaves=4,
+).map(lambda text: f"$(({text}))")
+VARIABLES = st.tuples(NAMES, st.sampled_from(["${%s}", '"$%s"', '"${%s} x"', "${%s:-c d}", '"${%s[@]}"', "${%s[0]}"]))
+PARTS = st.one_of(
+    PLAIN,
+    ANYTHING.map(single_quoted),
+    ANYTHING.map(double_quoted),
+    st.sampled_from(["\\ ", "\\#", "\\$A", "a\\\nb", "${NOT_SET:-d e}", '"${NOT_SET-}"', "a#b"]),
+    VARIABLES.map(lambda one: one[1] % one[0]),
+    ARITHMETIC,
+)
+WORDS = st.lists(PARTS, min_size=1, max_size=3).map("".join)
+BLANKS = st.sampled_from([" ", "  ", " \\\n ", "\t"])
+COMMENTS = st.sampled_from(["", "  # a comment that ends in \\", " #'", '; # "x'])
+
+
+@st.composite
+def lines(draw):
+    """A line of a script: a value, a comment or a command with options."""
+    kind = draw(st.sampled_from(["value", "more", "array", "comment", "command", "command", "let"]))
+    name, words = draw(NAMES), draw(st.lists(WORDS, max_size=4))
+    joined = draw(BLANKS).join(words)
+    match kind:
+        case "value":
+            line = f"{draw(st.sampled_from(['', 'export ']))}{name}={words[0] if words else ''}"
+        case "more":
+            line = f"{name}+={words[0] if words else ''}"
+        case "array":
+            line = f"{name}=({joined}\n  # inside\n {words[0] if words else ''} )"
+        case "let":
+            line = f"unset {name}; let {name}={draw(NUMBERS)}*3"
+        case "comment":
+            return f"# {name}=1 \\"
+        case _:
+            line = f"train --x {joined}"
+    return line + draw(COMMENTS)
+
+
+def words_of_bash(script):
+    """The words of each call of train, as bash splits them."""
+    call = r'train() { printf "%s\0" "$@"; printf "\1\0"; }; '
+    text = f"set -f; A=1; B='--b  2'; LONG_1=x\n{script}"
+    done = subprocess.run(["bash", "-c", call + text], capture_output=True, timeout=20, check=False)
+    return [one.split("\0")[:-1] for one in done.stdout.decode().split("\1\0")[:-1]]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@given(script=st.lists(lines(), min_size=1, max_size=6).map("\n".join))
+def test_words_are_those_of_bash(script):
+    expected = words_of_bash(script)
+    assume(not any(re.search(r"^(?!-).*\s--?[A-Za-z]", word, re.DOTALL) for one in expected for word in one))
+
+    read = read_script(f"A=1; B='--b  2'; LONG_1=x\n{script}").commands
+
+    assert [[word.text for word in one.words[1:]] for one in read if one.runs] == expected
+
+
+HOSTILE = {
+    "backslashes": ("\\" * 9_999 + "\n") * 90,
+    "quotes": ("'" * 9_998 + "\n") * 90,
+    "options": "t " + "--a \\\n" * 180_000,
+    "dollars": ("$" * 9_998 + "\n") * 90,
+    "open commands": "$(" * 450_000,
+    "open braces": "${a" * 300_000,
+    "nested defaults": "${A:-" * 180_000,
+    "one long default": "t --x ${A:-" + "b " * 400_000 + "}",
+    "doubled": "A=xxxxxxxxxx\n" + "A=$A$A\n" * 130_000 + "t --x $A\n",
+    "appended": "A+=' --x 1'\n" * 80_000,
+    "items": "A+=(1)\n" * 5_000 + "x -a ${A[@]}\n" * 60_000,
+    "assignments": "a=b " * 240_000,
+    "arithmetic": "let a=a+1\n" * 90_000,
+    "loops": "for a in b\n" * 90_000,
+    "texts": "cat <<E\nx\n" * 90_000,
+    "commands in quotes": "bash -c 'bash -c \"x --a $A\"'\n" * 30_000,
+    "if": 'if x; then A="$A --lr 1"; fi\n' * 30_000 + "t $A\n",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_script_of_a_megabyte_is_read_in_bounded_time(text):
+    begin = time.process_time()
+
+    read_command_line(text[:1_000_000])
+
+    assert time.process_time() - begin < 2
+
+
+def cautions_of(text, format="transformers", **facts):
+    with pytest.warns(PlanCaution) as caught:
+        plan = ps.loads(text, format, **facts)
+    return plan, [str(one.message) for one in caught]
+
+
+def test_a_comment_ends_at_its_line():
+    text = """\
+    # --finetune \\
+    ARGS="--lr-decay-style constant"  # or linear \\
+    python pretrain_gpt.py --train-iters 100 --lr 1e-4 $ARGS
+    """
+
+    assert str(ps.loads(text, "megatron")) == "horizon: 100\nlr: constant()"
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ("$ARGS", "line 3: $ARGS is not set in this file; options in it are not read"),
+        ('"$@"', "line 3: $@ is given to the script when it is run; options in it are not read"),
+        ("$(cat args)", "line 3: $(cat args) is the output of a command; options in it are not read"),
+        ("--bf16 $MORE_ARGS", "line 3: $MORE_ARGS is not set in this file; options in it are not read"),
+        ("$X $Y", "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in it are not read"),
+    ],
+)
+def test_what_may_hold_options_is_reported(rest, told):
+    _, found = cautions_of(f"#!/bin/bash\n\npython train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}\n")
+
+    assert found == [told]
+
+
+@pytest.mark.parametrize("rest", ["--data $DATA", "--name run_$(date)", '--dir "$OUT"', "> $LOG", "2>&1 | tee $LOG"])
+def test_values_that_schedule_nothing_are_not_reported(rest, recwarn):
+    ps.loads(f"$PYTHON -m torch.run $NODES train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}", "transformers")
+
+    assert [one for one in recwarn if isinstance(one.message, PlanCaution)] == []
+
+
+@pytest.mark.parametrize("value", ["$STEPS", "${STEPS}", "$1", "$((2 * NODES))", "$(nproc)"])
+@pytest.mark.parametrize(
+    ("format", "option"), [("transformers", "max_steps"), ("megatron", "train-iters"), ("timm", "epochs")]
+)
+def test_an_unknown_value_is_to_be_written_out(value, format, option):
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        ps.loads(f"python train.py --lr 1 --{option} {value}", format)
+
+    assert f"Write the value in place of {value}" in str(refused.value)
+
+
+def test_the_last_of_several_commands_is_read_and_reported():
+    text = "train.py --max_steps 10 --learning_rate 1\neval.py --batch 8\ntrain.py --max_steps 20 --learning_rate 1\n"
+
+    plan, found = cautions_of(text)
+
+    assert str(plan.horizon) == "20"
+    assert found == ["line 3: this command is read; the commands of other lines have other settings: 1"]
+
+
+def test_an_option_behind_a_comment_is_no_part_of_the_command():
+    text = "train.py --max_steps 10 \\\n  # --learning_rate 2 \\\n  --warmup_steps 5\n"
+
+    plan, found = cautions_of(text)
+
+    assert str(plan) == "horizon: 10\nlr: linear()"
+    assert found[0].startswith("line 3: warmup_steps: bash takes this for a command of its own")
+
+
+def test_options_that_are_added_under_a_condition_are_read_unless_they_schedule(recwarn):
+    script = "ARGS='--max_steps 10'\nif [ $X ]; then\n  ARGS=\"$ARGS %s\"\nfi\ntrain.py $ARGS\n"
+
+    assert str(ps.loads(script % "--bf16", "transformers").horizon) == "10"
+    assert not recwarn
+    _, found = cautions_of(script % "--warmup_steps 5")
+    assert found == ["line 3: --warmup_steps 5 is only added under a condition; options in it are not read"]
+
+
+def test_lines_that_end_in_crlf_are_named():
+    text = "python train.py \\\r\n  --sched step \\\r\n  --epochs 9\r\n"
+
+    with pytest.raises(ps.errors.ConfigError, match=r"1:17: its lines end in CRLF.*Save the file with LF line ends"):
+        ps.loads(text, "timm")
+    assert ps.loads("train.py --sched step --epochs 9\r\n", "timm") == ps.loads(
+        "train.py --sched step --epochs 9", "timm"
+    )
+
+
+def test_a_quote_that_is_never_closed_is_named():
+    with pytest.raises(ps.errors.ConfigError, match="2:9: the quote is never closed"):
+        ps.loads("cd x\n --name 'x --max_steps 3\n", "transformers")

@@ -1,0 +1,57 @@
+"""Entries that look like settings of a schedule and that no reader uses are reported; others are not."""
+
+import warnings
+
+import pytest
+
+from paramsched import config
+from paramsched.errors import ConfigError
+from paramsched.user_warnings import PlanCaution
+
+COMPOSER = {"max_duration": "10ba", "scheduler": {"name": "ConstantScheduler"}}
+FVCORE = {"MAX_ITER": 9000, "BASE_LR": 0.1}
+TITAN = {"training": {"steps": 100}, "lr_scheduler": {"warmup_steps": 3}}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "path"),
+    [
+        ("composer", {**COMPOSER, "lr_warmup": "3ba"}, "$.lr_warmup"),
+        ("composer", {"parameters": {**COMPOSER, "t_warmup": "3ba"}}, "$.parameters.t_warmup"),
+        ("fvcore", {"SOLVER": {**FVCORE, "LR_DECAY_EPOCHS": 3}}, "$.SOLVER.LR_DECAY_EPOCHS"),
+        (
+            "torchtitan",
+            {**TITAN, "training": {"steps": 9, "warmup_steps": 2}},
+            "$.training.warmup_steps",
+        ),
+    ],
+)
+def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, data, path):
+    with pytest.warns(PlanCaution) as caught:
+        config.loads(data, name)
+
+    assert caught[0].message.path == path
+    assert "the plan is read without it" in str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("composer", {**COMPOSER, "eval_interval": "5ba", "algorithms": {"seq_length_warmup": {}}, "optimizer": {}}),
+        ("composer", {"scheduler": {"name": "ConstantScheduler"}, "step_schedulers_every_batch": True}),
+        ("fvcore", {"SOLVER": {**FVCORE, "BIAS_LR_FACTOR": 1.0, "WEIGHT_DECAY_NORM": 0.0, "BACKBONE_MULTIPLIER": 0.1}}),
+        (
+            "torchtitan",
+            {**TITAN, "optimizer": {"lr": 0.1, "weight_decay": 0.1, "beta1": 0.9}, "checkpoint": {"interval": 5}},
+        ),
+    ],
+)
+def test_an_entry_of_something_else_is_not_reported(name, data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        config.loads(data, name)
+
+
+def test_the_error_in_a_toml_job_has_its_line():
+    with pytest.raises(ConfigError, match=r'torchtitan text:4:1: .* did you mean "warmup_steps"'):
+        config.loads("[training]\nsteps = 10\n[lr_scheduler]\nwarmp_steps = 3\n", "torchtitan")

@@ -1,0 +1,844 @@
+"""Mistakes that people make, and what is left to do after they pasted what the error says: nothing.
+
+Each advice is taken from the data of the error and put where a reader would put it: in the place of the refused piece,
+of a call around it, or of the whole line.
+"""
+
+import itertools
+import re
+import shlex
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched import config
+from paramsched.cli import main
+from paramsched.config.checking.plan_check import check
+from paramsched.config.file_formats import placed
+from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.schedules.registry import SHAPES
+
+LINES = [
+    ("cosin(to=0.1)", "cosine(to=0.1)"),
+    ("cosnie(to=0.1)", "cosine(to=0.1)"),
+    ("Cosine(to=0.1)", "cosine(to=0.1)"),
+    ("COSINE(to=0.1)", "cosine(to=0.1)"),
+    ("warmpu(10) >> cosine()", "warmup(10) >> cosine()"),
+    ("warm_up(10) >> cosine()", "warmup(10) >> cosine()"),
+    ("warm-up(10) >> cosine()", "warmup(10) >> cosine()"),
+    ("Warmup(10) >> cosine()", "warmup(10) >> cosine()"),
+    ("lineer(1.0, 0.1)", "linear(1.0, 0.1)"),
+    ("Linear(1.0, 0.1)", "linear(1.0, 0.1)"),
+    ("polynomal(2.0)", "polynomial(2.0)"),
+    ("poly(2.0)", "polynomial(2.0)"),
+    ("ploynomial(2.0)", "polynomial(2.0)"),
+    ("exponental(0.9)", "exponential(0.9)"),
+    ("Constant(0.5)", "constant(0.5)"),
+    ("const(0.5)", "constant(0.5)"),
+    ("multi_step([30, 60])", "multistep([30, 60])"),
+    ("multisteps([30, 60])", "multistep([30, 60])"),
+    ("onecycle('30%')", 'one_cycle("30%")'),
+    ("oneCycle('30%')", 'one_cycle("30%")'),
+    ("cosine_restart(10)", "cosine_restarts(10)"),
+    ("cosine_annealing(to=0.1)", "cosine(to=0.1)"),
+    ("cosineannealing(to=0.1)", "cosine(to=0.1)"),
+    ("cos(to=0.1)", "cosine(to=0.1)"),
+    ("steps(30, gamma=0.5)", "step(30, gamma=0.5)"),
+    ("plateu('val_loss')", "plateau('val_loss')"),
+    ("cool_down(10)", "cooldown(10)"),
+    ("invsqrt(100)", "inverse_sqrt(100)"),
+    ("wds(10, 20)", "wsd(10, 20)"),
+    ("WSD(10, 20)", "wsd(10, 20)"),
+    ("StepLR(step_size=30, gamma=0.5)", "step(30, gamma=0.5)"),
+    ("StepLR(30, 0.5)", "step(30, gamma=0.5)"),
+    ("CosineAnnealingLR(T_max=50)", "cosine(over=50)"),
+    ("CosineAnnealingLR(50)", "cosine(over=50)"),
+    ("LinearLR(start_factor=0.2, end_factor=1.0, total_iters=7)", "linear(0.2, 1.0, over=7)"),
+    ("LinearLR(0.2, 1.0, 7)", "linear(0.2, 1.0, over=7)"),
+    ("ExponentialLR(gamma=0.97)", "exponential(0.97)"),
+    ("ExponentialLR(0.97)", "exponential(0.97)"),
+    ("MultiStepLR(milestones=[20, 70], gamma=0.3)", "multistep([20, 70], gamma=0.3)"),
+    ("MultiStepLR([20, 70], 0.3)", "multistep([20, 70], gamma=0.3)"),
+    ("PolynomialLR(total_iters=60, power=0.9)", "polynomial(0.9, over=60)"),
+    ("CosineAnnealingWarmRestarts(T_0=7, T_mult=3)", "cosine_restarts(7, mult=3)"),
+    ("torch.optim.lr_scheduler.StepLR(step_size=30, gamma=0.5)", "step(30, gamma=0.5)"),
+    ("lr_scheduler.StepLR(step_size=30, gamma=0.5)", "step(30, gamma=0.5)"),
+    ("warmup(10) >> CosineAnnealingLR(T_max=50)", "warmup(10) >> cosine(over=50)"),
+    ("warmup(10) >> StepLR(step_size=30, gamma=0.5)", "warmup(10) >> step(30, gamma=0.5)"),
+    ("cosine(too=0.2)", "cosine(to=0.2)"),
+    ("cosine(ovr=50, to=0.2)", "cosine(over=50, to=0.2)"),
+    ("cosine(T_max=50)", "cosine(over=50)"),
+    ("cosine(T_max=50, eta_min=0.2)", "cosine(over=50, to=0.2)"),
+    ("cosine(eta_min=0.2)", "cosine(to=0.2)"),
+    ("cosine(min_lr=0.2)", "cosine(to=0.2)"),
+    ("cosine(min=0.2)", "cosine(to=0.2)"),
+    ("cosine(end=0.2)", "cosine(to=0.2)"),
+    ("cosine(final=0.2)", "cosine(to=0.2)"),
+    ("cosine(stop=0.2)", "cosine(to=0.2)"),
+    ("cosine(length=50)", "cosine(over=50)"),
+    ("cosine(steps=50)", "cosine(over=50)"),
+    ("cosine(duration=50)", "cosine(over=50)"),
+    ("cosine(TO=0.2)", "cosine(to=0.2)"),
+    ("cosine(last_epoch=3)", "cosine()"),
+    ("cosine(to=0.2, last_epoch=3)", "cosine(to=0.2)"),
+    ("cosine(to=0.2, verbose=True)", "cosine(to=0.2)"),
+    ("cosine(warmup=10, to=0.2)", "warmup(10) >> cosine(to=0.2)"),
+    ("cosine(num_warmup_steps=10, to=0.2)", "warmup(10) >> cosine(to=0.2)"),
+    ("cosine(warmup_steps=10)", "warmup(10) >> cosine()"),
+    ("linear(warmup_steps=10)", "warmup(10) >> linear()"),
+    ("linear(start_factor=0.3)", "linear(start=0.3)"),
+    ("linear(end_factor=0.3)", "linear(to=0.3)"),
+    ("warmup(num_warmup_steps=20)", "warmup(over=20)"),
+    ("warmup(warmup_steps=20)", "warmup(over=20)"),
+    ("warmup(steps=20)", "warmup(over=20)"),
+    ("warmup(start_factor=0.2, over=20)", "warmup(over=20, start=0.2)"),
+    ("warmup(length=20) >> cosine(to=0.2)", "warmup(over=20) >> cosine(to=0.2)"),
+    ("step(step_size=30)", "step(every=30)"),
+    ("step(step_size=30, gamma=0.5)", "step(every=30, gamma=0.5)"),
+    ("step(30, factor=0.5)", "step(30, gamma=0.5)"),
+    ("step(30, gama=0.5)", "step(30, gamma=0.5)"),
+    ("step(30, decay=0.5)", "step(30, gamma=0.5)"),
+    ("step(30, decay_rate=0.5)", "step(30, gamma=0.5)"),
+    ("multistep(milestone=[20, 70])", "multistep(milestones=[20, 70])"),
+    ("multistep([20, 70], factor=0.3)", "multistep([20, 70], gamma=0.3)"),
+    ("multistep(20, 70)", "multistep([20, 70])"),
+    ("multistep(20, 70, gamma=0.3)", "multistep([20, 70], gamma=0.3)"),
+    ("multistep(steps=[20, 70])", "multistep(milestones=[20, 70])"),
+    ("exponential(decay_rate=0.9)", "exponential(gamma=0.9)"),
+    ("exponential(gama=0.9)", "exponential(gamma=0.9)"),
+    ("polynomial(pow=3)", "polynomial(power=3)"),
+    ("polynomial(exponent=3)", "polynomial(power=3)"),
+    ("cosine_restarts(T_0=7)", "cosine_restarts(first=7)"),
+    ("cosine_restarts(T_0=7, T_mult=3, eta_min=0.2)", "cosine_restarts(first=7, mult=3, to=0.2)"),
+    ("cosine_restarts(7, multiplier=3)", "cosine_restarts(7, mult=3)"),
+    ("wsd(num_warmup_steps=7, num_decay_steps=20)", "wsd(warmup=7, decay=20)"),
+    ("wsd(warmup_steps=7, decay_steps=20)", "wsd(warmup=7, decay=20)"),
+    ("plateau(monitor='val_loss', factor=0.3)", "plateau(metric='val_loss', factor=0.3)"),
+    ("plateau('val_loss', min_lr=0.01)", "plateau('val_loss', min=0.01)"),
+    ("clamp(cosine(), min=0.2)", "clamp(cosine(), low=0.2)"),
+    ("clamp(cosine(), max=0.7)", "clamp(cosine(), high=0.7)"),
+    ("clamp(cosine(), lower=0.2, upper=0.7)", "clamp(cosine(), low=0.2, high=0.7)"),
+    ("constant(lr=0.3)", "constant(value=0.3)"),
+    ("constant(val=0.3)", "constant(value=0.3)"),
+    ("restarts(cosine(), period=20)", "restarts(cosine(), every=20)"),
+    ("anneal(curve=cosine)", "anneal(curve=curves.cosine)"),
+    ("anneal(shape=curves.cosine)", "anneal(curve=curves.cosine)"),
+    ("anneal(curve=cosine())", "anneal(curve=curves.cosine)"),
+    ("anneal(curve=power(3))", "anneal(curve=curves.power(3))"),
+    ("anneal(curve=curves.cosine())", "anneal(curve=curves.cosine)"),
+    ("anneal(curve='power(3)')", "anneal(curve=curves.power(3))"),
+    ("anneal(curve='inverse_proportional(0.1)', over=50)", "anneal(curve=curves.inverse_proportional(0.1), over=50)"),
+    ("curves.cosine", "anneal(curve=curves.cosine)"),
+    ("rex()", "anneal(curve=curves.rex)"),
+    ("one_minus_sqrt(over=50)", "anneal(over=50, curve=curves.one_minus_sqrt)"),
+    ("warmup(10) >> rex(to=0.2)", "warmup(10) >> anneal(to=0.2, curve=curves.rex)"),
+    ("cosine", "cosine()"),
+    ("linear", "linear()"),
+    ("warmup(10) >> cosine", "warmup(10) >> cosine()"),
+    ("0.5 * cosine", "0.5 * cosine()"),
+    ("constant", "constant()"),
+    ("ps.cosine()", "cosine()"),
+    ("ps.cosine(to=0.2)", "cosine(to=0.2)"),
+    ("paramsched.cosine(to=0.2)", "cosine(to=0.2)"),
+    ("ps.warmup(10) >> ps.cosine(to=0.2)", "warmup(10) >> cosine(to=0.2)"),
+    ("schedules.cosine(to=0.2)", "cosine(to=0.2)"),
+    ("ps.anneal(curve=ps.curves.rex)", "anneal(curve=curves.rex)"),
+    ("anneal(curve=ps.curves.rex)", "anneal(curve=curves.rex)"),
+    ("cosine(to=ps.absolute(0.2))", "cosine(to=absolute(0.2))"),
+    ("self.cosine()", "cosine()"),
+    ("ps.cosin(to=0.2)", "cosine(to=0.2)"),
+    ("warmup(10) > cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) -> cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) => cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) >>> cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) | cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10), cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) then cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10); cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) >= cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) → cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10) » cosine()", "warmup(10) >> cosine()"),
+    ("cosine() x 0.5", "cosine() * 0.5"),
+    ("cosine() × 0.5", "cosine() * 0.5"),
+    ("0.5 cosine()", "0.5 * cosine()"),
+    ("cosine() ^ 2", "cosine() ** 2"),
+    ("min(cosine(), linear())", "minimum(cosine(), linear())"),
+    ("max(cosine(), 0.2)", "maximum(cosine(), constant(0.2))"),
+    ("warmup(10) >>", "warmup(10)"),
+    (">> cosine()", "cosine()"),
+    ("warmup(10) >> >> cosine()", "warmup(10) >> cosine()"),
+    ("cosine() *", "cosine()"),
+    ("* cosine()", "cosine()"),
+    ("max(0.1, cosine())", "maximum(constant(0.1), cosine())"),
+    ("warmup(10) >> cosine() >>", "warmup(10) >> cosine()"),
+    ("[warmup(10), cosine()]", "warmup(10) >> cosine()"),
+    ("(warmup(10), cosine())", "warmup(10) >> cosine()"),
+    ("sequence(warmup(10), cosine())", "warmup(10) >> cosine()"),
+    ("cosine(to=0.2", "cosine(to=0.2)"),
+    ("cosine(to=1e-5", "cosine(to=1e-5)"),
+    ("cosine(over=3e3", "cosine(over=3e3)"),
+    ("cosine to=0.2)", "cosine(to=0.2)"),
+    ("cosine to=0.2", "cosine(to=0.2)"),
+    ("cosine(to=0.2))", "cosine(to=0.2)"),
+    ("cosine[to=0.2]", "cosine(to=0.2)"),
+    ("cosine{to=0.2}", "cosine(to=0.2)"),
+    ("cosine(to=0.2]", "cosine(to=0.2)"),
+    ("cosine(to: 0.2)", "cosine(to=0.2)"),
+    ("cosine(to:0.2, over:50)", "cosine(to=0.2, over=50)"),
+    ("cosine(to=>0.2)", "cosine(to=0.2)"),
+    ("cosine(to==0.2)", "cosine(to=0.2)"),
+    ("cosine(to=0.2,, over=50)", "cosine(to=0.2, over=50)"),
+    ("cosine(to=0.2 over=50)", "cosine(to=0.2, over=50)"),
+    ("cosine(to=0.2; over=50)", "cosine(to=0.2, over=50)"),
+    ("cosine(to=0.2, 50)", "cosine(to=0.2, over=50)"),
+    ("warmup((10)) >> cosine(", "warmup(10) >> cosine()"),
+    ("warmup(10 >> cosine()", "warmup(10) >> cosine()"),
+    ("warmup(10)) >> cosine()", "warmup(10) >> cosine()"),
+    ("multistep[20, 70]", "multistep([20, 70])"),
+    ("multistep([20, 70)", "multistep([20, 70])"),
+    ("multistep([20 70])", "multistep([20, 70])"),
+    ("multistep({20, 70})", "multistep([20, 70])"),
+    ("multistep('20, 70')", "multistep([20, 70])"),
+    ("warmup(5%) >> cosine()", 'warmup("5%") >> cosine()'),
+    ("warmup(5 %) >> cosine()", 'warmup("5%") >> cosine()'),
+    ("warmup(5 percent) >> cosine()", 'warmup("5%") >> cosine()'),
+    ("warmup(2 epochs) >> cosine()", 'warmup("2 epochs") >> cosine()'),
+    ("warmup(10ep)", 'warmup("10 epochs")'),
+    ("warmup(100k tokens)", 'warmup("100k tokens")'),
+    ("warmup(10 steps) >> cosine()", 'warmup("10 steps") >> cosine()'),
+    ("warmup(100K tokens)", 'warmup("100k tokens")'),
+    ("warmup(10M samples)", 'warmup("10M samples")'),
+    ('warmup("5%) >> cosine()', 'warmup("5%") >> cosine()'),
+    ("warmup('5%\") >> cosine()", 'warmup("5%") >> cosine()'),
+    ("warmup(“5%”) >> cosine()", 'warmup("5%") >> cosine()'),
+    ("warmup(‘5%’) >> cosine()", 'warmup("5%") >> cosine()'),
+    ('"warmup(10) >> cosine()"', "warmup(10) >> cosine()"),
+    ("cosine(index=t/n)", 'cosine(index="t/n")'),
+    ("cosine(index=(t+1)/n)", 'cosine(index="(t+1)/n")'),
+    ("plateau(val_loss)", 'plateau("val_loss")'),
+    ("plateau(metric=val_loss)", 'plateau(metric="val_loss")'),
+    ("plateau(val/loss)", 'plateau("val/loss")'),
+    ("every(cosine(), epoch)", 'every(cosine(), "epoch")'),
+    ("warmup(epoch)", 'warmup("epoch")'),
+    ("cosine(over=until 90 steps)", 'cosine(over="until 90 steps")'),
+    ('cosine(to="0.2")', "cosine(to=0.2)"),
+    ('warmup("10")', "warmup(10)"),
+    ('warmup("10") >> cosine(to=0.2)', "warmup(10) >> cosine(to=0.2)"),
+    ('constant("0.5")', "constant(0.5)"),
+    ('step(30, gamma="0.5")', "step(30, gamma=0.5)"),
+    ('"0.5"', "0.5"),
+    ('warmup("5 epoks")', 'warmup("5 epochs")'),
+    ('warmup("5 epcohs")', 'warmup("5 epochs")'),
+    ('warmup("5 Epochs")', 'warmup("5 epochs")'),
+    ('warmup("5 EPOCHS")', 'warmup("5 epochs")'),
+    ('warmup("5 ep")', 'warmup("5 epochs")'),
+    ('warmup("5ep")', 'warmup("5 epochs")'),
+    ('warmup("5 its")', 'warmup("5 steps")'),
+    ('warmup("5ba")', 'warmup("5 steps")'),
+    ('warmup("0.05dur")', 'warmup("5%")'),
+    ('warmup("5 pct")', 'warmup("5%")'),
+    ('warmup("5 percent")', 'warmup("5%")'),
+    ('warmup("5 per cent")', 'warmup("5%")'),
+    ('warmup("5 days")', 'warmup("120 h")'),
+    ('warmup("5 hrs")', 'warmup("5 h")'),
+    ('warmup("five epochs")', 'warmup("5 epochs")'),
+    ('warmup("epochs 5")', 'warmup("5 epochs")'),
+    ('warmup("5,000 steps")', 'warmup("5000 steps")'),
+    ('warmup("1G tokens")', 'warmup("1B tokens")'),
+    ('warmup("100m tokens")', 'warmup("100M tokens")'),
+    ('warmup("1b tokens")', 'warmup("1B tokens")'),
+    ('warmup("100 K tokens")', 'warmup("100k tokens")'),
+    ('warmup("100_000")', "warmup(100000)"),
+    ('warmup("1e3")', "warmup(1000)"),
+    ('warmup("5")', "warmup(5)"),
+    ('warmup("0.05")', 'warmup("5%")'),
+    ('warmup("-5%")', 'warmup("5%")'),
+    ("warmup(-3)", "warmup(3)"),
+    ("warmup(-3) >> cosine(to=0.2)", "warmup(3) >> cosine(to=0.2)"),
+    ('warmup("-5 epochs")', 'warmup("5 epochs")'),
+    ("warmup(0.05)", 'warmup("5%")'),
+    ("warmup(0.05) >> cosine(to=0.2)", 'warmup("5%") >> cosine(to=0.2)'),
+    ("cosine(over=0.5)", 'cosine(over="50%")'),
+    ("warmup([10])", "warmup(10)"),
+    ('warmup("5% of the run")', 'warmup("5%")'),
+    ("cosine(over=-50)", "cosine(over=50)"),
+    ("step(-30)", "step(30)"),
+    ("multistep([0.3, 0.6])", 'multistep(["30%", "60%"])'),
+    ("cosine_restarts(-7)", "cosine_restarts(7)"),
+    ("wsd(-7, 20)", "wsd(7, 20)"),
+    ("one_cycle(0.3)", 'one_cycle("30%")'),
+    ("wsd(0.1, 0.2)", 'wsd("10%", "20%")'),
+    ("cosine(to=10%)", "cosine(to=0.1)"),
+    ('cosine(to="10%")', "cosine(to=0.1)"),
+    ("cosine(to=Absolute(0.1))", "cosine(to=absolute(0.1))"),
+    ("cosine(to=absolut(0.1))", "cosine(to=absolute(0.1))"),
+    ("absolute(0.1)", "constant(absolute(0.1))"),
+    ("cosine(to=absolute 0.1)", "cosine(to=absolute(0.1))"),
+    ("cosine(to=1e−5)", "cosine(to=1e-5)"),
+    ("plateau('val_loss', mode='minimum')", "plateau('val_loss', mode='min')"),
+    ("plateau('val_loss', gamma=0.3, patience=4)", "plateau('val_loss', factor=0.3, patience=4)"),
+    ("piecewise({0: 1.0, 50: 0.1})", "piecewise([(0, 1.0), (50, 0.1)])"),
+    ("сosine()", "cosine()"),
+]
+"""A line with a mistake, and the line that was meant."""
+
+OPEN_LINES = [
+    "CosineAnnealingLR(T_max=50, eta_min=0.01)",
+    "ConstantLR(factor=0.5, total_iters=4)",
+    "OneCycleLR(max_lr=0.3, total_steps=100)",
+    "OneCycleLR(pct_start=0.2)",
+    "ReduceLROnPlateau(factor=0.3, patience=7)",
+    "SequentialLR()",
+    "get_cosine_schedule_with_warmup(num_warmup_steps=50, num_training_steps=100)",
+    "get_linear_schedule_with_warmup(50, 100)",
+    "cosine_decay_schedule(init_value=1.0, decay_steps=70, alpha=0.2)",
+    "linear_schedule(1.0, 0.2, 70)",
+    "exponential_decay(decay_rate=0.7, transition_steps=13)",
+    "CosineDecay(decay_steps=70, alpha=0.2)",
+    "PolyLR(power=0.9)",
+    "CosineLRScheduler(t_initial=70)",
+    "optax.cosine_decay_schedule(1.0, 70)",
+    "cosine(epochs=5)",
+    "cosine(low=0.2)",
+    "cosine(floor=0.2)",
+    "cosine(num_cycles=2)",
+    "cosine(num_training_steps=50)",
+    "linear(begin=0.3)",
+    "polynomial(degree=3)",
+    "one_cycle(pct_start=0.2)",
+    "one_cycle(max_lr=0.2)",
+    "plateau('val_loss', patience_epochs=3)",
+    "noam(d_model=256, warmup=40)",
+    "every(cosine(), step=10)",
+    "anneal(curves.cosin)",
+    "anneal(curve=curves.power)",
+    "sigmoid()",
+    "sigmoid(over=50)",
+    "power(3)",
+    "warmup(10) >> sigmoid()",
+    "step",
+    "warmup",
+    "wsd",
+    "plateau",
+    "multistep",
+    "warmup() >> cosine()",
+    "warmup()",
+    "step()",
+    "multistep()",
+    "cosine_restarts()",
+    "rules.linear",
+    "np.cosine()",
+    "math.cos()",
+    "warmup(10) & cosine()",
+    "warmup(10) –> cosine()",
+    "cosine() // 2",
+    "cosine() @ 0.5",
+    "warmup(10) and cosine()",
+    "1e-3 >> cosine()",
+    "0.5 >> cosine()",
+    "cosine() * absolute(0.1)",
+    "cosine() + 'x'",
+    "chain([warmup(10), cosine()])",
+    "join(warmup(10), cosine())",
+    "cosine(to=0,2)",
+    "cosine(=0.2)",
+    "cosine(to=)",
+    "warmup(`5%`) >> cosine()",
+    "warmup(1/10)",
+    "cosine(over=1/3 epoch)",
+    "warmup(5% + 10)",
+    "warmup(1_epoch)",
+    "'cosine'",
+    'warmup("5e")',
+    'warmup("5 e")',
+    'warmup("5 %%")',
+    'warmup("5 ms")',
+    'warmup("5epochs.")',
+    'warmup("5, epochs")',
+    'warmup("5 - epochs")',
+    'warmup("5.000,0 steps")',
+    'warmup("100KB tokens")',
+    "warmup(2.5)",
+    "warmup(True)",
+    "warmup(nan)",
+    "warmup(inf)",
+    "warmup(1e400)",
+    'warmup("")',
+    'warmup("5 apples")',
+    "step(0)",
+    "multistep([30, -60])",
+    "cosine_restarts(0)",
+    'cosine(over="until")',
+    "cosine(to=nan)",
+    "cosine(to=inf)",
+    "cosine(to=None)",
+    "cosine(to=True)",
+    "cosine(to='x', over=50)",
+    "cosine(to=[0.1])",
+    "cosine(to=1e400)",
+    "cosine(to=abs(0.1))",
+    "exponential(gamma=-0.9)",
+    "exponential(0)",
+    "step(30, gamma=nan)",
+    "polynomial(power=-1)",
+    "cosine(to=.1.2)",
+    "cosine(to=1e-)",
+    "cosine(to=1e--5)",
+    "cosine(to=0,1)",
+    "cosine(index='t')",
+    "cosine(index='t/(n+1)')",
+    "linear(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)",
+    "cosine(1, 2, 3, 4, 5)",
+    "plateau('val_loss', patience=-1)",
+    "piecewise([0, 1, 2])",
+    "",
+    "   ",
+    "none",
+    "None",
+    "0.1 0.2",
+    "cosine() >> cosine()",
+    "constant() >> cosine()",
+    "cosine() >> constant()",
+]
+"""Lines that may mean several things: what is advised is accepted."""
+
+FILES = [
+    ("max_steps: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("epochs: 20\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("num_epochs: 20\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("max_epochs: 20\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("num_train_epochs: 20\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("total_steps: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("steps: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("total: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("max_iters: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("iters: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("train_iters: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("length: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("duration: 20 epochs\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("training_steps: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("num_training_steps: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("horizn: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("Horizon: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("horizons: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("horizon: 20 epocs\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("horizon: -100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("horizon: '100'\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
+    ("horizon: {epochs: 20}\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("horizon: 20 ep\nlr: cosine(to=0.2)\n", "horizon: 20 epochs\nlr: cosine(to=0.2)\n"),
+    ("LR: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("Lr: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("learning_rate: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("learning-rate: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("learningRate: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("schedule: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("scheduler: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("lr_schedule: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("lr_scheduler: cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("wd: cosine(to=0.2)\nhorizon: 100\n", "weight_decay: cosine(to=0.2)\nhorizon: 100\n"),
+    ("weight-decay: cosine(to=0.2)\nhorizon: 100\n", "weight_decay: cosine(to=0.2)\nhorizon: 100\n"),
+    ("weightdecay: cosine(to=0.2)\nhorizon: 100\n", "weight_decay: cosine(to=0.2)\nhorizon: 100\n"),
+    ("weight_decy: cosine(to=0.2)\nhorizon: 100\n", "weight_decay: cosine(to=0.2)\nhorizon: 100\n"),
+    ("beta1: cosine(to=0.2)\nhorizon: 100\n", "betas[0]: cosine(to=0.2)\nhorizon: 100\n"),
+    ("beta2: cosine(to=0.2)\nhorizon: 100\n", "betas[1]: cosine(to=0.2)\nhorizon: 100\n"),
+    ("beta_1: cosine(to=0.2)\nhorizon: 100\n", "betas[0]: cosine(to=0.2)\nhorizon: 100\n"),
+    ("adam_beta1: cosine(to=0.2)\nhorizon: 100\n", "betas[0]: cosine(to=0.2)\nhorizon: 100\n"),
+    ("mom: cosine(to=0.2)\nhorizon: 100\n", "momentum: cosine(to=0.2)\nhorizon: 100\n"),
+    ("momentun: cosine(to=0.2)\nhorizon: 100\n", "momentum: cosine(to=0.2)\nhorizon: 100\n"),
+    ("Momentum: cosine(to=0.2)\nhorizon: 100\n", "momentum: cosine(to=0.2)\nhorizon: 100\n"),
+    ("epsilon: cosine(to=0.2)\nhorizon: 100\n", "eps: cosine(to=0.2)\nhorizon: 100\n"),
+    (
+        "group: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+        "groups: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+    ),
+    (
+        "param_groups: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+        "groups: {head: {lr: 0.1}}\nlr: cosine(to=0.2)\nhorizon: 100\n",
+    ),
+    ("target: {t: {initial: 1.0, schedule: cosine()}}\n", "targets: {t: {initial: 1.0, schedule: cosine()}}\n"),
+    ("clok: tokens\nlr: cosine(to=0.2)\nhorizon: 100\n", "clock: tokens\nlr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("clock: token\nlr: cosine(to=0.2)\nhorizon: 100\n", "clock: tokens\nlr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("clock: steps\nlr: cosine(to=0.2)\nhorizon: 100\n", "clock: updates\nlr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("lr @ kind=muon: linear()\nhorizon: 100\n", "groups:\n  kind=muon:\n    lr: linear()\nhorizon: 100\n"),
+    (
+        "lr: cosine(to=0.2)\nlr @ head: linear(to=0.3)\nhorizon: 100\n",
+        "lr: cosine(to=0.2)\ngroups:\n  head:\n    lr: linear(to=0.3)\nhorizon: 100\n",
+    ),
+    ("lr@head: linear(to=0.3)\nhorizon: 100\n", "groups: {head: {lr: linear(to=0.3)}}\nhorizon: 100\n"),
+    ('"kind=muon": {lr: linear()}\nhorizon: 100\n', 'groups: {"kind=muon": {lr: linear()}}\nhorizon: 100\n'),
+    ("head: {lr: linear()}\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ('lr: {"kind=muon": linear()}\nhorizon: 100\n', 'groups: {"kind=muon": {lr: linear()}}\nhorizon: 100\n'),
+    ("groups: [{name: head, lr: linear()}]\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("groups: {head: linear()}\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("groups: {head: 0.1}\nhorizon: 100\n", "groups: {head: {lr: 0.1}}\nhorizon: 100\n"),
+    ("groups: {head: {LR: linear()}}\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("lr[head]: linear()\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("lr/head: linear()\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("head.lr: linear()\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("lr.head: linear()\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("lr(head): linear()\nhorizon: 100\n", "groups: {head: {lr: linear()}}\nhorizon: 100\n"),
+    ("lr:cosine(to=0.2)\n", "lr: cosine(to=0.2)\n"),
+    ("lr = cosine(to=0.2)\n", "lr: cosine(to=0.2)\n"),
+    ("lr cosine(to=0.2)\n", "lr: cosine(to=0.2)\n"),
+    ("cosine(to=0.2)\n", "lr: cosine(to=0.2)\n"),
+    ("lr: cosine\nhorizon: 100\n", "lr: cosine()\nhorizon: 100\n"),
+    ("lr: cosin(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("lr: ps.cosine(to=0.2)\nhorizon: 100\n", "lr: cosine(to=0.2)\nhorizon: 100\n"),
+    ("lr: {cosin: {to: 0.2}}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
+    ("lr: {cosine: {too: 0.2}}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
+    ("lr: {cosine: {T_max: 50}}\nhorizon: 100\n", "lr: {cosine: {over: 50}}\nhorizon: 100\n"),
+    ("lr: {cosine: {T_max: 50, eta_min: 0.2}}\nhorizon: 100\n", "lr: {cosine: {over: 50, to: 0.2}}\nhorizon: 100\n"),
+    ("lr: {type: cosine, to: 0.2}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
+    ("lr: {name: cosine, to: 0.2}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
+    ("lr: {type: StepLR, step_size: 30, gamma: 0.5}\nhorizon: 100\n", "lr: step(30, gamma=0.5)\nhorizon: 100\n"),
+    ("lr: {StepLR: {step_size: 30, gamma: 0.5}}\nhorizon: 100\n", "lr: step(30, gamma=0.5)\nhorizon: 100\n"),
+    ("lr: {warmup: 10, cosine: {to: 0.2}}\nhorizon: 100\n", "lr: [{warmup: 10}, {cosine: {to: 0.2}}]\nhorizon: 100\n"),
+    ("lr: {cosine: {to: '0.2'}}\nhorizon: 100\n", "lr: {cosine: {to: 0.2}}\nhorizon: 100\n"),
+    ("lr: {cosine: {over: 10ep}}\nhorizon: 100 epochs\n", "lr: {cosine: {over: 10 epochs}}\nhorizon: 100 epochs\n"),
+    ("lr: {cosine: {over: 0.5}}\nhorizon: 100\n", "lr: {cosine: {over: 50%}}\nhorizon: 100\n"),
+    ("lr: {cosine: {over: -5}}\nhorizon: 100\n", "lr: {cosine: {over: 5}}\nhorizon: 100\n"),
+    ("lr: {multistep: {milestones: 30}}\nhorizon: 100\n", "lr: {multistep: {milestones: [30]}}\nhorizon: 100\n"),
+    ("lr: {anneal: {curve: cosin}}\nhorizon: 100\n", "lr: {anneal: {curve: cosine}}\nhorizon: 100\n"),
+    ("lr: {anneal: {curve: {powr: 3}}}\nhorizon: 100\n", "lr: {anneal: {curve: {power: 3}}}\nhorizon: 100\n"),
+    ("lr: {absolute: 0.1}\nhorizon: 100\n", "lr: constant(absolute(0.1))\nhorizon: 100\n"),
+    (
+        "lr: {seq: ['warmup(10)', 'cosine()']}\nhorizon: 100\n",
+        "lr: {sequence: ['warmup(10)', 'cosine()']}\nhorizon: 100\n",
+    ),
+    ("lr: [warmup(10), cosine]\nhorizon: 100\n", "lr: [warmup(10), cosine()]\nhorizon: 100\n"),
+    (
+        "targets: {t: {intial: 1.0, schedule: cosine()}}\nhorizon: 100\n",
+        "targets: {t: {initial: 1.0, schedule: cosine()}}\nhorizon: 100\n",
+    ),
+    ("targets: {t: cosine()}\nhorizon: 100\n", "targets: {t: {initial: 1.0, schedule: cosine()}}\nhorizon: 100\n"),
+    (
+        "targets: {t: {schedule: cosine(to=0.3)}}\nhorizon: 100\n",
+        "targets: {t: {initial: 1.0, schedule: cosine(to=0.3)}}\nhorizon: 100\n",
+    ),
+]
+"""A YAML file with a mistake, and the file that was meant."""
+
+PYTHON = [
+    ('ps.Plan(lr="cosine()", total=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
+    ('ps.Plan(lr="cosine()", max_steps=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
+    ('ps.Plan(lr="cosine()", epochs=20)', 'ps.Plan(lr="cosine()", horizon="20 epochs")'),
+    ('ps.Plan(lr="cosine()", num_epochs=20)', 'ps.Plan(lr="cosine()", horizon="20 epochs")'),
+    ('ps.Plan(lr="cosine()", horizn=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
+    ('ps.Plan(LR="cosine()", horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
+    ('ps.Plan(lr="cosine()", warmup_steps=10, horizon=100)', 'ps.Plan(lr="warmup(10) >> cosine()", horizon=100)'),
+    ('ps.Plan("cosine()", horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
+    ('ps.Plan({"lr": "cosine()"}, horizon=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
+    (
+        'ps.Plan(groups={"head": {"lr": "linear()"}}, horizon=100)',
+        'ps.Plan(ps.Binding("lr", "linear()", groups="head"), horizon=100)',
+    ),
+    ('ps.Binding("lr", "cosine()", group="head")', 'ps.Binding("lr", "cosine()", groups="head")'),
+    ('ps.Binding(name="lr", schedule="cosine()")', 'ps.Binding("lr", "cosine()")'),
+    ('ps.Target("temperature", value=2.0)', 'ps.Target("temperature", 2.0)'),
+    ("ps.Calendar(max_steps=100)", "ps.Calendar(total=100)"),
+    ("ps.Calendar(epochs=10)", 'ps.Calendar(total="10 epochs", steps_per_epoch=100)'),
+    ("ps.Calendar(max_epochs=10, steps_per_epoch=7)", 'ps.Calendar(total="10 epochs", steps_per_epoch=7)'),
+    ("ps.Calendar(100)", "ps.Calendar(total=100)"),
+    ("ps.Calendar(steps_per_epoch='10')", "ps.Calendar(steps_per_epoch=10)"),
+    ("ps.Calendar(bs=32)", "ps.Calendar(batch_size=32)"),
+    ("ps.resolve(ps.cosine(), total=100)", "ps.resolve(ps.cosine(), ps.Calendar(total=100))"),
+    ("ps.resolve(ps.cosine(), max_steps=100)", "ps.resolve(ps.cosine(), ps.Calendar(total=100))"),
+    ("ps.cosine(T_max=50, eta_min=0.2)", "ps.cosine(over=50, to=0.2)"),
+    ("ps.cosine(to=0.2, last_epoch=3)", "ps.cosine(to=0.2)"),
+    ("ps.cosine(warmup_steps=10, to=0.2)", "ps.warmup(10) >> ps.cosine(to=0.2)"),
+    ("ps.cosine(epochs=5)", 'ps.cosine(over="5 epochs")'),
+    ("ps.step(step_size=30, gamma=0.5)", "ps.step(30, 0.5)"),
+    ("ps.warmup(0.05)", 'ps.warmup("5%")'),
+    ("ps.warmup(-3)", "ps.warmup(3)"),
+    ('ps.warmup("5 epoks")', 'ps.warmup("5 epochs")'),
+    ("ps.multistep(20, 70)", "ps.multistep([20, 70])"),
+    ("ps.multistep([0.3, 0.6])", 'ps.multistep(["30%", "60%"])'),
+    ("ps.clamp(ps.cosine(), min=0.1)", "ps.clamp(ps.cosine(), low=0.1)"),
+    ("ps.anneal(curve=ps.curves.power)", "ps.anneal(curve=ps.curves.power(2))"),
+    ('ps.anneal(curve="power(3)", over=10)', "ps.anneal(curve=ps.curves.power(3), over=10)"),
+]
+"""A call with a mistake, and the call that was meant."""
+
+COMMANDS = [
+    ("show open.yaml --max-steps 100", "--horizon 100"),
+    ("show open.yaml --epochs 10", '--horizon "10 epochs"'),
+    ("show epochs.yaml --steps_per_epoch 10", "--steps-per-epoch 10"),
+    ("show epochs.yaml --gradient-accumulation-steps 4", "--accumulation 4"),
+    ("show open.yaml --horizon 100K", '--horizon "100K steps"'),
+    ("show open.yaml --horizon 50%", "--horizon 10000"),
+    ("show plan.yaml --lr 0.1", "--base lr=0.1"),
+    ("show plan.txt", "--format yaml"),
+    ("show recipe:llama", "recipe:llama1-65b"),
+    ("show llama1-7b", "recipe:llama1-7b"),
+    ("plot plan.yaml -o out", "--output out.svg"),
+    ("plot plan.yaml --out out.svg", "--output out.svg"),
+    ("convert plan.yaml --format toml", "--to toml"),
+    ("convert plan.yaml --to torch", "--to yaml"),
+    ('change plan.yaml --at 50 "horizon=200"', "--horizon 200"),
+]
+"""A command with a mistake, and what it is told to write."""
+
+
+def calls_in(text):
+    """Where each call of a line begins and ends; one that is not closed ends with the line."""
+    for found in re.finditer(r"[\w.-]+\(", text):
+        depth = 0
+        for place in range(found.end() - 1, len(text)):
+            depth += (text[place] in "([{") - (text[place] in ")]}")
+            if depth == 0:
+                break
+        yield found.start(), place + 1
+
+
+def pasted_lines(text, refusal):
+    """The line with the advice in each place where a reader would paste it."""
+    begin, end = refusal.span or (0, len(text))
+    if found := re.match(r"(?:Write|Quote the length:) (.*)", refusal.instead, re.DOTALL):
+        advice = found[1]
+        yield advice
+        yield text[:begin] + advice + text[end:]
+        for first, last in calls_in(text):
+            if first <= begin and end <= last:
+                yield text[:first] + advice + text[last:]
+    if refusal.replace:
+        wrong, right = refusal.replace
+        yield text[:begin] + text[begin:end].replace(wrong, right, 1) + text[end:]
+
+
+def accepted(lines, read):
+    """What `read` makes of the lines that it does not refuse."""
+    for line in lines:
+        try:
+            yield read(line)
+        except (InvalidArgument, ConfigError):
+            continue
+
+
+@pytest.mark.parametrize(("wrong", "meant"), LINES)
+def test_one_paste_makes_the_line_that_was_meant(wrong, meant):
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.parse(wrong)
+
+    assert "…" not in refusal.value.instead
+    assert ps.parse(meant) in list(accepted(pasted_lines(wrong, refusal.value), ps.parse))
+
+
+@pytest.mark.parametrize("wrong", OPEN_LINES)
+def test_what_a_line_is_told_to_write_is_accepted(wrong):
+    run = ps.Calendar(total=10_000, batch_size=4, sequence_length=64, steps_per_epoch=20, seconds_per_step=1.0)
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.resolve(ps.parse(wrong), run)
+
+    assert "…" not in refusal.value.instead
+    if refusal.value.instead.startswith("Write "):
+        assert list(accepted(pasted_lines(wrong, refusal.value), ps.parse))
+
+
+SLIPS = {
+    "a letter twice": lambda name, rest: name[:2] + name[1] + name[2:] + rest,
+    "a letter left out": lambda name, rest: name[:2] + name[3:] + rest,
+    "capitals": lambda name, rest: name.upper() + rest,
+    "the module": lambda name, rest: f"ps.{name}{rest}",
+    "another module": lambda name, rest: f"paramsched.schedules.{name}{rest}",
+    "the bracket": lambda name, rest: name + rest[:-1],
+    "a bracket too many": lambda name, rest: f"{name}{rest})",
+    "the arrow": lambda name, rest: f"warmup(7) -> {name}{rest}",
+    "a comma": lambda name, rest: f"warmup(7), {name}{rest}",
+    "nothing between": lambda name, rest: f"warmup(7) {name}{rest}",
+    "an arrow twice": lambda name, rest: f"warmup(7) >> >> {name}{rest}",
+}
+EXAMPLES = {"cosine": "(to=0.3, over=60)", "step": "(30, gamma=0.4)", "polynomial": "(2.5, over=60)",
+            "exponential": "(0.7, per=13)", "cosine_restarts": "(17, mult=3)", "multistep": "([21, 71], gamma=0.3)",
+            "inverse_sqrt": "(37)", "wsd": "(7, 23)", "geometric": "(0.9, 0.2, over=60)"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "slip"), [*itertools.product(EXAMPLES, SLIPS)])
+def test_a_generated_slip_is_mended_by_one_paste(name, slip):
+    assert name in SHAPES
+    wrong = SLIPS[slip](name, EXAMPLES[name])
+    meant = ("warmup(7) >> " if wrong.startswith("warmup") else "") + name + EXAMPLES[name]
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.parse(wrong)
+
+    assert ps.parse(meant) in list(accepted(pasted_lines(wrong, refusal.value), ps.parse))
+
+
+def problems_of(text):
+    """The faults and the warnings of a file, each with its place."""
+    try:
+        plan = ps.loads(text)
+    except ConfigError as error:
+        return error.faults
+    return placed([one.as_fault() for one in check(plan) if one.severity != "info"], text, "yaml")
+
+
+def pasted_files(text, fault):
+    """The file with the advice in each place where a reader would paste it."""
+    lines = text.splitlines()
+    number, column = (fault.line or 1) - 1, (fault.column or 1) - 1
+    row = lines[number] if number < len(lines) else ""
+
+    def with_row(new):
+        return "\n".join([*lines[:number], new, *lines[number + 1 :]]) + "\n"
+
+    if fault.instead.startswith("Write "):
+        advice = fault.instead.removeprefix("Write ")
+        yield with_row(row[: len(row) - len(row.lstrip())] + advice)
+        if key := re.match(r'\s*("[^"]*"|[^:]+):', row):
+            yield with_row(f"{row[: key.end()]} {advice}")
+        word = re.match(r'"[^"]*"|[^,:{}\[\]]+', row[column:])
+        yield with_row(row[:column] + advice + row[column + (word.end() if word else 0) :])
+        depth = 0
+        for place in range(column, len(row) + 1):
+            one = row[place : place + 1]
+            depth += (one in "{[(") - (one in "}])") if one else 0
+            if depth < 0 or (depth == 0 and one in ("", ",")):
+                break
+        yield with_row(row[:column] + advice + row[place:])
+        if fault.span is not None:
+            yield with_row(row[:column] + advice + row[column + fault.span[1] - fault.span[0] :])
+        yield advice
+    if fault.replace is not None and (place := row.find(fault.replace[0])) >= 0:
+        yield with_row(row[:place] + fault.replace[1] + row[place + len(fault.replace[0]) :])
+
+
+@pytest.mark.parametrize(("wrong", "meant"), FILES)
+def test_one_paste_makes_the_file_that_was_meant(wrong, meant):
+    found = problems_of(wrong)
+    plans = [plan for fault in found for plan in accepted(pasted_files(wrong, fault), ps.loads)]
+
+    assert found
+    assert not any("…" in fault.instead for fault in found)
+    assert ps.loads(meant) in plans
+
+
+@pytest.mark.parametrize(
+    ("syntax", "text", "line"),
+    [
+        ("yaml", "epochs: 20\nlr: cosine()\n", "horizon: 20 epochs"),
+        ("json", '{"epochs": 20, "lr": "cosine()"}', '"horizon": "20 epochs"'),
+        ("toml", 'epochs = 20\nlr = "cosine()"\n', 'horizon = "20 epochs"'),
+        ("toml", '"lr @ head" = "linear()"\n', 'groups = {"head" = {"lr" = "linear()"}}'),
+    ],
+)
+def test_an_entry_is_advised_in_the_syntax_of_the_file(syntax, text, line):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text, format=syntax)
+
+    assert refusal.value.faults[0].instead == f"Write {line}"
+
+
+@pytest.mark.parametrize("name", ["LR", "schedule", "max_momentum_decay_rate", "seed"])
+def test_check_warns_of_a_field_that_no_optimizer_has(name):
+    found = problems_of(f"{name}: cosine(to=0.1)\nhorizon: 100\n")
+
+    assert any(name in fault.found for fault in found)
+
+
+def evaluated(code):
+    """A call with the names that a script has."""
+    names = {name: getattr(ps, name) for name in ps.__all__ if name != "Scheduler"}
+    return eval(code, {**names, "ps": ps})
+
+
+@pytest.mark.parametrize(("wrong", "meant"), PYTHON)
+def test_one_paste_makes_the_call_that_was_meant(wrong, meant):
+    with pytest.raises(InvalidArgument) as refusal:
+        evaluated(wrong)
+    advice = refusal.value.instead.removeprefix("Write ")
+    pasted = [advice, *(wrong[:first] + advice + wrong[last:] for first, last in calls_in(wrong))]
+    pasted += [re.sub(r"curve=[^,()]*(\([^()]*\)\")?", f"curve={advice}", wrong)]
+    values = []
+    for code in pasted:
+        try:
+            values.append(evaluated(code))
+        except (SyntaxError, TypeError, ValueError, NameError):
+            continue
+
+    assert "…" not in refusal.value.instead
+    assert evaluated(meant) in values
+
+
+@pytest.mark.parametrize("wrong", ["max_steps=100", "total_steps=100", "epochs=10, steps_per_epoch=10", "horizon=100"])
+def test_a_wrong_keyword_of_the_scheduler_is_refused_with_the_right_call(wrong):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    plan = ps.Plan(lr="cosine()")
+    with pytest.raises(InvalidArgument) as refusal:
+        eval(f"ps.Scheduler(optimizer, plan, {wrong})", {"ps": ps, "optimizer": optimizer, "plan": plan})
+
+    eval(refusal.value.instead.removeprefix("Write "), {"ps": ps, "optimizer": optimizer, "plan": plan})
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_the_nearest_group_is_named_for_an_entry_of_groups():
+    parameters = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
+    optimizer = torch.optim.SGD(
+        [{"params": [one], "kind": kind} for one, kind in zip(parameters, ("muon", "adam"), strict=True)]
+    )
+
+    with pytest.raises(ps.errors.UnknownGroup, match='Write "kind=muon"'):
+        ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", "cosine()", groups="kind=moun"), horizon=10))
+
+
+def test_an_unknown_group_of_a_file_is_told_with_its_line(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text("horizon: 10\ngroups:\n  haed:\n    lr: linear()\n")
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "name": "head"}])
+
+    with pytest.raises(ps.errors.UnknownGroup) as refusal:
+        ps.Scheduler(optimizer, file)
+
+    assert f"{file}:3:3" in str(refusal.value)
+    assert refusal.value.instead == 'Write "head"'
+
+
+def test_a_horizon_of_less_than_an_epoch_is_warned_of():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+
+    with pytest.warns(UserWarning, match='write horizon="20 epochs"'):
+        ps.Scheduler(optimizer, ps.Plan(lr="cosine()", horizon=20), steps_per_epoch=100)
+
+
+def test_a_figure_takes_a_plan_and_refuses_what_has_no_curves():
+    assert "<svg" in ps.show.figure(ps.Plan(lr="cosine()", horizon=10))._repr_svg_()
+    with pytest.raises(InvalidArgument, match="it has no curves"):
+        ps.show.figure("plan.yaml")
+
+
+@pytest.fixture
+def plans(tmp_path, monkeypatch):
+    """Plans in the current folder."""
+    (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: warmup(10) >> cosine(to=0.2)\n")
+    (tmp_path / "plan.txt").write_text("horizon: 100\nlr: cosine()\n")
+    (tmp_path / "epochs.yaml").write_text("horizon: 20 epochs\nlr: warmup('5%') >> cosine(to=0.2)\n")
+    (tmp_path / "open.yaml").write_text("lr: warmup(10) >> cosine(to=0.2)\n")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("line", "advice"), COMMANDS)
+@pytest.mark.usefixtures("plans")
+def test_a_command_is_advised_in_its_own_options(line, advice):
+    told = CliRunner().invoke(main, shlex.split(line))
+
+    assert told.exit_code in (1, 2)
+    assert f"Write {advice}" in told.output
+
+
+@pytest.mark.parametrize("option", ["--output x.png", "--verbose", "--search x"])
+@pytest.mark.usefixtures("plans")
+def test_no_option_is_advised_that_the_command_lacks(option):
+    told = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])
+
+    assert "No such option" in told.output
+    assert "Write" not in told.output
+
+
+def test_the_bare_command_prints_its_help():
+    told = CliRunner().invoke(main, [])
+
+    assert told.exit_code == 0
+    assert told.output.startswith("Usage:")
+    assert "Error" not in told.output
