@@ -18,7 +18,7 @@ from paramsched.config.known_dialects import (
     dialects_that_recognize,
     own_names,
 )
-from paramsched.config.python_config.mentions import python_places
+from paramsched.config.python_config.source import python_places
 from paramsched.config.schedule_text import ShapeLike
 from paramsched.config.syntaxes.json_and_toml import json_places, read_json, read_toml, write_json, write_toml
 from paramsched.config.syntaxes.toml_places import toml_places

@@ -1,217 +1,319 @@
-"""Calls of functions and methods; and which function gives the value of which expression."""
+"""The methods and functions that a config may call; all of them only compute, or change the object itself."""
 
-import ast
-from collections.abc import Sequence
+import copy
+import math
+import posixpath
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from paramsched.config.python_config import containers, functions, lookups
-from paramsched.config.python_config.arithmetic import (
-    call_text_method,
-    known_truth,
+from paramsched.config.python_config.memory import Memory
+from paramsched.config.python_config.operators import (
+    MOST_WIDTH,
+    binary,
+    format_text,
+    require_room,
+    truth,
+    within_digits,
 )
-from paramsched.config.python_config.evaluator import (
-    ConfigEvaluator,
-    Doubt,
-    Handlers,
-    Locals,
-    Namespace,
-    ReachesNames,
-    References,
+from paramsched.config.python_config.values import (
+    ATOMS,
+    NUMBERS,
+    BaseDict,
+    Iteration,
+    Unknown,
 )
-from paramsched.config.python_config.mentions import (
-    PythonSource,
-    reaches_by_attribute,
+
+_TEXT_METHODS: Final = frozenset(
+    {
+        *("strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "startswith", "endswith", "find"),
+        *("rfind", "index", "count", "removeprefix", "removesuffix", "split", "rsplit", "splitlines", "partition"),
+        *("rpartition", "isdigit", "isalpha", "isalnum", "isidentifier", "isupper", "islower"),
+    }
 )
-from paramsched.config.python_config.values import BaseDict, BaseReference, Builtin, Imported, NeedsRunning
-from paramsched.config.python_config.walking import function_of, is_builtin_name, walk_values
+"""Methods of texts whose result is at most a few times as long as the text."""
+
+_OF_LIST: Final = ("append", "extend", "insert", "pop", "remove", "clear", "copy", "reverse", "count", "index", "sort")
+_OF_DICT: Final = ("get", "pop", "setdefault", "update", "copy", "clear", "keys", "values", "items")
+_METHODS: Final[Mapping[type, tuple[str, ...]]] = {
+    list: _OF_LIST,
+    tuple: ("count", "index"),
+    dict: _OF_DICT,
+    BaseDict: _OF_DICT,
+    set: ("add", "discard", "copy", "union", "intersection", "difference"),
+}
+CHANGING_METHODS: Final = frozenset(
+    {*_OF_LIST, "pop", "setdefault", "update", "clear", "add", "discard"} - {"copy", "count", "index"}
+)
+BASE_DICT_ATTRIBUTES: Final = frozenset(
+    {name for name in dir(dict) if not name.startswith("__")}
+    | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
+)
+"""The attributes of a base's dict besides its keys."""
 
 
-def call_expression(evaluator: ConfigEvaluator, node: ast.Call, local: Locals, depth: int) -> Any:
-    """What a call gives: of a method of a known value, of `any` and `all`, of a known function."""
-    if isinstance(node.func, ast.Attribute):
-        holder = evaluator.value(node.func.value, local, depth)
-        if type(holder) in (Imported, NeedsRunning, BaseReference):
-            callee = lookups.attribute_of(evaluator, node.func, holder, node.func.attr)
-            return _call_function(evaluator, node, callee, local, depth)
-        return _call_method_of(evaluator, node, holder, node.func.attr, local, depth)
-    match node:
-        case ast.Call(func=ast.Name(id="any" | "all" as name), args=[argument], keywords=[]) if is_builtin_name(
-            evaluator, name, local
-        ):
-            return _call_any_or_all(evaluator, node, argument, name == "any", local, depth)
-    return _call_function(evaluator, node, evaluator.value(node.func, local, depth), local, depth)
+def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named: Any) -> Any:
+    """Return `holder.name(…)`."""
+    kind = type(holder)
+    if kind is str:
+        return _call_text_method(memory, holder, name, *values, **named)
+    if name not in _METHODS.get(kind, ()) or (named and name not in ("update", "sort")):
+        raise Unknown
+    memory.budget.spend(len(holder) >> 8)
+    match name:
+        case "keys" | "values" | "items" if not values:
+            view = getattr(holder, name)()
+            return Iteration(view if kind is dict or name == "keys" else list(view), (holder,))
+        case "get" | "pop" | "setdefault" if kind is not list:
+            memory.require_key(*values[:1])
+            if kind is BaseDict:
+                memory.require_plain(*values[1:], opaque=True)
+        case "update" | "copy" if kind is BaseDict:
+            memory.require_plain(holder, *values, *named.values(), opaque=True)
+        case "update":
+            return holder.update(pairs(memory, *values), **named)
+        case "extend":
+            extend(memory, holder, *values)
+            return None
+        case "count" | "index" | "remove" | "sort":
+            memory.require_plain(holder, *values)
+            if named.keys() - {"reverse"}:
+                raise Unknown
+        case "insert" | "pop":
+            _require_types((int, bool), *values[:1])
+        case "add" | "discard":
+            memory.require_key(*values)
+        case "union" | "intersection" | "difference" if not all(type(one) is set for one in values):
+            raise Unknown
+    return getattr(holder, name)(*values, **named)
 
 
-def _call_any_or_all(
-    evaluator: ConfigEvaluator, node: ast.Call, argument: ast.expr, wanted: bool, local: Locals, depth: int
-) -> Any:
-    """`any(…)` and `all(…)`, which stop at the first item that decides."""
-    if isinstance(argument, ast.Starred):
-        raise Doubt
-    for item in walk_values(evaluator, argument, local, depth):
-        known = known_truth(item)
-        if known is None:
-            evaluator.refuse(node, item)
-        if known is wanted:
-            return wanted
-    return not wanted
+def extend(memory: Memory, holder: list[Any], values: Any) -> None:
+    """Append the items of a value to a list."""
+    if isinstance(values, Iteration) and any(root is holder for root in values.roots):
+        raise Unknown  # the iterator would see the list grow
+    holder.extend(list(memory.items(values)))
 
 
-def _call_function(evaluator: ConfigEvaluator, node: ast.Call, callee: Any, local: Locals, depth: int) -> Any:
-    """A call of a function by its value; of most of them nothing is known."""
-    name = callee.name if type(callee) is Builtin else ""
-    function = functions.BUILTINS.get(name)
-    if type(callee) is Imported:
-        function = functions.OF_MODULES.get(callee.dotted)
-    positional, named = _call_arguments(evaluator, node, local, depth, function=name)
-    operands = (callee, *positional, *named.values())
-    if name in ("getattr", "setattr", "delattr", "hasattr") and any(
-        type(one) is str and reaches_by_attribute(one) for one in positional[1:2]
-    ):
-        raise ReachesNames(node)
-    if name in ("setattr", "delattr") and any(type(one) is Imported for one in positional[:1]):
-        raise ReachesNames(node)
-    if name == "hasattr" and [type(one) for one in positional] == [BaseDict, str] and not named:
-        return positional[1] in positional[0] or positional[1] in containers.BASE_DICT_NAMES
-    if name == "getattr" and len(positional) in (2, 3) and type(positional[1]) is str and not named:
-        return _call_getattr(evaluator, node, positional)
-    if function is None:
-        return evaluator.mark_unknown(node, *operands)
-    return evaluator.try_out(node, operands, lambda: function(positional, named, evaluator.memory))
-
-
-def _call_getattr(evaluator: ConfigEvaluator, node: ast.Call, arguments: Sequence[Any]) -> Any:
-    """`getattr(holder, name)`, of a base's dict only."""
-    holder, name = arguments[:2]
-    if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES:
-        if len(arguments) == 3 and name not in holder:
-            return arguments[2]
-        return lookups.attribute_of(evaluator, node, holder, name)
-    return evaluator.mark_unknown(node, *arguments)
-
-
-def _call_method_of(
-    evaluator: ConfigEvaluator, node: ast.Call, holder: Any, name: str, local: Locals, depth: int
-) -> Any:
-    """`holder.name(…)` of a known value."""
-    if reaches_by_attribute(name):
-        raise ReachesNames(node)
-    memory = evaluator.memory
-    if type(holder) is list and name == "sort" and not node.args:
-        keywords = _key_and_order(evaluator, node.keywords, holder, local, depth)
-        return evaluator.try_out(node, (holder,), lambda: functions.sort_in_place(holder, keywords, memory))
-    if type(holder) is list and name == "extend" and len(node.args) == 1 and not node.keywords:
-        return extend_list(evaluator, node, holder, node.args[0], local, depth)
-    positional, named = _call_arguments(evaluator, node, local, depth, method=name, holder=holder)
-    # An argument may have got hold of the holder.
-    if memory.seen(holder) is not holder:
-        return evaluator.mark_unknown(node, holder, *positional, *named.values())
-    call = call_text_method if type(holder) is str else containers.call_method
-    operands = (holder, *positional, *named.values())
-    return evaluator.try_out(node, operands, lambda: call(holder, name, positional, named, memory))
-
-
-def extend_list(
-    evaluator: ConfigEvaluator, node: ast.AST, holder: list[Any], items: ast.expr, local: Locals, depth: int
-) -> Any:
-    """`holder.extend(items)`."""
-    try:
-        if isinstance(items, ast.GeneratorExp):
-            given: Any = walk_values(evaluator, items, local, depth)
-        else:
-            produced = lookups.produced_by_argument(evaluator, items, local, depth)
-            given = evaluator.value(items, local, depth) if produced is None else produced
-        if evaluator.memory.seen(holder) is not holder:
-            return evaluator.mark_unknown(node, holder, given)
-        return evaluator.try_out(
-            node, (holder, given), lambda: containers.call_method(holder, "extend", [given], {}, evaluator.memory)
-        )
-    except Doubt:
-        evaluator.mark_unknown(node, holder)
-        raise
-
-
-def _key_and_order(
-    evaluator: ConfigEvaluator, keywords: list[ast.keyword], holder: Any, local: Locals, depth: int
-) -> dict[str, Any]:
-    """The arguments of `list.sort`."""
-    found: dict[str, Any] = {}
-    try:
-        for keyword in keywords:
-            if keyword.arg is None:
-                raise Doubt
-            if keyword.arg == "key":
-                found["key"] = function_of(evaluator, keyword.value, local, depth)
-            else:
-                found[keyword.arg] = evaluator.value(keyword.value, local, depth)
-    except Doubt:
-        evaluator.lose((holder,), keywords[0].value)
-        raise
+def pairs(memory: Memory, values: Any = ()) -> dict[Any, Any]:
+    """Return the entries of a dict, or of an iterable of pairs."""
+    if isinstance(values, dict):
+        memory.budget.spend(len(values) >> 2)
+        return dict(values)
+    found = {}
+    for one in memory.items(values):
+        key, value = memory.items(one)
+        memory.require_key(key)
+        found[key] = value
     return found
 
 
-def _call_arguments(
-    evaluator: ConfigEvaluator,
-    node: ast.Call,
-    local: Locals,
-    depth: int,
-    *,
-    function: str = "",
-    method: str = "",
-    holder: Any = None,
-) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a call, in Python's order; iterators as lists where the function goes through them."""
-    taking = function in functions.TAKES_ITERABLES or method == "join"
-    positional: list[Any] = []
-    named: dict[str, Any] = {}
-    try:
-        for one in node.args:
-            if isinstance(one, ast.Starred):
-                positional.extend(walk_values(evaluator, one.value, local, depth))
-            else:
-                produced = lookups.produced_by_argument(evaluator, one, local, depth) if taking else None
-                positional.append(evaluator.value(one, local, depth) if produced is None else produced)
-        for keyword in node.keywords:
-            if keyword.arg == "key" and function in ("max", "min", "sorted"):
-                named["key"] = function_of(evaluator, keyword.value, local, depth)
-                continue
-            value = evaluator.value(keyword.value, local, depth)
-            if keyword.arg is not None:
-                named[keyword.arg] = value
-            elif type(value) in (dict, BaseDict) and all(type(key) is str and key not in named for key in value):
-                named.update(value)
-            else:
-                evaluator.refuse(node, value)
-    except Doubt:
-        evaluator.lose((holder, *positional, *named.values()), node)
-        raise
-    return positional, named
+def _require_types(kinds: tuple[type, ...], *values: Any) -> None:
+    if any(type(one) not in kinds for one in values):
+        raise Unknown
 
 
-_HANDLERS: Final[Handlers] = {
-    ast.Attribute: lookups.attribute_expression,
-    ast.BinOp: lookups.binary_expression,
-    ast.BoolOp: lookups.bool_expression,
-    ast.Call: call_expression,
-    ast.Compare: lookups.comparison_expression,
-    ast.Constant: lookups.constant_value,
-    ast.Dict: lookups.dict_display,
-    ast.DictComp: lookups.dict_comprehension,
-    ast.IfExp: lookups.conditional_expression,
-    ast.JoinedStr: lookups.joined_text,
-    ast.List: lookups.list_display,
-    ast.ListComp: lookups.list_comprehension,
-    ast.Name: lookups.look_up_name,
-    ast.NamedExpr: lookups.named_expression,
-    ast.Set: lookups.set_display,
-    ast.SetComp: lookups.set_comprehension,
-    ast.Slice: lookups.slice_expression,
-    ast.Subscript: lookups.subscript_expression,
-    ast.Tuple: lookups.tuple_display,
-    ast.UnaryOp: lookups.unary_expression,
+def _call_text_method(memory: Memory, text: str, name: str, /, *values: Any, **named: Any) -> Any:
+    """Return `text.name(…)`."""
+    if name == "format":
+        return format_text(memory, text, *values, **named)
+    if name == "join":
+        pieces = list(memory.items(*values))
+        require_room(sum(map(len, pieces)) + len(text) * len(pieces), text, memory)
+        return text.join(pieces)
+    memory.require_plain(*values, *named.values())
+    if name == "replace":
+        require_room(len(text) + text.count(values[0]) * len(values[1]), text, memory)
+    elif name in ("zfill", "ljust", "rjust", "center"):
+        if values[0] > MOST_WIDTH:
+            raise Unknown
+    elif name not in _TEXT_METHODS:
+        raise Unknown
+    memory.budget.spend(len(text) >> 4)
+    return getattr(text, name)(*values, **named)
+
+
+Function = Callable[..., Any]
+
+
+def _of_numbers(function: Callable[..., Any], *more: type) -> Function:
+    """Return a function that takes numbers only, and values of these further types."""
+
+    def called(memory: Memory, /, *values: Any, **named: Any) -> Any:
+        _require_types((*NUMBERS, *more), *values, *named.values())
+        memory.budget.spend(sum(len(one) >> 4 for one in values if type(one) is str))
+        return within_digits(function(*values, **named))
+
+    return called
+
+
+def _round(memory: Memory, number: Any, ndigits: Any = None) -> Any:
+    _require_types(NUMBERS, number)
+    if ndigits is not None and abs(ndigits) > 400:
+        raise Unknown
+    return within_digits(round(number, ndigits))
+
+
+def _length(memory: Memory, value: Any) -> int:
+    _require_types((list, tuple, dict, BaseDict, set, str, bytes, range), value)
+    return len(value)
+
+
+def _text(function: Callable[[Any], str]) -> Function:
+    def called(memory: Memory, value: Any = "") -> str:
+        memory.require_plain(value, sets=False)
+        return function(value)
+
+    return called
+
+
+def _collect(make: Callable[[list[Any]], Any]) -> Function:
+    def called(memory: Memory, values: Any = ()) -> Any:
+        return make(list(memory.items(values)))
+
+    return called
+
+
+def _set(memory: Memory, values: Any = ()) -> set[Any]:
+    found = list(values if type(values) is set else memory.items(values))
+    for one in found:
+        memory.require_key(one)
+    return set(found)
+
+
+def _dict(memory: Memory, values: Any = (), /, **named: Any) -> dict[Any, Any]:
+    return {**pairs(memory, values), **named}
+
+
+def _extreme(function: Callable[..., Any]) -> Function:
+    """Return `min` or `max`, of items or of a list."""
+
+    def called(memory: Memory, *values: Any) -> Any:
+        items = list(memory.items(*values)) if len(values) == 1 else values
+        memory.require_plain(*items)
+        return function(items)
+
+    return called
+
+
+def _sorted(memory: Memory, values: Any, *, reverse: Any = False) -> list[Any]:
+    if type(values) is set:
+        _require_types((str,) if all(type(one) is str for one in values) else (int,), *values)
+    items = list(values if type(values) is set else memory.items(values))
+    memory.require_plain(items)
+    return sorted(items, reverse=truth(reverse))
+
+
+def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
+    total, number = start, type(start) in NUMBERS
+    items = list(memory.items(values))
+    if number:
+        _require_types(NUMBERS, *items)
+        return within_digits(sum(items, start))
+    for one in items:
+        if type(total) is not type(one) or type(one) not in (list, tuple):
+            raise Unknown
+        require_room(len(total) + len(one), one, memory)
+        total = total + one
+    return total
+
+
+def _any(memory: Memory, values: Any) -> bool:
+    return any(truth(one) for one in memory.items(values))
+
+
+def _all(memory: Memory, values: Any) -> bool:
+    return all(truth(one) for one in memory.items(values))
+
+
+def _roots(*values: Any) -> tuple[Any, ...]:
+    """Return the containers that an iterator over these reads."""
+    return tuple(root for one in values for root in (one.roots if isinstance(one, Iteration) else (one,)))
+
+
+def _enumerate(memory: Memory, values: Any, start: Any = 0) -> Iteration:
+    _require_types((int, bool), start)
+    return Iteration(enumerate(memory.items(values), start), _roots(values))
+
+
+def _zip(memory: Memory, *values: Any) -> Iteration:
+    return Iteration(zip(*map(memory.items, values), strict=False), _roots(*values))
+
+
+def _reversed(memory: Memory, values: Any) -> Iteration:
+    _require_types((list, tuple, dict, str, range), values)
+    return Iteration(reversed(values), (values,))
+
+
+def _copied(memory: Memory, value: Any) -> Any:
+    """Return `copy.copy(value)`."""
+    if type(value) in ATOMS or type(value) is tuple:
+        return value
+    _require_types((list, dict, BaseDict, set), value)
+    memory.require_plain(*(value.values() if type(value) is BaseDict else ()), opaque=True)
+    memory.budget.spend(len(value) >> 2)
+    return value.copy()
+
+
+def _deep_copied(memory: Memory, value: Any) -> Any:
+    """Return `copy.deepcopy(value)`."""
+    memory.require_plain(value, opaque=True)
+    return copy.deepcopy(value)
+
+
+def _path(function: Callable[..., Any]) -> Function:
+    def called(memory: Memory, *values: Any) -> Any:
+        _require_types((str,), *values)
+        memory.budget.spend(sum(map(len, values)) >> 4)
+        return function(*values)
+
+    return called
+
+
+def _print(memory: Memory, *values: Any, **named: Any) -> None:
+    """Ignore what is printed."""
+
+
+_OF_NUMBERS: Final = (
+    *("ceil", "floor", "trunc", "sqrt", "exp", "log", "log2", "log10", "log1p", "pow", "fabs", "cos", "sin", "tan"),
+    *("isclose", "isfinite", "isinf", "isnan", "copysign", "fmod", "degrees", "radians", "atan", "atan2", "hypot"),
+)
+_PATH_FUNCTIONS: Final = ("join", "basename", "dirname", "splitext", "split", "normpath")
+_BUILTINS: Final[Mapping[str, Function]] = {
+    "abs": _of_numbers(abs),
+    "all": _all,
+    "any": _any,
+    "bool": lambda memory, value=False: truth(value),  # noqa: ARG005  # the signature of all
+    "dict": _dict,
+    "divmod": _of_numbers(divmod),
+    "enumerate": _enumerate,
+    "float": _of_numbers(float, str),
+    "int": _of_numbers(int, str),
+    "len": _length,
+    "list": _collect(list),
+    "max": _extreme(max),
+    "min": _extreme(min),
+    "print": _print,
+    "range": _of_numbers(range),
+    "repr": _text(repr),
+    "reversed": _reversed,
+    "round": _round,
+    "set": _set,
+    "sorted": _sorted,
+    "str": _text(str),
+    "sum": _sum,
+    "tuple": _collect(tuple),
+    "zip": _zip,
 }
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    **{f"builtins.{name}": function for name, function in _BUILTINS.items()},
+    **{f"math.{name}": _of_numbers(getattr(math, name)) for name in _OF_NUMBERS},
+    **{f"os.path.{name}": _path(getattr(posixpath, name)) for name in _PATH_FUNCTIONS},
+    "copy.copy": _copied,
+    "copy.deepcopy": _deep_copied,
+}
+"""Functions by their dotted names; each raises Unknown, or what Python raises."""
 
+CONSTANTS: Final[Mapping[str, float]] = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 
-def evaluator_of(source: PythonSource, names: Namespace, references: References) -> ConfigEvaluator:
-    """What evaluates the expressions of one file."""
-    return ConfigEvaluator(source, names, references, _HANDLERS)
+CONSUMERS: Final = frozenset(f"builtins.{name}" for name in ("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple"))
+"""Functions that go through an iterable at once and change nothing else."""
