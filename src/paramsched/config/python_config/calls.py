@@ -1,49 +1,36 @@
 """The methods and functions that a config may call; all of them only compute, or change the object itself."""
 
+import ast
 import copy
 import math
-import posixpath
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from paramsched.config.python_config.memory import Memory
-from paramsched.config.python_config.operators import (
-    MOST_WIDTH,
-    binary,
-    format_text,
-    require_room,
-    truth,
-    within_digits,
-)
-from paramsched.config.python_config.values import (
-    ATOMS,
-    NUMBERS,
-    BaseDict,
-    Iteration,
-    Unknown,
-)
+from paramsched.config.python_config.operators import binary, format_text, require_room, truth, within_digits
+from paramsched.config.python_config.values import ATOMS, NUMBERS, BaseDict, Iteration, Unknown
 
-_TEXT_METHODS: Final = frozenset(
+_OF_LIST: Final = frozenset(
+    {*("append", "extend", "insert", "pop", "remove", "clear", "copy", "reverse", "count", "index", "sort")}
+)
+_OF_DICT: Final = frozenset({*("get", "pop", "setdefault", "update", "copy", "clear", "keys", "values", "items")})
+_OF_TEXT: Final = frozenset(
     {
-        *("strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "startswith", "endswith", "find"),
-        *("rfind", "index", "count", "removeprefix", "removesuffix", "split", "rsplit", "splitlines", "partition"),
-        *("rpartition", "isdigit", "isalpha", "isalnum", "isidentifier", "isupper", "islower"),
+        *("capitalize", "count", "endswith", "find", "format", "index", "isalnum", "isalpha", "isdigit", "join"),
+        *("lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rpartition", "rsplit"),
+        *("rstrip", "split", "splitlines", "startswith", "strip", "title", "upper"),
     }
 )
-"""Methods of texts whose result is at most a few times as long as the text."""
-
-_OF_LIST: Final = ("append", "extend", "insert", "pop", "remove", "clear", "copy", "reverse", "count", "index", "sort")
-_OF_DICT: Final = ("get", "pop", "setdefault", "update", "copy", "clear", "keys", "values", "items")
-_METHODS: Final[Mapping[type, tuple[str, ...]]] = {
+_METHODS: Final[Mapping[type, frozenset[str]]] = {
+    str: _OF_TEXT,
     list: _OF_LIST,
-    tuple: ("count", "index"),
+    tuple: frozenset({"count", "index"}),
     dict: _OF_DICT,
     BaseDict: _OF_DICT,
-    set: ("add", "discard", "copy", "union", "intersection", "difference"),
+    set: frozenset({"add", "discard", "copy"}),
 }
-CHANGING_METHODS: Final = frozenset(
-    {*_OF_LIST, "pop", "setdefault", "update", "clear", "add", "discard"} - {"copy", "count", "index"}
-)
+CHANGING_METHODS: Final = (_OF_LIST | _OF_DICT) - {"copy", "count", "index", "get", "keys", "values", "items"}
 BASE_DICT_ATTRIBUTES: Final = frozenset(
     {name for name in dir(dict) if not name.startswith("__")}
     | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
@@ -54,37 +41,43 @@ BASE_DICT_ATTRIBUTES: Final = frozenset(
 def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named: Any) -> Any:
     """Return `holder.name(…)`."""
     kind = type(holder)
-    if kind is str:
-        return _call_text_method(memory, holder, name, *values, **named)
-    if name not in _METHODS.get(kind, ()) or (named and name not in ("update", "sort")):
+    if name not in _METHODS.get(kind, ()):
         raise Unknown
-    memory.budget.spend(len(holder) >> 8)
+    memory.budget.spend(len(holder) >> 6)
     match name:
+        case "format":
+            return format_text(memory, holder, *values, **named)
+        case "join":
+            return _join(memory, holder, *values)
         case "keys" | "values" | "items" if not values:
             view = getattr(holder, name)()
             return Iteration(view if kind is dict or name == "keys" else list(view), (holder,))
-        case "get" | "pop" | "setdefault" if kind is not list:
-            memory.require_key(*values[:1])
-            if kind is BaseDict:
-                memory.require_plain(*values[1:], opaque=True)
         case "update" | "copy" if kind is BaseDict:
             memory.require_plain(holder, *values, *named.values(), opaque=True)
         case "update":
             return holder.update(pairs(memory, *values), **named)
+        case "get" | "pop" | "setdefault" | "add" | "discard" if kind is not list:
+            memory.require_key(*values[:1])
+            if kind is BaseDict:
+                memory.require_plain(*values[1:], opaque=True)
         case "extend":
             extend(memory, holder, *values)
             return None
-        case "count" | "index" | "remove" | "sort":
-            memory.require_plain(holder, *values)
-            if named.keys() - {"reverse"}:
-                raise Unknown
         case "insert" | "pop":
             _require_types((int, bool), *values[:1])
-        case "add" | "discard":
-            memory.require_key(*values)
-        case "union" | "intersection" | "difference" if not all(type(one) is set for one in values):
-            raise Unknown
+        case "count" | "index" | "remove" | "sort":
+            memory.require_plain(holder, *values, *named.values())
+        case "replace":
+            require_room(len(holder) + holder.count(values[0]) * len(values[1]), holder, memory)
+        case _ if kind is str:
+            memory.require_plain(*values, *named.values())
     return getattr(holder, name)(*values, **named)
+
+
+def _join(memory: Memory, text: str, values: Any) -> str:
+    pieces = list(memory.items(values))
+    require_room(sum(map(len, pieces)) + len(text) * len(pieces), text, memory)
+    return text.join(pieces)
 
 
 def extend(memory: Memory, holder: list[Any], values: Any) -> None:
@@ -112,117 +105,47 @@ def _require_types(kinds: tuple[type, ...], *values: Any) -> None:
         raise Unknown
 
 
-def _call_text_method(memory: Memory, text: str, name: str, /, *values: Any, **named: Any) -> Any:
-    """Return `text.name(…)`."""
-    if name == "format":
-        return format_text(memory, text, *values, **named)
-    if name == "join":
-        pieces = list(memory.items(*values))
-        require_room(sum(map(len, pieces)) + len(text) * len(pieces), text, memory)
-        return text.join(pieces)
-    memory.require_plain(*values, *named.values())
-    if name == "replace":
-        require_room(len(text) + text.count(values[0]) * len(values[1]), text, memory)
-    elif name in ("zfill", "ljust", "rjust", "center"):
-        if values[0] > MOST_WIDTH:
-            raise Unknown
-    elif name not in _TEXT_METHODS:
-        raise Unknown
-    memory.budget.spend(len(text) >> 4)
-    return getattr(text, name)(*values, **named)
-
-
 Function = Callable[..., Any]
 
 
-def _of_numbers(function: Callable[..., Any], *more: type) -> Function:
-    """Return a function that takes numbers only, and values of these further types."""
+def _of_plain_values(function: Callable[..., Any]) -> Function:
+    """Return a function that takes only values that are known throughout."""
 
     def called(memory: Memory, /, *values: Any, **named: Any) -> Any:
-        _require_types((*NUMBERS, *more), *values, *named.values())
-        memory.budget.spend(sum(len(one) >> 4 for one in values if type(one) is str))
-        return within_digits(function(*values, **named))
+        known = [list(memory.items(one)) if isinstance(one, Iteration) else one for one in values]
+        memory.require_plain(*known, *named.values(), sets=False)
+        return within_digits(function(*known, **named))
 
     return called
 
 
-def _round(memory: Memory, number: Any, ndigits: Any = None) -> Any:
-    _require_types(NUMBERS, number)
-    if ndigits is not None and abs(ndigits) > 400:
+def _round(number: Any, ndigits: Any = None) -> Any:
+    if type(number) not in NUMBERS or abs(ndigits or 0) > 400:
         raise Unknown
-    return within_digits(round(number, ndigits))
+    return round(number, ndigits)
 
 
-def _length(memory: Memory, value: Any) -> int:
+def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
+    """Return `sum(values, start)`, which adds lists too."""
+    items = list(memory.items(values))
+    if all(type(one) in NUMBERS for one in (start, *items)):
+        return within_digits(sum(items, start))
+    for one in items:
+        start = binary(ast.Add(), start, one, memory)
+    return start
+
+
+def _length(_: Memory, value: Any) -> int:
     _require_types((list, tuple, dict, BaseDict, set, str, bytes, range), value)
     return len(value)
 
 
-def _text(function: Callable[[Any], str]) -> Function:
-    def called(memory: Memory, value: Any = "") -> str:
-        memory.require_plain(value, sets=False)
-        return function(value)
-
-    return called
-
-
-def _collect(make: Callable[[list[Any]], Any]) -> Function:
-    def called(memory: Memory, values: Any = ()) -> Any:
-        return make(list(memory.items(values)))
-
-    return called
-
-
-def _set(memory: Memory, values: Any = ()) -> set[Any]:
-    found = list(values if type(values) is set else memory.items(values))
+def set_of(memory: Memory, values: Any = ()) -> set[Any]:
+    """Return `set(values)`."""
+    found = list(memory.items(values))
     for one in found:
         memory.require_key(one)
     return set(found)
-
-
-def _dict(memory: Memory, values: Any = (), /, **named: Any) -> dict[Any, Any]:
-    return {**pairs(memory, values), **named}
-
-
-def _extreme(function: Callable[..., Any]) -> Function:
-    """Return `min` or `max`, of items or of a list."""
-
-    def called(memory: Memory, *values: Any) -> Any:
-        items = list(memory.items(*values)) if len(values) == 1 else values
-        memory.require_plain(*items)
-        return function(items)
-
-    return called
-
-
-def _sorted(memory: Memory, values: Any, *, reverse: Any = False) -> list[Any]:
-    if type(values) is set:
-        _require_types((str,) if all(type(one) is str for one in values) else (int,), *values)
-    items = list(values if type(values) is set else memory.items(values))
-    memory.require_plain(items)
-    return sorted(items, reverse=truth(reverse))
-
-
-def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
-    total, number = start, type(start) in NUMBERS
-    items = list(memory.items(values))
-    if number:
-        _require_types(NUMBERS, *items)
-        return within_digits(sum(items, start))
-    for one in items:
-        if type(total) is not type(one) or type(one) not in (list, tuple):
-            raise Unknown
-        require_room(len(total) + len(one), one, memory)
-        total = total + one
-    return total
-
-
-def _any(memory: Memory, values: Any) -> bool:
-    return any(truth(one) for one in memory.items(values))
-
-
-def _all(memory: Memory, values: Any) -> bool:
-    return all(truth(one) for one in memory.items(values))
 
 
 def _roots(*values: Any) -> tuple[Any, ...]:
@@ -231,27 +154,18 @@ def _roots(*values: Any) -> tuple[Any, ...]:
 
 
 def _enumerate(memory: Memory, values: Any, start: Any = 0) -> Iteration:
-    _require_types((int, bool), start)
+    _require_types((int,), start)
     return Iteration(enumerate(memory.items(values), start), _roots(values))
 
 
-def _zip(memory: Memory, *values: Any) -> Iteration:
-    return Iteration(zip(*map(memory.items, values), strict=False), _roots(*values))
-
-
-def _reversed(memory: Memory, values: Any) -> Iteration:
-    _require_types((list, tuple, dict, str, range), values)
+def _reversed(_: Memory, values: Any) -> Iteration:
+    _require_types((list, tuple, str, range), values)
     return Iteration(reversed(values), (values,))
 
 
 def _copied(memory: Memory, value: Any) -> Any:
     """Return `copy.copy(value)`."""
-    if type(value) in ATOMS or type(value) is tuple:
-        return value
-    _require_types((list, dict, BaseDict, set), value)
-    memory.require_plain(*(value.values() if type(value) is BaseDict else ()), opaque=True)
-    memory.budget.spend(len(value) >> 2)
-    return value.copy()
+    return value if type(value) in ATOMS or type(value) is tuple else call_method(memory, value, "copy")
 
 
 def _deep_copied(memory: Memory, value: Any) -> Any:
@@ -260,60 +174,41 @@ def _deep_copied(memory: Memory, value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def _path(function: Callable[..., Any]) -> Function:
-    def called(memory: Memory, *values: Any) -> Any:
-        _require_types((str,), *values)
-        memory.budget.spend(sum(map(len, values)) >> 4)
-        return function(*values)
-
-    return called
-
-
-def _print(memory: Memory, *values: Any, **named: Any) -> None:
-    """Ignore what is printed."""
-
-
-_OF_NUMBERS: Final = (
-    *("ceil", "floor", "trunc", "sqrt", "exp", "log", "log2", "log10", "log1p", "pow", "fabs", "cos", "sin", "tan"),
-    *("isclose", "isfinite", "isinf", "isnan", "copysign", "fmod", "degrees", "radians", "atan", "atan2", "hypot"),
+_OF_MATH: Final = (
+    *("ceil", "cos", "exp", "fabs", "floor", "isclose", "isinf", "isnan", "log", "log10", "log2", "pow", "sin"),
+    *("sqrt", "tan", "trunc"),
 )
-_PATH_FUNCTIONS: Final = ("join", "basename", "dirname", "splitext", "split", "normpath")
-_BUILTINS: Final[Mapping[str, Function]] = {
-    "abs": _of_numbers(abs),
-    "all": _all,
-    "any": _any,
-    "bool": lambda memory, value=False: truth(value),  # noqa: ARG005  # the signature of all
-    "dict": _dict,
-    "divmod": _of_numbers(divmod),
-    "enumerate": _enumerate,
-    "float": _of_numbers(float, str),
-    "int": _of_numbers(int, str),
-    "len": _length,
-    "list": _collect(list),
-    "max": _extreme(max),
-    "min": _extreme(min),
-    "print": _print,
-    "range": _of_numbers(range),
-    "repr": _text(repr),
-    "reversed": _reversed,
-    "round": _round,
-    "set": _set,
-    "sorted": _sorted,
-    "str": _text(str),
-    "sum": _sum,
-    "tuple": _collect(tuple),
-    "zip": _zip,
+_OF_PATHS: Final = ("basename", "dirname", "join", "normpath", "split", "splitext")
+_PLAIN: Final[Mapping[str, Callable[..., Any]]] = {
+    **{f"builtins.{one.__name__}": one for one in (abs, divmod, float, int, max, min, range, repr, sorted, str)},
+    **{f"math.{name}": getattr(math, name) for name in _OF_MATH},
+    **{f"os.path.{name}": getattr(os.path, name) for name in _OF_PATHS},
+    "builtins.round": _round,
 }
 FUNCTIONS: Final[Mapping[str, Function]] = {
-    **{f"builtins.{name}": function for name, function in _BUILTINS.items()},
-    **{f"math.{name}": _of_numbers(getattr(math, name)) for name in _OF_NUMBERS},
-    **{f"os.path.{name}": _path(getattr(posixpath, name)) for name in _PATH_FUNCTIONS},
+    **{name: _of_plain_values(function) for name, function in _PLAIN.items()},
+    "builtins.all": lambda memory, values, /: all(map(truth, memory.items(values))),
+    "builtins.any": lambda memory, values, /: any(map(truth, memory.items(values))),
+    "builtins.bool": lambda _, value=False, /: truth(value),
+    "builtins.dict": lambda memory, values=(), /, **named: {**pairs(memory, values), **named},
+    "builtins.enumerate": _enumerate,
+    "builtins.len": _length,
+    "builtins.list": lambda memory, values=(), /: list(memory.items(values)),
+    "builtins.print": lambda *_, **__: None,
+    "builtins.reversed": _reversed,
+    "builtins.set": set_of,
+    "builtins.sum": _sum,
+    "builtins.tuple": lambda memory, values=(), /: tuple(memory.items(values)),
+    "builtins.zip": lambda memory, *values: Iteration(zip(*map(memory.items, values), strict=False), _roots(*values)),
     "copy.copy": _copied,
     "copy.deepcopy": _deep_copied,
 }
 """Functions by their dotted names; each raises Unknown, or what Python raises."""
 
-CONSTANTS: Final[Mapping[str, float]] = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
-
-CONSUMERS: Final = frozenset(f"builtins.{name}" for name in ("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple"))
+CONSTANTS: Final[Mapping[str, float]] = {
+    f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")
+}
+CONSUMERS: Final = frozenset(
+    f"builtins.{name}" for name in ("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple")
+)
 """Functions that go through an iterable at once and change nothing else."""

@@ -6,7 +6,7 @@ values and names it mentions lead to.
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, final
 
 from paramsched.config.python_config import operators
@@ -18,9 +18,11 @@ from paramsched.config.python_config.calls import (
     FUNCTIONS,
     call_method,
     extend,
+    set_of,
 )
 from paramsched.config.python_config.memory import Memory
 from paramsched.config.python_config.name_usage import import_reaches_all_names, name_usage, reaches_all_names
+from paramsched.config.python_config.operators import truth
 from paramsched.config.python_config.source import PythonSource
 from paramsched.config.python_config.values import (
     ERRORS,
@@ -74,8 +76,8 @@ class References:
 
 
 @final
-class ConfigEvaluator:
-    """Evaluates one file, from top to bottom."""
+class ConfigEvaluator(ast.NodeVisitor):
+    """Evaluates one file, from top to bottom; `visit_X` evaluates nodes of type X."""
 
     def __init__(self, source: PythonSource, budget: Budget, references: References) -> None:
         self.source, self.budget, self.references = source, budget, references
@@ -104,17 +106,9 @@ class ConfigEvaluator:
                 else:
                     self._skip([statement], self.all_unknown)
             except AllUnknown as cause:
-                self.taint_all(self.source.mark(cause.node or statement, cause.why))
-                self._bind_unknown(name_usage([statement]).bound)
-
-    def taint_all(self, mark: NeedsRunning) -> None:
-        """Make every name unknown, from now on."""
-        self.all_unknown = self.all_unknown or mark
-        self._bind_unknown([*self.names, *DECIDING])
-
-    def _bind_unknown(self, names: Iterable[str]) -> None:
-        assert self.all_unknown is not None
-        self.names.update(dict.fromkeys(names, self.all_unknown))
+                self.all_unknown = self.all_unknown or self.source.mark(cause.node or statement, cause.why)
+                bound = name_usage([statement]).bound
+                self.names.update(dict.fromkeys([*self.names, *DECIDING, *bound], self.all_unknown))
 
     def bind(self, name: str, value: Any) -> None:
         """Bind a name of the file."""
@@ -149,10 +143,7 @@ class ConfigEvaluator:
         self.budget.spend(1)
         start = len(self._operands)
         try:
-            handler = _STATEMENTS.get(type(statement))
-            if handler is None:  # `while`, `try`, `with`, `match`, `raise`, …
-                raise Unknown
-            handler(self, statement)
+            self.visit(statement)
         except ERRORS as error:
             mark = self._mark(statement, error)
             self.memory.taint(self._operands[start:], mark)
@@ -163,7 +154,7 @@ class ConfigEvaluator:
     def _mark(self, node: ast.AST, error: Exception) -> NeedsRunning:
         return self.source.mark(node, error.why if isinstance(error, Unknown) else f"raises {type(error).__name__}")
 
-    def _assign(self, node: ast.Assign) -> None:
+    def visit_Assign(self, node: ast.Assign) -> None:
         first = node.targets[0]
         if isinstance(first, ast.Name) and first.id == "_base_":
             return  # MMEngine removes these lines, wherever they are
@@ -187,12 +178,21 @@ class ConfigEvaluator:
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 for one, part in zip(targets, self._parts(targets, value), strict=True):
                     self._assign_to(one.value if isinstance(one, ast.Starred) else one, part, local=local)
-            case ast.Subscript() if not local:
-                self._set_item(self.value(target.value), self.value(target.slice), value)
-            case ast.Attribute() if not local:
-                self._set_attribute(target, self.value(target.value), value)
+            case ast.Subscript() | ast.Attribute() if not local:
+                self._set_item(*self._place_of(target), value)
             case _:
                 raise Unknown
+
+    def _place_of(self, target: ast.Subscript | ast.Attribute) -> tuple[Any, Any]:
+        """Return the container and the key that a target refers to."""
+        holder = self.value(target.value)
+        if isinstance(target, ast.Subscript):
+            return holder, self.value(target.slice)
+        if isinstance(holder, ImportedName) or reaches_all_names(target.attr):
+            raise AllUnknown("may change any name", target)
+        if type(holder) is not BaseDict or target.attr in BASE_DICT_ATTRIBUTES:
+            raise Unknown
+        return holder, target.attr
 
     def _parts(self, targets: Sequence[ast.expr], value: Any) -> list[Any]:
         """Return the parts of a value, one for each target."""
@@ -209,42 +209,35 @@ class ConfigEvaluator:
         return items
 
     def _set_item(self, holder: Any, key: Any, value: Any) -> None:
-        self._require_untainted(holder, value)
-        kind = type(holder)
-        if kind in (dict, BaseDict):
+        self._require_place(holder, key)
+        self._require_untainted(value)
+        if type(holder) is BaseDict:
+            self.memory.require_plain(value, opaque=True)
+        holder[key] = list(self.memory.items(value)) if type(key) is slice else value
+
+    def _require_place(self, holder: Any, key: Any) -> None:
+        """Require a known container and a known key."""
+        self._require_untainted(holder)
+        if type(holder) in (dict, BaseDict):
             self.memory.require_key(key)
-            if kind is BaseDict:
-                self.memory.require_plain(value, opaque=True)
-        elif kind is list and type(key) is slice:
-            value = list(self.memory.items(value))
-        elif kind is not list or type(key) not in (int, bool):
+        elif type(holder) not in (list, tuple, str, bytes, range) or type(key) not in (int, bool, slice):
             raise Unknown
-        holder[key] = value
 
-    def _set_attribute(self, node: ast.Attribute, holder: Any, value: Any) -> None:
-        if isinstance(holder, ImportedName) or reaches_all_names(node.attr):
-            raise AllUnknown("may change any name", node)
-        if type(holder) is not BaseDict or node.attr in BASE_DICT_ATTRIBUTES:
-            raise Unknown
-        self._set_item(holder, node.attr, value)
-
-    def _annotated(self, node: ast.AnnAssign) -> None:
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
             self._assign_to(node.target, self.value(node.value))
         self.value(node.annotation)
 
-    def _augmented(self, node: ast.AugAssign) -> None:
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
         """Run `target += value`: in place if the value can be changed, else the target is bound anew."""
         match node.target:
             case ast.Name(id=name):
-                self.bind(name, self._added(node, self.value(ast.copy_location(ast.Name(name, ast.Load()), node.target))))
-            case ast.Subscript():
-                holder, key = self.value(node.target.value), self.value(node.target.slice)
+                self.bind(
+                    name, self._added(node, self.value(ast.copy_location(ast.Name(name, ast.Load()), node.target)))
+                )
+            case ast.Subscript() | ast.Attribute():
+                holder, key = self._place_of(node.target)
                 self._set_item(holder, key, self._added(node, self._item_of(holder, key)))
-            case ast.Attribute():
-                holder = self.value(node.target.value)
-                before = self._attribute_of(node.target, holder)
-                self._set_attribute(node.target, holder, self._added(node, before))
 
     def _added(self, node: ast.AugAssign, before: Any) -> Any:
         """Return `before op= value`."""
@@ -266,66 +259,66 @@ class ConfigEvaluator:
         if any(self.memory.seen(value) is not value for value in values):
             raise Unknown
 
-    def _delete(self, node: ast.Delete) -> None:
+    def visit_Delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             match target:
                 case ast.Name(id=name) if name not in self._rebound:
                     del self.names[name]
                     self.imported.discard(name)
-                case ast.Subscript():
-                    self._delete_item(self.value(target.value), self.value(target.slice))
-                case ast.Attribute() if type(holder := self.value(target.value)) is BaseDict:
-                    self._delete_item(holder, target.attr)
+                case ast.Subscript() | ast.Attribute():
+                    holder, key = self._place_of(target)
+                    self._require_place(holder, key)
+                    del holder[key]
                 case _:
                     raise Unknown
 
-    def _delete_item(self, holder: Any, key: Any) -> None:
-        self._require_untainted(holder)
-        if type(holder) in (dict, BaseDict):
-            self.memory.require_key(key)
-        elif type(holder) is not list or type(key) not in (int, bool, slice):
-            raise Unknown
-        del holder[key]
-
-    def _import(self, node: ast.Import) -> None:
-        if import_reaches_all_names(node):
-            raise AllUnknown("may change any name")
+    def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             whole = alias.name if alias.asname else alias.name.split(".")[0]
             module, _, name = whole.rpartition(".")
-            self._bind_import(alias.asname or whole, ImportedName(name, module, node.lineno))
+            self._bind_import(node, alias.asname or whole, ImportedName(name, module, node.lineno))
 
-    def _import_from(self, node: ast.ImportFrom) -> None:
-        if import_reaches_all_names(node):
-            raise AllUnknown("may change any name")
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = "." * node.level + (node.module or "")
         for alias in node.names:
-            name, dotted = alias.asname or alias.name, f"{module}.{alias.name}"
-            if dotted in CONSTANTS:
-                self.bind(name, CONSTANTS[dotted])
-            else:
-                self._bind_import(name, ImportedName(alias.name, module, node.lineno))
+            name = ImportedName(alias.name, module, node.lineno)
+            self._bind_import(node, alias.asname or alias.name, CONSTANTS.get(name.dotted, name))
 
-    def _bind_import(self, name: str, value: Any) -> None:
+    def _bind_import(self, node: ast.Import | ast.ImportFrom, name: str, value: Any) -> None:
+        if import_reaches_all_names(node):
+            raise AllUnknown("may change any name")
         self.bind(name, value)
-        self.imported.add(name)
+        if isinstance(value, ImportedName):
+            self.imported.add(name)
 
-    def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         mark = self.source.mark(node)
         self._skip([node], mark)
-        self._bind_import(node.name, mark)
+        self.bind(node.name, mark)
+        self.imported.add(node.name)
 
-    def _expression(self, node: ast.Expr | ast.Assert) -> None:
-        self.value(node.value if isinstance(node, ast.Expr) else node.test)
+    visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef
 
-    def _pass(self, node: ast.stmt) -> None:
-        """Do nothing: `pass`, and `global` outside a function."""
+    def visit_Expr(self, node: ast.Expr) -> None:
+        self.value(node.value)
 
-    def _if(self, node: ast.If) -> None:
-        for statement in node.body if operators.truth(self.value(node.test)) else node.orelse:
+    def visit_Assert(self, node: ast.Assert) -> None:
+        self.value(node.test)
+
+    def visit_Pass(self, node: ast.stmt) -> None:
+        """Do nothing, also for `global` outside a function."""
+
+    visit_Global = visit_Pass
+
+    def generic_visit(self, node: ast.AST) -> Any:
+        """Refuse what is not supported: `while`, `try`, `with`, `match`, `lambda`, …"""
+        raise NotFollowed
+
+    def visit_If(self, node: ast.If) -> None:
+        for statement in node.body if truth(self.value(node.test)) else node.orelse:
             self._run_statement(statement)
 
-    def _for(self, node: ast.For) -> None:
+    def visit_For(self, node: ast.For) -> None:
         nodes = list(ast.walk(node))
         self.budget.spend(len(nodes))
         if any(isinstance(one, (ast.Break, ast.Continue)) for one in nodes):
@@ -340,16 +333,15 @@ class ConfigEvaluator:
     # Expressions.
 
     def value(self, node: ast.expr) -> Any:
-        """Return the value of an expression, or a placeholder; what is not understood makes unknown what it can change."""
+        """Return the value of an expression, or a placeholder if it is not understood."""
         self.budget.spend(1)
         start = len(self._operands)
         self._depth += 1
         value: Any
         try:
-            handler = _EXPRESSIONS.get(type(node))
-            if handler is None or self._depth > MOST_DEPTH:
+            if self._depth > MOST_DEPTH:
                 raise NotFollowed
-            value = handler(self, node)
+            value = self.visit(node)
         except ERRORS as error:
             value = self._mark(node, error)
             self.memory.taint(self._operands[start:], value)
@@ -361,13 +353,13 @@ class ConfigEvaluator:
         self._operands.append(value)
         return value
 
-    def _constant(self, node: ast.Constant) -> Any:
+    def visit_Constant(self, node: ast.Constant) -> Any:
         value = node.value
         if type(value) is str and self.references:
             return self.references.read(value, lambda: self.source.mark(node))
         return operators.within_digits(value)
 
-    def _name(self, node: ast.Name) -> Any:
+    def visit_Name(self, node: ast.Name) -> Any:
         for scope in (self._local, self.names):
             if node.id in scope:
                 return self.memory.seen(scope[node.id])
@@ -377,7 +369,7 @@ class ConfigEvaluator:
             raise Unknown
         return ImportedName(node.id, "builtins", node.lineno)
 
-    def _attribute(self, node: ast.Attribute) -> Any:
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
         return self._attribute_of(node, self.value(node.value))
 
     def _attribute_of(self, node: ast.Attribute, holder: Any) -> Any:
@@ -390,71 +382,59 @@ class ConfigEvaluator:
             raise Unknown
         return CONSTANTS.get(f"{holder.dotted}.{name}", ImportedName(name, holder.dotted, node.lineno))
 
-    def _subscript(self, node: ast.Subscript) -> Any:
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
         return self._item_of(self.value(node.value), self.value(node.slice))
 
     def _item_of(self, holder: Any, key: Any) -> Any:
-        self._require_untainted(holder)
-        if type(holder) in (dict, BaseDict):
-            self.memory.require_key(key)
-        elif type(holder) not in (list, tuple, str, bytes, range) or type(key) not in (int, bool, slice):
-            raise Unknown
+        self._require_place(holder, key)
         value = holder[key]
         if type(key) is slice:
             self.budget.spend(len(value) >> 3)
         return self.memory.seen(value)
 
-    def _slice(self, node: ast.Slice) -> Any:
+    def visit_Slice(self, node: ast.Slice) -> Any:
         parts = [None if part is None else self.value(part) for part in (node.lower, node.upper, node.step)]
         if any(type(part) not in (int, bool, type(None)) for part in parts):
             raise Unknown
         return slice(*parts)
 
-    def _named(self, node: ast.NamedExpr) -> Any:
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
         value = self.value(node.value)
         self.bind(node.target.id, value)
         return self.memory.seen(self.names[node.target.id])
 
-    def _unary(self, node: ast.UnaryOp) -> Any:
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         return operators.unary(node.op, self.value(node.operand))
 
-    def _binary(self, node: ast.BinOp) -> Any:
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
         left, right = self.value(node.left), self.value(node.right)
         self._require_untainted(left)
         return operators.binary(node.op, left, right, self.memory)
 
-    def _bool(self, node: ast.BoolOp) -> Any:
+    def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         *first, last = node.values
         for part in first:
             value = self.value(part)
-            if self._truth(value) is isinstance(node.op, ast.Or):
+            if truth(value) is isinstance(node.op, ast.Or):
                 return value
         return self.value(last)
 
-    def _truth(self, value: Any) -> bool:
-        """Return whether a value counts as true, if that decides which code runs."""
-        try:
-            return operators.truth(value)
-        except Unknown:
-            raise NotFollowed from None
-
-    def _compare(self, node: ast.Compare) -> bool:
+    def visit_Compare(self, node: ast.Compare) -> bool:
         left = self.value(node.left)
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part)
             try:
-                holds = operators.compare(op, left, right, self.memory)
+                if not operators.compare(op, left, right, self.memory):
+                    return False
             except ERRORS:
-                raise NotFollowed if part is not node.comparators[-1] else Unknown from None
-            if not holds:
-                return False
+                raise NotFollowed from None
             left = right
         return True
 
-    def _conditional(self, node: ast.IfExp) -> Any:
-        return self.value(node.body if self._truth(self.value(node.test)) else node.orelse)
+    def visit_IfExp(self, node: ast.IfExp) -> Any:
+        return self.value(node.body if truth(self.value(node.test)) else node.orelse)
 
-    def _joined(self, node: ast.JoinedStr) -> Any:
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
         pieces = [self.value(part) for part in node.values]
         if any(type(piece) is not str for piece in pieces):
             raise Unknown
@@ -462,10 +442,13 @@ class ConfigEvaluator:
         operators.require_room(len(text), text, self.memory)
         return text
 
-    def _formatted(self, node: ast.FormattedValue) -> str:
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> str:
         value = self.value(node.value)
         spec = "" if node.format_spec is None else self.value(node.format_spec)
         return operators.format_value(value, node.conversion, spec, self.memory)
+
+    def visit_List(self, node: ast.List) -> list[Any]:
+        return self._elements(node)
 
     def _elements(self, node: ast.List | ast.Tuple | ast.Set | ast.Call) -> list[Any]:
         """Return the values of a display or of the positional arguments, with `*items`."""
@@ -482,18 +465,13 @@ class ConfigEvaluator:
                 found.append(self.value(one))
         return found
 
-    def _tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
+    def visit_Tuple(self, node: ast.Tuple) -> tuple[Any, ...]:
         return tuple(self._elements(node))
 
-    def _set(self, node: ast.Set) -> set[Any]:
-        return self._as_set(self._elements(node))
+    def visit_Set(self, node: ast.Set) -> set[Any]:
+        return set_of(self.memory, self._elements(node))
 
-    def _as_set(self, items: list[Any]) -> set[Any]:
-        for one in items:
-            self.memory.require_key(one)
-        return set(items)
-
-    def _dict(self, node: ast.Dict) -> dict[Any, Any]:
+    def visit_Dict(self, node: ast.Dict) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
         self._operands.append(found)
         for key_node, value_node in zip(node.keys, node.values, strict=True):
@@ -512,17 +490,15 @@ class ConfigEvaluator:
                 raise NotFollowed from None
         return found
 
-    def _list_comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> list[Any]:
         found: list[Any] = []
         self._comprehend(node.generators, lambda: found.append(self.value(node.elt)))
         return found
 
-    def _set_comprehension(self, node: ast.SetComp) -> set[Any]:
-        found: list[Any] = []
-        self._comprehend(node.generators, lambda: found.append(self.value(node.elt)))
-        return self._as_set(found)
+    def visit_SetComp(self, node: ast.SetComp) -> set[Any]:
+        return set_of(self.memory, self.visit_ListComp(node))
 
-    def _dict_comprehension(self, node: ast.DictComp) -> dict[Any, Any]:
+    def visit_DictComp(self, node: ast.DictComp) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
 
         def add() -> None:
@@ -550,13 +526,13 @@ class ConfigEvaluator:
             raise NotFollowed
         for item in self.memory.items(self.value(first.iter)):
             self._assign_to(first.target, item, local=True)
-            if all(self._truth(self.value(test)) for test in first.ifs):
+            if all(truth(self.value(test)) for test in first.ifs):
                 if rest:
                     self._loop(rest, element)
                 else:
                     element()
 
-    def _call(self, node: ast.Call) -> Any:
+    def visit_Call(self, node: ast.Call) -> Any:
         callee, method, holder = None, "", None
         if isinstance(node.func, ast.Attribute):
             method, holder = node.func.attr, self.value(node.func.value)
@@ -587,7 +563,7 @@ class ConfigEvaluator:
         named: dict[str, Any] = {}
         if consumes and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
             self._require_pure(node.args[0], node.keywords)
-            values: list[Any] = [self._list_comprehension(node.args[0])]
+            values: list[Any] = [self.visit_ListComp(node.args[0])]
         else:
             values = self._elements(node)
         self._operands.append(values)
@@ -625,43 +601,3 @@ class ConfigEvaluator:
 
 
 _ATTRIBUTE_FUNCTIONS: Final = ("builtins.getattr", "builtins.hasattr", "builtins.setattr", "builtins.delattr")
-_EXPRESSIONS: Final[Mapping[type[ast.expr], Callable[[ConfigEvaluator, Any], Any]]] = {
-    ast.Attribute: ConfigEvaluator._attribute,
-    ast.BinOp: ConfigEvaluator._binary,
-    ast.BoolOp: ConfigEvaluator._bool,
-    ast.Call: ConfigEvaluator._call,
-    ast.Compare: ConfigEvaluator._compare,
-    ast.Constant: ConfigEvaluator._constant,
-    ast.Dict: ConfigEvaluator._dict,
-    ast.DictComp: ConfigEvaluator._dict_comprehension,
-    ast.FormattedValue: ConfigEvaluator._formatted,
-    ast.IfExp: ConfigEvaluator._conditional,
-    ast.JoinedStr: ConfigEvaluator._joined,
-    ast.List: ConfigEvaluator._elements,
-    ast.ListComp: ConfigEvaluator._list_comprehension,
-    ast.Name: ConfigEvaluator._name,
-    ast.NamedExpr: ConfigEvaluator._named,
-    ast.Set: ConfigEvaluator._set,
-    ast.SetComp: ConfigEvaluator._set_comprehension,
-    ast.Slice: ConfigEvaluator._slice,
-    ast.Subscript: ConfigEvaluator._subscript,
-    ast.Tuple: ConfigEvaluator._tuple,
-    ast.UnaryOp: ConfigEvaluator._unary,
-}
-_STATEMENTS: Final[Mapping[type[ast.stmt], Callable[[ConfigEvaluator, Any], None]]] = {
-    ast.AnnAssign: ConfigEvaluator._annotated,
-    ast.Assert: ConfigEvaluator._expression,
-    ast.Assign: ConfigEvaluator._assign,
-    ast.AsyncFunctionDef: ConfigEvaluator._define,
-    ast.AugAssign: ConfigEvaluator._augmented,
-    ast.ClassDef: ConfigEvaluator._define,
-    ast.Delete: ConfigEvaluator._delete,
-    ast.Expr: ConfigEvaluator._expression,
-    ast.For: ConfigEvaluator._for,
-    ast.FunctionDef: ConfigEvaluator._define,
-    ast.Global: ConfigEvaluator._pass,
-    ast.If: ConfigEvaluator._if,
-    ast.Import: ConfigEvaluator._import,
-    ast.ImportFrom: ConfigEvaluator._import_from,
-    ast.Pass: ConfigEvaluator._pass,
-}

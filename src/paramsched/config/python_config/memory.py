@@ -82,8 +82,9 @@ class Memory:
             value, depth = stack.pop()
             kind = type(value)
             if kind in ATOMS or (opaque and kind in OPAQUE):
-                compared += len(value) >> 4 if kind in (str, bytes) else 0
-                continue
+                compared += len(value) >> 4 if kind in (str, bytes) else len(value) if kind is range else 0
+                if compared <= _MOST_COMPARED:
+                    continue
             plain = kind in (list, tuple, dict) or (sets and kind in (BaseDict, set))
             compared += 1 + (len(value) if plain else 0)
             if not plain or depth == 0 or compared > _MOST_COMPARED or self.seen(value) is not value:

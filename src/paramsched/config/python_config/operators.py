@@ -17,7 +17,7 @@ from paramsched.config.python_config.values import (
     OPAQUE,
     BaseDict,
     Iteration,
-    TooLarge,
+    NotFollowed,
     Unknown,
 )
 
@@ -48,6 +48,7 @@ _ORDER: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
+_TOO_LARGE: Final = "is larger than a config may hold"
 _SINGLE: Final = (NoneType, bool)
 _SEQUENCES: Final = (str, bytes, list, tuple)
 _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(?:\.\d{1,3})?[bcdeEfFgGnosxX%]?")
@@ -72,9 +73,7 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
         left, right, kind, other = right, left, other, kind
     if isinstance(op, ast.Mult) and kind in _SEQUENCES and other in (int, bool):
         require_room(len(left) * max(right, 0), left, memory)
-    elif isinstance(op, ast.Add) and kind is other and kind in _SEQUENCES:
-        require_room(len(left) + len(right), left, memory)
-    elif kind is other and (kind is set or (kind is dict and isinstance(op, ast.BitOr))):
+    elif kind is other and kind in {ast.Add: _SEQUENCES, ast.BitOr: (dict, set)}.get(type(op), (set,)):
         require_room(len(left) + len(right), left, memory)
     else:
         raise Unknown
@@ -89,25 +88,25 @@ def _require_small(op: ast.operator, left: int, right: int) -> None:
         ast.LShift: left.bit_length() + right,
     }
     if bits.get(type(op), 0) > MOST_BITS:
-        raise TooLarge
+        raise Unknown(_TOO_LARGE)
 
 
 def require_room(length: int, like: Any, memory: Memory) -> None:
     """Spend steps on a text or a container of this length.
 
     Raises:
-        TooLarge: it would be too long.
+        Unknown: it would be too long.
     """
     text = isinstance(like, (str, bytes))
     if length > (MOST_LENGTH if text else memory.budget.largest):
-        raise TooLarge
+        raise Unknown(_TOO_LARGE)
     memory.budget.spend(length >> (6 if text else 2))
 
 
 def within_digits(value: Any) -> Any:
     """Return the value, unless it is an integer that is too large for any schedule."""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        raise TooLarge
+        raise Unknown(_TOO_LARGE)
     return value
 
 
@@ -121,9 +120,9 @@ def unary(op: ast.unaryop, value: Any) -> Any:
 
 
 def truth(value: Any) -> bool:
-    """Return whether a value counts as true."""
+    """Return whether a value counts as true, which decides what code runs."""
     if type(value) in OPAQUE or type(value) is Iteration:
-        raise Unknown
+        raise NotFollowed
     return bool(value)
 
 

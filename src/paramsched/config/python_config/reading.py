@@ -28,6 +28,8 @@ def read_python(text: str, source: str = "config", folder: Path | None = None) -
 def public_names(names: FileNames) -> dict[str, Any]:
     """Return the names for users; a module, a class or a function becomes a placeholder, since it is not a value."""
     return {
-        name: NeedsRunning(value.line, str(value)) if name in names.imported and isinstance(value, ImportedName) else value
+        name: NeedsRunning(value.line, str(value))
+        if name in names.imported and isinstance(value, ImportedName)
+        else value
         for name, value in names.values.items()
     }

@@ -30,7 +30,7 @@ class NeedsRunning:
 
 @final
 class ImportedName(str):
-    """The name of a class, a function or a module that a file imports, or of a builtin; configs name classes by text too.
+    """The name of a class, a function or a module that a file imports, or of a builtin; configs use texts for it too.
 
     >>> ImportedName("StepLR", "mmengine.optim") == "StepLR"
     True
@@ -155,14 +155,6 @@ class Unknown(Exception):
 @final
 class NotFollowed(Unknown):
     """A part of the code was not evaluated, so whatever it mentions is unknown too."""
-
-
-@final
-class TooLarge(Unknown):
-    """The result would be larger than a config may hold."""
-
-    def __init__(self) -> None:
-        super().__init__("is larger than a config may hold")
 
 
 @final
