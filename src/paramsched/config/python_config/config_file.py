@@ -20,7 +20,6 @@ from paramsched.config.python_config.values import (
     Budget,
     ImportedName,
     NeedsRunning,
-    Unknown,
     held_by_base,
 )
 
@@ -144,16 +143,9 @@ class PythonFile:
         if isinstance(line, ast.Assign):
             paths = self._evaluator.value(line.value)
             inherited = self._bases.paths(PlainValues(self._evaluator.memory).of(paths, self._source.mark(line)))
-        self._base = BaseDict({name: self._held(value, line) for name, value in inherited.items()})
+        self._base = BaseDict({name: held_by_base(value, new_sets=True) for name, value in inherited.items()})
         self._evaluator.bind("_base_", self._base)
         return inherited
-
-    def _held(self, value: Any, line: ast.AST | None) -> Any:
-        """Return a base's value as this file changes it; files share no values."""
-        try:
-            return held_by_base(value, new_sets=True)
-        except Unknown:
-            return self._source.mark(line or self._source.tree, "is nested too deep")
 
     def _import_bases(self, block: ast.With) -> None:
         """`with read_base():`: its names are there before the first line is run."""
@@ -169,7 +161,8 @@ class PythonFile:
                 continue
             found = self._bases.module(line.module, line.level)
             here = values.setdefault(
-                (line.module, line.level), {name: self._held(value, line) for name, value in found.values.items()}
+                (line.module, line.level),
+                {name: held_by_base(value, new_sets=True) for name, value in found.values.items()},
             )
             for alias in line.names:
                 if alias.name == "*":

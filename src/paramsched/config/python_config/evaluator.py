@@ -100,9 +100,10 @@ class ConfigEvaluator(ast.NodeVisitor):
     def run(self, body: Iterable[ast.stmt]) -> None:
         """Run the statements of the whole file."""
         for statement in body:
+            self._operands.clear()
             try:
                 if self.all_unknown is None:
-                    self._run_statement(statement)
+                    self.value(statement)
                 else:
                     self._skip([statement], self.all_unknown)
             except AllUnknown as cause:
@@ -136,23 +137,34 @@ class ConfigEvaluator(ast.NodeVisitor):
         if usage.reaches or changes_module:
             raise AllUnknown("may change any name", usage.reaches or nodes[0])
 
-    # Statements.
-
-    def _run_statement(self, statement: ast.stmt) -> None:
-        """Run one statement, or make unknown what it could change."""
+    def value(self, node: ast.AST) -> Any:
+        """Return the value of an expression, or a placeholder if it is not understood; or run a statement."""
         self.budget.spend(1)
         start = len(self._operands)
+        self._depth += 1
+        value: Any
         try:
-            self.visit(statement)
+            if self._depth > MOST_DEPTH:
+                raise NotFollowed
+            value = self.memory.seen(self.visit(node))
         except ERRORS as error:
-            mark = self._mark(statement, error)
-            self.memory.taint(self._operands[start:], mark)
-            self._skip([statement], mark)
+            value = self.source.mark(
+                node, error.why if isinstance(error, Unknown) else f"raises {type(error).__name__}"
+            )
+            self.memory.taint(self._operands[start:], value)
+            if isinstance(node, ast.stmt) or isinstance(error, (NotFollowed, RecursionError, MemoryError)):
+                self._skip([node], value)
         finally:
-            del self._operands[start:]
+            self._depth -= 1
+        del self._operands[start:]
+        self._operands.append(value)
+        return value
 
-    def _mark(self, node: ast.AST, error: Exception) -> NeedsRunning:
-        return self.source.mark(node, error.why if isinstance(error, Unknown) else f"raises {type(error).__name__}")
+    def generic_visit(self, node: ast.AST) -> Any:
+        """Refuse what is not supported: `while`, `try`, `with`, `match`, `lambda`, …"""
+        raise NotFollowed
+
+    # Statements.
 
     def visit_Assign(self, node: ast.Assign) -> None:
         first = node.targets[0]
@@ -232,9 +244,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         """Run `target += value`: in place if the value can be changed, else the target is bound anew."""
         match node.target:
             case ast.Name(id=name):
-                self.bind(
-                    name, self._added(node, self.value(ast.copy_location(ast.Name(name, ast.Load()), node.target)))
-                )
+                self.bind(name, self._added(node, self.value(node.target)))
             case ast.Subscript() | ast.Attribute():
                 holder, key = self._place_of(node.target)
                 self._set_item(holder, key, self._added(node, self._item_of(holder, key)))
@@ -297,7 +307,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         self.bind(node.name, mark)
         self.imported.add(node.name)
 
-    visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef  # noqa: N815  # the names that ast looks for
 
     def visit_Expr(self, node: ast.Expr) -> None:
         self.value(node.value)
@@ -308,15 +318,11 @@ class ConfigEvaluator(ast.NodeVisitor):
     def visit_Pass(self, node: ast.stmt) -> None:
         """Do nothing, also for `global` outside a function."""
 
-    visit_Global = visit_Pass
-
-    def generic_visit(self, node: ast.AST) -> Any:
-        """Refuse what is not supported: `while`, `try`, `with`, `match`, `lambda`, …"""
-        raise NotFollowed
+    visit_Global = visit_Pass  # noqa: N815
 
     def visit_If(self, node: ast.If) -> None:
         for statement in node.body if truth(self.value(node.test)) else node.orelse:
-            self._run_statement(statement)
+            self.value(statement)
 
     def visit_For(self, node: ast.For) -> None:
         nodes = list(ast.walk(node))
@@ -326,32 +332,11 @@ class ConfigEvaluator(ast.NodeVisitor):
         for item in self.memory.items(self.value(node.iter)):
             self._assign_to(node.target, item)
             for statement in node.body:
-                self._run_statement(statement)
+                self.value(statement)
         for statement in node.orelse:
-            self._run_statement(statement)
+            self.value(statement)
 
     # Expressions.
-
-    def value(self, node: ast.expr) -> Any:
-        """Return the value of an expression, or a placeholder if it is not understood."""
-        self.budget.spend(1)
-        start = len(self._operands)
-        self._depth += 1
-        value: Any
-        try:
-            if self._depth > MOST_DEPTH:
-                raise NotFollowed
-            value = self.visit(node)
-        except ERRORS as error:
-            value = self._mark(node, error)
-            self.memory.taint(self._operands[start:], value)
-            if isinstance(error, (NotFollowed, RecursionError, MemoryError)):
-                self._skip([node], value)
-        finally:
-            self._depth -= 1
-        del self._operands[start:]
-        self._operands.append(value)
-        return value
 
     def visit_Constant(self, node: ast.Constant) -> Any:
         value = node.value
@@ -362,7 +347,7 @@ class ConfigEvaluator(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> Any:
         for scope in (self._local, self.names):
             if node.id in scope:
-                return self.memory.seen(scope[node.id])
+                return scope[node.id]
         if reaches_all_names(node.id):
             raise AllUnknown("may change any name", node)
         if node.id not in _BUILTINS:
@@ -375,7 +360,7 @@ class ConfigEvaluator(ast.NodeVisitor):
     def _attribute_of(self, node: ast.Attribute, holder: Any) -> Any:
         name = node.attr
         if type(holder) is BaseDict and name not in BASE_DICT_ATTRIBUTES and not name.startswith("__"):
-            return self.memory.seen(holder[name])
+            return holder[name]
         if reaches_all_names(name):
             raise AllUnknown("may change any name", node)
         if type(holder) is not ImportedName:
@@ -390,7 +375,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         value = holder[key]
         if type(key) is slice:
             self.budget.spend(len(value) >> 3)
-        return self.memory.seen(value)
+        return value
 
     def visit_Slice(self, node: ast.Slice) -> Any:
         parts = [None if part is None else self.value(part) for part in (node.lower, node.upper, node.step)]
@@ -401,7 +386,7 @@ class ConfigEvaluator(ast.NodeVisitor):
     def visit_NamedExpr(self, node: ast.NamedExpr) -> Any:
         value = self.value(node.value)
         self.bind(node.target.id, value)
-        return self.memory.seen(self.names[node.target.id])
+        return self.names[node.target.id]
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         return operators.unary(node.op, self.value(node.operand))
@@ -547,12 +532,12 @@ class ConfigEvaluator(ast.NodeVisitor):
         values, named = self._arguments(node, consumes)
         self._require_untainted(holder, *values, *named.values())
         if method and type(holder) not in OPAQUE:
-            return self.memory.seen(call_method(self.memory, holder, method, *values, **named))
+            return call_method(self.memory, holder, method, *values, **named)
         if dotted in _ATTRIBUTE_FUNCTIONS and len(values) > 1:
             return self._call_attribute_function(node, dotted, *values)
         if dotted not in FUNCTIONS:
             raise Unknown
-        return self.memory.seen(FUNCTIONS[dotted](self.memory, *values, **named))
+        return FUNCTIONS[dotted](self.memory, *values, **named)
 
     def _arguments(self, node: ast.Call, consumes: bool) -> tuple[list[Any], dict[str, Any]]:
         """Return the values of the arguments.
@@ -593,7 +578,7 @@ class ConfigEvaluator(ast.NodeVisitor):
             if function == "builtins.hasattr":
                 return name in holder or name in BASE_DICT_ATTRIBUTES
             if function == "builtins.getattr" and name not in BASE_DICT_ATTRIBUTES:
-                return self.memory.seen(holder.get(name, *default) if default else holder[name])
+                return holder.get(name, *default) if default else holder[name]
         changes_module = type(holder) is ImportedName and function in ("builtins.setattr", "builtins.delattr")
         if type(name) is not str or reaches_all_names(name) or changes_module:
             raise AllUnknown("may change any name", node)
