@@ -80,6 +80,7 @@ def loaded_from(
     shapes: Iterable[ShapeLike] = (),
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
+    run_config: bool = False,
 ) -> Loaded:
     """The plan a text says, and the optimizer's values that stand beside it.
 
@@ -87,15 +88,23 @@ def loaded_from(
         source: what faults call it.
         syntax: what the file's suffix says, where the format is a dialect.
         folder: from which paths in a native file count; None: from where the process stands.
+        run_config: execute the file `source` in the library of the dialect, instead of reading the text.
     """
     known_format(format)
     dialect = None if format in SYNTAXES or format == "native" else dialect_named(format)
+    if run_config and (dialect is None or dialect.execute is None):
+        raise InvalidArgument(
+            "run_config=True", f"expected a config of MMEngine, got {format}", 'Add format="mmengine"'
+        )
     try:
         refuse_long_text(text, source)
         if dialect is None:
             facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
             return Loaded(_plan_of_native(_syntax_of(format, syntax)[0](text, source), **facts))
-        data = _data_of_dialect(dialect, text, source, syntax)
+        if run_config and dialect.execute is not None:
+            data = dialect.call(dialect.execute, source)
+        else:
+            data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
         return Loaded(plan, bases, native=False, entry=dialect.entry_in(data))

@@ -92,6 +92,7 @@ class Dialect(Protocol):
     - `from_plan(plan) -> data`: a plan as the other library says it
     - `recognizes(data) -> bool`: whether data looks like this dialect; a refused native file then names it
     - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
+    - `execute(path) -> data`, where its files are programs that the other library executes: for `run_config=True`
     - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
     - `scheduler_entries`: names of the entries in which its files say the schedule; `paramsched check` points there
     - `command_lines`: True where it takes a list of words too; a command line, or a script, is then read as that
@@ -116,6 +117,7 @@ class KnownDialect:
     recognizes: Callable[[Any], bool] | None = None
     read: Callable[[str, str], Any] | None = None
     write: Callable[[Any], str] | None = None
+    execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
     scheduler_entries: tuple[str, ...] = ()
     command_lines: bool = False
@@ -196,7 +198,7 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 
 
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
-    optional = ("from_plan", "recognizes", "read", "write", "bases_of")
+    optional = ("from_plan", "recognizes", "read", "write", "execute", "bases_of")
     functions = {one: getattr(given, one, None) for one in optional}
     entries = tuple(getattr(given, "scheduler_entries", ()))
     words = bool(getattr(given, "command_lines", False))

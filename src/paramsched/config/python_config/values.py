@@ -9,7 +9,7 @@ from typing import Any, Final, final
 @final
 @dataclass(frozen=True, slots=True)
 class NeedsRunning:
-    """Placeholder for a value that is known only once the config is executed.
+    """Placeholder for a value that is known only when the config is executed.
 
     Args:
         line: its line in the file.
