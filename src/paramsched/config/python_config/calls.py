@@ -43,7 +43,8 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
     kind = type(holder)
     if name not in _METHODS.get(kind, ()):
         raise Unknown
-    memory.budget.spend(len(holder) >> 6)
+    if name not in ("append", "get", "setdefault"):  # the others may go through all of it
+        memory.budget.spend(len(holder) >> 6)
     match name:
         case "format":
             return format_text(memory, holder, *values, **named)

@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
 from paramsched.config.merge_configs import merge_upon_base
@@ -40,11 +41,11 @@ class PlainValues:
         self._done: dict[int, tuple[Any, int, object]] = {}
         self._doing: set[int] = set()
 
-    def of(self, value: Any, mark: NeedsRunning) -> Any:
-        """Return the plain value; `mark` replaces it if it is too large, or contains itself."""
+    def of(self, value: Any, mark: Callable[[], NeedsRunning]) -> Any:
+        """Return the plain value; what `mark` returns replaces it if it is too large, or contains itself."""
         return value if type(value) in ATOMS else self._plain_and_size(value, MOST_DEPTH, mark)[0]
 
-    def _plain_and_size(self, value: Any, depth: int, mark: NeedsRunning) -> tuple[Any, int]:
+    def _plain_and_size(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
         """Return the value, and how many values it contains."""
         value = self._memory.seen(value)
         kind = type(value)
@@ -58,11 +59,11 @@ class PlainValues:
         if kind is set:
             return set(value), 1 + len(value)
         if kind not in (list, tuple, dict, BaseDict):
-            return mark, 1
+            return mark(), 1
         if id(value) in self._done:
             return self._done[id(value)][:2]
         if depth == 0 or id(value) in self._doing:
-            return replace(mark, why="is nested too deep, or contains itself"), 1
+            return replace(mark(), why="is nested too deep, or contains itself"), 1
         self._doing.add(id(value))
         size, items = 1, []
         for one in value.values() if isinstance(value, dict) else value:
@@ -72,7 +73,7 @@ class PlainValues:
         plain: Any = dict(zip(value, items, strict=True)) if isinstance(value, dict) else kind(items)
         self._doing.discard(id(value))
         if size > self._memory.budget.largest:
-            plain, size = replace(mark, why="contains too much"), 1
+            plain, size = replace(mark(), why="contains too much"), 1
         self._done[id(value)] = plain, size, value
         return plain, size
 
@@ -116,6 +117,7 @@ class PythonFile:
         self._source, self._bases = source, bases
         self._evaluator = ConfigEvaluator(source, budget, references)
         self._base: BaseDict | None = None
+        self._lines: dict[str, ast.stmt] = {}
 
     def read(self) -> FileNames:
         """Return its names, including those of its bases."""
@@ -142,7 +144,9 @@ class PythonFile:
         inherited: Mapping[str, Any] = {}
         if isinstance(line, ast.Assign):
             paths = self._evaluator.value(line.value)
-            inherited = self._bases.paths(PlainValues(self._evaluator.memory).of(paths, self._source.mark(line)))
+            inherited = self._bases.paths(
+                PlainValues(self._evaluator.memory).of(paths, lambda: self._source.mark(line))
+            )
         self._base = BaseDict({name: held_by_base(value, new_sets=True) for name, value in inherited.items()})
         self._evaluator.bind("_base_", self._base)
         return inherited
@@ -182,12 +186,13 @@ class PythonFile:
         evaluator = self._evaluator
         imported = frozenset(evaluator.imported)
         plain = PlainValues(evaluator.memory)
-        mark = NeedsRunning(1, "_base_", self._source.name, "contains it")
-        base = {name: evaluator.all_unknown or plain.of(value, mark) for name, value in (self._base or {}).items()}
+        base = {
+            name: evaluator.all_unknown or plain.of(value, lambda: NeedsRunning(1, "_base_", self._source.name))
+            for name, value in (self._base or {}).items()
+        }
         plain = PlainValues(evaluator.memory, lambda reference: referred_value(reference, base))
-        lines = {name: one for one in self._source.tree.body for name in name_usage([one]).bound}
         own = {
-            name: value if name in imported else plain.of(value, self._source.mark(lines.get(name, self._source.tree)))
+            name: value if name in imported else plain.of(value, partial(self._mark_of, name))
             for name, value in evaluator.names.items()
             if not name.startswith("__") and name != "_base_"
         }
@@ -197,6 +202,12 @@ class PythonFile:
         together = merge_upon_base(base, values, self._source.name)
         together.update({name: own[name] for name in imported if name in own})
         return FileNames(together, imported)
+
+    def _mark_of(self, name: str) -> NeedsRunning:
+        """Return a placeholder at the last statement that binds a name."""
+        if not self._lines:
+            self._lines = {name: one for one in self._source.tree.body for name in name_usage([one]).bound}
+        return self._source.mark(self._lines.get(name, self._source.tree))
 
 
 def referred_value(reference: BaseReference, base: Mapping[str, Any]) -> Any:
