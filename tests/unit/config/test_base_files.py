@@ -71,7 +71,9 @@ def test_a_base_is_used_in_the_config(files, text, expected):
     assert files(base_DOT_py=base, config_DOT_py="_base_ = './base.py'\n" + text)["a"] == expected
 
 
-@pytest.mark.parametrize("text", ["a = '{{ _base_.a }}/x'", "a = {{ _base_.none }}", "a = {{ _base_.a }} + 'x'"])
+@pytest.mark.parametrize(
+    "text", ["a = '{{ _base_.a }}/x'", "a = {{ _base_.none }}", "a = {{ _base_.a }} + 'x'", "a = hasattr(_base_, f())"]
+)
 def test_a_reference_that_gives_no_value_is_marked(files, text):
     names = files(base_DOT_py="a = 'x'\n", config_DOT_py="_base_ = 'base.py'\n" + text)
 

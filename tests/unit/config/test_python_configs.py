@@ -140,6 +140,7 @@ def test_an_expression_gives_what_python_gives(text, value):
         "class A: n += [1]",
         "async def g(): n.append(1)",
         "import gc",
+        "setattr(m, 'n', 5)",
         "from math import *",
     ],
 )

@@ -9,8 +9,10 @@ import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, final
 
-from paramsched.config.python_config import operators
-from paramsched.config.python_config.calls import (
+from paramsched.config.python_config import operations
+from paramsched.config.python_config.memory import Memory
+from paramsched.config.python_config.name_usage import import_reaches_all_names, name_usage, reaches_all_names
+from paramsched.config.python_config.operations import (
     BASE_DICT_ATTRIBUTES,
     CHANGING_METHODS,
     CONSTANTS,
@@ -19,10 +21,8 @@ from paramsched.config.python_config.calls import (
     call_method,
     extend,
     set_of,
+    truth,
 )
-from paramsched.config.python_config.memory import Memory
-from paramsched.config.python_config.name_usage import import_reaches_all_names, name_usage, reaches_all_names
-from paramsched.config.python_config.operators import truth
 from paramsched.config.python_config.source import PythonSource
 from paramsched.config.python_config.values import (
     ERRORS,
@@ -50,6 +50,12 @@ DECIDING: Final = (
     "train_dataloader",
 )
 """Names that decide a plan: if any name may be bound, these are unknown even if the file never mentions them."""
+
+
+_EVALUATED_FIRST: Final = (
+    *(ast.Attribute, ast.BinOp, ast.Call, ast.FormattedValue, ast.JoinedStr, ast.Subscript, ast.UnaryOp),
+)
+"""Nodes whose parts are all evaluated before the operation itself can fail, unless it raises NotFollowed."""
 
 
 @final
@@ -135,7 +141,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         self.budget.spend(usage.nodes)
         self.memory.taint(mentioned, mark)
         if usage.reaches or changes_module:
-            raise AllUnknown("may change any name", usage.reaches or nodes[0])
+            raise AllUnknown(node=usage.reaches or nodes[0])
 
     def value(self, node: ast.AST) -> Any:
         """Return the value of an expression, or a placeholder if it is not understood; or run a statement."""
@@ -152,7 +158,7 @@ class ConfigEvaluator(ast.NodeVisitor):
                 node, error.why if isinstance(error, Unknown) else f"raises {type(error).__name__}"
             )
             self.memory.taint(self._operands[start:], value)
-            if isinstance(node, ast.stmt) or isinstance(error, (NotFollowed, RecursionError, MemoryError)):
+            if not isinstance(node, _EVALUATED_FIRST) or isinstance(error, (NotFollowed, RecursionError, MemoryError)):
                 self._skip([node], value)
         finally:
             self._depth -= 1
@@ -162,7 +168,7 @@ class ConfigEvaluator(ast.NodeVisitor):
 
     def generic_visit(self, node: ast.AST) -> Any:
         """Refuse what is not supported: `while`, `try`, `with`, `match`, `lambda`, …"""
-        raise NotFollowed
+        raise Unknown
 
     # Statements.
 
@@ -201,7 +207,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         if isinstance(target, ast.Subscript):
             return holder, self.value(target.slice)
         if isinstance(holder, ImportedName) or reaches_all_names(target.attr):
-            raise AllUnknown("may change any name", target)
+            raise AllUnknown(node=target)
         if type(holder) is not BaseDict or target.attr in BASE_DICT_ATTRIBUTES:
             raise Unknown
         return holder, target.attr
@@ -257,7 +263,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         if type(before) is list and isinstance(node.op, ast.Add):
             extend(self.memory, before, value)
             return before
-        after = operators.binary(node.op, before, value, self.memory)
+        after = operations.binary(node.op, before, value, self.memory)
         if type(before) not in (list, dict, set):
             return after
         before.clear()
@@ -296,7 +302,7 @@ class ConfigEvaluator(ast.NodeVisitor):
 
     def _bind_import(self, node: ast.Import | ast.ImportFrom, name: str, value: Any) -> None:
         if import_reaches_all_names(node):
-            raise AllUnknown("may change any name")
+            raise AllUnknown
         self.bind(name, value)
         if isinstance(value, ImportedName):
             self.imported.add(name)
@@ -342,14 +348,14 @@ class ConfigEvaluator(ast.NodeVisitor):
         value = node.value
         if type(value) is str and self.references:
             return self.references.read(value, lambda: self.source.mark(node))
-        return operators.within_digits(value)
+        return operations.within_digits(value)
 
     def visit_Name(self, node: ast.Name) -> Any:
         for scope in (self._local, self.names):
             if node.id in scope:
                 return scope[node.id]
         if reaches_all_names(node.id):
-            raise AllUnknown("may change any name", node)
+            raise AllUnknown(node=node)
         if node.id not in _BUILTINS:
             raise Unknown
         return ImportedName(node.id, "builtins", node.lineno)
@@ -362,7 +368,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         if type(holder) is BaseDict and name not in BASE_DICT_ATTRIBUTES and not name.startswith("__"):
             return holder[name]
         if reaches_all_names(name):
-            raise AllUnknown("may change any name", node)
+            raise AllUnknown(node=node)
         if type(holder) is not ImportedName:
             raise Unknown
         return CONSTANTS.get(f"{holder.dotted}.{name}", ImportedName(name, holder.dotted, node.lineno))
@@ -389,12 +395,12 @@ class ConfigEvaluator(ast.NodeVisitor):
         return self.names[node.target.id]
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
-        return operators.unary(node.op, self.value(node.operand))
+        return operations.unary(node.op, self.value(node.operand))
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         left, right = self.value(node.left), self.value(node.right)
         self._require_untainted(left)
-        return operators.binary(node.op, left, right, self.memory)
+        return operations.binary(node.op, left, right, self.memory)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Any:
         *first, last = node.values
@@ -408,11 +414,8 @@ class ConfigEvaluator(ast.NodeVisitor):
         left = self.value(node.left)
         for op, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part)
-            try:
-                if not operators.compare(op, left, right, self.memory):
-                    return False
-            except ERRORS:
-                raise NotFollowed from None
+            if not operations.compare(op, left, right, self.memory):
+                return False
             left = right
         return True
 
@@ -424,13 +427,13 @@ class ConfigEvaluator(ast.NodeVisitor):
         if any(type(piece) is not str for piece in pieces):
             raise Unknown
         text = "".join(pieces)
-        operators.require_room(len(text), text, self.memory)
+        operations.require_room(len(text), text, self.memory)
         return text
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> str:
         value = self.value(node.value)
         spec = "" if node.format_spec is None else self.value(node.format_spec)
-        return operators.format_value(value, node.conversion, spec, self.memory)
+        return operations.format_value(value, node.conversion, spec, self.memory)
 
     def visit_List(self, node: ast.List) -> list[Any]:
         return self._elements(node)
@@ -462,17 +465,14 @@ class ConfigEvaluator(ast.NodeVisitor):
         for key_node, value_node in zip(node.keys, node.values, strict=True):
             key = None if key_node is None else self.value(key_node)
             value = self.value(value_node)
-            try:
-                if key_node is not None:
-                    self.memory.require_key(key)
-                    found[key] = value
-                elif isinstance(value, dict):
-                    self.budget.spend(len(value) >> 2)
-                    found.update(value)
-                else:
-                    raise NotFollowed
-            except ERRORS:
-                raise NotFollowed from None
+            if key_node is not None:
+                self.memory.require_key(key)
+                found[key] = value
+            elif isinstance(value, dict):
+                self.budget.spend(len(value) >> 2)
+                found.update(value)
+            else:
+                raise Unknown
         return found
 
     def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> list[Any]:
@@ -501,14 +501,14 @@ class ConfigEvaluator(ast.NodeVisitor):
             self._loop(generators, element)
         except ERRORS:
             self._operands += self._local.values()
-            raise NotFollowed from None
+            raise
         finally:
             self._local = outer
 
     def _loop(self, generators: Sequence[ast.comprehension], element: Callable[[], None]) -> None:
         first, *rest = generators
         if first.is_async:
-            raise NotFollowed
+            raise Unknown
         for item in self.memory.items(self.value(first.iter)):
             self._assign_to(first.target, item, local=True)
             if all(truth(self.value(test)) for test in first.ifs):
@@ -522,7 +522,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         if isinstance(node.func, ast.Attribute):
             method, holder = node.func.attr, self.value(node.func.value)
             if reaches_all_names(method):
-                raise AllUnknown("may change any name", node)
+                raise AllUnknown(node=node)
             if type(holder) is ImportedName:
                 callee = self._attribute_of(node.func, holder)
         else:
@@ -533,8 +533,6 @@ class ConfigEvaluator(ast.NodeVisitor):
         self._require_untainted(holder, *values, *named.values())
         if method and type(holder) not in OPAQUE:
             return call_method(self.memory, holder, method, *values, **named)
-        if dotted in _ATTRIBUTE_FUNCTIONS and len(values) > 1:
-            return self._call_attribute_function(node, dotted, *values)
         if dotted not in FUNCTIONS:
             raise Unknown
         return FUNCTIONS[dotted](self.memory, *values, **named)
@@ -548,7 +546,10 @@ class ConfigEvaluator(ast.NodeVisitor):
         named: dict[str, Any] = {}
         if consumes and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
             self._require_pure(node.args[0], node.keywords)
-            values: list[Any] = [self.visit_ListComp(node.args[0])]
+            try:
+                values: list[Any] = [self.visit_ListComp(node.args[0])]
+            except ERRORS:
+                raise NotFollowed from None
         else:
             values = self._elements(node)
         self._operands.append(values)
@@ -571,18 +572,3 @@ class ConfigEvaluator(ast.NodeVisitor):
                 raise NotFollowed
         if not all(isinstance(keyword.value, ast.Constant) for keyword in keywords):
             raise NotFollowed
-
-    def _call_attribute_function(self, node: ast.Call, function: str, holder: Any, name: Any, *default: Any) -> Any:
-        """Call `getattr` or `hasattr` of a base's dict."""
-        if type(holder) is BaseDict and type(name) is str and not name.startswith("__"):
-            if function == "builtins.hasattr":
-                return name in holder or name in BASE_DICT_ATTRIBUTES
-            if function == "builtins.getattr" and name not in BASE_DICT_ATTRIBUTES:
-                return holder.get(name, *default) if default else holder[name]
-        changes_module = type(holder) is ImportedName and function in ("builtins.setattr", "builtins.delattr")
-        if type(name) is not str or reaches_all_names(name) or changes_module:
-            raise AllUnknown("may change any name", node)
-        raise Unknown
-
-
-_ATTRIBUTE_FUNCTIONS: Final = ("builtins.getattr", "builtins.hasattr", "builtins.setattr", "builtins.delattr")

@@ -165,7 +165,7 @@ class AllUnknown(BaseException):
         node: the cause; None: the statement.
     """
 
-    def __init__(self, why: str, node: Any = None) -> None:
+    def __init__(self, why: str = "may change any name", node: Any = None) -> None:
         super().__init__(why)
         self.why, self.node = why, node
 
