@@ -12,7 +12,7 @@ MOST = {
     "code lines": 42_400,
     "modules at top level": 17,
     "modules in import cycles": 82,
-    "private functions with one use": 860,
+    "private functions with one use": 861,
     "imports from private modules of other packages": 0,
 }
 """The figures of today. Whoever lowers one lowers its limit here; raising one needs a reason in the commit."""

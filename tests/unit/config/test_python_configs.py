@@ -139,6 +139,8 @@ def test_an_expression_gives_what_python_gives(text, value):
         "while f(): n = 5",
         "class A: n += [1]",
         "async def g(): n.append(1)",
+        "n = dict(a=1, b=2)\nn.update(zip('ba', n.values()))",
+        "n.extend(zip(n, 'abc'))",
         "import gc",
         "setattr(m, 'n', 5)",
         "from math import *",

@@ -137,7 +137,7 @@ class PythonFile:
             return self._names_for_users(inherited)
         except AllUnknown as cause:
             mark = self._source.mark(body[0], cause.why)
-            return FileNames(dict.fromkeys([*inherited, *name_usage(body).bound], mark))
+            return FileNames(dict.fromkeys([*inherited, *DECIDING, *name_usage(body).bound], mark))
 
     def _read_bases(self, line: ast.stmt | None) -> Mapping[str, Any]:
         """Return the names of the files in `_base_ = …`; they come first, wherever the line is."""

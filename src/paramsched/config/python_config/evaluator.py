@@ -41,7 +41,6 @@ from paramsched.config.python_config.values import (
 _BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 DECIDING: Final = (
-    "_base_",
     "auto_scale_lr",
     "default_hooks",
     "optim_wrapper",

@@ -57,17 +57,21 @@ class NameUsage:
 def name_usage(nodes: Iterable[ast.AST]) -> NameUsage:
     """Collect the names that these nodes use together."""
     found = NameUsage()
-    stack = list(nodes)
+    # Which names a binding adds to, by where it is: in code that runs now, in a generator, in a function or a class.
+    bound_in: dict[str, set[str]] = {"now": found.bound, "generator": found.rebound, "function": set()}
+    stack = [(node, "now") for node in nodes]
     local: set[int] = set()  # variables of comprehensions
     while stack:
-        node = stack.pop()
+        node, where = stack.pop()
         found.nodes += 1
-        inner: list[ast.AST] = []
+        later: set[ast.AST] = set()
         match node:
             case ast.Name(id=name, ctx=context):
                 found.mentioned.add(name)
+                if where != "now":
+                    found.later.add(name)
                 if not isinstance(context, ast.Load) and id(node) not in local:
-                    found.bound.add(name)
+                    bound_in[where].add(name)
                 if reaches_all_names(name):
                     found.reaches = node
             case ast.Attribute(value=holder, attr=name, ctx=context):
@@ -80,7 +84,7 @@ def name_usage(nodes: Iterable[ast.AST]) -> NameUsage:
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 found.rebound.update(names)
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                found.bound.update(alias.asname or alias.name.split(".")[0] for alias in aliases)
+                bound_in[where].update(alias.asname or alias.name.split(".")[0] for alias in aliases)
                 if import_reaches_all_names(node):
                     found.reaches = node
             case (
@@ -89,24 +93,15 @@ def name_usage(nodes: Iterable[ast.AST]) -> NameUsage:
                 | ast.MatchStar(name=str() as name)
                 | ast.MatchMapping(rest=str() as name)
             ):
-                found.bound.add(name)
+                bound_in[where].add(name)
             case ast.comprehension(target=target):
                 local.update(map(id, ast.walk(target)))
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                found.bound.add(node.name)
-                inner = [*node.body]
+                bound_in[where].add(node.name)
+                later = set(node.body)
             case ast.Lambda(body=body):
-                inner = [body]
-            case ast.GeneratorExp():
-                inner = list(ast.iter_child_nodes(node))
-        if inner:
-            later = name_usage(inner)
-            found.nodes += later.nodes
-            found.mentioned |= later.mentioned
-            found.later |= later.mentioned
-            found.changed |= later.changed
-            found.rebound |= later.rebound | (later.bound if isinstance(node, ast.GeneratorExp) else set())
-            found.reaches = found.reaches or later.reaches
-        nested = set(inner)
-        stack += [one for one in ast.iter_child_nodes(node) if one not in nested]
+                later = {body}
+            case ast.GeneratorExp() if where == "now":
+                where = "generator"
+        stack += [(one, "function" if one in later else where) for one in ast.iter_child_nodes(node)]
     return found

@@ -240,6 +240,7 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
         case "update" | "copy" if kind is BaseDict:
             memory.require_plain(holder, *values, *named.values(), opaque=True)
         case "update":
+            _require_apart(holder, *values)
             return holder.update(pairs(memory, *values), **named)
         case "get" | "pop" | "setdefault" | "add" | "discard" if kind is not list:
             memory.require_key(*values[:1])
@@ -265,10 +266,15 @@ def _join(memory: Memory, text: str, values: Any) -> str:
     return text.join(pieces)
 
 
+def _require_apart(holder: Any, *values: Any) -> None:
+    """Refuse an iterator over the holder itself, which would see each change of it."""
+    if any(root is holder for one in values if isinstance(one, Iteration) for root in one.roots):
+        raise Unknown
+
+
 def extend(memory: Memory, holder: list[Any], values: Any) -> None:
     """Append the items of a value to a list."""
-    if isinstance(values, Iteration) and any(root is holder for root in values.roots):
-        raise Unknown  # the iterator would see the list grow
+    _require_apart(holder, values)
     holder.extend(list(memory.items(values)))
 
 
