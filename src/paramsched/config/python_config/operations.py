@@ -233,7 +233,10 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
         case "format":
             return format_text(memory, holder, *values, **named)
         case "join":
-            return _join(memory, holder, *values)
+            pieces = [piece for one in values for piece in memory.items(one)]
+            memory.require_plain(*pieces)
+            require_room(sum(map(len, pieces)) + len(holder) * len(pieces), holder, memory)
+            return holder.join(pieces)
         case "keys" | "values" | "items" if not values:
             view = getattr(holder, name)()
             return Iteration(view if kind is dict or name == "keys" else list(view), (holder,))
@@ -253,17 +256,11 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
             _require_types((int, bool), *values[:1])
         case "count" | "index" | "remove" | "sort":
             memory.require_plain(holder, *values, *named.values())
-        case "replace":
-            require_room(len(holder) + holder.count(values[0]) * len(values[1]), holder, memory)
         case _ if kind is str:
             memory.require_plain(*values, *named.values())
+            if name == "replace":
+                require_room(len(holder) + holder.count(values[0]) * len(values[1]), holder, memory)
     return getattr(holder, name)(*values, **named)
-
-
-def _join(memory: Memory, text: str, values: Any) -> str:
-    pieces = list(memory.items(values))
-    require_room(sum(map(len, pieces)) + len(text) * len(pieces), text, memory)
-    return text.join(pieces)
 
 
 def _require_apart(holder: Any, *values: Any) -> None:
