@@ -110,7 +110,7 @@ class PythonFile:
     """Reads one file, from top to bottom, without running it.
 
     Args:
-        references: what stands in it for `{{ _base_.x }}`.
+        references: the texts that replace `{{ _base_.x }}` in it.
     """
 
     def __init__(self, source: PythonSource, budget: Budget, references: References, bases: BaseReader) -> None:
@@ -152,7 +152,7 @@ class PythonFile:
         return inherited
 
     def _import_bases(self, block: ast.With) -> None:
-        """`with read_base():`: its names are there before the first line is run."""
+        """Bind the names of `with read_base():`, before the first line is run."""
         values: dict[tuple[str, int], dict[str, Any]] = {}
         for line in block.body:
             if not isinstance(line, ast.ImportFrom) or line.module is None:
@@ -211,12 +211,12 @@ class PythonFile:
 
 
 def referred_value(reference: BaseReference, base: Mapping[str, Any]) -> Any:
-    """What `{{ _base_.a.b }}` refers to."""
+    """Return the value that `{{ _base_.a.b }}` refers to."""
     found: Any = base
     for part in reference.path.split("."):
         if not isinstance(found, dict) or part not in found:
             mark = reference.mark
-            return NeedsRunning(mark.line, f"_base_.{reference.path}", mark.source, "is nothing in the bases")
+            return NeedsRunning(mark.line, f"_base_.{reference.path}", mark.source, "is not in the bases")
         found = found[part]
     return found
 
