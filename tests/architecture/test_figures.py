@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 43_300,
+    "code lines": 42_400,
     "modules at top level": 17,
     "modules in import cycles": 82,
-    "private functions with one use": 894,
+    "private functions with one use": 861,
     "imports from private modules of other packages": 0,
 }
 """The figures of today. Whoever lowers one lowers its limit here; raising one needs a reason in the commit."""

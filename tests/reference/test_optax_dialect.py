@@ -369,7 +369,7 @@ def test_python_text_is_read_and_not_run(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("import optax\nlr = optax.constant_schedule(options.lr)", "$._args_[0]: line 2: `options.lr` would have to"),
+        ("import optax\nlr = optax.constant_schedule(options.lr)", "$._args_[0]: line 2: `options.lr` needs running"),
         ("def f(lr):\n    return optax.constant_schedule(lr)", "no line of it, outside functions, calls"),
         ("optax.constant_schedule(0.1, 0.2)", "$._args_: constant_schedule takes 1 arguments"),
         ("optax.constant_schedule(" + "-" * 900 + "1)", "nested too deep"),

@@ -410,7 +410,6 @@ HEADS = {
         if <test>:
         for i in range(3):
         for v in ('a', 'b'):
-        b = 0\nwhile b < 3:\n    b += 1
     """
     ),
     "@seq": _lines(
@@ -438,8 +437,6 @@ HEADS = {
     ),
     "@list": _lines(
         r"""
-        while len(@list) < 5:\n    @list.append(<value>)
-        while @list:\n    @list.pop()
         for one in @list:
     """
     ),
@@ -506,6 +503,11 @@ NASTY = _lines(
     for v in [<place>.pop(), <place>]:\n    change(v)
     for v in <place>.pop():\n    change(v)\n    if truly(): break
     while number() < 6 and len(<place>) < 6:\n    keep(<place>)\n    break
+    b = 0\nwhile b < 3:\n    b += 1\nLOOP
+    while len(<place>) < 5:\n    <place>.append(<value>)
+    while <place>:\n    <place>.pop()
+    for i in range(3):\n    BLOCK\n    if <test>: break
+    for i in range(3):\n    if <test>: continue\n    BLOCK
     change(<place>)
     keep(<place>)
     keep(<place>.pop())

@@ -158,7 +158,7 @@ class Program:
     def block(self, depth: int, loop: bool = False) -> list[str]:
         lines = []
         for _ in range(self.random.randint(1, 2)):
-            if loop and self.chance(0.15):
+            if loop and self.chance(self.nasty):
                 lines += [self.fill("if <test>:", 2), f"    {self.pick('break', 'continue')}"]
             lines += self.statement(depth + 1, loop).split("\n")
         return [f"    {line}" for line in lines]

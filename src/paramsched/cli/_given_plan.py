@@ -13,7 +13,7 @@ import click
 
 from paramsched import config, recipe_book
 from paramsched._files import naming_errors
-from paramsched.cli._options import CalendarOptions, option_of, say_note
+from paramsched.cli._options import CalendarOptions, option_of, runs_configs, say_note
 from paramsched.config import Bases, Loaded
 from paramsched.config.faults import Faults
 from paramsched.config.plan_files import PlanText, read_plan_text, units_of_plan
@@ -71,7 +71,8 @@ def text_of_given_plan(given: str, format: str | None) -> PlanText | None:
     if given.startswith(_RECIPE):
         return None
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
-        return read_plan_text(given, format)
+        source = read_plan_text(given, format)
+        return replace(source, run_config=runs_configs() and source.format == "mmengine")
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
     return None

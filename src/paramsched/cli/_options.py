@@ -91,6 +91,13 @@ def calendar_options(command: _Function) -> _Function:
             callback=_import_for_option,
             help="Import a module before, which registers shapes or schedulers of your own; it may be given twice.",
         ),
+        click.option(
+            "--run-config",
+            is_flag=True,
+            expose_value=False,
+            callback=_note_run_config,
+            help="Execute a config of MMEngine in MMEngine instead of reading it; only for files you trust.",
+        ),
         click.option("--frames-per-step", type=float, help="Frames of an environment that one update sees."),
         click.option("--sequence-length", type=above_zero, help="Tokens in one sample."),
         click.option("--seconds-per-step", type=float, help="Seconds that one update takes."),
@@ -146,6 +153,20 @@ def view_options(command: _Function) -> _Function:
     ):
         with_view = option(with_view)
     return with_view  # type: ignore[return-value]  # it takes the same options
+
+
+_RUN_CONFIG = "paramsched.run_config"
+
+
+def _note_run_config(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001  # click's
+    """Keep the option for whoever reads the plans of this command."""
+    context.meta[_RUN_CONFIG] = value
+
+
+def runs_configs() -> bool:
+    """Return whether `--run-config` was passed."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(_RUN_CONFIG))
 
 
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's

@@ -21,7 +21,7 @@ from paramsched.config.known_dialects import (
     dialects_that_recognize,
     own_names,
 )
-from paramsched.config.python_config.mentions import python_places
+from paramsched.config.python_config.source import python_places
 from paramsched.config.schedule_text import ShapeLike
 from paramsched.config.syntaxes.json_and_toml import json_places, read_json, read_toml, write_json, write_toml
 from paramsched.config.syntaxes.toml_places import toml_places
@@ -90,6 +90,7 @@ def loaded_from(
     shapes: Iterable[ShapeLike] = (),
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
+    run_config: bool = False,
 ) -> Loaded:
     """The plan a text says, and the optimizer's values that stand beside it.
 
@@ -97,9 +98,14 @@ def loaded_from(
         source: what faults call it.
         syntax: what the file's suffix says, where the format is a dialect.
         folder: from which paths in a native file count; None: from where the process stands.
+        run_config: execute the file `source` in the library of the dialect, instead of reading the text.
     """
     known_format(format)
     dialect = None if format in SYNTAXES or format == "native" else dialect_named(format)
+    if run_config and (dialect is None or dialect.execute is None):
+        raise InvalidArgument(
+            "run_config=True", f"expected a config of MMEngine, got {format}", 'Add format="mmengine"'
+        )
     refuse_long_text(text, source)
     try:
         if dialect is None:
@@ -107,7 +113,10 @@ def loaded_from(
             data = _syntax_of(format, syntax)[0](text, source)
             refuse_large_plan(data, source)
             return Loaded(_plan_of_native(data, **own))
-        data = _data_of_dialect(dialect, text, source, syntax)
+        if run_config and dialect.execute is not None:
+            data = dialect.call(dialect.execute, source)
+        else:
+            data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
         facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)

@@ -96,6 +96,7 @@ class Dialect(Protocol):
     - `recognizes(data) -> bool`: whether data looks like this dialect; a refused native file then names it
     - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
     - `syntax_of(text) -> "yaml" | "toml" | "json" | "python"`, where `read` takes several: for the locations of errors
+    - `execute(path) -> data`, where its files are programs that the other library executes: for `run_config=True`
     - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
     - `facts_of(data) -> Calendar`, where its files have facts of the run, such as the accumulation
     - `notes_of(data) -> Iterable[PlanCaution]`: what is to be known of how data is read, such as defaults
@@ -123,6 +124,7 @@ class KnownDialect:
     read: Callable[[str, str], Any] | None = None
     write: Callable[[Any], str] | None = None
     syntax_of: Callable[[str], str] | None = None
+    execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
     facts_of: Callable[[Any], Calendar | None] | None = None
     notes_of: Callable[[Any], Iterable[PlanCaution]] | None = None
@@ -211,7 +213,9 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 
 
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
-    optional = ("from_plan", "recognizes", "read", "write", "syntax_of", "bases_of", "facts_of", "notes_of")
+    optional = (
+        "from_plan", "recognizes", "read", "write", "syntax_of", "execute", "bases_of", "facts_of", "notes_of",
+    )  # fmt: skip
     functions = {one: getattr(given, one, None) for one in optional}
     entries = tuple(getattr(given, "scheduler_entries", ()))
     words = bool(getattr(given, "command_lines", False))

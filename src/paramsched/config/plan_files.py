@@ -37,28 +37,31 @@ def load(
     shapes: Iterable[ShapeLike] = (),
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
+    run_config: bool = False,
 ) -> Plan:
     """Read a plan from a file.
 
-    Nothing in a file can run code.
+    Nothing in a file can run code, unless `run_config=True` asks for it.
 
     Args:
         path: the file, at most 1 MB of UTF-8.
         format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says.
         shapes: functions that build schedules, known by their names in this file.
         calendar, base: facts that some dialects need; native files need none.
+        run_config: execute a config of MMEngine in MMEngine, for values that cannot be read; only for files you trust.
 
     Raises:
         FileNotFoundError: there is no such file.
         ConfigError: every fault of the file at once, each with its path.
         InvalidArgument: an unknown format, or a suffix that says none.
+        MissingDependency: `run_config=True`, and MMEngine is not installed.
 
     >>> load("no such plan.yaml")
     Traceback (most recent call last):
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'no such plan.yaml'
     """
-    return load_with_bases(path, format=format, shapes=shapes, calendar=calendar, base=base).plan
+    return load_with_bases(path, format=format, shapes=shapes, calendar=calendar, base=base, run_config=run_config).plan
 
 
 def load_with_bases(
@@ -68,13 +71,15 @@ def load_with_bases(
     shapes: Iterable[ShapeLike] = (),
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
+    run_config: bool = False,
 ) -> Loaded:
     """Read a plan from a file as `load` does, and the optimizer's values that stand beside it.
 
     A config of MMEngine says them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
     run uses. Native files say none.
     """
-    return read_plan_text(path, format).loaded(shapes=shapes, calendar=calendar, base=base)
+    text = read_plan_text(path, format, run_config=run_config)
+    return text.loaded(shapes=shapes, calendar=calendar, base=base)
 
 
 @explain_wrong_keywords
@@ -214,6 +219,7 @@ class PlanText:
         name: what faults call it.
         syntax: what the file's suffix says, where the format is a dialect.
         folder: from which paths in it count; None: from where the process stands.
+        run_config: whether the file is executed in MMEngine.
     """
 
     name: str
@@ -221,6 +227,7 @@ class PlanText:
     format: str
     syntax: str | None = None
     folder: Path | None = None
+    run_config: bool = False
 
     def loaded(
         self,
@@ -239,6 +246,7 @@ class PlanText:
             shapes=shapes,
             calendar=calendar,
             base=base,
+            run_config=self.run_config,
         )
 
     @property
@@ -252,12 +260,12 @@ class PlanText:
         return placed(faults, self.text, self.format, self.syntax)
 
 
-def read_plan_text(path: str | os.PathLike[str], format: str | None = None) -> PlanText:
+def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, run_config: bool = False) -> PlanText:
     """What a file says, and how it is to be read."""
     file = path_of_file(path)
     text = read_bounded_text(file)
     chosen = format_of(file) if format is None else known_format(format)
-    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent)
+    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent, run_config)
 
 
 def syntax_of_suffix(file: Path) -> str | None:

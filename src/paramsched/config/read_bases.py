@@ -19,7 +19,7 @@ from paramsched.config.merge_configs import (
 )
 from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
 from paramsched.config.python_config.evaluator import References
-from paramsched.config.python_config.mentions import PythonSource, no_collection
+from paramsched.config.python_config.source import PythonSource, no_collection
 from paramsched.config.python_config.values import BaseReference, Budget, NeedsRunning
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
 from paramsched.errors import ConfigError, Fault

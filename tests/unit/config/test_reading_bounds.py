@@ -141,7 +141,7 @@ MEGABYTES_OF_PYTHON = {
 def test_a_megabyte_of_tiny_pieces_of_python_is_refused_before_it_is_parsed(text, tmp_path, monkeypatch):
     file = tmp_path / "config.py"
     file.write_text(text)
-    monkeypatch.setattr("paramsched.config.python_config.mentions.parse_python", None)
+    monkeypatch.setattr("paramsched.config.python_config.source.parse_python", None)
 
     with pytest.raises(ConfigError, match="more than 200,000 words and signs; a config is a short text"):
         config.load(file)

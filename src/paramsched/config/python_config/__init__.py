@@ -1,5 +1,6 @@
-"""Python configs, read without running them, from `reading` and `config_file` down to `values`.
+"""Python configs, read without running them.
 
-Nothing of a file is ever called: the interpreter knows the meaning of the operators, the methods and a few functions.
-At whatever else it finds it marks what that could have changed, and goes on.
+`evaluator` follows the statements and expressions of a file, with the operators, methods and functions of `operations`;
+`memory` records which mutable objects are still known, `name_usage` what skipped code mentions. `config_file` adds the
+bases, and `reading` is the entry point.
 """

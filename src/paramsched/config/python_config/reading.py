@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from paramsched.config.python_config.config_file import FileNames, PublicValues
+from paramsched.config.python_config.config_file import FileNames
+from paramsched.config.python_config.values import ImportedName
 from paramsched.config.python_config.values import NeedsRunning as NeedsRunning
 from paramsched.config.read_bases import read_with_bases
 
@@ -25,9 +26,10 @@ def read_python(text: str, source: str = "config", folder: Path | None = None) -
 
 
 def public_names(names: FileNames) -> dict[str, Any]:
-    """The names for users; a module, a class or a function is marked, since it is no value."""
-    public = PublicValues()
+    """Return the names for users; a module, a class or a function becomes a placeholder, since it is not a value."""
     return {
-        name: NeedsRunning(getattr(value, "line", 1), name) if name in names.imported else public.of(value)
+        name: NeedsRunning(value.line, str(value))
+        if name in names.imported and isinstance(value, ImportedName)
+        else value
         for name, value in names.values.items()
     }

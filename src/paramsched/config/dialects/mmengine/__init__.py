@@ -5,14 +5,26 @@
 - a missing `end` is the end of the run: of `train_cfg`, else of the calendar
 - schedulers of one field combine as in MMEngine: the plan's line is a chain of windows where that is exact, and a
   `recurrence` otherwise
-- `.py` files are followed without running them: assignments, loops, methods of lists and dicts, bases, variables
+- `.py` files are read without running them: assignments, loops, methods of lists and dicts, bases, variables; with
+  `run_config=True` MMEngine executes them
 """
 
 from paramsched.config.dialects.mmengine.config_run import read, write
+from paramsched.config.dialects.mmengine.execute import execute
 from paramsched.config.dialects.mmengine.plans import bases_of, to_plan, to_plans
 from paramsched.config.dialects.mmengine.table import recognizes
 from paramsched.config.dialects.mmengine.write_plan import from_plan
 
-__all__ = ["bases_of", "from_plan", "read", "recognizes", "scheduler_entries", "to_plan", "to_plans", "write"]
+__all__ = [
+    "bases_of",
+    "execute",
+    "from_plan",
+    "read",
+    "recognizes",
+    "scheduler_entries",
+    "to_plan",
+    "to_plans",
+    "write",
+]
 
 scheduler_entries = ("param_scheduler",)

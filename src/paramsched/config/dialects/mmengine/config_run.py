@@ -22,9 +22,8 @@ from paramsched.time import Calendar, Duration
 def refuse_unread(value: Any, path: str, faults: Faults) -> None:
     """Note a fault where a value, or one in a list, is not known."""
     if isinstance(value, NeedsRunning):
-        faults.add(
-            path, str(value), "Write the value itself, or give the config as a dict from Python", code=UNREADABLE
-        )
+        instead = "Write the value itself, or execute the config in MMEngine: --run-config (in Python: run_config=True)"
+        faults.add(path, str(value), instead, code=UNREADABLE)
     elif isinstance(value, (list, tuple)):
         for index, one in enumerate(value):
             refuse_unread(one, child_path(path, index), faults)

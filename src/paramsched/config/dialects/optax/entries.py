@@ -17,8 +17,8 @@ from paramsched.config.peer_arguments import (
 )
 from paramsched.config.python_config.config_file import BaseReader, PythonFile
 from paramsched.config.python_config.evaluator import References
-from paramsched.config.python_config.mentions import PythonSource, parse_python
 from paramsched.config.python_config.reading import public_names
+from paramsched.config.python_config.source import PythonSource, parse_python
 from paramsched.config.python_config.values import Budget, NeedsRunning
 from paramsched.config.text_limits import refuse_many_words
 from paramsched.errors import ConfigError

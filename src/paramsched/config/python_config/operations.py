@@ -1,0 +1,419 @@
+"""The operators, methods and functions that a config may use; all only compute, or change the object itself."""
+
+import ast
+import copy
+import math
+import operator
+import os
+import re
+from collections.abc import Callable, Mapping
+from types import NoneType
+from typing import Any, Final
+
+from paramsched.config.python_config.memory import Memory
+from paramsched.config.python_config.name_usage import reaches_all_names
+from paramsched.config.python_config.values import (
+    ATOMS,
+    MOST_BITS,
+    MOST_LENGTH,
+    MUTABLE,
+    NUMBERS,
+    OPAQUE,
+    AllUnknown,
+    BaseDict,
+    Iteration,
+    Unknown,
+)
+
+_CONVERSIONS: Final[Mapping[int, Callable[[Any], Any]]] = {
+    -1: lambda value: value,
+    ord("s"): str,
+    ord("r"): repr,
+    ord("a"): ascii,
+}
+_BINARY: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitOr: operator.or_,
+    ast.BitAnd: operator.and_,
+    ast.BitXor: operator.xor,
+}
+_UNARY: Final[Mapping[type[ast.unaryop], Callable[[Any], Any]]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+}
+_ORDER: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_TOO_LARGE: Final = "is larger than a config may hold"
+_SINGLE: Final = (NoneType, bool)
+_SEQUENCES: Final = (str, bytes, list, tuple)
+_SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(?:\.\d{1,3})?[bcdeEfFgGnosxX%]?")
+_PERCENT: Final = re.compile(r"%(?:\(\w*\))?[-+ #0]*\d{0,3}(?:\.\d{0,3})?[diouxXeEfFgGcrsa%]")
+_FIELD: Final = re.compile(r"\{\{|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
+MOST_WIDTH: Final = 1_000
+"""More than any width that a format may ask for."""
+
+
+def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
+    """Return `left op right`."""
+    kind, other, apply = type(left), type(right), _BINARY.get(type(op))
+    if apply is None:
+        raise Unknown
+    if kind in NUMBERS and other in NUMBERS:
+        if isinstance(left, int) and isinstance(right, int):
+            _require_small(op, left, right)
+        return within_digits(apply(left, right))
+    if isinstance(op, ast.Mod) and kind is str:
+        return percent_format(left, right, memory)
+    if isinstance(op, ast.Mult) and other in _SEQUENCES:
+        left, right, kind, other = right, left, other, kind
+    if isinstance(op, ast.Mult) and kind in _SEQUENCES and other in (int, bool):
+        require_room(len(left) * max(right, 0), left, memory)
+    elif kind is other and kind in {ast.Add: _SEQUENCES, ast.BitOr: (dict, set)}.get(type(op), (set,)):
+        require_room(len(left) + len(right), left, memory)
+    else:
+        raise Unknown
+    return apply(left, right)
+
+
+def _require_small(op: ast.operator, left: int, right: int) -> None:
+    """Require that an operator of two integers gives no huge one."""
+    bits = {
+        ast.Mult: left.bit_length() + right.bit_length(),
+        ast.Pow: left.bit_length() * right if right > 0 and abs(left) > 1 else 0,
+        ast.LShift: left.bit_length() + right,
+    }
+    if bits.get(type(op), 0) > MOST_BITS:
+        raise Unknown(_TOO_LARGE)
+
+
+def require_room(length: int, like: Any, memory: Memory) -> None:
+    """Spend steps on a text or a container of this length.
+
+    Raises:
+        Unknown: it would be too long.
+    """
+    text = isinstance(like, (str, bytes))
+    if length > (MOST_LENGTH if text else memory.budget.largest):
+        raise Unknown(_TOO_LARGE)
+    memory.budget.spend(length >> (6 if text else 2))
+
+
+def within_digits(value: Any) -> Any:
+    """Return the value, unless it is an integer that is too large for any schedule."""
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise Unknown(_TOO_LARGE)
+    return value
+
+
+def unary(op: ast.unaryop, value: Any) -> Any:
+    """Return `op value`."""
+    if isinstance(op, ast.Not):
+        return not truth(value)
+    if type(value) not in ATOMS:
+        raise Unknown
+    return within_digits(_UNARY[type(op)](value))
+
+
+def truth(value: Any) -> bool:
+    """Return whether a value counts as true, which decides what code runs."""
+    if type(value) in OPAQUE or type(value) is Iteration:
+        raise Unknown
+    return bool(value)
+
+
+def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
+    """Return `left op right`."""
+    if type(left) in OPAQUE or type(right) in OPAQUE:
+        raise Unknown
+    if isinstance(op, (ast.Is, ast.IsNot)):
+        single = type(left) in _SINGLE or type(right) in _SINGLE
+        if not single and not (type(left) in MUTABLE and type(right) in MUTABLE):
+            raise Unknown  # Python may share equal numbers and texts
+        return (left is right) is isinstance(op, ast.Is)
+    if isinstance(op, (ast.In, ast.NotIn)):
+        return _contains(right, left, memory) is isinstance(op, ast.In)
+    memory.require_plain(left, right)
+    return bool(_ORDER[type(op)](left, right))
+
+
+def _contains(holder: Any, item: Any, memory: Memory) -> bool:
+    """Return `item in holder`."""
+    kind = type(holder)
+    if kind is Iteration and iter(holder.iterable) is not holder.iterable:  # a view, not an iterator
+        holder, kind = list(memory.items(holder)), list
+    memory.require_plain(item)
+    if kind in (list, tuple):
+        memory.require_plain(holder)
+    elif kind not in (str, bytes, dict, BaseDict, set, range) or (kind is range and type(item) not in (int, bool)):
+        raise Unknown
+    memory.budget.spend(len(holder) >> 6)
+    return item in holder
+
+
+def format_value(value: Any, conversion: int, spec: str, memory: Memory) -> str:
+    """Return the text of a value in an f-string."""
+    memory.require_plain(value, sets=False)
+    if _SPEC.fullmatch(spec) is None:
+        raise Unknown
+    return format(_CONVERSIONS[conversion](value), spec)
+
+
+def percent_format(text: str, value: Any, memory: Memory) -> str:
+    """Return `text % value`."""
+    memory.require_plain(value, sets=False)
+    if "%" in _PERCENT.sub("", text):
+        raise Unknown
+    fields = text.count("%")
+    require_room(len(text) + fields * (MOST_WIDTH + len(repr(value))), text, memory)
+    made: str = text % value
+    return made
+
+
+def format_text(memory: Memory, text: str, /, *values: Any, **named: Any) -> str:
+    """Return `text.format(…)`, with plain fields only."""
+    memory.require_plain(*values, *named.values(), sets=False)
+    specs = _FIELD.findall(text)
+    if "{" in _FIELD.sub("", text) or not all(map(_SPEC.fullmatch, specs)):
+        raise Unknown
+    longest = max((len(repr(one)) for one in (*values, *named.values())), default=0)
+    require_room(len(text) + len(specs) * (MOST_WIDTH + longest), text, memory)
+    return text.format(*values, **named)
+
+
+_OF_LIST: Final = frozenset(
+    {*("append", "extend", "insert", "pop", "remove", "clear", "copy", "reverse", "count", "index", "sort")}
+)
+_OF_DICT: Final = frozenset({*("get", "pop", "setdefault", "update", "copy", "clear", "keys", "values", "items")})
+_OF_TEXT: Final = frozenset(
+    {
+        *("capitalize", "count", "endswith", "find", "format", "index", "isalnum", "isalpha", "isdigit", "join"),
+        *("lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rpartition", "rsplit"),
+        *("rstrip", "split", "splitlines", "startswith", "strip", "title", "upper"),
+    }
+)
+_METHODS: Final[Mapping[type, frozenset[str]]] = {
+    str: _OF_TEXT,
+    list: _OF_LIST,
+    tuple: frozenset({"count", "index"}),
+    dict: _OF_DICT,
+    BaseDict: _OF_DICT,
+    set: frozenset({"add", "discard", "copy"}),
+}
+CHANGING_METHODS: Final = (_OF_LIST | _OF_DICT) - {"copy", "count", "index", "get", "keys", "values", "items"}
+BASE_DICT_ATTRIBUTES: Final = frozenset(
+    {name for name in dir(dict) if not name.startswith("__")}
+    | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
+)
+"""The attributes of a base's dict besides its keys."""
+
+
+def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named: Any) -> Any:
+    """Return `holder.name(…)`."""
+    kind = type(holder)
+    if name not in _METHODS.get(kind, ()):
+        raise Unknown
+    if name not in ("append", "get", "setdefault"):  # the others may go through all of it
+        memory.budget.spend(len(holder) >> 6)
+    match name:
+        case "format":
+            return format_text(memory, holder, *values, **named)
+        case "join":
+            pieces = [piece for one in values for piece in memory.items(one)]
+            memory.require_plain(*pieces)
+            require_room(sum(map(len, pieces)) + len(holder) * len(pieces), holder, memory)
+            return holder.join(pieces)
+        case "keys" | "values" | "items" if not values:
+            view = getattr(holder, name)()
+            return Iteration(view if kind is dict or name == "keys" else list(view), (holder,))
+        case "update" | "copy" if kind is BaseDict:
+            memory.require_plain(holder, *values, *named.values(), opaque=True)
+        case "update":
+            _require_apart(holder, *values)
+            return holder.update(pairs(memory, *values), **named)
+        case "get" | "pop" | "setdefault" | "add" | "discard" if kind is not list:
+            memory.require_key(*values[:1])
+            if kind is BaseDict:
+                memory.require_plain(*values[1:], opaque=True)
+        case "extend":
+            extend(memory, holder, *values)
+            return None
+        case "insert" | "pop":
+            _require_types((int, bool), *values[:1])
+        case "count" | "index" | "remove" | "sort":
+            memory.require_plain(holder, *values, *named.values())
+        case _ if kind is str:
+            memory.require_plain(*values, *named.values())
+            if name == "replace":
+                require_room(len(holder) + holder.count(values[0]) * len(values[1]), holder, memory)
+    return getattr(holder, name)(*values, **named)
+
+
+def _require_apart(holder: Any, *values: Any) -> None:
+    """Refuse an iterator over the holder itself, which would see each change of it."""
+    if any(root is holder for one in values if isinstance(one, Iteration) for root in one.roots):
+        raise Unknown
+
+
+def extend(memory: Memory, holder: list[Any], values: Any) -> None:
+    """Append the items of a value to a list."""
+    _require_apart(holder, values)
+    holder.extend(list(memory.items(values)))
+
+
+def pairs(memory: Memory, values: Any = ()) -> dict[Any, Any]:
+    """Return the entries of a dict, or of an iterable of pairs."""
+    if isinstance(values, dict):
+        memory.budget.spend(len(values) >> 2)
+        return dict(values)
+    found = {}
+    for one in memory.items(values):
+        key, value = memory.items(one)
+        memory.require_key(key)
+        found[key] = value
+    return found
+
+
+def _require_types(kinds: tuple[type, ...], *values: Any) -> None:
+    if any(type(one) not in kinds for one in values):
+        raise Unknown
+
+
+Function = Callable[..., Any]
+
+
+def _of_plain_values(function: Callable[..., Any]) -> Function:
+    """Return a function that takes only values that are known throughout."""
+
+    def called(memory: Memory, /, *values: Any, **named: Any) -> Any:
+        known = [list(memory.items(one)) if isinstance(one, Iteration) else one for one in values]
+        memory.require_plain(*known, *named.values(), sets=False)
+        return within_digits(function(*known, **named))
+
+    return called
+
+
+def _round(number: Any, ndigits: Any = None) -> Any:
+    if type(number) not in NUMBERS or abs(ndigits or 0) > 400:
+        raise Unknown
+    return round(number, ndigits)
+
+
+def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
+    """Return `sum(values, start)`, which adds lists too."""
+    items = list(memory.items(values))
+    if all(type(one) in NUMBERS for one in (start, *items)):
+        return within_digits(sum(items, start))
+    for one in items:
+        start = binary(ast.Add(), start, one, memory)
+    return start
+
+
+def _length(_: Memory, value: Any) -> int:
+    _require_types((list, tuple, dict, BaseDict, set, str, bytes, range), value)
+    return len(value)
+
+
+def set_of(memory: Memory, values: Any = ()) -> set[Any]:
+    """Return `set(values)`."""
+    found = list(memory.items(values))
+    for one in found:
+        memory.require_key(one)
+    return set(found)
+
+
+def _roots(*values: Any) -> tuple[Any, ...]:
+    """Return the containers that an iterator over these reads."""
+    return tuple(root for one in values for root in (one.roots if isinstance(one, Iteration) else (one,)))
+
+
+def _enumerate(memory: Memory, values: Any, start: Any = 0) -> Iteration:
+    _require_types((int,), start)
+    return Iteration(enumerate(memory.items(values), start), _roots(values))
+
+
+def _reversed(_: Memory, values: Any) -> Iteration:
+    _require_types((list, tuple, str, range), values)
+    return Iteration(reversed(values), (values,))
+
+
+def _copied(memory: Memory, value: Any) -> Any:
+    """Return `copy.copy(value)`."""
+    return value if type(value) in ATOMS or type(value) is tuple else call_method(memory, value, "copy")
+
+
+def _deep_copied(memory: Memory, value: Any) -> Any:
+    """Return `copy.deepcopy(value)`."""
+    memory.require_plain(value, opaque=True)
+    return copy.deepcopy(value)
+
+
+def _get_attribute(_: Memory, holder: Any, name: Any, *default: Any) -> Any:
+    """Return `getattr(holder, name, …)` of a base's dict."""
+    if type(name) is not str or reaches_all_names(name):
+        raise AllUnknown
+    if type(holder) is not BaseDict or name in BASE_DICT_ATTRIBUTES:
+        raise Unknown
+    return holder.get(name, *default) if default else holder[name]
+
+
+def _has_attribute(_: Memory, holder: Any, name: Any) -> bool:
+    _require_types((BaseDict,), holder)
+    _require_types((str,), name)
+    return name in holder or name in BASE_DICT_ATTRIBUTES
+
+
+_OF_MATH: Final = (
+    *("ceil", "cos", "exp", "fabs", "floor", "isclose", "isinf", "isnan", "log", "log10", "log2", "pow", "sin"),
+    *("sqrt", "tan", "trunc"),
+)
+_OF_PATHS: Final = ("basename", "dirname", "join", "normpath", "split", "splitext")
+_PLAIN: Final[Mapping[str, Callable[..., Any]]] = {
+    **{f"builtins.{one.__name__}": one for one in (abs, divmod, float, int, max, min, range, repr, sorted, str)},
+    **{f"math.{name}": getattr(math, name) for name in _OF_MATH},
+    **{f"os.path.{name}": getattr(os.path, name) for name in _OF_PATHS},
+    "builtins.round": _round,
+}
+FUNCTIONS: Final[Mapping[str, Function]] = {
+    **{name: _of_plain_values(function) for name, function in _PLAIN.items()},
+    "builtins.all": lambda memory, values, /: all(map(truth, memory.items(values))),
+    "builtins.any": lambda memory, values, /: any(map(truth, memory.items(values))),
+    "builtins.bool": lambda _, value=False, /: truth(value),
+    "builtins.dict": lambda memory, values=(), /, **named: {**pairs(memory, values), **named},
+    "builtins.enumerate": _enumerate,
+    "builtins.getattr": _get_attribute,
+    "builtins.hasattr": _has_attribute,
+    "builtins.len": _length,
+    "builtins.list": lambda memory, values=(), /: list(memory.items(values)),
+    "builtins.print": lambda *_, **__: None,
+    "builtins.reversed": _reversed,
+    "builtins.set": set_of,
+    "builtins.sum": _sum,
+    "builtins.tuple": lambda memory, values=(), /: tuple(memory.items(values)),
+    "builtins.zip": lambda memory, *values: Iteration(zip(*map(memory.items, values), strict=False), _roots(*values)),
+    "copy.copy": _copied,
+    "copy.deepcopy": _deep_copied,
+}
+"""Functions by their dotted names; each raises Unknown, or what Python raises."""
+
+CONSTANTS: Final[Mapping[str, float]] = {
+    f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")
+}
+CONSUMERS: Final = frozenset(
+    f"builtins.{name}" for name in ("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple")
+)
+"""Functions that go through an iterable at once and change nothing else."""

@@ -1,0 +1,145 @@
+"""The text of a Python config, its syntax tree, and the locations of its values."""
+
+import ast
+import gc
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, final
+
+from paramsched._fault_codes import SYNTAX
+from paramsched.config._text_places import Place
+from paramsched.config.python_config.values import NeedsRunning
+from paramsched.config.text_limits import TextLines, refuse_many_words
+from paramsched.errors import ConfigError, Fault
+
+_REFUSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What the parser raises."""
+
+_MOST_SHOWN = 60
+_LARGE = 50_000  # bytes
+
+
+@final
+class PythonSource:
+    """A text that is Python.
+
+    Args:
+        base: whether it is a base of the file that is read; its marks then say its name.
+
+    Raises:
+        ConfigError: it is no Python.
+    """
+
+    def __init__(self, text: str, name: str, base: bool = False) -> None:
+        self.name = name
+        self._shown = name if base else ""
+        refuse_many_words(text, name)
+        try:
+            self.tree = parse_python(text)
+        except _REFUSED as error:
+            raise ConfigError(name, [_no_python(text, error)]) from None
+        self._text = text
+        self._lines: list[bytes] = []
+
+    def mark(self, node: ast.AST, why: str = "needs running") -> NeedsRunning:
+        """Return the placeholder of a value that depends on this node."""
+        return NeedsRunning(getattr(node, "lineno", 1), self._text_of_node(node), self._shown, why)
+
+    def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
+        """The error about a statement, with its place."""
+        fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
+        return ConfigError(self.name, [fault])
+
+    def _text_of_node(self, node: ast.AST) -> str:
+        """The text of a node in one line, shortened."""
+        if not self._lines:
+            self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
+        first = getattr(node, "lineno", 0) - 1
+        if not 0 <= first < len(self._lines):
+            return "…"
+        begin, last, end = (getattr(node, name, 0) or 0 for name in ("col_offset", "end_lineno", "end_col_offset"))
+        pieces = self._lines[first : min(last, first + 4)]
+        if last == first + len(pieces):
+            pieces[-1] = pieces[-1][:end]
+        pieces[0] = pieces[0][begin:]
+        # Four bytes a character at most: never the whole of a long line.
+        text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
+        return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+
+
+def parse_python(text: str) -> ast.Module:
+    """The syntax tree of a text, without a warning: its escapes are its own affair."""
+    with warnings.catch_warnings(), no_collection(len(text)):
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
+
+
+def _no_python(text: str, error: Exception) -> Fault:
+    """Why, and where, if the parser says it."""
+    instead = "Write param_scheduler = dict(type='StepLR', …)"
+    found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
+    if isinstance(error, SyntaxError):
+        found += f" ({error.msg})" if error.msg and error.msg.isprintable() else ""
+        if error.lineno:
+            return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
+    return Fault("", found, instead, code=SYNTAX)
+
+
+@contextmanager
+def no_collection(length: int) -> Iterator[None]:
+    """No search for garbage while a large tree grows: there is none in it, and the search doubles the time."""
+    if length < _LARGE or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def python_places(text: str) -> Place:
+    """The places of what a config assigns, of its dicts and lists; what is computed is one place."""
+    try:
+        tree = ast.parse(text)
+    except _REFUSED:
+        raise ConfigError("config", [Fault("", "not Python")]) from None
+    lines = TextLines(text)
+    names: dict[str | int, Place] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name = statement.targets[0]
+            names[name.id] = _python_place(statement.value, lines, name)
+    return Place(0, len(text), parts=names)
+
+
+def _python_place(node: ast.expr, lines: TextLines, name: ast.expr | ast.keyword | None = None) -> Place:
+    begin = _offset(lines, node.lineno, node.col_offset)
+    key = None if name is None else _offset(lines, name.lineno, name.col_offset)
+    end = _offset(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
+    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+    return Place(begin, end, key=key, text=text, parts=_python_parts(node, lines))
+
+
+def _python_parts(node: ast.expr, lines: TextLines) -> dict[str | int, Place] | list[Place] | None:
+    """The entries of a list, a tuple, a dict, or a call of `dict`."""
+    match node:
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_python_place(item, lines) for item in items]
+        case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
+            return {one.arg: _python_place(one.value, lines, one) for one in keywords if one.arg is not None}
+        case ast.Dict(keys=keys, values=values):
+            return {
+                key.value: _python_place(value, lines, key)
+                for key, value in zip(keys, values, strict=True)
+                if isinstance(key, ast.Constant) and isinstance(key.value, (str, int))
+            }
+    return None
+
+
+def _offset(lines: TextLines, number: int, column: int) -> int:
+    line = lines.line(number)
+    if not line.isascii():
+        column = len(line.encode()[:column].decode(errors="ignore"))
+    return lines.offset_of(number, column + 1)
