@@ -33,8 +33,9 @@ from paramsched.scheduler._resume import (
     warn_if_over,
     warn_of_present_bases,
 )
-from paramsched.scheduler._slots import LateGroups, one_of_each, slots_of
+from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import GroupWatch, ValueBlock
+from paramsched.scheduler._writes import AT_EACH_UPDATE
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.told_amounts import standing_in
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
@@ -63,7 +64,7 @@ class PlanHooks:
         mark_uncompiled(
             GroupWatch.as_left, GroupWatch.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
             ScheduledTuples.any_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced, TensorSlots.views_replaced,
-            *one_of_each(),
+            *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:

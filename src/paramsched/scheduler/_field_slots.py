@@ -10,9 +10,19 @@ import torch
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.fields import Field, label
 from paramsched.scheduler._clock import RuleStates, UpdateTimes
-from paramsched.scheduler._float_loops import Overwritten, Write, row_writer, same_writer, scaled_writer
 from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._slots import Slot, values_of, write_entry, write_products, write_row
+from paramsched.scheduler._slots import Slot, values_of
+from paramsched.scheduler._writes import (
+    Overwritten,
+    Writer,
+    fill,
+    row_writer,
+    same_writer,
+    scaled_writer,
+    write_entry,
+    write_products,
+    write_row,
+)
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns, quiet
@@ -97,14 +107,12 @@ class FloatSlots:
     bases: list[float]
     parts: list[SlotsOfSchedule]
     equal: bool  # whether all bases are
-    pair: bool  # whether all entries are tuples of two
 
     @staticmethod
     def of(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "FloatSlots":
         indices, bases = [slot.group for slot in slots], [slot.base for slot in slots]
         mine = [groups[index] for index in indices]
-        pair = field.index is not None and all(len(group[field.key]) == 2 for group in mine)
-        return FloatSlots(field, indices, mine, bases, SlotsOfSchedule.all_in(slots), len(set(bases)) == 1, pair)
+        return FloatSlots(field, indices, mine, bases, SlotsOfSchedule.all_in(slots), len(set(bases)) == 1)
 
     @property
     def one_entry_serves_all(self) -> bool:
@@ -134,12 +142,12 @@ class FloatSlots:
         row: list[float] = entry
         return row
 
-    def writer(self, block: FloatBlock, overwritten: Overwritten) -> Write:
+    def writer(self, block: FloatBlock, overwritten: Overwritten) -> Writer:
         """The cheapest loop that writes all entries but the first."""
         if block.kind == "same":
-            return same_writer(self.field, self.groups, block.entries, overwritten, pair=self.pair)
+            return same_writer(self.field, self.groups, block.entries, overwritten)
         if block.kind == "scaled":
-            return scaled_writer(self.field, self.groups, self.bases, block.entries, overwritten, pair=self.pair)
+            return scaled_writer(self.field, self.groups, self.bases, block.entries, overwritten)
         return row_writer(self.field, self.groups, block.entries, overwritten)
 
     def put(self, block: FloatBlock) -> None:
@@ -214,8 +222,7 @@ class TensorSlots:
             return on_device.reshape(times.size, *self.vector.shape).unbind()
 
     def put(self, rows: TensorRows) -> None:
-        with torch.no_grad():
-            self.vector.copy_(rows[0])
+        fill(self.vector, rows[0])
 
     def install_views(self) -> None:
         """Let each group hold its view: copies of an optimizer and its own loading replace them."""

@@ -1,6 +1,6 @@
 """The values of the coming updates, a block at a time; and a watch on the groups."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from operator import is_, length_hint
 from typing import Any, final
@@ -14,9 +14,9 @@ from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._field_slots import FloatBlock, FloatSlots, ScheduledTuples, TensorRows, TensorSlots
-from paramsched.scheduler._float_loops import Overwritten, Write
 from paramsched.scheduler._group_keys import COUNT, PLAN, Group
-from paramsched.scheduler._slots import Slot, all_of, nothing_left, target_writer, tensor_writer, values_of
+from paramsched.scheduler._slots import Slot, values_of
+from paramsched.scheduler._writes import Overwritten, Writer, in_step, target_writer, tensor_writer
 from paramsched.schedules import Schedule
 from paramsched.user_warnings import warn_user
 
@@ -35,7 +35,7 @@ class ValueBlock:
     def __init__(self, plan: Plan, slots: tuple[Slot, ...], groups: Sequence[Group], *, targets: bool = True) -> None:
         self.slots = slots
         self.overwritten: Overwritten = []
-        self.write: Write = nothing_left
+        self.write: Callable[[], object] = iter(()).__next__
         self.floats: list[FloatSlots] = []
         self.tensors: list[TensorSlots] = []
         for field, mine in _by_field(slots).items():
@@ -64,7 +64,7 @@ class ValueBlock:
         self._blocks = [floats.block(times, states) for floats in self.floats]
         self._rows = [tensors.rows(times, states) for tensors in self.tensors]
         self._told = [_target_values(*target, times, states) for target in self.targets]
-        self.write, self._size = nothing_left, 0
+        self.write, self._size = iter(()).__next__, 0
         self.overwritten.clear()
         if self.amounts is not None:
             self.amounts = iter(())
@@ -98,7 +98,7 @@ class ValueBlock:
             [before[-1], *_target_values(*target, times, states)]
             for target, before in zip(self.targets, self._told, strict=True)
         ]
-        self.write = all_of(self._writers())
+        self.write = in_step(self._writers())
 
     def drop_coming(self, *, looked_at: bool) -> None:
         """Forget what was computed for other amounts and not written.
@@ -118,7 +118,7 @@ class ValueBlock:
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
         return self._size if self._short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
 
-    def _writers(self) -> list[Write]:
+    def _writers(self) -> list[Writer]:
         floats = [mine.writer(block, self.overwritten) for mine, block in zip(self.floats, self._blocks, strict=True)]
         tensors = [tensor_writer(mine.vector, rows) for mine, rows in zip(self.tensors, self._rows, strict=True)]
         targets = [
