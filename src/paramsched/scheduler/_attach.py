@@ -54,7 +54,6 @@ class PlanHooks:
     def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
         self.planned, self.resume = planned, resume
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, if someone holds it still
-        self.released = False
         self._handles: list[Any] = []
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
@@ -94,8 +93,7 @@ class PlanHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self.planned.watch.bound = []
-        self.released = True
+        self.planned.release()
 
     def remove_from(self, groups: list[Group]) -> None:
         """The same, and every trace out of the groups; values stay."""
@@ -211,9 +209,8 @@ def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, s
     planned = PlannedGroups(in_force, _clock_for(in_force, None, standing), request.late_groups)
     slots = slots_of(in_force.counted, optimizer.param_groups)
     planned.block = block_at(in_force, slots, optimizer.param_groups, planned.clock.times, planned.clock.states)
-    hooks = PlanHooks(planned, request.resume)
-    hooks.released = True
-    return hooks
+    planned.release()
+    return PlanHooks(planned, request.resume)
 
 
 def _found_standing(
@@ -295,7 +292,7 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
         "on_change": hooks.resume.on_change,
         "late_groups": planned.late_groups,
         "begin": clock.begin,
-        "alive": not hooks.released,
+        "alive": not planned.released,
         "t": clock.t,
         "amounts": (clock.amount, clock.said, clock.last_amount),
         "feedback": [saved_states(clock.states), saved_states(clock.used)],

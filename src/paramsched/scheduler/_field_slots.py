@@ -124,11 +124,11 @@ class FloatSlots:
         part = self.parts[0] if len(self.parts) == 1 else None
         if part is not None and self.equal:
             values = part.values_of_one(times, self.bases[0], states)
-            return FloatBlock("same", values if before is None else [before.entries[-1], *values])
+            return FloatBlock("same", _behind(before, values))
         # Rows are never followed by factors: which factor made a row cannot be told.
         factors = None if part is None or (before is not None and before.kind == "rows") else part.factors(times)
         if factors is not None:
-            return FloatBlock("scaled", factors if before is None else [before.entries[-1], *factors])
+            return FloatBlock("scaled", _behind(before, factors))
         rows = block_of_rows(self.parts, times, states).tolist()
         return FloatBlock("rows", rows if before is None else [self.row(before, -1), *rows])
 
@@ -155,6 +155,13 @@ class FloatSlots:
             write_products(self.field.key, self.groups, self.bases, block.entries[0])
         else:
             write_row(self.field, self.groups, self.row(block, 0))
+
+
+def _behind(before: FloatBlock | None, entries: list[float]) -> list[float]:
+    """The entries, and ahead of them the last one of the block before, which is in the groups."""
+    if before is not None:
+        entries.insert(0, before.entries[-1])
+    return entries
 
 
 def block_of_rows(parts: list[SlotsOfSchedule], times: UpdateTimes, states: RuleStates) -> Any:

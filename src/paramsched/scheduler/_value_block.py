@@ -1,6 +1,6 @@
 """The values of the coming updates, a block at a time; and a watch on the groups."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import is_, length_hint
 from typing import Any, final
@@ -20,7 +20,7 @@ from paramsched.scheduler._writes import Overwritten, Writer, in_step, target_wr
 from paramsched.schedules import Schedule
 from paramsched.user_warnings import warn_user
 
-_GROWTH = (32, 1024)  # updates in a block: the first after a seek is short, a run soon computes many at once
+_GROWTH = (32, 1024, 4096)  # updates in a block: the first after a seek is short, a run soon computes many at once
 _MOST_IN_ROWS = 65_536  # values in one block of rows
 
 
@@ -28,14 +28,15 @@ _MOST_IN_ROWS = 65_536  # values in one block of rows
 class ValueBlock:
     """Writes the values of successive updates into the groups that it was made for.
 
-    `seek` computes one update and `put` writes it. Each `write` then writes the next, and notes in `overwritten` what
-    others wrote since. It raises StopIteration where the block is used up: `extend` computes the next block.
+    `seek` computes one update and `put` writes it. Each `next` of `writer` then writes the following update, and notes
+    in `overwritten` what others wrote since. It is exhausted where the block is used up: `extend` computes the next
+    block.
     """
 
     def __init__(self, plan: Plan, slots: tuple[Slot, ...], groups: Sequence[Group], *, targets: bool = True) -> None:
         self.slots = slots
         self.overwritten: Overwritten = []
-        self.write: Callable[[], object] = iter(()).__next__
+        self.writer: Writer = iter(())
         self.floats: list[FloatSlots] = []
         self.tensors: list[TensorSlots] = []
         for field, mine in _by_field(slots).items():
@@ -64,7 +65,7 @@ class ValueBlock:
         self._blocks = [floats.block(times, states) for floats in self.floats]
         self._rows = [tensors.rows(times, states) for tensors in self.tensors]
         self._told = [_target_values(*target, times, states) for target in self.targets]
-        self.write, self._size = iter(()).__next__, 0
+        self.writer, self._size = iter(()), 0
         self.overwritten.clear()
         if self.amounts is not None:
             self.amounts = iter(())
@@ -98,7 +99,7 @@ class ValueBlock:
             [before[-1], *_target_values(*target, times, states)]
             for target, before in zip(self.targets, self._told, strict=True)
         ]
-        self.write = in_step(self._writers())
+        self.writer = in_step(self._writers())
 
     def drop_coming(self, *, looked_at: bool) -> None:
         """Forget what was computed for other amounts and not written.
