@@ -5,9 +5,9 @@ groups. On its way the loop compares what each group holds with what was written
 `Overwritten`.
 
 A generator keeps its variables between two updates, and `for _ in writer: break` resumes it without a call. The loops
-are written out because a call or a test inside one costs as much as the write. Each of them pays. Nanoseconds per group,
-for 100 groups, beside the general loop (`_rows`, `_elements`) on the same entries: same 35 and 55, scaled 57 and 75
-(four at a time 47), same pair 71 and 200, scaled pair 94 and 224. benchmarks/test_step.py compares them with bare writes.
+are written out because a call or a test inside one costs as much as the write. Each of them pays. Nanoseconds per
+group, for 100 groups, beside the general loop (`_rows`, `_elements`) on the same entries: same 35 and 55, scaled 57 and
+75 (four at a time 47), same pair 71 and 200, scaled pair 94 and 224. See benchmarks/test_step.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ import torch
 from paramsched.fields import Field
 from paramsched.scheduler._group_keys import Group
 
-Writer: TypeAlias = Iterator[object]
+Writer: TypeAlias = Iterator[Any]
 """Each `next` writes the next entry of a block; it is exhausted where the block is used up."""
 
 Overwritten: TypeAlias = list[tuple[Field, Group, Any, Any]]
