@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
@@ -229,3 +229,25 @@ def known_field(name: str) -> str | None:
     is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
     is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
     return near if is_slip or is_long else None
+
+
+_REFUSED = re.compile(r"[^\w.-]")
+
+
+def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
+    """What follows a field's name for each of several groups: `/` and its name, or index.
+
+    A name that other groups have too, or that is no more than digits and dots, gives way to the index.
+
+    >>> flat_groups([{"name": "body"}, {"name": "the head"}, {}])
+    ('/body', '/the_head', '/2')
+    >>> flat_groups([{"name": "body"}])
+    ('',)
+    """
+    if len(groups) == 1:
+        return ("",)
+    names = [_REFUSED.sub("_", str(label(group, index))) for index, group in enumerate(groups)]
+    return tuple(
+        f"/{name}" if names.count(name) == 1 and re.search(r"[^\W\d]", name) else f"/{index}"
+        for index, name in enumerate(names)
+    )

@@ -297,8 +297,14 @@ def fault_for_command(fault: Fault) -> Fault:
 
 
 def _has_option(name: str) -> bool:
+    """Whether the running command has an option."""
     context = click.get_current_context(silent=True)
-    return context is not None and any(name in one.opts for one in context.command.params)
+    if context is None:
+        return False
+    command = context.command
+    if isinstance(command, click.Group):
+        command = command.get_command(context, context.invoked_subcommand or "") or command
+    return any(name in one.opts for one in command.params)
 
 
 def file_problem(error: OSError) -> str:

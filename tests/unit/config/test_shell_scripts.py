@@ -79,6 +79,7 @@ def words_of_bash(script):
     return [one.split("\0")[:-1] for one in done.stdout.decode().split("\1\0")[:-1]]
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @given(script=st.lists(lines(), min_size=1, max_size=6).map("\n".join))
 def test_words_are_those_of_bash(script):
