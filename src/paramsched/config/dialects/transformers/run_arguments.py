@@ -135,7 +135,7 @@ _RENAMED: Final = {
 }
 """Names in other programs of settings that a `TrainingArguments` has."""
 
-_HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs")
+_HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs", "multi_turn_scheduler")
 """The rate by another name; and keys of trainers built upon transformers' that schedule nothing."""
 
 _DEFAULTS: Final[Mapping[str, object]] = {
