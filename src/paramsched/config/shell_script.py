@@ -406,9 +406,12 @@ class _Script:
         """A dollar sign or a backtick, and what the shell puts in its place."""
         begin = self.at
         self.shared.left -= 1
-        if self.text.startswith("$((", begin):
-            self.at = self.closing(begin + 2, _IN_BRACKETS, "(")
-            number = _arithmetic(self.text[begin + 3 : self.at - 2], self.text_of_variable)
+        if self.text.startswith(("$((", "$["), begin):
+            old = self.text[begin + 1] == "["  # $[1 + 2] is how bash wrote $((1 + 2)) once
+            last = self.text.find("]", begin, self.end)
+            self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if not old else self.end if last < 0 else last + 1
+            inner = self.text[begin + 2 : self.at - 1] if old else self.text[begin + 3 : self.at - 2]
+            number = _arithmetic(inner, self.text_of_variable)
             why = "is computed from values that are not in this file"
             return self.unknown(begin, why, quoted) if number is None else [_Piece(str(number), begin, quoted)]
         if self.text.startswith(("$(", "`"), begin):
