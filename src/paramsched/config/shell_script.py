@@ -315,11 +315,19 @@ class _Script:
         if not is_command or is_one or word.text.startswith(("{", "[")) or not _OPTION_WITHIN.search(word.text):
             return [word]
         inner = _Script(word.text, self.shared, self.nested + 1).commands()
-        return [replace(one, begin=self.place(one, word)) for command in inner for one in command.words]
+        return [
+            ShellWord(
+                one.text,
+                self.place(one.text, word),
+                tuple(replace(part, begin=self.place(part.text, word)) for part in one.unknown),
+            )
+            for command in inner
+            for one in command.words
+        ]
 
-    def place(self, word: ShellWord, outer: ShellWord) -> int:
-        """Where a word of a quoted command is written."""
-        begin = self.text.find(word.text, outer.begin, outer.begin + 2 * len(outer.text) + 2)
+    def place(self, text: str, outer: ShellWord) -> int:
+        """Where a part of a quoted command is written."""
+        begin = self.text.find(text, outer.begin, outer.begin + 2 * len(outer.text) + 2)
         return begin if begin >= 0 else outer.begin
 
     def split(self, pieces: _Pieces) -> list[ShellWord]:

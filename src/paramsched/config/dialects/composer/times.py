@@ -54,7 +54,8 @@ def read_time(value: Any, path: str, faults: Faults, *, bare_epochs: bool = Fals
         value = f"{value}ep"
     shown, instead = short_json(value), f'Write "{_EXAMPLE}"'
     if not isinstance(value, str):
-        faults.add(path, f"{shown} is no time", f'Write "{value}ba"' if is_count(value, 1) else instead, code=WRONG_TYPE)
+        meant = f'Write "{value}ba"' if is_count(value, 1) else instead
+        faults.add(path, f"{shown} is no time", meant, code=WRONG_TYPE)
         return None
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
