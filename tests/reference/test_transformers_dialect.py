@@ -408,7 +408,7 @@ AXOLOTL = {
         ({"learning_rate": LR, "max_steps": 9, "dist_config": {}, "train_dataset": "x"}, "config of LLaMA-Factory v1"),
         ({"learning_rate": LR, "num_train_epochs": 1, "lr_warmup_steps": 3}, 'did you mean "warmup_steps"?'),
         ({"lr_scheduler_type": "cosine", "num_warmup_steps": 3}, "Write warmup_steps in place of num_warmup_steps"),
-        ({"num_train_epochs": 2, "num_training_steps": 9}, "Write max_steps in place of num_training_steps"),
+        ({"lr_scheduler_type": "cosine", "num_training_steps": 9}, "Write max_steps in place of num_training_steps"),
     ],
 )
 def test_configs_of_other_programs_are_refused_by_name(arguments, told):

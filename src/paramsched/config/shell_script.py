@@ -280,14 +280,15 @@ class _Script:
             value = None
         elif more and before:
             value = (*before, *value) if array else (*before[:-1], [*before[-1], *value[0]])
-        perhaps = bool(self.blocks) or self.doubtful
-        if perhaps and value is not None and (self.doubtful or _text_of(before)):
-            value = None if before is None else _one_of(before, value, target.start())
-        elif perhaps and before is None:
+        condition = next((block for block in reversed(self.blocks) if block is not None), {})
+        old, new = _text_of(before), _text_of(value)
+        grows = condition.get(name) is not None and new.startswith(old) and new != old
+        if (self.blocks or self.doubtful) and before is None:
             value = None
-        condition = next((block for block in reversed(self.blocks) if block is not None), None)
-        if condition is not None:
-            condition[name] = None if name in condition or _text_of(before) else target.start()
+        elif ((self.blocks and old) or self.doubtful) and value is not None and not grows:
+            value = _one_of(before, value, target.start())
+        if not grows:
+            condition[name] = None if name in condition or old else target.start()
         self.shared.left -= sum(map(len, value or ()))
         self.variables[name] = value if _size_of(value) <= MOST_BYTES else None
         return words
@@ -518,8 +519,10 @@ def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int)
     if not is_more:
         return None
     maybe = Unknown(" ".join(added.split())[:40], begin, "is only added under a condition", several=True)
-    last = [*before[-1], _Piece(" ", begin)] if before else []
-    return (*before[:-1], [*last, _Piece(maybe.text, begin, unknown=maybe)])
+    piece = _Piece(maybe.text, begin, unknown=maybe)
+    if len(value) > len(before):  # an array has one more item
+        return (*before, [piece])
+    return (*before[:-1], [*before[-1], _Piece(" ", begin), piece])
 
 
 def _pieces_of(word: ShellWord) -> _Pieces:

@@ -207,12 +207,16 @@ def test_options_that_are_added_under_a_condition_are_read_unless_they_schedule(
         "if [ $X ]; then ARGS='--max_steps 5'; fi\n",
         "ARGS=\n[ $X ] && ARGS='--max_steps 5'\n",
         "case $X in a) if [ $Y ]; then ARGS='--max_steps 5'; fi;; esac\n",
+        "if [ $X ]; then ARGS='--warmup_steps 2'; ARGS=\"$ARGS --max_steps 5\"; fi\n",
+        "ARGS=(--x 1)\nif [ $X ]; then ARGS+=(--max_steps 5); fi\n",
+        "ARGS=()\nif [ $X ]; then ARGS+=(--warmup_steps 2); ARGS+=(--max_steps 5); fi\n",
     ],
 )
 def test_options_that_are_only_set_under_a_condition_are_not_read(script):
-    plan, found = cautions_of(f"{script}train.py --learning_rate 1e-4 --num_train_epochs 2 --bf16 $ARGS\n")
+    used = '"${ARGS[@]}"' if "=(" in script else "$ARGS"
+    plan, found = cautions_of(f"{script}train.py --learning_rate 1e-4 --num_train_epochs 2 --bf16 {used}\n")
 
-    assert str(plan.horizon) == "2 epochs"
+    assert str(plan) == "horizon: 2 epochs\nlr: linear()"
     assert "--max_steps 5 is only added under a condition; options in it are not read" in found[0]
 
 
@@ -220,6 +224,7 @@ def test_options_that_are_only_set_under_a_condition_are_not_read(script):
     "script",
     [
         "if [ $X ]; then ARGS='--max_steps 5'; train.py --learning_rate 1 $ARGS; fi\n",
+        "if [ $X ]; then ARGS='--max_steps 5'; else ARGS='--max_steps 5'; fi\ntrain.py --learning_rate 1 $ARGS\n",
         "main() {\n  ARGS='--max_steps 5'\n}\nmain\ntrain.py --learning_rate 1 $ARGS\n",
         "if [ -z $STEPS ]; then STEPS=5; fi\ntrain.py --learning_rate 1 --max_steps $STEPS\n",
         "if [ $X ]; then MORE=--bf16; fi\ntrain.py --learning_rate 1 --max_steps 5 $MORE\n",
