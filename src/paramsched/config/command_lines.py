@@ -21,7 +21,8 @@ _END: Final = "--"
 _HAS_OPTION: Final = re.compile(r"(?:^|[\s\"'(=])--?[A-Za-z]")
 _CONTINUED_CRLF: Final = re.compile(r"\\\r\n")
 _HOLDS_OPTIONS: Final = re.compile(
-    r"\$\{?\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\[[@*]\]|`|\$\([^(]", re.IGNORECASE
+    r"(?:\$\{?|\$\(\s*|`)\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\$\{\w+\[[@*]|(\$\(|`)\s*(cat\b|<|python)",
+    re.IGNORECASE,
 )
 """Unknown substitutions that may be more options, though an option stands before them."""
 _UNKNOWN: Final = re.compile(r"[$`]")
@@ -117,7 +118,7 @@ def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
         if word.unknown and word.unknown[0].several and word.unknown[0].text == word.text:
             before = words[index - 1].text if index else ""
             value = _is_option(before) and "=" not in before and not _is_option(word.text)
-            if not value or (_HOLDS_OPTIONS.search(word.text) and not _counts(before)):
+            if not value or (_HOLDS_OPTIONS.match(word.text) and not _counts(before)):
                 yield index
 
 

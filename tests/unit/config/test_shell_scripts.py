@@ -145,6 +145,8 @@ def test_a_comment_ends_at_its_line():
         ("$ARGS", "line 3: $ARGS is not set in this file; options in it are not read"),
         ('"$@"', "line 3: $@ is given to the script when it is run; options in it are not read"),
         ("$(cat args)", "line 3: $(cat args) is the output of a command; options in it are not read"),
+        ("--bf16 $(cat args)", "line 3: $(cat args) is the output of a command; options in it are not read"),
+        ("--bf16 `more_args 1`", "line 3: `more_args 1` is the output of a command; options in it are not read"),
         ("--bf16 $MORE_ARGS", "line 3: $MORE_ARGS is not set in this file; options in it are not read"),
         ("$X $Y", "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in it are not read"),
     ],
@@ -155,7 +157,18 @@ def test_what_may_hold_options_is_reported(rest, told):
     assert found == [told]
 
 
-@pytest.mark.parametrize("rest", ["--data $DATA", "--name run_$(date)", '--dir "$OUT"', "> $LOG", "2>&1 | tee $LOG"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "--data $DATA",
+        "--name run_$(date)",
+        "--id `basename $DIR/epoch_*`",
+        '--mix $(IFS=+; echo "${DATA[*]}")',
+        '--dir "$OUT"',
+        "> $LOG",
+        "2>&1 | tee $LOG",
+    ],
+)
 def test_values_that_schedule_nothing_are_not_reported(rest, recwarn):
     ps.loads(f"$PYTHON -m torch.run $NODES train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}", "transformers")
 
