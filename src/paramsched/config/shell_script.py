@@ -283,9 +283,9 @@ class _Script:
         condition = next((block for block in reversed(self.blocks) if block is not None), {})
         old, new = _text_of(before), _text_of(value)
         grows = condition.get(name) is not None and new.startswith(old) and new != old
-        if (self.blocks or self.doubtful) and before is None:
-            value = None
-        elif ((self.blocks and old) or self.doubtful) and value is not None and not grows:
+        if before is None:
+            value = None if self.blocks or self.doubtful else value
+        elif value is not None and not grows and (self.doubtful or (self.blocks and old)):
             value = _one_of(before, value, target.start())
         if not grows:
             condition[name] = None if name in condition or old else target.start()
