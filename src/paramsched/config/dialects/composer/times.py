@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json
-from paramsched.config.peer_arguments import is_plain_number, no_number_in_words
+from paramsched.config.peer_arguments import is_count, is_plain_number, no_number_in_words
 from paramsched.time import Duration
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
@@ -54,7 +54,8 @@ def read_time(value: Any, path: str, faults: Faults, *, bare_epochs: bool = Fals
         value = f"{value}ep"
     shown, instead = short_json(value), f'Write "{_EXAMPLE}"'
     if not isinstance(value, str):
-        faults.add(path, f"{shown} is no time", instead, code=WRONG_TYPE)
+        meant = f'Write "{value}ba"' if is_count(value, 1) else instead
+        faults.add(path, f"{shown} is no time", meant, code=WRONG_TYPE)
         return None
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""

@@ -129,7 +129,8 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
     def fault(name: str, found: str, instead: str, code: str = WRONG_TYPE) -> None:
         faults.add(child_path(path, name), found, instead, code=code)
 
-    scheduled = [name for name in solver if str(name).startswith(_SCHEDULED)]
+    groups = "BASE_LR_MULT"  # with names of parameters, whose rate is this multiple
+    scheduled = [name for name in solver if str(name).startswith(_SCHEDULED) and not str(name).startswith(groups)]
     faults.refuse_unknown(scheduled, _DEFAULTS, path, "no such entry", code=UNKNOWN_FIELD)
     own = [str(name) for name in solver if name not in scheduled and not _OF_GROUPS.search(str(name))]
     report_unused_settings({name: child_path(path, name) for name in own}, (), faults, library="detectron2")
