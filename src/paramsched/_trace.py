@@ -1,5 +1,6 @@
 """Trace: the values a plan gives, as arrays."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -310,4 +311,5 @@ def _rate_of(value: Any) -> float:
 def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
     """How each group is called: its name where only it has it, else its index."""
     labels = [label(group, index) for index, group in enumerate(groups)]
-    return {index: one if labels.count(one) == 1 else index for index, one in enumerate(labels)}
+    times = Counter(labels)
+    return {index: one if times[one] == 1 else index for index, one in enumerate(labels)}
