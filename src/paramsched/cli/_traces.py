@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from paramsched import show
 
 
-_MOST_UPDATES = 10_000_000  # of a picture, which has a thousand columns
+_MOST_UPDATES = 5_000_000  # of a picture, which has a thousand columns
 _MOST_VALUES = 25_000_000  # of all groups and fields, 200 MB
 
 

@@ -15,7 +15,6 @@ from paramsched.schedules.base import with_changed_fields
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.pointwise import Product, Sum
 
-
 _PATTERN = re.compile(r"[*?\[,=\s]")  # what a selector that is more than a name has
 
 

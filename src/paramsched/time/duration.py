@@ -200,7 +200,10 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
     Raises:
         InvalidArgument: one of them is not a duration.
     """
-    given, read = list(several), []
+    try:
+        given, read = list(several), list[Duration]()
+    except TypeError:
+        raise InvalidArgument(shown(several), "expected a list of lengths", 'Write ["10 epochs"]') from None
     for one in given:
         try:
             read.append(Duration.of(one))
