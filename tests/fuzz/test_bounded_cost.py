@@ -489,3 +489,28 @@ def test_a_lock_that_is_a_pipe_is_refused(folder: Path) -> None:
 
     assert refusal.value.filename == str(folder / "run.lock")
     assert FolderLock(folder).holder is None
+
+
+def test_a_picture_of_many_fields_shows_the_first_and_counts_the_others(folder: Path) -> None:
+    fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(3_900))
+    (folder / "plan.yaml").write_text(f"horizon: 100\n{fields}")
+
+    assert "3,700 more fields are not drawn" in CliRunner().invoke(main, ["show", "plan.yaml"]).stdout
+    is_cheap(["show", "plan.yaml"])
+
+
+def test_a_plan_of_many_groups_is_drawn_in_bounded_time(folder: Path) -> None:
+    groups = "".join(f"  g{i}: {{lr: cosine(to=0.{i + 1})}}\n" for i in range(1_300))
+    (folder / "plan.yaml").write_text(f"horizon: 100\ngroups:\n{groups}")
+
+    is_cheap(["show", "plan.yaml"])
+
+
+@pytest.mark.parametrize("output", ["log.lr.csv", "./log.csv"])
+def test_a_plan_does_not_replace_the_log_or_its_table(folder: Path, output: str) -> None:
+    (folder / "log.csv").write_text("step,lr\n0,0.1\n1,0.2\n")
+
+    ended = CliRunner().invoke(main, ["convert", "log.csv", "--from", "log", "--to", "yaml", "-o", output])
+
+    assert ended.exit_code == 2
+    assert (folder / "log.csv").read_text() == "step,lr\n0,0.1\n1,0.2\n"
