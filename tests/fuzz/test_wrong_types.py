@@ -5,6 +5,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.errors import ParamschedError
+from paramsched.errors import ParamschedError, UnreadableTable
 
 # fmt: off
 VALUES = (
@@ -96,3 +97,29 @@ def test_times_and_bases_that_do_not_broadcast_are_refused(times: Any) -> None:
 def test_a_base_of_a_cycle_that_overflows_is_refused(line: str) -> None:
     with pytest.raises(ParamschedError, match="the base of cycle 2 overflows"):
         ps.resolve(ps.parse(line), ps.Calendar(total=1000, steps_per_epoch=10))
+
+
+HEADERS = st.text("{}()[]'\",:\\ \ndescrshapefortran_order<f8(5,)FalseL", max_size=90).map(str.encode)
+
+
+@given(st.binary(max_size=60) | HEADERS)
+def test_a_damaged_header_of_a_table_is_refused(tmp_path_factory: pytest.TempPathFactory, header: bytes) -> None:
+    file = tmp_path_factory.getbasetemp() / "table.npy"
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
+
+    with pytest.raises(UnreadableTable):
+        ps.table_file(str(file))
+
+
+def test_a_header_of_a_table_with_an_open_bracket_is_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (5,), \n"
+    (tmp_path / "table.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
+
+    with pytest.raises(UnreadableTable, match="no array of numbers"):
+        ps.table_file(str(tmp_path / "table.npy"))
+
+
+@given(st.text("0123456789_.eE+-/%kM epochsx", max_size=14))
+def test_a_text_like_a_length_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(ParamschedError):
+        ps.Duration.of(text)
