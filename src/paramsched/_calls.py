@@ -289,7 +289,8 @@ def _in_words_of_call(
 def _argument_of_value(refused: object, arguments: Mapping[str, Any]) -> Asked | None:
     if refused is None:
         return None
-    mine = [key for key, value in arguments.items() if type(value) is type(refused) and value == refused]
+    # By their texts, because arrays are not compared by one truth value.
+    mine = [key for key, value in arguments.items() if type(value) is type(refused) and shown(value) == shown(refused)]
     return Asked("", mine[0], shown(refused)) if len(mine) == 1 else None
 
 
@@ -345,6 +346,9 @@ def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, 
         kind: what it builds, for messages: `shape`.
         prefix: what stands before its name in text: `rules.`.
     """
+    if not inspect.isfunction(builder):
+        found = f"expected a function, got {type(builder).__name__}"
+        raise InvalidArgument(f"{kind} {shown(builder)}", found, f"Write @ps.{kind} above a def")
     name = builder.__name__
     if name in table:
         raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")

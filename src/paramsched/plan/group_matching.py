@@ -1,5 +1,6 @@
 """Which groups a selector means, and fields that follow others in the same groups."""
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -14,6 +15,8 @@ from paramsched.schedules.base import with_changed_fields
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.pointwise import Product, Sum
 
+_PATTERN = re.compile(r"[*?\[,=\s]")  # what a selector that is more than a name has
+
 
 def is_selected(selector: Selector, group: Group, index: int) -> bool:
     """Whether a selector means a group.
@@ -25,7 +28,9 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
     if selector is None:
         return True
     if isinstance(selector, str):
-        return group.get("name") == selector or any(_is_meant(one, group) for one in _parts_of(selector))
+        if group.get("name") == selector:
+            return True
+        return bool(_PATTERN.search(selector)) and any(_is_meant(one, group) for one in _parts_of(selector))
     if isinstance(selector, int):
         return index == selector
     return bool(selector(group))

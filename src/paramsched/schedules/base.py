@@ -23,7 +23,7 @@ from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
 from paramsched.user_warnings import renamed_property
 
-_MOST_POINTS = 1_000_000
+_MOST_POINTS = 250_000  # half a second, where the points are fractions
 
 
 @frozen_value

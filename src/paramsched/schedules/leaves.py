@@ -182,8 +182,8 @@ def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction
     >>> parse('from_function("a_half_of_t")')(3)
     1.5
     """
-    if not name.isidentifier() or name in FUNCTIONS:
-        raise InvalidArgument(f"register_function({name!r})", "taken, or no identifier", "Choose another name")
+    if not isinstance(name, str) or not name.isidentifier() or name in FUNCTIONS:
+        raise InvalidArgument(f"register_function({shown(name)})", "taken, or no identifier", "Choose another name")
     FUNCTIONS[name] = function
     return FromFunction(function, name)
 

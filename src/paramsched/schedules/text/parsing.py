@@ -102,7 +102,12 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
 
 
 def _names_known(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    return {**SHAPES, "absolute": absolute, **{builder.__name__: builder for builder in shapes}}
+    try:
+        own = {builder.__name__: builder for builder in shapes}
+    except (TypeError, AttributeError):
+        found = f"expected a list of functions, got {type(shapes).__name__}"
+        raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]") from None
+    return {**SHAPES, "absolute": absolute, **own}
 
 
 def _value_of(reader: LineReader) -> Any:
