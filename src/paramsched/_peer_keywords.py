@@ -328,6 +328,8 @@ PEER_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "cosine_decay_schedule": ("init_value", "decay_steps", "alpha"),
     "exponential_decay": ("init_value", "transition_steps", "decay_rate"),
     "linear_schedule": ("init_value", "end_value", "transition_steps"),
+    "get_constant_schedule_with_warmup": ("num_warmup_steps",),
+    "ConstantLR": ("factor", "total_iters", "last_epoch"),
     "CosineAnnealingLR": ("T_max", "eta_min", "last_epoch"),
     "CosineAnnealingWarmRestarts": ("T_0", "T_mult", "eta_min", "last_epoch"),
     "ExponentialLR": ("gamma", "last_epoch"),
