@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from types import FunctionType
-from typing import Any, TypeVar, cast, final, get_origin
+from typing import Any, TypeVar, cast, final, get_args, get_origin
 
 from paramsched._peer_keywords import (
     DROPPED,
@@ -142,7 +142,7 @@ class _Correction:
         self.facts: dict[str, str] = {}
         self.lost = 0  # arguments that the right call does not have
         first = next(iter(parameters.values()), None)
-        if first is not None and takes_list(first) and len(positional) > 1 and _are_numbers(positional):
+        if first is not None and is_length_list(first) and len(positional) > 1 and _are_numbers(positional):
             positional = [positional]
         several = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
         places = [key for key, one in parameters.items() if one.kind is not one.KEYWORD_ONLY]
@@ -196,7 +196,9 @@ class _Correction:
         facts = "calendar" in self.parameters and not length
         word = meant_argument(key, self.parameters, self.name)
         self.meant[key] = word
-        if key in ("lr", "weight_decay", "momentum") and "plan" in free:  # Scheduler(optimizer, lr="cosine()")
+        if is_warmup_length(key) and self.name in _STAGES and "warmup" not in free:
+            self.meant[key], self.prefix = None, f"warmup({warmup_text(key, value)}) >> "
+        elif key in ("lr", "weight_decay", "momentum") and "plan" in free:  # Scheduler(optimizer, lr="cosine()")
             self.meant[key], self.written["plan"] = None, f"ps.Plan({key}={text}, horizon=100)"
         elif key in ("lr", "weight_decay", "momentum") and "optimizer" in free:
             self.meant[key], self.written["optimizer"] = "optimizer", f"{{{key!r}: {text}}}"
@@ -213,8 +215,6 @@ class _Correction:
             self.written[word] = self._text(word, value)
         elif facts and (known := meant_argument(key, _FACTS)) is not None:
             self.meant[key], self.facts[known] = known, text
-        elif is_warmup_length(key) and self.name in _STAGES:
-            self.meant[key], self.prefix = None, f"warmup({warmup_text(key, value)}) >> "
         elif key not in DROPPED:
             self.lost += 1
 
@@ -246,6 +246,11 @@ _STAGES = ("cosine", "linear", "polynomial", "exponential", "constant", "anneal"
 def takes_list(parameter: inspect.Parameter) -> bool:
     """Whether an argument is a list."""
     return get_origin(parameter.annotation) is tuple
+
+
+def is_length_list(parameter: inspect.Parameter) -> bool:
+    """Whether an argument is a list of lengths."""
+    return takes_list(parameter) and get_origin(get_args(parameter.annotation)[0]) is not tuple
 
 
 def is_share_for_length(parameter: inspect.Parameter, value: object) -> bool:
@@ -285,7 +290,7 @@ def _value_text(value: object, key: str, name: str) -> str:
 
 def _plan_text(plan: Any) -> str:
     """A plan as code has it; empty where it has no text, or a long one."""
-    if not plan.serializable or plan.clock is not None:
+    if not plan.serializable or plan.clock not in (None, "updates"):
         return ""
     written: list[str] = []
     for one in plan.as_written():
@@ -345,12 +350,19 @@ def _in_words_of_call(
     parameters = signature.parameters
     plain = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in parameters.values())
     given = arguments | {refused.argument: refusal.sample}
-    texts = {
-        key: f'"{value * 100:.12g}%"' if is_share_for_length(parameters[key], value) else _argument_text(value)
-        for key, value in given.items()
-    }
-    line = f"{name}({', '.join(f'{key}={text}' for key, text in texts.items())})"
-    refusal.advise(f"Write {line}" if plain and len(line) <= _LONGEST else refusal.instead)
+    given |= {key: f"{one * 100:.12g}%" for key, one in given.items() if is_share_for_length(parameters[key], one)}
+    line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
+    works = plain and len(line) <= _LONGEST and _call_works(getattr(builder, "__wrapped__", builder), given)
+    refusal.advise(f"Write {line}" if works else "")
+
+
+def _call_works(builder: Callable[..., Any], named: Mapping[str, Any]) -> bool:
+    """Whether a builder takes what is advised: two arguments may contradict each other, and another one be wrong."""
+    try:
+        builder(**named)
+    except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError):
+        return False
+    return True
 
 
 def _argument_of_value(refused: object, arguments: Mapping[str, Any]) -> Asked | None:

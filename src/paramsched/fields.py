@@ -101,7 +101,7 @@ class Field:
             raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has {len(entry)} entries", f"Write {some}")
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
-            instead = f"Write one of {', '.join(numeric(group))}"
+            instead = f"Use one of {', '.join(numeric(group))}"
             raise PlanError(f'"{self}" in {where}', f"{spoiled[0]!r} is no number", instead)
         return self
 
@@ -153,18 +153,18 @@ def base_of(asked: str, value: Any) -> float:
         PlanError: it is not finite, or no real number.
     """
     if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
-        raise PlanError(f"{asked}={value!r}", "a complex number is no base", "Write a real number, 0.1 say")
+        raise PlanError(f"{asked}={value!r}", "a complex number is no base", "Use a real number, 0.1 say")
     try:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
         base = float(value)
     except (TypeError, ValueError):
-        raise PlanError(f"{asked}={value!r}", "it is no number", "Write a number, 0.1 say") from None
+        raise PlanError(f"{asked}={value!r}", "it is no number", "Use a number, 0.1 say") from None
     except OverflowError:  # an integer of more than 308 digits
         base = math.inf
     if not math.isfinite(base):
         raise PlanError(
-            f"{asked}={base!r}", "not finite, so no value of the plan would be", "Write a finite number, 0.1 say"
+            f"{asked}={base!r}", "not finite, so no value of the plan would be", "Use a finite number, 0.1 say"
         )
     return base
 

@@ -6,9 +6,9 @@ from paramsched import config
 from paramsched.errors import ConfigError
 
 CAUSES = [
-    ("yaml", "lr: 1\n\tmomentum: 2\n", "2:1", "begins with a tab", "Write two spaces"),
-    ("yaml", "groups:\n\thead: {lr: 1}\n", "2:1", "begins with a tab", "Write two spaces"),
-    ("yaml", "groups:\n  head:\n  \tlr: 1\n", "3:3", "begins with a tab", "Write two spaces"),
+    ("yaml", "lr: 1\n\tmomentum: 2\n", "2:1", "begins with a tab", "Use two spaces"),
+    ("yaml", "groups:\n\thead: {lr: 1}\n", "2:1", "begins with a tab", "Use two spaces"),
+    ("yaml", "groups:\n  head:\n  \tlr: 1\n", "3:3", "begins with a tab", "Use two spaces"),
     ("yaml", "groups:\n  head:\n    lr: 1\n   tail:\n    lr: 2\n", "4:4", "indented by 3 spaces", "by 0, 2 or 4"),
     ("yaml", "lr: 1\n  momentum: 2\n", "2:3", "the line above has a value", "Indent it by 0"),
     ("yaml", " lr: 1\nmomentum: 2\n", "2:1", "indented by 0 spaces, the lines above by 1", "Indent it by 1"),

@@ -330,7 +330,7 @@ def test_what_is_no_time_is_refused(time):
     with pytest.raises(InvalidTime) as refusal:
         linear(over=10)(time)
 
-    assert "Write the number of completed updates" in str(refusal.value)
+    assert "Use the number of completed updates" in str(refusal.value)
 
 
 @pytest.mark.parametrize("value", ["3", b"3", None, 1j, object()])

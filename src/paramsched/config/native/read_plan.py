@@ -236,7 +236,7 @@ class _PlanReader:
 
     def selector_of(self, name: str | int, path: str) -> str | int:
         """A group's name, or its index: a number, or the text `[0]`."""
-        wrong = None if name else ("an empty name of a group", "Write its name, or its index")
+        wrong = None if name else ("an empty name of a group", "Use its name, or its index")
         if isinstance(name, int):
             wrong = (f"{name} is no index of a group", "Count from 0, or write the group's name") if name < 0 else None
         if wrong:

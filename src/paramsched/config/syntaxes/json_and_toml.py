@@ -20,12 +20,12 @@ _OF_CAUSE = (
 
 _BY_MESSAGE = (
     ("Illegal trailing comma", "a comma with nothing behind it", "Leave it out"),
-    ("',' delimiter", "no comma before this entry", "Write a comma between two entries"),
-    ("delimiter", "no colon behind the name", "Write a colon between a name and its value"),
+    ("',' delimiter", "no comma before this entry", "Use a comma between two entries"),
+    ("delimiter", "no colon behind the name", "Use a colon between a name and its value"),
     ("property name", "a name without quotes", 'Write "lr"'),
-    ("control character", "a line break or a tab inside a text", "Write it as an escape, or end the text before it"),
+    ("control character", "a line break or a tab inside a text", "Use it as an escape, or end the text before it"),
     ("Extra data", "something stands behind the end", "Leave it out"),
-    ("escape", "a backslash begins an escape that is none", "Write two backslashes for one"),
+    ("escape", "a backslash begins an escape that is none", "Use two backslashes for one"),
     ("", "a text without quotes", "Put the text in double quotes"),
 )
 """What Python's reader says, as far as it tells one fault from others; what was found, what to write."""
@@ -156,7 +156,7 @@ def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, 
 def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
     """A quote or a bracket that is never closed."""
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
-        return begin + _open_quote(line), "the quote is never closed", "Write it again at the end of the text"
+        return begin + _open_quote(line), "the quote is never closed", "Use it again at the end of the text"
     if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
         closing = "]" if text[opened] == "[" else "}"
         return opened, f"the bracket {text[opened]} is never closed", f"Write {closing} at its end"

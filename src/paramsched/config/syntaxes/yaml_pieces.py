@@ -93,10 +93,10 @@ class _EventsWithoutAliases:
             raise _yaml_error(self.text, self.source, alias, found, f"Write &{alias.anchor} in front of its value")
         if end is None:
             found = f"the alias *{alias.anchor} is inside its own anchor"
-            raise _yaml_error(self.text, self.source, alias, found, "Write the value itself")
+            raise _yaml_error(self.text, self.source, alias, found, "Use the value itself")
         if len(self._kept) + end - begin > _MOST_EVENTS:
             found = f"with its aliases the document has more than {MOST_VALUES:,} values"
-            raise _yaml_error(self.text, self.source, alias, found, "Write the value itself")
+            raise _yaml_error(self.text, self.source, alias, found, "Use the value itself")
         repeated = self._kept[begin:end]
         self._kept += repeated
         return repeated
@@ -131,7 +131,7 @@ def _pieces_of_events(events: Iterator[Any], text: str, source: str, *, peer: bo
                 levels[-1].pass_one()
                 yield "end", event, "", event.end_mark.index
             elif kind is yaml.AliasEvent:
-                raise _yaml_error(text, source, event, f"the alias *{event.anchor}", "Write the value itself")
+                raise _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
@@ -177,7 +177,7 @@ def _refuse_anchor_or_tag(event: Any, text: str, source: str, *, peer: bool) -> 
     if peer:
         return
     if event.anchor is not None:
-        raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Write the value where it belongs")
+        raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Use the value where it belongs")
     if event.tag is not None:
         raise _yaml_error(text, source, event, f"the tag {event.tag}", _NO_TAGS)
 
@@ -225,7 +225,7 @@ def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]
     first = lines.begins[lines.of(offset)[0] - 1]
     indent = re.match(r"[ \t]*", text[first:])
     if indent and "\t" in indent[0]:
-        return first + indent[0].index("\t"), "the line begins with a tab; YAML counts spaces", "Write two spaces"
+        return first + indent[0].index("\t"), "the line begins with a tab; YAML counts spaces", "Use two spaces"
     if "quoted scalar" in doing and context is not None:
         return _quote_fault(text, offset, context.index, said)
     if "flow" in doing and context is not None:
@@ -264,7 +264,7 @@ def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tupl
         return end, f"{text[end]} closes the bracket {opening} of line {lines.of(begin)[0]}", f"Write {closing}"
     if text[offset : offset + 1] == ":":
         return offset, "a second colon in an entry", "Put the text behind the first colon in quotes"
-    return offset, "no comma before this entry", "Write a comma between two entries, and quotes around a text with some"
+    return offset, "no comma before this entry", "Use a comma between two entries, and quotes around a text with some"
 
 
 def _end_of_brackets(text: str, begin: int) -> int | None:

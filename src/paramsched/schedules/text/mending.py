@@ -222,8 +222,8 @@ class _Slip:
             word = re.search(r"([A-Za-z_]\w*)\s*\Z", self.outside[:begin])
             inside = self.text[begin + 1 : end - 1]
             if self.outside[begin] != "(" and word is not None and word[1] in self.names:
-                takes_list = next(map(_takes_list, signature(self.names[word[1]]).parameters.values()), False)
-                return self.put(begin, end, f"([{inside}])" if takes_list and "=" not in inside else f"({inside})")
+                listed = next(map(takes_list, signature(self.names[word[1]]).parameters.values()), False)
+                return self.put(begin, end, f"([{inside}])" if listed and "=" not in inside else f"({inside})")
             if self.outside[begin] == "{" and begin == 0:
                 return inside
             if self.outside[begin] == "{":
@@ -270,7 +270,8 @@ class _Slip:
                 kinds = [_BRACKETS[self.outside[before]] for before in opened]
                 call = self.text[: opened[-1]]
                 name = re.search(r"([A-Za-z_]\w*)\s*\Z", call)
-                if kinds[-1] != one and one == "]" and name is not None and name[1] in self.names:  # multistep(30, 60]
+                first = next(iter(signature(self.names[name[1]]).parameters.values()), None) if name and name[1] in self.names else None
+                if kinds[-1] != one and one == "]" and first is not None and takes_list(first):  # multistep(30, 60]
                     return self.put(opened[-1] + 1, opened[-1] + 1, "[")
                 argument = re.search(r",\s*[a-z_]+\s*=", self.outside[opened[-1] : place])
                 if kinds[-1] == "]" and one == ")" and argument is not None:  # multistep([30, 60, gamma=0.1)
@@ -318,7 +319,8 @@ class _Slip:
                 if parameter is not None and takes_list(parameter) and raw[:1] == "[" and raw[-1:] == "]":
                     items = [self.text[first:last] for first, last in self.items_in(one.value + 1, one.end - 1)]
                     with suppress(InvalidArgument):
-                        quoted = [one if re.fullmatch(r"[\d_]+|([\"']).*", one) else f'"{_length(one)}"' for one in items]
+                        bare = re.compile(r"\d[\d_.]*\s*(%|[A-Za-z]+)")
+                        quoted = [f'"{_length(one)}"' if bare.fullmatch(one) else one for one in items]
                         if quoted != items:
                             return self.put(one.value, one.end, f"[{', '.join(quoted)}]")
                 if not re.search(r"\d", raw) or re.search(r"[()\"']", raw) or parameter is None:
@@ -434,8 +436,11 @@ class _Slip:
         last = name.rpartition(".")[2]
         theirs = PEER_PARAMETERS.get(last, ())
         # A name in small letters is a slip for ours; one argument without a name means the same in both.
-        small = last.lower() == last and not last.endswith("schedule")
-        alike = not theirs and (small or library == "papers") and sum(not one.name for one in given) <= 1
+        small = (last.lower() == last and not last.endswith("schedule")) or library == "papers"
+        before = r"(warmup\([^()=]*\) >> )?" if "warmup" not in last and library != "papers" else ""
+        plain = re.fullmatch(rf"{before}{re.escape(ours)}\([^()]*\)", line) and "index=" not in line
+        plain = plain or (ours == "warmup" and re.fullmatch("[a-z]+_warmup", last))
+        alike = not theirs and small and plain and sum(not one.name for one in given) <= 1
         warmup, arguments = "", []
         staged = re.fullmatch(r"warmup\([^()]*\) >> (\w+)\([^()]*\)", line) if "warmup" in last and theirs else None
         if staged is not None:
@@ -454,7 +459,7 @@ class _Slip:
             if staged and key == "num_warmup_steps":
                 warmup = f"warmup({value}) >> "
                 continue
-            meant = meant_argument(key, known, ours) if theirs or alike or key in known else None
+            meant = meant_argument(key, known, ours) if theirs or alike else None
             if meant is None or (theirs and key not in theirs):
                 return None
             absolute = key in ("eta_min", "min_lr", "lr_min") and re.fullmatch(r"[\d.]+(e-?\d+)?", value)
@@ -479,7 +484,9 @@ class _Slip:
         ):
             if whole and line.startswith(begin) and ">>" not in line:
                 return form.format(line)
-        return f"constant({line})" if line in NEIGHBOR_LEVELS else None
+        if self.text[self.begin : self.end] in NEIGHBOR_LEVELS and self.call_around(self.begin) is None:
+            return self.put(self.begin, self.end, f"constant({self.text[self.begin : self.end]})")
+        return None
 
     def listed_stages(self) -> str | None:
         """A list of stages in place of `>>`."""
@@ -738,7 +745,8 @@ def _length(raw: str) -> str:
     try:
         Duration.of(raw)
     except InvalidArgument as refusal:
-        if not isinstance(refusal.sample, str) or refusal.sample.split()[0] not in raw:
+        number = re.match(r"[\d.]+", str(refusal.sample))
+        if not isinstance(refusal.sample, str) or number is None or number[0] not in raw:
             raise
         return refusal.sample
     return raw.strip()

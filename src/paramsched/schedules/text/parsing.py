@@ -1,5 +1,6 @@
 """From the one-line text to a schedule; nothing in the line is run."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -84,7 +85,7 @@ def _advise(refusal: InvalidArgument, text: str, advice: str | None) -> None:
         refusal.advise(advice)
     elif begun is not None and text.strip():
         example = refusal.instead.removeprefix(begun)
-        refusal.advise(f"For example: {example}" if "(" in example else "")
+        refusal.advise(f"For example: {example}" if re.match(r"[\w.]+(\(|\Z)", example) else "")
 
 
 def meant_line(text: str) -> str | None:
