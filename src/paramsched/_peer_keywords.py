@@ -290,8 +290,9 @@ def is_share_of_run(name: str, value: object) -> bool:
 
 OTHER_NAMES: Mapping[str, str] = {
     "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
-    "rate": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
+    "rate": "lr", "lr_sched": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
     "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
+    **{f"betas{sign}{place}": f"betas[{place}]" for sign in ("_", ".", "") for place in (0, 1)},
     "beta": "betas[0]", "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
     "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
 }  # fmt: skip
@@ -302,11 +303,13 @@ LENGTHS_OF_RUN: Mapping[str, str] = {
         (
             *("max_steps", "total_steps", "num_steps", "steps", "training_steps", "train_steps", "num_training_steps"),
             *("max_iters", "max_iterations", "total_iters", "train_iters", "num_iters", "iters", "iterations"),
+            *("max_train_steps", "n_steps", "n_iters", "max_iter", "num_iterations", "total_iterations", "T_max"),
             *("max_updates", "total_updates", "num_updates", "updates", "total", "length", "duration", "max_duration"),
         ),
         "",
     ),
-    **dict.fromkeys(("epochs", "max_epochs", "num_epochs", "n_epochs", "total_epochs", "num_train_epochs"), "epochs"),
+    **dict.fromkeys(("epochs", "max_epochs", "num_epochs", "n_epochs", "total_epochs", "num_train_epochs",
+                     "epoch", "max_epoch", "train_epochs"), "epochs"),
     **dict.fromkeys(("tokens", "max_tokens", "total_tokens", "num_tokens", "train_tokens"), "tokens"),
     **dict.fromkeys(("max_samples", "total_samples", "train_samples"), "samples"),
 }
