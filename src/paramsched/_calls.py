@@ -196,7 +196,12 @@ class _Correction:
         facts = "calendar" in self.parameters and not length
         word = meant_argument(key, self.parameters, self.name)
         self.meant[key] = word
-        if is_warmup_length(key) and self.name in _STAGES and "warmup" not in free:
+        lengths = [one for one, known in self.parameters.items() if "Duration" in str(known.annotation)]
+        length_name = next((one for one in lengths if one in free and not takes_list(self.parameters[one])), None)
+        if self.name == "Binding" and {"field", "schedule"} <= free and key in ("lr", "weight_decay", "momentum"):
+            self.meant[key] = "field"
+            self.written |= {"field": repr(key), "schedule": text}
+        elif is_warmup_length(key) and self.name in _STAGES and word in (None, "start"):
             self.meant[key], self.prefix = None, f"warmup({warmup_text(key, value)}) >> "
         elif key in ("lr", "weight_decay", "momentum") and "plan" in free:  # Scheduler(optimizer, lr="cosine()")
             self.meant[key], self.written["plan"] = None, f"ps.Plan({key}={text}, horizon=100)"
@@ -208,8 +213,8 @@ class _Correction:
             self.meant[key] = ours
         elif is_share_of_run(key, value) and "over" in free:
             self.meant[key], self.written["over"] = "over", f'"{value * 100:.12g}%"'
-        elif (unit := unit_of_length(key)) and isinstance(value, int) and (word in free or "over" in free):
-            ours = word if word in free else "over"
+        elif (unit := unit_of_length(key)) and isinstance(value, int) and (word in lengths or length_name):
+            ours = str(word if word in lengths else length_name)
             self.meant[key], self.written[ours] = ours, f'"{value} {unit}"'
         elif word in free:
             self.written[word] = self._text(word, value)
@@ -350,6 +355,9 @@ def _in_words_of_call(
     parameters = signature.parameters
     plain = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in parameters.values())
     given = arguments | {refused.argument: refusal.sample}
+    wrong = arguments.get(refused.argument)
+    if "curve" in parameters and "curve" not in arguments and type(wrong).__module__.startswith("paramsched.curves"):
+        given = {key: one for key, one in arguments.items() if key != refused.argument} | {"curve": wrong}
     given |= {key: f"{one * 100:.12g}%" for key, one in given.items() if is_share_for_length(parameters[key], one)}
     line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
     works = plain and len(line) <= _LONGEST and _call_works(getattr(builder, "__wrapped__", builder), given)

@@ -23,6 +23,8 @@ KNOWN = (
 
 KNOWN_ELSEWHERE = (
     *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
+    *("beta1", "clip_threshold", "decay_rate", "final_lr", "gamma", "hessian_power", "lr_scale", "max_grad_norm"),
+    *("ns_steps", "precondition_frequency", "scale", "shampoo_beta", "trust_coefficient", "update_proj_gap"),
     *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
 )
 """The numeric entries of other optimizers that are scheduled often, and the sizes of a run that a plan may change."""
@@ -52,7 +54,8 @@ class Field:
         """
         found = _NAME.fullmatch(name) if isinstance(name, str) else None
         if found is None:
-            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr"')
+            example = "" if "(" in str(name) else 'Write "lr"'  # a schedule in the place of the field
+            raise InvalidArgument(f"field {name!r}", "no name of a field", example)
         key = found["key"]
         if key == "params" or key.startswith(OURS):
             raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr"')

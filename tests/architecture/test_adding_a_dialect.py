@@ -69,6 +69,6 @@ def test_what_the_new_dialect_refuses_is_said_with_its_place_in_the_file(paramsc
 
     assert refused.returncode == 1
     assert (
-        "options.json:1:39: $.lr_scheduler: 'tri_stage' has no plan yet. Use one of polynomial_decay"
+        "options.json:1:39: $.lr_scheduler: 'tri_stage' has no plan yet. Write one of polynomial_decay"
         in refused.stderr
     )

@@ -28,7 +28,8 @@ SENTENCES = (
     'Write "5%" for a share of the run',
     "Write an amount and a unit",
     "A curve goes from exactly 0",
-    "Write register_function(",
+    "Register it first: ",
+    "For example: ",
     "Write Calendar(...",
     "Use ",
 )

@@ -386,8 +386,10 @@ class Command(click.Command):
         meant = next((name for name in _OTHER_OPTIONS.get(key, ()) if name in own), None)
         meant = meant or (begun[0] if len(begun) == 1 else None)
         meant = meant or (None if fact is None else f"--{fact.replace('_', '-')}")
-        if meant is None or (meant not in begun and SequenceMatcher(None, meant, option).ratio() < 0.7 and key not in _OTHER_OPTIONS
-                             and our_word(key, [meant[2:].replace("-", "_")]) is None):  # fmt: skip
+        if meant is None:
+            return ""
+        known = meant in begun or key in _OTHER_OPTIONS or our_word(key, [meant[2:].replace("-", "_")]) is not None
+        if not known and SequenceMatcher(None, meant, option).ratio() < 0.7:
             return ""
         takes = any(meant in one.opts and not getattr(one, "is_flag", False) for one in self.get_params(ctx))
         value = shlex.quote(value) if takes and value and not value.startswith("-") else ""

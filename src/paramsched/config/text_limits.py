@@ -139,3 +139,8 @@ def no_utf8_fault(data: bytes, error: UnicodeDecodeError) -> Fault:
     line, column = TextLines(before).of(len(before))
     found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
     return Fault("", found, "Save the file as UTF-8", line=line, column=column)
+
+
+def advice_of_line(line: str) -> str:
+    """The advice to write a line; empty for a long one, because a part of it would not be what was meant."""
+    return f"Write {line}" if len(line) <= 200 else ""

@@ -202,7 +202,7 @@ class _FollowedPlan:
         """
         if line in before:
             way = " -> ".join(name for name, _ in (*before[before.index(line) :], line))
-            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Use one of them out")
+            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Leave one of them out")
 
         def followed(like: Like) -> Schedule:
             other = self.line_followed(like, line, groups)

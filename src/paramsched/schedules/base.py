@@ -152,7 +152,7 @@ class Schedule(ABC):
             raise Unresolved(
                 str(self),
                 found,
-                "Write ps.resolve(schedule, ps.Calendar(total=…, steps_per_epoch=…)) and call that",
+                f"Write ps.resolve({line_in_code(short_line(self))}, ps.Calendar(total=10_000, steps_per_epoch=100))",
             )
 
     @property

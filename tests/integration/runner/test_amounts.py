@@ -229,7 +229,7 @@ def test_a_clock_of_tokens_that_nothing_counts_is_refused_before_the_update(tmp_
         ("clock: tokens\nlr: linear(1, 0)", {}, r"train_cfg: .*Write Runner\(\.\.\., tokens_per_sample=1024\)"),
         ("lr: linear(1, 0, over='2000 tokens')", {}, r"2000 tokens.*Write Runner\(\.\.\., tokens_per_sample=1024\)"),
         ("clock: frames\nlr: warmup('5%')", {}, r"train_cfg: .*Write horizon and lengths in frames"),
-        ("lr: linear(1, 0, over='90 seconds')", {}, r"90 s.*Use the length in epochs or updates"),
+        ("lr: linear(1, 0, over='90 seconds')", {}, r"90 s.*Write the length in epochs or updates"),
     ],
     ids=["tokens-without-a-rate", "a-length-in-tokens", "frames-without-a-rate", "a-length-in-seconds"],
 )

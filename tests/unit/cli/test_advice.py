@@ -93,7 +93,7 @@ def test_every_kind_of_picture_that_is_named_is_drawn(folder):
     pytest.importorskip("matplotlib")
     said = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
 
-    suffixes = said.rpartition("Use one of ")[2].strip().split(", ")
+    suffixes = said.rpartition("Write one of ")[2].strip().split(", ")
 
     assert len(suffixes) == 4
     for suffix in suffixes:

@@ -62,7 +62,8 @@ from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import known_clock, meant_clock
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
-_WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")  # around a plan, in other people's files
+_WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
+"""Keys around a plan in other people's files."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields among whose names slips of the pen are looked for; no optimizer has as many
 

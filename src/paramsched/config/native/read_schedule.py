@@ -341,9 +341,9 @@ class ScheduleReader:
         words = [word for member in written if (word := type_asked_for(member))]
         if words and len(words) == len(written):
             instead = ""
-            if lists and isinstance(value, (int, float)):
-                instead = f"Write [{value}]"
-            elif lists and isinstance(value, str) and re.fullmatch(r"[\d.]+(, ?[\d.]+)*", value):
+            if (lists and isinstance(value, (int, float))) or (
+                lists and isinstance(value, str) and re.fullmatch(r"[\d.]+(, ?[\d.]+)*", value)
+            ):
                 instead = f"Write [{value}]"
             elif float in members or int in members:
                 whole = float not in members

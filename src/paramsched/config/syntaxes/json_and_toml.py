@@ -8,7 +8,7 @@ from typing import Any
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
 from paramsched.config.syntaxes.toml_places import STRING, toml_places
-from paramsched.config.text_limits import MOST_VALUES, TextLines, nested_too_deep
+from paramsched.config.text_limits import MOST_VALUES, TextLines, advice_of_line, nested_too_deep
 from paramsched.errors import ConfigError, Fault
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
@@ -22,10 +22,10 @@ _BY_MESSAGE = (
     ("Illegal trailing comma", "a comma with nothing behind it", "Leave it out"),
     ("',' delimiter", "no comma before this entry", "Use a comma between two entries"),
     ("delimiter", "no colon behind the name", "Use a colon between a name and its value"),
-    ("property name", "a name without quotes", 'Put the name in double quotes'),
-    ("control character", "a line break or a tab inside a text", "Use it as an escape, or end the text before it"),
+    ("property name", "a name without quotes", "Put the name in double quotes"),
+    ("control character", "a line break or a tab inside a text", "Escape it, or end the text before it"),
     ("Extra data", "something stands behind the end", "Leave it out"),
-    ("escape", "a backslash begins an escape that is none", "Use two backslashes for one"),
+    ("escape", "a backslash begins an escape that is none", "Use two backslashes"),
     ("", "a text without quotes", "Put the text in double quotes"),
 )
 """What Python's reader says, as far as it tells one fault from others; what was found, what to write."""
@@ -190,7 +190,11 @@ def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, 
         return offset, "a curly quote", 'Write "'
     if ":" in line.partition("=")[0] and "=" not in line:
         name, _, rest = line.partition(":")
-        return begin + len(name), "a colon, as in YAML", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
+        return (
+            begin + len(name),
+            "a colon, as in YAML",
+            advice_of_line(f"{name.strip()} = {_quoted_toml(rest.strip())}"),
+        )
     if line.lstrip().startswith("[") and "]" not in line:
         return begin + line.index("["), "the bracket [ is never closed", "Close it with ]"
     return None
@@ -200,7 +204,7 @@ def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int
     """A quote or a bracket that is never closed."""
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
         place = _open_quote(line)
-        return begin + place, "the quote is never closed", f"Write {line.strip()}{line[place]}"[:200]
+        return begin + place, "the quote is never closed", advice_of_line(f"{line.strip()}{line[place]}")
     if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
         closing = "]" if text[opened] == "[" else "}"
         return opened, f"the bracket {text[opened]} is never closed", f"Close it with {closing}"
@@ -214,7 +218,7 @@ def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, 
         return begin + len(line) - len(line.lstrip()), f"{said}: it is there twice", "Keep one"
     if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
         if "[" in name and not name.lstrip().startswith(("[", '"', "'")):
-            return begin, "brackets in a name without quotes", f'Write "{name.strip()}" ={rest}'[:120]
+            return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" ={rest}')
         if not equals and line.strip():
             return offset, "no equals sign behind the name", 'Write lr = "cosine()"'
     return None
@@ -225,11 +229,15 @@ def _missing_quotes(line: str, begin: int) -> tuple[int, str, str] | None:
     value = rest.strip()
     if re.fullmatch(r'".*".*".*"', value):
         place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
-        quote = "'" if "'" not in value else "\"\"\""
-        return place, "double quotes inside double quotes", f"Write {name.strip()} = {quote}{value[1:-1]}{quote}"[:200]
+        quote = "'" if "'" not in value else '"""'
+        return (
+            place,
+            "double quotes inside double quotes",
+            advice_of_line(f"{name.strip()} = {quote}{value[1:-1]}{quote}"),
+        )
     if equals and value and value[0] not in "\"'[{" and ("(" in rest or re.match(r"[\d.]+\s*[A-Za-z%]", value)):
         place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
-        return place, "a text without quotes", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
+        return place, "a text without quotes", advice_of_line(f"{name.strip()} = {_quoted_toml(rest.strip())}")
     return None
 
 

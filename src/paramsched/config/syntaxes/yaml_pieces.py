@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines, advice_of_line
 from paramsched.errors import ConfigError, Fault
 from paramsched.schedules import meant_line
 
@@ -178,7 +178,7 @@ def _refuse_anchor_or_tag(event: Any, text: str, source: str, *, peer: bool) -> 
     if peer:
         return
     if event.anchor is not None:
-        raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Use the value where it belongs")
+        raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
     if event.tag is not None:
         raise _yaml_error(text, source, event, f"the tag {event.tag}", _NO_TAGS)
 
@@ -227,11 +227,11 @@ def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]
     indent = re.match(r"[ \t]*", text[first:])
     if indent and "\t" in indent[0]:
         number = lines.of(first)[0]
-        before = _open_levels(lines, number)[1]
-        above = "" if before is None else lines.line(before)
+        row = _open_levels(lines, number)[1]
+        above = "" if row is None else lines.line(row)
         deeper = "  " if above.rstrip().endswith(":") else ""
         line = " " * (len(above) - len(above.lstrip())) + deeper + lines.line(number).strip()
-        return first + indent[0].index("\t"), "the line begins with a tab; YAML counts spaces", f"Write {line[:120]}"
+        return first + indent[0].index("\t"), "the line begins with a tab; YAML counts spaces", advice_of_line(line)
     if "quoted scalar" in doing and context is not None:
         return _quote_fault(text, offset, context.index, said)
     if "flow" in doing and context is not None:
@@ -256,7 +256,7 @@ def _quote_fault(text: str, offset: int, begin: int, said: str) -> tuple[int, st
     quote = text[begin : begin + 1]
     if "end of stream" in said or "document indicator" in said:
         line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].strip()
-        return begin, f"the quote {quote} is never closed", f"Write {line}{quote}"
+        return begin, f"the quote {quote} is never closed", advice_of_line(f"{line}{quote}")
     return offset, "a backslash in double quotes begins an escape", "Put the text in single quotes"
 
 
@@ -304,16 +304,16 @@ def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str
         name = above
         place = lines.begins[before - 1] + len(lines.line(before).rstrip())
         entry = re.match(r"([\w.@/\[\]-]+)\s*[:=]?\s*(.*)", name)
-        instead = "" if entry is None else f"Write {entry[1]}: {entry[2][:100]}".rstrip()
+        instead = "" if entry is None else advice_of_line(f"{entry[1]}: {entry[2]}".rstrip())
         return place, f"no colon in {name[:60]}", instead
     deeper = before is not None and levels and indent > levels[-1]
     if before is not None and deeper and "mapping values" in said and _has_value(lines.line(before)):
         found = f"this line is indented by {indent} spaces, and the line above has a value already"
-        return first + indent, found, f"Write {' ' * levels[-1]}{line.strip()[:120]}"
+        return first + indent, found, advice_of_line(f"{' ' * levels[-1]}{line.strip()}")
     if before is not None and indent not in levels and not deeper:
         known = " or ".join(filter(None, [", ".join(map(str, levels[:-1])), str(levels[-1])])) if levels else "0"
         found = f"this line is indented by {indent} {'space' if indent == 1 else 'spaces'}, the lines above by {known}"
-        instead = f"Write {' ' * levels[0]}{line.strip()[:120]}" if len(levels) == 1 else f"Indent it by {known}"
+        instead = advice_of_line(f"{' ' * levels[0]}{line.strip()}") if len(levels) == 1 else f"Indent it by {known}"
         return first + indent, found, instead
     if line.lstrip().startswith("%"):
         return first + indent, _MEANINGS["%"], "Leave the line out, or put its text in quotes"

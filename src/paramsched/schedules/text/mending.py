@@ -132,8 +132,14 @@ class _Slip:
             return None
         syntax = (self.characters, self.prefixes, self.quotes, self.argument_text, self.keywords, self.foreign_brackets,
                   self.operators, self.lengths, self.juxtaposed, self.brackets)  # fmt: skip
-        values = (self.whole_line, self.listed_stages, self.listed_arguments, self.swapped,
-                  self.names_in_call, self.value)
+        values = (
+            self.whole_line,
+            self.listed_stages,
+            self.listed_arguments,
+            self.swapped,
+            self.names_in_call,
+            self.value,
+        )
         rules = {SYNTAX: (*syntax, *values), UNKNOWN_NAME: (self.argument_text, self.name, self.value)}
         for rule in rules.get(self.refusal.code, values):
             mended = rule()
@@ -170,8 +176,8 @@ class _Slip:
             return self.text[begun.end() :]
         then = re.search(r"\)\s*\.\s*then\s*(?=\()", self.outside)
         if then is not None:
-            end = next((end for begin, end in self.pairs() if begin == then.end()), len(self.text))
-            return f"{self.text[: then.start() + 1]} >> {self.text[then.end() + 1 : end - 1]}{self.text[end:]}"
+            closed = next((last for first, last in self.pairs() if first == then.end()), len(self.text))
+            return f"{self.text[: then.start() + 1]} >> {self.text[then.end() + 1 : closed - 1]}{self.text[closed:]}"
         for pattern, sign in (
             (r"(?<=\))\s*\.\s*(?=[a-z_]\w*\s*\()", " >> "),
             (r"\.\s*\Z", ""),
@@ -270,7 +276,11 @@ class _Slip:
                 kinds = [_BRACKETS[self.outside[before]] for before in opened]
                 call = self.text[: opened[-1]]
                 name = re.search(r"([A-Za-z_]\w*)\s*\Z", call)
-                first = next(iter(signature(self.names[name[1]]).parameters.values()), None) if name and name[1] in self.names else None
+                first = (
+                    next(iter(signature(self.names[name[1]]).parameters.values()), None)
+                    if name and name[1] in self.names
+                    else None
+                )
                 if kinds[-1] != one and one == "]" and first is not None and takes_list(first):  # multistep(30, 60]
                     return self.put(opened[-1] + 1, opened[-1] + 1, "[")
                 argument = re.search(r",\s*[a-z_]+\s*=", self.outside[opened[-1] : place])
@@ -439,8 +449,8 @@ class _Slip:
         small = (last.lower() == last and not last.endswith("schedule")) or library == "papers"
         before = r"(warmup\([^()=]*\) >> )?" if "warmup" not in last and library != "papers" else ""
         plain = re.fullmatch(rf"{before}{re.escape(ours)}\([^()]*\)", line) and "index=" not in line
-        plain = plain or (ours == "warmup" and re.fullmatch("[a-z]+_warmup", last))
-        alike = not theirs and small and plain and sum(not one.name for one in given) <= 1
+        is_warmup = ours == "warmup" and re.fullmatch("[a-z]+_warmup", last)
+        alike = not theirs and small and bool(plain or is_warmup) and sum(not one.name for one in given) <= 1
         warmup, arguments = "", []
         staged = re.fullmatch(r"warmup\([^()]*\) >> (\w+)\([^()]*\)", line) if "warmup" in last and theirs else None
         if staged is not None:
@@ -530,7 +540,9 @@ class _Slip:
                 return self.put(one.begin, one.end, f"over={warmup_text(one.name, value)}")
             if (length := self.length_in_unit(call, one)) is not None:
                 return self.put(one.begin, one.end, length)
-            meant = None if is_warmup_length(one.name) and "over" in known else meant_argument(one.name, known, call.name)
+            meant = (
+                None if is_warmup_length(one.name) and "over" in known else meant_argument(one.name, known, call.name)
+            )
             if call.name == "warmup" and is_warmup_length(one.name):
                 meant = "over"
             if meant is not None and meant not in {other.name for other in call.arguments}:

@@ -105,7 +105,9 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
         mended = mended_line(text, names, lambda line: _schedule_in(LineReader(line, names, MOST_DEPTH)))
         found = found if refusal in found else [*found, refusal]
         for one in found:
-            whole = mended is not None and (f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one))
+            whole = mended is not None and (
+                f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one)
+            )
             _advise(one, text, whole or None)
         return found
     return []

@@ -52,7 +52,7 @@ def tokens_of(text: str) -> Iterator[Token]:
             continue
         if kind == "newline":
             if not open_brackets:
-                raise not_an_expression(text, begin, begin + 1, "a line ends outside brackets", "Use it in one line")
+                raise not_an_expression(text, begin, begin + 1, "a line ends outside brackets", "Put it on one line")
             continue
         if kind == "sign":
             open_brackets += (word in "([") - (word in ")]")
