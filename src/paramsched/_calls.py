@@ -284,8 +284,10 @@ def _value_text(value: object, key: str, name: str) -> str:
         return repr(value)
     if type(value).__module__.partition(".")[0] == __package__:
         text = str(value)
-        if ": " in text:  # of a plan
+        if type(value).__name__ == "Plan":
             return _plan_text(value) or key or "plan"
+        if ": " in text:  # of a Binding
+            return key
         if "(" in text:
             text = line_in_code(text) if name.startswith("ps.") else text
             return f"ps.Plan(lr={text}, horizon=100)" if (name, key) == ("ps.trace", "plan") else text
@@ -361,7 +363,7 @@ def _in_words_of_call(
     given |= {key: f"{one * 100:.12g}%" for key, one in given.items() if is_share_for_length(parameters[key], one)}
     line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
     works = plain and len(line) <= _LONGEST and _call_works(getattr(builder, "__wrapped__", builder), given)
-    refusal.advise(f"Write {line}" if works else "")
+    refusal.advise(f"Write {line}" if works else f"For example: {example_call(builder, name)}")
 
 
 def _call_works(builder: Callable[..., Any], named: Mapping[str, Any]) -> bool:

@@ -44,7 +44,7 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
         if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
             name = other
         elif isinstance(other, Mapping):
-            kept |= other
+            kept |= {str(key): line for key, line in other.items()}
         elif isinstance(other, (Schedule, str)):
             kept[name] = other
     for name, value in {**fields, "horizon": horizon, "clock": clock}.items():

@@ -58,7 +58,7 @@ def test_a_schedule_with_a_word_left_is_not_called():
     written = ps.linear(1, 0.5, over=10) >> ps.linear(ps.previous, 0, over=10)
 
     assert not written.is_resolved
-    with pytest.raises(Unresolved, match=r"previous or following is left in it.*Write ps\.resolve\(schedule"):
+    with pytest.raises(Unresolved, match=r"previous or following is left in it.*Write ps\.resolve\("):
         written(3)
     with pytest.raises(Unresolved, match="previous or following"):
         written.breakpoints()

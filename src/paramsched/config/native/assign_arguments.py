@@ -45,8 +45,9 @@ class ArgumentAssignment:
         renamed = self.renamed_call(given)
         key = self.path.rpartition(".")[2]
         if renamed and key.isidentifier():
-            unknown = [f'"{one}"' for one in given if one not in self.parameters]
-            found = f"{self.name} has no arguments {' and '.join(unknown)}"
+            unknown = [str(one) for one in given if one not in self.parameters]
+            reasons = [f'"{one}"; {nearest_argument(one, self.parameters, self.name)[1]}' for one in unknown]
+            found = f"{self.name} has no argument {', and none '.join(reasons)}"
             self.faults.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=(key, renamed))
             return values
         for key, value in given.items():

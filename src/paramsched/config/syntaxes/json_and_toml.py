@@ -5,10 +5,11 @@ import math
 import re
 from typing import Any
 
+from paramsched._vocabulary import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
 from paramsched.config.syntaxes.toml_places import STRING, toml_places
-from paramsched.config.text_limits import MOST_VALUES, TextLines, advice_of_line, nested_too_deep
+from paramsched.config.text_limits import MOST_VALUES, TextLines, advice_of_line, advice_to_close, nested_too_deep
 from paramsched.errors import ConfigError, Fault
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
@@ -43,7 +44,7 @@ def read_json(text: str, source: str) -> Any:
     except json.JSONDecodeError as error:
         offset, found, instead = _json_cause(text, error)
         if (meant := _meant_json(text)) is not None:
-            offset, instead = len(text) - len(text.lstrip()), f"Write {meant}"
+            instead = f"Write {meant}"
         raise ConfigError(source, [TextLines(text).fault(offset, f"no JSON: {found}", instead)]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
@@ -58,7 +59,7 @@ def _meant_json(text: str) -> str | None:
     """The JSON of a line that YAML reads: with other quotes or none, or a comma at the end; None for any other."""
     from paramsched.config.syntaxes.yaml_text import read_yaml
 
-    line = text.strip()
+    line = straighten_text(text.strip())
     if len(line) > _MOST_MENDED or "\n" in line or line[:1] != "{":
         return None
     line = re.sub(r'"([\w.]+\()"([^"]*)"(\)[^"]*)"', r"""'\1"\2"\3'""", line)  # "warmup("5%")"
@@ -196,7 +197,8 @@ def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, 
             advice_of_line(f"{name.strip()} = {_quoted_toml(rest.strip())}"),
         )
     if line.lstrip().startswith("[") and "]" not in line:
-        return begin + line.index("["), "the bracket [ is never closed", "Close it with ]"
+        place = begin + line.index("[")
+        return place, "the bracket [ is never closed", advice_to_close(text, place, "]")
     return None
 
 
@@ -207,7 +209,7 @@ def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int
         return begin + place, "the quote is never closed", advice_of_line(f"{line.strip()}{line[place]}")
     if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
         closing = "]" if text[opened] == "[" else "}"
-        return opened, f"the bracket {text[opened]} is never closed", f"Close it with {closing}"
+        return opened, f"the bracket {text[opened]} is never closed", advice_to_close(text, opened, closing)
     return None
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines, advice_of_line
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines, advice_of_line, advice_to_close
 from paramsched.errors import ConfigError, Fault
 from paramsched.schedules import meant_line
 
@@ -229,9 +229,9 @@ def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]
         number = lines.of(first)[0]
         row = _open_levels(lines, number)[1]
         above = "" if row is None else lines.line(row)
-        deeper = "  " if above.rstrip().endswith(":") else ""
-        line = " " * (len(above) - len(above.lstrip())) + deeper + lines.line(number).strip()
-        return first + indent[0].index("\t"), "the line begins with a tab; YAML counts spaces", advice_of_line(line)
+        depth = len(above) - len(above.lstrip()) + 2 * above.rstrip().endswith(":")
+        place = first + indent[0].index("\t")
+        return place, "the line begins with a tab; YAML counts spaces", _advice_to_indent(lines.line(number), depth)
     if "quoted scalar" in doing and context is not None:
         return _quote_fault(text, offset, context.index, said)
     if "flow" in doing and context is not None:
@@ -252,6 +252,11 @@ def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]
     return _line_fault(offset, said, lines)
 
 
+def _advice_to_indent(line: str, depth: int) -> str:
+    """The advice for a line that begins at another depth; a message shows no blanks in front of a line."""
+    return f"Indent it by {depth}" if depth else advice_of_line(line.strip())
+
+
 def _quote_fault(text: str, offset: int, begin: int, said: str) -> tuple[int, str, str]:
     quote = text[begin : begin + 1]
     if "end of stream" in said or "document indicator" in said:
@@ -266,7 +271,7 @@ def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tupl
     closing = _CLOSING.get(opening, "]")
     end = _end_of_brackets(text, begin)
     if end is None:
-        return begin, f"the bracket {opening} is never closed", f"Close it with {closing}"
+        return begin, f"the bracket {opening} is never closed", advice_to_close(text, begin, closing)
     if text[end] != closing:
         return end, f"{text[end]} closes the bracket {opening} of line {lines.of(begin)[0]}", f"Close it with {closing}"
     if text[offset : offset + 1] == ":":
@@ -309,11 +314,11 @@ def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str
     deeper = before is not None and levels and indent > levels[-1]
     if before is not None and deeper and "mapping values" in said and _has_value(lines.line(before)):
         found = f"this line is indented by {indent} spaces, and the line above has a value already"
-        return first + indent, found, advice_of_line(f"{' ' * levels[-1]}{line.strip()}")
+        return first + indent, found, _advice_to_indent(line, levels[-1])
     if before is not None and indent not in levels and not deeper:
         known = " or ".join(filter(None, [", ".join(map(str, levels[:-1])), str(levels[-1])])) if levels else "0"
         found = f"this line is indented by {indent} {'space' if indent == 1 else 'spaces'}, the lines above by {known}"
-        instead = advice_of_line(f"{' ' * levels[0]}{line.strip()}") if len(levels) == 1 else f"Indent it by {known}"
+        instead = _advice_to_indent(line, levels[0]) if len(levels) == 1 else f"Indent it by {known}"
         return first + indent, found, instead
     if line.lstrip().startswith("%"):
         return first + indent, _MEANINGS["%"], "Leave the line out, or put its text in quotes"
