@@ -827,8 +827,6 @@ PYTHON = [
     ("ps.warmup(15) >= ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ("ps.warmup(15) | ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
     ("ps.warmup(15) & ps.cosine(to=0.3)", "ps.warmup(15) >> ps.cosine(to=0.3)"),
-    ("ps.cosin(to=0.3)", "ps.cosine(to=0.3)"),
-    ("ps.Cosine(to=0.3)", "ps.cosine(to=0.3)"),
     ('ps.loads("lr: cosine()", fmt="yaml")', 'ps.loads("lr: cosine()", format="yaml")'),
     ('ps.loads("lr: cosine()", format="yml")', 'ps.loads("lr: cosine()", format="yaml")'),
     ("ps.constant(lr=0.3)", "ps.constant(0.3)"),
@@ -1045,7 +1043,10 @@ def test_one_paste_makes_the_call_that_was_meant(wrong, meant):
         evaluated(wrong)
     advice = refusal.value.instead.removeprefix("Write ")
     pasted = [advice, *(wrong[:first] + advice + wrong[last:] for first, last in calls_in(wrong))]
-    pasted += [wrong.replace(one, advice, 1) for one in re.findall(r'\w+=(?:"[^"]*"|[\w.-]+)|"[^"]*"', wrong)]
+    pasted += [wrong.replace(one, advice, 1) for one in re.findall(r'\w+=(?:"[^"]*"|[\w.-]+)|"[^"]*"|(?<= )\d+', wrong)]
+    pasted += [wrong.replace(one, f'"{advice}"', 1) for one in re.findall(r'"[^"]*"', wrong)]
+    if refusal.value.replace is not None:
+        pasted += [wrong.replace(*refusal.value.replace, 1)]
     pasted += [re.sub(r"curve=[^,()]*(\([^()]*\)\")?", f"curve={advice}", wrong)]
     values = []
     for code in pasted:

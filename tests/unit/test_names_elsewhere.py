@@ -218,11 +218,11 @@ def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
     for text in (name, f"--{name} 5", f"cosine({name}=5)", f"warmup(5) >> {name}(5)"):
         with pytest.raises(ParseError) as in_text:
             ps.parse(text)
-        assert f"Write {line}" in str(in_text.value)
+        assert line in str(in_text.value)
         assert text[slice(*in_text.value.span)].lstrip("-") == name
     with pytest.raises(ConfigError) as in_files:
         ps.loads(f"lr: {{{name}: 5}}\n--{name}: 5\n")
-    assert [f"Write {line}" in problem for problem in in_files.value.problems[:2]] == [True] * 2
+    assert [line in problem for problem in in_files.value.problems[:2]] == [True] * 2
 
 
 @pytest.mark.parametrize(

@@ -368,6 +368,10 @@ class Command(click.Command):
             advice = self._advice(ctx, error.option_name, given)
             raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its errors are worded while its own options are known."""
+        return run_guarded(lambda: click.Command.invoke(self, ctx))
+
     def _advice(self, ctx: click.Context, option: str, given: list[str]) -> str:
         """The option of this command that an unknown one was meant to be, with its value."""
         own = [name for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts) if name[:2] == "--"]
