@@ -222,7 +222,7 @@ def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
         assert text[slice(*in_text.value.span)].lstrip("-") == name
     with pytest.raises(ConfigError) as in_files:
         ps.loads(f"lr: {{{name}: 5}}\n--{name}: 5\n")
-    assert [line in problem for problem in in_files.value.problems[:2]] == [True] * 2
+    assert [line in problem for problem in in_files.value.problems if problem[0] == "$"] == [True] * 2
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def advice_of_mended(text: str, mended: str, refusal: InvalidArgument) -> str:
 
     The refusal's own advice, or the name that it names, is kept where that mends the line in the refused place.
 
-    >>> advice_of_mended("warmup(5) >> cosin(to=0.1)", "warmup(5) >> cosine(to=0.1)", InvalidArgument("cosin"))
+    >>> line = "warmup(5) >> cosin(to=0.1)"
+    >>> advice_of_mended(line, "warmup(5) >> cosine(to=0.1)", InvalidArgument("cosin").locate(line, 13, 18))
     'Write cosine(to=0.1)'
     """
     begin, end = refusal.span or (0, len(text))
