@@ -207,16 +207,16 @@ class _FollowedPlan:
         """
         if line in before:
             way = " -> ".join(name for name, _ in (*before[before.index(line) :], line))
-            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Write one of them out")
+            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Leave one of them out")
 
         def followed(like: Like) -> Schedule:
             other = self.line_followed(like, line, groups)
             found = self.lines[other[0]][other[1]]
             if found.metric_rules:
-                raise _refusal(like, line, f"a metric rule guides {_line_text(other)}", "Write its schedule here")
+                raise _refusal(like, line, f"a metric rule guides {_line_text(other)}", "Use its schedule here")
             if found.has_absolute:
                 why = f"{_line_text(other)} has absolute levels, which are values of that field"
-                raise _refusal(like, line, why, "Write its schedule here, with multiples of base")
+                raise _refusal(like, line, why, "Use its schedule here, with multiples of base")
             return self.put_in(found, other, groups, (*before, line))
 
         made: Schedule = _replaced(schedule, followed)
@@ -231,7 +231,7 @@ class _FollowedPlan:
         lines = self.lines[name]
         if name == line[0]:  # in a line for some groups its own field means the default's
             if line[1] is None:
-                raise _refusal(like, line, "it follows itself", "Write its schedule here")
+                raise _refusal(like, line, "it follows itself", "Use its schedule here")
         elif groups is not None:
             overlaps = {one: overlap_of(groups, one) for one in lines if one is not None}
             around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)

@@ -159,8 +159,8 @@ def _in_dtype_of_base(values: Array, base: Array, xp: Arrays) -> Array:
 LONGEST = 10**18
 """Updates: the longest length there is."""
 
-INSTEAD_OF_TIME = "Write the number of completed updates: 0, 1, 2, …"
-_INSTEAD_OF_BASE = "Write the group's own value: 0.1, say"
+INSTEAD_OF_TIME = "Use the number of completed updates: 0, 1, 2, …"
+_INSTEAD_OF_BASE = "Use the group's own value: 0.1, say"
 
 
 def checked_times(t: Any) -> Array:

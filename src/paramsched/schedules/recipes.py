@@ -233,7 +233,7 @@ def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedul
     amount = over.exact
     if amount is None:
         asked = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
-        raise InvalidArgument(asked, "its height needs the number of updates", f"Write the {argument} in steps")
+        raise InvalidArgument(asked, "its height needs the number of updates", f"Use the {argument} in steps")
     return constant(Absolute(peak / float(amount) ** 0.5))
 
 

@@ -213,7 +213,7 @@ class Restarts(Cycles):
             found = (
                 "its cycles are resolved one by one here, and previous and following mean what is beside all of them"
             )
-            raise InvalidArgument(short_line(self), found, "Write the level as a number")
+            raise InvalidArgument(short_line(self), found, "Use the level as a number")
         times = self.times
         if times is None:
             assert span.end is not None
@@ -355,7 +355,7 @@ def warmup_restarts(
         raise InvalidArgument(Asked("warmup_restarts", "times", str(times)), found, "Write times=3").suggest(3)
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "cycles that grow by whole updates"
-        raise InvalidArgument(Asked("warmup_restarts", "first", str(whole)), found, "Write the lengths in steps")
+        raise InvalidArgument(Asked("warmup_restarts", "first", str(whole)), found, "Use the lengths in steps")
     down, stages = whole - up, list[Schedule]()
     for cycle in range(times):
         peak = _base_of_cycle("warmup_restarts", height, cycle)
