@@ -255,7 +255,8 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
         rows, offsets = map(np.array, zip(*jumps, strict=True))
 
         def clock(times: Times) -> Times:
-            return np.maximum(times + offsets[np.searchsorted(t[rows], times, side="right") - 1], 0)
+            moved: Times = np.maximum(times + offsets[np.searchsorted(t[rows], times, side="right") - 1], 0)
+            return moved
 
         cause = Cause(name, text, clock)
         return _as_found(cause, match.pairs, match, _rows_inside(match.pairs, cause, resolved))
