@@ -128,7 +128,7 @@ BASE = f"{OURS}base_"
 
 def recorded_base(group: Group, slot: str) -> Any:
     """Return the base that a plan recorded in a group for the field with this flat name; None if there is none."""
-    return recorded_bases(group).get(slot, group.get(f"{BASE}{slot}"))
+    return group.get(f"{BASE}{slot}", recorded_bases(group).get(slot))
 
 
 def recorded_bases(group: Group) -> dict[str, Any]:
