@@ -2,7 +2,7 @@ r"""Read the arguments of a peer's scheduler by its table, with their types, ran
 
 A table is a dataclass; the annotation of a field is the type that its argument takes:
 
->>> @dataclass(frozen=True, slots=True, kw_only=True)
+>>> @argument_table
 ... class StepArguments:
 ...     step_size: int = argument(low=1, example=30)
 ...     gamma: float = argument(0.1, above=0, aliases=("decay_rate",))
@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from types import MappingProxyType, NoneType
-from typing import Any, Final, Literal, TypeVar, final, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
 from paramsched._fault_codes import UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.command_lines import is_unknown
@@ -112,12 +112,18 @@ def _read_numbers(value: Any, _: object) -> tuple[float, ...]:
     return tuple(map(float, value))
 
 
+def _read_list(value: Any, _: object) -> list[Any]:
+    if not isinstance(value, (list, tuple)):
+        raise WrongValue(f"expected a list, got {short_json(value)}")
+    return list(value)
+
+
 _READERS: Final[Mapping[Any, Callable[[Any, Any], Any]]] = {
     bool: _read_flag,
     str: _read_text,
     Literal: _read_choice,
     tuple: _read_numbers,
-    object: lambda value, _: value,
+    list: _read_list,
 }
 
 
@@ -126,20 +132,26 @@ def argument(default: Any = MISSING, **row: Any) -> Any:
     return field(default=default, metadata={"argument": Argument(**row)})
 
 
-def arguments_of(table: type) -> dict[str, Field[Any]]:
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(argument,))
+def argument_table(cls: type[_Table]) -> type[_Table]:
+    """Make a class with fields made by `argument` a table: a frozen dataclass."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def arguments_of(of: type) -> dict[str, Field[Any]]:
     """Return the fields of a table that are arguments, by name."""
-    return {one.name: one for one in fields(table) if "argument" in one.metadata}
+    return {one.name: one for one in fields(of) if "argument" in one.metadata}
 
 
-def names_of(table: type) -> dict[str, str]:
+def names_of(of: type) -> dict[str, str]:
     """Return the arguments of a table by all their names, aliases included."""
-    rows = arguments_of(table).items()
+    rows = arguments_of(of).items()
     return {alias: name for name, row in rows for alias in (name, *row.metadata["argument"].aliases)}
 
 
-def defaults_of(table: type) -> dict[str, Any]:
+def defaults_of(of: type) -> dict[str, Any]:
     """Return the defaults of a table by argument; a required argument has none."""
-    return {name: row.default for name, row in arguments_of(table).items() if row.default is not MISSING}
+    return {name: row.default for name, row in arguments_of(of).items() if row.default is not MISSING}
 
 
 def located(data: Mapping[Any, Any], path: str) -> dict[str, tuple[Any, str]]:
@@ -148,32 +160,34 @@ def located(data: Mapping[Any, Any], path: str) -> dict[str, tuple[Any, str]]:
 
 
 def read_arguments(
-    table: type[_Table],
+    into: type[_Table],
     written: Mapping[str, tuple[Any, str]],
     path: str,
     faults: Faults,
     *,
+    of: str = "",
     defaults: Mapping[str, Any] = _NO_DEFAULTS,
     aliases: bool = True,
 ) -> tuple[_Table, dict[str, str]]:
     """Read the arguments of a table, and the location of each; report every problem.
 
     Args:
-        table: a dataclass whose fields are made with `argument`.
+        into: the table.
         written: the values as they are written, each with its location, by name or alias.
         path: the location of the arguments together.
+        of: the name of the scheduler, for diagnostics that would not show it.
         defaults: take precedence over those of the table.
         aliases: whether the aliases of arguments are accepted.
 
     Returns:
         The table, with a default or an example in place of each value that is wrong; and the location of each argument.
     """
-    rows = arguments_of(table)
-    names = names_of(table) if aliases else {name: name for name in rows}
-    faults.refuse_unknown(written, names, path, "unknown argument")
+    rows = arguments_of(into)
+    names = names_of(into) if aliases else {name: name for name in rows}
+    faults.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
     keys = {names[key]: key for key in written if key in names}
     locations = {name: written[keys[name]][1] if name in keys else child_path(path, name) for name in rows}
-    values = {**defaults_of(table), **defaults, **{name: written[key][0] for name, key in keys.items()}}
+    values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
     for name, one in rows.items():
         row: Argument = one.metadata["argument"]
         example = one.default if row.example is None else row.example
@@ -189,4 +203,4 @@ def read_arguments(
             else:
                 faults.add(locations[name], str(wrong), code=wrong.code, entry=entry)
             values[name] = example if one.default is MISSING else one.default
-    return table(**values), locations
+    return into(**values), locations

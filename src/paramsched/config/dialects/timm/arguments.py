@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, Literal, final, get_args
 
 import numpy as np
 
 from paramsched import curves
-from paramsched.config.arguments import WrongValue, argument
+from paramsched.config.arguments import WrongValue, argument, argument_table
 from paramsched.config.faults import short_json
 from paramsched.config.peer_arguments import is_plain_number, level_of_value
 from paramsched.schedules import (
@@ -55,7 +54,7 @@ def _noise_range(value: Any) -> float | tuple[float, ...]:
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@argument_table
 class TimmArguments:
     """The arguments of `create_scheduler_v2`, and `eval_metric` of timm's training script.
 
