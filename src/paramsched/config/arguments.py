@@ -26,7 +26,7 @@ from paramsched._fault_codes import UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.command_lines import is_unknown
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.peer_arguments import is_plain_number
-from paramsched.near_names import did_you_mean
+from paramsched.near_names import closest, did_you_mean
 
 _Table = TypeVar("_Table")
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -34,11 +34,16 @@ _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 @final
 class WrongValue(ValueError):
-    """Raised for a value that an argument does not take; the message completes "location: …"."""
+    """Raised for a value that an argument does not take; the message completes "location: …".
 
-    def __init__(self, found: str, *, code: str = WRONG_TYPE) -> None:
+    Args:
+        code: of the diagnostic.
+        example: the value that was probably meant.
+    """
+
+    def __init__(self, found: str, *, code: str = WRONG_TYPE, example: Any = None) -> None:
         super().__init__(found)
-        self.code = code
+        self.code, self.example = code, example
 
 
 @final
@@ -102,7 +107,8 @@ def _read_choice(value: Any, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str):
         raise WrongValue(f"expected one of {', '.join(choices)}, got {short_json(value)}", code=UNKNOWN_NAME)
     if value not in choices:
-        raise WrongValue(f"unknown value {short_json(value)}; {did_you_mean(value, choices)}", code=UNKNOWN_NAME)
+        found = f"unknown value {short_json(value)}; {did_you_mean(value, choices)}"
+        raise WrongValue(found, code=UNKNOWN_NAME, example=closest(value, choices))
     return value
 
 
@@ -190,17 +196,16 @@ def read_arguments(
     values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
     for name, one in rows.items():
         row: Argument = one.metadata["argument"]
-        example = one.default if row.example is None else row.example
-        entry = None if example is None else (keys.get(name, name), example)
+        key, example = keys.get(name, name), one.default if row.example is None else row.example
         if name not in values:
-            faults.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=entry)
+            faults.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
             values[name] = example
         try:
             values[name] = row.read(values[name], one.type, values)
         except WrongValue as wrong:
-            if is_unknown(values[name]):
-                faults.add(locations[name], str(wrong), f"Write the value in place of {values[name]}", code=wrong.code)
-            else:
-                faults.add(locations[name], str(wrong), code=wrong.code, entry=entry)
+            instead = f"Write the value in place of {values[name]}" if is_unknown(values[name]) else ""
+            meant = example if wrong.example is None else wrong.example
+            entry = None if instead or meant is None else (key, meant)
+            faults.add(locations[name], str(wrong), instead, code=wrong.code, entry=entry)
             values[name] = example if one.default is MISSING else one.default
     return into(**values), locations
