@@ -207,5 +207,5 @@ def read_arguments(
             meant = example if wrong.example is None else wrong.example
             entry = None if instead or meant is None else (key, meant)
             faults.add(locations[name], str(wrong), instead, code=wrong.code, entry=entry)
-            values[name] = example if one.default is MISSING else one.default
+            values[name] = row.read(example if one.default is MISSING else one.default, one.type, values)
     return into(**values), locations
