@@ -265,7 +265,7 @@ def test_a_tuple_may_be_written_as_keras_writes_it():
         ({"PolynomialDecay": {**GIVEN, "cycle": "yes"}}, 'cycle: expected true or false, got "yes"'),
         ({"PiecewiseConstantDecay": {"boundaries": [5, 3], "values": [1, 2, 3]}}, "2 boundaries in order for 3 values"),
         ({"PiecewiseConstantDecay": {"boundaries": 5, "values": [1]}}, "boundaries: expected a list of numbers, got 5"),
-        ({"CosineDecayRestarts": {"initial_learning_rate": 1, "first_decay_steps": 5, "t_mul": 0.5}}, "t_mul: expected"),
+        ({"CosineDecayRestarts": {"initial_learning_rate": 1, "first_decay_steps": 5, "t_mul": 0.5}}, "t_mul: expect"),
         ({"ReduceLROnPlateau": {"monitor": "val_score"}}, "mode: auto, and Keras asks the metric score which way"),
         ({"ReduceLROnPlateau": {"monitor": None}}, "monitor: expected the name of a metric, got null"),
         ({"ReduceLROnPlateau": {"factor": 1.5}}, "it would not reduce"),

@@ -8,8 +8,9 @@ A table is a dataclass; the annotation of a field is the type that its argument 
 ...     gamma: float = argument(0.1, above=0, aliases=("decay_rate",))
 >>> faults = Faults()
 >>> written = located({"step_size": 2.5, "decay_rate": 0, "gama": 1}, "$")
->>> print(read_arguments(StepArguments, written, "$", faults)[0])
-StepArguments(step_size=30, gamma=0.1)
+>>> arguments, locations, wrong = read_arguments(StepArguments, written, "$", faults)
+>>> arguments, sorted(wrong)
+(StepArguments(step_size=30, gamma=0.1), ['gamma', 'step_size'])
 >>> print(*faults.problems(), sep="\n")
 $.gama: unknown argument; did you mean "gamma"?
 $.step_size: expected a whole number of at least 1, got 2.5. Write step_size: 30
@@ -86,8 +87,11 @@ class Argument:
             return kind(value)
         bounds = f" above {self.above:g}" if self.above > -math.inf else ""
         if self.low > -math.inf:
-            bounds = f" of at least {self.low:g}" if self.high == math.inf else f" from {self.low:g}"
-        bounds += f" to {self.high:,g}" if self.high < math.inf else ""
+            bounds = f" of at least {self.low:g}"
+        if self.high < math.inf:
+            bounds = (
+                f" from {self.low:g} to {self.high:,g}" if self.low > -math.inf else f"{bounds} up to {self.high:,g}"
+            )
         raise WrongValue(f"expected a {'number' if kind is float else 'whole number'}{bounds}, got {short_json(value)}")
 
 
@@ -141,7 +145,7 @@ def argument(default: Any = MISSING, **row: Any) -> Any:
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(argument,))
 def argument_table(cls: type[_Table]) -> type[_Table]:
     """Make a class with fields made by `argument` a table: a frozen dataclass."""
-    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    return dataclass(frozen=True, kw_only=True)(cls)  # without slots, which tables of two bases cannot have
 
 
 def arguments_of(of: type) -> dict[str, Field[Any]]:
@@ -174,8 +178,8 @@ def read_arguments(
     of: str = "",
     defaults: Mapping[str, Any] = _NO_DEFAULTS,
     aliases: bool = True,
-) -> tuple[_Table, dict[str, str]]:
-    """Read the arguments of a table, and the location of each; report every problem.
+) -> tuple[_Table, dict[str, str], set[str]]:
+    """Read the arguments of a table; report every problem.
 
     Args:
         into: the table.
@@ -186,7 +190,8 @@ def read_arguments(
         aliases: whether the aliases of arguments are accepted.
 
     Returns:
-        The table, with a default or an example in place of each value that is wrong; and the location of each argument.
+        The table, with a default or an example in place of each value that is wrong or missing; the location of each
+        argument; and the names of those with another value in place.
     """
     rows = arguments_of(into)
     names = names_of(into) if aliases else {name: name for name in rows}
@@ -194,18 +199,21 @@ def read_arguments(
     keys = {names[key]: key for key in written if key in names}
     locations = {name: written[keys[name]][1] if name in keys else child_path(path, name) for name in rows}
     values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
+    wrong = set[str]()
     for name, one in rows.items():
         row: Argument = one.metadata["argument"]
         key, example = keys.get(name, name), one.default if row.example is None else row.example
         if name not in values:
             faults.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
             values[name] = example
+            wrong.add(name)
         try:
             values[name] = row.read(values[name], one.type, values)
-        except WrongValue as wrong:
+        except WrongValue as problem:
+            wrong.add(name)
             instead = f"Write the value in place of {values[name]}" if is_unknown(values[name]) else ""
-            meant = example if wrong.example is None else wrong.example
+            meant = example if problem.example is None else problem.example
             entry = None if instead or meant is None else (key, meant)
-            faults.add(locations[name], str(wrong), instead, code=wrong.code, entry=entry)
+            faults.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
             values[name] = row.read(example if one.default is MISSING else one.default, one.type, values)
-    return into(**values), locations
+    return into(**values), locations, wrong

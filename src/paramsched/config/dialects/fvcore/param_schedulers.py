@@ -272,9 +272,8 @@ def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside
     if not isinstance(given, Mapping):
         faults.refuse_kind(where, given, "arguments", "Write a mapping of arguments")
         return constant()
-    before = faults.count
-    arguments, _ = read_arguments(_TABLES[name], located(given, where), where, faults, of=name + ENDING)
-    return arguments.schedule(Where(updates, where, faults, sound=faults.count == before))
+    arguments, _, wrong = read_arguments(_TABLES[name], located(given, where), where, faults, of=name + ENDING)
+    return arguments.schedule(Where(updates, where, faults, sound=not wrong))
 
 
 def _fvcore_arguments(data: Mapping[str, Any], path: str, beside: tuple[str, ...]) -> tuple[Any, str]:

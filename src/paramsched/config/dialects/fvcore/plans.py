@@ -139,7 +139,7 @@ def _read_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> _Solve
     scheduled = {str(name): _value_of_text(value) for name, value in solver.items() if str(name).startswith(_SCHEDULED)}
     own = [str(name) for name in solver if str(name) not in scheduled and not _OF_GROUPS.search(str(name))]
     report_unused_settings({name: child_path(path, name) for name in own}, (), faults, library="detectron2")
-    given, places = read_arguments(_SolverArguments, located(scheduled, path), path, faults)
+    given, places, _ = read_arguments(_SolverArguments, located(scheduled, path), path, faults)
     if given.BASE_LR_END > given.BASE_LR:
         faults.add(places["BASE_LR_END"], "it is above BASE_LR", "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
     return given

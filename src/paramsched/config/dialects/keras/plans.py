@@ -311,11 +311,10 @@ def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
     if not isinstance(given, Mapping):
         notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
         return None
-    before = notes.faults.count
     written = {key: value for key, value in given.items() if key not in beside}
-    arguments, _ = read_arguments(_TABLES[name], located(written, path), path, notes.faults, of=name)
+    arguments, _, wrong = read_arguments(_TABLES[name], located(written, path), path, notes.faults, of=name)
     try:
-        return arguments.build(_Entry(path, notes, sound=notes.faults.count == before))
+        return arguments.build(_Entry(path, notes, sound=not wrong))
     except InvalidArgument as refusal:
         notes.faults.refuse(path, refusal)
         return None

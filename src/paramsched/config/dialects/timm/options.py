@@ -57,7 +57,7 @@ def read_timm_arguments(data: Any, calendar: Calendar | None, faults: Faults) ->
         if not isinstance(data, Mapping):
             faults.refuse_kind(ROOT, data, "arguments", "Write sched: cosine")
             data = {}
-        given, places = read_arguments(TimmArguments, located(data, ROOT), ROOT, faults, aliases=False)
+        given, places, _ = read_arguments(TimmArguments, located(data, ROOT), ROOT, faults, aliases=False)
     if calendar is not None and not given.updates_per_epoch:
         updates = _updates_of_epoch(options, calendar, faults) or 0
         given = replace(given, updates_per_epoch=updates, in_updates=updates != (calendar.updates_per_epoch or 0))
@@ -82,7 +82,7 @@ def _read_options(
     if "sched_on_updates" in options:
         value, path = options["sched_on_updates"]
         written["sched_on_updates"] = (not value if isinstance(value, bool) else value, path)
-    given, places = read_arguments(TimmArguments, written, ROOT, faults, defaults=defaults)
+    given, places, _ = read_arguments(TimmArguments, written, ROOT, faults, defaults=defaults)
     return replace(given, plateau_mode="min" if "loss" in str(given.eval_metric) else "max"), places
 
 
