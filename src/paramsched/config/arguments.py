@@ -211,7 +211,9 @@ def read_arguments(
             values[name] = row.read(values[name], one.type, values)
         except WrongValue as problem:
             wrong.add(name)
-            instead = f"Write the value in place of {values[name]}" if is_unknown(values[name]) else ""
+            words = values[name] if isinstance(values[name], list) else [values[name]]
+            unknown = next(filter(is_unknown, words), None)
+            instead = "" if unknown is None else f"Write the value in place of {unknown}"
             meant = example if problem.example is None else problem.example
             entry = None if instead or meant is None else (key, meant)
             faults.add(locations[name], str(problem), instead, code=problem.code, entry=entry)

@@ -187,6 +187,6 @@ def _schedule_of_job(given: _Entries, total: int | None, steps: int | None) -> S
     elif decay == 0:
         stages.append(constant())
     else:
-        over = left - decay if cut and left is not None else None
+        over = left - decay if cut and left is not None and decay is not None else None
         stages += [constant(1.0, over), anneal(1.0, floor, decay, curve)]
     return in_order(stages)

@@ -273,7 +273,8 @@ def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside
         faults.refuse_kind(where, given, "arguments", "Write a mapping of arguments")
         return constant()
     arguments, _, wrong = read_arguments(_TABLES[name], located(given, where), where, faults, of=name + ENDING)
-    return arguments.schedule(Where(updates, where, faults, sound=not wrong))
+    schedule: Schedule = arguments.schedule(Where(updates, where, faults, sound=not wrong))
+    return schedule
 
 
 def _fvcore_arguments(data: Mapping[str, Any], path: str, beside: tuple[str, ...]) -> tuple[Any, str]:
