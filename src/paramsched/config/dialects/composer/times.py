@@ -10,6 +10,7 @@ from typing import Any, Final, final
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.config.arguments import WrongValue
 from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.peer_arguments import is_count
 from paramsched.time import Duration
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
@@ -50,7 +51,7 @@ def composer_time(value: Any) -> ComposerTime:
     """Read a time that a plan can have, or raise `WrongValue`."""
     shown = short_json(value)
     if not isinstance(value, str):
-        raise WrongValue(f"expected a time, got {shown}")
+        raise WrongValue(f"expected a time, got {shown}", example=f"{value}ba" if is_count(value, 1) else None)
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
     if unit in _NO_TIMES:

@@ -136,7 +136,11 @@ def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
 
 def _read_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> _SolverArguments:
     """Read the entries that schedule lr."""
-    scheduled = {str(name): _value_of_text(value) for name, value in solver.items() if str(name).startswith(_SCHEDULED)}
+    scheduled = {
+        str(name): _value_of_text(value)
+        for name, value in solver.items()
+        if str(name).startswith(_SCHEDULED) and not str(name).startswith("BASE_LR_MULT")  # the rates of some groups
+    }
     own = [str(name) for name in solver if str(name) not in scheduled and not _OF_GROUPS.search(str(name))]
     report_unused_settings({name: child_path(path, name) for name in own}, (), faults, library="detectron2")
     given, places, _ = read_arguments(_SolverArguments, located(scheduled, path), path, faults)

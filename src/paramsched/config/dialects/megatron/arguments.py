@@ -90,7 +90,9 @@ _SCHEDULED: Final = ("lr_", "min_lr", "weight_decay_", "start_weight", "end_weig
 _REFUSED: Final = ("decoupled_lr", "decoupled_min_lr")
 _HARMLESS: Final = (
     "override_opt_param_scheduler", "use_checkpoint_opt_param_scheduler", "override_lr_scheduler", "head_lr_mult",
-    "use_checkpoint_lr_scheduler", "decrease_batch_size_if_needed", "cuda_graph_warmup_steps",
+    "use_checkpoint_lr_scheduler", "decrease_batch_size_if_needed", "cuda_graph_warmup_steps", "adlr_autoresume",
+    "straggler_ctrlr_port", "iter_per_epoch", "dino_warmup_teacher_temp", "dino_warmup_teacher_temp_epochs",
+    "inference_dynamic_batching_async_sched_mode", "inprocess_max_iterations", "moe_routing_trace_max_training_iters",
 )  # fmt: skip
 """Options of Megatron's whose names look like those of schedules, which they leave as they are."""
 

@@ -96,7 +96,8 @@ def _updates_of_epoch(options: Mapping[str, tuple[Any, str]] | None, calendar: C
 
 _HARMLESS: Final = (
     "lr", "epoch_repeats", "mixup_off_epoch", "start_epoch", "layer_decay", "layer_decay_min_scale",
-    "layer_decay_no_opt_scale", "model_ema_decay", "model_ema_warmup", "cooldown_epochs",
+    "layer_decay_no_opt_scale", "model_ema_decay", "model_ema_warmup", "cooldown_epochs", "train_batches_per_epoch",
+    "train_size_schedule", "train_size_schedule_spread", "use_multi_epochs_loader",
 )  # fmt: skip
 """Options of timm's script whose names look like those of schedules, which they leave as they are."""
 
