@@ -69,16 +69,17 @@ def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
     import torch
 
     from paramsched.compat import torch as drop_in
-    from paramsched.config.dialects.torch.entries import DEFAULTS
+    from paramsched.config.dialects.torch.shapes import TABLES
 
     beside = ("optimizer", "last_epoch", "verbose")
-    theirs = torch.optim.swa_utils.SWALR if name == "SWALR" else getattr(torch.optim.lr_scheduler, name)
-    empty = inspect.Parameter.empty
-    expected = {one: None if value is empty else value for one, value in defaults_in(theirs, *beside).items()}
-    ours = {
-        one: None if value is empty else value for one, value in defaults_in(getattr(drop_in, name), *beside).items()
-    }
+    theirs = defaults_in(
+        torch.optim.swa_utils.SWALR if name == "SWALR" else getattr(torch.optim.lr_scheduler, name), *beside
+    )
+    ours = defaults_in(getattr(drop_in, name), *beside)
+    table = TABLES[name]
 
-    found = {one: value for one, value in DEFAULTS[name].items() if one != "monitor"}  # Lightning's
-    assert found == expected
-    assert {one: ours[one] for one in expected} == expected
+    assert {one: ours[one] for one in theirs} == theirs
+    assert set(arguments_of(table)) - {"monitor", "base_lrs"} == set(theirs)  # of Lightning, and of a saved state
+    assert {one: ours[one] for one in defaults_of(table) if one in ours} == {
+        one: default for one, default in defaults_of(table).items() if one in ours
+    }

@@ -54,7 +54,7 @@ class Argument:
 
     Args:
         low, above, high: the range of a number.
-        used: whether the argument has an effect, given the others; if not, its range is not checked.
+        used: whether the argument has an effect, given the others that precede it; if not, it is not checked.
         parse: converts a value, or raises `WrongValue`; then the type is not checked.
         aliases: other names of the argument.
         example: a value for the advice of a diagnostic, if the default does not serve.
@@ -68,7 +68,7 @@ class Argument:
     aliases: tuple[str, ...] = ()
     example: Any = None
 
-    def read(self, value: Any, kind: Any, others: Mapping[str, Any]) -> Any:
+    def read(self, value: Any, kind: Any) -> Any:
         """Return the value as its type, which may be `X | None`, or raise `WrongValue`."""
         kinds = get_args(kind)
         if NoneType in kinds:
@@ -78,12 +78,12 @@ class Argument:
         if self.parse is not None:
             return self.parse(value)
         if kind in (int, float):
-            return self._number(value, kind, others)
+            return self._number(value, kind)
         return _READERS[get_origin(kind) or kind](value, get_args(kind))
 
-    def _number(self, value: Any, kind: Callable[[Any], Any], others: Mapping[str, Any]) -> Any:
+    def _number(self, value: Any, kind: Callable[[Any], Any]) -> Any:
         fits = is_plain_number(value) and (kind is float or value == int(value))
-        if fits and (not self.used(others) or (self.low <= value <= self.high and value > self.above)):
+        if fits and self.low <= value <= self.high and value > self.above:
             return kind(value)
         bounds = f" above {self.above:g}" if self.above > -math.inf else ""
         if self.low > -math.inf:
@@ -134,6 +134,7 @@ _READERS: Final[Mapping[Any, Callable[[Any, Any], Any]]] = {
     Literal: _read_choice,
     tuple: _read_numbers,
     list: _read_list,
+    Any: lambda value, _: value,
 }
 
 
@@ -142,7 +143,7 @@ def argument(default: Any = MISSING, **row: Any) -> Any:
     return field(default=default, metadata={"argument": Argument(**row)})
 
 
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(argument,))
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 def argument_table(cls: type[_Table]) -> type[_Table]:
     """Make a class with fields made by `argument` a table: a frozen dataclass."""
     return dataclass(frozen=True, kw_only=True)(cls)  # without slots, which tables of two bases cannot have
@@ -207,8 +208,9 @@ def read_arguments(
             faults.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
             values[name] = example
             wrong.add(name)
+        default = example if one.default is MISSING else one.default
         try:
-            values[name] = row.read(values[name], one.type, values)
+            values[name] = row.read(values[name] if row.used(values) else default, one.type)
         except WrongValue as problem:
             wrong.add(name)
             words = values[name] if isinstance(values[name], list) else [values[name]]
@@ -217,5 +219,5 @@ def read_arguments(
             meant = example if problem.example is None else problem.example
             entry = None if instead or meant is None else (key, meant)
             faults.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
-            values[name] = row.read(example if one.default is MISSING else one.default, one.type, values)
+            values[name] = row.read(default, one.type)
     return into(**values), locations, wrong

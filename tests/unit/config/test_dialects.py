@@ -282,7 +282,7 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
             "transformers",
             "$.lr_scheduler_kwargs.decay_type: []: known:",
         ),
-        ({"_last_lr": [0.1], "step_size": 3}, "torch", "$.gamma: null is no number above 0"),
+        ({"_last_lr": [0.1], "step_size": 3}, "torch", "$.gamma: expected a number above 0, got null"),
         ({"type": "OneCycleLR", "eta_max": [], "total_steps": 9}, "mmengine", "$.eta_max: eta_max=[] is no number"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -174,8 +174,8 @@ def _check_together(given: MegatronArguments, places: Mapping[str, str], faults:
     def refuse(name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
         faults.add(places.get(name, ROOT), found, instead, code=code)
 
-    unit = given.unit
-    counts, other = given.counts(unit), "samples" if unit == "iters" else "iters"
+    unit, counts = given.unit, given.counts(given.unit)
+    other: Literal["iters", "samples"] = "samples" if unit == "iters" else "iters"
     if not counts.train or (given.train_iters is not None and given.train_samples is not None):
         instead = "Leave one of them out" if given.train_iters and given.train_samples else "Write train_iters: 500000"
         refuse("", "a run has either train_iters or train_samples", instead, SAID_TWICE)
