@@ -6,6 +6,7 @@ import os
 import pytest
 
 from paramsched.config.arguments import arguments_of, defaults_of
+from paramsched.config.dialects.optax.tables import CONSTRUCTORS
 from support import timm_peer
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -58,6 +59,16 @@ def test_the_table_of_a_plateau_has_the_arguments_of_keras():
     from paramsched.config.dialects.keras.plans import _TABLES
 
     assert_same(_TABLES["ReduceLROnPlateau"], defaults_in(keras.callbacks.ReduceLROnPlateau, *OF_KERAS))
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_the_tables_of_optax_have_the_arguments_of_its_schedules_in_their_order(name):
+    optax = pytest.importorskip("optax")
+
+    theirs = defaults_in(getattr(optax, name))
+
+    assert_same(CONSTRUCTORS[name], theirs)
+    assert [*arguments_of(CONSTRUCTORS[name])] == [*theirs]  # arguments may be given by position
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
 """From configs of Keras to a plan: a class of its own schedules, with its arguments, is a row."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
+from paramsched._fault_codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
 from paramsched.config.faults import HORIZON, ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import (
+    ReadEntry,
     ReadingNotes,
     base_of_lr,
     is_plain_number,
@@ -57,23 +57,6 @@ _METRICS_THAT_FALL: Final = (
 """Names that Keras gives its metrics: which way is better."""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """The location of the arguments of a class, and what is noted while they are read.
-
-    Args:
-        sound: whether each argument by itself is right; if not, others stand in for some.
-    """
-
-    path: str
-    notes: ReadingNotes
-    sound: bool
-
-    def fault(self, name: str, found: str, instead: str) -> None:
-        self.notes.faults.add(child_path(self.path, name), found, instead, code=REFUSED_VALUE)
-
-
 @argument_table
 class _Decay:
     initial_learning_rate: float = argument(example=0.1)
@@ -89,7 +72,7 @@ class _ExponentialDecay(_Decay):
     decay_rate: float = argument(above=0, example=0.9)
     staircase: bool = argument(False)
 
-    def build(self, entry: _Entry) -> Schedule:
+    def build(self, entry: ReadEntry) -> Schedule:
         shape = step(self.period, self.decay_rate) if self.staircase else exponential(self.decay_rate, self.period)
         return entry.notes.scaled(self.initial_learning_rate, shape)
 
@@ -99,9 +82,9 @@ class _InverseTimeDecay(_Decay):
     decay_rate: float = argument(low=0, example=0.5)
     staircase: bool = argument(False)
 
-    def build(self, entry: _Entry) -> Schedule:
+    def build(self, entry: ReadEntry) -> Schedule:
         if self.staircase and not self.decay_steps.is_integer():
-            entry.fault("decay_steps", "a staircase needs a whole number of updates", "Write decay_steps: 1000")
+            entry.refuse("decay_steps", "a staircase needs a whole number of updates", "Write decay_steps: 1000")
         if self.decay_rate == 0:
             return constant(entry.notes.level(self.initial_learning_rate))
         shape = inverse_time(self.decay_rate, self.period)
@@ -116,7 +99,7 @@ class _PolynomialDecay:
     power: float = argument(1.0, low=0)
     cycle: bool = argument(False)
 
-    def build(self, entry: _Entry) -> Schedule:
+    def build(self, entry: ReadEntry) -> Schedule:
         start, to = (entry.notes.level(one) for one in (self.initial_learning_rate, self.end_learning_rate))
         if self.power == 0:
             return constant(start)
@@ -138,13 +121,13 @@ class _PiecewiseConstantDecay:
     boundaries: tuple[float, ...] = argument(parse=_numbers, example=(1000, 2000))
     values: tuple[float, ...] = argument(parse=_numbers, example=(0.1, 0.01, 0.001))
 
-    def build(self, entry: _Entry) -> Schedule:
+    def build(self, entry: ReadEntry) -> Schedule:
         """A value for each step up to a boundary, that one included."""
         times, values = self.boundaries, self.values
         if not times or len(values) != len(times) + 1 or any(b < a for a, b in pairwise(times)):
             found = f"{len(times)} boundaries in order for {len(values)} values"
-            if entry.sound:
-                entry.fault("boundaries", found, "Write boundaries: [1000, 2000], values: [0.1, 0.01, 0.001]")
+            instead = "Write boundaries: [1000, 2000], values: [0.1, 0.01, 0.001]"
+            entry.refuse("boundaries", found, instead, "values")
             return constant()
         points = {0: values[0]}
         for time, value in zip(times, values[1:], strict=True):
@@ -160,7 +143,7 @@ class _CosineDecay:
     warmup_target: float | None = argument(None, example=0.1)
     warmup_steps: int = argument(0, low=0)
 
-    def build(self, entry: _Entry) -> Schedule:
+    def build(self, entry: ReadEntry) -> Schedule:
         """A cosine, and before it a line where there is something to warm up to."""
         level, first, peak = entry.notes.level, self.initial_learning_rate, self.warmup_target
         if peak is None and self.warmup_steps:
@@ -182,7 +165,7 @@ class _CosineDecayRestarts:
     m_mul: float = argument(1.0, above=0)
     alpha: float = argument(0.0)
 
-    def build(self, entry: _Entry) -> Schedule:
+    def build(self, entry: ReadEntry) -> Schedule:
         """Cycles whose peak shrinks and whose floor does not."""
         first, share, notes = self.initial_learning_rate, self.alpha, entry.notes
         steps, mult, gamma = self.first_decay_steps, self.t_mul, self.m_mul
@@ -209,12 +192,12 @@ class _ReduceLROnPlateau:
     cooldown: int = argument(0, low=0)
     min_lr: float = argument(0.0, low=0)
 
-    def build(self, entry: _Entry) -> Plateau:
+    def build(self, entry: ReadEntry) -> Plateau:
         """The rule, which reduces at value number `patience`, and counts the last of a cooldown."""
         metric = self.monitor.removeprefix("val_")
         rises = self.mode == "max" or (self.mode == "auto" and metric in _METRICS_THAT_RISE)
         if self.mode == "auto" and not rises and metric not in _METRICS_THAT_FALL:
-            entry.fault("mode", f"auto, and Keras asks the metric {metric} which way is better", "Write mode: max")
+            entry.refuse("mode", f"auto, and Keras asks the metric {metric} which way is better", "Write mode: max")
         return plateau(
             self.monitor,
             "max" if rises else "min",
@@ -314,7 +297,7 @@ def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
     written = {key: value for key, value in given.items() if key not in beside}
     arguments, _, wrong = read_arguments(_TABLES[name], located(written, path), path, notes.faults, of=name)
     try:
-        return arguments.build(_Entry(path, notes, sound=not wrong))
+        return arguments.build(ReadEntry(name, path, arguments, notes, wrong))
     except InvalidArgument as refusal:
         notes.faults.refuse(path, refusal)
         return None
