@@ -13,8 +13,9 @@ import torch
 import paramsched as ps
 from paramsched.scheduler._clock import UpdateTimes
 
-UPDATES = 1024
-BLOCKS = 33  # updates until blocks are at their full length
+UPDATES = 4096  # a whole block: with fewer the least of the rounds would leave out that blocks are computed
+ROWS_OF_FLOOR = 1024  # written several times, so that they fit into memory
+BLOCKS = 1058  # updates until blocks are at their full length
 LR = ps.warmup(100) >> ps.cosine(to=0.1)
 ONE = ps.Plan(lr=LR, horizon=10**7)
 THREE = ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), lr=LR, weight_decay=ps.linear(1.0, 0.5), horizon=10**7)
@@ -35,10 +36,10 @@ class Bare(torch.optim.Optimizer):
 
 
 def floor(groups):
-    rows = [[0.1 * i * t for i in range(len(groups))] for t in range(UPDATES)]
+    rows = [[0.1 * i * t for i in range(len(groups))] for t in range(ROWS_OF_FLOOR)]
 
     def loop():
-        for row in rows:
+        for row in itertools.chain.from_iterable(itertools.repeat(rows, UPDATES // ROWS_OF_FLOOR)):
             for group, value in zip(groups, row):  # noqa: B905  # as bare as can be
                 group["lr"] = value
 
@@ -46,10 +47,10 @@ def floor(groups):
 
 
 def floor_of_three(groups):
-    rows = [[(0.1 * i * t, 0.2 * i, 0.3 * t) for i in range(len(groups))] for t in range(UPDATES)]
+    rows = [[(0.1 * i * t, 0.2 * i, 0.3 * t) for i in range(len(groups))] for t in range(ROWS_OF_FLOOR)]
 
     def loop():
-        for row in rows:
+        for row in itertools.chain.from_iterable(itertools.repeat(rows, UPDATES // ROWS_OF_FLOOR)):
             for group, (a, b, c) in zip(groups, row):  # noqa: B905  # as above
                 group["lr"], group["weight_decay"] = a, b
                 group["betas"] = (c, group["betas"][1])
@@ -74,18 +75,18 @@ def writes(optimizer, plan):
 
     def loop():
         for t in itertools.islice(clock, UPDATES):
-            try:
-                block.write()
-            except StopIteration:
+            for _ in block.writer:
+                break
+            else:
                 block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), {})
-                block.write()
+                next(block.writer)
 
     return loop
 
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])
 @pytest.mark.parametrize(("name", "plan", "distinct", "target"), [
-    ("equal bases", ONE, False, 1.5), ("distinct bases, common factor", ONE, True, 2.5), ("rows", ROWS, True, 2.5),
+    ("equal bases", ONE, False, 1.5), ("distinct bases, common factor", ONE, True, 1.6), ("rows", ROWS, True, 2.5),
 ])  # fmt: skip
 def test_writing_one_field(told, least, count, name, plan, distinct, target):
     if name == "rows" and count == 1:
@@ -167,9 +168,9 @@ def test_driven_by_hand(told, least, count, distinct):
     best = least({"floor": floor(Bare(count).param_groups), "ours": calls(ours), "peer": calls(peer)}, calls=UPDATES)
 
     what = f"scheduler.step() by hand, {count} groups, {'distinct' if distinct else 'equal'}"
-    floors = best["ours"] / best["floor"]
-    limit = {1: 1.0, 10: 1 / 5}.get(count, 1 / 8)
-    told(f"{what} vs CosineAnnealingLR", best["ours"], best["peer"], target=limit, floors=floors, aim=2.0)
+    assert best["ours"] < best["peer"] * {1: 1.0, 10: 1 / 5}.get(count, 1 / 8)
+    target = 1.6 if distinct and count > 1 else 2.0
+    told(what, best["ours"], best["floor"], target=target, peers=best["ours"] / best["peer"])
 
 
 @pytest.mark.parametrize("count", [100])

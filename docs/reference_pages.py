@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterable
+from pathlib import Path
 
 import shape_lines
 from public_names import documented, public_names
@@ -148,8 +149,9 @@ def check_section(rule: CheckRule) -> str:
     lines = [f"({rule.code.lower()})=", "", f"## {rule.code} {rule.name}", ""]
     lines += [f"*{rule.severity}.* {rule.line}", "", rule.why, ""]
     if rule.wrong:
-        config = "<!-- not run: a config, which is read and never run -->\n```python"
-        fence = "```yaml" if rule.file == NATIVE else config
+        language = {".yaml": "yaml", ".py": "python", ".sh": "sh"}[Path(rule.file).suffix]
+        not_run = "" if rule.file == NATIVE else "<!-- not run: a config, which is read and never run -->\n"
+        fence = f"{not_run}```{language}"
         with_options = f", with `{' '.join(rule.options)}`" if rule.options else ""
         lines += [f"Wrong{with_options}:", "", fence, rule.wrong.rstrip(), "```", ""]
         lines += ["Right:", "", fence, rule.right.rstrip(), "```", ""]

@@ -130,6 +130,16 @@ def _numpy_whole(x: Array) -> Array:
     return np.asarray(np.floor(x), dtype=np.int64)
 
 
+def in_place(x: Floats) -> Floats | None:
+    """Where NumPy writes what it computes from an array that is not needed any more: `np.sin(x, out=in_place(x))`.
+
+    Writing into a large array saves the time of a new one. Into a small one it takes 0.5 µs longer than without `out`.
+    """
+    return x if x.size > _SMALL else None
+
+
+_SMALL = 2048
+
 NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating, _numpy_whole, np.iinfo(np.int64).max)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from paramsched._arrays import Array, Floats
 from paramsched._fault import printable
 from paramsched._frozen_values import mime_bundle_of
-from paramsched.errors import MissingFact
+from paramsched.errors import MissingFact, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
+from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
@@ -84,6 +85,10 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), Calendar(total=10)))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
+    for plan in (a, b):
+        refuse_no_plan("diff", plan)
+    if calendar is not None:
+        refuse_no_calendar(f"diff(…, {shown(calendar)})", calendar)
     return diff_within(a, b, calendar)
 
 

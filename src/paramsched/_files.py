@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from paramsched._fault import printable
+from paramsched.errors import InvalidArgument, shown
 
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
 _MOST_LINKS = 40  # that Linux follows
@@ -34,9 +35,12 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
     try:
         if b"\0" in os.fsencode(path):
             raise ValueError
+        return Path(path)
+    except TypeError:
+        found = f"expected a path, got {type(path).__name__}"
+        raise InvalidArgument(f"the file {shown(path)}", found, 'Write "plan.yaml"') from None
     except ValueError:
         raise FileNotFoundError(errno.ENOENT, "no file can have this name", printable(str(path))) from None
-    return Path(path)
 
 
 def own_descriptor(file: Path) -> int | None:

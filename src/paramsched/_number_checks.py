@@ -76,7 +76,7 @@ def keep_checked(value: object, call: str, check: Callable[..., object], *names:
 def require_choice(asked: Asked, given: object, choices: Any, found: str, instead: str = "") -> None:
     """Refuse what is none of the words of a `Literal`; the first of them is one that would do."""
     known = get_args(choices)
-    if given not in known:
+    if not isinstance(given, str) or given not in known:
         instead = instead or f'Write {asked.argument}="{known[0]}"'
         refusal = InvalidArgument(replace(asked, value=repr(given)), f"{found}; {nearest(str(given), known)}", instead)
         raise refusal.suggest(known[0])

@@ -11,8 +11,10 @@ from paramsched.near_names import closest
 _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("over", ("T_max", "anneal_epochs", "lr_decay_iters", "lr_decay_samples", "max_iter", "total_iters", "decay_steps",
               "transition_steps", "n_iter", "duration", "t_max", "length",
-              "num_training_steps", "total_steps", "num_decay_steps", "max_iters", "max_steps", "steps", "iters")),
-    ("first", ("T_0", "t_initial", "first_cycle_steps", "first_decay_steps", "t_0", "cycle_size", "lr_period_updates")),
+              "num_training_steps", "total_steps", "num_decay_steps", "max_iters", "max_steps", "steps", "iters",
+              "total", "n_steps", "num_steps", "horizon")),
+    ("first", ("T_0", "t_initial", "first_cycle_steps", "first_decay_steps", "t_0", "cycle_size", "lr_period_updates",
+               "period", "every", "cycle_length", "cycle_len", "cycle_steps", "length")),
     ("mult", ("T_mult", "cycle_mult", "cycle_mul", "t_mul", "t_mult", "cycle_multiplier", "multiplier")),
     ("up", ("step_size_up", "up_steps", "cycle_first_step_size", "pct_start", "pct_warmup")),
     ("down", ("step_size_down", "down_steps", "cycle_second_step_size")),
@@ -22,20 +24,22 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
                 "lr_warmup_fraction", "warmup_fraction", "warmup_updates", "warmup_num_steps",
                 "learning_rate_warmup")),
     ("decay", ("num_decay_steps", "decay_steps", "cooldown_steps", "decay_ratio", "decay_fraction", "decay_epochs",
-               "lr_wsd_decay_iters", "lr_wsd_decay_samples")),
+               "cooldown", "lr_wsd_decay_iters", "lr_wsd_decay_samples")),
     ("to", ("eta_min", "end_factor", "alpha_f", "alpha", "lr_min", "min_lr", "min_lr_ratio", "lr_end", "end_value",
             "end", "final", "stop", "min_value", "max_lr", "min_lr_rate", "min_lr_factor", "swa_lr",
             "lr_end_ratio", "final_lr_frac", "warmup_target", "final_lr", "end_lr", "end_learning_rate",
             "learning_rate_end", "cos_min_ratio", "min_learning_rate", "eta_min_ratio",
             "warmup_end_value", "min", "low", "floor", "target")),
     ("start", ("start_factor", "warmup_start_factor", "warmup_ratio", "init_value", "warmup_init_lr", "warmup_lr_init",
-               "begin_value", "base_lr", "initial", "start_value", "warmup_bias_lr", "lr_warmup_init",
+               "begin_value", "base_lr", "initial", "start_value",
+               "from", "from_", "begin", "init", "warmup_bias_lr", "lr_warmup_init",
                "warmup_min_lr", "warmup_begin_lr", "warmup_start_lr", "warmup_learning_rate", "warmup_lr",
                "warmup_min_ratio", "warmup_start_value", "start_lr", "cycle_min_lr", "lr_range_test_min_lr")),
     ("gamma", ("decay_rate", "lr_decay", "gamma_factor", "cycle_decay", "factor", "decay", "m_mul", "restart_weight",
-               "decay_factor", "learning_rate_decay", "start_value_mult")),
-    ("every", ("step_size", "stepsize", "decay_t", "decay_steps", "period", "interval", "decay_epochs")),
-    ("milestones", ("boundaries", "boundaries_and_scales", "steps", "decay_epochs", "decay_milestones")),
+               "decay_factor", "learning_rate_decay", "start_value_mult", "rate", "multiplier", "by")),
+    ("every", ("step_size", "stepsize", "size", "decay_t", "decay_steps", "period", "interval", "decay_epochs")),
+    ("milestones", ("boundaries", "boundaries_and_scales", "steps", "decay_epochs", "decay_milestones", "at",
+                    "values")),
     ("per", ("decay_steps", "transition_steps", "step_size", "every")),
     ("power", ("exponent", "p", "pwr", "degree", "n", "poly_order", "decay_power")),
     ("exponent", ("power", "p", "decay_power")),
@@ -67,14 +71,17 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
                          "iterations_per_epoch", "steps_in_epoch")),
     ("batches_per_epoch", ("len_loader", "num_batches", "loader_length", "num_training_batches")),
     ("accumulation", ("gradient_accumulation_steps", "accumulate_grad_batches", "accumulative_counts", "grad_accum",
-                      "accumulation_steps", "update_freq", "grad_accum_steps")),
+                      "accumulation_steps", "update_freq", "grad_accum_steps", "gradient_accumulation")),
     ("batch_size", ("bs", "train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
                     "samples_per_gpu")),
     ("tokens_per_step", ("tokens_per_batch", "tokens_per_update", "batch_tokens")),
     ("sequence_length", ("seq_len", "seq_length", "context_length", "block_size", "max_seq_length", "n_ctx")),
     ("frames_per_step", ("frames_per_batch", "frames_per_update")),
     ("seconds_per_step", ("step_time", "seconds_per_batch", "time_per_step")),
-    ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "warmup_type", "interpolate_type")),
+    ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "warmup_type", "interpolate_type",
+               "type", "strategy", "kind")),
+    ("period", ("every", "interval", "freq", "frequency")),
+    ("optimizer", ("base", "bases", "initial_lr")),
 )  # fmt: skip
 """Ours, and what peers call the same argument: torch, MMEngine, Hugging Face, timm, optax, Keras, Composer, fairseq."""
 
@@ -171,8 +178,12 @@ _OF_ONE: Mapping[str, Mapping[str, str | None]] = {
     ),
     "cooldown": dict.fromkeys(("cooldown_steps", "cooldown_epochs", "cooldown_length"), "over"),
     "one_cycle": dict.fromkeys(("max_lr", "peak_value"), None),
-    "Binding": {"name": "field", "line": "schedule", "group": "groups"},
-    "Target": {"value": "initial", "init": "initial", "initial_value": "initial", "base": "initial"},
+    "Binding": {
+        **dict.fromkeys(("name", "target", "key"), "field"),
+        **dict.fromkeys(("line", "value", "text"), "schedule"),
+        **dict.fromkeys(("group", "param_group", "param_groups", "selector", "group_name", "only"), "groups"),
+    },
+    "Target": dict.fromkeys(("value", "init", "initial_value", "base", "start", "default"), "initial"),
 }
 """Words that mean another argument in one function than elsewhere, or none."""
 
@@ -246,13 +257,45 @@ def meant_argument(name: str, known: Iterable[str], function: str = "") -> str |
 def is_warmup_length(name: str) -> bool:
     """Whether an argument says how long a warmup is, which is a stage of its own here."""
     theirs = next(theirs for ours, theirs in _ARGUMENTS if ours == "warmup")
-    return name == "warmup" or (name in theirs and not name.endswith(("ratio", "fraction", "epochs")))
+    return name == "warmup" or name in theirs
+
+
+def warmup_text(name: str, value: object) -> str:
+    """The length of a warmup that an argument gives, as a line has it.
+
+    >>> warmup_text("warmup_steps", 500), warmup_text("warmup_ratio", 0.1), warmup_text("warmup_epochs", 5)
+    ('500', '"10%"', '"5 epochs"')
+    """
+    if isinstance(value, float) and 0 < value < 1:
+        return f'"{value * 100:.12g}%"'
+    unit = name.removeprefix("warmup_")
+    return f'"{value} {unit}"' if unit in _UNITS and isinstance(value, (int, float)) else repr(value)
+
+
+_UNITS = ("epochs", "samples", "tokens")
+
+
+def unit_of_length(name: str) -> str:
+    """The unit of a length that an argument names, `warmup_epochs=5`; empty where it names none.
+
+    >>> unit_of_length("max_epochs"), unit_of_length("warmup_epochs"), unit_of_length("over")
+    ('epochs', 'epochs', '')
+    """
+    prefix, _, unit = name.rpartition("_")
+    return unit if unit in (*_UNITS, "steps") and prefix in ("", "num", "max", "n", "total", "warmup", "decay") else ""
+
+
+def is_share_of_run(name: str, value: object) -> bool:
+    """Whether an argument gives a length as a share of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
+    shares = ("ratio", "fraction", "proportion", "pct", "share", "warmup_ratio", "warmup_fraction", "pct_warmup")
+    return name in shares and isinstance(value, float) and 0 < value < 1
 
 
 OTHER_NAMES: Mapping[str, str] = {
     "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
-    "rate": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
+    "rate": "lr", "lr_sched": "lr", "schedule": "lr", "scheduler": "lr", "lr_schedule": "lr", "lr_scheduler": "lr",
     "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
+    **{f"betas{sign}{place}": f"betas[{place}]" for sign in ("_", ".", "") for place in (0, 1)},
     "beta": "betas[0]", "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
     "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
 }  # fmt: skip
@@ -263,11 +306,25 @@ LENGTHS_OF_RUN: Mapping[str, str] = {
         (
             *("max_steps", "total_steps", "num_steps", "steps", "training_steps", "train_steps", "num_training_steps"),
             *("max_iters", "max_iterations", "total_iters", "train_iters", "num_iters", "iters", "iterations"),
+            *("max_train_steps", "n_steps", "n_iters", "max_iter", "num_iterations", "total_iterations", "T_max"),
             *("max_updates", "total_updates", "num_updates", "updates", "total", "length", "duration", "max_duration"),
         ),
         "",
     ),
-    **dict.fromkeys(("epochs", "max_epochs", "num_epochs", "n_epochs", "total_epochs", "num_train_epochs"), "epochs"),
+    **dict.fromkeys(
+        (
+            "epochs",
+            "max_epochs",
+            "num_epochs",
+            "n_epochs",
+            "total_epochs",
+            "num_train_epochs",
+            "epoch",
+            "max_epoch",
+            "train_epochs",
+        ),
+        "epochs",
+    ),
     **dict.fromkeys(("tokens", "max_tokens", "total_tokens", "num_tokens", "train_tokens"), "tokens"),
     **dict.fromkeys(("max_samples", "total_samples", "train_samples"), "samples"),
 }
@@ -289,6 +346,8 @@ PEER_PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "cosine_decay_schedule": ("init_value", "decay_steps", "alpha"),
     "exponential_decay": ("init_value", "transition_steps", "decay_rate"),
     "linear_schedule": ("init_value", "end_value", "transition_steps"),
+    "get_constant_schedule_with_warmup": ("num_warmup_steps",),
+    "ConstantLR": ("factor", "total_iters", "last_epoch"),
     "CosineAnnealingLR": ("T_max", "eta_min", "last_epoch"),
     "CosineAnnealingWarmRestarts": ("T_0", "T_mult", "eta_min", "last_epoch"),
     "ExponentialLR": ("gamma", "last_epoch"),

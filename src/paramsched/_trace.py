@@ -1,5 +1,6 @@
 """Trace: the values a plan gives, as arrays."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -10,12 +11,11 @@ import numpy as np
 from paramsched._arrays import Array, Floats
 from paramsched._calls import explain_wrong_keywords
 from paramsched._frozen_values import mime_bundle_of
-from paramsched._vocabulary import line_in_code
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, shown
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.plan import refuse_no_calendar
+from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
@@ -210,10 +210,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     >>> shown["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.05, 0.025]
     """
-    if not isinstance(plan, Plan):
-        line = line_in_code(str(plan)) if isinstance(plan, Schedule) else repr(plan)
-        instead = f"Write ps.Plan(lr={line}, horizon=100)" if isinstance(plan, (Schedule, str)) else ""
-        raise InvalidArgument(f"trace({shown(plan)}, …)", "no Plan", instead)
+    refuse_no_plan("trace", plan)
     if calendar is not None:
         refuse_no_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()
@@ -310,4 +307,5 @@ def _rate_of(value: Any) -> float:
 def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
     """How each group is called: its name where only it has it, else its index."""
     labels = [label(group, index) for index, group in enumerate(groups)]
-    return {index: one if labels.count(one) == 1 else index for index, one in enumerate(labels)}
+    times = Counter(labels)
+    return {index: one if times[one] == 1 else index for index, one in enumerate(labels)}

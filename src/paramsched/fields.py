@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
@@ -23,6 +23,8 @@ KNOWN = (
 
 KNOWN_ELSEWHERE = (
     *("beta3", "d0", "d_coef", "growth_rate", "k", "prodigy_steps", "r", "weight_lr_power", "warmup_steps"),
+    *("beta1", "clip_threshold", "decay_rate", "final_lr", "gamma", "hessian_power", "lr_scale", "max_grad_norm"),
+    *("ns_steps", "precondition_frequency", "scale", "shampoo_beta", "trust_coefficient", "update_proj_gap"),
     *("accumulation", "batch_size", "frames_per_step", "seconds_per_step", "sequence_length", "tokens_per_step"),
 )
 """The numeric entries of other optimizers that are scheduled often, and the sizes of a run that a plan may change."""
@@ -52,7 +54,8 @@ class Field:
         """
         found = _NAME.fullmatch(name) if isinstance(name, str) else None
         if found is None:
-            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr"')
+            example = "" if "(" in str(name) else 'Write "lr"'  # a schedule in the place of the field
+            raise InvalidArgument(f"field {name!r}", "no name of a field", example)
         key = found["key"]
         if key == "params" or key.startswith(OURS):
             raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr"')
@@ -101,7 +104,7 @@ class Field:
             raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has {len(entry)} entries", f"Write {some}")
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
-            instead = f"Write one of {', '.join(numeric(group))}"
+            instead = f"Use one of {', '.join(numeric(group))}"
             raise PlanError(f'"{self}" in {where}', f"{spoiled[0]!r} is no number", instead)
         return self
 
@@ -125,7 +128,7 @@ BASE = f"{OURS}base_"
 
 def recorded_base(group: Group, slot: str) -> Any:
     """Return the base that a plan recorded in a group for the field with this flat name; None if there is none."""
-    return recorded_bases(group).get(slot, group.get(f"{BASE}{slot}"))
+    return group.get(f"{BASE}{slot}", recorded_bases(group).get(slot))
 
 
 def recorded_bases(group: Group) -> dict[str, Any]:
@@ -153,18 +156,18 @@ def base_of(asked: str, value: Any) -> float:
         PlanError: it is not finite, or no real number.
     """
     if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
-        raise PlanError(f"{asked}={value!r}", "a complex number is no base", "Write a real number, 0.1 say")
+        raise PlanError(f"{asked}={value!r}", "a complex number is no base", "Use a real number, 0.1 say")
     try:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
         base = float(value)
     except (TypeError, ValueError):
-        raise PlanError(f"{asked}={value!r}", "it is no number", "Write a number, 0.1 say") from None
+        raise PlanError(f"{asked}={value!r}", "it is no number", "Use a number, 0.1 say") from None
     except OverflowError:  # an integer of more than 308 digits
         base = math.inf
     if not math.isfinite(base):
         raise PlanError(
-            f"{asked}={base!r}", "not finite, so no value of the plan would be", "Write a finite number, 0.1 say"
+            f"{asked}={base!r}", "not finite, so no value of the plan would be", "Use a finite number, 0.1 say"
         )
     return base
 
@@ -229,3 +232,25 @@ def known_field(name: str) -> str | None:
     is_slip = near is not None and len(near) > 1 and abs(len(near) - len(key)) <= 1
     is_long = near is not None and len(near) >= 4 and near[0] == key[0].lower()
     return near if is_slip or is_long else None
+
+
+_REFUSED = re.compile(r"[^\w.-]")
+
+
+def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
+    """What follows a field's name for each of several groups: `/` and its name, or index.
+
+    A name that other groups have too, or that is no more than digits and dots, gives way to the index.
+
+    >>> flat_groups([{"name": "body"}, {"name": "the head"}, {}])
+    ('/body', '/the_head', '/2')
+    >>> flat_groups([{"name": "body"}])
+    ('',)
+    """
+    if len(groups) == 1:
+        return ("",)
+    names = [_REFUSED.sub("_", str(label(group, index))) for index, group in enumerate(groups)]
+    return tuple(
+        f"/{name}" if names.count(name) == 1 and re.search(r"[^\W\d]", name) else f"/{index}"
+        for index, name in enumerate(names)
+    )

@@ -5,6 +5,7 @@ from typing import Any, final
 
 from paramsched._calls import explain_wrong_keywords
 from paramsched._number_checks import finite_number
+from paramsched._vocabulary import line_in_code
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
@@ -47,7 +48,9 @@ def handed_schedule(
     resolved = whole if calendar is None else resolve(whole, calendar)
     if not resolved.is_resolved:
         found = "a unit other than updates, or a stage without length, is left in it"
-        line_to_write = f"Write ps.{call}(schedule, ps.Calendar(total=10_000, steps_per_epoch=100))"
+        line_to_write = (
+            f"Write ps.{call}({line_in_code(short_line(whole))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
+        )
         raise InvalidArgument(f"{call}({short_line(whole)})", found, line_to_write)
     return resolved, None
 

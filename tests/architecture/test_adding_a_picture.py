@@ -55,4 +55,4 @@ def test_the_new_format_is_named_where_a_suffix_is_not_known(plot):
     refused = plot("linear(1, 0.5)", "--horizon", "3", "-o", "plan.gif")
 
     assert refused.returncode == 2
-    assert "Write one of .svg, .html, .png, .pdf, .vl.json" in refused.stderr
+    assert "the suffix must be one of .svg, .html, .png, .pdf, .vl.json" in refused.stderr

@@ -6,6 +6,7 @@ numbers, long lists, many unknown names, many entries that overlap, and small fi
 in a forked child, so that one that never ends fails here and does not hang; importing is not counted.
 """
 
+import io
 import json
 import os
 import resource
@@ -15,11 +16,13 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from paramsched.cli import main
+from paramsched.run_files.folder_lock import FolderLock
 from support import strategies
 
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 500
@@ -244,11 +247,107 @@ PEERS = (
     ("transformers", "args.json", '{"lr_scheduler_type": "cosine", "max_steps": {n}, ', '"x{i}": {n},\n', '"warmup_steps": 5}'),
 )  # fmt: skip
 
-# Kinds of input that are not drawn yet, because their readers are repaired elsewhere: a kind leaves this list with them.
-NOT_YET = (
-    *("mmengine", "megatron", "shell scripts", "Python configs", "logs", "checkpoints"),
-    "numbers of 400 digits in configs of peers",
-)
+DIGITS = "1" + "0" * 399  # a number that no float holds
+HUGE_NUMBERS = {
+    "torch": ("config.json", '{"type": "StepLR", "step_size": {n}, "gamma": {n}}', '{"type": "OneCycleLR", "max_lr": {n}, "total_steps": {n}}', '{"type": "CosineAnnealingWarmRestarts", "T_0": 1, "T_mult": {n}}', '{"type": "PolynomialLR", "total_iters": 5, "power": {n}}'),
+    "mmengine": ("config.py", "train_cfg = dict(max_epochs={n})\nparam_scheduler = dict(type='StepLR', step_size={n}, gamma={n})", "param_scheduler = [dict(type='LinearLR', start_factor={n}, begin={n}, end={n}, by_epoch=False)]", "optim_wrapper = dict(optimizer=dict(lr={n}))\nparam_scheduler = dict(type='CosineAnnealingLR', T_max={n}, eta_min={n})"),
+    "timm": ("args.yaml", "sched: cosine\nepochs: {n}\nlr: {n}\nwarmup_epochs: {n}", "sched: cosine\nepochs: 9\nlr_cycle_limit: {n}\nlr_cycle_mul: {n}\nlr_cycle_decay: {n}"),
+    "optax": ("config.json", '{"type": "exponential_decay", "init_value": {n}, "transition_steps": {n}, "decay_rate": {n}, "staircase": true}', '{"type": "cosine_decay_schedule", "init_value": 1, "decay_steps": {n}}'),
+    "keras": ("config.json", '{"class_name": "ExponentialDecay", "config": {"initial_learning_rate": {n}, "decay_steps": {n}, "decay_rate": {n}}}', '{"class_name": "CosineDecayRestarts", "config": {"initial_learning_rate": 1, "first_decay_steps": {n}, "t_mul": {n}, "m_mul": {n}}}'),
+    "composer": ("config.yaml", "max_duration: {n}ep\nschedulers:\n- cosine_with_warmup: {t_warmup: {n}ba, alpha_f: {n}}\n", "max_duration: 9ep\nschedulers:\n- multistep: {milestones: [{n}ba], gamma: {n}}\n"),
+    "fvcore": ("config.yaml", "SOLVER:\n  MAX_ITER: {n}\n  STEPS: [{n}]\n  BASE_LR: {n}\n  GAMMA: {n}\n  WARMUP_ITERS: {n}\n",),
+    "torchtitan": ("config.toml", "[lr_scheduler]\nwarmup_steps = {n}\n[training]\nsteps = {n}\n", "[lr_scheduler]\ndecay_ratio = {n}\n[optimizer]\nlr = {n}\n[training]\nsteps = 100\n"),
+    "transformers": ("args.json", '{"lr_scheduler_type": "cosine_with_restarts", "max_steps": {n}, "warmup_steps": {n}, "learning_rate": {n}, "lr_scheduler_kwargs": {"num_cycles": {n}}}', '{"lr_scheduler_type": "linear", "num_train_epochs": {n}, "warmup_ratio": {n}, "gradient_accumulation_steps": {n}}'),
+    "megatron": ("train.sh", "python t.py --lr {n} --train-iters {n} --lr-warmup-iters {n} --min-lr {n} --lr-decay-style cosine", "python t.py --lr 1 --train-samples {n} --lr-warmup-samples {n} --rampup-batch-size 1 1 {n} --global-batch-size {n} --lr-decay-style linear"),
+}  # fmt: skip
+huge_numbers = st.sampled_from([DIGITS, f"-{DIGITS}", "1" * 4000, "1e999", "1e300", "-1", "0", "1e-320", str(10**18)])
+
+# Texts for readers of Python configs and of shell scripts: a begin, a piece that is repeated, and an end.
+TEXTS = {
+    "config.py": (
+        ("param_scheduler = [\n", "dict(type='StepLR', step_size=2, begin={i}, end={i} + 1),\n", "]\n"),
+        ("param_scheduler = [\n", "dict(type='LinearLR', start_factor=0.1),\n", "]\n"),
+        ("param_scheduler = dict(type='MultiStepLR', milestones=[\n", "{i},\n", "])\n"),
+        ("param_scheduler = dict(type='CosineRestartLR', periods=[\n", "3,\n", "], restart_weights=[1])\n"),
+        ("a0 = [1]\n", "a{i} = [a0, a0]\na0 = a{i}\n", "param_scheduler = dict(type='StepLR', step_size=a0)\n"),
+        ("a = 'x'\n", "a = a * 9\n", "param_scheduler = dict(type=a)\n"),
+        ("a = 9\n", "a = a ** a\n", "param_scheduler = dict(type='StepLR', step_size=a)\n"),
+        ("optim_wrapper = dict(paramwise_cfg=dict(custom_keys={\n", "'k{i}': dict(lr_mult={i}),\n", "}))\n"),
+        ("", "param_scheduler = dict(type='StepLR', step_size={i})\n", ""),
+        ("x = ", "(", ""), ("x = ", "[\n", ""), ("x = ", "-", "1"), ("", "if a:\n", ""), ("x = '", "\\", "'"), ("", "x=[*x];", ""),
+    ),
+    "train.sh": (
+        ("python t.py --lr 0.1 --train-iters 9 --lr-decay-style cosine ", "--x{i} 1 \\\n", "\n"),
+        ("", "\\\n", ""), ("", "$((", ""), ("", "${A:-", ""), ("", "\"'", ""), ("", "`", ""), ("", "cat <<EOF\n", ""), ("", "if a; then\n", ""),
+        ("A=1\n", "A=$A$A\n", "python t.py --lr $A --train-iters 9\n"),
+        ("A=9\n", "A=$((A ** A))\n", "python t.py --lr 1 --train-iters $A\n"),
+        ("A=$((", "1+", "1))\npython t.py --lr 1 --train-iters $A\n"),
+        ("A=(", "x ", ")\npython t.py --lr 1 --train-iters 9 ${A[@]} ${A[@]} ${A[@]}\n"),
+        ("", "python t.py --lr 0.{i} --train-iters 9 \\\n  # note\n  --lr-decay-style cosine\n", ""),
+        ("for i in ", "{i} ", "; do python t.py --lr 1 --train-iters 9; done\n"),
+        ("", "A{i}=$B{i}\n", "python t.py --lr $A1 --train-iters 9\n"),
+        ("", "# \\\n", "python t.py --lr 1 --train-iters 9\n"),
+    ),
+}  # fmt: skip
+LOGS = {
+    "log.csv": (
+        ("step,lr\n", "{i},0.{i}\n", ""), ("lr\n", "1\n", ""), ("lr,", "x{i},", "\n1\n"), ("step,lr\n", "{i}000000000,1\n", ""),
+        ("step,lr\n", "{i},{n}\n", ""), ("step,lr\n", "{n},1\n", ""), ('lr\n"', "\n", ""), ("lr\n", ",", ""), ("", "\0", ""),
+        ("step,lr,loss,acc\n", "{i},1e-3,nan,\n", ""), ("", "lr[{i}],", "\n1\n"), ("lr\n", "0", "1\n"),
+    ),
+    "log.jsonl": (
+        ("", '{"t": {i}, "groups": [{"lr": 0.{i}}]}\n', ""), ('{"t": 0, "groups": [{"lr": 1}', ', {"lr": {i}}', "]}\n"),
+        ('{"t": 0, "groups": [{"lr": 1', ', "f{i}": {i}', "}]}\n"), ("", '{"step": {i}, "lr/{i}": 1.5}\n', ""), ('{"lr": ', "[", ""),
+        ("", '{"lr": {n}, "step": {i}}\n', ""), ("", "{}\n", ""), ("", '{"t": {i}, "optimizer": "o{i}", "groups": [{"lr": 1}]}\n', ""),
+        ("", '{"step": {n}, "lr": 1}\n', ""), ('{"lr": ', "1", "}\n"),
+    ),
+    "trainer_state.json": (
+        ('{"log_history": [', '{"step": {i}, "learning_rate": 0.{i}},\n', '{"step": 1, "learning_rate": 1}]}'),
+        ('{"log_history": [', "[", ""), ('{"log_history": [{"step": 1', ', "lr/{i}": 1', "}]}"),
+        ('{"log_history": [', '{"step": {i}, "learning_rate": {n}},', "{}]}"), ('{"log_history": [', "{},", "{}]}"),
+    ),
+}  # fmt: skip
+
+
+@st.composite
+def repeated_texts(draw: st.DrawFn, kinds: dict[str, tuple[tuple[str, str, str], ...]]) -> tuple[str, str]:
+    """The name of a file, and a text of one piece that is repeated."""
+    name = draw(st.sampled_from(sorted(kinds)))
+    begin, piece, end = draw(st.sampled_from(kinds[name]))
+    most, number = draw(st.sampled_from([3, 60, 3_000, SIZE])), draw(huge_numbers)
+    repeated = many(lambda i: piece.replace("{i}", str(i)).replace("{n}", number), most)
+    return name, begin + repeated[: SIZE - len(begin + end)] + end
+
+
+class SizedBytes:
+    """What a pickle makes of a short call: a bytearray of four gigabytes."""
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return bytearray, (4 * 10**9,)
+
+
+@st.composite
+def checkpoints(draw: st.DrawFn) -> bytes:
+    """A checkpoint with many or deep entries, or one that asks for more than its bytes."""
+    most = draw(st.sampled_from([1, 100, 5_000]))
+    held: dict[str, object] = {"state": {}, "param_groups": [{"lr": 0.1, "params": [i]} for i in range(most)]}
+    match draw(st.sampled_from(["groups", "fields", "states", "deep", "sized", "tensor"])):
+        case "fields":
+            held["param_groups"] = [{f"f{i}": 10**400 if i % 2 else 0.1 for i in range(most)}]
+        case "states":
+            held = {f"optimizer{i}": {"state": {}, "param_groups": [{"lr": 0.1}]} for i in range(most)}
+        case "deep":
+            for _ in range(min(most, 900)):
+                held = {"a": held, "b": [held]}
+        case "sized":
+            held["extra"] = SizedBytes()
+        case "tensor":
+            held["param_groups"] = [{"lr": torch.zeros(1).expand(10**12), "params": []}]
+    stream = io.BytesIO()
+    torch.save(held, stream, _use_new_zipfile_serialization=draw(st.booleans()))
+    data = stream.getvalue()
+    return data[: draw(st.sampled_from([len(data), len(data) // 2, 600]))]
+
 
 COMMANDS = (
     ["check"], ["show"], ["explain"], ["convert", "--to", "json"], ["plot", "-o", "out.svg"], ["find"],
@@ -316,3 +415,102 @@ def test_configs_of_peers_are_bounded(folder: Path, data: st.DataObject) -> None
     words = data.draw(calls(name))
 
     is_cheap([*words, "--from" if words[0] == "convert" else "--format", dialect])
+
+
+@given(st.data())
+@either_profile
+def test_huge_numbers_in_configs_of_peers_are_refused_in_bounded_time(folder: Path, data: st.DataObject) -> None:
+    dialect = data.draw(st.sampled_from(sorted(HUGE_NUMBERS)))
+    name, *texts = HUGE_NUMBERS[dialect]
+    text = data.draw(st.sampled_from(texts)).split("{n}")
+    numbers_in_text = [data.draw(huge_numbers) for _ in text[1:]]
+    (folder / name).write_text(text[0] + "".join(map("".join, zip(numbers_in_text, text[1:], strict=True))))
+    words = data.draw(calls(name))
+
+    is_cheap([*words, "--from" if words[0] == "convert" else "--format", dialect])
+
+
+@given(st.data())
+@either_profile
+def test_python_configs_and_scripts_are_bounded(folder: Path, data: st.DataObject) -> None:
+    name, text = data.draw(repeated_texts(TEXTS))
+    (folder / name).write_text(text)
+    words = data.draw(calls(name))
+    dialect = "mmengine" if name.endswith(".py") else "megatron"
+
+    is_cheap([*words, "--from" if words[0] == "convert" else "--format", dialect])
+
+
+@given(st.data())
+@either_profile
+def test_logs_are_bounded(folder: Path, data: st.DataObject) -> None:
+    name, text = data.draw(repeated_texts(LOGS))
+    (folder / name).write_text(text)
+    (folder / "plan.yaml").write_text("horizon: 1000\nlr: warmup(10) >> cosine()\n")
+    commands = (
+        ["audit", name, "--plan", "plan.yaml"],
+        ["check", "plan.yaml", "--log", name],
+        ["show", "plan.yaml", "--used", name, "--base", "0.1"],
+        ["plot", "plan.yaml", "--used", name, "--base", "0.1", "-o", "out.html"],
+        ["convert", name, "--from", "log", "--to", "yaml"],
+    )
+
+    is_cheap(data.draw(st.sampled_from(commands)))
+
+
+@given(st.data())
+@either_profile
+def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
+    (folder / "last.pt").write_bytes(data.draw(checkpoints()))
+    commands = (
+        ["history", "last.pt"],
+        ["audit", "last.pt", "--plan", "cosine()", "--horizon", "10", "--at", "3"],
+        ["check", "cosine()", "--checkpoint", "last.pt"],
+    )
+
+    is_cheap(data.draw(st.sampled_from(commands)))
+
+
+@given(st.data())
+@either_profile
+def test_recipes_like_a_plan_are_found_in_bounded_time(folder: Path, data: st.DataObject) -> None:
+    name, text = data.draw(native_files())
+    (folder / name).write_text(text, encoding="utf-8")
+    given = data.draw(st.just(name) | small_lines | long_lines())
+
+    is_cheap(["recipes", "--like", given, *data.draw(st.sampled_from(FACTS))])
+
+
+def test_a_lock_that_is_a_pipe_is_refused(folder: Path) -> None:
+    os.mkfifo(folder / "run.lock")
+
+    with pytest.raises(OSError, match="expected a regular file, got a pipe") as refusal:
+        FolderLock(folder).take()
+
+    assert refusal.value.filename == str(folder / "run.lock")
+    assert FolderLock(folder).holder is None
+
+
+def test_a_picture_of_many_fields_shows_the_first_and_counts_the_others(folder: Path) -> None:
+    fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(3_900))
+    (folder / "plan.yaml").write_text(f"horizon: 100\n{fields}")
+
+    assert "3,700 more fields are not drawn" in CliRunner().invoke(main, ["show", "plan.yaml"]).stdout
+    is_cheap(["show", "plan.yaml"])
+
+
+def test_a_plan_of_many_groups_is_drawn_in_bounded_time(folder: Path) -> None:
+    groups = "".join(f"  g{i}: {{lr: cosine(to=0.{i + 1})}}\n" for i in range(1_300))
+    (folder / "plan.yaml").write_text(f"horizon: 100\ngroups:\n{groups}")
+
+    is_cheap(["show", "plan.yaml"])
+
+
+@pytest.mark.parametrize("output", ["log.lr.csv", "./log.csv"])
+def test_a_plan_does_not_replace_the_log_or_its_table(folder: Path, output: str) -> None:
+    (folder / "log.csv").write_text("step,lr\n0,0.1\n1,0.2\n")
+
+    ended = CliRunner().invoke(main, ["convert", "log.csv", "--from", "log", "--to", "yaml", "-o", output])
+
+    assert ended.exit_code == 2
+    assert (folder / "log.csv").read_text() == "step,lr\n0,0.1\n1,0.2\n"

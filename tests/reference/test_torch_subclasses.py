@@ -123,6 +123,16 @@ def kinds(m):
                 return [group["lr"] for group in self.optimizer.param_groups]
             return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
 
+    class Printing(m._LRScheduler):
+        """Has an option of its own whose name torch's classes had."""
+
+        def __init__(self, optimizer, verbose=True):
+            self.verbose = verbose
+            super().__init__(optimizer)
+
+        def get_lr(self):
+            return [base / (1 + self.last_epoch) for base in self.base_lrs]
+
     class Mixed:
         def get_lr(self):
             return [max(lr, 0.02) for lr in super().get_lr()]

@@ -322,9 +322,7 @@ def test_every_fault_is_said_together():
     ],
 )
 def test_a_plan_that_transformers_cannot_say_is_refused_with_the_format_to_use(line):
-    with pytest.raises(
-        ps.errors.PlanError, match=r'transformers cannot say lr: .* Write it in the native format: format="yaml"'
-    ):
+    with pytest.raises(ps.errors.PlanError, match=r'transformers cannot say lr: .* Write format="yaml"'):
         dialect.from_plan(ps.Plan(lr=line, horizon=100))
 
 
@@ -409,6 +407,8 @@ AXOLOTL = {
         ({"learning_rate": LR, "lr_scheduler_type": "cosine", "num_epochs": 4}, "Write num_train_epochs in place of"),
         ({"learning_rate": LR, "max_steps": 9, "dist_config": {}, "train_dataset": "x"}, "config of LLaMA-Factory v1"),
         ({"learning_rate": LR, "num_train_epochs": 1, "lr_warmup_steps": 3}, 'did you mean "warmup_steps"?'),
+        ({"lr_scheduler_type": "cosine", "num_warmup_steps": 3}, "Write warmup_steps in place of num_warmup_steps"),
+        ({"lr_scheduler_type": "cosine", "num_training_steps": 9}, "Write max_steps in place of num_training_steps"),
     ],
 )
 def test_configs_of_other_programs_are_refused_by_name(arguments, told):

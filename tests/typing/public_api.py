@@ -40,6 +40,7 @@ def refuses_misspelled_names() -> None:
     ps.ploynomial()  # type: ignore[attr-defined]
     ps.Plan(horizn=100)  # type: ignore[arg-type]
     ps.Plan(lr="cosine()", max_steps=100)  # type: ignore[arg-type]
+    assert ps.warmup(10) > ps.cosine()  # type: ignore[operator]
 
 
 def takes_fields_of_torch_and_of_other_optimizers() -> None:

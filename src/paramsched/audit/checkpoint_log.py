@@ -192,6 +192,14 @@ def _require_checkpoint(stream: BinaryIO, file: Path) -> None:
     elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
         raise UnreadableLog(path_text(file), "it is not a checkpoint, and torch cannot read it", _TORCH_SAVE)
     stream.seek(0)
+    if _SIZED_BYTEARRAY.search(stream.read(_MOST_SEARCHED)):  # an archive's records are not compressed
+        raise UnreadableLog(path_text(file), "it asks for a bytearray by its size, which torch.save does not write")
+    stream.seek(0)
+
+
+# A call of bytearray with an integer, which allocates that many bytes: the only such call that torch.load allows.
+_SIZED_BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n(?:q.|r....)?\(?[IJKLM\x8a\x8b]", re.DOTALL)
+_MOST_SEARCHED = 2**26  # bytes; a pickle of a large state has one or two million
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, inf
 from typing import final
 
 import numpy as np
@@ -31,7 +31,8 @@ _ENOUGH = 0.95  # of the values have to be explained by a cause that is named
 _MOST_NAMED = 3
 _MOST_JUMPS = 1000
 _LEAST_ROWS = 8  # of a log that goes on after the end of the plan
-_LEAST_KINDS = 6  # different values in a row that are as planned show that a run followed the plan
+_LEAST_STEPS = 2  # of a staircase, at the planned updates and as high as planned, show that a run followed the plan
+_LEAST_KINDS = 6  # different values in a row that are as planned show it too
 
 
 @final
@@ -69,7 +70,7 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     found += _other_amounts(facts.calendar, match, processes)
     # A checkpoint has one row, and one row fits to every jump.
     if max(pair.column.t.size for pair in match.pairs) > 1:
-        found += map(_Found, _jumping_clocks(match))
+        found += _jumping_clocks(facts.resolved, match)
     found += _another_base(match, processes)
     if not found:
         return _external_writes(match)
@@ -147,12 +148,15 @@ def _steps(t: Times, values: Floats) -> list[int]:
 def _rows_inside(pairs: Sequence[PlannedColumn], cause: Cause, resolved: Plan) -> Times:
     """The rows up to the end of the plan, where there are some later ones: schedules go on there in various ways."""
     longest = max(pairs, key=lambda pair: pair.column.t.size)
-    rows = np.arange(longest.column.t.size)
-    horizon = (resolved if cause.plan is None else cause.plan).horizon
-    if horizon is None or not horizon.is_resolved or longest.amounts is not None:
-        return rows
-    inside = np.flatnonzero(cause.clock(longest.column.t) <= horizon.updates)
-    return inside if inside.size >= _LEAST_ROWS else rows
+    end = _end_of_plan(longest, resolved if cause.plan is None else cause.plan)
+    inside = np.flatnonzero(cause.clock(longest.column.t) <= end)
+    return inside if inside.size >= _LEAST_ROWS else np.arange(longest.column.t.size)
+
+
+def _end_of_plan(pair: PlannedColumn, resolved: Plan) -> float:
+    """The last update of a plan; infinity if it has no end, or if the schedule counts an amount."""
+    horizon = resolved.horizon
+    return inf if horizon is None or not horizon.is_resolved or pair.amounts is not None else horizon.updates
 
 
 def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
@@ -208,6 +212,8 @@ def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
     """Whether planned values differ among each other, as far as a log of these digits shows it."""
     if not planned.size:
         return False
+    if len(_steps(pair.column.t[: planned.size], planned)) >= _LEAST_STEPS:
+        return True
     step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
     return np.unique(np.floor(planned / step)).size >= _LEAST_KINDS
 
@@ -234,7 +240,7 @@ def _usual_runs(pairs: Sequence[PlannedColumn]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(one for one in lengths if one > 1))
 
 
-def _jumping_clocks(match: LogMatch) -> list[Explanation]:
+def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
     """Clocks that jump."""
     fixed = [
         replace(pair, base=_early_base(pair) if pair.base is None else pair.base) for pair in _spread(match.pairs, 16)
@@ -243,21 +249,33 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
     # One clock moves all fields, so their rows must be the same, and in order.
     if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
         return []
+    end = _end_of_plan(fixed[0], resolved)
+
+    def explained_by(name: str, text: str, jumps: list[tuple[int, int]]) -> list[_Found]:
+        rows, offsets = map(np.array, zip(*jumps, strict=True))
+
+        def clock(times: Times) -> Times:
+            moved: Times = np.maximum(times + offsets[np.searchsorted(t[rows], times, side="right") - 1], 0)
+            return moved
+
+        cause = Cause(name, text, clock)
+        return _as_found(cause, match.pairs, match, _rows_inside(match.pairs, cause, resolved))
+
     found = []
-    starts = _clock_jumps(fixed, t, lambda row, _: (-int(t[row]),))
+    starts = _clock_jumps(fixed, t, end, lambda row, _: (-int(t[row]),))
     if starts is not None and len(starts) > 1:
         at = ", ".join(f"{t[row]:,}" for row, _ in starts[1:4])
-        found.append(Explanation("restarted from zero", f"the plan begins again at update {at}", match.values))
+        found += explained_by("restarted from zero", f"the plan begins again at update {at}", starts)
     for sign, text in (
         (1, "the schedule went on while an update was skipped"),
         (-1, "the log counts updates that were skipped, and the schedule does not"),
     ):
-        jumps = _clock_jumps(fixed, t, lambda _, offset, sign=sign: tuple(offset + sign * n for n in (1, 2, 3)))  # type: ignore[misc]  # bound now
+        jumps = _clock_jumps(fixed, t, end, lambda _, offset, sign=sign: tuple(offset + sign * n for n in (1, 2, 3)))  # type: ignore[misc]  # bound now
         # A shift from the first update on is no skipped update.
         if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8 and (jumps[1][0] > 0 or t[0] > 0):
             at = ", ".join(f"{t[row]:,}" for row, _ in jumps[1:4]) + (", …" if len(jumps) > 4 else "")
             shifted = f"{text}: shifts by {abs(jumps[-1][1])} in all, at update {at}"
-            found.append(Explanation("skipped steps", shifted, match.values))
+            found += explained_by("skipped steps", shifted, jumps)
     return found
 
 
@@ -270,11 +288,12 @@ def _early_base(pair: PlannedColumn) -> float:
 
 
 def _clock_jumps(
-    pairs: list[PlannedColumn], t: Times, offsets: Callable[[int, int], tuple[int, ...]]
+    pairs: list[PlannedColumn], t: Times, end: float, offsets: Callable[[int, int], tuple[int, ...]]
 ) -> list[tuple[int, int]] | None:
     """Where the clock's offset changes, and to what, so that every value is as planned.
 
     Args:
+        end: the last update of the plan; later values are not compared, because schedules go on there in various ways.
         offsets: those to try, from the row of the first value that does not fit and the offset before it.
     """
     cached: dict[int, Flags] = {}
@@ -283,7 +302,7 @@ def _clock_jumps(
         """Which rows are as planned at their number plus an offset."""
         if offset not in cached:
             times = np.maximum(t + offset, 0)
-            cached[offset] = np.logical_and.reduce(
+            cached[offset] = (times > end) | np.logical_and.reduce(
                 [pair.column.equals(pair.planned_at(times, pair.base or 0.0)) for pair in pairs]
             )
         return cached[offset]
@@ -395,17 +414,20 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
             continue
         if not _shows_the_plan(pair, planned[rows]):
             continue
-        # To a base that was not given, every straight line through 0 fits.
-        if pair.base is None and _is_straight(pair.column.t[rows], planned[rows]):
+        # To a base that was not given, every straight line that begins at 0 fits.
+        if pair.base is None and _is_ramp_from_zero(pair.column.t[rows], planned[rows]):
             continue
         if sure or not _is_boundary(pair, int(pair.column.t[rows[-1]]), k):
             return True
     return False
 
 
-def _is_straight(t: Times, values: Floats) -> bool:
-    line = np.interp(t, [t.min(), t.max()], values[[t.argmin(), t.argmax()]])
-    return bool(np.abs(values - line).max() <= 1e-6 * np.abs(values).max())
+def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
+    """Whether values are on a straight line that is 0 at update -1 or 0, or between them."""
+    slope, offset = np.polyfit(t, values, 1)
+    allowed = 1e-6 * np.abs(values).max()
+    straight = np.abs(values - (offset + slope * t)).max() <= allowed
+    return bool(straight and abs(offset) <= abs(slope) + allowed and offset * slope >= -allowed * abs(slope))
 
 
 def _is_boundary(pair: PlannedColumn, before: int, k: int) -> bool:

@@ -355,7 +355,7 @@ def _read_table(
     amount: AmountColumn,
 ) -> LoggedValues:
     """Read the columns that were asked for, else those that are called like fields of the plan."""
-    there = list(dict.fromkeys(name for row in rows for name in row))
+    there = list(dict.fromkeys(chain.from_iterable(rows)))
     if not there:
         raise UnreadableLog(
             path_text(file), "no row of it has a value", "Give the log of a run: JSONL, CSV, or a checkpoint"

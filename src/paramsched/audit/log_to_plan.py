@@ -14,7 +14,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Floats, last_of_each
-from paramsched._files import open_to_read, write_whole_file
+from paramsched._files import open_to_read, path_of_file, write_whole_file
 from paramsched._number_checks import whole_number
 from paramsched.audit.event_file import event_rows
 from paramsched.audit.log_file import (
@@ -37,7 +37,7 @@ from paramsched.audit.log_values import (
     require_columns,
 )
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument, UnreadableTable
+from paramsched.errors import Asked, InvalidArgument, UnreadableTable, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector
@@ -95,7 +95,10 @@ def plan_from_log(
     horizon: 4
     lr: table([0.1, 0.05], 2, absolute=True)
     """
-    file = Path(path)
+    file = path_of_file(path)
+    if isinstance(fields, str) or not isinstance(fields, Iterable | None):
+        found = f"expected a list of fields, got {type(fields).__name__}"
+        raise InvalidArgument(f"plan_from_log(fields={shown(fields)})", found, 'Write fields=["lr"]')
     logged, begins = _read(file, tuple(fields) if fields is not None else None, columns, time, optimizer)
     start = begins if first is None else whole_number(Asked("plan_from_log", "first"), first, least=0)
     moved = [_in_order(column, start, file) for column in logged.columns if column.t.size]

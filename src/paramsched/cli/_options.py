@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from difflib import SequenceMatcher
 from functools import wraps
 from importlib import import_module
+from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
@@ -19,7 +20,7 @@ from click.shell_completion import CompletionItem
 
 from paramsched._fault import printable
 from paramsched._files import write_whole_file
-from paramsched._peer_keywords import LENGTHS_OF_RUN, meant_argument, our_word
+from paramsched._peer_keywords import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
 from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 from paramsched.fields import KNOWN
 from paramsched.near_names import closest
@@ -276,8 +277,14 @@ def fault_for_command(fault: Fault) -> Fault:
 
 
 def _has_option(name: str) -> bool:
+    """Whether the running command has an option."""
     context = click.get_current_context(silent=True)
-    return context is not None and any(name in one.opts for one in context.command.params)
+    if context is None:
+        return False
+    command = context.command
+    if isinstance(command, click.Group):
+        command = command.get_command(context, context.invoked_subcommand or "") or command
+    return any(name in one.opts for one in command.params)
 
 
 def file_problem(error: OSError) -> str:
@@ -361,9 +368,15 @@ class Command(click.Command):
         given = list(args)  # click takes them out one by one
         try:
             return click.Command.parse_args(self, ctx, args)
+        except click.BadParameter as error:
+            raise _with_meant_choice(error, given) from None
         except click.NoSuchOption as error:
             advice = self._advice(ctx, error.option_name, given)
             raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its errors are worded while its own options are known."""
+        return run_guarded(lambda: click.Command.invoke(self, ctx))
 
     def _advice(self, ctx: click.Context, option: str, given: list[str]) -> str:
         """The option of this command that an unknown one was meant to be, with its value."""
@@ -375,13 +388,18 @@ class Command(click.Command):
         if (unit := LENGTHS_OF_RUN.get(key)) is not None and "--horizon" in own:
             length = f'"{value} {unit}"' if unit and value.replace(".", "").isdigit() else value
             return f" Write --horizon {length or 10000}"
-        if key in KNOWN and "--base" in own:
-            return f" Write --base {key}={value or 0.1}"
+        field = key if key in KNOWN else OTHER_NAMES.get(key)
+        if field is not None and "--base" in own:
+            return f" Write --base {field}={value or 0.1}"
+        begun = [name for name in own if key and name.startswith(f"--{key.replace('_', '-')}")]
         fact = meant_argument(key, [name[2:].replace("-", "_") for name in own])
         meant = next((name for name in _OTHER_OPTIONS.get(key, ()) if name in own), None)
+        meant = meant or (begun[0] if len(begun) == 1 else None)
         meant = meant or (None if fact is None else f"--{fact.replace('_', '-')}")
-        if meant is None or (SequenceMatcher(None, meant, option).ratio() < 0.7 and key not in _OTHER_OPTIONS
-                             and our_word(key, [meant[2:].replace("-", "_")]) is None):  # fmt: skip
+        if meant is None:
+            return ""
+        known = meant in begun or key in _OTHER_OPTIONS or our_word(key, [meant[2:].replace("-", "_")]) is not None
+        if not known and SequenceMatcher(None, meant, option).ratio() < 0.7:
             return ""
         takes = any(meant in one.opts and not getattr(one, "is_flag", False) for one in self.get_params(ctx))
         value = shlex.quote(value) if takes and value and not value.startswith("-") else ""
@@ -394,6 +412,28 @@ class Command(click.Command):
                     formatter.write(f"  {line}\n")
 
 
+_OTHER_CHOICES: Mapping[str, str] = {
+    **dict.fromkeys(("step", "steps", "iteration", "iterations", "iters", "update"), "updates"),
+    **dict.fromkeys(("s", "sec", "secs", "second"), "seconds"),
+}
+
+
+def _with_meant_choice(error: click.BadParameter, given: list[str]) -> click.BadParameter:
+    """The same error, with the choice that was meant where one is near."""
+    option = error.param
+    if option is None or not isinstance(option.type, click.Choice):
+        return error
+    values = [value.partition("=")[2] for value in given if value.partition("=")[0] in option.opts]
+    values += [value for before, value in pairwise(given) if before in option.opts]
+    choices = [str(one) for one in option.type.choices]
+    for value in values:
+        near = _OTHER_CHOICES.get(value, closest(value, choices))
+        if value not in choices and near in choices:
+            message = f"{error.message} Write {option.opts[0]} {near}"
+            return click.BadParameter(message, error.ctx, option)
+    return error
+
+
 _OTHER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("out", "save", "o", "file", "output_file"), ("--output",)),
     **dict.fromkeys(("fmt", "type"), ("--format", "--from")),
@@ -404,6 +444,14 @@ _OTHER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "log_scale": ("--log",),
     "logscale": ("--log",),
     "total_steps": ("--horizon",),
+    "world_size": ("--processes",),
+    "ckpt": ("--checkpoint",),
+    "factor": ("--scale",),
+    "extend": ("--horizon",),
+    "output_format": ("--to",),
+    "tol": ("--tolerance",),
+    "spe": ("--steps-per-epoch",),
+    "batch": ("--batch-size",),
 }
 """What others call an option, and ours."""
 

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     from paramsched import show
 
 
-_MOST_VALUES = 25_000_000  # 200 MB; a picture has a thousand columns
+_MOST_UPDATES = 5_000_000  # of a picture, which has a thousand columns
+_MOST_VALUES = 25_000_000  # of all groups and fields, 200 MB
+
+
+def too_many_values(count: int, use: str) -> click.UsageError:
+    """The error of a run that is too long to draw or to print."""
+    found = f"{count:,} values are too many to {use}"
+    return click.UsageError(f"{found}. Give --at 1000 for single ones, or coarser facts.")
 
 
 def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], beside: Sequence[Plan] = ()) -> Trace:
@@ -46,10 +53,8 @@ def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], 
     resolved = plan.resolve(calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar))
     count = 0 if total is None else total * max(len(groups), 1) * len({one.name for one in plan.bindings})
-    if count > _MOST_VALUES:
-        raise click.UsageError(
-            f"{count:,} values are too many to draw. Give --at 1000 for single ones, or coarser facts."
-        )
+    if total is not None and (total > _MOST_UPDATES or count > _MOST_VALUES):
+        raise too_many_values(count, "draw")
     found = trace(plan, groups, calendar)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 

@@ -21,7 +21,8 @@ _END: Final = "--"
 _HAS_OPTION: Final = re.compile(r"(?:^|[\s\"'(=])--?[A-Za-z]")
 _CONTINUED_CRLF: Final = re.compile(r"\\\r\n")
 _HOLDS_OPTIONS: Final = re.compile(
-    r"\$\{?\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\[[@*]\]|`|\$\([^(]", re.IGNORECASE
+    r"(?:\$\{?|\$\(\s*|`)\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\$\{\w+\[[@*]|(\$\(|`)\s*(cat\b|<|python)",
+    re.IGNORECASE,
 )
 """Unknown substitutions that may be more options, though an option stands before them."""
 _UNKNOWN: Final = re.compile(r"[$`]")
@@ -94,7 +95,12 @@ def read_command_line(text: str) -> CommandLine | None:
 def _schedule_options(command: ShellCommand) -> dict[str, Any]:
     """The options of a command that look like settings of a schedule."""
     named = named_options([*_texts(command)])
-    return {name: value for name, (value, _) in named.items() if looks_like_schedule(name) or "accum" in name}
+    return {name: value for name, (value, _) in named.items() if _counts(name)}
+
+
+def _counts(name: str) -> bool:
+    """Whether an option may count for a schedule."""
+    return looks_like_schedule(name) or "accum" in name
 
 
 def _faults_of(text: str, script: ShellScript, lines: TextLines) -> tuple[Fault, ...]:
@@ -111,8 +117,8 @@ def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
     for index, word in enumerate(words):
         if word.unknown and word.unknown[0].several and word.unknown[0].text == word.text:
             before = words[index - 1].text if index else ""
-            value = _is_option(before) and "=" not in before
-            if not value or (_HOLDS_OPTIONS.search(word.text) and not looks_like_schedule(before)):
+            value = _is_option(before) and "=" not in before and not _is_option(word.text)
+            if not value or (_HOLDS_OPTIONS.match(word.text) and not _counts(before)):
                 yield index
 
 

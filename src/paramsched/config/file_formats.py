@@ -206,6 +206,11 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     faults = tuple(
         one if one.entry is None else replace(one, instead=f"Write {entry_text(*one.entry, name)}") for one in faults
     )
+    if name == "json":  # where a line is a text in double quotes
+        faults = tuple(
+            one if one.entry is not None or one.span is None else replace(one, instead=one.instead.replace('"', "'"))
+            for one in faults
+        )
     if name == "yaml" and format not in SYNTAXES and dialect_named(format).is_peer:
         return faults_with_places(faults, text, peer_yaml_places)
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)

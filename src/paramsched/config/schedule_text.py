@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 from paramsched.config.faults import Faults
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.schedules import SHAPES, Schedule, faults_in, parse
 from paramsched.schedules import value_in as value_of_text
 from paramsched.schedules.rules import Rule
@@ -37,6 +37,9 @@ class ShapeNames:
     def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
         self.own: dict[str, ShapeLike] = {}
         self.in_folder: dict[str, ShapeLike] = {} if folder is None else {"table_file": table_file_in(folder)}
+        if not isinstance(shapes, Iterable):
+            found = f"expected a list of functions, got {type(shapes).__name__}"
+            raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]")
         for builder in shapes:
             name = getattr(builder, "__name__", "")  # a partial or an instance has none
             if not callable(builder) or not name.isidentifier():

@@ -78,6 +78,7 @@ _COMMENT: Final = re.compile(r"#[^\n]*")
 _ESCAPES: Final = re.compile(r"(?:\\[^\n])+")
 _IN_QUOTES: Final = re.compile(r'[^"\\$`]+')
 _ESCAPES_IN_QUOTES: Final = re.compile(r'(?:\\[$`"\\])+')
+_EXPR: Final = re.compile(r"(?:\$\(|`)\s*expr((?:\s+(?:\w+|\$\w+|\$\{\w+\}|[-+/%]|\\\*))+)\s*[)`]")
 _NAME: Final = re.compile(r"\$(?:([A-Za-z_]\w*)|([0-9@*#?$!-]))")
 _BRACES: Final = re.compile(r"(\w+|[@*#?$!-])(?:\[([^\]]*)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)(\[[^\]\s]*\])?(\+?)=")
@@ -149,7 +150,9 @@ class _Script:
     def __init__(self, text: str, shared: _Variables, nested: int = 0) -> None:
         self.text, self.shared, self.variables, self.nested = text, shared, shared.values, nested
         self.at, self.end = 0, len(text)
-        self.depth = 0  # of if, for, case and functions: what stands in them may not be run
+        # Of if, for, case and functions, which may not be run. Those with a condition have the variables that are set
+        # in them: where one is first set, None if it is set twice.
+        self.blocks: list[dict[str, int | None] | None] = []
         self.doubtful = False  # the command follows && or ||
         self.unclosed: int | None = None
         self.delimiters: list[str] = []
@@ -236,7 +239,13 @@ class _Script:
         if found is None or found[0] not in _RESERVED:
             return False
         self.at = found.end()
-        self.depth = max(self.depth + (found[0] in _OPENERS) - (found[0] in _CLOSERS), 0)
+        if found[0] in _OPENERS:
+            self.blocks.append({} if found[0] in ("if", "case") else None)
+        elif found[0] in _CLOSERS and self.blocks:
+            for name, begin in (self.blocks.pop() or {}).items():
+                value = self.variables.get(name)
+                if begin is not None and value is not None:
+                    self.variables[name] = _one_of((), value, begin)
         return True
 
     def words_until(self, ends: str) -> list[ShellWord]:
@@ -271,10 +280,15 @@ class _Script:
             value = None
         elif more and before:
             value = (*before, *value) if array else (*before[:-1], [*before[-1], *value[0]])
-        if (self.depth or self.doubtful) and before and value is not None:
+        condition = next((block for block in reversed(self.blocks) if block is not None), {})
+        old, new = _text_of(before), _text_of(value)
+        grows = condition.get(name) is not None and new.startswith(old) and new != old
+        if before is None:
+            value = None if self.blocks or self.doubtful else value
+        elif value is not None and not grows and (self.doubtful or (self.blocks and old)):
             value = _one_of(before, value, target.start())
-        elif (self.depth or self.doubtful) and before is None and name in self.variables:
-            value = None
+        if not grows:
+            condition[name] = None if name in condition or old else target.start()
         self.shared.left -= sum(map(len, value or ()))
         self.variables[name] = value if _size_of(value) <= MOST_BYTES else None
         return words
@@ -302,11 +316,19 @@ class _Script:
         if not is_command or is_one or word.text.startswith(("{", "[")) or not _OPTION_WITHIN.search(word.text):
             return [word]
         inner = _Script(word.text, self.shared, self.nested + 1).commands()
-        return [replace(one, begin=self.place(one, word)) for command in inner for one in command.words]
+        return [
+            ShellWord(
+                one.text,
+                self.place(one.text, word),
+                tuple(replace(part, begin=self.place(part.text, word)) for part in one.unknown),
+            )
+            for command in inner
+            for one in command.words
+        ]
 
-    def place(self, word: ShellWord, outer: ShellWord) -> int:
-        """Where a word of a quoted command is written."""
-        begin = self.text.find(word.text, outer.begin, outer.begin + 2 * len(outer.text) + 2)
+    def place(self, text: str, outer: ShellWord) -> int:
+        """Where a part of a quoted command is written."""
+        begin = self.text.find(text, outer.begin, outer.begin + 2 * len(outer.text) + 2)
         return begin if begin >= 0 else outer.begin
 
     def split(self, pieces: _Pieces) -> list[ShellWord]:
@@ -393,16 +415,22 @@ class _Script:
         """A dollar sign or a backtick, and what the shell puts in its place."""
         begin = self.at
         self.shared.left -= 1
-        if self.text.startswith("$((", begin):
-            self.at = self.closing(begin + 2, _IN_BRACKETS, "(")
-            number = _arithmetic(self.text[begin + 3 : self.at - 2], self.text_of_variable)
+        if self.text.startswith(("$((", "$["), begin):
+            old = self.text[begin + 1] == "["  # $[1 + 2] is how bash wrote $((1 + 2)) once
+            last = self.text.find("]", begin, self.end)
+            self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if not old else self.end if last < 0 else last + 1
+            inner = self.text[begin + 2 : self.at - 1] if old else self.text[begin + 3 : self.at - 2]
+            number = _arithmetic(inner, self.text_of_variable)
             why = "is computed from values that are not in this file"
             return self.unknown(begin, why, quoted) if number is None else [_Piece(str(number), begin, quoted)]
         if self.text.startswith(("$(", "`"), begin):
             last = self.text.find("`", begin + 1, self.end)
             is_open = self.text[begin] == "$"
             self.at = self.closing(begin + 2, _IN_BRACKETS, "(") if is_open else self.end if last < 0 else last + 1
-            return self.unknown(begin, "is the output of a command", quoted)
+            expr = _EXPR.fullmatch(self.text, begin, self.at)
+            number = _arithmetic(expr[1].replace("\\", ""), self.text_of_variable) if expr else None
+            why = "is the output of a command"
+            return self.unknown(begin, why, quoted) if number is None else [_Piece(str(number), begin, quoted)]
         if self.text.startswith("${", begin):
             self.at = self.closing(begin + 2, _IN_BRACES, "{")
             return self.braces(begin, quoted=quoted)
@@ -481,17 +509,20 @@ def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int)
     old, new = _text_of(before), _text_of(value)
     added = new.removeprefix(old)
     is_more = new.startswith(old)
-    if old == new or (is_more and not old):
+    if old == new:
         return value
     options = re.findall(r"(?<!\S)--?([A-Za-z][\w-]*)", added if is_more else f"{old} {added}")
     if not options:
-        return None
+        return None if old else value
     if not any(map(looks_like_schedule, options)):
         return value
     if not is_more:
         return None
     maybe = Unknown(" ".join(added.split())[:40], begin, "is only added under a condition", several=True)
-    return (*before[:-1], [*before[-1], _Piece(" ", begin), _Piece(maybe.text, begin, unknown=maybe)])
+    piece = _Piece(maybe.text, begin, unknown=maybe)
+    if len(value) > len(before):  # an array has one more item
+        return (*before, [piece])
+    return (*before[:-1], [*before[-1], _Piece(" ", begin), piece])
 
 
 def _pieces_of(word: ShellWord) -> _Pieces:

@@ -139,3 +139,15 @@ def no_utf8_fault(data: bytes, error: UnicodeDecodeError) -> Fault:
     line, column = TextLines(before).of(len(before))
     found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
     return Fault("", found, "Save the file as UTF-8", line=line, column=column)
+
+
+def advice_of_line(line: str) -> str:
+    """The advice to write a line; empty for a long one, because a part of it would not be what was meant."""
+    return f"Write {line}" if len(line) <= 200 else ""
+
+
+def advice_to_close(text: str, begin: int, closing: str) -> str:
+    """The advice for a bracket that is never closed: its line with the end, where the line ends with a value."""
+    line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].strip()
+    whole = line[-1:] not in ("", ",", "[", "{", ":")
+    return advice_of_line(f"{line}{closing}") if whole else f"Close it with {closing}"

@@ -63,8 +63,8 @@ def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Plan
 
 _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {
     "axolotl": frozenset(
-        {"base_model", "micro_batch_size", "sequence_len", "val_set_size", "dataset_prepared_path", "sample_packing",
-         "pad_to_sequence_len", "evals_per_epoch", "saves_per_epoch", "load_in_8bit", "wandb_entity"}
+        {"base_model", "sequence_len", "dataset_prepared_path", "sample_packing", "pad_to_sequence_len",
+         "evals_per_epoch", "saves_per_epoch", "train_on_inputs", "lora_target_linear", "eval_sample_packing"}
     ),
     "gpt-neox": frozenset(
         {"pos_emb", "no_weight_tying", "gpt_j_residual", "output_layer_parallelism", "keep_last_n_checkpoints",

@@ -32,8 +32,8 @@ from paramsched.engines.reporting import (
     samples_in_lists,
 )
 from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.fields import Field, flat_groups
 from paramsched.plan import Plan
-from paramsched.scheduler._reports import flat_field, flat_groups
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
@@ -275,7 +275,7 @@ def _values_by_key(schedulers: Any) -> dict[str, float]:
         inner = optimizers.inner_optimizer(scheduler.optimizer) or scheduler.optimizer
         names = flat_groups(inner.param_groups)
         for field, by_group in ours.scheduled_values([scheduler]).items():
-            values |= {flat_field(field) + name: value for name, value in zip(names, by_group, strict=True)}
+            values |= {Field.of(field).slot + name: value for name, value in zip(names, by_group, strict=True)}
     return values
 
 

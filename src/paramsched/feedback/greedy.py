@@ -102,7 +102,7 @@ class Greedy(MetricRule[GreedyState]):
             return
         if relative:
             found = "min and max are one a multiple of base and one a value as it stands"
-            raise InvalidArgument(f"greedy(min={self.min}, max={self.max})", found, "Write both as absolute(…)")
+            raise InvalidArgument(f"greedy(min={self.min}, max={self.max})", found, "Use both as absolute(…)")
         for name, unset in (("reset", None), ("eps", 0.0)):
             if getattr(self, name) != unset:
                 found = "where bounds are values as they stand, each group comes to them at another time"

@@ -153,13 +153,19 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
         raise InvalidArgument(
-            asked(), f"a {type(schedule).__name__} is for files", f"Write {name}={_text_of_file_form(schedule)}"
+            asked(), f"a {type(schedule).__name__} is for files", _advice_for_file_form(name, schedule)
         )
     return schedule_of(schedule, asked)
 
 
-def _text_of_file_form(value: Any) -> str:
-    """The line of text that says what a list or a mapping of a file would."""
+def _advice_for_file_form(name: str, value: Any) -> str:
+    """What to write for a list or a mapping, which only files have."""
+    text = _text_of_file_form(value)
+    return f'For example: {name}="cosine()"' if text is None else f"Write {name}={text}"
+
+
+def _text_of_file_form(value: Any) -> str | None:
+    """The line of text of a list or a mapping; None where it has none."""
     if isinstance(value, (list, tuple)) and value and all(isinstance(one, (str, Schedule)) for one in value):
         line = " >> ".join(map(str, value))
         return json.dumps(line)
@@ -167,8 +173,9 @@ def _text_of_file_form(value: Any) -> str:
         ((kind, given),) = value.items()
         if isinstance(given, Mapping):
             line = f"{kind}({', '.join(f'{key}={one!r}' for key, one in given.items())})"
-            return json.dumps(meant_line(line) or "cosine()")
-    return '"cosine()"'
+            meant = meant_line(line)
+            return None if meant is None else json.dumps(meant)
+    return None
 
 
 _MOST_CHAINS = 40

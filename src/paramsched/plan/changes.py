@@ -101,7 +101,7 @@ class PlanLines:
                     f"{method}(…, {size}=…)",
                     f"{line.name}: {line.schedule} takes the time of the run, and with another {size} a run of "
                     f'"{self.horizon}" is another number of {clock}',
-                    f"Write the horizon of the plan in {clock}",
+                    f"Use the horizon of the plan in {clock}",
                 )
 
     def _line_of(self, given: Binding) -> int | None:

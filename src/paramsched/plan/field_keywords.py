@@ -35,12 +35,18 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
     others = [one for one in bindings if not isinstance(one, Binding)]
     if not wrong and not others:
         return
+    several = [one if isinstance(one, (list, tuple)) else [one] for one in bindings]
+    given = [one for items in several for one in items]
     kept: dict[str, Any] = {}
-    written = [_text(one) for one in bindings if isinstance(one, Binding)]
-    for other in others:
-        kept |= (
-            other if isinstance(other, Mapping) else {"lr": other if isinstance(other, (Schedule, str)) else "cosine()"}
-        )
+    written = [_text(one) for one in given if isinstance(one, Binding)]
+    name = "lr"
+    for other in given:
+        if isinstance(other, str) and other in KNOWN:  # Plan("lr", "cosine()")
+            name = other
+        elif isinstance(other, Mapping):
+            kept |= {str(key): line for key, line in other.items()}
+        elif isinstance(other, (Schedule, str)):
+            kept[name] = other
     for name, value in {**fields, "horizon": horizon, "clock": clock}.items():
         if name not in wrong:
             if value is not None:

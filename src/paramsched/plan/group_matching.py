@@ -1,5 +1,6 @@
 """Which groups a selector means, and fields that follow others in the same groups."""
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -14,6 +15,8 @@ from paramsched.schedules.base import with_changed_fields
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.pointwise import Product, Sum
 
+_PATTERN = re.compile(r"[*?\[,=\s]")  # what a selector that is more than a name has
+
 
 def is_selected(selector: Selector, group: Group, index: int) -> bool:
     """Whether a selector means a group.
@@ -25,7 +28,9 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
     if selector is None:
         return True
     if isinstance(selector, str):
-        return group.get("name") == selector or any(_is_meant(one, group) for one in _parts_of(selector))
+        if group.get("name") == selector:
+            return True
+        return bool(_PATTERN.search(selector)) and any(_is_meant(one, group) for one in _parts_of(selector))
     if isinstance(selector, int):
         return index == selector
     return bool(selector(group))
@@ -202,16 +207,16 @@ class _FollowedPlan:
         """
         if line in before:
             way = " -> ".join(name for name, _ in (*before[before.index(line) :], line))
-            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Write one of them out")
+            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Leave one of them out")
 
         def followed(like: Like) -> Schedule:
             other = self.line_followed(like, line, groups)
             found = self.lines[other[0]][other[1]]
             if found.metric_rules:
-                raise _refusal(like, line, f"a metric rule guides {_line_text(other)}", "Write its schedule here")
+                raise _refusal(like, line, f"a metric rule guides {_line_text(other)}", "Use its schedule here")
             if found.has_absolute:
                 why = f"{_line_text(other)} has absolute levels, which are values of that field"
-                raise _refusal(like, line, why, "Write its schedule here, with multiples of base")
+                raise _refusal(like, line, why, "Use its schedule here, with multiples of base")
             return self.put_in(found, other, groups, (*before, line))
 
         made: Schedule = _replaced(schedule, followed)
@@ -226,7 +231,7 @@ class _FollowedPlan:
         lines = self.lines[name]
         if name == line[0]:  # in a line for some groups its own field means the default's
             if line[1] is None:
-                raise _refusal(like, line, "it follows itself", "Write its schedule here")
+                raise _refusal(like, line, "it follows itself", "Use its schedule here")
         elif groups is not None:
             overlaps = {one: overlap_of(groups, one) for one in lines if one is not None}
             around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)

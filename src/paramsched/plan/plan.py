@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched._calls import explain_wrong_keywords
 from paramsched._frozen_values import axes_of_plan, mime_bundle_of
+from paramsched._vocabulary import line_in_code
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, shown
@@ -50,6 +51,14 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def _method(function: _Method) -> _Method:
     """Let a method answer arguments that it does not have with the right call."""
     return explain_wrong_keywords(function, f"plan.{function.__name__}")
+
+
+def refuse_no_plan(call: str, plan: object) -> None:
+    """Refuse a value that is not a Plan, with the plan that a schedule or a line would be."""
+    if not isinstance(plan, Plan):
+        line = line_in_code(str(plan)) if isinstance(plan, Schedule) else repr(plan)
+        instead = f"Write ps.Plan(lr={line}, horizon=100)" if isinstance(plan, (Schedule, str)) else ""
+        raise InvalidArgument(f"{call}({shown(plan)}, …)", "no Plan", instead)
 
 
 def refuse_no_calendar(asked: str, calendar: object) -> None:

@@ -22,7 +22,7 @@ from paramsched.plan.binding import (
     selector_text,
 )
 from paramsched.plan.group_matching import is_selected, refuse_unmatched
-from paramsched.plan.plan import Plan, refuse_no_calendar
+from paramsched.plan.plan import Plan, refuse_no_calendar, refuse_no_plan
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UntoldAmounts
 from paramsched.schedules import Schedule
@@ -189,10 +189,16 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
     >>> [state.factor for state in replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})]).values()]
     [0.5]
     """
+    refuse_no_plan("replay", plan)
+    try:
+        pairs = [(int(t), dict(metrics)) for t, metrics in events]
+    except (TypeError, ValueError, OverflowError):
+        found = f"expected pairs of an update and metrics, got {shown(events)}"
+        raise InvalidArgument("replay(…)", found, 'Write [(1, {"loss": 0.5})]') from None
     states = {rule: rule.init() for rule in plan.metric_rules}
     watched = {rule.metric for rule in states}
     last = 0
-    for t, metrics in events:
+    for t, metrics in pairs:
         if t < last:
             raise InvalidArgument(
                 f"replay(…, [({t}, …)])", f"it comes after update {last}", "Give events in their order"

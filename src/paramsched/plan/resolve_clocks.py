@@ -116,7 +116,7 @@ def _missing_rate(amounts: UntoldAmounts, asked: str | Asked) -> MissingFact:
     return MissingFact(
         asked,
         f"the plan's clock counts {clock}, and nothing says how many an update takes",
-        f"Write the length in {clock},{planned} or give Calendar(…) the constant",
+        f"Use the length in {clock},{planned} or give Calendar(…) the constant",
         fact=SIZES[clock][-1][0],
         example=example_of_size(clock),
     )

@@ -156,7 +156,7 @@ class RunSizes:
                 raise PlanError(
                     f"target {name}",
                     f"its own lengths hang on how many {clock} an update takes, which it says",
-                    f"Write its lengths in {self.clock or 'updates'}, or put it on another clock",
+                    f"Use its lengths in {self.clock or 'updates'}, or put it on another clock",
                 )
             targets.append(target)
         if any(target.schedule.metric_rules for target in targets):

@@ -5,6 +5,7 @@ process that has it; a file that was left behind locks nothing.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO, final
 from weakref import WeakSet
 
+from paramsched._files import kind_of_file
 from paramsched.errors import FolderInUse
 
 try:
@@ -53,7 +55,7 @@ class FolderLock:
     @property
     def holder(self) -> str | None:
         """The process that has the lock, be it this one; None where nobody has it."""
-        if fcntl is None or not self.path.exists():
+        if fcntl is None or not self.path.is_file():  # opening a pipe would wait
             return None
         with self.path.open(encoding="utf-8", errors="replace") as file:
             try:
@@ -67,10 +69,14 @@ class FolderLock:
 
         Raises:
             FolderInUse: another run has it; the message names the process.
+            OSError: the file cannot be opened, or is not a regular file.
         """
         if fcntl is None:
             log.warning("%s: this system has no locks, so do not start two runs in this folder", self.path.parent)
             return
+        if self.path.exists() and not self.path.is_file():
+            found = f"expected a regular file, got {kind_of_file(self.path.stat().st_mode)}"
+            raise OSError(errno.EINVAL, found, str(self.path))
         while not self.held:
             file = self.path.open("a+", encoding="utf-8", errors="replace")
             try:

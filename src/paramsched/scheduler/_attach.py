@@ -35,8 +35,9 @@ from paramsched.scheduler._resume import (
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
 )
-from paramsched.scheduler._slots import LateGroups, one_of_each, slots_of
+from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import GroupWatch, ValueBlock
+from paramsched.scheduler._writes import AT_EACH_UPDATE
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.told_amounts import standing_in
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
@@ -55,7 +56,6 @@ class PlanHooks:
     def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
         self.planned, self.resume = planned, resume
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, if someone holds it still
-        self.released = False
         self._handles: list[Any] = []
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
@@ -65,7 +65,7 @@ class PlanHooks:
         mark_uncompiled(
             GroupWatch.as_left, GroupWatch.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
             ScheduledTuples.any_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced, TensorSlots.views_replaced,
-            *one_of_each(),
+            *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:
@@ -95,8 +95,7 @@ class PlanHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self.planned.watch.bound = []
-        self.released = True
+        self.planned.release()
 
     def remove_from(self, groups: list[Group]) -> None:
         """The same, and every trace out of the groups; values stay."""
@@ -216,9 +215,8 @@ def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, s
     planned = PlannedGroups(in_force, _clock_for(in_force, None, standing), request.late_groups)
     slots = slots_of(in_force.counted, optimizer.param_groups)
     planned.block = block_at(in_force, slots, optimizer.param_groups, planned.clock.times, planned.clock.states)
-    hooks = PlanHooks(planned, request.resume)
-    hooks.released = True
-    return hooks
+    planned.release()
+    return PlanHooks(planned, request.resume)
 
 
 def _found_standing(
@@ -300,7 +298,7 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
         "on_change": hooks.resume.on_change,
         "late_groups": planned.late_groups,
         "begin": clock.begin,
-        "alive": not hooks.released,
+        "alive": not planned.released,
         "t": clock.t,
         "amounts": (clock.amount, clock.said, clock.last_amount),
         "feedback": [saved_states(clock.states), saved_states(clock.used)],

@@ -10,9 +10,19 @@ import torch
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.fields import Field, label
 from paramsched.scheduler._clock import RuleStates, UpdateTimes
-from paramsched.scheduler._float_loops import Overwritten, Write, row_writer, same_writer, scaled_writer
 from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._slots import Slot, values_of, write_entry, write_products, write_row
+from paramsched.scheduler._slots import Slot, values_of
+from paramsched.scheduler._writes import (
+    Overwritten,
+    Writer,
+    fill,
+    row_writer,
+    same_writer,
+    scaled_writer,
+    write_entry,
+    write_products,
+    write_row,
+)
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns, quiet
@@ -97,14 +107,12 @@ class FloatSlots:
     bases: list[float]
     parts: list[SlotsOfSchedule]
     equal: bool  # whether all bases are
-    pair: bool  # whether all entries are tuples of two
 
     @staticmethod
     def of(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "FloatSlots":
         indices, bases = [slot.group for slot in slots], [slot.base for slot in slots]
         mine = [groups[index] for index in indices]
-        pair = field.index is not None and all(len(group[field.key]) == 2 for group in mine)
-        return FloatSlots(field, indices, mine, bases, SlotsOfSchedule.all_in(slots), len(set(bases)) == 1, pair)
+        return FloatSlots(field, indices, mine, bases, SlotsOfSchedule.all_in(slots), len(set(bases)) == 1)
 
     @property
     def one_entry_serves_all(self) -> bool:
@@ -116,11 +124,11 @@ class FloatSlots:
         part = self.parts[0] if len(self.parts) == 1 else None
         if part is not None and self.equal:
             values = part.values_of_one(times, self.bases[0], states)
-            return FloatBlock("same", values if before is None else [before.entries[-1], *values])
+            return FloatBlock("same", _behind(before, values))
         # Rows are never followed by factors: which factor made a row cannot be told.
         factors = None if part is None or (before is not None and before.kind == "rows") else part.factors(times)
         if factors is not None:
-            return FloatBlock("scaled", factors if before is None else [before.entries[-1], *factors])
+            return FloatBlock("scaled", _behind(before, factors))
         rows = block_of_rows(self.parts, times, states).tolist()
         return FloatBlock("rows", rows if before is None else [self.row(before, -1), *rows])
 
@@ -134,12 +142,12 @@ class FloatSlots:
         row: list[float] = entry
         return row
 
-    def writer(self, block: FloatBlock, overwritten: Overwritten) -> Write:
+    def writer(self, block: FloatBlock, overwritten: Overwritten) -> Writer:
         """The cheapest loop that writes all entries but the first."""
         if block.kind == "same":
-            return same_writer(self.field, self.groups, block.entries, overwritten, pair=self.pair)
+            return same_writer(self.field, self.groups, block.entries, overwritten)
         if block.kind == "scaled":
-            return scaled_writer(self.field, self.groups, self.bases, block.entries, overwritten, pair=self.pair)
+            return scaled_writer(self.field, self.groups, self.bases, block.entries, overwritten)
         return row_writer(self.field, self.groups, block.entries, overwritten)
 
     def put(self, block: FloatBlock) -> None:
@@ -147,6 +155,13 @@ class FloatSlots:
             write_products(self.field.key, self.groups, self.bases, block.entries[0])
         else:
             write_row(self.field, self.groups, self.row(block, 0))
+
+
+def _behind(before: FloatBlock | None, entries: list[float]) -> list[float]:
+    """The entries, and ahead of them the last one of the block before, which is in the groups."""
+    if before is not None:
+        entries.insert(0, before.entries[-1])
+    return entries
 
 
 def block_of_rows(parts: list[SlotsOfSchedule], times: UpdateTimes, states: RuleStates) -> Any:
@@ -214,8 +229,7 @@ class TensorSlots:
             return on_device.reshape(times.size, *self.vector.shape).unbind()
 
     def put(self, rows: TensorRows) -> None:
-        with torch.no_grad():
-            self.vector.copy_(rows[0])
+        fill(self.vector, rows[0])
 
     def install_views(self) -> None:
         """Let each group hold its view: copies of an optimizer and its own loading replace them."""

@@ -27,9 +27,10 @@ AMOUNT = f"{OURS}amount"
 CLOCK = f"{OURS}clock"
 """What the amount counts, as its index in `CLOCKS`; None where the plan is by updates."""
 SAID = f"{OURS}said"
-"""What the loop reported and no update has counted yet: the count, at which alone it is valid, and the amount, in JSON.
+"""The count, and what the loop reported and no update has counted yet, in JSON; None where the plan is by updates.
 
-None where there is none. In older checkpoints the first group has the amount alone.
+Another count than that of the group shows that this entry was not loaded: the checkpoint is older and has no such entry
+if nothing was reported. Otherwise its first group has the reported amount alone.
 """
 
 
@@ -68,7 +69,7 @@ def note_position(
         PLAN: plan,
         AMOUNT: amount,
         CLOCK: None if clock is None else CLOCKS.index(clock),
-        SAID: None if said is None else json.dumps([count, said]),
+        SAID: None if clock is None else json.dumps([count, said]),
     }
     for group in groups:
         group.update(entries)
@@ -86,26 +87,31 @@ def note_bases(bases: Iterable[tuple[int, str, float]], groups: list[Group]) -> 
 
 
 def _bases_in(group: Group) -> dict[str, float]:
-    """Return the bases in a group, also those in entries of their own; what someone spoiled is left out."""
+    """Return the bases in a group; what someone spoiled is left out.
+
+    Older checkpoints have an entry for each base. Where torch adds them to the entries of a new optimizer they count.
+    """
     old = {key.removeprefix(BASE): base for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)}
-    return {slot: base for slot, base in {**old, **recorded_bases(group)}.items() if is_finite_number(base)}
+    return {slot: base for slot, base in {**recorded_bases(group), **old}.items() if is_finite_number(base)}
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
     """The amount that groups carry on this clock, and what is still to be counted."""
-    for group in groups:
-        if COUNT in group:
-            mine = clock is not None and group.get(CLOCK) == CLOCKS.index(clock)
-            return (group.get(AMOUNT), _said_at(group.get(SAID), group[COUNT])) if mine else (None, None)
-    return None, None
+    group = next((group for group in groups if COUNT in group), {})
+    if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
+        return None, None
+    at, said = _said_in(group)
+    if at == group[COUNT]:
+        return group.get(AMOUNT), said
+    # The checkpoint is older: if it is of a plan by updates, the amount is still that of the new optimizer.
+    return group.get(AMOUNT) or None, None
 
 
-def _said_at(said: Any, count: int) -> Amount | None:
-    """Return the reported amount of an entry if it is of this count."""
-    if not isinstance(said, str):
-        return said  # type: ignore[no-any-return]  # checked by `check_entries`
-    at, amount = json.loads(said)
-    return amount if at == count else None
+def _said_in(group: Group) -> tuple[int, Any]:
+    """Return the count that a reported amount is of, and the amount."""
+    said = group.get(SAID)
+    at, amount = json.loads(said) if isinstance(said, str) else (group[COUNT], said)
+    return at, amount
 
 
 def check_entries(groups: list[Group]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, final
 
+from paramsched.errors import ParamschedError
 from paramsched.plan import Target
 from paramsched.plan.binding import is_by_amount
 from paramsched.plan.run_amounts import Amount
@@ -32,8 +33,10 @@ class PlannedGroups:
         self.watch = GroupWatch(clock)
         self.source: AmountSource | None = None  # of a plan that is not by updates, once it is bound
         self.block = ValueBlock(in_force.counted, (), [])
-        self._has_tensors, self._fills, self._looks_first = False, 0, False
+        self._has_tensors, self._fills = False, 0
+        self._is_plain = False  # whether an update by hand may write first and look at the groups then
         self._has_warned = False
+        self.released = False
 
     # ------------------------------------------------------------------ binding and writing
 
@@ -60,7 +63,7 @@ class PlannedGroups:
         self.note(groups)
         self.watch.bind(groups, block, self.in_force.number)
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
-        self._looks_first = self._has_tensors or bool(block.targets) or self.source is not None
+        self._is_plain = not (self._has_tensors or block.targets or self.source is not None)
 
     def note(self, groups: list[Group]) -> None:
         clock, source = self.clock, self.source
@@ -111,6 +114,18 @@ class PlannedGroups:
                 at = times.on_clock(by_amount=is_by_amount(counted.clock, binding.name))
                 yield binding.name, float(values_of(binding.schedule, at, binding.field.initial, states)[0])
 
+    def release(self) -> None:
+        """Stop writing. Values and entries stay in the groups."""
+        self.watch.bound, self.released, self._is_plain = [], True, False
+
+    def require_alive(self, what: str) -> None:
+        """Refuse a call of a Scheduler that does not write any more."""
+        if self.released:
+            raise ParamschedError(
+                f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
+                "Write ps.Scheduler(optimizer, plan) to go on."
+            )
+
     # ------------------------------------------------------------------ at every update
 
     def before_update(self, optimizer: Any) -> None:
@@ -127,22 +142,20 @@ class PlannedGroups:
         """One update has happened, ahead of which `watch.as_left` was asked: write the values of the next."""
         groups: list[Group] = optimizer.param_groups
         clock, block, watch = self.clock, self.block, self.watch
-        write = block.write  # calling `block.write()` would look for a method first
         clock.t = t = clock.t + 1
         try:
             if block.amounts is not None:
                 coming = next(block.amounts, None)
                 if coming is None or clock.said is not None:
                     run_uncompiled(PlannedGroups._consume)(self, coming)
-                    write = block.write
                 else:
                     clock.last_amount, clock.amount = clock.amount, coming
                 groups[0][AMOUNT] = clock.amount
             if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
                 run_uncompiled(PlannedGroups._look_at_tensors)(self, groups)
-            try:
-                write()
-            except StopIteration:
+            for _ in block.writer:  # one entry; `next` and its exception would take as long as a write
+                break
+            else:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t)
             first = groups[0]
             if first is not watch.first:  # exchanged while the step was on
@@ -161,16 +174,16 @@ class PlannedGroups:
 
         That is safe. The writers know their own groups only, and what is written into one that has left is not used.
         """
-        groups: list[Group] = optimizer.param_groups
-        if self._looks_first:
+        if not self._is_plain:
             self._advance_looking_first(optimizer)
             return
+        groups: list[Group] = optimizer.param_groups
         clock, block, watch = self.clock, self.block, self.watch
-        write, t = block.write, clock.t
+        t = clock.t
         try:
-            try:
-                write()
-            except StopIteration:
+            for _ in block.writer:
+                break
+            else:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t + 1)
             first = groups[0]
             if first[COUNT] is t and first[PLAN] is watch.number and groups == watch.bound:
@@ -187,6 +200,7 @@ class PlannedGroups:
 
         Where the clock counts an amount too: that of the update is asked for before it.
         """
+        self.require_alive("step")
         if not self.watch.as_left(optimizer):
             self.before_update(optimizer)
         self.advance(optimizer)
@@ -196,8 +210,11 @@ class PlannedGroups:
 
     def _write_next_block(self, t: int) -> None:
         block = self.block
+        if block.amounts is not None:  # `_consume` has extended it; so an interrupt has ended the writers
+            self.rewrite()
+            return
         block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), self.clock.states)
-        block.write()
+        next(block.writer)
 
     def _consume(self, expected: Amount | None) -> None:
         """An update consumed another amount, or the block is used up: let the block go on from there."""

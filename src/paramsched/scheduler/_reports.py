@@ -1,6 +1,5 @@
 """What a Scheduler is given and gives."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from numbers import Real
@@ -12,7 +11,7 @@ from torch.optim import Optimizer
 from paramsched._trace import Key, unique_labels
 from paramsched.errors import InvalidArgument, MissingFact, nearest, shown
 from paramsched.feedback.base import MetricRule
-from paramsched.fields import Field, label, numeric
+from paramsched.fields import Field, flat_groups, numeric
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._group_keys import Group
@@ -43,7 +42,7 @@ def flat_scalars(planned: PlannedGroups, groups: Sequence[Group], *, last: bool)
     times, states = (clock.last_times, clock.used) if is_last else (clock.times, clock.states)
     names = flat_groups(groups)
     found = {
-        flat_field(slot.name) + names[slot.group]: value
+        Field.of(slot.name).slot + names[slot.group]: value
         for slot, value in (planned.last_values() if is_last else planned.values())
         if slot.group < len(names)  # of a detached scheduler's optimizer groups may have gone
     }
@@ -56,35 +55,6 @@ def flat_scalars(planned: PlannedGroups, groups: Sequence[Group], *, last: bool)
 
 
 # TensorBoard rewrites other characters, MLflow refuses most of them, and a slash makes a folder in each.
-_REFUSED = re.compile(r"[^\w.-]")
-
-
-def flat_field(name: str) -> str:
-    """A field as its plan names it, without brackets: `betas_0`.
-
-    >>> flat_field("betas[0]"), flat_field("weight_decay")
-    ('betas_0', 'weight_decay')
-    """
-    return Field.of(name).slot
-
-
-def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
-    """What follows a field's name for each of several groups: `/` and its name, or index.
-
-    A name that other groups have too, or that is no more than digits and dots, gives way to the index.
-
-    >>> flat_groups([{"name": "body"}, {"name": "the head"}, {}])
-    ('/body', '/the_head', '/2')
-    >>> flat_groups([{"name": "body"}])
-    ('',)
-    """
-    if len(groups) == 1:
-        return ("",)
-    names = [_REFUSED.sub("_", str(label(group, index))) for index, group in enumerate(groups)]
-    return tuple(
-        f"/{name}" if names.count(name) == 1 and re.search(r"[^\W\d]", name) else f"/{index}"
-        for index, name in enumerate(names)
-    )
 
 
 def states_after(states: RuleStates, metrics: Mapping[str, Any]) -> dict[MetricRule[Any], Any]:

@@ -14,13 +14,13 @@ from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._field_slots import FloatBlock, FloatSlots, ScheduledTuples, TensorRows, TensorSlots
-from paramsched.scheduler._float_loops import Overwritten, Write
 from paramsched.scheduler._group_keys import COUNT, PLAN, Group
-from paramsched.scheduler._slots import Slot, all_of, nothing_left, target_writer, tensor_writer, values_of
+from paramsched.scheduler._slots import Slot, values_of
+from paramsched.scheduler._writes import Overwritten, Writer, in_step, target_writer, tensor_writer
 from paramsched.schedules import Schedule
 from paramsched.user_warnings import warn_user
 
-_GROWTH = (32, 1024)  # updates in a block: the first after a seek is short, a run soon computes many at once
+_GROWTH = (32, 1024, 4096)  # updates in a block: the first after a seek is short, a run soon computes many at once
 _MOST_IN_ROWS = 65_536  # values in one block of rows
 
 
@@ -28,14 +28,15 @@ _MOST_IN_ROWS = 65_536  # values in one block of rows
 class ValueBlock:
     """Writes the values of successive updates into the groups that it was made for.
 
-    `seek` computes one update and `put` writes it. Each `write` then writes the next, and notes in `overwritten` what
-    others wrote since. It raises StopIteration where the block is used up: `extend` computes the next block.
+    `seek` computes one update and `put` writes it. Each `next` of `writer` then writes the following update, and notes
+    in `overwritten` what others wrote since. It is exhausted where the block is used up: `extend` computes the next
+    block.
     """
 
     def __init__(self, plan: Plan, slots: tuple[Slot, ...], groups: Sequence[Group], *, targets: bool = True) -> None:
         self.slots = slots
         self.overwritten: Overwritten = []
-        self.write: Write = nothing_left
+        self.writer: Writer = iter(())
         self.floats: list[FloatSlots] = []
         self.tensors: list[TensorSlots] = []
         for field, mine in _by_field(slots).items():
@@ -64,7 +65,7 @@ class ValueBlock:
         self._blocks = [floats.block(times, states) for floats in self.floats]
         self._rows = [tensors.rows(times, states) for tensors in self.tensors]
         self._told = [_target_values(*target, times, states) for target in self.targets]
-        self.write, self._size = nothing_left, 0
+        self.writer, self._size = iter(()), 0
         self.overwritten.clear()
         if self.amounts is not None:
             self.amounts = iter(())
@@ -98,7 +99,7 @@ class ValueBlock:
             [before[-1], *_target_values(*target, times, states)]
             for target, before in zip(self.targets, self._told, strict=True)
         ]
-        self.write = all_of(self._writers())
+        self.writer = in_step(self._writers())
 
     def drop_coming(self, *, looked_at: bool) -> None:
         """Forget what was computed for other amounts and not written.
@@ -118,7 +119,7 @@ class ValueBlock:
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
         return self._size if self._short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
 
-    def _writers(self) -> list[Write]:
+    def _writers(self) -> list[Writer]:
         floats = [mine.writer(block, self.overwritten) for mine, block in zip(self.floats, self._blocks, strict=True)]
         tensors = [tensor_writer(mine.vector, rows) for mine, rows in zip(self.tensors, self._rows, strict=True)]
         targets = [

@@ -145,6 +145,11 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS:
         raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
+    if version == 1 and state["feedback"] and not isinstance(state["feedback"], Mapping):
+        raise StateError(
+            "state of version 1 whose feedback was not loaded: that of this run is in its place. Convert the "
+            "checkpoint with dcp_to_torch_save(folder, file) of torch.distributed.checkpoint.format_utils, and load it"
+        )
     groups, text = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"]
     facts = _read_mapping("calendar", state["calendar"])
     plan: Plan | None

@@ -276,7 +276,7 @@ class Scheduler(LRScheduler):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
-        self._require_alive("seek")
+        self._planned.require_alive("seek")
         self._synced().seek(Standing(int(t), self._amount_to_seek(int(t), amount)))
 
     def _amount_to_seek(self, t: int, amount: dict[str, Any]) -> Amount | None:
@@ -340,7 +340,7 @@ class Scheduler(LRScheduler):
 
     def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[AmountSource, Amount]:
         """What was said of the coming update, and who takes it."""
-        self._require_alive(what)
+        self._planned.require_alive(what)
         said = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
         assert source is not None
@@ -359,7 +359,7 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidArgument: a name no rule watches, or a value that is no number. Nothing has changed then.
         """
-        self._require_alive("observe")
+        self._planned.require_alive("observe")
         clock = self._planned.clock
         before, states = clock.states, states_after(clock.states, metrics)
         clock.change(states)
@@ -380,8 +380,6 @@ class Scheduler(LRScheduler):
         if metrics is not None and planned.clock.states and self._alive:
             self.observe(**{name_of_only_metric(planned.clock.states, metrics): metrics})
         if self._manual:
-            if self._hooks.released:
-                self._require_alive("step")
             planned.advance_by_hand(self.optimizer)
         else:
             planned.clock.acknowledge()
@@ -461,7 +459,7 @@ class Scheduler(LRScheduler):
         if self._waiting is not None:
             self._waiting.state = state_dict
             return
-        self._require_alive("load_state_dict")
+        self._planned.require_alive("load_state_dict")
         planned, groups = self._synced(), self.optimizer.param_groups
         at = position_of_torch(state_dict)
         if at is not None:
@@ -486,19 +484,12 @@ class Scheduler(LRScheduler):
 
     @property
     def _alive(self) -> bool:
-        return not self._hooks.released
+        return not self._planned.released
 
     def _synced(self) -> PlannedGroups:
         if self._alive:
             self._planned.sync(self.optimizer.param_groups)
         return self._planned
-
-    def _require_alive(self, what: str) -> None:
-        if not self._alive:
-            raise ParamschedError(
-                f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
-                "Write ps.Scheduler(optimizer, plan) to go on."
-            )
 
 
 def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:

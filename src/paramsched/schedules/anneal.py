@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, cast, final
 import numpy as np
 
 from paramsched import curves
-from paramsched._arrays import Array, Arrays
+from paramsched._arrays import Array, Arrays, in_place
 from paramsched._number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked
@@ -116,8 +116,8 @@ def _rest_of(k: Array, whole: float) -> Array:
     if whole > _EXACT:
         return (whole - k) / whole
     rest = k.astype(np.float64)  # whole numbers that floats hold exactly
-    np.subtract(whole, rest, out=rest)
-    return np.divide(rest, whole, out=rest)
+    out = in_place(rest)
+    return np.divide(np.subtract(whole, rest, out=out), whole, out=out)
 
 
 def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> Array:
@@ -127,14 +127,14 @@ def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, x
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
     # In place, but for a function of a user's, whose array might be his own.
     if xp.concrete and curve.monotone and near != 0 and share.size:
-        np.multiply(share, far - near, out=share)
-        np.add(share, near, out=share)
+        out = in_place(share)
+        share = np.add(np.multiply(share, far - near, out=out), near, out=out)
         if curve._within and abs((far - near) + near) <= abs(far):
             return share  # rounding is monotone: if a share of 1 does not lead past the end, no smaller one does
         # To look for one that is past it is cheaper than to cut them all, and there is one in few curves.
         if far > near:
-            return np.minimum(share, far, out=share) if share.max() > far else share
-        return np.maximum(share, far, out=share) if share.min() < far else share
+            return np.minimum(share, far, out=out) if share.max() > far else share
+        return np.maximum(share, far, out=out) if share.min() < far else share
     if near == 0:
         return share * far if far != 1 else share
     value = share * (far - near) + near

@@ -8,12 +8,13 @@ from functools import cached_property
 from itertools import islice
 from math import ceil
 from operator import is_
-from typing import Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from paramsched._arrays import Array, Arrays, Floats
 from paramsched._frozen_values import field_names, frozen_value, mime_bundle_of
+from paramsched._vocabulary import line_in_code
 from paramsched.curves import Curve
-from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part
 from paramsched.schedules.evaluation import value_at
 from paramsched.schedules.lengths import is_known_field, length_field
@@ -23,7 +24,7 @@ from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
 from paramsched.user_warnings import renamed_property
 
-_MOST_POINTS = 1_000_000
+_MOST_POINTS = 250_000  # half a second, where the points are fractions
 
 
 @frozen_value
@@ -151,7 +152,7 @@ class Schedule(ABC):
             raise Unresolved(
                 str(self),
                 found,
-                "Write ps.resolve(schedule, ps.Calendar(total=…, steps_per_epoch=…)) and call that",
+                f"Write ps.resolve({line_in_code(short_line(self))}, ps.Calendar(total=10_000, steps_per_epoch=100))",
             )
 
     @property
@@ -270,6 +271,19 @@ class Schedule(ABC):
 
     def __neg__(self) -> "Schedule":
         return _combined_operands("negative", self)
+
+    if not TYPE_CHECKING:  # type checkers refuse operators that a class does not have
+
+        def _refuse_operator(self, other: object) -> NoReturn:
+            """Refuse `a > b` and its like, which were meant to be `a >> b`."""
+            second = str(other) if isinstance(other, Schedule) else shown(other)
+            raise InvalidCall(
+                f"{short_line(self)} with {second[:80]}",
+                "schedules follow each other by >>",
+                f"Write {line_in_code(f'{self} >> {second}')}",
+            )
+
+        __gt__ = __ge__ = __or__ = __and__ = _refuse_operator
 
     def __str__(self) -> str:
         """The one-line text; `ps.parse` reads it back."""

@@ -262,7 +262,7 @@ def one_cycle(
     >>> print(one_cycle("30%", back="55%", curve=curves.linear))
     warmup("30%", 0.04) >> linear(to=0.04, over="55%") >> linear(0.04, 4e-06)
     """
-    closed = index == "t/(n-1)"
+    closed = isinstance(index, str) and index == "t/(n-1)"
     inner: Index = "t/n" if closed else index
 
     def length_of_way(name: str, length: DurationLike) -> Duration:

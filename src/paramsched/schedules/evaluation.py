@@ -100,10 +100,18 @@ def _values_of_piece(schedule: Formula, times: Array, base: float, xp: Arrays, *
     return np.full(times.shape, values)
 
 
+def _common_shape(times: tuple[int, ...], bases: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(times, bases)
+    except ValueError:
+        found = f"expected shapes that broadcast, got times of {times} and bases of {bases}"
+        raise InvalidArgument("schedule(t, base)", found, "Write schedule(t[:, None], base)") from None
+
+
 @quiet
 def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     """Values for an array of bases, which equal those for single ones."""
-    shape = np.broadcast_shapes(times.shape, bases.shape)
+    shape = _common_shape(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
         shaped = Affine(*(_shaped_column(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
@@ -124,7 +132,7 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Arr
     times = checked_times(t) if known else t
     if not known and not (xp.is_whole(t) or xp.xp.isdtype(t.dtype, "real floating")):
         raise InvalidTime(f"times of dtype {t.dtype}", "no numbers", INSTEAD_OF_TIME)
-    shape = np.broadcast_shapes(tuple(times.shape), () if isinstance(base, (int, float)) else np.shape(base))
+    shape = _common_shape(tuple(times.shape), () if isinstance(base, (int, float)) else tuple(np.shape(base)))
     wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
     if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
         value = columns(schedule, times.reshape(-1))
@@ -151,8 +159,8 @@ def _in_dtype_of_base(values: Array, base: Array, xp: Arrays) -> Array:
 LONGEST = 10**18
 """Updates: the longest length there is."""
 
-INSTEAD_OF_TIME = "Write the number of completed updates: 0, 1, 2, …"
-_INSTEAD_OF_BASE = "Write the group's own value: 0.1, say"
+INSTEAD_OF_TIME = "Use the number of completed updates: 0, 1, 2, …"
+_INSTEAD_OF_BASE = "Use the group's own value: 0.1, say"
 
 
 def checked_times(t: Any) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
+from paramsched._calls import example_call
 from paramsched._number_checks import keep_checked
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import Asked, InvalidArgument, Unresolved, nearest, shown
@@ -163,7 +164,7 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
             raise InvalidArgument(
                 f'from_function("{function}")',
                 f"no function of that name is registered; {nearest(function, FUNCTIONS)}",
-                f'Write register_function("{function}", f) first',
+                f'Register it first: register_function("{function}", f)',
             )
         return FromFunction(FUNCTIONS[function], function)
     if not callable(function):
@@ -182,8 +183,8 @@ def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction
     >>> parse('from_function("a_half_of_t")')(3)
     1.5
     """
-    if not name.isidentifier() or name in FUNCTIONS:
-        raise InvalidArgument(f"register_function({name!r})", "taken, or no identifier", "Choose another name")
+    if not isinstance(name, str) or not name.isidentifier() or name in FUNCTIONS:
+        raise InvalidArgument(f"register_function({shown(name)})", "taken, or no identifier", "Choose another name")
     FUNCTIONS[name] = function
     return FromFunction(function, name)
 
@@ -222,8 +223,10 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
     if isinstance(value, Real) and not isinstance(value, bool):
         level: Schedule = SHAPES["constant"](value)
         return level
+    name = getattr(value, "__name__", "")
+    called = name in SHAPES and SHAPES[name] is value
     raise InvalidArgument(
         asked() if callable(asked) else asked,
-        f"{shown(value)} is no schedule and no number",
-        "Write warmup(100) >> cosine(to=0.1)",
+        f"{name if called else shown(value)} is no schedule and no number",
+        f"Write {example_call(SHAPES[name], name)}" if called else "For example: warmup(100) >> cosine(to=0.1)",
     )

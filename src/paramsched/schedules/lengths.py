@@ -54,8 +54,10 @@ def _roles_of(kind: type) -> dict[str, str | None]:
     return {field.name: field.metadata.get("role") for field in fields(kind)}
 
 
-def some_length(asked: Asked, duration: Duration) -> Duration:
+def some_length(asked: Asked, duration: object) -> Duration:
     """A period, which takes some time."""
+    if not isinstance(duration, Duration):
+        raise InvalidArgument(asked, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
     if not duration.terms:
         raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"').suggest(30)
     return duration

@@ -133,7 +133,7 @@ def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> L
     """The level at which a resolved neighbor ends, or begins."""
     if (reason := _unknown_at_resolve(neighbor)) is not None:
         found = f"{word} cannot be taken from {short_line(neighbor)}: {reason}"
-        raise InvalidArgument(short_line(stage), found, "Write the level as a number")
+        raise InvalidArgument(short_line(stage), found, "Use the level as a number")
     end = neighbor.length if word == previous else None
     # Behind its end a schedule holds its last value, so a whole update behind it says that as well.
     times = np.array([0 if end is None else ceil(end.exact or 0)])
@@ -144,7 +144,7 @@ def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> L
         factor, offset = evaluate(neighbor, times, 1.0).item(), 0.0
     if not (isfinite(factor) and isfinite(offset)):
         found = f"{word} is not finite: it is taken from {short_line(neighbor)}"
-        raise InvalidArgument(short_line(stage), found, "Write the level as a number")
+        raise InvalidArgument(short_line(stage), found, "Use the level as a number")
     return level_from_parts(factor, offset)
 
 
@@ -173,7 +173,7 @@ def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:
     for word, shape in wanted.items():
         side = "before" if word == previous else "behind"
         found = f"{word} is the level of the stage {side}, and there is none"
-        raise InvalidArgument(short_line(shape), found, "Write a number, 1.0 for base")
+        raise InvalidArgument(short_line(shape), found, "Use a number, 1.0 for base")
 
 
 def _waiting_for_each_other(
@@ -189,5 +189,5 @@ def _waiting_for_each_other(
     return InvalidArgument(
         f"{short_line(stages[first])} >> {short_line(stages[second])}",
         "the first waits for the level at which the second begins, the second for that at which the first ends",
-        "Write a number for one of the two",
+        "Use a number for one of the two",
     )

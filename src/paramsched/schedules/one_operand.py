@@ -72,7 +72,7 @@ class Raised(OneOperand):
             raise InvalidArgument(
                 str(self),
                 "it has an absolute level, and a power is of a multiple of base",
-                "Write the level as a multiple of base, and the group's own value as base",
+                "Use the level as a multiple of base, and the group's own value as base",
             )
 
     affine = True  # whatever the schedule is: base stands outside

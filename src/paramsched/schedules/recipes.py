@@ -1,13 +1,13 @@
 """Recipes: known schedules said with the shapes and combinators."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 from paramsched import curves
 from paramsched._number_checks import positive_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
 from paramsched.schedules.base import Schedule
@@ -36,7 +36,8 @@ def polynomial(
     >>> polynomial(2.0, over=10)(5)
     0.25
     """
-    return anneal(start, to, over, curves.linear if power == 1 else curves.polynomial(power), index)
+    straight = isinstance(power, (int, float)) and power == 1
+    return anneal(start, to, over, curves.linear if straight else curves.polynomial(power), index)
 
 
 @shape
@@ -232,17 +233,23 @@ def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedul
     amount = over.exact
     if amount is None:
         asked = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
-        raise InvalidArgument(asked, "its height needs the number of updates", f"Write the {argument} in steps")
+        raise InvalidArgument(asked, "its height needs the number of updates", f"Use the {argument} in steps")
     return constant(Absolute(peak / float(amount) ** 0.5))
 
 
 def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
     """The points of `piecewise` as pairs of time and level, checked."""
     instead = 'Write piecewise([(0, 1.0), ("50%", 0.1)])'
-    listed = list(points.items()) if isinstance(points, Mapping) else points
-    if not isinstance(listed, Iterable) or isinstance(listed, str):
-        raise InvalidArgument(f"piecewise({points!r})", "no list of points", instead)
-    pairs = [tuple(pair) if isinstance(pair, Iterable) and not isinstance(pair, str) else () for pair in listed]
+    try:
+        listed = None if isinstance(points, str) else list(points.items() if isinstance(points, Mapping) else points)
+    except TypeError:
+        listed = None
+    if listed is None:
+        raise InvalidArgument(f"piecewise({shown(points)})", "no list of points", instead)
+    try:
+        pairs = [() if isinstance(pair, str) else tuple(pair) for pair in listed]
+    except TypeError:
+        pairs = []
     if not pairs or any(len(pair) != 2 for pair in pairs):
         raise InvalidArgument(f"piecewise({points!r})", "a point is a pair of time and level", instead)
     return [(Duration.of(time), level) for time, level in pairs]

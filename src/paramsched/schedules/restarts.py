@@ -213,7 +213,7 @@ class Restarts(Cycles):
             found = (
                 "its cycles are resolved one by one here, and previous and following mean what is beside all of them"
             )
-            raise InvalidArgument(short_line(self), found, "Write the level as a number")
+            raise InvalidArgument(short_line(self), found, "Use the level as a number")
         times = self.times
         if times is None:
             assert span.end is not None
@@ -232,7 +232,17 @@ class Restarts(Cycles):
 
     def _scaled_cycle(self, number: int, cycle: Schedule, over: Duration) -> Schedule:
         alone = replace(self, schedule=cycle, every=over, times=1, gamma=1.0)
-        return alone if self.gamma == 1 or number == 0 else Chain((Constant(self.gamma**number, None), alone))
+        if self.gamma == 1 or number == 0:
+            return alone
+        return Chain((Constant(_base_of_cycle("restarts", self.gamma, number), None), alone))
+
+
+def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
+    try:
+        return gamma**number
+    except OverflowError:
+        asked = Asked(shape, "gamma", repr(gamma))
+        raise InvalidArgument(asked, f"the base of cycle {number} overflows", "Write gamma=0.5").suggest(0.5) from None
 
 
 def _one_at_least(room: Duration | None) -> Duration:
@@ -345,10 +355,10 @@ def warmup_restarts(
         raise InvalidArgument(Asked("warmup_restarts", "times", str(times)), found, "Write times=3").suggest(3)
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "cycles that grow by whole updates"
-        raise InvalidArgument(Asked("warmup_restarts", "first", str(whole)), found, "Write the lengths in steps")
+        raise InvalidArgument(Asked("warmup_restarts", "first", str(whole)), found, "Use the lengths in steps")
     down, stages = whole - up, list[Schedule]()
     for cycle in range(times):
-        peak = height**cycle
+        peak = _base_of_cycle("warmup_restarts", height, cycle)
         stages += [anneal(start, peak, up), anneal(peak, to, down, way)]
         if growth != 1:
             down = Duration.of(max(1, int(down.count * growth)))

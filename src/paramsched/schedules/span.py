@@ -124,7 +124,7 @@ class Span:
         if end < self.begin:
             begins, ends = (f"{float(time - self.origin):.12g}" for time in (self.begin, end))
             found = f"that is {ends} of the sequence, and the stage begins at {begins}"
-            raise InvalidArgument(f'"{length}"', found, "Write a later time, or shorten the stages before it")
+            raise InvalidArgument(f'"{length}"', found, "Use a later time, or shorten the stages before it")
         return end - self.begin
 
     def resolved_length(self, length: Duration) -> Duration:
@@ -140,7 +140,7 @@ class Span:
         updates = self.boundary(self.begin + exact) - self.first if self.rounds else exact
         if updates < 0:
             found = f"that is {float(updates):.12g} updates of this run, and a length is not negative"
-            raise InvalidArgument(f'length "{length}"', found, "Write a longer one")
+            raise InvalidArgument(f'length "{length}"', found, "Use a longer one")
         return Duration.of_updates(updates)
 
     def period(self, duration: Duration) -> Duration:

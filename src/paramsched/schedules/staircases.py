@@ -117,6 +117,8 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
     """
     if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):
         several = [milestones, gamma] if isinstance(gamma, (int, float)) and gamma > 1 else [milestones]
+        if isinstance(milestones, str) and "," in milestones:
+            several = milestones.split(",")
         line = ", ".join(repr(str(one) if isinstance(one, Duration) else or_meant(one)) for one in several)
         raise InvalidArgument(f"multistep({milestones!r})", "milestones are a list", f"Write multistep([{line}])")
     return MultiStep(durations_of(milestones), gamma)

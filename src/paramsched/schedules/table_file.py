@@ -160,7 +160,9 @@ def _array_of_npy(file: Path, column: str | None, shown: str) -> Any:
         with open_to_read(file):  # refuses what is not a regular file
             # Mapped, because this compares the size in the header with that of the file before memory is taken.
             array = np.lib.format.open_memmap(file, mode="r")
-    except (ValueError, EOFError, TypeError, OverflowError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  # NumPy raises whatever the header leads to, such as TokenError
         raise UnreadableTable(shown, f"no array of numbers ({printable(str(error))[:80]})", _INSTEAD) from None
     if array.ndim != 1 or array.dtype.kind not in "fiu":
         found = f"an array of {array.ndim} dimensions of {array.dtype}"

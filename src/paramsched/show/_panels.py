@@ -41,6 +41,8 @@ from paramsched.show._words import TimeAxis
 
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
 
+_MOST_PANELS = 200  # a plan of a published run has five
+
 _Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
 
@@ -74,9 +76,9 @@ def picture(
         *(int(times[-1]) + 1 for values in used.values() for times, _ in values.values()),
         *(int(times[-1]) for measured in metrics.values() for times, _ in measured.values()),
     )
-    fields = dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs))
+    fields = list(dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs)))
     axis = axis_of_curves((*(one for _, one in plans), *([] if other is None else [other])), total, view)
-    panels = tuple(_make_panel(field, plans, used, tolerances, other, axis, view) for field in fields)
+    panels = tuple(_make_panel(field, plans, used, tolerances, other, axis, view) for field in fields[:_MOST_PANELS])
     differing = union_of_times(panel.differing for panel in panels)
     colors = (
         {} if len(runs) < 2 else {run.name: max(len(one.curves) for one in panels) + i for i, run in enumerate(runs)}
@@ -89,7 +91,10 @@ def picture(
         (*panels, *metric_panels(runs, metrics, axis, view, colors)),
         axis,
         horizon_summary(tuple(one for _, one in plans)),
-        tuple(runs_verdicts(trace, used, tolerances)) if other is None else (plans_verdict(differing, trace, other),),
+        (
+            *(runs_verdicts(trace, used, tolerances) if other is None else [plans_verdict(differing, trace, other)]),
+            *([Note(f"{more:,} more fields are not drawn")] if (more := len(fields) - _MOST_PANELS) > 0 else []),
+        ),
     )
 
 

@@ -223,7 +223,7 @@ class View:
             raise InvalidArgument(
                 Asked("View", "unit", repr(self.unit)),
                 nearest(str(self.unit), TIME_UNITS),
-                f"Write one of {', '.join(TIME_UNITS)}",
+                f"Use one of {', '.join(TIME_UNITS)}",
             )
         object.__setattr__(self, "unit", name)
 

@@ -200,7 +200,10 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
     Raises:
         InvalidArgument: one of them is not a duration.
     """
-    given, read = list(several), []
+    try:
+        given, read = list(several), list[Duration]()
+    except TypeError:
+        raise InvalidArgument(shown(several), "expected a list of lengths", 'Write ["10 epochs"]') from None
     for one in given:
         try:
             read.append(Duration.of(one))
@@ -366,7 +369,7 @@ def _read_length(text: str) -> Duration:
     return _duration_of(amounts)
 
 
-_NUMBER_IN_TEXT = r"[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
+_NUMBER_IN_TEXT = r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 _WRITTEN_OTHERWISE = (  # spelled in another way than lengths are, and what is written here
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\Z"), r"\1\2 steps"),
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),  # 5,000 steps

@@ -198,6 +198,45 @@ def test_the_epoch_of_a_staircase_is_found(audit, tmp_path, used):
     assert any(f"an epoch of {used} updates" in one.text for one in report.causes), report.causes
 
 
+@pytest.mark.parametrize("digits", [None, 6])
+@pytest.mark.parametrize("known_base", [True, False])
+@pytest.mark.parametrize("skipped", [(50, 55), (30, 80), (100,)])
+@pytest.mark.parametrize("plan", ["cosine(to=0.1)", PLAN])
+def test_skipped_updates_are_named_where_the_schedule_went_on_beyond_its_end(audit, plan, skipped, known_base, digits):
+    """A loop that goes on until it has taken as many updates as were planned steps torch's cosine past its end."""
+    make = torchs_own if plan == PLAN else lambda o: CosineAnnealingLR(o, TOTAL, 0.1 * BASE)
+    values = trained(make, updates=TOTAL + len(skipped), skipped=skipped)
+
+    causes = audit(values, plan, digits=digits, known_base=known_base).causes
+
+    assert [one.name for one in causes] == ["skipped steps"], causes
+    assert causes[0].explains >= TOTAL - len(skipped)
+
+
+@pytest.mark.parametrize("digits", [None, 6])
+@pytest.mark.parametrize("known_base", [True, False])
+@pytest.mark.parametrize("change", [lambda rate: rate / 2, lambda _: 0.00317])
+@pytest.mark.parametrize(
+    ("plan", "make"),
+    [
+        ("step(24, 0.3)", lambda o: StepLR(o, 24, 0.3)),
+        (
+            "warmup(3, start=0.001) >> step(24, 0.3)",
+            lambda o: SequentialLR(o, [LinearLR(o, 0.001, total_iters=3), StepLR(o, 24, 0.3)], [3]),
+        ),
+        ("linear()", lambda o: LinearLR(o, 1.0, 0.0, TOTAL)),
+        ("linear(to=0.2)", lambda o: LinearLR(o, 1.0, 0.2, TOTAL)),
+    ],
+)
+def test_writes_over_staircases_and_lines_are_named(audit, plan, make, change, known_base, digits):
+    values = [change(rate) if t >= 85 else rate for t, rate in enumerate(trained(make))]
+
+    (cause,) = audit(values, plan, digits=digits, known_base=known_base).causes
+
+    assert cause.name == "written by something else"
+    assert "from update 85 on" in cause.text
+
+
 def test_a_base_that_the_log_scales_is_named_with_the_number_of_processes(audit):
     (cause,) = audit([8 * rate for rate in trained()], known_base=True, processes=8).causes
 

@@ -105,15 +105,15 @@ def test_it_goes_into_a_sequence_of_schedulers():
 @pytest.mark.parametrize(
     ("make", "found"),
     [
-        (lambda: ps.to_lambda(ps.cosine()), r"Write ps\.to_lambda\(schedule, ps\.Calendar"),
+        (lambda: ps.to_lambda(ps.cosine()), r"Write ps\.to_lambda\(ps\.cosine\(\), ps\.Calendar"),
         (lambda: ps.to_lambda("linear(absolute(0.1), 0, over=5)"), r"Write base=0\.1"),
         (lambda: ps.to_lambda("rounded(cosine(over=5), 0.1)"), r"Write base=0\.1"),
         (lambda: ps.to_lambda("ema_power()"), r"Write base=0\.1"),
         (lambda: ps.to_lambda("constant()", base=0), "no factor makes another value of 0"),
         (lambda: ps.to_lambda(ps.cosine(over=5) * ps.plateau("loss")), "reacts to a metric"),
         (lambda: ps.to_lambda(ps.plateau("loss")), "reacts to a metric"),
-        (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), r'a plan\'s horizon="20 epochs"'),
-        (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group choose a line of a plan. Leave them out"),
+        (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), r"Write ps\.Calendar\(total=10_000\)"),
+        (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group choose a line of a plan; leave them out"),
         (lambda: ps.to_lambda(SEVERAL), r'the plan has lr, weight_decay, temperature.* Write field="lr"'),
         (lambda: ps.to_lambda(SEVERAL, field="weight_deccay"), r'nearest: "weight_decay"'),
         (lambda: ps.to_lambda(SEVERAL, field=3), "the plan has no 3; known: lr, "),

@@ -296,6 +296,42 @@ def test_a_checkpoint_of_version_1_goes_on_as_the_run_that_was_not_interrupted(n
     assert not [key for key in optimizer.state_dict()["param_groups"][0] if key.startswith("paramsched_base_")]
 
 
+@pytest.mark.parametrize("keys", ["of both", "of the template"])
+@pytest.mark.parametrize("new", ["lr", "two fields", "tokens"])
+@pytest.mark.parametrize("name", ["lr", "two fields", "tokens"])
+def test_entries_of_a_new_optimizer_are_not_taken_for_those_of_version_1(name, new, keys):
+    """With `full_state_dict` torch keeps the entries of both, with `allow_partial_load` those of the new optimizer."""
+    saved = saved_by_version_1(name)["optimizer"]
+    runs = []
+    for merged in (False, True):
+        model, optimizer = made(2)
+        if merged and keys == "of both":
+            for group in optimizer.param_groups:
+                group["lr"] *= 2  # the base of the checkpoint counts
+        scheduler = ps.Scheduler(optimizer, PLANS[new], calendar=ps.Calendar(**FACTS[0]))
+        groups = [dict(group) for group in saved["param_groups"]]
+        if merged:
+            template = optimizer.state_dict()["param_groups"]
+            groups = [mine | theirs for mine, theirs in zip(template, groups, strict=True)]
+            if keys == "of the template":
+                groups = [{key: group[key] for key in mine} for mine, group in zip(template, groups, strict=True)]
+        optimizer.load_state_dict(saved | {"param_groups": groups})
+        runs.append((scheduler.t, scheduler.amount, run(model, optimizer, scheduler, 6)))
+
+    assert runs[0] == runs[1]
+
+
+def test_a_scheduler_state_of_version_1_that_lacks_its_metric_states_is_refused():
+    saved = saved_by_version_1("plateau")["scheduler"]
+    scheduler = ps.Scheduler(made(2)[1], PLANS["plateau"], calendar=ps.Calendar(**FACTS[0]))
+    template = scheduler.state_dict()
+
+    with pytest.raises(ps.errors.StateError, match="dcp_to_torch_save"):
+        scheduler.load_state_dict(
+            {key: saved.get(key, template[key]) for key in template} | {"feedback": template["feedback"]}
+        )
+
+
 @pytest.mark.parametrize("name", ["lr", "tokens"])
 def test_a_plan_is_attached_to_an_optimizer_with_a_state_of_version_1(name):
     saved = saved_by_version_1(name)

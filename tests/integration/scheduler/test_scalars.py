@@ -12,7 +12,7 @@ import paramsched as ps
 from paramsched.audit.log_file import read_log
 from paramsched.audit.log_values import AmountColumn
 from paramsched.errors import InvalidArgument
-from paramsched.scheduler._reports import flat_groups
+from paramsched.fields import flat_groups
 from support.updates import probe, run, used
 
 # What TensorBoard leaves as it is, and MLflow does not refuse.

@@ -183,7 +183,7 @@ def test_yaml_that_is_refused(text, expected):
 def test_a_bomb_of_aliases_is_refused_at_its_first_anchor():
     lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
 
-    assert refused("\n".join(lines)) == "line 1: the anchor &a0. Write the value where it belongs"
+    assert refused("\n".join(lines)) == "line 1: the anchor &a0. Put the value where it belongs"
 
 
 # ---------------------------------------------------------------- TOML and JSON

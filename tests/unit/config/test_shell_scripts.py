@@ -34,7 +34,9 @@ ARITHMETIC = st.recursive(
         lambda one: f"({one[0]}{one[1]}{one[2]}{')' if '(' in one[1] else ''})"
     ),
     max_leaves=4,
-).map(lambda text: f"$(({text}))")
+).flatmap(lambda text: st.sampled_from([f"$(({text}))", f"$[{text}]"]))
+OPERATIONS = st.tuples(NUMBERS, st.sampled_from(["+", "-", "\\*"]), NUMBERS).map(" ".join)
+EXPR = st.builds(str.__mod__, st.sampled_from(["$(expr %s)", "`expr %s`"]), OPERATIONS)
 VARIABLES = st.tuples(NAMES, st.sampled_from(["${%s}", '"$%s"', '"${%s} x"', "${%s:-c d}", '"${%s[@]}"', "${%s[0]}"]))
 PARTS = st.one_of(
     PLAIN,
@@ -43,6 +45,7 @@ PARTS = st.one_of(
     st.sampled_from(["\\ ", "\\#", "\\$A", "a\\\nb", "${NOT_SET:-d e}", '"${NOT_SET-}"', "a#b"]),
     VARIABLES.map(lambda one: one[1] % one[0]),
     ARITHMETIC,
+    EXPR,
 )
 WORDS = st.lists(PARTS, min_size=1, max_size=3).map("".join)
 BLANKS = st.sampled_from([" ", "  ", " \\\n ", "\t"])
@@ -79,6 +82,7 @@ def words_of_bash(script):
     return [one.split("\0")[:-1] for one in done.stdout.decode().split("\1\0")[:-1]]
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @given(script=st.lists(lines(), min_size=1, max_size=6).map("\n".join))
 def test_words_are_those_of_bash(script):
@@ -142,6 +146,8 @@ def test_a_comment_ends_at_its_line():
         ("$ARGS", "line 3: $ARGS is not set in this file; options in it are not read"),
         ('"$@"', "line 3: $@ is given to the script when it is run; options in it are not read"),
         ("$(cat args)", "line 3: $(cat args) is the output of a command; options in it are not read"),
+        ("--bf16 $(cat args)", "line 3: $(cat args) is the output of a command; options in it are not read"),
+        ("--bf16 `more_args 1`", "line 3: `more_args 1` is the output of a command; options in it are not read"),
         ("--bf16 $MORE_ARGS", "line 3: $MORE_ARGS is not set in this file; options in it are not read"),
         ("$X $Y", "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in it are not read"),
     ],
@@ -152,7 +158,18 @@ def test_what_may_hold_options_is_reported(rest, told):
     assert found == [told]
 
 
-@pytest.mark.parametrize("rest", ["--data $DATA", "--name run_$(date)", '--dir "$OUT"', "> $LOG", "2>&1 | tee $LOG"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "--data $DATA",
+        "--name run_$(date)",
+        "--id `basename $DIR/epoch_*`",
+        '--mix $(IFS=+; echo "${DATA[*]}")',
+        '--dir "$OUT"',
+        "> $LOG",
+        "2>&1 | tee $LOG",
+    ],
+)
 def test_values_that_schedule_nothing_are_not_reported(rest, recwarn):
     ps.loads(f"$PYTHON -m torch.run $NODES train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}", "transformers")
 
@@ -195,6 +212,59 @@ def test_options_that_are_added_under_a_condition_are_read_unless_they_schedule(
     assert not recwarn
     _, found = cautions_of(script % "--warmup_steps 5")
     assert found == ["line 3: --warmup_steps 5 is only added under a condition; options in it are not read"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ARGS=''\nif [ $X ]; then ARGS='--max_steps 5'; fi\n",
+        "if [ $X ]; then ARGS='--max_steps 5'; fi\n",
+        "ARGS=\n[ $X ] && ARGS='--max_steps 5'\n",
+        "case $X in a) if [ $Y ]; then ARGS='--max_steps 5'; fi;; esac\n",
+        "if [ $X ]; then ARGS='--warmup_steps 2'; ARGS=\"$ARGS --max_steps 5\"; fi\n",
+        "ARGS=(--x 1)\nif [ $X ]; then ARGS+=(--max_steps 5); fi\n",
+        "ARGS=()\nif [ $X ]; then ARGS+=(--warmup_steps 2); ARGS+=(--max_steps 5); fi\n",
+    ],
+)
+def test_options_that_are_only_set_under_a_condition_are_not_read(script):
+    used = '"${ARGS[@]}"' if "=(" in script else "$ARGS"
+    plan, found = cautions_of(f"{script}train.py --learning_rate 1e-4 --num_train_epochs 2 --bf16 {used}\n")
+
+    assert str(plan) == "horizon: 2 epochs\nlr: linear()"
+    assert "--max_steps 5 is only added under a condition; options in it are not read" in found[0]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "if [ $X ]; then ARGS='--max_steps 5'; train.py --learning_rate 1 $ARGS; fi\n",
+        "if [ $X ]; then ARGS='--max_steps 5'; else ARGS='--max_steps 5'; fi\ntrain.py --learning_rate 1 $ARGS\n",
+        "main() {\n  ARGS='--max_steps 5'\n}\nmain\ntrain.py --learning_rate 1 $ARGS\n",
+        "if [ -z $STEPS ]; then STEPS=5; fi\ntrain.py --learning_rate 1 --max_steps $STEPS\n",
+        "if [ $X ]; then MORE=--bf16; fi\ntrain.py --learning_rate 1 --max_steps 5 $MORE\n",
+    ],
+)
+def test_what_is_set_where_the_command_is_and_defaults_are_read(script, recwarn):
+    assert str(ps.loads(script, "transformers").horizon) == "5"
+    assert not recwarn
+
+
+@pytest.mark.parametrize("value", ["$(expr 16 / $NODES)", "$((16 / NODES))", "$(nproc)", "`nproc`"])
+def test_an_unknown_accumulation_is_reported_as_the_value_of_its_option(value):
+    text = f"train.py --num_train_epochs 2 --learning_rate 1e-4 --gradient_accumulation_steps {value} --bf16"
+
+    plan, (found,) = cautions_of(text, calendar=ps.Calendar(batches_per_epoch=10))
+
+    assert str(plan.horizon) == "2 epochs"
+    assert found.startswith(f"$.gradient_accumulation_steps: {value} is not known")
+
+
+def test_an_unknown_part_of_a_quoted_command_has_its_line():
+    text = "#!/bin/bash\n\nsrun bash -c '\n  train.py --max_steps 5 --learning_rate 1 $MORE'\n"
+
+    _, found = cautions_of(text)
+
+    assert found == ["line 4: $MORE is not set in this file; options in it are not read"]
 
 
 def test_lines_that_end_in_crlf_are_named():

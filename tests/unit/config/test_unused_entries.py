@@ -8,6 +8,8 @@ from paramsched import config
 from paramsched.errors import ConfigError
 from paramsched.user_warnings import PlanCaution
 
+MEGATRON = {"train_iters": 9, "lr": 0.1}
+TIMM = {"sched": "cosine", "epochs": 9}
 COMPOSER = {"max_duration": "10ba", "scheduler": {"name": "ConstantScheduler"}}
 FVCORE = {"MAX_ITER": 9000, "BASE_LR": 0.1}
 TITAN = {"training": {"steps": 100}, "lr_scheduler": {"warmup_steps": 3}}
@@ -40,6 +42,10 @@ def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, da
         ("composer", {**COMPOSER, "eval_interval": "5ba", "algorithms": {"seq_length_warmup": {}}, "optimizer": {}}),
         ("composer", {"scheduler": {"name": "ConstantScheduler"}, "step_schedulers_every_batch": True}),
         ("fvcore", {"SOLVER": {**FVCORE, "BIAS_LR_FACTOR": 1.0, "WEIGHT_DECAY_NORM": 0.0, "BACKBONE_MULTIPLIER": 0.1}}),
+        ("fvcore", {"SOLVER": {**FVCORE, "BASE_LR_MULTIPLIER": 2, "BASE_LR_MULTIPLIER_NAMES": ["head"]}}),
+        ("megatron", {**MEGATRON, "adlr_autoresume": True, "iter_per_epoch": 1250, "straggler_ctrlr_port": 1}),
+        ("megatron", {**MEGATRON, "micro_batch_size": 4, "wandb_entity": "x"}),
+        ("timm", {**TIMM, "use_multi_epochs_loader": True, "train_size_schedule": "progressive"}),
         (
             "torchtitan",
             {**TITAN, "optimizer": {"lr": 0.1, "weight_decay": 0.1, "beta1": 0.9}, "checkpoint": {"interval": 5}},

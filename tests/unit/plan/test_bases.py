@@ -83,7 +83,7 @@ def test_a_base_that_is_no_finite_real_number_is_refused(schedule, base):
 
 @pytest.mark.parametrize("base", [float("nan"), float("inf"), 10**400, torch.tensor(float("nan")), np.float64("inf")])
 def test_a_trace_of_no_finite_base_is_refused(base):
-    with pytest.raises(PlanError, match=r"^lr=.*not finite.*Write"):
+    with pytest.raises(PlanError, match=r"^lr=.*not finite.*Use"):
         ps.trace(ps.Plan(lr=ps.cosine(), horizon=10), {"lr": base})
 
 

@@ -273,7 +273,7 @@ def test_another_batch_size_from_an_amount_on_keeps_the_past():
         (
             sized({"batch_size": "tokens"}, "5M tokens"),
             'lr: linear() takes the time of the run, and with another batch_size a run of "5000000 tokens" is another '
-            "number of updates. Write the horizon of the plan in updates",
+            "number of updates. Use the horizon of the plan in updates",
         ),
         (sized("tokens", "500 steps"), 'a run of "500" is another number of tokens'),
     ],

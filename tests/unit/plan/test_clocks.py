@@ -165,7 +165,7 @@ def test_a_length_that_nothing_converts_says_what_to_write():
     with pytest.raises(MissingFact) as refused:
         plan.resolve(ps.Calendar())
     assert str(refused.value) == (
-        'length "100 steps": the plan\'s clock counts tokens, and nothing says how many an update takes. Write the '
+        'length "100 steps": the plan\'s clock counts tokens, and nothing says how many an update takes. Use the '
         "length in tokens, or plan batch_size, or give Calendar(…) the constant"
     )
 

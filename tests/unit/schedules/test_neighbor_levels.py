@@ -58,7 +58,7 @@ def test_a_schedule_with_a_word_left_is_not_called():
     written = ps.linear(1, 0.5, over=10) >> ps.linear(ps.previous, 0, over=10)
 
     assert not written.is_resolved
-    with pytest.raises(Unresolved, match=r"previous or following is left in it.*Write ps\.resolve\(schedule"):
+    with pytest.raises(Unresolved, match=r"previous or following is left in it.*Write ps\.resolve\("):
         written(3)
     with pytest.raises(Unresolved, match="previous or following"):
         written.breakpoints()
@@ -293,7 +293,7 @@ def test_where_the_neighbor_cuts_at_a_value_the_number_is_asked_for(before):
         resolved(f"{before} >> linear(previous, 0, 10)")
 
     assert refusal.value.found == f"previous cannot be taken from {ps.parse(before)}: {NO_MULTIPLE}"
-    assert refusal.value.instead == "Write the level as a number"
+    assert refusal.value.instead == "Use the level as a number"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_where_the_neighbor_cuts_at_a_value_the_number_is_asked_for(before):
 def test_a_users_function_is_not_asked_for_a_level(around):
     function = ps.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
 
-    with pytest.raises(ps.InvalidArgument, match=r"a function of yours is in it.*Write the level as a number$"):
+    with pytest.raises(ps.InvalidArgument, match=r"a function of yours is in it.*Use the level as a number$"):
         ps.resolve(around(function) >> ps.linear(ps.previous, 0, over=10), RUN)
 
 
@@ -334,7 +334,7 @@ def test_of_a_shape_of_ones_own_that_bends_base_the_number_is_asked_for():
 
 
 def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
-    with pytest.raises(ps.InvalidArgument, match=r"previous is not finite.*Write the level as a number$"):
+    with pytest.raises(ps.InvalidArgument, match=r"previous is not finite.*Use the level as a number$"):
         resolved("window(exponential(1e9), end=1000) >> linear(previous, 0, 10)")
 
 
@@ -347,17 +347,17 @@ def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
         (
             "linear(previous)",
             "linear(previous): previous is the level of the stage before, and there is none. "
-            "Write a number, 1.0 for base",
+            "Use a number, 1.0 for base",
         ),
         (
             "linear(to=following)",
             "linear(to=following): following is the level of the stage behind, and there is none. "
-            "Write a number, 1.0 for base",
+            "Use a number, 1.0 for base",
         ),
         (
             "constant(0.5, 0) >> linear(previous, 0, 10)",
             "linear(previous, over=10): previous is the level of the stage before, "
-            "and there is none. Write a number, 1.0 for base",
+            "and there is none. Use a number, 1.0 for base",
         ),
     ],
 )
@@ -380,7 +380,7 @@ def test_two_stages_that_wait_for_each_other_are_refused(written):
     with pytest.raises(ps.InvalidArgument, match="the first waits for the level at which the second begins") as refusal:
         resolved(written)
 
-    assert refusal.value.instead == "Write a number for one of the two"
+    assert refusal.value.instead == "Use a number for one of the two"
 
 
 @pytest.mark.parametrize(
@@ -388,7 +388,7 @@ def test_two_stages_that_wait_for_each_other_are_refused(written):
     ["rules.cosine(previous, 10)", "rules.anneal(following, 10)", "rules.schedule(linear(previous, 0, 10))"],
 )
 def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
-    with pytest.raises(ps.InvalidArgument, match=r"a rule goes on from the value it finds.*Write a number"):
+    with pytest.raises(ps.InvalidArgument, match=r"a rule goes on from the value it finds.*Use a number"):
         ps.parse(f"recurrence({rule})")
 
 
@@ -507,7 +507,7 @@ def test_where_each_cycle_is_resolved_by_itself_a_level_from_beside_them_is_aske
     follows_the_run = 'restarts(every(linear({}, 0), "epoch"), 10, 4)'
     calendar = ps.Calendar(total=50, steps_per_epoch=7)
 
-    with pytest.raises(ps.InvalidArgument, match=r"its cycles are resolved one by one.*Write the level as a number$"):
+    with pytest.raises(ps.InvalidArgument, match=r"its cycles are resolved one by one.*Use the level as a number$"):
         ps.resolve(ps.parse(f"constant(0.5, 10) >> {follows_the_run.format('previous')}"), calendar)
 
     whole = ps.resolve(ps.parse(f"constant(0.5, 10) >> {follows_the_run.format(0.5)}"), calendar)

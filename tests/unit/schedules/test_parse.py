@@ -37,7 +37,7 @@ def test_text_says_a_schedule(text, schedule):
         ("cosin()", '"cosin" is no schedule; nearest: "cosine"'),
         ("cosine", "cosine is not called. Write cosine()"),
         ("cosine(too=0.1)", 'no argument "too"; nearest: "to"'),
-        ("cosine(1, 2, 3, 4, 5)", "Write cosine("),
+        ("cosine(1, 2, 3, 4, 5)", "too many positional arguments"),
         ("cosine(to=0.1, to=0.2)", '"to" is given twice'),
         ("warmup()", "Write warmup("),
         ("cosine(**{})", "** is not part"),

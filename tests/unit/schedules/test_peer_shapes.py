@@ -226,7 +226,7 @@ def test_tanh_is_timms_between_its_ends():
 
 def test_t5_is_flat_and_then_an_inverse_square_root():
     assert_is(t5(20), lambda t: 1 / math.sqrt(max(t + 1, 20)), base=123.0)
-    with pytest.raises(InvalidArgument, match="Write the hold in steps"):
+    with pytest.raises(InvalidArgument, match="Use the hold in steps"):
         t5("5%")
 
 

@@ -278,7 +278,7 @@ def test_a_recipe_is_written_as_what_it_is_made_of(recipe, text):
         (lambda: cosine_restarts(0), "a period of nothing"),
         (lambda: noam(0, 100), "not above 0"),
         (lambda: noam(512, 0), "a period of nothing"),
-        (lambda: noam(512, "5%"), "Write the warmup in steps"),
+        (lambda: noam(512, "5%"), "Use the warmup in steps"),
         (lambda: piecewise([]), "a pair of time and level"),
         (lambda: piecewise([(1, 2, 3)]), "a pair of time and level"),
         (lambda: piecewise("ab"), "no list of points"),
@@ -330,7 +330,7 @@ def test_what_is_no_time_is_refused(time):
     with pytest.raises(InvalidTime) as refusal:
         linear(over=10)(time)
 
-    assert "Write the number of completed updates" in str(refusal.value)
+    assert "Use the number of completed updates" in str(refusal.value)
 
 
 @pytest.mark.parametrize("value", ["3", b"3", None, 1j, object()])

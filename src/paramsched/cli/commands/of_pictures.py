@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from paramsched.plan.run_amounts import RunAmounts
 
 
+_MOST_PRINTED = 1_500_000  # values in JSON; a second
+
+
 @click.command(
     "show",
     cls=Command,
@@ -87,7 +90,7 @@ def paramsched_show(
     from paramsched import show
     from paramsched._trace import column_name
     from paramsched.cli._given_plan import loaded_with_facts
-    from paramsched.cli._traces import runs_to_draw, trace_given_plans
+    from paramsched.cli._traces import runs_to_draw, too_many_values, trace_given_plans
 
     if len(plans) > 1 and (times or as_json):
         raise click.UsageError(f"--at and --json print the values of one plan, and here are {len(plans)}")
@@ -98,6 +101,8 @@ def paramsched_show(
     drawn, over = trace_given_plans(plans, None if as_json else other, bases, format=format, field=field, facts=facts)
     if as_json:
         keys = drawn.keys()
+        if (count := drawn.total * len(keys)) > _MOST_PRINTED:
+            raise too_many_values(count, "print")
         groups = {group for _, group in keys} - {""}
         names = [key[0] if len(groups) < 2 else column_name(key) for key in keys]
         values = {

@@ -1,5 +1,6 @@
 """What is done with plans: `paramsched change`, `convert`, `diff`, `explain`, `schema`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,6 +179,8 @@ def paramsched_convert(
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
     if source == "log" or (source is None and plan.endswith(".jsonl")):
+        if output is not None and (Path(output).suffix == ".csv" or os.path.realpath(output) == os.path.realpath(plan)):
+            raise click.UsageError(f"--output {output}: the log or its table may have this name. Write -o plan.yaml")
         beside = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
         found = plan_from_log(plan, tables=Path(output or "").parent if beside else None)
     else:

@@ -95,7 +95,8 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        self.verbose = keeps_verbose(verbose)
+        if asks_to_print(verbose):
+            self.verbose = True
         require_epoch(Asked(type(self).__name__, "last_epoch"), last_epoch)
         with unchanged_on_error(optimizer):
             _groups.separate_tensors(optimizer)
@@ -227,7 +228,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
         Besides torch's keys: the name of the class, and what the groups hold now.
         """
-        held = {key: by_value(value) for key, value in self.__dict__.items() if key not in ("optimizer", "verbose")}
+        held = {key: by_value(value) for key, value in self.__dict__.items() if key != "optimizer"}
         return saved_state.with_signature(self, held)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -321,8 +322,8 @@ def require_lr(scheduler: Any, t: float, field: str) -> None:
         raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
 
 
-def keeps_verbose(verbose: Verbose) -> bool:
-    """What stands in the attribute `verbose`; to ask for it is warned of."""
+def asks_to_print(verbose: Verbose) -> bool:
+    """Whether `verbose` was passed and is true; warn if it was passed."""
     if verbose == "deprecated":
         return False
     warn_user(

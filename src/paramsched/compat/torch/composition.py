@@ -15,7 +15,7 @@ from paramsched.compat import group_fields
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, refused_as_torch, watch_step
-from paramsched.compat.torch.base import LRScheduler, Verbose, is_drop_in, keeps_verbose, require_lr
+from paramsched.compat.torch.base import LRScheduler, Verbose, asks_to_print, is_drop_in, require_lr
 
 
 class CompositionLR(LRScheduler):
@@ -30,7 +30,8 @@ class CompositionLR(LRScheduler):
             bases_in: the field of the groups that has the bases, where the first member does not tell its own.
         """
         self.optimizer = optimizer
-        self.verbose = keeps_verbose(verbose)
+        if asks_to_print(verbose):
+            self.verbose = True
         self._schedulers = list(schedulers)
         self._step_count = 1
         watch_step(optimizer)

@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler as peers
 from paramsched.compat import group_fields
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, as_float, as_floats, refused_as_torch
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print
 from paramsched.errors import Asked
 from paramsched.feedback.base import Nonfinite, improves_on, metric_number
 from paramsched.feedback.plateau import Plateau
@@ -88,7 +88,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.nonfinite = nonfinite
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._check_options()
-        self.verbose = keeps_verbose(verbose)
+        if asks_to_print(verbose):
+            self.verbose = True
         _groups.separate_tensors(optimizer)
         self.base_lrs = group_fields.group_values(optimizer)
         self.last_epoch, self._step_count = 0, 1

@@ -42,7 +42,14 @@ class ArgumentAssignment:
         """A function that takes any name has the unknown ones together."""
         extra = next((key for key, one in self.parameters.items() if one.kind is one.VAR_KEYWORD), None)
         values: dict[str, Any] = {}
-        instead = self.renamed_call(given)
+        renamed = self.renamed_call(given)
+        key = self.path.rpartition(".")[2]
+        if renamed and key.isidentifier():
+            unknown = [str(one) for one in given if one not in self.parameters]
+            reasons = [f'"{one}"; {nearest_argument(one, self.parameters, self.name)[1]}' for one in unknown]
+            found = f"{self.name} has no argument {', and none '.join(reasons)}"
+            self.faults.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=(key, renamed))
+            return values
         for key, value in given.items():
             if key in self.parameters and key != extra:
                 values[key] = value
@@ -54,23 +61,28 @@ class ArgumentAssignment:
                 found = f'{self.name} has no argument "{key}"; {advice}'
                 replace = (str(key), near) if near else None
                 place = child_path(self.path, key)
-                self.faults.add(place, found, instead, at_key=True, code=WRONG_ARGUMENT, replace=replace)
+                self.faults.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values
 
-    def renamed_call(self, given: dict[Any, Any]) -> str:
+    def renamed_call(self, given: dict[Any, Any]) -> dict[str, Any] | None:
         """The call with our names of the arguments, where it has several unknown ones, and each has one of ours."""
         unknown = [key for key in given if key not in self.parameters]
         ours = {key: meant_argument(str(key), self.parameters, self.name) for key in unknown if key not in DROPPED}
         renamed = {ours.get(key, key): plain_json(value) for key, value in given.items() if key not in DROPPED}
         dropped = len(unknown) - len(ours)
-        if None in renamed or len(renamed) + dropped != len(given) or (len(unknown) == 1 and not dropped):
-            return ""
-        return f"Write {flow_text({self.name: renamed})}"
+        if None in renamed or len(renamed) + dropped != len(given) or len(unknown) < 2 - bool(dropped):
+            return None
+        return {self.name: renamed}
 
     def in_order(self, given: list[Any]) -> dict[str, Any]:
         """One that takes any number has the rest together."""
         places = [one for one in self.parameters.values() if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
         values: dict[str, Any] = {}
+        if places and item_annotations(places[0].annotation) and all(isinstance(one, (int, float)) for one in given):
+            found = f"{self.name} takes a list of values"
+            entry = (self.path.rpartition(".")[2], {self.name: [given]})
+            self.faults.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=entry)
+            return {places[0].name: [1]}
         for index, one in enumerate(places):
             if one.kind is one.VAR_POSITIONAL:
                 return values | {one.name: given[index:]}

@@ -24,7 +24,7 @@ _WITH_GROUP = tuple(
         rf"{_FIELD}\s*@\s*(?P<group>.+)",  # as a plan prints it
         rf"{_FIELD}\[(?P<group>[^\[\]]*[^\[\]\d][^\[\]]*)\]",
         rf"{_FIELD}\((?P<group>[^()]+)\)",
-        rf"{_FIELD}[/.:](?P<group>.+)",
+        rf"{_FIELD}[/.:](?P<group>(?!\d\Z).+)",
         rf"(?P<group>[^@]+?)\s*[/.@:]\s*{_FIELD}",
     )
 )
@@ -42,11 +42,15 @@ def meant_horizon(key: str, value: Any) -> int | str | None:
     if isinstance(value, (int, float)):
         whole = int(value) if float(value).is_integer() else value
         return whole_length(f"{whole} {unit}" if unit else whole)
+    if isinstance(value, str) and unit and re.fullmatch(r"[\d_.]+ ?[kKMBT]?", value):
+        value = f"{value} {unit}"
     return whole_length(value) if isinstance(value, str) and re.search(r"\d", value) and "(" not in value else None
 
 
-def whole_length(value: Any) -> int | str:
-    """The length of a run that a value was meant to be."""
+def whole_length(value: Any) -> int | str | None:
+    """The length of a run that a value was meant to be; None where that is unknown."""
+    if isinstance(value, dict) and value.keys() <= {"value", "amount", "unit"} and "unit" in value:
+        value = f"{next((one for key, one in value.items() if key != 'unit'), 1)} {value['unit']}"
     if isinstance(value, dict) and len(value) == 1:
         ((unit, amount),) = value.items()
         value = f"{amount} {unit}"
@@ -58,7 +62,7 @@ def whole_length(value: Any) -> int | str:
         value = value if length.terms else None
     text = str(value)
     if not isinstance(value, (int, str)) or text.endswith("%") or value == 0 or isinstance(value, bool):
-        return 10_000
+        return None
     return value
 
 
@@ -133,6 +137,8 @@ def line_of_mapping(value: Mapping[Any, Any]) -> str | None:
     'step(every=30, gamma=0.5)'
     """
     kind = next((key for key in _NAMES_OF_CLASS if isinstance(value.get(key), str)), None)
+    if len(value) == 1 and kind is not None and "(" in value[kind]:
+        return meant_line(value[kind])
     if kind is None:
         line = " >> ".join(_call(str(name), given) for name, given in value.items())
     else:

@@ -15,7 +15,7 @@ from paramsched._fault_codes import (
     WRONG_TYPE,
 )
 from paramsched._number_checks import finite_number
-from paramsched._peer_keywords import OTHER_NAMES, instead_of
+from paramsched._peer_keywords import OTHER_NAMES, instead_of, meant_argument
 from paramsched._vocabulary import advice_for_word, first_lookalike, straighten_text
 from paramsched.config.faults import (
     CLOCK,
@@ -62,7 +62,8 @@ from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import known_clock, meant_clock
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
-_WRAPPERS = ("plan", "paramsched", "config", "hyperparameters", "schedules")  # around a plan, in other people's files
+_WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
+"""Keys around a plan in other people's files."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields among whose names slips of the pen are looked for; no optimizer has as many
 
@@ -115,6 +116,9 @@ def _no_mapping(data: Any) -> tuple[str, str]:
     if data is None:
         return "an empty file is no plan", _A_PLAN
     found = f"{short_json(data)} is {type_in_words(data)}, no plan"
+    if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict) and len(data[0]) == 1:
+        ((key, value),) = data[0].items()
+        return found, f"Write {entry_text(str(key), json.dumps(plain_json(value)))}"
     if not isinstance(data, str):
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
@@ -191,7 +195,8 @@ class _PlanReader:
 
     def read_horizon(self, value: Any) -> Duration | None:
         """Per cent of itself, or nothing, is no length of a run."""
-        instead = f"Write {whole_length(plain_json(value))}"
+        meant = whole_length(plain_json(value))
+        instead = "" if meant is None else f"Write {meant}"
         length = self.values.read_length(value, HORIZON, instead)
         if length is MISSING:
             return None
@@ -205,7 +210,7 @@ class _PlanReader:
         """The fields of each group."""
         if listed := dict(misplaced_groups(value)):
             found = f"{short_json(value)} is a list; groups are a mapping by their names"
-            self.faults.add(GROUPS, found, code=WRONG_TYPE, entry=("groups", listed))
+            self.faults.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
             path = child_path(GROUPS, name)
@@ -213,7 +218,7 @@ class _PlanReader:
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
                 found = f"{short_json(fields)} has no field"
                 line = fields if _is_schedule(fields) else "cosine()"
-                self.faults.add(path, found, f"Write {flow_text({'lr': line})}", code=WRONG_TYPE)
+                self.faults.add(path, found, at_key=True, code=WRONG_TYPE, entry=(str(name), {"lr": line}))
                 continue
             for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
                 place = child_path(path, key)
@@ -236,7 +241,7 @@ class _PlanReader:
 
     def selector_of(self, name: str | int, path: str) -> str | int:
         """A group's name, or its index: a number, or the text `[0]`."""
-        wrong = None if name else ("an empty name of a group", "Write its name, or its index")
+        wrong = None if name else ("an empty name of a group", "Use its name, or its index")
         if isinstance(name, int):
             wrong = (f"{name} is no index of a group", "Count from 0, or write the group's name") if name < 0 else None
         if wrong:
@@ -305,11 +310,14 @@ class _PlanReader:
         if fields is None or selector is not None:
             return False
         found = "lines for some groups are written under groups"
+        if others is None and "groups" not in self.data:
+            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
+            return True
+        # Two entries are to be changed, which no single paste does.
+        instead = f"Move it into groups: {flow_text(fields)[1:-1]}"
         if others is not None:
-            found += f"; the line of all others is {key}: {short_json(others)}"
-        if isinstance(before := self.data.get("groups"), dict):
-            fields = _merged(plain_json(before), fields)
-        self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
+            instead = f"Keep {key}: {flow_text(others, top=True)} and move the others to groups: {flow_text(fields)}"
+        self.faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
         return True
 
     def line_with_warmup(self, key: str, value: Any) -> str | None:
@@ -380,11 +388,11 @@ class _PlanReader:
         """Tell of unknown entries, and of missing ones that no other was meant to be."""
         unknown = [key for key in entries if key not in TARGET_ENTRIES]
         for key in unknown:
-            found = f'a target has no "{key}"; {did_you_mean(str(key), TARGET_ENTRIES)}'
-            near = closest(str(key), TARGET_ENTRIES)
+            near = meant_argument(str(key), TARGET_ENTRIES, "Target")
+            found = f'a target has no "{key}"; {did_you_mean(near or str(key), TARGET_ENTRIES)}'
             replace = (str(key), near) if near else None
             self.faults.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
-        meant = {closest(str(key), TARGET_ENTRIES) for key in unknown}
+        meant = {meant_argument(str(key), TARGET_ENTRIES, "Target") for key in unknown}
         for key in TARGET_ENTRIES:
             if key not in entries and key not in meant:
                 whole = {"initial": 1.0, "schedule": "cosine()", **plain_json(entries)}
@@ -408,11 +416,3 @@ def _reserved(key: str) -> str | None:
     if key in ("param_groups", "parameter_groups"):
         return "groups"
     return key.lower() if key.lower() in RESERVED else closest(key, RESERVED)
-
-
-def _merged(groups: Any, more: dict[Any, dict[str, Any]]) -> dict[Any, Any]:
-    """The lines of groups with those that belong to them."""
-    made = dict(groups)
-    for name, fields in more.items():
-        made[name] = {**made.get(name, {}), **fields}
-    return made

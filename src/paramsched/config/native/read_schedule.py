@@ -1,6 +1,7 @@
 """Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import reduce
@@ -125,10 +126,9 @@ class ScheduleReader:
         meant = line_of_mapping(plain_json(value)) if value and not known else None
         if len(value) != 1:
             if peer := next(filter(None, (advice_for_peer(str(value.get(key, ""))) for key in _NAME_OF_A_CLASS)), None):
-                return self.note_fault(path, peer[0], f"Write {meant or peer[1]}", code=UNKNOWN_NAME)
+                return self.note_mapping(path, peer[0], meant, f"For example: {peer[1]}", code=UNKNOWN_NAME)
             keys = ", ".join(map(str, value)) or "nothing"
-            instead = f"Write {meant}" if meant else _FORMS
-            return self.note_fault(path, f"a schedule is a mapping of one name; found {keys[:60]}", instead)
+            return self.note_mapping(path, f"a schedule is a mapping of one name; found {keys[:60]}", meant, _FORMS)
         ((name, given),) = value.items()
         if name in OPERATORS:
             return self.read_operator(name, given, path)
@@ -140,10 +140,12 @@ class ScheduleReader:
             return self.note_fault(path, "absolute is a level, no schedule", instead)
         if builder is None:
             if peer := advice_for_word(str(name)):
-                line = peer[1] if "-" in str(name) else meant or peer[1]
-                return self.note_fault(path, peer[0], line and f"Write {line}", code=UNKNOWN_NAME)
+                line = None if "-" in str(name) else meant
+                return self.note_mapping(path, peer[0], line, f"For example: {peer[1]}", code=UNKNOWN_NAME)
             names = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
             near = {"seq": "sequence", "mul": "product", "add": "sum"}.get(str(name), closest(str(name), names))
+            if meant and near is not None and not meant.startswith(near):
+                return self.note_mapping(path, f'"{str(name)[:60]}" is no schedule', meant, "", code=UNKNOWN_NAME)
             found = f'"{str(name)[:60]}" is no schedule; '
             found += did_you_mean(str(name), names) if near is None else f'did you mean "{near}"?'
             replace = (str(name), near) if near else None
@@ -153,6 +155,14 @@ class ScheduleReader:
         if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
             return self.note_fault(path, f"{name} gives a {type(found).__name__}, no schedule", "Return a schedule")
         return found
+
+    def note_mapping(self, path: str, found: str, meant: str | None, example: str, *, code: str = REFUSED_VALUE) -> Any:
+        """Note a mapping that is no schedule: the entry with the line that was meant, where that is known."""
+        key = path.rpartition(".")[2]
+        entry = (key, meant) if meant and key.isidentifier() else None
+        instead = f"Write {meant}" if meant else example
+        self.faults.add(path, found, "" if entry else instead, at_key=entry is not None, code=code, entry=entry)
+        return MISSING
 
     def read_operator(self, name: str, given: Any, path: str) -> Any:
         """`{product: […]}`, `{sum: […]}` or `{sequence: […]}`."""
@@ -257,7 +267,7 @@ class ScheduleReader:
 
     def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
         """A Duration; `instead` is what to write at a place where not every length can stand."""
-        usual = instead or "Write 5%"
+        usual = "Write 5%" if instead is None else instead
         if isinstance(value, BadValue):
             return self.note_fault(path, value.found, usual)
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -331,7 +341,9 @@ class ScheduleReader:
         words = [word for member in written if (word := type_asked_for(member))]
         if words and len(words) == len(written):
             instead = ""
-            if lists and isinstance(value, (int, float)):
+            if (lists and isinstance(value, (int, float))) or (
+                lists and isinstance(value, str) and re.fullmatch(r"[\d.]+(, ?[\d.]+)*", value)
+            ):
                 instead = f"Write [{value}]"
             elif float in members or int in members:
                 whole = float not in members

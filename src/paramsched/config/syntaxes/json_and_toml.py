@@ -5,27 +5,28 @@ import math
 import re
 from typing import Any
 
+from paramsched._vocabulary import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
 from paramsched.config.syntaxes.toml_places import STRING, toml_places
-from paramsched.config.text_limits import MOST_VALUES, TextLines, nested_too_deep
+from paramsched.config.text_limits import MOST_VALUES, TextLines, advice_of_line, advice_to_close, nested_too_deep
 from paramsched.errors import ConfigError, Fault
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
 _OF_CAUSE = (
-    ("'", "JSON has double quotes only", 'Write " for each'),
+    ("'", "JSON has double quotes only", 'Use " for each'),
     ("“„”‟", "a curly quote", 'Write "'),
     ("/#", "JSON has no comments", "Leave it out, or write YAML"),
 )
 
 _BY_MESSAGE = (
     ("Illegal trailing comma", "a comma with nothing behind it", "Leave it out"),
-    ("',' delimiter", "no comma before this entry", "Write a comma between two entries"),
-    ("delimiter", "no colon behind the name", "Write a colon between a name and its value"),
-    ("property name", "a name without quotes", 'Write "lr"'),
-    ("control character", "a line break or a tab inside a text", "Write it as an escape, or end the text before it"),
+    ("',' delimiter", "no comma before this entry", "Use a comma between two entries"),
+    ("delimiter", "no colon behind the name", "Use a colon between a name and its value"),
+    ("property name", "a name without quotes", "Put the name in double quotes"),
+    ("control character", "a line break or a tab inside a text", "Escape it, or end the text before it"),
     ("Extra data", "something stands behind the end", "Leave it out"),
-    ("escape", "a backslash begins an escape that is none", "Write two backslashes for one"),
+    ("escape", "a backslash begins an escape that is none", "Use two backslashes"),
     ("", "a text without quotes", "Put the text in double quotes"),
 )
 """What Python's reader says, as far as it tells one fault from others; what was found, what to write."""
@@ -42,11 +43,54 @@ def read_json(text: str, source: str) -> Any:
         )
     except json.JSONDecodeError as error:
         offset, found, instead = _json_cause(text, error)
+        if (meant := _meant_json(text)) is not None:
+            instead = f"Write {meant}"
         raise ConfigError(source, [TextLines(text).fault(offset, f"no JSON: {found}", instead)]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     refuse_many_values(data, source)
     return data
+
+
+_MOST_MENDED = 300  # characters of a text that is repeated in a message
+
+
+def _meant_json(text: str) -> str | None:
+    """The JSON of a line that YAML reads: with other quotes or none, or a comma at the end; None for any other."""
+    from paramsched.config.syntaxes.yaml_text import read_yaml
+
+    line = straighten_text(text.strip())
+    if len(line) > _MOST_MENDED or "\n" in line or line[:1] != "{":
+        return None
+    line = re.sub(r'"([\w.]+\()"([^"]*)"(\)[^"]*)"', r"""'\1"\2"\3'""", line)  # "warmup("5%")"
+    line = re.sub(r'(?<=[\w"\]}]) +(?="[\w\[\]]+" *:)', ", ", line)  # no comma before a name
+    line += "".join(_CLOSING[one] for one in reversed(_opened(line)))
+    try:
+        meant = json.dumps(_without_pairs(read_yaml(line, "text")), ensure_ascii=False, allow_nan=False)
+    except (ConfigError, ValueError, TypeError):
+        return None
+    return meant if len(meant) <= _MOST_MENDED and '"None"' not in meant else None
+
+
+def _without_pairs(data: Any) -> Any:
+    """The same with dicts for mappings."""
+    if isinstance(data, Pairs):
+        return {str(key): _without_pairs(value) for key, value in data}
+    return [_without_pairs(one) for one in data] if isinstance(data, list) else data
+
+
+_CLOSING = {"[": "]", "{": "}"}
+
+
+def _opened(line: str) -> list[str]:
+    """The brackets that a line leaves open."""
+    opened: list[str] = []
+    for one in re.sub(r"\"[^\"]*\"|'[^']*'", "", line):
+        if one in _CLOSING:
+            opened.append(one)
+        elif opened and one == _CLOSING[opened[-1]]:
+            opened.pop()
+    return opened
 
 
 def json_places(text: str) -> Place:
@@ -147,19 +191,25 @@ def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, 
         return offset, "a curly quote", 'Write "'
     if ":" in line.partition("=")[0] and "=" not in line:
         name, _, rest = line.partition(":")
-        return begin + len(name), "a colon, as in YAML", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
+        return (
+            begin + len(name),
+            "a colon, as in YAML",
+            advice_of_line(f"{name.strip()} = {_quoted_toml(rest.strip())}"),
+        )
     if line.lstrip().startswith("[") and "]" not in line:
-        return begin + line.index("["), "the bracket [ is never closed", "Write ] at its end"
+        place = begin + line.index("[")
+        return place, "the bracket [ is never closed", advice_to_close(text, place, "]")
     return None
 
 
 def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
     """A quote or a bracket that is never closed."""
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
-        return begin + _open_quote(line), "the quote is never closed", "Write it again at the end of the text"
+        place = _open_quote(line)
+        return begin + place, "the quote is never closed", advice_of_line(f"{line.strip()}{line[place]}")
     if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
         closing = "]" if text[opened] == "[" else "}"
-        return opened, f"the bracket {text[opened]} is never closed", f"Write {closing} at its end"
+        return opened, f"the bracket {text[opened]} is never closed", advice_to_close(text, opened, closing)
     return None
 
 
@@ -170,7 +220,7 @@ def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, 
         return begin + len(line) - len(line.lstrip()), f"{said}: it is there twice", "Keep one"
     if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
         if "[" in name and not name.lstrip().startswith(("[", '"', "'")):
-            return begin, "brackets in a name without quotes", f'Write "{name.strip()}" ={rest}'[:120]
+            return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" ={rest}')
         if not equals and line.strip():
             return offset, "no equals sign behind the name", 'Write lr = "cosine()"'
     return None
@@ -178,9 +228,18 @@ def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, 
 
 def _missing_quotes(line: str, begin: int) -> tuple[int, str, str] | None:
     name, equals, rest = line.partition("=")
-    if equals and rest.strip() and rest.strip()[0] not in "\"'[{" and "(" in rest:
+    value = rest.strip()
+    if re.fullmatch(r'".*".*".*"', value):
         place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
-        return place, "a text without quotes", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
+        quote = "'" if "'" not in value else '"""'
+        return (
+            place,
+            "double quotes inside double quotes",
+            advice_of_line(f"{name.strip()} = {quote}{value[1:-1]}{quote}"),
+        )
+    if equals and value and value[0] not in "\"'[{" and ("(" in rest or re.match(r"[\d.]+\s*[A-Za-z%]", value)):
+        place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
+        return place, "a text without quotes", advice_of_line(f"{name.strip()} = {_quoted_toml(rest.strip())}")
     return None
 
 

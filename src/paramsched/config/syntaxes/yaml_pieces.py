@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines, advice_of_line, advice_to_close
 from paramsched.errors import ConfigError, Fault
+from paramsched.schedules import meant_line
 
 PieceKind: TypeAlias = Literal["scalar", "list", "mapping", "end"]
 Piece: TypeAlias = tuple[PieceKind, Any, str, int]
@@ -93,10 +94,10 @@ class _EventsWithoutAliases:
             raise _yaml_error(self.text, self.source, alias, found, f"Write &{alias.anchor} in front of its value")
         if end is None:
             found = f"the alias *{alias.anchor} is inside its own anchor"
-            raise _yaml_error(self.text, self.source, alias, found, "Write the value itself")
+            raise _yaml_error(self.text, self.source, alias, found, "Use the value itself")
         if len(self._kept) + end - begin > _MOST_EVENTS:
             found = f"with its aliases the document has more than {MOST_VALUES:,} values"
-            raise _yaml_error(self.text, self.source, alias, found, "Write the value itself")
+            raise _yaml_error(self.text, self.source, alias, found, "Use the value itself")
         repeated = self._kept[begin:end]
         self._kept += repeated
         return repeated
@@ -131,7 +132,7 @@ def _pieces_of_events(events: Iterator[Any], text: str, source: str, *, peer: bo
                 levels[-1].pass_one()
                 yield "end", event, "", event.end_mark.index
             elif kind is yaml.AliasEvent:
-                raise _yaml_error(text, source, event, f"the alias *{event.anchor}", "Write the value itself")
+                raise _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
@@ -177,7 +178,7 @@ def _refuse_anchor_or_tag(event: Any, text: str, source: str, *, peer: bool) -> 
     if peer:
         return
     if event.anchor is not None:
-        raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Write the value where it belongs")
+        raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
     if event.tag is not None:
         raise _yaml_error(text, source, event, f"the tag {event.tag}", _NO_TAGS)
 
@@ -225,7 +226,12 @@ def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]
     first = lines.begins[lines.of(offset)[0] - 1]
     indent = re.match(r"[ \t]*", text[first:])
     if indent and "\t" in indent[0]:
-        return first + indent[0].index("\t"), "the line begins with a tab; YAML counts spaces", "Write two spaces"
+        number = lines.of(first)[0]
+        row = _open_levels(lines, number)[1]
+        above = "" if row is None else lines.line(row)
+        depth = len(above) - len(above.lstrip()) + 2 * above.rstrip().endswith(":")
+        place = first + indent[0].index("\t")
+        return place, "the line begins with a tab; YAML counts spaces", _advice_to_indent(lines.line(number), depth)
     if "quoted scalar" in doing and context is not None:
         return _quote_fault(text, offset, context.index, said)
     if "flow" in doing and context is not None:
@@ -246,10 +252,16 @@ def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]
     return _line_fault(offset, said, lines)
 
 
+def _advice_to_indent(line: str, depth: int) -> str:
+    """The advice for a line that begins at another depth; a message shows no blanks in front of a line."""
+    return f"Indent it by {depth}" if depth else advice_of_line(line.strip())
+
+
 def _quote_fault(text: str, offset: int, begin: int, said: str) -> tuple[int, str, str]:
     quote = text[begin : begin + 1]
     if "end of stream" in said or "document indicator" in said:
-        return begin, f"the quote {quote} is never closed", f"Write {quote} at the end of the text"
+        line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].strip()
+        return begin, f"the quote {quote} is never closed", advice_of_line(f"{line}{quote}")
     return offset, "a backslash in double quotes begins an escape", "Put the text in single quotes"
 
 
@@ -259,12 +271,12 @@ def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tupl
     closing = _CLOSING.get(opening, "]")
     end = _end_of_brackets(text, begin)
     if end is None:
-        return begin, f"the bracket {opening} is never closed", f"Write {closing} at its end"
+        return begin, f"the bracket {opening} is never closed", advice_to_close(text, begin, closing)
     if text[end] != closing:
-        return end, f"{text[end]} closes the bracket {opening} of line {lines.of(begin)[0]}", f"Write {closing}"
+        return end, f"{text[end]} closes the bracket {opening} of line {lines.of(begin)[0]}", f"Close it with {closing}"
     if text[offset : offset + 1] == ":":
         return offset, "a second colon in an entry", "Put the text behind the first colon in quotes"
-    return offset, "no comma before this entry", "Write a comma between two entries, and quotes around a text with some"
+    return offset, "no comma before this entry", "Use a comma between two entries, and quotes around a text with some"
 
 
 def _end_of_brackets(text: str, begin: int) -> int | None:
@@ -293,23 +305,28 @@ def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str
     first = lines.begins[number - 1]
     levels, before = _open_levels(lines, number)
     above = "" if before is None else _without_comment(lines.line(before)).strip()
-    if before is not None and ":" not in above and not above.startswith(("-", ".", "%")):
+    if before is not None and not re.search(r":( |\Z)", above) and not above.startswith(("-", ".", "%")):
         name = above
         place = lines.begins[before - 1] + len(lines.line(before).rstrip())
-        word, _, rest = name.partition(" ")
-        return place, f"no colon in {name[:60]}", f"Write {word}: {rest[:60]}".rstrip()
+        entry = re.match(r"([\w.@/\[\]-]+)\s*[:=]?\s*(.*)", name)
+        instead = "" if entry is None else advice_of_line(f"{entry[1]}: {entry[2]}".rstrip())
+        return place, f"no colon in {name[:60]}", instead
     deeper = before is not None and levels and indent > levels[-1]
     if before is not None and deeper and "mapping values" in said and _has_value(lines.line(before)):
         found = f"this line is indented by {indent} spaces, and the line above has a value already"
-        return first + indent, found, f"Indent it by {levels[-1]}, as the line above"
+        return first + indent, found, _advice_to_indent(line, levels[-1])
     if before is not None and indent not in levels and not deeper:
         known = " or ".join(filter(None, [", ".join(map(str, levels[:-1])), str(levels[-1])])) if levels else "0"
         found = f"this line is indented by {indent} {'space' if indent == 1 else 'spaces'}, the lines above by {known}"
-        return first + indent, found, f"Indent it by {known}"
+        instead = _advice_to_indent(line, levels[0]) if len(levels) == 1 else f"Indent it by {known}"
+        return first + indent, found, instead
     if line.lstrip().startswith("%"):
         return first + indent, _MEANINGS["%"], "Leave the line out, or put its text in quotes"
     if "mapping values" in said:
-        return offset, "a second colon in one line", _QUOTE_IT
+        entry = re.match(r"([\w.\[\]]+): +(.*\(.*)", line.strip())
+        meant = None if entry is None else meant_line(entry[2])
+        instead = _QUOTE_IT if entry is None or meant is None or ": " in meant else f"Write {entry[1]}: {meant}"
+        return offset, "a second colon in one line", instead
     return offset, said, "Put a text with colons, commas or quotes in quotes"
 
 

@@ -97,7 +97,7 @@ class Rule(ABC):
             raise InvalidArgument(
                 f"{self}",
                 "a rule goes on from the value it finds; previous and following are levels of the stages of a sequence",
-                "Write a number, a multiple of base",
+                "Use a number, a multiple of base",
             )
         for name, check in checks.items():
             keep_checked(self, call, check, name)

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, Final, final, get_args, get_origin
 
-from paramsched._calls import example_call
+from paramsched._calls import example_call, takes_list
 from paramsched._fault_codes import SYNTAX, UNKNOWN_NAME
 from paramsched._peer_keywords import (
     DROPPED,
     PEER_PARAMETERS,
     SEQUENCES,
+    is_share_of_run,
     is_warmup_length,
     meant_argument,
+    unit_of_length,
+    warmup_text,
 )
 from paramsched._vocabulary import dashed_word_at, first_lookalike, letters_of, meant_by, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_text
@@ -29,6 +32,8 @@ from paramsched.time import Duration, DurationLike
 from paramsched.time.duration import UNIT_NAMES
 
 _ADVICE: Final = re.compile(r"\A(Write|Quote the length:) ")
+_PEER_SEQUENCES: Final = ("SequentialLR", "ChainedScheduler")
+_OPTIMIZER: Final = re.compile(r"(?:self\.)?(?:optimizer|optim|opt)\w*")
 _MOST_EDITS: Final = 12
 _MOST_CHARACTERS: Final = 400  # a longer line is not repeated in a message
 _BRACKETS: Final = {"(": ")", "[": "]", "{": "}"}
@@ -62,7 +67,8 @@ def advice_of_mended(text: str, mended: str, refusal: InvalidArgument) -> str:
 
     The refusal's own advice, or the name that it names, is kept where that mends the line in the refused place.
 
-    >>> advice_of_mended("warmup(5) >> cosin(to=0.1)", "warmup(5) >> cosine(to=0.1)", InvalidArgument("cosin"))
+    >>> line = "warmup(5) >> cosin(to=0.1)"
+    >>> advice_of_mended(line, "warmup(5) >> cosine(to=0.1)", InvalidArgument("cosin").locate(line, 13, 18))
     'Write cosine(to=0.1)'
     """
     begin, end = refusal.span or (0, len(text))
@@ -125,9 +131,16 @@ class _Slip:
         """The line with this slip mended; None where nothing is known of it."""
         if dashed_word_at(self.text, self.begin) is not None:  # which the refusal knows a line for
             return None
-        syntax = (self.characters, self.quotes, self.argument_text, self.keywords, self.foreign_brackets,
+        syntax = (self.characters, self.prefixes, self.quotes, self.argument_text, self.keywords, self.foreign_brackets,
                   self.operators, self.lengths, self.juxtaposed, self.brackets)  # fmt: skip
-        values = (self.whole_line, self.listed_stages, self.listed_arguments, self.names_in_call, self.value)
+        values = (
+            self.whole_line,
+            self.listed_stages,
+            self.listed_arguments,
+            self.swapped,
+            self.names_in_call,
+            self.value,
+        )
         rules = {SYNTAX: (*syntax, *values), UNKNOWN_NAME: (self.argument_text, self.name, self.value)}
         for rule in rules.get(self.refusal.code, values):
             mended = rule()
@@ -152,6 +165,32 @@ class _Slip:
         letters = zip(self.text, self.outside, strict=True)
         return "".join(straighten_text(one) if one == seen else one for one, seen in letters)
 
+    def prefixes(self) -> str | None:
+        """`lr: cosine()` for the line of a field, `warmup: 20` for a call, `.then(…)` for `>>`."""
+        begun = re.match(r"\s*([A-Za-z_]\w*(?:\[\d\])?)\s*(?::|=(?!=))\s*", self.outside)
+        if begun is not None and begun[1] in self.names:
+            end = re.search(r"\s*(?:>>|\Z)", self.outside[begun.end() :])
+            assert end is not None  # the end of the text
+            stop = begun.end() + end.start()
+            return self.put(0, stop, f"{begun[1]}({self.text[begun.end() : stop]})")
+        if begun is not None:
+            return self.text[begun.end() :]
+        then = re.search(r"\)\s*\.\s*then\s*(?=\()", self.outside)
+        if then is not None:
+            closed = next((last for first, last in self.pairs() if first == then.end()), len(self.text))
+            return f"{self.text[: then.start() + 1]} >> {self.text[then.end() + 1 : closed - 1]}{self.text[closed:]}"
+        for pattern, sign in (
+            (r"(?<=\))\s*\.\s*(?=[a-z_]\w*\s*\()", " >> "),
+            (r"\.\s*\Z", ""),
+            (r"(?<=\d)f\b", ""),
+            (r"(?<![\w.])1cycle\b", "one_cycle"),
+            (r"(?<=[\w(])(?<![\w.]\w{3}),(?=000\b)", ""),  # 10,000
+        ):
+            if slip := re.search(pattern, self.outside):
+                return self.put(*slip.span(), sign)
+        number = re.fullmatch(r"\s*(\d+),(\d+)\s*", self.outside)
+        return None if number is None else f"{number[1]}.{number[2]}"
+
     def quotes(self) -> str | None:
         """A quote without its other one: it ends before the next comma or bracket."""
         place = next((place for place, one in enumerate(self.outside) if one in "\"'"), None)
@@ -169,6 +208,9 @@ class _Slip:
         for call in self.calls():
             named = {one.name for one in call.arguments if one.name}
             for place, one in enumerate(call.arguments):
+                word = re.match(r"([A-Za-z_]\w*)\s+(?=[\w.\"'-])", self.text[one.value : one.end])
+                if not one.name and word is not None and word[1] in self.parameters(call):  # cosine(to 0.2)
+                    return self.put(one.begin, one.begin + word.end(), f"{word[1]}=")
                 if not one.name and any(before.name for before in call.arguments[:place]):
                     last = call.arguments[place - 1]
                     comma = self.text[last.value : one.end]
@@ -187,8 +229,10 @@ class _Slip:
             word = re.search(r"([A-Za-z_]\w*)\s*\Z", self.outside[:begin])
             inside = self.text[begin + 1 : end - 1]
             if self.outside[begin] != "(" and word is not None and word[1] in self.names:
-                takes_list = next(map(_takes_list, signature(self.names[word[1]]).parameters.values()), False)
-                return self.put(begin, end, f"([{inside}])" if takes_list and "=" not in inside else f"({inside})")
+                listed = next(map(takes_list, signature(self.names[word[1]]).parameters.values()), False)
+                return self.put(begin, end, f"([{inside}])" if listed and "=" not in inside else f"({inside})")
+            if self.outside[begin] == "{" and begin == 0:
+                return inside
             if self.outside[begin] == "{":
                 pairs = re.sub(r"([^,:]+):([^,]+)", r"(\1,\2)", inside) if ":" in inside else inside
                 return self.put(begin, end, f"[{pairs}]")
@@ -196,11 +240,12 @@ class _Slip:
 
     def operators(self) -> str | None:
         """Other signs for `>>`, `*` and `**`; signs that are there twice, or at an end; words between stages."""
+        solid = STRING.sub(lambda text: "_" * len(text[0]), self.text)  # a text is a value, not a blank
         depth = [0]
-        for one in self.outside:
+        for one in solid:
             depth.append(depth[-1] + (one in "([{") - (one in ")]}"))
-        for found in re.finditer(r"[,;]", self.outside):
-            if not depth[found.start()]:
+        for found in re.finditer(r"[,;]", solid):
+            if not depth[found.start()] and not depth[-1]:
                 return self.put(*found.span(), " >>")
             if found[0] == ";":
                 return self.put(*found.span(), ",")
@@ -216,7 +261,7 @@ class _Slip:
             (r",\s*\Z", ""),
             (r"[A-Za-z_]\w*\s*=\s*(?=[,)])|(?<=\()\s*,", ""),
         ):
-            if slip := re.search(pattern, self.outside):
+            if slip := re.search(pattern, solid):
                 return self.put(*slip.span(), sign)
         return None
 
@@ -230,6 +275,18 @@ class _Slip:
                 if not opened:
                     return self.put(place, place + 1, "")
                 kinds = [_BRACKETS[self.outside[before]] for before in opened]
+                call = self.text[: opened[-1]]
+                name = re.search(r"([A-Za-z_]\w*)\s*\Z", call)
+                first = (
+                    next(iter(signature(self.names[name[1]]).parameters.values()), None)
+                    if name and name[1] in self.names
+                    else None
+                )
+                if kinds[-1] != one and one == "]" and first is not None and takes_list(first):  # multistep(30, 60]
+                    return self.put(opened[-1] + 1, opened[-1] + 1, "[")
+                argument = re.search(r",\s*[a-z_]+\s*=", self.outside[opened[-1] : place])
+                if kinds[-1] == "]" and one == ")" and argument is not None:  # multistep([30, 60, gamma=0.1)
+                    return self.put(opened[-1] + argument.start(), opened[-1] + argument.start(), "]")
                 if kinds[-1] != one:
                     between = one in kinds  # the one inside is still open
                     return self.put(place, place if between else place + 1, kinds[-1])
@@ -270,6 +327,13 @@ class _Slip:
             for one in call.arguments:
                 raw = self.text[one.value : one.end]
                 parameter = self.parameter_of(call, one)
+                if parameter is not None and takes_list(parameter) and raw[:1] == "[" and raw[-1:] == "]":
+                    items = [self.text[first:last] for first, last in self.items_in(one.value + 1, one.end - 1)]
+                    with suppress(InvalidArgument):
+                        bare = re.compile(r"\d[\d_.]*\s*(%|[A-Za-z]+)")
+                        quoted = [f'"{_length(one)}"' if bare.fullmatch(one) else one for one in items]
+                        if quoted != items:
+                            return self.put(one.value, one.end, f"[{', '.join(quoted)}]")
                 if not re.search(r"\d", raw) or re.search(r"[()\"']", raw) or parameter is None:
                     continue
                 if _is(parameter, Level, float) and raw.rstrip().endswith("%"):
@@ -321,6 +385,9 @@ class _Slip:
                 return self.curve_as_schedule(last, call, end)
         if name in NEIGHBOR_LEVELS:
             return self.put(self.begin, end, name)
+        argument = self.argument_at(self.begin)
+        if name in CONSTANTS and call is None and argument is not None and "curve" in self.parameters(argument[0]):
+            return self.put(self.begin, self.end, f"curve=curves.{name}")
         if name in self.names and call is None:
             return self.put(self.begin, self.end, called_by_name(name, self.names[name]))
         found = meant_by(name)
@@ -330,8 +397,10 @@ class _Slip:
         if not combined and (near := self.spelled_otherwise(last)):
             return self.put(self.begin, self.end, near)
         listed = call is not None and self.outside[call.opened + 1 : call.opened + 2] in ("[", "(")
-        if last in SEQUENCES and call is not None and (listed or len(call.arguments) != 1):
-            return self.put(self.begin, end, " >> ".join(self.stages_in(self.text[call.opened + 1 : end - 1])))
+        several = call is not None and (len(call.arguments) == 1 if listed else len(call.arguments) > 1)
+        sign = " * " if last == "ChainedScheduler" else " >> "
+        if call is not None and several and (last in SEQUENCES or (listed and last in _PEER_SEQUENCES)):
+            return self.put(self.begin, end, sign.join(self.stages_in(self.text[call.opened + 1 : end - 1])))
         if found is not None:
             return self.peer(*found, name, call, end)
         meant = self.refusal.replace[1] if self.refusal.replace else self.near(last)
@@ -370,40 +439,46 @@ class _Slip:
     def peer(self, library: str, row: tuple[str, str, str, str], name: str, call: _Call | None, end: int) -> str | None:
         """A scheduler of another library: its arguments by our names where each of them has one, else an example."""
         _, ours, line, _ = row
-        example = self.put(self.begin, end, line if line.count(">>") == 0 or self.stands_alone(end) else f"({line})")
-        builder = self.names.get(ours)
-        theirs = PEER_PARAMETERS.get(name.rpartition(".")[2], ())
-        staged = re.fullmatch(r'warmup\("5%"\) >> (\w+\(\))', line)
-        if staged is not None and call is not None:
-            given = {
-                one.name or theirs[place]: one for place, one in enumerate(call.arguments) if one.name or theirs[place:]
-            }
-            if set(given) <= {"num_warmup_steps", "num_training_steps"} and (one := given.get("num_warmup_steps")):
-                line = f"warmup({self.text[one.value : one.end]}) >> {staged[1]}"
-                return self.put(self.begin, end, line if self.stands_alone(end) else f"({line})")
-        if call is None or not call.arguments or builder is None or not re.fullmatch(rf"{ours}\([^()]*\)", line):
-            return example
-        if not theirs and (library != "papers" or "=" in line):
-            return example
-        arguments: list[str] = []
-        for place, one in enumerate(call.arguments):
+        if call is None or not call.arguments:
+            return self.put(self.begin, end, line if line.count(">>") == 0 or self.stands_alone(end) else f"({line})")
+        builder, given = self.names.get(ours), list(call.arguments)
+        if _OPTIMIZER.fullmatch(self.text[given[0].value : given[0].end]):
+            del given[0]
+        last = name.rpartition(".")[2]
+        theirs = PEER_PARAMETERS.get(last, ())
+        # A name in small letters is a slip for ours; one argument without a name means the same in both.
+        small = (last.lower() == last and not last.endswith("schedule")) or library == "papers"
+        before = r"(warmup\([^()=]*\) >> )?" if "warmup" not in last and library != "papers" else ""
+        plain = re.fullmatch(rf"{before}{re.escape(ours)}\([^()]*\)", line) and "index=" not in line
+        is_warmup = ours == "warmup" and re.fullmatch("[a-z]+_warmup", last)
+        alike = not theirs and small and bool(plain or is_warmup) and sum(not one.name for one in given) <= 1
+        warmup, arguments = "", []
+        staged = re.fullmatch(r"warmup\([^()]*\) >> (\w+)\([^()]*\)", line) if "warmup" in last and theirs else None
+        if staged is not None:
+            builder, ours = self.names[staged[1]], staged[1]
+        if builder is None:
+            return None
+        known = signature(builder).parameters
+        for place, one in enumerate(given):
             value = self.text[one.value : one.end]
-            if not one.name and not theirs and library == "papers":
+            if not one.name and alike:
                 arguments.append(value)
                 continue
             key = one.name or (theirs[place] if place < len(theirs) else "")
-            if key in DROPPED and key in theirs:
+            if (key in DROPPED and key in (*theirs, "optimizer")) or (staged and key == "num_training_steps"):
                 continue
-            if key not in (theirs or signature(builder).parameters):
-                return example
-            meant = meant_argument(key, signature(builder).parameters, ours)
-            if meant is None:
-                return example
+            if staged and key == "num_warmup_steps":
+                warmup = f"warmup({value}) >> "
+                continue
+            meant = meant_argument(key, known, ours) if theirs or alike else None
+            if meant is None or (theirs and key not in theirs):
+                return None
             absolute = key in ("eta_min", "min_lr", "lr_min") and re.fullmatch(r"[\d.]+(e-?\d+)?", value)
             arguments.append(f"{meant}={f'absolute({value})' if absolute and float(value) else value}")
         if name.endswith("CosineAnnealingLR") and not any(one.startswith("to=") for one in arguments):
             arguments.insert(0, "to=0.0")
-        return self.put(self.begin, end, f"{ours}({', '.join(arguments)})")
+        line = f"{warmup}{ours}({', '.join(arguments)})"
+        return self.put(self.begin, end, line if not warmup or self.stands_alone(end) else f"({line})")
 
     # ------------------------------------------------------------------ arguments and values
 
@@ -420,7 +495,9 @@ class _Slip:
         ):
             if whole and line.startswith(begin) and ">>" not in line:
                 return form.format(line)
-        return f"constant({line})" if line in NEIGHBOR_LEVELS else None
+        if self.text[self.begin : self.end] in NEIGHBOR_LEVELS and self.call_around(self.begin) is None:
+            return self.put(self.begin, self.end, f"constant({self.text[self.begin : self.end]})")
+        return None
 
     def listed_stages(self) -> str | None:
         """A list of stages in place of `>>`."""
@@ -439,15 +516,15 @@ class _Slip:
         only = call.arguments[0]
         if first is not None and first.kind is first.VAR_POSITIONAL and self.outside[only.begin] == "[":
             return self.put(only.begin, only.end, self.text[only.begin + 1 : only.end - 1])
-        if first is None or not _takes_list(first):
+        if first is None or not takes_list(first):
             return None
-        several = [one for one in call.arguments if not one.name]
-        if not several or self.outside[several[0].begin] in "[(":
+        several = [one for one in call.arguments if one.name in ("", first.name)]
+        if not several or self.outside[several[0].value] in "[(":
             return None
-        inside = self.text[several[0].begin : several[-1].end]
+        inside = self.text[several[0].value : several[-1].end]
         if STRING.fullmatch(inside) and "," in inside:
             inside = inside[1:-1]
-        return self.put(several[0].begin, several[-1].end, f"[{inside}]")
+        return self.put(several[0].value, several[-1].end, f"[{inside}]")
 
     def names_in_call(self) -> str | None:
         """Arguments that the function does not have, and required ones that are missing."""
@@ -459,15 +536,23 @@ class _Slip:
         for one in call.arguments:
             if not one.name or one.name in known:
                 continue
-            meant = meant_argument(one.name, known, call.name)
-            if meant is not None and meant not in {other.name for other in call.arguments}:
-                return self.put(one.begin, one.begin + len(one.name), meant)
+            value = self.literal(one)
+            if is_share_of_run(one.name, value) and "over" in known and call.name.endswith("warmup"):
+                return self.put(one.begin, one.end, f"over={warmup_text(one.name, value)}")
             if (length := self.length_in_unit(call, one)) is not None:
                 return self.put(one.begin, one.end, length)
+            meant = (
+                None if is_warmup_length(one.name) and "over" in known else meant_argument(one.name, known, call.name)
+            )
+            if call.name == "warmup" and is_warmup_length(one.name):
+                meant = "over"
+            if meant is not None and meant not in {other.name for other in call.arguments}:
+                return self.put(one.begin, one.begin + len(one.name), meant)
             rest = [self.text[other.begin : other.end] for other in call.arguments if other is not one]
             kept = f"{call.name}({', '.join(rest)})"
             if is_warmup_length(one.name):
-                staged = f"warmup({self.text[one.value : one.end]}) >> {kept}"
+                length = self.text[one.value : one.end] if isinstance(value, str) else warmup_text(one.name, value)
+                staged = f"warmup({length}) >> {kept}"
                 bare = self.stands_alone(call.closed, call.begin)
                 return self.put(call.begin, call.closed, staged if bare else f"({staged})")
             return self.put(call.begin, call.closed, kept) if one.name in DROPPED else None
@@ -480,13 +565,32 @@ class _Slip:
 
     def length_in_unit(self, call: _Call, one: _Argument) -> str | None:
         """`epochs=5` as `over="5 epochs"`."""
-        unit = re.sub(r"^(num|max|n|total)_", "", one.name)
+        unit = unit_of_length(one.name)
+        if one.name.startswith("warmup_") and call.name != "warmup":
+            return None
         given = {other.name for other in call.arguments}
         name = next((name for name, known in self.parameters(call).items() if _is(known, DurationLike)), None)
         value = self.text[one.value : one.end]
         if unit not in UNIT_NAMES or name is None or name in given or not value.isdecimal():
             return None
         return f'{name}="{value} {unit}"'
+
+    def literal(self, one: _Argument) -> object:
+        """The value of an argument that is a number or a text; None for any other."""
+        with suppress(ValueError, SyntaxError, RecursionError):
+            return ast.literal_eval(self.text[one.value : one.end])
+        return None
+
+    def swapped(self) -> str | None:
+        """`every("epoch", cosine())` for a function that takes the schedule first."""
+        call = self.call_at(self.begin) or self.call_around(self.begin)
+        if call is None or len(call.arguments) < 2 or next(iter(self.parameters(call)), "") != "schedule":
+            return None
+        first, second = call.arguments[:2]
+        values = self.text[first.begin : first.end], self.text[second.begin : second.end]
+        if first.name or second.name or "(" in values[0] or "(" not in values[1]:
+            return None
+        return self.put(first.begin, second.end, f"{values[1]}, {values[0]}")
 
     def value(self) -> str | None:
         """A value that its argument does not take."""
@@ -501,6 +605,9 @@ class _Slip:
             meant = None if parameter is None else self.meant_value(parameter, raw)
             if meant is not None and meant != raw:
                 return self.put(one.value, one.end, meant)
+            name = re.fullmatch(r"[\"']?(\w+)[\"']?", raw)
+            if not one.name and name is not None and (name[1] in CONSTANTS) and "curve" in self.parameters(call):
+                return self.put(one.begin, one.end, f"curve=curves.{name[1]}")
             if raw.startswith("curves.") and parameter is not None and not _is(parameter, CurveLike):
                 return self.put(one.begin, one.begin, "curve=") if "curve" in self.parameters(call) else None
         named = named or [one for one in pairs if self.is_refused(one[0])]
@@ -533,7 +640,7 @@ class _Slip:
             value = ast.literal_eval(raw)
             if _is(parameter, DurationLike):
                 return _refused_length(value)
-            if _takes_list(parameter) and isinstance(value, (list, tuple)):
+            if takes_list(parameter) and isinstance(value, (list, tuple)):
                 items = [_refused_length(item) or _written(item) for item in value]
                 return f"[{', '.join(items)}]"
             if _is(parameter, Level, float) and isinstance(value, str):
@@ -637,10 +744,6 @@ def _is(parameter: Parameter, *kinds: Any) -> bool:
     return any(parameter.annotation in (kind, kind | None) for kind in kinds)
 
 
-def _takes_list(parameter: Parameter) -> bool:
-    return get_origin(parameter.annotation) is tuple
-
-
 def _share(text: str) -> str:
     """Per cent as a number: `10%` is 0.1."""
     return repr(float(text.strip("+ %\"'")) / 100)
@@ -655,7 +758,8 @@ def _length(raw: str) -> str:
     try:
         Duration.of(raw)
     except InvalidArgument as refusal:
-        if not isinstance(refusal.sample, str) or refusal.sample.split()[0] not in raw:
+        number = re.match(r"[\d.]+", str(refusal.sample))
+        if not isinstance(refusal.sample, str) or number is None or number[0] not in raw:
             raise
         return refusal.sample
     return raw.strip()

@@ -39,7 +39,7 @@ _APPLY: dict[str, Callable[[Any, Any], Any]] = {
 }
 _ADVICE = {
     "/": "Divide by a number other than 0: cosine() / 2",
-    "**": "Write a number behind it, and not too large a one: cosine() ** 2",
+    "**": "Use a number behind it, and not too large a one: cosine() ** 2",
 }
 _AT_ONCE = {"*": "product", "+": "sum", "-": "sum"}
 _FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together

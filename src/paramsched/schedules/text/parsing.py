@@ -1,5 +1,6 @@
 """From the one-line text to a schedule; nothing in the line is run."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -74,8 +75,17 @@ def _add_mended_line(
 ) -> None:
     """Advise the line with its slips mended, where each of them can mean one thing only."""
     mended = mended_line(text, names, lambda line: read(LineReader(line, names, MOST_DEPTH)))
-    if mended is not None:
-        refusal.advise(advice_of_mended(text, mended, refusal))
+    _advise(refusal, text, None if mended is None else advice_of_mended(text, mended, refusal))
+
+
+def _advise(refusal: InvalidArgument, text: str, advice: str | None) -> None:
+    """Advise what mends the line; where that is unknown, what the refusal knows is only an example."""
+    begun = next((word for word in ("Write ", "Quote the length: ") if refusal.instead.startswith(word)), None)
+    if advice is not None:
+        refusal.advise(advice)
+    elif begun is not None and text.strip():
+        example = refusal.instead.removeprefix(begun)
+        refusal.advise(f"For example: {example}" if re.match(r"[\w.]+(\(|\Z)", example) else "")
 
 
 def meant_line(text: str) -> str | None:
@@ -95,14 +105,21 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
         mended = mended_line(text, names, lambda line: _schedule_in(LineReader(line, names, MOST_DEPTH)))
         found = found if refusal in found else [*found, refusal]
         for one in found:
-            if mended is not None:
-                one.advise(f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one))
+            whole = mended is not None and (
+                f"Write {mended}" if len(found) > 1 else advice_of_mended(text, mended, one)
+            )
+            _advise(one, text, whole or None)
         return found
     return []
 
 
 def _names_known(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    return {**SHAPES, "absolute": absolute, **{builder.__name__: builder for builder in shapes}}
+    try:
+        own = {builder.__name__: builder for builder in shapes}
+    except (TypeError, AttributeError):
+        found = f"expected a list of functions, got {type(shapes).__name__}"
+        raise InvalidArgument(f"shapes={shown(shapes)}", found, "Write shapes=[my_shape]") from None
+    return {**SHAPES, "absolute": absolute, **own}
 
 
 def _value_of(reader: LineReader) -> Any:

@@ -279,7 +279,7 @@ class LineReader:
         found = f'"{here.value}" closes nothing'
         if frame.kind != "line":
             found = f'"{here.value}" closes "{self.text[frame.place]}" of character {frame.place + 1}'
-        raise not_an_expression(self.text, here.begin, here.end, found, "Write one bracket of each pair")
+        raise not_an_expression(self.text, here.begin, here.end, found, "Close each bracket once")
 
     def _value_of(self, frame: OpenBracket, end: int) -> Any:
         """What a bracket stands for: a call, a value in brackets, or a list."""

@@ -52,7 +52,7 @@ def tokens_of(text: str) -> Iterator[Token]:
             continue
         if kind == "newline":
             if not open_brackets:
-                raise not_an_expression(text, begin, begin + 1, "a line ends outside brackets", "Write it in one line")
+                raise not_an_expression(text, begin, begin + 1, "a line ends outside brackets", "Put it on one line")
             continue
         if kind == "sign":
             open_brackets += (word in "([") - (word in ")]")
@@ -103,6 +103,8 @@ def _number_value(text: str, word: str, begin: int) -> int | float:
         raise ParseError(
             f'"{word}" at character {begin + 1}', "complex numbers are not part of a schedule's text", "Write 0.1"
         ).locate(text, begin, end)
+    if len(word) > 1 and not word.strip("0"):  # 10,000 would be two numbers
+        raise not_an_expression(text, begin, end, "a number that begins with 0")
     try:
         is_float = word[:2] not in ("0x", "0X") and any(sign in word for sign in ".eE")
         return float(word) if is_float else int(word, 0)
@@ -147,7 +149,7 @@ def slip_in(text: str) -> tuple[int, int, str, str] | None:
     >>> slip_in("warmup(5%) >> cosine()")
     (7, 9, '5% is a length without quotes', 'Quote the length: "5%"')
     >>> slip_in("cosine(to=0.1")
-    (6, 7, 'the bracket ( is never closed', 'Write ) at its end')
+    (6, 7, 'the bracket ( is never closed', 'Close it with )')
     """
     found = _other_character(text) or _bare_length(text) or _unpaired_bracket(text)
     if found is None and not text.strip():
@@ -186,7 +188,7 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
     outside = without_strings(text)
     for place, one in enumerate(outside):
         if one in "\"'":
-            return place, place + 1, f"the quote {one} is never closed", f"Write {one} at the end of the text"
+            return place, place + 1, f"the quote {one} is never closed", f"Close it with {one}"
         if one in _CLOSING:
             open_.append((one, place))
         elif one in _CLOSING.values():
@@ -194,11 +196,11 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
                 return place, place + 1, f"nothing is open that {one} closes", f"Leave {one} out"
             opening, _ = open_.pop()
             if _CLOSING[opening] != one:
-                return place, place + 1, f"{one} closes the bracket {opening}", f"Write {_CLOSING[opening]}"
+                return place, place + 1, f"{one} closes the bracket {opening}", f"Close it with {_CLOSING[opening]}"
     if not open_:
         return None
     opening, place = open_[-1]
-    return place, place + 1, f"the bracket {opening} is never closed", f"Write {_CLOSING[opening]} at its end"
+    return place, place + 1, f"the bracket {opening} is never closed", f"Close it with {_CLOSING[opening]}"
 
 
 def without_strings(text: str) -> str:

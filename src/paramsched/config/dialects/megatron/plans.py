@@ -216,10 +216,12 @@ def _planned_wsd(given: MegatronArguments, run: _MegatronRun, floor: Level, rest
 def _planned_root(run: _MegatronRun, floor: Level, rest: int | Fraction, faults: Faults) -> list[Schedule]:
     """sqrt(W / t), not below the floor; after the decay the floor itself.
 
-    Without a warmup Megatron takes one sample for W, and for the first t.
+    Megatron counts in samples, and takes at least one sample for W and for t.
     """
     if run.warmup:
         root: Schedule = inverse_sqrt(run.length(run.warmup))
+        if 0 < (samples := run.warmup * run.scale) < 1:
+            root = constant(float(samples) ** -0.5) * root
         head: list[Schedule] = []
     else:
         if not run.scale:

@@ -56,7 +56,7 @@ from paramsched.user_warnings import PlanCaution
 _OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
 
 
-_MOST_SCHEDULERS = 4_000  # of one optimizer; no published config has more than 12
+_MOST_SCHEDULERS = 2_000  # of one optimizer; no published config has more than 12
 
 
 @final

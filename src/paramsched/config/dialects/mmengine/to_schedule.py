@@ -239,7 +239,8 @@ def _first_of_each_kind(cautions: Iterable[_ListCaution]) -> Iterator[_ListCauti
 def _cautions_of_ticks(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
     windows: dict[object, _Windows] = {}
     for _, arguments in together:
-        windows.setdefault(arguments.get("param_name"), _Windows(length)).add(arguments)
+        if "begin" in arguments:  # a class of the user's need not have a window
+            windows.setdefault(arguments.get("param_name"), _Windows(length)).add(arguments)
     for index, (row, arguments) in enumerate(together):
         if length.max_epochs is None and length.max_iters is not None and ticks_by_epoch(arguments):
             text = (

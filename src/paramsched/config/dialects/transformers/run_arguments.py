@@ -130,10 +130,12 @@ _RENAMED: Final = {
     "train_steps": "max_steps",
     "total_steps": "max_steps",
     "max_train_epochs": "num_train_epochs",
+    "num_warmup_steps": "warmup_steps",
+    "num_training_steps": "max_steps",
 }
 """Names in other programs of settings that a `TrainingArguments` has."""
 
-_HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs")
+_HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs", "multi_turn_scheduler")
 """The rate by another name; and keys of trainers built upon transformers' that schedule nothing."""
 
 _DEFAULTS: Final[Mapping[str, object]] = {
@@ -191,7 +193,7 @@ class RunArguments:
 def is_call(data: Mapping[str, Any]) -> bool:
     """Whether these are arguments of `get_scheduler`, not those of a trainer."""
     own = any(name in data for name in SAID_BY_TRAINER if name != "learning_rate")
-    return any(name in data for name in SAID_BY_CALL if name != "name" or not own)
+    return not own and any(name in data for name in SAID_BY_CALL)
 
 
 def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, faults: Faults) -> RunArguments:

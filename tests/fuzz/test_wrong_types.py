@@ -1,0 +1,125 @@
+"""Values of wrong types for every public function: a ParamschedError, or a TypeError of Python where arguments lack."""
+
+import contextlib
+import inspect
+import math
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import ParamschedError, UnreadableTable
+
+# fmt: off
+VALUES = (
+    None, True, -1, 0, 3, 10**400, math.nan, math.inf, 1.5, 1e-320, "", "x", "lr", "cosine()", "5%", "\ud800", "\0",
+    b"x", [], [1], ["a"], {}, {"lr": 0.1}, {1: 2}, (), (1, 2), set(), object(), int, len, range(5), 1j, 10**18,
+    np.array([1.0, 2.0]), np.array("x"), np.array([], dtype=object), np.float32(3), np.int64(-5), torch.tensor(1.0),
+    torch.tensor([1, 2]), ps.cosine(), ps.plateau(), ps.absolute(0.1), ps.Plan(lr="cosine()", horizon=10),
+    ps.Calendar(total=10),
+)
+# fmt: on
+KEYWORDS = ("lr", "momentum", "x")
+
+
+def _called_by_users(name: str) -> bool:
+    found = getattr(ps, name)
+    abstract = inspect.isabstract(found) or getattr(found, "_is_protocol", False)
+    return (
+        callable(found)
+        and name != "register_function"
+        and not abstract
+        and not (isinstance(found, type) and issubclass(found, BaseException))
+    )
+
+
+NAMES = sorted(filter(_called_by_users, ps.__all__))
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> tuple[str, list[Any], dict[str, Any]]:
+    """A public function with arguments that its signature allows, of any type."""
+    name = draw(st.sampled_from(NAMES))
+    parameters = list(inspect.signature(getattr(ps, name)).parameters.values())
+    by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    needed = sum(one.default is one.empty for one in by_place)
+    value = st.sampled_from(VALUES)
+    positional = draw(st.lists(value, min_size=needed, max_size=len(by_place)))
+    named = {
+        one.name: draw(value)
+        for one in parameters
+        if one.kind is one.KEYWORD_ONLY and (one.default is one.empty or draw(st.booleans()))
+    }
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+        named |= draw(st.dictionaries(st.sampled_from(KEYWORDS), value, max_size=2))
+    return name, positional, named
+
+
+@given(calls())
+def test_a_value_of_a_wrong_type_is_refused_by_us(
+    tmp_path_factory: pytest.TempPathFactory, call: tuple[str, list[Any], dict[str, Any]]
+) -> None:
+    name, positional, named = call
+    function: Callable[..., Any] = getattr(ps, name)
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.chdir(tmp_path_factory.getbasetemp())
+        warnings.simplefilter("ignore")
+        with contextlib.suppress(ParamschedError, FileNotFoundError, IsADirectoryError):
+            function(*positional, **named)
+
+
+@pytest.mark.parametrize("name", [None, 1, [], b"x"])
+def test_a_function_is_registered_by_text_only(name: Any) -> None:
+    with pytest.raises(ps.InvalidArgument, match="no identifier"):  # not drawn above, because it keeps what it takes
+        ps.register_function(name, lambda t: t)
+
+
+@pytest.mark.parametrize("times", [np.arange(5), torch.arange(5)])
+def test_times_and_bases_that_do_not_broadcast_are_refused(times: Any) -> None:
+    bases = np.ones(3) if isinstance(times, np.ndarray) else torch.ones(3)
+
+    with pytest.raises(ps.InvalidArgument, match=r"got times of \(5,\) and bases of \(3,\)"):
+        ps.cosine(over=10)(times, bases)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["restarts(every(cosine(), '1 epoch'), '1.5 epochs', gamma=1e300)", "warmup_restarts(10, 5, 9, gamma=1e300)"],
+)
+def test_a_base_of_a_cycle_that_overflows_is_refused(line: str) -> None:
+    with pytest.raises(ParamschedError, match="the base of cycle 2 overflows"):
+        ps.resolve(ps.parse(line), ps.Calendar(total=1000, steps_per_epoch=10))
+
+
+HEADERS = st.text("{}()[]'\",:\\ \ndescrshapefortran_order<f8(5,)FalseL", max_size=90).map(str.encode)
+
+
+@given(st.binary(max_size=60) | HEADERS)
+def test_a_damaged_header_of_a_table_is_refused(tmp_path_factory: pytest.TempPathFactory, header: bytes) -> None:
+    file = tmp_path_factory.getbasetemp() / "table.npy"
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
+
+    with pytest.raises(UnreadableTable):
+        ps.table_file(str(file))
+
+
+def test_a_header_of_a_table_with_an_open_bracket_is_refused(tmp_path: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (5,), \n"
+    (tmp_path / "table.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
+
+    with pytest.raises(UnreadableTable, match="no array of numbers"):
+        ps.table_file(str(tmp_path / "table.npy"))
+
+
+@given(st.text("0123456789_.eE+-/%kM epochsx", max_size=14))
+def test_a_text_like_a_length_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(ParamschedError):
+        ps.Duration.of(text)
