@@ -172,6 +172,7 @@ def test_a_plan_has_detectron2s_rate_at_every_update(solver, whole):
         ({"CosineParamScheduler": {"start": 1}, "max_iter": 9}, "$.CosineParamScheduler.start: unknown argument"),
         ({"CosineParamScheduler": {}, "max_iter": 9}, "$.CosineParamScheduler: end_value is missing"),
         ({"MultiStepParamScheduler": {"values": [1, 0.1], "milestones": [9, 3]}, "max_iter": 9}, "do not grow"),
+        ({"MultiStepParamScheduler": {"values": [1, 0.1], "milestones": []}, "max_iter": 9}, "neither num_updates nor"),
         ({"max_iter": 9}, "$: it names no class of fvcore's"),
         ({"SOLVER": {"LR_SCHEDULER_NAME": "WarmupCosine"}}, 'did you mean "WarmupCosineLR"?'),
         ({"SOLVER": {"WARMUP_ITER": 3}}, '$.SOLVER.WARMUP_ITER: unknown argument; did you mean "WARMUP_ITERS"?'),
