@@ -241,6 +241,9 @@ def test_an_option_that_is_missing_is_what_timms_helper_takes(timm):
         ({"sched": "plateau"}, "$.sched: plateau: it follows a metric, and nothing says its name"),
         ({"noise": [0.4, 0.9]}, "$.noise: timm draws it from torch's generator"),
         ({"noise": [0.4, 0.9, 1]}, "$.noise: expected a share of the run, or its begin and end, got [0.4, 0.9, 1]"),
+        ({"noise": [0.9, 0.4]}, "$.noise: expected a share of the run, or its begin and end, got [0.9, 0.4]"),
+        ({"noise": [0.4, 0.4]}, "$.noise: timm draws it from torch's generator"),
+        ({"noise": 3}, "$.noise: expected a share of the run, or its begin and end, got 3"),
         ({"sched": "plateau", "warmup_epochs": 2}, "$.warmup_epochs: timm does not look at the metric in its warmup"),
         (
             {"sched": "plateau", "eval_metric": "top1", "step_on_epochs": False, "updates_per_epoch": 9},

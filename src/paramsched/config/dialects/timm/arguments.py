@@ -46,10 +46,10 @@ def _has_noise(others: Mapping[str, Any]) -> bool:
 
 def _noise_range(value: Any) -> float | tuple[float, ...]:
     """Return the share of the run at which the noise begins; a pair also has its end."""
-    if is_plain_number(value):
-        return float(value)
-    if isinstance(value, (list, tuple)) and len(value) in (1, 2) and all(map(is_plain_number, value)):
-        return tuple(value) if len(value) == 2 else value[0]
+    shares = value if isinstance(value, (list, tuple)) else [value]
+    inside = all(is_plain_number(one) and 0 <= one <= 1 for one in shares)
+    if len(shares) in (1, 2) and inside and list(shares) == sorted(shares):
+        return tuple(shares) if len(shares) == 2 else float(shares[0])
     raise WrongValue(f"expected a share of the run, or its begin and end, got {short_json(value)}")
 
 
@@ -76,7 +76,7 @@ class TimmArguments:
     noise: float | tuple[float, ...] | None = argument(None, parse=_noise_range, aliases=("lr_noise",), example=0.4)
     noise_pct: float = argument(0.67, above=0, used=_has_noise, aliases=("lr_noise_pct",))
     noise_std: float = argument(1.0, above=0, used=_has_noise, aliases=("lr_noise_std",))
-    noise_seed: int | None = argument(42, aliases=("seed",))
+    noise_seed: int | None = argument(42, high=10**18, used=_has_noise, aliases=("seed",))
     cycle_limit: int = argument(1, low=1, high=1000, used=_only_for(*CYCLES), aliases=("lr_cycle_limit",))
     cycle_mul: float = argument(1.0, low=1, used=_only_for(*CYCLES), aliases=("lr_cycle_mul",))
     cycle_decay: float = argument(0.1, above=0, used=_cycles_repeat, aliases=("lr_cycle_decay",))
