@@ -159,8 +159,8 @@ def as_words(data):
     [
         ({}, "$: a run has either train_iters or train_samples"),
         ({"train_iters": 9, "train_samples": 9}, "$: a run has either train_iters or train_samples"),
-        ({"train_iters": 9, "lr_decay_style": "cosin"}, '"cosin": no such style; did you mean "cosine"?'),
-        (["--train-iters", "9", "--lr-decay-stile", "x"], "$.lr_decay_stile: no such argument; did you mean"),
+        ({"train_iters": 9, "lr_decay_style": "cosin"}, 'unknown value "cosin"; did you mean "cosine"?'),
+        (["--train-iters", "9", "--lr-decay-stile", "x"], "$.lr_decay_stile: unknown argument; did you mean"),
         ({"train_iters": 9, "lr_decay_style": "WSD"}, "$.lr_decay_style: WSD needs its decay"),
         ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
         ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, is not shorter than the decay, 9"),
@@ -168,10 +168,10 @@ def as_words(data):
         ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: 0.2 is above lr, 0.1"),
         ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it needs start"),
         ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "$.rampup_batch_size: the batch grows in runs by samples"),
-        ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: [4, 4] is no start, increment"),
+        ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "nothing says how many an iteration takes"),
         ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it gives some groups another rate"),
-        ({"train_iters": "many"}, '$.train_iters: "many" is no whole number from 0 on'),
+        ({"train_iters": "many"}, '$.train_iters: expected a whole number of at least 0, got "many"'),
         ("--train-iters 9", "$: text, no arguments"),
     ],
 )  # fmt: skip
@@ -240,7 +240,10 @@ def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_pat
     text = "ENV_VARS:\n  A: 1\nMODEL_ARGS:\n  --train-iters: 100\n  --lr: 1.0e-4\n  --lr-decay-style: cosine\n"
 
     assert str(ps.loads(text, "megatron")) == "horizon: 100\nlr: cosine(over=100)"
-    with pytest.raises(ps.errors.ConfigError, match=r":4:18: \$.MODEL_ARGS.--train-iters: \"x\" is no whole number"):
+    with pytest.raises(
+        ps.errors.ConfigError,
+        match=r":4:18: \$.MODEL_ARGS.--train-iters: expected a whole number",
+    ):
         ps.loads(text.replace("100", "x"), "megatron")
 
 

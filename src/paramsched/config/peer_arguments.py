@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
@@ -55,9 +55,6 @@ def rest_as_written(share: float) -> float:
     return float(1 - Fraction(repr(share)))
 
 
-REQUIRED: Final = object()
-"""Stands for the default of an argument that has none."""
-
 _HELD: Final = "a schedule that holds its first value"
 
 
@@ -105,72 +102,30 @@ class ReadingNotes:
 
 @final
 @dataclass(frozen=True, slots=True)
-class PeerArguments:
-    """The arguments of one call; what is wrong with one is noted, and another value stands in for it.
+class ReadEntry:
+    """A scheduler whose arguments were read.
 
     Args:
-        given: all of them, with the defaults of those that are missing.
+        arguments: its table.
+        path: the location of the arguments.
+        wrong: the arguments that have another value in place of one that is wrong or missing.
     """
 
     name: str
     path: str
-    given: Mapping[str, Any]
+    arguments: Any
     notes: ReadingNotes
+    wrong: Set[str]
 
-    def refuse(self, name: str, found: str, instead: str, *, code: str = REFUSED_VALUE) -> None:
-        """Note a fault of an argument."""
-        self.notes.faults.add(child_path(self.path, name), found, instead, code=code)
+    def refuse(self, name: str, found: str, instead: str, *others: str, code: str = REFUSED_VALUE) -> None:
+        """Note a problem of an argument, and of others with it, unless one of them has a problem of its own."""
+        if not self.wrong & {name, *others}:
+            self.notes.faults.add(child_path(self.path, name), found, instead, code=code)
 
-    def warn_held(self, name: str) -> None:
+    def warn_held(self, name: str, length: float) -> None:
         """Note that a length of nothing holds the first value for good, which is hardly meant."""
         place = child_path(self.path, name)
-        self.notes.cautions.append(f"{place}: {self.name} with {name} {self.given[name]!r} is {_HELD}")
-
-    def number(self, name: str, least: float = -math.inf, *, above: float = -math.inf) -> float:
-        """A finite number in its range."""
-        value = self.given[name]
-        if value is REQUIRED:
-            return 1.0
-        if is_plain_number(value) and value >= least and value > above:
-            return float(value)
-        self.refuse(name, no_number_in_words(value, least, above), f"Write {name}: 0.1", code=WRONG_TYPE)
-        return 1.0
-
-    def count(self, name: str, least: int) -> int:
-        """A whole number of updates."""
-        value = self.given[name]
-        if value is REQUIRED:
-            return max(least, 1)
-        if is_count(value, least):
-            return int(value)
-        self.refuse(
-            name, f"{short_json(value)} is no whole number from {least} on", f"Write {name}: 1000", code=WRONG_TYPE
-        )
-        return max(least, 1)
-
-    def whole(self, name: str) -> int:
-        """A whole number, also below 0."""
-        return self.count(name, least=-(10**15))
-
-    def flag(self, name: str) -> bool:
-        """True or false."""
-        value = self.given[name]
-        if not isinstance(value, bool):
-            self.refuse(name, f"{short_json(value)} is neither true nor false", f"Write {name}: true", code=WRONG_TYPE)
-        return value is True
-
-    def choice(self, name: str, among: tuple[str, ...]) -> str:
-        """One of several words."""
-        value = self.given[name]
-        if value in among:
-            return str(value)
-        if value is not REQUIRED:
-            self.refuse(name, f"{short_json(value)} is none of {', '.join(among)}", f'Write {name}: "{among[0]}"')
-        return among[0]
-
-    def level(self, name: str) -> Level:
-        """A number as a level."""
-        return self.notes.level(self.number(name))
+        self.notes.cautions.append(f"{place}: {self.name} with {name} {length:g} is {_HELD}")
 
 
 def is_count(value: Any, least: int = 0) -> bool:
@@ -191,32 +146,6 @@ def no_number_in_words(value: Any, least: float = -math.inf, above: float = -mat
 def is_plain_number(value: Any) -> bool:
     """Whether value is a finite number, and no bool."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def arguments_with_defaults(
-    name: str,
-    given: Any,
-    path: str,
-    defaults: Mapping[str, Any],
-    notes: ReadingNotes,
-    ignored: Iterable[str] = (),
-) -> PeerArguments:
-    """The arguments of a call; what is missing, unknown or no argument at all is noted.
-
-    Args:
-        defaults: by argument; `REQUIRED` where it has to be said.
-        ignored: arguments that have nothing to do with values.
-    """
-    known = {key: value for key, value in given.items() if key in defaults} if isinstance(given, Mapping) else {}
-    if not isinstance(given, Mapping):
-        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
-        return PeerArguments(name, path, dict(defaults), notes)
-    others = [key for key in given if key not in ignored]
-    notes.faults.refuse_unknown(others, defaults, path, f"{name} has no such argument")
-    for key, value in defaults.items():
-        if value is REQUIRED and key not in known:
-            notes.faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments", code=REFUSED_VALUE)
-    return PeerArguments(name, path, {**defaults, **known}, notes)
 
 
 def arguments_beside(

@@ -75,7 +75,7 @@ def test_a_batch_size_that_a_script_computes_is_asked_for_only_where_the_plan_ne
 def test_a_variable_that_a_script_sets_to_several_values_is_not_guessed():
     text = "if $SMALL; then\n  LR=1\nelse\n  LR=2\nfi\ntrain.py --train-iters 9 --lr $LR"
 
-    with pytest.raises(ConfigError, match=r"""\$.lr: "\$LR" is no number"""):
+    with pytest.raises(ConfigError, match=r"""\$.lr: expected a number of at least 0, got "\$LR\""""):
         ps.loads(text, format="megatron")
 
 
@@ -130,8 +130,8 @@ def test_short_options_and_negative_numbers_are_told_apart():
 @pytest.mark.parametrize(
     ("format", "text", "place", "found"),
     [
-        ("megatron", IN_ARRAYS.replace("0.00015", "$LR"), (8, 5), '$.lr: "$LR" is no number'),
-        ("megatron", IN_A_TEXT.replace("decay-style", "decay-stile"), (3, 5), '$.lr_decay_stile: no such argument'),
+        ("megatron", IN_ARRAYS.replace("0.00015", "$LR"), (8, 5), '$.lr: expected a number of at least 0, got "$LR"'),
+        ("megatron", IN_A_TEXT.replace("decay-style", "decay-stile"), (3, 5), '$.lr_decay_stile: unknown argument'),
         ("transformers", "train.py \\\n  --warmup_ratio=3", (2, 3), "$.warmup_ratio: 3 is no share"),
         ("timm", "train.py --sched=cosine \\\n  --epochs x", (2, 3), "$.epochs"),
     ],

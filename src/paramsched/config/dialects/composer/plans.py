@@ -4,18 +4,19 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
 from paramsched.config.dialects.composer.times import (
     UNITS_OF_TIMES,
     ComposerRun,
     ComposerTime,
-    SchedulerArguments,
-    read_time,
+    TimesInRun,
+    composer_time,
 )
-from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json
+from paramsched.config.faults import ROOT, Faults, child_path, entry_path
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import is_plain_number, values_of_optimizer
+from paramsched.config.peer_arguments import values_of_optimizer
 from paramsched.config.references import with_references
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.errors import InvalidArgument
@@ -26,7 +27,18 @@ from paramsched.time import Calendar
 _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
 
 
-_MOST_SCALED: Final = 1e18  # a longer run than any, and its product with a length is finite
+def _length_of_run(value: Any) -> ComposerTime:
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return composer_time(f"{value}ep" if is_count else value)
+
+
+@argument_table
+class _RunArguments:
+    """The settings of a run that its schedule depends on."""
+
+    max_duration: ComposerTime | None = argument(None, parse=_length_of_run, example="10ep")
+    scale_schedule_ratio: float = argument(1.0, above=0, high=1e18)  # then its product with a length is finite
+    step_schedulers_every_batch: bool | None = argument(True)
 
 
 def recognizes(data: Any) -> bool:
@@ -97,15 +109,16 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         if not isinstance(values, Mapping):
             faults.refuse_kind(path, values, "arguments", 'Write {step_size: "30ep"}')
             continue
-        row, given = SCHEDULERS[NAMES[name]], SchedulerArguments(values, path, run, faults)
-        faults.refuse_unknown(values, row.arguments, path, f"no argument of {name}")
+        table = SCHEDULERS[NAMES[name]]
+        arguments, _, wrong = read_arguments(table, located(values, path), path, faults, of=name)
+        times = TimesInRun(run, path, faults, wrong)
         try:
-            schedules.append(row.schedule(given))
+            schedules.append(arguments.schedule(times))
         except InvalidArgument as refusal:
             faults.refuse(path, refusal)
-        clocks |= given.clocks
+        clocks |= times.clocks
         if settings.get("step_schedulers_every_batch") is False:
-            _refuse_ends_within_epochs(given, faults)
+            _refuse_ends_within_epochs(times)
     own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
     report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
     clock = _clock_of(clocks, faults)
@@ -123,14 +136,14 @@ def _plan_of(data: Mapping[str, Any], schedules: list[Schedule], run: ComposerRu
         return Plan(lr=whole, horizon=horizon, clock=None if clock == "ba" else UNITS_OF_TIMES[clock])
 
 
-def _refuse_ends_within_epochs(given: SchedulerArguments, faults: Faults) -> None:
+def _refuse_ends_within_epochs(times: TimesInRun) -> None:
     """Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before."""
-    length = given.run.batches
-    for path, end in given.ends:
+    length = times.run.batches
+    for path, end in times.ends:
         whole = end.unit == "ep" or (end.unit == "ba" and length is not None and end.amount % length == 0)
         if not whole and end.amount:
             found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
-            faults.add(path, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
+            times.faults.add(path, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
 
 
 def _clock_of(clocks: set[str], faults: Faults) -> str:
@@ -144,31 +157,15 @@ def _clock_of(clocks: set[str], faults: Faults) -> str:
 
 def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:
     """The length of the run, scaled."""
-    ratio = data.get("scale_schedule_ratio", 1.0)
-    if not is_plain_number(ratio) or not 0 < ratio <= _MOST_SCALED:
-        found = f"{short_json(ratio)} is no number above 0"
-        faults.add(
-            child_path(path_of_run, "scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0", code=WRONG_TYPE
-        )
-        ratio = 1.0
-    switch = data.get("step_schedulers_every_batch")
-    if switch is not None and not isinstance(switch, bool):
-        found = f"{short_json(switch)} is not true or false"
-        faults.add(
-            child_path(path_of_run, "step_schedulers_every_batch"),
-            found,
-            "Write true, or leave it out",
-            code=WRONG_TYPE,
-        )
-    written = data.get("max_duration")
-    path, longest = child_path(path_of_run, "max_duration"), None
-    if written is not None:
-        longest = read_time(written, path, faults, bare_epochs=True)
-        if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
-            faults.add(path, f"{longest} is no length of a run", 'Write max_duration: "10ep"', code=REFUSED_VALUE)
-            longest = None
+    written = {name: data[name] for name in arguments_of(_RunArguments) if name in data}
+    given, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, faults)
+    longest, ratio = given.max_duration, given.scale_schedule_ratio
+    if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
+        found = f"{longest} is no length of a run"
+        faults.add(places["max_duration"], found, 'Write max_duration: "10ep"', code=REFUSED_VALUE)
+        longest = None
     scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)
-    return ComposerRun(scaled, longest, float(ratio), None if calendar is None else calendar.updates_per_epoch)
+    return ComposerRun(scaled, longest, ratio, None if calendar is None else calendar.updates_per_epoch)
 
 
 def _listed_schedulers(data: Mapping[str, Any], path_of_run: str) -> list[tuple[Any, Any, str]]:

@@ -1,16 +1,16 @@
-"""Times as Composer says them, `10ep` or `0.06dur`, and the arguments of its schedulers, read with their checks."""
+"""Times as Composer writes them, `10ep` or `0.06dur`, and what they are in a run."""
 
-import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import isfinite
 from typing import Any, Final, final
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.config.arguments import WrongValue
 from paramsched.config.faults import Faults, child_path, short_json
-from paramsched.config.peer_arguments import is_count, is_plain_number, no_number_in_words
+from paramsched.config.peer_arguments import is_count
 from paramsched.time import Duration
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
@@ -19,7 +19,6 @@ UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok"
 _TIME: Final = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
 _WALL_CLOCK: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
 _MOST: Final = 10**18
-_EXAMPLE: Final = "100ba"
 _NO_TIMES: Final = {
     "sec": "Composer's schedulers take no wall-clock time",
     "iter": "an iteration is as long as the run says, and a plan counts none",
@@ -48,27 +47,21 @@ class ComposerTime:
         return f"{self.amount}{self.unit}"
 
 
-def read_time(value: Any, path: str, faults: Faults, *, bare_epochs: bool = False) -> ComposerTime | None:
-    """A time of a config; None, and a note, where it is none that a plan can say."""
-    if bare_epochs and isinstance(value, int) and not isinstance(value, bool):
-        value = f"{value}ep"
-    shown, instead = short_json(value), f'Write "{_EXAMPLE}"'
+def composer_time(value: Any) -> ComposerTime:
+    """Read a time that a plan can have, or raise `WrongValue`."""
+    shown = short_json(value)
     if not isinstance(value, str):
-        meant = f'Write "{value}ba"' if is_count(value, 1) else instead
-        faults.add(path, f"{shown} is no time", meant, code=WRONG_TYPE)
-        return None
+        raise WrongValue(f"expected a time, got {shown}", example=f"{value}ba" if is_count(value, 1) else None)
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
     if unit in _NO_TIMES:
-        faults.add(path, f"{shown}: {_NO_TIMES[unit]}", instead, code=REFUSED_VALUE)
-        return None
+        raise WrongValue(f"{shown}: {_NO_TIMES[unit]}", code=REFUSED_VALUE)
     amount = _amount_in_text(found[1]) if found else None
     if amount is None:
-        faults.add(path, f"{shown} is no time", f"{instead}, or another of ep, ba, sp, tok, dur", code=WRONG_TYPE)
-        return None
+        raise WrongValue(f"expected a time in ep, ba, sp, tok or dur, got {shown}")
     if unit != "dur" and amount != int(amount):
-        faults.add(path, f"{shown}: only dur has parts", f'Write "{int(amount) + 1}{unit}"', code=REFUSED_VALUE)
-        return None
+        whole = f"{int(amount) + 1}{unit}"
+        raise WrongValue(f"expected a whole number of {unit}, got {shown}", code=REFUSED_VALUE, example=whole)
     return ComposerTime(amount if unit == "dur" else int(amount), unit)
 
 
@@ -150,105 +143,65 @@ _WHOLE_RUN = ComposerTime(1.0, "dur")
 
 
 @final
-class SchedulerArguments:
-    """What one scheduler was given; what is wrong with it is noted.
+@dataclass(frozen=True, slots=True)
+class TimesInRun:
+    """The times of one scheduler in its run.
 
-    Attributes:
-        clocks: what its times count: `ba`, `sp`, `tok`.
-        ends: the times at which a stage of it is over, each with its path.
+    Args:
+        path: the location of the arguments of the scheduler.
+        faults: where diagnostics are noted.
+        wrong: the arguments that have another value in place of one that is wrong or missing.
+        clocks: what the times count: `ba`, `sp`, `tok`.
+        ends: the times at which a stage is over, each with its location.
     """
 
-    def __init__(self, values: Mapping[str, Any], path: str, run: ComposerRun, faults: Faults) -> None:
-        self.values, self.path, self.run, self.faults = values, path, run, faults
-        self.clocks: set[str] = set()
-        self.ends: list[tuple[str, ComposerTime]] = []
+    run: ComposerRun
+    path: str
+    faults: Faults
+    wrong: Set[str]
+    clocks: set[str] = field(default_factory=set)
+    ends: list[tuple[str, ComposerTime]] = field(default_factory=list)
 
-    def fault(self, name: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> None:
-        self.faults.add(child_path(self.path, name) if name in self.values else self.path, found, instead, code=code)
+    def fault(self, name: str, found: str, instead: str = "") -> None:
+        self.faults.add(child_path(self.path, name), found, instead, code=REFUSED_VALUE)
 
-    def number(self, name: str, default: float | None, *, above: float = -math.inf) -> float:
-        """A finite number; without a default it has to be there."""
-        value = self.values.get(name, default)
-        instead = f"Write {name}: {0.1 if default is None else default:g}"
-        if name not in self.values and default is None:
-            self.fault(name, f"{name} is missing", instead, code=WRONG_ARGUMENT)
-            return 1.0
-        if is_plain_number(value) and value > above:
-            return float(value)
-        self.fault(name, no_number_in_words(value, above=above), instead, code=WRONG_TYPE)
-        return 1.0
-
-    def flag(self, name: str) -> bool:
-        """True or false; false where it is not there."""
-        value = self.values.get(name, False)
-        if not isinstance(value, bool):
-            self.fault(name, f"{short_json(value)} is not true or false", f"Write {name}: true", code=WRONG_TYPE)
-        return value is True
-
-    def written_time(self, name: str, default: str | None = None) -> ComposerTime | None:
-        """A time as it stands; without a default it has to be there."""
-        if name not in self.values and default is None:
-            self.fault(name, f"{name} is missing", f'Write {name}: "100ba"', code=WRONG_ARGUMENT)
-            return None
-        return read_time(self.values.get(name, default), child_path(self.path, name), self.faults)
-
-    def time(self, name: str, default: str | None = None, *, scaled: bool = True) -> ComposerTime | None:
-        """A time in batches, samples or tokens; None, and a note, where it cannot be said."""
-        written, path = self.written_time(name, default), child_path(self.path, name)
-        found = None if written is None else self._converted(written, path, scaled=scaled)
-        self.ends += [] if found is None or name not in _STAGES else [(path, found)]
+    def converted(self, name: str, written: ComposerTime, *keys: int, scaled: bool = True) -> ComposerTime | None:
+        """A time in batches, samples or tokens; None, and a note, if it cannot be converted."""
+        path = child_path(self.path, name, *keys)
+        found = self.run.converted(written, path, self.faults, scaled=scaled)
+        if found is not None:
+            self.clocks.add(found.clock)
+            self.ends.extend([(path, found)] if name in _STAGES else [])
         return found
 
-    def period(self, name: str, default: str | None = None) -> ComposerTime | None:
+    def period(self, name: str, written: ComposerTime) -> ComposerTime | None:
         """A time that is not nothing."""
-        found = self.time(name, default)
+        found = self.converted(name, written)
         if found is not None and not found.amount:
             self.fault(name, "a length of nothing", f'Write {name}: "1ba"')
             return None
         return found
 
-    def curve_end(self) -> ComposerTime | None:
-        """`t_max` of a curve, which takes some time."""
-        found = self.end()
+    def end(self, t_max: ComposerTime) -> ComposerTime | None:
+        """The end of a scheduler; None if it takes the whole run."""
+        longest = self.run.longest
+        if t_max == _WHOLE_RUN:
+            self.clocks.update([] if longest is None else [longest.clock])
+            return None
+        end = self.converted("t_max", t_max)
+        if end is not None and longest is not None and self.run.compared(end, longest) == 0:
+            return None
+        self.ends.extend([] if end is None else [(child_path(self.path, "t_max"), end)])
+        return end
+
+    def curve_end(self, t_max: ComposerTime) -> ComposerTime | None:
+        """The end of a curve, which takes some time."""
+        found = self.end(t_max)
         if found is not None and not found.amount:
             self.fault("t_max", "a length of nothing", 'Write t_max: "1dur"')
         return found
 
-    def curve_length(self) -> Duration | None:
+    def curve_length(self, t_max: ComposerTime) -> Duration | None:
         """The same as a length of a plan."""
-        end = self.curve_end()
+        end = self.curve_end(t_max)
         return None if end is None else end.duration
-
-    def times(self, name: str) -> list[ComposerTime]:
-        """A list of times."""
-        given = self.values.get(name)
-        if not isinstance(given, (list, tuple)):
-            found = f"{name} is missing" if name not in self.values else f"{short_json(given)} is no list of times"
-            self.fault(name, found, f'Write {name}: ["30ep", "60ep"]', code=WRONG_ARGUMENT)
-            return []
-        found_times = []
-        for index, value in enumerate(given):
-            path = child_path(self.path, name, index)
-            written = read_time(value, path, self.faults)
-            converted = None if written is None else self._converted(written, path, scaled=True)
-            found_times += [] if converted is None else [converted]
-        return found_times
-
-    def end(self) -> ComposerTime | None:
-        """`t_max`; None where the scheduler takes the whole run."""
-        written = self.written_time("t_max", "1dur")
-        if written is None or written == _WHOLE_RUN:
-            if self.run.longest is not None:
-                self.clocks.add(self.run.longest.clock)
-            return None
-        end = self._converted(written, child_path(self.path, "t_max"), scaled=True)
-        if end is not None and self.run.longest is not None and self.run.compared(end, self.run.longest) == 0:
-            return None
-        self.ends += [] if end is None else [(child_path(self.path, "t_max"), end)]
-        return end
-
-    def _converted(self, written: ComposerTime, path: str, *, scaled: bool) -> ComposerTime | None:
-        found = self.run.converted(written, path, self.faults, scaled=scaled)
-        if found is not None:
-            self.clocks.add(found.clock)
-        return found

@@ -2,13 +2,14 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Final, final
 
 from paramsched import curves
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.peer_arguments import cut_to_length, is_plain_number
 from paramsched.near_names import did_you_mean
@@ -33,41 +34,30 @@ _EPSILON: Final = 1e-6  # fvcore's tolerance of `where`
 
 @final
 @dataclass(frozen=True, slots=True)
-class ParamSpec:
-    """One param scheduler.
+class Where:
+    """What the `where` of a param scheduler goes over, from 0 to 1.
 
     Args:
-        given: its arguments.
-        path: where they stand.
-        updates: how many its `where` goes over.
-        faults: where faults are noted.
+        updates: how many.
+        path: where the arguments of the scheduler are.
+        faults: where diagnostics are noted.
+        sound: whether each argument by itself is right; if not, others stand in for some, and no more is reported.
     """
 
-    given: Mapping[str, Any]
-    path: str
     updates: int
+    path: str
     faults: Faults
+    sound: bool = True
 
-    def fault(self, name: str, found: str, instead: str, *, code: str = REFUSED_VALUE) -> None:
-        self.faults.add(child_path(self.path, name), found, instead, code=code)
+    def fault(self, found: str, instead: str, *keys: object, code: str = REFUSED_VALUE) -> None:
+        if self.sound:
+            self.faults.add(child_path(self.path, *keys), found, instead, code=code)
 
-    def number(self, name: str, least: float = -math.inf) -> float:
-        """A finite number; a fault, and 1, where there is none."""
-        value: Any = self.given.get(name)
-        if not is_plain_number(value) or value < least:
-            found = "it is missing" if value is None else f"{short_json(value)} is no number"
-            more = f" from {least:g} on" if least > -math.inf else ""
-            self.fault(name, found + more, f"Write {name}: 1.0", code=WRONG_TYPE)
-            return 1.0
-        return float(value)
 
-    def numbers(self, name: str) -> list[float]:
-        """A list of numbers; a fault, and [1], where there is none."""
-        value = self.given.get(name)
-        if not isinstance(value, (list, tuple)) or not value or not all(map(is_plain_number, value)):
-            self.fault(name, f"{short_json(value)} is no list of numbers", "Write [1.0, 0.1]", code=WRONG_TYPE)
-            return [1.0]
-        return [float(one) for one in value]
+def _some_numbers(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, (list, tuple)) or not value or not all(map(is_plain_number, value)):
+        raise WrongValue(f"expected a list of numbers, got {short_json(value)}")
+    return tuple(map(float, value))
 
 
 def first_update(reached: Callable[[float], bool], near: float, updates: int) -> int:
@@ -76,50 +66,145 @@ def first_update(reached: Callable[[float], bool], near: float, updates: int) ->
     return bisect_left(range(latest), True, key=lambda t: reached(t / updates))
 
 
-def _fvcore_exponential(spec: ParamSpec) -> Schedule:
-    start, decay = spec.number("start_value"), spec.number("decay")
-    if decay <= 0:
-        spec.fault("decay", f"{decay!r} is not above 0", "Write decay: 0.01")
-        return constant(start)
-    return constant(start) if decay == 1 else anneal(start, start * decay, spec.updates, curves.exponential(decay))
+@argument_table
+class _ConstantArguments:
+    value: float = argument(example=1.0)
+
+    def schedule(self, where: Where) -> Schedule:  # as of the others
+        return constant(self.value)
 
 
-def _fvcore_polynomial(spec: ParamSpec) -> Schedule:
-    power = spec.number("power", 0)
-    base = spec.number("base_value")
-    return polynomial(power, base, 0.0, spec.updates) if power else constant(base)
+@argument_table
+class _LinearArguments:
+    start_value: float = argument(example=1.0)
+    end_value: float = argument(example=0.0)
+
+    def schedule(self, where: Where) -> Schedule:
+        return linear(self.start_value, self.end_value, where.updates)
 
 
-def _fvcore_multistep(spec: ParamSpec) -> Schedule:
-    values = spec.numbers("values")
-    whole: Any = spec.given.get("num_updates")
-    times: Any = spec.given.get("milestones")
-    if whole is None and times is None:
-        found = "it has neither num_updates nor milestones"
-        spec.faults.add(spec.path, found, "Write milestones: [30, 60, 90]", code=WRONG_ARGUMENT)
-        return constant()
-    if whole is not None and not (is_plain_number(whole) and whole > 0):
-        spec.fault("num_updates", f"{short_json(whole)} is no number above 0", "Write 90", code=WRONG_TYPE)
-        return constant()
-    if times is None:
-        width = math.ceil(whole / len(values))
-        marks = [float(width * (index + 1)) for index in range(len(values) - 1)]
-    else:
-        marks = spec.numbers("milestones") if times else []
-    if whole is None:
-        whole, marks = marks[-1], marks[:-1]
-    if len(marks) != len(values) - 1 or any(b <= a for a, b in pairwise([0.0, *marks, whole])):
-        found = "the milestones do not grow from above 0 to below num_updates, one for each change of value"
-        spec.faults.add(spec.path, found, "Write values: [1, 0.1, 0.01], milestones: [30, 60, 90]", code=REFUSED_VALUE)
-        return constant()
-    return _held_values(spec, values, [(mark, float(whole)) for mark in marks])
+@argument_table
+class CosineArguments:
+    """The arguments of `CosineParamScheduler`."""
+
+    start_value: float = argument(example=1.0)
+    end_value: float = argument(example=0.0)
+
+    def schedule(self, where: Where) -> Schedule:
+        return cosine(self.start_value, self.end_value, where.updates)
 
 
-def _held_values(spec: ParamSpec, values: list[float], marks: list[tuple[float, float]]) -> Schedule:
+@argument_table
+class _ExponentialArguments:
+    start_value: float = argument(example=1.0)
+    decay: float = argument(above=0, example=0.01)
+
+    def schedule(self, where: Where) -> Schedule:
+        start, decay = self.start_value, self.decay
+        return constant(start) if decay == 1 else anneal(start, start * decay, where.updates, curves.exponential(decay))
+
+
+@argument_table
+class _PolynomialArguments:
+    base_value: float = argument(example=1.0)
+    power: float = argument(low=0, example=1.0)
+
+    def schedule(self, where: Where) -> Schedule:
+        return polynomial(self.power, self.base_value, 0.0, where.updates) if self.power else constant(self.base_value)
+
+
+@argument_table
+class MultiStepArguments:
+    """The arguments of `MultiStepParamScheduler`."""
+
+    values: tuple[float, ...] = argument(parse=_some_numbers, example=(1.0, 0.1))
+    num_updates: float | None = argument(None, above=0, example=90)
+    milestones: tuple[float, ...] | None = argument(None, example=[30, 60, 90])
+
+    def schedule(self, where: Where) -> Schedule:
+        values, whole, times = self.values, self.num_updates, self.milestones
+        if whole is None and not times:
+            found = "it has neither num_updates nor milestones"
+            where.fault(found, "Write milestones: [30, 60, 90]", code=WRONG_ARGUMENT)
+            return constant()
+        if times is None:
+            width = math.ceil((whole or 0.0) / len(values))
+            times = tuple(float(width * (index + 1)) for index in range(len(values) - 1))
+        if whole is None:
+            whole, times = times[-1], times[:-1]
+        if len(times) != len(values) - 1 or any(b <= a for a, b in pairwise([0.0, *times, whole])):
+            found = "the milestones do not grow from above 0 to below num_updates, one for each change of value"
+            where.fault(found, "Write values: [1, 0.1, 0.01], milestones: [30, 60, 90]")
+            return constant()
+        return _held_values(where, values, [(time, whole) for time in times])
+
+
+@argument_table
+class _StepArguments:
+    num_updates: float = argument(above=0, example=90)
+    values: tuple[float, ...] = argument(parse=_some_numbers, example=(1.0, 0.1))
+
+    def schedule(self, where: Where) -> Schedule:
+        parts = len(self.values)
+        return _held_values(where, self.values, [(float(part), float(parts)) for part in range(1, parts)])
+
+
+@argument_table
+class StepWithFixedGammaArguments:
+    """The arguments of `StepWithFixedGammaParamScheduler`."""
+
+    base_value: float = argument(example=1.0)
+    num_decays: float = argument(low=1, high=10_000, example=3)
+    gamma: float = argument(low=0, example=0.1)
+    num_updates: float = argument(above=0, example=90)
+
+    def schedule(self, where: Where) -> Schedule:
+        values = [self.base_value]
+        for _ in range(int(self.num_decays)):
+            values.append(values[-1] * self.gamma)
+        return _StepArguments(num_updates=self.num_updates, values=tuple(values)).schedule(where)
+
+
+@argument_table
+class _CompositeArguments:
+    schedulers: list[Any] = argument(example=[{"CosineParamScheduler": {"start_value": 1, "end_value": 0}}])
+    lengths: tuple[float, ...] = argument(parse=_some_numbers, example=(0.1, 0.9))
+    interval_scaling: list[Any] | None = argument(None, example=["rescaled", "fixed"])
+
+    def schedule(self, where: Where) -> Schedule:
+        """Parts one after the other, each from begin to end in its share, or fixed to the clock of the whole."""
+        parts, shares, scaling = self.schedulers, list(self.lengths), self.interval_scaling
+        scaling = ["rescaled"] * len(shares) if scaling is None else scaling
+        if not len(parts) == len(shares) == len(scaling):
+            where.fault("schedulers, lengths and interval_scaling differ in length", "Write them so", code=WRONG_TYPE)
+            return constant()
+        for index, one in enumerate(scaling):
+            if one not in ("rescaled", "fixed"):
+                found = f"expected rescaled or fixed, got {short_json(one)}"
+                where.fault(found, "Write rescaled", "interval_scaling", index)
+        if abs(sum(shares) - 1.0) >= 1e-3 or min(shares) < 0:
+            where.fault("they do not sum up to 1", "Write lengths: [0.1, 0.9]", "lengths")
+            return constant()
+        shares[-1] = 1.0 - sum(shares[:-1])
+        bounds = [0, *(_bound(where, end) for end in accumulate(shares[:-1])), where.updates]
+        stages: list[Schedule] = []
+        for index, (begin, end) in enumerate(pairwise(bounds)):
+            path = child_path(where.path, "schedulers", index)
+            fixed, size = scaling[index] == "fixed", end - begin
+            if size <= 0:
+                continue
+            inner = param_schedule_of(parts[index], path, where.updates if fixed else size, where.faults)
+            if fixed and begin and not isinstance(inner, Constant):
+                inner = skip(inner, begin)
+            stages.append(cut_to_length(inner, size))
+        return in_order(stages)
+
+
+def _held_values(where: Where, values: Sequence[float], marks: list[tuple[float, float]]) -> Schedule:
     """Values that are held from a mark, in parts of a whole, to the next."""
-    n = spec.updates
+    n = where.updates
     times = [
-        first_update(lambda where, m=mark, w=whole: int((where + _EPSILON) * w) >= m, mark / whole * n, n)  # type: ignore[misc]
+        first_update(lambda share, m=mark, w=whole: int((share + _EPSILON) * w) >= m, mark / whole * n, n)  # type: ignore[misc]
         for mark, whole in marks
     ]
     if len(values) > 1 and all(value == values[1] ** k for k, value in enumerate(values)) and values[1] > 0:
@@ -131,92 +216,32 @@ def _held_values(spec: ParamSpec, values: list[float], marks: list[tuple[float, 
     return piecewise(tuple(points.items())) if len(points) > 1 else constant(points[0])
 
 
-def _fvcore_step(spec: ParamSpec) -> Schedule:
-    values = spec.numbers("values")
-    if not is_plain_number(spec.given.get("num_updates")) or spec.given["num_updates"] <= 0:
-        spec.fault("num_updates", "it is no number above 0", "Write num_updates: 90", code=WRONG_TYPE)
-    return _held_values(spec, values, [(float(k), float(len(values))) for k in range(1, len(values))])
-
-
-_MOST_DECAYS: Final = 10_000
-
-
-def _step_with_gamma(spec: ParamSpec) -> Schedule:
-    decays, gamma = spec.number("num_decays", 1), spec.number("gamma", 0)
-    if decays > _MOST_DECAYS:
-        spec.fault("num_decays", f"more than {_MOST_DECAYS:,} steps", "Write an exponential decay")
-        return constant()
-    values = [spec.number("base_value")]
-    for _ in range(int(decays)):
-        values.append(values[-1] * gamma)
-    return _fvcore_step(replace(spec, given={"values": values, "num_updates": spec.given.get("num_updates")}))
-
-
-def _composite(spec: ParamSpec) -> Schedule:
-    """Parts one after the other, each from begin to end in its share, or fixed to the clock of the whole."""
-    parts: Any = spec.given.get("schedulers")
-    shares = spec.numbers("lengths")
-    scaling: Any = spec.given.get("interval_scaling", ["rescaled"] * len(shares))
-    alike = isinstance(parts, (list, tuple)) and isinstance(scaling, (list, tuple))
-    if not alike or not len(parts) == len(shares) == len(scaling):
-        found = "schedulers, lengths and interval_scaling are no lists of one length"
-        spec.faults.add(spec.path, found, "Write them so", code=WRONG_TYPE)
-        return constant()
-    for index, one in enumerate(scaling):
-        if one not in ("rescaled", "fixed"):
-            path = child_path(spec.path, "interval_scaling", index)
-            found = f"{short_json(one)} is neither rescaled nor fixed"
-            spec.faults.add(path, found, "Write rescaled", code=REFUSED_VALUE)
-    if abs(sum(shares) - 1.0) >= 1e-3 or min(shares) < 0:
-        spec.fault("lengths", "they do not sum up to 1", "Write lengths: [0.1, 0.9]")
-        return constant()
-    shares[-1] = 1.0 - sum(shares[:-1])
-    bounds = [0, *(_bound(spec, end) for end in accumulate(shares[:-1])), spec.updates]
-    stages: list[Schedule] = []
-    for index, (begin, end) in enumerate(pairwise(bounds)):
-        path = child_path(spec.path, "schedulers", index)
-        fixed, size = scaling[index] == "fixed", end - begin
-        if size <= 0:
-            continue
-        inner = param_schedule_of(parts[index], path, spec.updates if fixed else size, spec.faults)
-        if fixed and begin and not isinstance(inner, Constant):
-            inner = skip(inner, begin)
-        stages.append(cut_to_length(inner, size))
-    return in_order(stages)
-
-
-def _bound(spec: ParamSpec, end: float) -> int:
+def _bound(where: Where, end: float) -> int:
     """The update at which a part ends; a part of an update is refused."""
-    exact = end * spec.updates
-    found = first_update(lambda where: where + _EPSILON > end, exact, spec.updates)
-    if abs(exact - found) > 1e-6 * max(1.0, spec.updates * 1e-6):
-        why = f"a part of it ends at update {exact:.6g} of {spec.updates:,}, which is no whole number"
+    exact = end * where.updates
+    found = first_update(lambda share: share + _EPSILON > end, exact, where.updates)
+    if abs(exact - found) > 1e-6 * max(1.0, where.updates * 1e-6):
+        why = f"a part of it ends at update {exact:.6g} of {where.updates:,}, which is no whole number"
         instead = 'Write lengths that are whole updates, or a native plan: lr: linear(0.001, 1, over="5%") >> cosine()'
         if abs(exact - round(exact)) < 1e-6:
             early = round(exact) - found
-            why = f"in a run of {spec.updates:,} updates fvcore's tolerance ends a part {early} too early"
-        spec.fault("lengths", why, instead)
+            why = f"in a run of {where.updates:,} updates fvcore's tolerance ends a part {early} too early"
+        where.fault(why, instead, "lengths")
     return found
 
 
-_ROWS: Final[Mapping[str, tuple[Callable[[ParamSpec], Schedule], tuple[str, ...]]]] = {
-    "Constant": (lambda spec: constant(spec.number("value")), ("value",)),
-    "Linear": (
-        lambda spec: linear(spec.number("start_value"), spec.number("end_value"), spec.updates),
-        ("start_value", "end_value"),
-    ),
-    "Cosine": (
-        lambda spec: cosine(spec.number("start_value"), spec.number("end_value"), spec.updates),
-        ("start_value", "end_value"),
-    ),
-    "Exponential": (_fvcore_exponential, ("start_value", "decay")),
-    "PolynomialDecay": (_fvcore_polynomial, ("base_value", "power")),
-    "MultiStep": (_fvcore_multistep, ("values", "num_updates", "milestones")),
-    "Step": (_fvcore_step, ("num_updates", "values")),
-    "StepWithFixedGamma": (_step_with_gamma, ("base_value", "num_decays", "gamma", "num_updates")),
-    "Composite": (_composite, ("schedulers", "lengths", "interval_scaling")),
+_TABLES: Final[Mapping[str, Any]] = {
+    "Constant": _ConstantArguments,
+    "Linear": _LinearArguments,
+    "Cosine": CosineArguments,
+    "Exponential": _ExponentialArguments,
+    "PolynomialDecay": _PolynomialArguments,
+    "MultiStep": MultiStepArguments,
+    "Step": _StepArguments,
+    "StepWithFixedGamma": StepWithFixedGammaArguments,
+    "Composite": _CompositeArguments,
 }
-"""What each class is, and its arguments."""
+"""The arguments of each class, which make its schedule."""
 
 
 def fvcore_class_in(data: Any) -> str | None:
@@ -229,7 +254,7 @@ def fvcore_class_in(data: Any) -> str | None:
         bare = word.rpartition(".")[2]
         if bare.endswith(ENDING):
             return bare.removesuffix(ENDING)
-        if bare in _ROWS:
+        if bare in _TABLES:
             return bare
     return None
 
@@ -237,8 +262,8 @@ def fvcore_class_in(data: Any) -> str | None:
 def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside: tuple[str, ...] = ()) -> Schedule:
     """The schedule of a param scheduler over a number of updates; `constant()` stands in where a fault was noted."""
     name = fvcore_class_in(data)
-    if name is None or name not in _ROWS:
-        known = [one + ENDING for one in _ROWS]
+    if name is None or name not in _TABLES:
+        known = [one + ENDING for one in _TABLES]
         kind = type_in_words(data) if not isinstance(data, Mapping) else "it names no class of fvcore's"
         found = kind if name is None else f"fvcore has no {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
         faults.add(path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME)
@@ -247,9 +272,9 @@ def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside
     if not isinstance(given, Mapping):
         faults.refuse_kind(where, given, "arguments", "Write a mapping of arguments")
         return constant()
-    build, arguments = _ROWS[name]
-    faults.refuse_unknown(given, arguments, where, f"{name}{ENDING} has no such argument")
-    return build(ParamSpec(given, where, updates, faults))
+    arguments, _, wrong = read_arguments(_TABLES[name], located(given, where), where, faults, of=name + ENDING)
+    schedule: Schedule = arguments.schedule(Where(updates, where, faults, sound=not wrong))
+    return schedule
 
 
 def _fvcore_arguments(data: Mapping[str, Any], path: str, beside: tuple[str, ...]) -> tuple[Any, str]:

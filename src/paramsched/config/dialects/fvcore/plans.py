@@ -3,11 +3,19 @@
 import ast
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, final
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.config.arguments import argument, argument_table, located, read_arguments
 from paramsched.config.dialects.fvcore.base_files import BASE
-from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
+from paramsched.config.dialects.fvcore.param_schedulers import (
+    CosineArguments,
+    MultiStepArguments,
+    StepWithFixedGammaArguments,
+    Where,
+    fvcore_class_in,
+    param_schedule_of,
+)
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import is_count, is_plain_number
@@ -16,26 +24,30 @@ from paramsched.plan import Plan
 from paramsched.schedules import Schedule, constant, linear, maximum, polynomial, skip, warmup
 from paramsched.time import Calendar, Duration
 
-_DEFAULTS: Final[Mapping[str, Any]] = {
-    "LR_SCHEDULER_NAME": "WarmupMultiStepLR",
-    "MAX_ITER": 40000,
-    "BASE_LR": 0.001,
-    "BASE_LR_END": 0.0,
-    "GAMMA": 0.1,
-    "STEPS": (30000,),
-    "NUM_DECAYS": 3,
-    "WARMUP_FACTOR": 1.0 / 1000,
-    "WARMUP_ITERS": 1000,
-    "WARMUP_METHOD": "linear",
-    "RESCALE_INTERVAL": False,
-    "POLY_LR_POWER": 0.9,
-    "POLY_LR_CONSTANT_ENDING": 0.0,
-}
-"""The entries of `SOLVER` that schedule lr, and what detectron2 takes where one is missing."""
+
+@final
+@argument_table
+class _SolverArguments:
+    """The entries of `SOLVER` that schedule lr."""
+
+    LR_SCHEDULER_NAME: Literal[
+        "WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR", "WarmupPolyLR"  # the last one of DeepLab
+    ] = argument("WarmupMultiStepLR")
+    MAX_ITER: int = argument(40000, low=1)
+    BASE_LR: float = argument(0.001, above=0)
+    BASE_LR_END: float = argument(0.0, low=0)
+    GAMMA: float = argument(0.1, low=0)
+    STEPS: tuple[float, ...] = argument((30000,), example=[60000, 80000])
+    NUM_DECAYS: int = argument(3, low=0, high=10_000)
+    WARMUP_FACTOR: float = argument(1.0 / 1000, low=0)
+    WARMUP_ITERS: int = argument(1000, low=0)
+    WARMUP_METHOD: Literal["linear", "constant"] = argument("linear")
+    RESCALE_INTERVAL: bool = argument(False)
+    POLY_LR_POWER: float = argument(0.9, low=0)
+    POLY_LR_CONSTANT_ENDING: float = argument(0.0, low=0)
+
 
 _LONGEST_TEXT: Final = 1_000  # a longer one is no list of milestones
-_DEEPLAB: Final = "WarmupPolyLR"  # of detectron2's projects DeepLab and Panoptic-DeepLab
-_NAMES: Final = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR", _DEEPLAB)
 _SCHEDULED: Final = ("LR_SCHED", "BASE_LR", "WARMUP", "STEPS", "GAMMA", "NUM_DECAYS", "RESCALE", "MAX_ITER", "POLY")
 _OF_GROUPS: Final = re.compile("FACTOR|MULT|BIAS|CLIP")  # BIAS_LR_FACTOR is a multiple of lr for some parameters
 _BESIDE: Final = ("max_iter", "horizon")
@@ -86,11 +98,10 @@ def to_plan(
     with faults.told_at(ROOT):
         solver, path = _solver_in(data)
         if solver is not None:
-            given = _checked_solver(solver, path, faults)
+            given = _read_solver(solver, path, faults)
             faults.raise_any("config")
-            total = int(given["MAX_ITER"])
-            of_deeplab = given["LR_SCHEDULER_NAME"] == _DEEPLAB
-            schedule = _deeplab_schedule(given, total) if of_deeplab else _warmed(given, path, total, faults)
+            total, of_deeplab = given.MAX_ITER, given.LR_SCHEDULER_NAME == "WarmupPolyLR"
+            schedule = _deeplab_schedule(given) if of_deeplab else _warmed(given, path, faults)
         else:
             total = _updates_of(data, calendar, faults)
             schedule = param_schedule_of(data, ROOT, total, faults, _BESIDE)
@@ -123,36 +134,18 @@ def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
     return None, ROOT
 
 
-def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dict[str, Any]:
-    """The entries that schedule lr; what is wrong with them is noted."""
-
-    def fault(name: str, found: str, instead: str, code: str = WRONG_TYPE) -> None:
-        faults.add(child_path(path, name), found, instead, code=code)
-
-    groups = "BASE_LR_MULT"  # with names of parameters, whose rate is this multiple
-    scheduled = [name for name in solver if str(name).startswith(_SCHEDULED) and not str(name).startswith(groups)]
-    faults.refuse_unknown(scheduled, _DEFAULTS, path, "no such entry", code=UNKNOWN_FIELD)
-    own = [str(name) for name in solver if name not in scheduled and not _OF_GROUPS.search(str(name))]
+def _read_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> _SolverArguments:
+    """Read the entries that schedule lr."""
+    scheduled = {
+        str(name): _value_of_text(value)
+        for name, value in solver.items()
+        if str(name).startswith(_SCHEDULED) and not str(name).startswith("BASE_LR_MULT")  # the rates of some groups
+    }
+    own = [str(name) for name in solver if str(name) not in scheduled and not _OF_GROUPS.search(str(name))]
     report_unused_settings({name: child_path(path, name) for name in own}, (), faults, library="detectron2")
-    given = {name: _value_of_text(solver.get(name, default)) for name, default in _DEFAULTS.items()}
-    if given["LR_SCHEDULER_NAME"] not in _NAMES:
-        place = child_path(path, "LR_SCHEDULER_NAME")
-        faults.refuse_word(place, given["LR_SCHEDULER_NAME"], _NAMES, "no such scheduler; ")
-    if given["WARMUP_METHOD"] not in ("linear", "constant"):
-        found = f"{short_json(given['WARMUP_METHOD'])} is neither linear nor constant"
-        fault("WARMUP_METHOD", found, "Write linear", UNKNOWN_NAME)
-    for name in ("MAX_ITER", "WARMUP_ITERS", "NUM_DECAYS"):
-        value = given[name]
-        if not is_count(value, least=name == "MAX_ITER"):
-            fault(name, f"{short_json(value)} is no whole number", f"Write {name}: 1000")
-    for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR", "POLY_LR_POWER", "POLY_LR_CONSTANT_ENDING"):
-        if not is_plain_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):
-            fault(name, f"{short_json(given[name])} is no number in its range", "Write 0.02")
-    steps = given["STEPS"]
-    if not isinstance(steps, (list, tuple)) or not all(map(is_plain_number, steps)):
-        fault("STEPS", f"{short_json(steps)} is no list of iterations", "Write [60000, 80000]")
-    if not faults.count and given["BASE_LR_END"] > given["BASE_LR"]:
-        fault("BASE_LR_END", "it is above BASE_LR", "Write BASE_LR_END: 0.0", REFUSED_VALUE)
+    given, places, _ = read_arguments(_SolverArguments, located(scheduled, path), path, faults)
+    if given.BASE_LR_END > given.BASE_LR:
+        faults.add(places["BASE_LR_END"], "it is above BASE_LR", "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
     return given
 
 
@@ -168,52 +161,48 @@ def _value_of_text(value: Any) -> Any:
     return value if faults.count else literal
 
 
-def _detectron_curve(given: Mapping[str, Any], path: str, updates: int, faults: Faults) -> Schedule:
+def _detectron_curve(given: _SolverArguments, where: Where) -> Schedule:
     """What the warmup is laid over, as detectron2 makes it."""
-    total = given["MAX_ITER"]
-    match given["LR_SCHEDULER_NAME"]:
+    match given.LR_SCHEDULER_NAME:
         case "WarmupCosineLR":
-            end = given["BASE_LR_END"] / given["BASE_LR"]
-            spec = {"CosineParamScheduler": {"start_value": 1, "end_value": end}}
+            return CosineArguments(start_value=1.0, end_value=given.BASE_LR_END / given.BASE_LR).schedule(where)
         case "WarmupMultiStepLR":
-            steps = [one for one in given["STEPS"] if one <= total]
-            values = [given["GAMMA"] ** k for k in range(len(steps) + 1)]
-            spec = {"MultiStepParamScheduler": {"values": values, "milestones": steps, "num_updates": total}}
-        case _:
-            arguments = {"base_value": given["BASE_LR"], "gamma": given["GAMMA"], "num_decays": given["NUM_DECAYS"]}
-            spec = {"StepWithFixedGammaParamScheduler": {**arguments, "num_updates": total}}
-    return param_schedule_of(spec, path, updates, faults)
+            steps = tuple(one for one in given.STEPS if one <= given.MAX_ITER)
+            values = tuple(given.GAMMA**k for k in range(len(steps) + 1))
+            return MultiStepArguments(values=values, milestones=steps, num_updates=given.MAX_ITER).schedule(where)
+    return StepWithFixedGammaArguments(
+        base_value=given.BASE_LR, gamma=given.GAMMA, num_decays=given.NUM_DECAYS, num_updates=given.MAX_ITER
+    ).schedule(where)
 
 
-def _deeplab_schedule(given: Mapping[str, Any], total: int) -> Schedule:
+def _deeplab_schedule(given: _SolverArguments) -> Schedule:
     """A power of what is left, held at a constant ending; times the warmup, as DeepLab does."""
-    warm, first = min(int(given["WARMUP_ITERS"]), total), given["WARMUP_FACTOR"]
-    curve: Schedule = polynomial(given["POLY_LR_POWER"], over=total)
-    if given["POLY_LR_CONSTANT_ENDING"]:
-        curve = maximum(curve, constant(given["POLY_LR_CONSTANT_ENDING"]))
+    warm, first = min(given.WARMUP_ITERS, given.MAX_ITER), given.WARMUP_FACTOR
+    curve: Schedule = polynomial(given.POLY_LR_POWER, over=given.MAX_ITER)
+    if given.POLY_LR_CONSTANT_ENDING:
+        curve = maximum(curve, constant(given.POLY_LR_CONSTANT_ENDING))
     if not warm:
         return curve
-    ramp = constant(first, warm) >> constant() if given["WARMUP_METHOD"] == "constant" else warmup(warm, first)
+    ramp = constant(first, warm) >> constant() if given.WARMUP_METHOD == "constant" else warmup(warm, first)
     return ramp * curve
 
 
-def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> Schedule:
+def _warmed(given: _SolverArguments, path: str, faults: Faults) -> Schedule:
     """The warmup, up to where the curve is by then; and the rest of the curve, or all of it rescaled."""
-    warm = min(int(given["WARMUP_ITERS"]), total)
-    rescaled = bool(given["RESCALE_INTERVAL"])
+    total, rescaled, warm = given.MAX_ITER, given.RESCALE_INTERVAL, min(given.WARMUP_ITERS, given.MAX_ITER)
     if not warm:
-        return _detectron_curve(given, path, total, faults)
+        return _detectron_curve(given, Where(total, path, faults))
     if total > 900_000:
         found = f"in a run of {total:,} updates fvcore's tolerance ends the warmup early"
         instead = 'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()'
         faults.add(child_path(path, "MAX_ITER"), found, instead, code=REFUSED_VALUE)
-    whole = _detectron_curve(given, path, total, faults)
+    whole = _detectron_curve(given, Where(total, path, faults))
     if faults.count:
         return constant()
-    first = given["WARMUP_FACTOR"] * whole(0)
+    first = given.WARMUP_FACTOR * whole(0)
     met = whole(0) if rescaled else whole(warm)
-    ramp: Schedule = constant(first, warm) if given["WARMUP_METHOD"] == "constant" else linear(first, met, warm)
+    ramp: Schedule = constant(first, warm) if given.WARMUP_METHOD == "constant" else linear(first, met, warm)
     if warm == total:
         return ramp
-    rest = _detectron_curve(given, path, total - warm, faults) if rescaled else skip(whole, warm)
+    rest = _detectron_curve(given, Where(total - warm, path, faults)) if rescaled else skip(whole, warm)
     return ramp >> rest

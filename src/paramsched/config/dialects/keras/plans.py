@@ -1,18 +1,17 @@
 """From configs of Keras to a plan: a class of its own schedules, with its arguments, is a row."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from paramsched._fault_codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
 from paramsched.config.faults import HORIZON, ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import (
-    REQUIRED,
-    PeerArguments,
+    ReadEntry,
     ReadingNotes,
-    arguments_with_defaults,
     base_of_lr,
     is_plain_number,
     level_of_value,
@@ -42,15 +41,6 @@ from paramsched.schedules import (
 from paramsched.time import Calendar, Duration
 from paramsched.user_warnings import warn_user
 
-_RATE: Final = "initial_learning_rate"
-_DECAY: Final = {_RATE: REQUIRED, "decay_steps": REQUIRED}
-
-_PLATEAU: Final = "ReduceLROnPlateau"
-_PLATEAU_ARGUMENTS: Final[Mapping[str, Any]] = {
-    "monitor": "val_loss", "factor": 0.1, "patience": 10, "mode": "auto", "min_delta": 1e-4, "cooldown": 0,
-    "min_lr": 0.0,
-}  # fmt: skip
-
 _METRICS_THAT_RISE: Final = (
     "accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
     "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score",
@@ -67,124 +57,170 @@ _METRICS_THAT_FALL: Final = (
 """Names that Keras gives its metrics: which way is better."""
 
 
-def _decay_of_keras(given: PeerArguments) -> Schedule:
-    rate, stairs, period = given.number("decay_rate", above=0), given.flag("staircase"), _steps_of_decay(given)
-    return given.notes.scaled(given.number(_RATE), step(period, rate) if stairs else exponential(rate, period))
+@argument_table
+class _Decay:
+    initial_learning_rate: float = argument(example=0.1)
+    decay_steps: float = argument(above=0, example=1000)
+
+    @property
+    def period(self) -> Duration:
+        return Duration.of_updates(Fraction(repr(self.decay_steps)))
 
 
-def _steps_of_decay(given: PeerArguments) -> Duration:
-    return Duration.of_updates(Fraction(repr(given.number("decay_steps", above=0))))
+@argument_table
+class _ExponentialDecay(_Decay):
+    decay_rate: float = argument(above=0, example=0.9)
+    staircase: bool = argument(False)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        shape = step(self.period, self.decay_rate) if self.staircase else exponential(self.decay_rate, self.period)
+        return entry.notes.scaled(self.initial_learning_rate, shape)
 
 
-def _inverse_time(given: PeerArguments) -> Schedule:
-    rate, stairs = given.number("decay_rate", 0), given.flag("staircase")
-    period = Duration.of(given.count("decay_steps", 1)) if stairs else _steps_of_decay(given)
-    if rate == 0:
-        return constant(given.level(_RATE))
-    shape = inverse_time(rate, period)
-    return given.notes.scaled(given.number(_RATE), every(shape, period) if stairs else shape)
+@argument_table
+class _InverseTimeDecay(_Decay):
+    decay_rate: float = argument(low=0, example=0.5)
+    staircase: bool = argument(False)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        if self.staircase and not self.decay_steps.is_integer():
+            entry.refuse("decay_steps", "a staircase needs a whole number of updates", "Write decay_steps: 1000")
+        if self.decay_rate == 0:
+            return constant(entry.notes.level(self.initial_learning_rate))
+        shape = inverse_time(self.decay_rate, self.period)
+        return entry.notes.scaled(self.initial_learning_rate, every(shape, self.period) if self.staircase else shape)
 
 
-def _decay_by_power(given: PeerArguments) -> Schedule:
-    power, steps = given.number("power", 0), given.count("decay_steps", 1)
-    start, to = given.level(_RATE), given.level("end_learning_rate")
-    if power == 0:
-        return constant(start)
-    return polynomial_cycle(steps, power, start, to) if given.flag("cycle") else polynomial(power, start, to, steps)
+@argument_table
+class _PolynomialDecay:
+    initial_learning_rate: float = argument(example=0.1)
+    decay_steps: int = argument(low=1, example=1000)
+    end_learning_rate: float = argument(1e-4)
+    power: float = argument(1.0, low=0)
+    cycle: bool = argument(False)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        start, to = (entry.notes.level(one) for one in (self.initial_learning_rate, self.end_learning_rate))
+        if self.power == 0:
+            return constant(start)
+        if self.cycle:
+            return polynomial_cycle(self.decay_steps, self.power, start, to)
+        return polynomial(self.power, start, to, self.decay_steps)
 
 
-def _held_between_boundaries(given: PeerArguments) -> Schedule:
-    """A value for each step up to a boundary, that one included."""
-    times, values = (_numbers_of(given, name) for name in ("boundaries", "values"))
-    if times is None or values is None:
-        return constant()
-    if not times or len(values) != len(times) + 1 or any(b < a for a, b in pairwise(times)):
-        found = f"{len(times)} boundaries in order for {len(values)} values"
-        given.refuse("boundaries", found, "Write boundaries: [1000, 2000], values: [0.1, 0.01, 0.001]")
-        return constant()
-    points = {0: values[0]}
-    for time, value in zip(times, values[1:], strict=True):
-        points[max(int(time) + 1, 0)] = value
-    return piecewise(tuple((time, given.notes.level(value)) for time, value in points.items()))
-
-
-def _numbers_of(given: PeerArguments, name: str) -> list[float] | None:
-    """A list of numbers, also as Keras writes a tuple."""
-    found: Any = given.given[name]
-    if isinstance(found, Mapping) and found.get("class_name") == "__tuple__":
-        found = found.get("items")
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Return a list of numbers, which may be written as Keras writes a tuple."""
+    found = value.get("items") if isinstance(value, Mapping) and value.get("class_name") == "__tuple__" else value
     if isinstance(found, (list, tuple)) and all(map(is_plain_number, found)):
-        return [float(one) for one in found]
-    if found is not REQUIRED:
-        given.refuse(name, f"{short_json(found)} is no list of numbers", f"Write {name}: [1000, 2000]", code=WRONG_TYPE)
-    return None
+        return tuple(map(float, found))
+    raise WrongValue(f"expected a list of numbers, got {short_json(found)}")
 
 
-def _cosine_decay(given: PeerArguments) -> Schedule:
-    """A cosine, and before it a line where there is something to warm up to."""
-    first, share, notes = given.number(_RATE), given.number("alpha"), given.notes
-    steps, warm = given.count("decay_steps", 1), given.count("warmup_steps", 0)
-    if given.given["warmup_target"] is None:
-        if warm:
-            notes.cautions.append(f"{given.path}.warmup_steps: without a warmup_target Keras has no warmup")
-        return cosine(notes.level(first), notes.level(product_as_written(first, share)), steps)
-    peak = given.number("warmup_target")
-    fall = cosine(notes.level(peak), notes.level(product_as_written(peak, share)), steps)
-    return anneal(notes.level(first), notes.level(peak), warm) >> fall if warm else fall
+@argument_table
+class _PiecewiseConstantDecay:
+    boundaries: tuple[float, ...] = argument(parse=_numbers, example=(1000, 2000))
+    values: tuple[float, ...] = argument(parse=_numbers, example=(0.1, 0.01, 0.001))
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        """A value for each step up to a boundary, that one included."""
+        times, values = self.boundaries, self.values
+        if not times or len(values) != len(times) + 1 or any(b < a for a, b in pairwise(times)):
+            found = f"{len(times)} boundaries in order for {len(values)} values"
+            instead = "Write boundaries: [1000, 2000], values: [0.1, 0.01, 0.001]"
+            entry.refuse("boundaries", found, instead, "values")
+            return constant()
+        points = {0: values[0]}
+        for time, value in zip(times, values[1:], strict=True):
+            points[max(int(time) + 1, 0)] = value
+        return piecewise(tuple((time, entry.notes.level(value)) for time, value in points.items()))
 
 
-def _cosine_restarts(given: PeerArguments) -> Schedule:
-    """Cycles whose peak shrinks and whose floor does not."""
-    first, share, notes = given.number(_RATE), given.number("alpha"), given.notes
-    steps, mult, gamma = given.count("first_decay_steps", 1), given.number("t_mul", 1), given.number("m_mul", above=0)
-    if gamma == 1:
-        return notes.scaled(first, cosine_restarts(steps, mult, share, lengths="exact"))
-    cycles = notes.scaled(
-        product_as_written(first, rest_as_written(share)), cosine_restarts(steps, mult, gamma=gamma, lengths="exact")
-    )
-    return cycles + constant(notes.level(product_as_written(first, share))) if share else cycles
+@argument_table
+class _CosineDecay:
+    initial_learning_rate: float = argument(example=0.1)
+    decay_steps: int = argument(low=1, example=1000)
+    alpha: float = argument(0.0)
+    warmup_target: float | None = argument(None, example=0.1)
+    warmup_steps: int = argument(0, low=0)
 
-
-_ROWS: Final[Mapping[str, tuple[Callable[[PeerArguments], Schedule], Mapping[str, Any]]]] = {
-    "ExponentialDecay": (_decay_of_keras, {**_DECAY, "decay_rate": REQUIRED, "staircase": False}),
-    "InverseTimeDecay": (_inverse_time, {**_DECAY, "decay_rate": REQUIRED, "staircase": False}),
-    "PolynomialDecay": (_decay_by_power, {**_DECAY, "end_learning_rate": 1e-4, "power": 1.0, "cycle": False}),
-    "PiecewiseConstantDecay": (_held_between_boundaries, {"boundaries": REQUIRED, "values": REQUIRED}),
-    "CosineDecay": (_cosine_decay, {**_DECAY, "alpha": 0.0, "warmup_target": None, "warmup_steps": 0}),
-    "CosineDecayRestarts": (
-        _cosine_restarts,
-        {_RATE: REQUIRED, "first_decay_steps": REQUIRED, "t_mul": 2.0, "m_mul": 1.0, "alpha": 0.0},
-    ),
-}
-"""The schedules, their arguments, and what Keras takes where one is missing."""
-
-
-def _keras_plateau(given: PeerArguments) -> Plateau:
-    """The rule of `ReduceLROnPlateau`, which reduces at value number `patience`, and counts the last of a cooldown."""
-    monitor: Any = given.given["monitor"]
-    if not isinstance(monitor, str) or not monitor:
-        given.refuse(
-            "monitor", f"{short_json(monitor)} is no name of a metric", "Write monitor: val_loss", code=WRONG_TYPE
+    def build(self, entry: ReadEntry) -> Schedule:
+        """A cosine, and before it a line where there is something to warm up to."""
+        level, first, peak = entry.notes.level, self.initial_learning_rate, self.warmup_target
+        if peak is None and self.warmup_steps:
+            entry.notes.cautions.append(f"{entry.path}.warmup_steps: without a warmup_target Keras has no warmup")
+        top = first if peak is None else peak
+        fall = cosine(level(top), level(product_as_written(top, self.alpha)), self.decay_steps)
+        return (
+            fall
+            if peak is None or not self.warmup_steps
+            else anneal(level(first), level(peak), self.warmup_steps) >> fall
         )
-        monitor = "val_loss"
-    mode = given.choice("mode", ("auto", "min", "max"))
-    metric = monitor.removeprefix("val_")
-    rises = mode == "max" or (mode == "auto" and metric in _METRICS_THAT_RISE)
-    if mode == "auto" and not rises and metric not in _METRICS_THAT_FALL:
-        given.refuse("mode", f"auto, and Keras asks the metric {metric} which way is better", "Write mode: max")
-    return plateau(
-        monitor,
-        "max" if rises else "min",
-        factor=given.number("factor", above=0),
-        patience=max(given.count("patience", 0) - 1, 0),
-        threshold=abs(given.number("min_delta")),
-        threshold_mode="abs",
-        cooldown=max(given.count("cooldown", 0) - 1, 0),
-        min=level_of_value(given.number("min_lr", 0)),
-    )
 
 
-_KNOWN: Final = (*_ROWS, _PLATEAU)
+@argument_table
+class _CosineDecayRestarts:
+    initial_learning_rate: float = argument(example=0.1)
+    first_decay_steps: int = argument(low=1, example=1000)
+    t_mul: float = argument(2.0, low=1)
+    m_mul: float = argument(1.0, above=0)
+    alpha: float = argument(0.0)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        """Cycles whose peak shrinks and whose floor does not."""
+        first, share, notes = self.initial_learning_rate, self.alpha, entry.notes
+        steps, mult, gamma = self.first_decay_steps, self.t_mul, self.m_mul
+        if gamma == 1:
+            return notes.scaled(first, cosine_restarts(steps, mult, share, lengths="exact"))
+        height = product_as_written(first, rest_as_written(share))
+        cycles = notes.scaled(height, cosine_restarts(steps, mult, gamma=gamma, lengths="exact"))
+        return cycles + constant(notes.level(product_as_written(first, share))) if share else cycles
+
+
+def _metric(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise WrongValue(f"expected the name of a metric, got {short_json(value)}")
+    return value
+
+
+@argument_table
+class _ReduceLROnPlateau:
+    monitor: str = argument("val_loss", parse=_metric)
+    factor: float = argument(0.1, above=0)
+    patience: int = argument(10, low=0)
+    mode: Literal["auto", "min", "max"] = argument("auto")
+    min_delta: float = argument(1e-4)
+    cooldown: int = argument(0, low=0)
+    min_lr: float = argument(0.0, low=0)
+
+    def build(self, entry: ReadEntry) -> Plateau:
+        """The rule, which reduces at value number `patience`, and counts the last of a cooldown."""
+        metric = self.monitor.removeprefix("val_")
+        rises = self.mode == "max" or (self.mode == "auto" and metric in _METRICS_THAT_RISE)
+        if self.mode == "auto" and not rises and metric not in _METRICS_THAT_FALL:
+            entry.refuse("mode", f"auto, and Keras asks the metric {metric} which way is better", "Write mode: max")
+        return plateau(
+            self.monitor,
+            "max" if rises else "min",
+            factor=self.factor,
+            patience=max(self.patience - 1, 0),
+            threshold=abs(self.min_delta),
+            threshold_mode="abs",
+            cooldown=max(self.cooldown - 1, 0),
+            min=level_of_value(self.min_lr),
+        )
+
+
+_TABLES: Final[Mapping[str, Any]] = {
+    "ExponentialDecay": _ExponentialDecay,
+    "InverseTimeDecay": _InverseTimeDecay,
+    "PolynomialDecay": _PolynomialDecay,
+    "PiecewiseConstantDecay": _PiecewiseConstantDecay,
+    "CosineDecay": _CosineDecay,
+    "CosineDecayRestarts": _CosineDecayRestarts,
+    "ReduceLROnPlateau": _ReduceLROnPlateau,
+}
+"""The arguments of each class, which make what it does."""
+
 _NAMES: Final = ("class_name", "_target_")
 _INNER: Final = ("compile_config", "optimizer", "config", "callbacks", "learning_rate")
 """What a schedule may stand in: the config of a compiled model, of an optimizer; a list of callbacks."""
@@ -246,15 +282,24 @@ def to_plan(
     return plan
 
 
-def _followed(data: Any, path: str, notes: ReadingNotes) -> Any:
+def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
     """A schedule or a rule; None where a fault was noted."""
-    given = _entry_of_keras(data, path, notes)
-    if given is None:
+    name = _keras_class_in(data)
+    if name is None:
+        _refuse_class(data, path, notes.faults)
         return None
+    key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
+    given, path = (data, path) if key is None else (data[key], child_path(path, key))
+    beside = (*_BESIDE, *_NAMES) if key is None else _BESIDE
+    if not isinstance(given, Mapping):
+        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        return None
+    written = {key: value for key, value in given.items() if key not in beside}
+    arguments, _, wrong = read_arguments(_TABLES[name], located(written, path), path, notes.faults, of=name)
     try:
-        return _keras_plateau(given) if given.name == _PLATEAU else _ROWS[given.name][0](given)
+        return arguments.build(ReadEntry(name, path, arguments, notes, wrong))
     except InvalidArgument as refusal:
-        notes.faults.refuse(given.path, refusal)
+        notes.faults.refuse(path, refusal)
         return None
 
 
@@ -275,7 +320,7 @@ def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[
 
 def _keras_class_in(data: Mapping[str, Any]) -> str | None:
     """The class that data names, of those that schedule."""
-    return next((one for one in _words_for_class(data) if one in _KNOWN), None)
+    return next((one for one in _words_for_class(data) if one in _TABLES), None)
 
 
 def _words_for_class(data: Mapping[str, Any]) -> list[str]:
@@ -289,30 +334,17 @@ def _bare_class(name: str) -> str:
     return name if ">" in name else name.rpartition(".")[2]
 
 
-def _entry_of_keras(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> PeerArguments | None:
-    """The class at a path, with its arguments."""
-    name = _keras_class_in(data)
-    if name is None:
-        words = _words_for_class(data)
-        package, _, bare = words[0].rpartition(">") if words else ("", "", "")
-        if package and package != "keras":
-            found = f"{bare} is a class of the package {package}, not of Keras"
-            notes.faults.add(
-                path,
-                found,
-                "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)",
-                code=UNKNOWN_NAME,
-            )
-            return None
-        found = f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _KNOWN)}" if words else "it names no class"
-        notes.faults.add(path, found, _EXAMPLE, code=UNKNOWN_NAME)
-        return None
-    defaults = _PLATEAU_ARGUMENTS if name == _PLATEAU else _ROWS[name][1]
-    key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
-    if key is not None:
-        return arguments_with_defaults(name, data[key], child_path(path, key), defaults, notes, _BESIDE)
-    given = {key: value for key, value in data.items() if key not in _NAMES}
-    return arguments_with_defaults(name, given, path, defaults, notes, _BESIDE)
+def _refuse_class(data: Mapping[str, Any], path: str, faults: Faults) -> None:
+    """Note that data names no class of Keras that schedules."""
+    words = _words_for_class(data)
+    package, _, bare = words[0].rpartition(">") if words else ("", "", "")
+    if package and package != "keras":
+        found = f"{bare} is a class of the package {package}, not of Keras"
+        instead = "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)"
+        faults.add(path, found, instead, code=UNKNOWN_NAME)
+        return
+    found = f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _TABLES)}" if words else "it names no class"
+    faults.add(path, found, _EXAMPLE, code=UNKNOWN_NAME)
 
 
 def _optimizer_config(data: Any) -> Mapping[str, Any]:

@@ -1,6 +1,5 @@
 """From arguments of Megatron-LM to a plan."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -9,8 +8,9 @@ from typing import Any, Final, final
 from paramsched._fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
 from paramsched.config.dialects.megatron.arguments import (
     CURVES,
+    MegatronArguments,
     begins_of_rises,
-    checked_arguments,
+    read_megatron_arguments,
     report_unused_options,
     written_options,
 )
@@ -50,11 +50,11 @@ def recognizes(data: Any) -> bool:
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """`lr` and `weight_decay`, where the arguments say them."""
     faults = Faults()
-    given = checked_arguments(data, faults)
+    given = read_megatron_arguments(data, faults)
     if faults.count:
         return NO_BASES
-    groups = {name: float(given[name]) for name in ("lr", "weight_decay") if given[name] is not None}
-    return Bases((groups,), ROOT)
+    rate = {} if given.lr is None else {"lr": given.lr}
+    return Bases(({**rate, "weight_decay": given.weight_decay},), ROOT)
 
 
 def to_plan(
@@ -78,7 +78,7 @@ def to_plan(
     lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
     """
     faults = Faults()
-    given = checked_arguments(data, faults)
+    given = read_megatron_arguments(data, faults)
     report_unused_options(data, faults)
     faults.raise_any("config")
     with faults.told_at(ROOT):
@@ -111,22 +111,21 @@ class _MegatronRun:
         return counts if isinstance(counts, int) and not self.unit else f"{counts} {self.unit or 'steps'}"
 
 
-def _run_of(given: Mapping[str, Any], faults: Faults) -> _MegatronRun:
+def _run_of(given: MegatronArguments, faults: Faults) -> _MegatronRun:
     """The lengths of a run, on the clock on which they are whole."""
-    by = "iters" if given["train_samples"] is None else "samples"
-    total = given[f"train_{by}"]
-    decay = total if given[f"lr_decay_{by}"] is None else given[f"lr_decay_{by}"]
-    wsd = given[f"lr_wsd_decay_{by}"] or 0
-    batch, scale = given["global_batch_size"], 1
-    exact = given[f"lr_warmup_{by}"] if given["lr_warmup_fraction"] is None else given["lr_warmup_fraction"] * decay
+    by, batch, scale = given.unit, given.global_batch_size, 1
+    counts = given.counts(by)
+    total, wsd = counts.train or 0, counts.wsd_decay or 0
+    decay = total if counts.decay is None else counts.decay
+    exact = counts.warmup if given.lr_warmup_fraction is None else given.lr_warmup_fraction * decay
     if by == "iters" and _is_part(exact) and batch:
         by, scale = "samples", batch
         exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
     warm = Fraction(repr(exact)) if _is_part(exact) else round(exact)
     if not 0 <= warm < decay:
         found = f"the warmup, {float(warm):,.12g}, is not shorter than the decay, {decay:,}"
-        name = f"lr_warmup_{by}" if given["lr_warmup_fraction"] is None else "lr_warmup_fraction"
-        shorter = decay // 10 if given["lr_warmup_fraction"] is None else 0.01
+        name = f"lr_warmup_{by}" if given.lr_warmup_fraction is None else "lr_warmup_fraction"
+        shorter = decay // 10 if given.lr_warmup_fraction is None else 0.01
         faults.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
         found = f"the decay of WSD, {wsd:,}, is longer than {decay:,}"
@@ -136,7 +135,7 @@ def _run_of(given: Mapping[str, Any], faults: Faults) -> _MegatronRun:
     if unit and batch is None:
         found = "nothing says the batch size, so the horizon keeps a last batch that Megatron leaves out"
         warn_user(PlanCaution(child_path(ROOT, "global_batch_size"), found, NOT_IN_SCRIPT))
-    horizon = total if not unit or followed is None else _consumed_in_all(given, total)
+    horizon = total if not unit or batch is None else _consumed_in_all(given, batch, total)
     in_samples = (batch or 0) if not unit else 1
     return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
 
@@ -146,9 +145,9 @@ def _is_part(exact: float) -> bool:
     return abs(exact - round(exact)) > 1e-9 * max(1.0, abs(exact))
 
 
-def _planned_batch_size(given: Mapping[str, Any]) -> Schedule | None:
+def _planned_batch_size(given: MegatronArguments) -> Schedule | None:
     """What the batch size follows, as a multiple of 1."""
-    batch, ramp = given["global_batch_size"], given["rampup_batch_size"]
+    batch, ramp = given.global_batch_size, given.rampup_batch_size
     if batch is None:
         return None
     if ramp is None or ramp[0] == batch or not ramp[2]:
@@ -164,12 +163,12 @@ def _planned_batch_size(given: Mapping[str, Any]) -> Schedule | None:
     return in_order([*held, constant(float(batch))])
 
 
-def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
+def _consumed_in_all(given: MegatronArguments, batch: int, total: int) -> int:
     """Megatron throws the last batch away where it is not whole."""
-    batch, ramp = int(given["global_batch_size"]), given["rampup_batch_size"]
+    ramp = given.rampup_batch_size
     if ramp is None:
         return total // batch * batch if total >= batch else total
-    start, increment, samples = map(int, ramp)
+    start, increment, samples = ramp
     consumed = 0
     rises = (batch - start) // increment
     for rise, end in enumerate(begins_of_rises(rises, samples) if samples and rises else []):
@@ -182,12 +181,12 @@ def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
     return consumed + max(total - consumed, 0) // batch * batch
 
 
-def _planned_rate(given: Mapping[str, Any], run: _MegatronRun, faults: Faults) -> Schedule:
+def _planned_rate(given: MegatronArguments, run: _MegatronRun, faults: Faults) -> Schedule:
     """Warmup, then the style; then the floor."""
-    first, floor = level_of_value(given["lr_warmup_init"]), level_of_value(given["min_lr"])
+    first, floor = level_of_value(given.lr_warmup_init), level_of_value(given.min_lr)
     stages: list[Schedule] = [warmup(run.length(run.warmup), first)] if run.warmup else []
     rest = run.decay - run.warmup
-    match given["lr_decay_style"]:
+    match given.lr_decay_style:
         case "constant":
             stages.append(constant())
         case "inverse-square-root":
@@ -202,9 +201,9 @@ def _planned_rate(given: Mapping[str, Any], run: _MegatronRun, faults: Faults) -
     return restarts(in_order(stages), run.length(run.decay + Fraction(3, 2)), 1)
 
 
-def _planned_wsd(given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest: int | Fraction) -> list[Schedule]:
+def _planned_wsd(given: MegatronArguments, run: _MegatronRun, floor: Level, rest: int | Fraction) -> list[Schedule]:
     """The descent may have begun below the warmup."""
-    descent = anneal(1.0, floor, run.length(run.wsd), CURVES[given["lr_wsd_decay_style"]]) if run.wsd else None
+    descent = anneal(1.0, floor, run.length(run.wsd), CURVES[given.lr_wsd_decay_style]) if run.wsd else None
     if descent is None:
         # After the last count of the decay the floor stands.
         return [constant(1.0, run.length(rest + 1)), constant(floor)]
@@ -238,8 +237,8 @@ def _planned_root(run: _MegatronRun, floor: Level, rest: int | Fraction, faults:
     return [*head, take(bounded, run.length(rest + 1)), constant(floor)]
 
 
-def _planned_weight_decay(given: Mapping[str, Any], run: _MegatronRun) -> Schedule | None:
-    style, start, end = (given[name] for name in ("weight_decay_incr_style", "start_weight_decay", "end_weight_decay"))
-    if style == "constant":
-        return constant(absolute(start)) if start is not None else None
+def _planned_weight_decay(given: MegatronArguments, run: _MegatronRun) -> Schedule | None:
+    style, start, end = given.weight_decay_incr_style, given.start_weight_decay, given.end_weight_decay
+    if start is None or end is None or style == "constant":
+        return None if start is None else constant(absolute(start))
     return anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])

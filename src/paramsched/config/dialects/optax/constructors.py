@@ -7,13 +7,27 @@ from typing import Any, Final
 
 from paramsched import curves
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.config.dialects.optax.entries import CONSTRUCTORS, PLATEAU, read_optax_entry
+from paramsched.config.dialects.optax.entries import read_arguments_of, read_optax_entry
+from paramsched.config.dialects.optax.tables import (
+    PLATEAU,
+    CosineDecay,
+    CosineOneCycle,
+    ExponentialDecay,
+    Join,
+    Linear,
+    LinearOneCycle,
+    PiecewiseConstant,
+    Polynomial,
+    ReduceOnPlateau,
+    Sgdr,
+    WarmupConstant,
+    WarmupCosine,
+    WarmupExponential,
+)
 from paramsched.config.faults import child_path, short_json
 from paramsched.config.peer_arguments import (
-    REQUIRED,
-    PeerArguments,
+    ReadEntry,
     ReadingNotes,
-    arguments_with_defaults,
     cut_to_length,
     is_count,
     is_plain_number,
@@ -50,20 +64,19 @@ def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
         )
         return constant()
     try:
-        return _ROWS[given.name](given)
+        return _ROWS[given.name](given, given.arguments)
     except InvalidArgument as refusal:
         notes.faults.refuse(given.path, refusal)
         return constant()
 
 
-def _power_way(given: PeerArguments, power: float) -> Schedule:
-    start, to = given.level("init_value"), given.level("end_value")
-    steps, begin = given.whole("transition_steps"), given.whole("transition_begin")
+def _power_way(at: ReadEntry, given: Linear | Polynomial, power: float) -> Schedule:
+    start, to, steps = at.notes.level(given.init_value), at.notes.level(given.end_value), given.transition_steps
     if steps <= 0:
-        given.warn_held("transition_steps")
+        at.warn_held("transition_steps", steps)
     if steps <= 0 or power == 0:
         return constant(start)
-    return _later(polynomial(power, start, to, steps), begin, start)
+    return _later(polynomial(power, start, to, steps), given.transition_begin, start)
 
 
 def _later(schedule: Schedule, begin: int, first: Level) -> Schedule:
@@ -71,109 +84,109 @@ def _later(schedule: Schedule, begin: int, first: Level) -> Schedule:
     return constant(first, begin) >> schedule if begin > 0 else schedule
 
 
-def _optax_exponential(given: PeerArguments, first: str = "init_value") -> Schedule:
-    steps, rate = given.number("transition_steps"), given.number("decay_rate", 0)
-    begin, stairs = given.whole("transition_begin"), given.flag("staircase")
+def _optax_exponential(at: ReadEntry, given: ExponentialDecay | WarmupExponential, value: float) -> Schedule:
+    steps, rate, end, notes = given.transition_steps, given.decay_rate, given.end_value, at.notes
     if steps <= 0:
-        given.warn_held("transition_steps")
+        at.warn_held("transition_steps", steps)
     if steps <= 0 or rate == 0:
-        return constant(given.level(first))
-    value = given.number(first)
-    end = None if given.given["end_value"] is None else given.number("end_value")
+        return constant(notes.level(value))
     if value == 0:
-        return constant(given.notes.level(0.0 if end is None else max(0.0, end) if rate < 1 else min(0.0, end)))
+        return constant(notes.level(0.0 if end is None else max(0.0, end) if rate < 1 else min(0.0, end)))
     period = Duration.of_updates(Fraction(repr(steps)))
-    shape = step(period, rate) if stairs else exponential(rate, period)
-    decay = _later(given.notes.scaled(value, shape), begin, given.notes.level(value))
+    shape = step(period, rate) if given.staircase else exponential(rate, period)
+    decay = _later(notes.scaled(value, shape), given.transition_begin, notes.level(value))
     if end is None:
         return decay
-    return (maximum if rate < 1 else minimum)(decay, constant(given.notes.level(end)))
+    return (maximum if rate < 1 else minimum)(decay, constant(notes.level(end)))
 
 
-def _cosine_way(given: PeerArguments, start: float, to: float, steps: int) -> Schedule:
-    exponent, notes = given.number("exponent", 0), given.notes
+def _warmup_exponential(at: ReadEntry, given: WarmupExponential) -> Schedule:
+    return in_order([*_ramp_of(at, given), _optax_exponential(at, given, given.peak_value)])
+
+
+def _cosine_way(at: ReadEntry, start: float, to: float, steps: int, exponent: float) -> Schedule:
     if exponent == 0 or start == 0:
-        return constant(notes.level(start))
+        return constant(at.notes.level(start))
     curve = curves.cosine if exponent == 1 else curves.cosine_power(exponent)
-    return anneal(notes.level(start), notes.level(to), steps, curve)
+    return anneal(at.notes.level(start), at.notes.level(to), steps, curve)
 
 
-def _ramp_of(given: PeerArguments) -> tuple[Schedule, ...]:
-    steps = given.count("warmup_steps", 0)
-    return (anneal(given.level("init_value"), given.level("peak_value"), steps),) if steps else ()
+def _cosine_decay(at: ReadEntry, given: CosineDecay) -> Schedule:
+    to = product_as_written(given.init_value, given.alpha)
+    return _cosine_way(at, given.init_value, to, given.decay_steps, given.exponent)
 
 
-def _warmup_constant(given: PeerArguments) -> Schedule:
-    if given.whole("warmup_steps") <= 0:
-        given.warn_held("warmup_steps")
-        return constant(given.level("init_value"))
-    return _ramp_of(given)[0]
+def _ramp_of(at: ReadEntry, given: WarmupConstant) -> tuple[Schedule, ...]:
+    first, peak = at.notes.level(given.init_value), at.notes.level(given.peak_value)
+    return (anneal(first, peak, given.warmup_steps),) if given.warmup_steps else ()
 
 
-def _warmup_cosine(given: PeerArguments) -> Schedule:
-    before = given.notes.faults.count
-    peak, end = given.number("peak_value"), given.number("end_value")
-    ramp, steps = _ramp_of(given), given.count("decay_steps", 1) - given.count("warmup_steps", 0)
-    if steps <= 0 and given.notes.faults.count == before and REQUIRED not in given.given.values():
-        found = f"{given.given['decay_steps']} with the warmup's {given.given['warmup_steps']} updates in it"
-        given.refuse("decay_steps", found, "Write the updates of the warmup and of the decay together")
+def _warmup_constant(at: ReadEntry, given: WarmupConstant) -> Schedule:
+    if given.warmup_steps <= 0:
+        at.warn_held("warmup_steps", given.warmup_steps)
+        return constant(at.notes.level(given.init_value))
+    return _ramp_of(at, given)[0]
+
+
+def _warmup_cosine(at: ReadEntry, given: WarmupCosine) -> Schedule:
+    steps = given.decay_steps - given.warmup_steps
+    if steps <= 0:
+        found = f"{given.decay_steps} with the warmup's {given.warmup_steps} updates in it"
+        at.refuse("decay_steps", found, "Write the updates of the warmup and of the decay together", "warmup_steps")
         return constant()
     # optax divides by the peak: an end is nothing where the peak is.
-    fall = _cosine_way(given, peak, end if peak else 0.0, max(steps, 1))
-    return in_order([*ramp, fall])
+    end = given.end_value if given.peak_value else 0.0
+    return in_order([*_ramp_of(at, given), _cosine_way(at, given.peak_value, end, steps, given.exponent)])
 
 
-def _sgdr(given: PeerArguments) -> Schedule:
+def _sgdr(at: ReadEntry, given: Sgdr) -> Schedule:
     """A warmup and a cosine in each cycle."""
-    cycles: Any = given.given["cosine_kwargs"]
-    if not isinstance(cycles, (list, tuple)) or not cycles:
-        if cycles is not REQUIRED:
-            found = f"{short_json(cycles)} is no list of cycles"
-            given.refuse("cosine_kwargs", found, "Write a list with the arguments of each cycle", code=WRONG_TYPE)
-        return constant()
-    name = "warmup_cosine_decay_schedule"
     stages = []
-    for index, one in enumerate(cycles):
-        path = child_path(given.path, "cosine_kwargs", index)
-        cycle = arguments_with_defaults(name, one, path, CONSTRUCTORS[name], given.notes)
-        stages.append(cut_to_length(_warmup_cosine(cycle), cycle.count("decay_steps", 1)))
-    return in_order(stages)
+    for index, one in enumerate(given.cosine_kwargs):
+        path = child_path(at.path, "cosine_kwargs", index)
+        cycle = read_arguments_of("warmup_cosine_decay_schedule", one, path, at.notes)
+        if cycle is not None:
+            stages.append(cut_to_length(_warmup_cosine(cycle, cycle.arguments), cycle.arguments.decay_steps))
+    if not given.cosine_kwargs:
+        at.refuse("cosine_kwargs", "expected a cycle at least", "Write a list with the arguments of each cycle")
+    return in_order(stages) if stages else constant()
 
 
-def _boundaries(given: PeerArguments) -> list[tuple[int, float]]:
+def _boundaries(at: ReadEntry, found: Any) -> list[tuple[int, float]]:
     """The updates and the factors in order; JSON has the updates as text."""
-    found: Any = given.given["boundaries_and_scales"]
     name, instead = "boundaries_and_scales", "Write {1000: 0.1, 2000: 0.1}"
     if found is None:
         return []
     if not isinstance(found, Mapping):
-        given.refuse(name, f"{short_json(found)} is no mapping of updates to factors", instead)
+        at.refuse(name, f"expected a mapping of updates to factors, got {short_json(found)}", instead)
         return []
     pairs = []
     for key, scale in found.items():
         time = int(key) if isinstance(key, str) and key.strip().isdecimal() else key
-        path = child_path(given.path, name, str(key))
+        path = child_path(at.path, name, str(key))
         if not is_count(time):
-            given.notes.faults.add(path, f"{short_json(key)} is no whole number from 0 on", instead, code=WRONG_TYPE)
+            found_key = f"expected a whole number of at least 0, got {short_json(key)}"
+            at.notes.faults.add(path, found_key, instead, code=WRONG_TYPE)
         elif not is_plain_number(scale) or scale < 0:
-            given.notes.faults.add(path, f"{short_json(scale)} is no factor from 0 on", instead, code=REFUSED_VALUE)
+            found_scale = f"expected a factor of at least 0, got {short_json(scale)}"
+            at.notes.faults.add(path, found_scale, instead, code=REFUSED_VALUE)
         else:
             pairs.append((int(time), float(scale)))
     return sorted(pairs)
 
 
-def _optax_piecewise_constant(given: PeerArguments) -> Schedule:
-    value = given.number("init_value")
+def _optax_piecewise_constant(at: ReadEntry, given: PiecewiseConstant) -> Schedule:
+    value = given.init_value
     points = {0: value}
-    for time, scale in _boundaries(given):
+    for time, scale in _boundaries(at, given.boundaries_and_scales):
         value = product_as_written(value, scale)
         points[time] = value
-    return piecewise(tuple((time, given.notes.level(one)) for time, one in points.items()))
+    return piecewise(tuple((time, at.notes.level(one)) for time, one in points.items()))
 
 
-def _ways_between(given: PeerArguments, kind: str, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
+def _ways_between(at: ReadEntry, kind: str, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
     """From each value to the next; the last is held."""
-    curve, level = curves.cosine if kind == "cosine" else curves.linear, given.notes.level
+    curve, level = curves.cosine if kind == "cosine" else curves.linear, at.notes.level
     stages: list[Schedule] = []
     for (begin, _), (end, scale) in pairwise([(0, 1.0), *boundaries]):
         reached = product_as_written(value, scale)
@@ -185,40 +198,27 @@ def _ways_between(given: PeerArguments, kind: str, value: float, boundaries: lis
     return in_order(stages)
 
 
-def _linear_cycle(given: PeerArguments) -> Schedule:
-    steps, first, last = _cycle_facts(given)
-    up, down = given.number("pct_start", 0), given.number("pct_final", 0)
+def _linear_cycle(at: ReadEntry, given: LinearOneCycle) -> Schedule:
+    steps, first, last = given.transition_steps, given.div_factor, given.final_div_factor
     # A dict, as in optax: of two boundaries at one update the later one counts.
-    scales = {int(up * steps): first, int(down * steps): 1.0 / first, steps: 1.0 / last}
-    return _ways_between(given, "linear", given.number("peak_value") / first, sorted(scales.items()))
+    scales = {int(given.pct_start * steps): first, int(given.pct_final * steps): 1.0 / first, steps: 1.0 / last}
+    return _ways_between(at, "linear", given.peak_value / first, sorted(scales.items()))
 
 
-def _cosine_cycle(given: PeerArguments) -> Schedule:
-    steps, first, last = _cycle_facts(given)
-    scales = {int(given.number("pct_start", 0) * steps): first, steps: 1.0 / (first * last)}
-    return _ways_between(given, "cosine", given.number("peak_value") / first, sorted(scales.items()))
+def _cosine_cycle(at: ReadEntry, given: CosineOneCycle) -> Schedule:
+    steps, first = given.transition_steps, given.div_factor
+    scales = {int(given.pct_start * steps): first, steps: 1.0 / (first * given.final_div_factor)}
+    return _ways_between(at, "cosine", given.peak_value / first, sorted(scales.items()))
 
 
-def _cycle_facts(given: PeerArguments) -> tuple[int, float, float]:
-    factors = (given.number(name, above=0) for name in ("div_factor", "final_div_factor"))
-    return given.count("transition_steps", 1), *factors  # type: ignore[return-value]  # two of them
-
-
-def _joined(given: PeerArguments) -> Schedule:
+def _joined(at: ReadEntry, given: Join) -> Schedule:
     """A stage for each schedule, on its own clock."""
-    found: Any = given.given["schedules"]
-    if not isinstance(found, (list, tuple)) or not found:
-        if found is not REQUIRED:
-            given.refuse(
-                "schedules",
-                f"{short_json(found)} is no list of schedules",
-                "Write a list of schedules",
-                code=WRONG_TYPE,
-            )
+    if not given.schedules:
+        at.refuse("schedules", "expected a schedule at least", "Write a list of schedules")
         return constant()
-    path = child_path(given.path, "schedules")
-    members = [schedule_of_entry(one, child_path(path, index), given.notes) for index, one in enumerate(found)]
-    times = _joints(given, len(members))
+    path = child_path(at.path, "schedules")
+    members = [schedule_of_entry(one, child_path(path, index), at.notes) for index, one in enumerate(given.schedules)]
+    times = _joints(at, given.boundaries, len(members))
     if times is None:
         return constant()
     # A stage that ends where it begins is none.
@@ -230,48 +230,35 @@ def _joined(given: PeerArguments) -> Schedule:
     return in_order([*stages, members[-1]])
 
 
-def _joints(given: PeerArguments, members: int) -> list[int] | None:
+def _joints(at: ReadEntry, times: Any, members: int) -> list[int] | None:
     """The boundaries; None, and a fault, where they do not fit."""
-    times: Any = given.given["boundaries"]
-    if times is REQUIRED:
-        return None
     whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
     if not whole or list(times) != sorted(times):
-        found = f"{short_json(times)} is no list of updates in order"
-        given.refuse("boundaries", found, "Write boundaries: [1000] for two schedules", code=REFUSED_VALUE)
+        found = f"expected a list of updates in order, got {short_json(times)}"
+        at.refuse("boundaries", found, "Write boundaries: [1000] for two schedules")
         return None
     if len(times) != members - 1:
         found = f"{len(times)} for {members} schedules, and optax leaves out what has no partner"
-        given.refuse("boundaries", found, f"Write {members - 1} boundaries", code=REFUSED_VALUE)
+        at.refuse("boundaries", found, f"Write {members - 1} boundaries", "schedules")
         return None
     return [int(one) for one in times]
 
 
-_ROWS: Final[Mapping[str, Callable[[PeerArguments], Schedule]]] = {
-    "constant_schedule": lambda given: constant(given.level("value")),
-    "linear_schedule": lambda given: _power_way(given, 1.0),
-    "polynomial_schedule": lambda given: _power_way(given, given.number("power", 0)),
-    "exponential_decay": _optax_exponential,
-    "cosine_decay_schedule": lambda given: _cosine_way(
-        given,
-        given.number("init_value"),
-        product_as_written(given.number("init_value"), given.number("alpha")),
-        given.count("decay_steps", 1),
-    ),
+_ROWS: Final[Mapping[str, Callable[[ReadEntry, Any], Schedule]]] = {
+    "constant_schedule": lambda at, given: constant(at.notes.level(given.value)),
+    "linear_schedule": lambda at, given: _power_way(at, given, 1.0),
+    "polynomial_schedule": lambda at, given: _power_way(at, given, given.power),
+    "exponential_decay": lambda at, given: _optax_exponential(at, given, given.init_value),
+    "cosine_decay_schedule": _cosine_decay,
     "piecewise_constant_schedule": _optax_piecewise_constant,
-    "piecewise_interpolate_schedule": lambda given: _ways_between(
-        given,
-        given.choice("interpolate_type", ("linear", "cosine")),
-        given.number("init_value"),
-        _boundaries(given),
+    "piecewise_interpolate_schedule": lambda at, given: _ways_between(
+        at, given.interpolate_type, given.init_value, _boundaries(at, given.boundaries_and_scales)
     ),
     "linear_onecycle_schedule": _linear_cycle,
     "cosine_onecycle_schedule": _cosine_cycle,
     "warmup_constant_schedule": _warmup_constant,
     "warmup_cosine_decay_schedule": _warmup_cosine,
-    "warmup_exponential_decay_schedule": lambda given: in_order(
-        [*_ramp_of(given), _optax_exponential(given, "peak_value")]
-    ),
+    "warmup_exponential_decay_schedule": _warmup_exponential,
     "sgdr_schedule": _sgdr,
     "join_schedules": _joined,
 }
@@ -279,34 +266,32 @@ _ROWS: Final[Mapping[str, Callable[[PeerArguments], Schedule]]] = {
 
 def rule_of_entry(data: Any, path: str, monitor: str, notes: ReadingNotes) -> Plateau | None:
     """The rule of `reduce_on_plateau`; it reduces at the last value that is put up with, ours at the one after."""
-    given = read_optax_entry(data, path, notes)
-    if given is None:
+    at = read_optax_entry(data, path, notes)
+    if at is None:
         return None
-    relative, fixed = given.number("rtol", 0), given.number("atol", 0)
+    given: ReduceOnPlateau = at.arguments
+    relative, fixed = given.rtol, given.atol
     if relative and fixed:
-        given.refuse("atol", "a plan's threshold is relative or a value, not both", "Write atol: 0")
+        at.refuse("atol", "a plan's threshold is relative or a value, not both", "Write atol: 0", "rtol")
     elif not relative and not fixed:
-        given.refuse("rtol", "optax takes no threshold of 0", "Write rtol: 1e-4")
+        at.refuse("rtol", "optax takes no threshold of 0", "Write rtol: 1e-4", "atol")
     elif relative >= 1:
-        given.refuse("rtol", f"with {relative:g} nothing ever improves", "Write rtol: 1e-4")
-    if given.given["accumulation_size"] != 1:
+        at.refuse("rtol", f"with {relative:g} nothing ever improves", "Write rtol: 1e-4")
+    if given.accumulation_size != 1:
         found = "a plan's rule looks at each value that it is told"
-        given.refuse("accumulation_size", found, "Write accumulation_size: 1, and observe means of as many losses")
-    least = given.number("min_scale", 0)
-    if least > 1:
-        given.refuse("min_scale", f"{least:g} would raise the rate", "Write min_scale: 0.01")
-    factor, patience = given.number("factor", above=0), given.count("patience", 1) - 1
-    cooldown = given.count("cooldown", 0)
+        at.refuse("accumulation_size", found, "Write accumulation_size: 1, and observe means of as many losses")
+    if given.min_scale > 1:
+        at.refuse("min_scale", f"{given.min_scale:g} would raise the rate", "Write min_scale: 0.01")
     try:
         return plateau(
             monitor,
-            factor=factor,
-            patience=patience,
+            factor=given.factor,
+            patience=given.patience - 1,
             threshold=relative or fixed,
             threshold_mode="rel" if relative else "abs",
-            cooldown=cooldown,
-            min=least,
+            cooldown=given.cooldown,
+            min=given.min_scale,
         )
     except InvalidArgument as refusal:
-        notes.faults.refuse(given.path, refusal)
+        notes.faults.refuse(at.path, refusal)
         return None

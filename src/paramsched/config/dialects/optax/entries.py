@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched._fault_codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.config.arguments import arguments_of, located, read_arguments
+from paramsched.config.dialects.optax.tables import CONSTRUCTORS, PLATEAU, ReduceOnPlateau
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, type_in_words
 from paramsched.config.file_formats import read_peer_data
 from paramsched.config.peer_arguments import (
-    REQUIRED,
-    PeerArguments,
+    ReadEntry,
     ReadingNotes,
     arguments_beside,
-    arguments_with_defaults,
 )
 from paramsched.config.python_config.config_file import BaseReader, PythonFile
 from paramsched.config.python_config.evaluator import References
@@ -138,51 +138,6 @@ def _without_unknown(value: Any, path: str, faults: Faults) -> Any:
     return value
 
 
-CONSTRUCTORS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "constant_schedule": {"value": REQUIRED},
-    "linear_schedule": {
-        "init_value": REQUIRED, "end_value": REQUIRED, "transition_steps": REQUIRED, "transition_begin": 0,
-    },
-    "polynomial_schedule": {
-        "init_value": REQUIRED, "end_value": REQUIRED, "power": REQUIRED, "transition_steps": REQUIRED,
-        "transition_begin": 0,
-    },
-    "exponential_decay": {
-        "init_value": REQUIRED, "transition_steps": REQUIRED, "decay_rate": REQUIRED, "transition_begin": 0,
-        "staircase": False, "end_value": None,
-    },
-    "cosine_decay_schedule": {"init_value": REQUIRED, "decay_steps": REQUIRED, "alpha": 0.0, "exponent": 1.0},
-    "piecewise_constant_schedule": {"init_value": REQUIRED, "boundaries_and_scales": None},
-    "piecewise_interpolate_schedule": {
-        "interpolate_type": REQUIRED, "init_value": REQUIRED, "boundaries_and_scales": None,
-    },
-    "linear_onecycle_schedule": {
-        "transition_steps": REQUIRED, "peak_value": REQUIRED, "pct_start": 0.3, "pct_final": 0.85, "div_factor": 25.0,
-        "final_div_factor": 1e4,
-    },
-    "cosine_onecycle_schedule": {
-        "transition_steps": REQUIRED, "peak_value": REQUIRED, "pct_start": 0.3, "div_factor": 25.0,
-        "final_div_factor": 1e4,
-    },
-    "warmup_constant_schedule": {"init_value": REQUIRED, "peak_value": REQUIRED, "warmup_steps": REQUIRED},
-    "warmup_cosine_decay_schedule": {
-        "init_value": REQUIRED, "peak_value": REQUIRED, "warmup_steps": REQUIRED, "decay_steps": REQUIRED,
-        "end_value": 0.0, "exponent": 1.0,
-    },
-    "warmup_exponential_decay_schedule": {
-        "init_value": REQUIRED, "peak_value": REQUIRED, "warmup_steps": REQUIRED, "transition_steps": REQUIRED,
-        "decay_rate": REQUIRED, "transition_begin": 0, "staircase": False, "end_value": None,
-    },
-    "sgdr_schedule": {"cosine_kwargs": REQUIRED},
-    "join_schedules": {"schedules": REQUIRED, "boundaries": REQUIRED},
-}  # fmt: skip
-"""The schedules, their arguments in order, and what optax takes where one is missing."""
-
-PLATEAU: Final = "reduce_on_plateau"
-PLATEAU_ARGUMENTS: Final[Mapping[str, Any]] = {
-    "factor": 0.1, "patience": 10, "rtol": 1e-4, "atol": 0.0, "cooldown": 0, "accumulation_size": 1, "min_scale": 0.0,
-}  # fmt: skip
-
 _NAME_KEYS: Final = (
     "_target_", "schedule", "schedule_type", "class_name", "class_path", "target", "func", "type", "name",
 )  # fmt: skip
@@ -220,17 +175,26 @@ def _known_constructor(word: str) -> str | None:
     return next((one for one in (last, f"{last}_schedule") if one in CONSTRUCTORS or one == PLATEAU), None)
 
 
-def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> PeerArguments | None:
+def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> ReadEntry | None:
     """The constructor that stands at a path, with its arguments; None, and a fault, where there is none."""
     name = optax_name_in(data)
     if name is None:
         notes.faults.add(path, _why_no_schedule(data), _MAPPING_EXAMPLE, code=WRONG_TYPE)
         return None
-    given, where = _given_arguments(data, path)
-    defaults = PLATEAU_ARGUMENTS if name == PLATEAU else CONSTRUCTORS[name]
-    if isinstance(given, Mapping) and _POSITIONAL in given:
-        given = _with_names(given, name, list(defaults), child_path(where, _POSITIONAL), notes)
-    return arguments_with_defaults(name, given, where, defaults, notes, _BESIDE)
+    return read_arguments_of(name, *_given_arguments(data, path), notes)
+
+
+def read_arguments_of(name: str, given: Any, path: str, notes: ReadingNotes) -> ReadEntry | None:
+    """Read the arguments of a constructor; None, and a fault, where they are none."""
+    if not isinstance(given, Mapping):
+        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        return None
+    table = ReduceOnPlateau if name == PLATEAU else CONSTRUCTORS[name]
+    if _POSITIONAL in given:
+        given = _with_names(given, name, list(arguments_of(table)), child_path(path, _POSITIONAL), notes)
+    written = located({key: value for key, value in given.items() if key not in _BESIDE}, path)
+    arguments, _, wrong = read_arguments(table, written, path, notes.faults, of=name)
+    return ReadEntry(name, path, arguments, notes, wrong)
 
 
 def _why_no_schedule(data: Any) -> str:

@@ -1,15 +1,16 @@
 """The arguments of timm's `create_scheduler_v2`, and what each of its schedulers is behind its warmup."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final, get_args
 
 import numpy as np
 
 from paramsched import curves
-from paramsched.config.peer_arguments import level_of_value
+from paramsched.config.arguments import WrongValue, argument, argument_table
+from paramsched.config.faults import short_json
+from paramsched.config.peer_arguments import is_plain_number, level_of_value
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -27,42 +28,65 @@ from paramsched.time import Duration, DurationLike
 
 CYCLES: Final = ("cosine", "poly", "tanh")
 STABLE: Final = ("wsd", "rsqrt")
-SCHEDULERS: Final = (*CYCLES, "step", "multistep", *STABLE, "constant", "plateau", "none")
+_Scheduler = Literal["cosine", "poly", "tanh", "step", "multistep", "wsd", "rsqrt", "constant", "plateau", "none"]
+SCHEDULERS: Final[tuple[str, ...]] = get_args(_Scheduler)
+
+
+def _only_for(*schedulers: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda others: others["sched"] in schedulers
+
+
+def _cycles_repeat(others: Mapping[str, Any]) -> bool:
+    return others["sched"] in CYCLES and others["cycle_limit"] != 1
+
+
+def _has_noise(others: Mapping[str, Any]) -> bool:
+    return others["noise"] is not None
+
+
+def _noise_range(value: Any) -> float | tuple[float, ...]:
+    """Return the share of the run at which the noise begins; a pair also has its end."""
+    shares = value if isinstance(value, (list, tuple)) else [value]
+    inside = all(is_plain_number(one) and 0 <= one <= 1 for one in shares)
+    if len(shares) in (1, 2) and inside and list(shares) == sorted(shares):
+        return tuple(shares) if len(shares) == 2 else float(shares[0])
+    raise WrongValue(f"expected a share of the run, or its begin and end, got {short_json(value)}")
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@argument_table
 class TimmArguments:
-    """Arguments that were checked. Their meaning and their defaults are timm's; `eval_metric` is one of its script.
+    """The arguments of `create_scheduler_v2`, and `eval_metric` of timm's training script.
 
-    With `in_updates` the plan's lengths are updates: an epoch has `updates_per_epoch` of them, which no calendar knows.
+    The aliases are the options of the script. With `in_updates`, which is not an argument, the plan's lengths are
+    updates: an epoch has `updates_per_epoch` of them, which no calendar knows.
     """
 
-    sched: str = "cosine"
-    num_epochs: int = 300
-    decay_epochs: float = 90
-    decay_milestones: tuple[float, ...] = (90, 180, 270)
-    cooldown_epochs: int = 0
-    patience_epochs: int = 10
-    decay_rate: float = 0.1
-    min_lr: float = 0.0
-    warmup_lr: float = 1e-5
-    warmup_epochs: int = 0
-    warmup_prefix: bool = False
-    noise: float | tuple[float, ...] | None = None
-    noise_pct: float = 0.67
-    noise_std: float = 1.0
-    noise_seed: int = 42
-    cycle_mul: float = 1.0
-    cycle_decay: float = 0.1
-    cycle_limit: int = 1
-    k_decay: float = 1.0
-    decay_fn: str | None = None
-    stable_timescale: float | None = None
-    plateau_mode: str = "max"
-    step_on_epochs: bool = True
-    updates_per_epoch: int = 0
-    eval_metric: str | None = None
+    sched: _Scheduler = argument("cosine")
+    num_epochs: int = argument(300, low=1, aliases=("epochs",))
+    decay_epochs: float | None = argument(None, above=0, example=30)  # its default depends on the scheduler
+    decay_milestones: tuple[float, ...] = argument((90, 180, 270), example=[30, 60])
+    cooldown_epochs: int = argument(0, low=0)
+    patience_epochs: int = argument(10, low=0)
+    decay_rate: float = argument(0.1, above=0, used=_only_for("poly", "step", "multistep", "plateau"), aliases=("dr",))
+    min_lr: float = argument(0.0, low=0)
+    warmup_lr: float = argument(1e-5, low=0)
+    warmup_epochs: int = argument(0, low=0, example=5)
+    warmup_prefix: bool = argument(False, example=True)
+    noise: float | tuple[float, ...] | None = argument(None, parse=_noise_range, aliases=("lr_noise",), example=0.4)
+    noise_pct: float = argument(0.67, above=0, used=_has_noise, aliases=("lr_noise_pct",))
+    noise_std: float = argument(1.0, above=0, used=_has_noise, aliases=("lr_noise_std",))
+    noise_seed: int | None = argument(42, high=10**18, used=_has_noise, aliases=("seed",))
+    cycle_limit: int = argument(1, low=1, high=1000, used=_only_for(*CYCLES), aliases=("lr_cycle_limit",))
+    cycle_mul: float = argument(1.0, low=1, used=_only_for(*CYCLES), aliases=("lr_cycle_mul",))
+    cycle_decay: float = argument(0.1, above=0, used=_cycles_repeat, aliases=("lr_cycle_decay",))
+    k_decay: float = argument(1.0, above=0, used=_only_for("cosine", "poly"), aliases=("lr_k_decay",))
+    decay_fn: Literal["linear", "1-sqrt", "cosine", "power", "exp"] | None = argument(None, aliases=("lr_decay_fn",))
+    stable_timescale: float | None = argument(None, above=0, example=10, aliases=("lr_stable_timescale",))
+    plateau_mode: Literal["min", "max"] = argument("max")
+    step_on_epochs: bool = argument(True, aliases=("sched_on_updates",))  # the option has the opposite meaning
+    updates_per_epoch: int = argument(0, low=0, example=500)
+    eval_metric: str | None = argument(None, example="top1")
     in_updates: bool = False
 
     @property
@@ -71,9 +95,14 @@ class TimmArguments:
         return 1 if self.step_on_epochs else self.updates_per_epoch
 
     @property
+    def epochs_of_decay(self) -> float:
+        """`decay_epochs`, or the default of the scheduler."""
+        return (0.2 if self.sched in STABLE else 90.0) if self.decay_epochs is None else self.decay_epochs
+
+    @property
     def step_period(self) -> Fraction:
-        """`decay_epochs` in its counts, as it is written."""
-        return Fraction(repr(self.decay_epochs)) * self.ticks_in_epoch
+        """The period of `step` in its counts, as it is written."""
+        return Fraction(repr(self.epochs_of_decay)) * self.ticks_in_epoch
 
     @property
     def run(self) -> int:
@@ -93,8 +122,8 @@ class TimmArguments:
     @property
     def decay(self) -> int:
         """The counts of the last descent of `wsd` and `rsqrt`, rounded as timm rounds them."""
-        share = 0 < self.decay_epochs < 1
-        return round(self.decay_epochs * (self.stable_and_decay if share else self.ticks_in_epoch))
+        share = 0 < self.epochs_of_decay < 1
+        return round(self.epochs_of_decay * (self.stable_and_decay if share else self.ticks_in_epoch))
 
     @property
     def is_prefix(self) -> bool:
@@ -112,12 +141,6 @@ class TimmArguments:
             return Duration.of(f"{ticks!r} epochs")
         return Duration.of_updates(Fraction(repr(ticks)) * (self.updates_per_epoch if self.step_on_epochs else 1))
 
-
-DEFAULTS: Final[Mapping[str, Any]] = {
-    **{one.name: one.default for one in fields(TimmArguments) if one.name != "in_updates"},
-    "decay_epochs": None,  # it hangs on the scheduler
-}
-"""The arguments, and what timm takes where one is missing."""
 
 DECAY_CURVES: Final = {
     "linear": curves.linear,
@@ -144,7 +167,7 @@ def curve_behind_warmup(given: TimmArguments) -> Schedule:
 
 def changes_between_epochs_only(given: TimmArguments) -> bool:
     """Whether the curve stands still within an epoch as it is."""
-    whole = given.sched != "step" or float(given.decay_epochs).is_integer()
+    whole = given.sched != "step" or float(given.epochs_of_decay).is_integer()
     return given.sched not in (*CYCLES, *STABLE) and whole
 
 
@@ -217,11 +240,11 @@ def _even_stairs(given: TimmArguments) -> Schedule:
     exact, rate = given.step_period, float(given.decay_rate)
     if exact.denominator > 1:
         ticks = np.arange(given.run)
-        steps = (ticks // (given.decay_epochs * given.ticks_in_epoch)).astype(np.int64)
+        steps = (ticks // (given.epochs_of_decay * given.ticks_in_epoch)).astype(np.int64)
         if not np.array_equal(steps, ticks * exact.denominator // exact.numerator):
             times = np.repeat(ticks[1:], np.diff(steps))
             return multistep(tuple(given.length(int(t)) for t in times), rate)
-    return step(given.length(given.decay_epochs) if given.step_on_epochs else _exact_updates(exact), rate)
+    return step(given.length(given.epochs_of_decay) if given.step_on_epochs else _exact_updates(exact), rate)
 
 
 def _exact_updates(exact: Fraction) -> DurationLike:

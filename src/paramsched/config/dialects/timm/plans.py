@@ -12,9 +12,9 @@ from paramsched.config.dialects.timm.arguments import (
     changes_between_epochs_only,
     curve_behind_warmup,
 )
-from paramsched.config.dialects.timm.check_arguments import (
-    checked_timm_arguments,
+from paramsched.config.dialects.timm.options import (
     defaults_taken,
+    read_timm_arguments,
     report_unused_options,
     timm_options,
 )
@@ -73,7 +73,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     lr: every(linear(absolute(1e-05), 1.0, "5 epochs") >> skip(cosine(over="90 epochs"), "5 epochs"), "1 epoch")
     """
     faults = Faults()
-    given, places = checked_timm_arguments(data, calendar, faults)
+    given, places = read_timm_arguments(data, calendar, faults)
     report_unused_options(data, faults)
     lr = given_rate(base)
     if given.noise is not None and given.sched != "none":
@@ -145,7 +145,11 @@ def _refuse_noise(given: TimmArguments, path: str, faults: Faults) -> None:
 def _with_noise(given: TimmArguments) -> Schedule:
     """The schedule with noise of a plan's own, between the counts at which timm has it."""
     begin, end = given.noise if isinstance(given.noise, tuple) else (given.noise or 0.0, None)
-    draws = noise(given.noise_std, clip=given.noise_pct / given.noise_std, seed=max(given.noise_seed, 0))
+    draws = noise(
+        given.noise_std,
+        clip=given.noise_pct / given.noise_std,
+        seed=42 if given.noise_seed is None else max(given.noise_seed, 0),
+    )
     before = _first_count(begin, given)
     stages: list[Schedule] = [constant(1.0, before)] if before.terms else []
     if end is None:

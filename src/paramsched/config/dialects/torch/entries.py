@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, final
+from typing import Any, Final
 
 from paramsched._fault_codes import REFUSED_VALUE
+from paramsched.config.arguments import arguments_of, located, names_of, read_arguments
+from paramsched.config.dialects.torch.shapes import CYCLIC_STATE, TABLES, TorchEntry
 from paramsched.config.faults import Faults, child_path
 from paramsched.config.peer_arguments import (
     PeerWords,
@@ -27,38 +28,6 @@ from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Duration
 
-DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "StepLR": {"step_size": None, "gamma": 0.1},
-    "MultiStepLR": {"milestones": None, "gamma": 0.1},
-    "ConstantLR": {"factor": 1.0 / 3, "total_iters": 5},
-    "LinearLR": {"start_factor": 1.0 / 3, "end_factor": 1.0, "total_iters": 5},
-    "ExponentialLR": {"gamma": None},
-    "PolynomialLR": {"total_iters": 5, "power": 1.0},
-    "CosineAnnealingLR": {"T_max": None, "eta_min": 0.0},
-    "CosineAnnealingWarmRestarts": {"T_0": None, "T_mult": 1, "eta_min": 0.0},
-    "CyclicLR": {
-        "base_lr": None, "max_lr": None, "step_size_up": 2000, "step_size_down": None, "mode": "triangular",
-        "gamma": 1.0, "scale_fn": None, "scale_mode": "cycle", "cycle_momentum": True, "base_momentum": 0.8,
-        "max_momentum": 0.9,
-    },
-    "OneCycleLR": {
-        "max_lr": None, "total_steps": None, "epochs": None, "steps_per_epoch": None, "pct_start": 0.3,
-        "anneal_strategy": "cos", "cycle_momentum": True, "base_momentum": 0.85, "max_momentum": 0.95,
-        "div_factor": 25.0, "final_div_factor": 1e4, "three_phase": False,
-    },
-    "SWALR": {"swa_lr": None, "anneal_epochs": 10, "anneal_strategy": "cos"},
-    "ReduceLROnPlateau": {
-        "mode": "min", "factor": 0.1, "patience": 10, "threshold": 1e-4, "threshold_mode": "rel", "cooldown": 0,
-        "min_lr": 0, "eps": 1e-8, "monitor": None,
-    },
-    "SequentialLR": {"schedulers": None, "milestones": None},
-    "ChainedScheduler": {"schedulers": None},
-    "LambdaLR": {"lr_lambda": None},
-    "MultiplicativeLR": {"lr_lambda": None},
-}  # fmt: skip
-"""The classes, their arguments, and what torch takes where one is missing; None where it has to be said."""
-
-OPTIONAL: Final = ("step_size_down", "scale_fn", "total_steps", "epochs", "steps_per_epoch", "monitor")
 IGNORED: Final = ("optimizer", "last_epoch", "verbose", "_partial_", "_convert_", "_recursive_")
 """Arguments that schedule nothing, and entries beside a Hydra `_target_`."""
 NAME_KEYS: Final = ("_target_", "class_path", "class", "type", "name")
@@ -91,22 +60,6 @@ _STATE_MARKS: Final = {
 """What only the state of one class holds; asked in this order, but for the plateau, which has a factor too."""
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class TorchEntry:
-    """One scheduler.
-
-    Args:
-        arguments: all of them; those that are missing have torch's defaults.
-        state: whether they are those of a saved state.
-    """
-
-    name: str
-    path: str
-    arguments: Mapping[str, Any]
-    state: bool = False
-
-
 def is_state(data: Any) -> bool:
     """Whether data is the `state_dict()` of a scheduler."""
     return isinstance(data, Mapping) and "_last_lr" in data and not any(key in data for key in NAME_KEYS)
@@ -122,7 +75,7 @@ def torch_class_in(data: Any) -> str | None:
         if isinstance(data.get(key), str):
             return _bare_name(data[key])
     named = [_bare_name(str(key)) for key in data]
-    return next((name for name in named if name in DEFAULTS), None)
+    return next((name for name in named if name in TABLES), None)
 
 
 def _bare_name(name: str) -> str:
@@ -144,22 +97,37 @@ def read_entry(data: Any, path: str, faults: Faults, besides: tuple[str, ...] = 
         faults.refuse_kind(path, data, "scheduler", 'Write {"StepLR": {"step_size": 30}}')
         return None
     name = torch_class_in(data)
-    if name is None or name not in DEFAULTS:
+    if name is None or name not in TABLES:
         if name is not None and "." in name:
             why, instead = f"{name} is not a class of torch.optim.lr_scheduler", "Write a native plan: lr: cosine()"
         else:
-            meant = "" if name is None else did_you_mean(name, DEFAULTS)
+            meant = "" if name is None else did_you_mean(name, TABLES)
             why = f"torch has no scheduler {name}; {meant}" if name else "it names no class of torch's"
             instead = 'Write {"StepLR": {"step_size": 30}}'
         faults.add(path, why, instead, code=REFUSED_VALUE)
         return None
     if is_state(data):
-        return TorchEntry(name, path, {**dict.fromkeys(DEFAULTS[name]), **data}, state=True)
+        return _read_state(data, name, path, faults)
     given, where = _torch_arguments(data, name, path, besides)
     if not isinstance(given, Mapping):
         faults.refuse_kind(where, given, "arguments", "Write a mapping of arguments")
         return None
-    return _complete_entry(name, given, where, faults)
+    written = located({key: value for key, value in given.items() if key not in IGNORED}, where)
+    arguments, _, wrong = read_arguments(TABLES[name], written, where, faults, aliases=False, of=name)
+    return TorchEntry(name, where, arguments, frozenset(wrong))
+
+
+def _read_state(data: Mapping[str, Any], name: str, path: str, faults: Faults) -> TorchEntry | None:
+    """The scheduler of a saved state, which holds all arguments, and more."""
+    if name in ("OneCycleLR", "SWALR"):
+        found = f"its state does not say {'max_lr' if name == 'OneCycleLR' else 'swa_lr'}: the optimizer's groups do"
+        faults.add(path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
+        return None
+    table = CYCLIC_STATE if name == "CyclicLR" else TABLES[name]
+    written = located({key: value for key, value in data.items() if key in names_of(table)}, path)
+    missing = dict.fromkeys(arguments_of(table))
+    arguments, _, wrong = read_arguments(table, written, path, faults, defaults=missing)
+    return TorchEntry(name, path, arguments, frozenset(wrong), state=True)
 
 
 def _torch_arguments(data: Mapping[str, Any], name: str, path: str, besides: tuple[str, ...]) -> tuple[Any, str]:
@@ -168,18 +136,6 @@ def _torch_arguments(data: Mapping[str, Any], name: str, path: str, besides: tup
         if _bare_name(str(key)) == name and key not in NAME_KEYS:
             return ({} if value is None else value), child_path(path, key)
     return arguments_beside(data, path, NAME_KEYS, ARGUMENT_KEYS, besides)
-
-
-def _complete_entry(name: str, given: Mapping[str, Any], path: str, faults: Faults) -> TorchEntry | None:
-    defaults, before = DEFAULTS[name], faults.count
-    others = [key for key in given if key not in IGNORED]
-    faults.refuse_unknown(others, defaults, path, f"{name} has no such argument")
-    complete = {**defaults, **{key: value for key, value in given.items() if key in defaults}}
-    if name not in ("LambdaLR", "MultiplicativeLR"):
-        for key, value in complete.items():
-            if value is None and key not in OPTIONAL:
-                faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments", code=REFUSED_VALUE)
-    return None if faults.count > before else TorchEntry(name, path, complete)
 
 
 _WORDS: Final = PeerWords("torch")

@@ -11,18 +11,15 @@ from paramsched._fault_codes import (
     UNKNOWN_INTERVAL,
     UNREADABLE,
     WRONG_ARGUMENT,
-    WRONG_TYPE,
 )
 from paramsched.config.dialects.torch.entries import (
     ARGUMENT_KEYS,
-    DEFAULTS,
     NAME_KEYS,
-    TorchEntry,
     is_state,
     read_entry,
     torch_class_in,
 )
-from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, momentum_of
+from paramsched.config.dialects.torch.shapes import RULES, SMOOTH, TABLES, SteppedEntry, TorchEntry
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import (
@@ -92,7 +89,7 @@ def _find_scheduler(data: Any, faults: Faults) -> _FoundScheduler:
     if not isinstance(data, Mapping):
         return _FoundScheduler(data)
     if not any(isinstance(data.get(key), Mapping) for key in _SCHEDULER_KEYS):
-        places = [] if torch_class_in(data) in DEFAULTS else list(_places_of_schedulers(data, ROOT))
+        places = [] if torch_class_in(data) in TABLES else list(_places_of_schedulers(data, ROOT))
         if not places:
             return _FoundScheduler(data, beside=_entries_beside((data, ROOT)))
         if len(places) > 1:
@@ -128,7 +125,7 @@ def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, A
             yield from _places_of_schedulers(one, child_path(path, index))
     if not isinstance(data, Mapping):
         return
-    key = next((key for key in _SCHEDULER_KEYS if torch_class_in(data.get(key)) in DEFAULTS), None)
+    key = next((key for key in _SCHEDULER_KEYS if torch_class_in(data.get(key)) in TABLES), None)
     if key is not None:
         yield data, path, key
         return
@@ -143,8 +140,8 @@ def recognizes(data: Any) -> bool:
     if not isinstance(inner, Mapping) or "param_scheduler" in inner:
         return False
     named = any(isinstance(inner.get(key), str) for key in NAME_KEYS)
-    alone = all(key in _BESIDE or key in ARGUMENT_KEYS or str(key).rpartition(".")[2] in DEFAULTS for key in inner)
-    return is_state(inner) or ((named or alone) and torch_class_in(inner) in DEFAULTS)
+    alone = all(key in _BESIDE or key in ARGUMENT_KEYS or str(key).rpartition(".")[2] in TABLES for key in inner)
+    return is_state(inner) or ((named or alone) and torch_class_in(inner) in TABLES)
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
@@ -193,7 +190,7 @@ def to_plan(
     rate = values_of_optimizer(found.around.get("optimizer")).get("lr") if base is None else base
     with faults.told_at(found.path):
         run = _steps_of_run(horizon, calendar, by_epoch=by_epoch)
-        fields = _fields_of(TorchArguments(entry, faults, by_epoch, run), found.entry("monitor"), rate)
+        fields = _fields_of(SteppedEntry(entry, faults, by_epoch, run), found.entry("monitor"), rate)
         faults.raise_any("config")
         plan = Plan(**fields, horizon=horizon)
     if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
@@ -241,19 +238,20 @@ def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) ->
     return int(terms[0][1]) if len(terms) == 1 and terms[0][0] == unit else None
 
 
-def _fields_of(given: TorchArguments, metric: Any, base: BaseLike | None) -> dict[str, Any]:
+def _fields_of(given: SteppedEntry, metric: Any, base: BaseLike | None) -> dict[str, Any]:
     """What each field follows."""
     if given.entry.name == "ReduceLROnPlateau":
         rule = _plateau(given, metric, base)
         return {} if rule is None else {"lr": rule}
     fields: dict[str, Any] = {"lr": _between_epochs(given, _schedule_of(given))}
-    momentum = momentum_of(given) if not given.faults.count else None
+    cycles = given.entry.name in ("CyclicLR", "OneCycleLR") and given.entry.arguments.cycle_momentum
+    momentum = given.entry.arguments.momentum(given) if cycles and not given.faults.count else None
     if momentum is not None:
         fields["momentum"] = _between_epochs(given, momentum)
     return fields
 
 
-def _between_epochs(given: TorchArguments, schedule: Schedule) -> Schedule:
+def _between_epochs(given: SteppedEntry, schedule: Schedule) -> Schedule:
     """What is stepped once per epoch changes between epochs only."""
     smooth = given.by_epoch and not SMOOTH.isdisjoint(_leaf_names(given.entry))
     return every(schedule, "epoch") if smooth else schedule
@@ -262,46 +260,37 @@ def _between_epochs(given: TorchArguments, schedule: Schedule) -> Schedule:
 def _leaf_names(entry: TorchEntry) -> list[str]:
     """The classes inside an entry, and its own."""
     found = [entry.name]
-    members = entry.arguments.get("_schedulers" if entry.state else "schedulers")
-    for member in members if isinstance(members, (list, tuple)) else ():
+    for member in entry.arguments.schedulers if entry.name in ("SequentialLR", "ChainedScheduler") else ():
         name = torch_class_in(member)
         inner = read_entry(member, entry.path, Faults()) if name in ("SequentialLR", "ChainedScheduler") else None
         found += _leaf_names(inner) if inner is not None else [str(name)]
     return found
 
 
-def _schedule_of(given: TorchArguments) -> Schedule:
+def _schedule_of(given: SteppedEntry) -> Schedule:
     """`constant()` stands in where a fault was noted."""
     name = given.entry.name
     if name in _NO_DATA:
         given.faults.add(given.entry.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
-        return constant()
-    if given.entry.state and name in ("OneCycleLR", "SWALR"):
-        found = f"its state does not say {'max_lr' if name == 'OneCycleLR' else 'swa_lr'}: the optimizer's groups do"
-        given.faults.add(given.entry.path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
         return constant()
     if name == "SequentialLR":
         return _torch_stages(given)
     if name == "ChainedScheduler":
         return _all_at_once(given)
     try:
-        return SHAPES[name](given)
+        schedule: Schedule = given.entry.arguments.schedule(given)
     except InvalidArgument as refusal:
         given.faults.refuse(given.entry.path, refusal)
         return constant()
+    return schedule
 
 
-def _members(given: TorchArguments) -> list[TorchEntry] | None:
+def _members(given: SteppedEntry) -> list[TorchEntry] | None:
     """The members of a composition; None where there are none."""
     key = "_schedulers" if given.entry.state else "schedulers"
-    found = given.entry.arguments[key]
-    if not isinstance(found, (list, tuple)) or not found:
-        given.refuse(
-            key,
-            f"{short_json(found)} is no list of schedulers",
-            'Write [{"StepLR": {"step_size": 30}}]',
-            code=WRONG_TYPE,
-        )
+    found = given.entry.arguments.schedulers
+    if not found:
+        given.refuse(key, "expected a scheduler at least", 'Write [{"StepLR": {"step_size": 30}}]')
         return None
     path = child_path(given.entry.path, key)
     read = [read_entry(one, child_path(path, index), given.faults) for index, one in enumerate(found)]
@@ -309,21 +298,21 @@ def _members(given: TorchArguments) -> list[TorchEntry] | None:
     for entry in entries:
         if entry.name in _NO_MEMBERS:
             given.faults.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
-        elif entry.name in ("CyclicLR", "OneCycleLR") and entry.arguments.get("cycle_momentum"):
+        elif entry.name in ("CyclicLR", "OneCycleLR") and entry.arguments.cycle_momentum:
             why = "in a composition its momentum is not read"
             given.faults.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
     return entries if len(entries) == len(found) and not given.faults.count else None
 
 
-def _torch_stages(given: TorchArguments) -> Schedule:
+def _torch_stages(given: SteppedEntry) -> Schedule:
     """A stage for each member, on its own clock."""
     entries = _members(given)
     key = "_milestones" if given.entry.state else "milestones"
-    times = given.entry.arguments[key]
+    times = given.entry.arguments.milestones
     whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
     if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
         found = f"{short_json(times)} is no list of steps in order, one for each change"
-        given.refuse(key, found, "Write milestones: [5] for two schedulers", code=REFUSED_VALUE)
+        given.refuse(key, found, "Write milestones: [5] for two schedulers")
         return constant()
     if entries is None:
         return constant()
@@ -334,17 +323,17 @@ def _torch_stages(given: TorchArguments) -> Schedule:
         run = end - begin if end is not None else None if given.run is None else given.run - begin
         if run is not None and run <= 0 and (end is not None or stages):
             continue  # torch never comes to it
-        member = _schedule_of(TorchArguments(entry, given.faults, given.by_epoch, run, staged=True))
+        member = _schedule_of(SteppedEntry(entry, given.faults, given.by_epoch, run, staged=True))
         stages.append(member if end is None else cut_to_length(member, given.length(end - begin)))
     return in_order(stages)
 
 
-def _all_at_once(given: TorchArguments) -> Schedule:
+def _all_at_once(given: SteppedEntry) -> Schedule:
     """A product; where one has a floor, what each makes of the value it finds."""
     entries = _members(given)
     if entries is None:
         return constant()
-    members = [TorchArguments(entry, given.faults, given.by_epoch, given.run) for entry in entries]
+    members = [SteppedEntry(entry, given.faults, given.by_epoch, given.run) for entry in entries]
     if len(members) == 1:
         return _schedule_of(members[0])
     for entry in entries:
@@ -353,46 +342,38 @@ def _all_at_once(given: TorchArguments) -> Schedule:
             given.faults.add(entry.path, "in a chain it writes over what stands before it", instead, code=REFUSED_VALUE)
     if given.faults.count:
         return constant()
-    floors = any(entry.name == "CosineAnnealingLR" and entry.arguments["eta_min"] for entry in entries)
+    floors = any(entry.name == "CosineAnnealingLR" and entry.arguments.eta_min for entry in entries)
     if not floors or any(entry.name not in RULES for entry in entries):
         return chain(*map(_schedule_of, members))
-    made = [RULES[member.entry.name](member) for member in members]
+    made = [member.entry.arguments.rule() for member in members]
     if given.faults.count:
         return constant()
     return recurrence(*(replace(rule, by="epoch") for rule in made) if given.by_epoch else made)
 
 
-def _plateau(given: TorchArguments, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
+def _plateau(given: SteppedEntry, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
     """The rule of a plateau; its metric is `monitor`, beside it or, as in LightningCLI's class, among its arguments."""
-    metric = given.entry.arguments.get("monitor") if metric is None else metric
+    arguments = given.entry.arguments
+    metric = arguments.monitor if metric is None else metric
     if not isinstance(metric, str):
         why = "a plateau reacts to a metric, and its name is not said"
         given.faults.add(given.entry.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
         return None
-    found = given.entry.arguments
-    floors = found["min_lrs"] if given.entry.state else found["min_lr"]
-    lowest = floors[0] if isinstance(floors, (list, tuple)) and floors else floors
     rate = given_rate(base)
-    if rate is None and given.entry.state:
-        rates = found.get("base_lrs")
-        rate = rates[0] if isinstance(rates, (list, tuple)) and rates else None
-    if not is_plain_number(lowest) or (lowest and not rate):
-        given.refuse(
-            "min_lr", "a plan's floor is a multiple of lr, which is not known", "Give base=0.1, lr's own value"
-        )
+    if rate is None and isinstance(arguments.base_lrs, (list, tuple)) and arguments.base_lrs:
+        rate = arguments.base_lrs[0]
+    if arguments.min_lr and not rate:
+        found = "a plan's floor is a multiple of lr, which is not known"
+        given.refuse("min_lr", found, "Give base=0.1, lr's own value")
         return None
-    if isinstance(floors, (list, tuple)) and any(one != lowest for one in floors):
-        given.refuse("min_lr", "it differs between groups", "Write a native plan, with a line for each group")
-        return None
-    eps = given.number("eps", 0)
     return plateau(
         metric,
-        given.choice("mode", ("min", "max")),  # type: ignore[arg-type]  # one of them
-        factor=given.number("factor", above=0),
-        patience=int(given.number("patience", 0)),
-        threshold=given.number("threshold", 0),
-        threshold_mode=given.choice("threshold_mode", ("rel", "abs")),  # type: ignore[arg-type]
-        cooldown=int(given.number("cooldown", 0)),
-        min=lowest / rate if lowest and rate else 0.0,
-        eps=eps / rate if rate else 0.0,
+        arguments.mode,
+        factor=arguments.factor,
+        patience=int(arguments.patience),
+        threshold=arguments.threshold,
+        threshold_mode=arguments.threshold_mode,
+        cooldown=int(arguments.cooldown),
+        min=arguments.min_lr / rate if rate else 0.0,
+        eps=arguments.eps / rate if rate else 0.0,
     )

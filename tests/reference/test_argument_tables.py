@@ -1,0 +1,96 @@
+"""The tables of arguments against the signatures of the peers: names, and defaults."""
+
+import inspect
+import os
+
+import pytest
+
+from paramsched.config.arguments import arguments_of, defaults_of
+from paramsched.config.dialects.optax.tables import CONSTRUCTORS
+from support import timm_peer
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+pytestmark = pytest.mark.heavy
+
+OF_KERAS = ("name", "dtype", "verbose", "kwargs")  # these schedule nothing
+
+
+def defaults_in(signature, *but):
+    """The arguments of a peer with their defaults; those that are required have none."""
+    parameters = inspect.signature(signature).parameters
+    return {name: one.default for name, one in parameters.items() if name not in but}
+
+
+def assert_same(table, theirs):
+    assert set(arguments_of(table)) == set(theirs)
+    given = {name: default for name, default in theirs.items() if default is not inspect.Parameter.empty}
+    assert defaults_of(table) == given
+
+
+def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
+    from paramsched.config.dialects.timm.arguments import TimmArguments
+
+    theirs = defaults_in(timm_peer.timm_schedulers().create_scheduler_v2, "optimizer")
+    ours = defaults_of(TimmArguments)
+
+    assert set(ours) - {"eval_metric"} == set(theirs)  # the name of the metric is an option of the script
+    but = ("decay_epochs", "decay_milestones")  # the first depends on the scheduler; the second is a list in timm
+    assert {name: ours[name] for name in theirs if name not in but} == {
+        name: default for name, default in theirs.items() if name not in but
+    }
+    assert list(ours["decay_milestones"]) == list(theirs["decay_milestones"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ExponentialDecay", "InverseTimeDecay", "PolynomialDecay", "PiecewiseConstantDecay", "CosineDecay",
+     "CosineDecayRestarts"],
+)  # fmt: skip
+def test_the_tables_of_keras_have_the_arguments_of_its_schedules(name):
+    keras = pytest.importorskip("keras")
+    from paramsched.config.dialects.keras.plans import _TABLES
+
+    assert_same(_TABLES[name], defaults_in(getattr(keras.optimizers.schedules, name), *OF_KERAS))
+
+
+def test_the_table_of_a_plateau_has_the_arguments_of_keras():
+    keras = pytest.importorskip("keras")
+    from paramsched.config.dialects.keras.plans import _TABLES
+
+    assert_same(_TABLES["ReduceLROnPlateau"], defaults_in(keras.callbacks.ReduceLROnPlateau, *OF_KERAS))
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_the_tables_of_optax_have_the_arguments_of_its_schedules_in_their_order(name):
+    optax = pytest.importorskip("optax")
+
+    theirs = defaults_in(getattr(optax, name))
+
+    assert_same(CONSTRUCTORS[name], theirs)
+    assert [*arguments_of(CONSTRUCTORS[name])] == [*theirs]  # arguments may be given by position
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR",
+     "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "ReduceLROnPlateau", "SWALR"],
+)  # fmt: skip
+def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
+    import torch
+
+    from paramsched.compat import torch as drop_in
+    from paramsched.config.dialects.torch.shapes import TABLES
+
+    beside = ("optimizer", "last_epoch", "verbose")
+    theirs = defaults_in(
+        torch.optim.swa_utils.SWALR if name == "SWALR" else getattr(torch.optim.lr_scheduler, name), *beside
+    )
+    ours = defaults_in(getattr(drop_in, name), *beside)
+    table = TABLES[name]
+
+    assert {one: ours[one] for one in theirs} == theirs
+    assert set(arguments_of(table)) - {"monitor", "base_lrs"} == set(theirs)  # of Lightning, and of a saved state
+    assert {one: ours[one] for one in defaults_of(table) if one in ours} == {
+        one: default for one, default in defaults_of(table).items() if one in ours
+    }

@@ -1,0 +1,123 @@
+"""The argument reader, and every table of a dialect that it reads."""
+
+import importlib
+import json
+import pkgutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramsched.config import dialects
+from paramsched.config.arguments import (
+    argument,
+    argument_table,
+    arguments_of,
+    located,
+    names_of,
+    read_arguments,
+)
+from paramsched.config.faults import Faults, child_path
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 10**20)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["10ep", "0.1dur", "cosine", "min", "$LR", "linear"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def tables():
+    """Every table of the dialects, by name."""
+    found = {}
+    for info in pkgutil.walk_packages(dialects.__path__, f"{dialects.__name__}."):
+        for one in vars(importlib.import_module(info.name)).values():
+            if isinstance(one, type) and one.__dict__.get("__dataclass_fields__") and arguments_of(one):
+                found[f"{one.__module__.removeprefix(dialects.__name__)}.{one.__name__}"] = one
+    return found
+
+
+TABLES = tables()
+each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+
+
+@argument_table
+class Step:
+    size: int = argument(low=1, example=30)
+    gamma: float = argument(0.1, above=0, used=lambda others: others["size"] != 7, aliases=("decay",))
+    warm: float | None = argument(None, low=0, high=1, example=0.5)
+
+
+def read(table, data):
+    faults = Faults()
+    return *read_arguments(table, located(data, "$"), "$", faults), faults
+
+
+@each_table
+def test_what_the_advice_of_a_diagnostic_says_to_write_is_read(table):
+    # Advice is the example of an argument, or its default.
+    for name, row in arguments_of(table).items():
+        example = row.metadata["argument"].example
+        advised = row.default if example is None else example
+        required = {one: row.metadata["argument"].example for one, row in arguments_of(table).items()}
+        written = json.loads(json.dumps({**{k: v for k, v in required.items() if v is not None}, name: advised}))
+
+        *_, faults = read(table, written)
+
+        assert faults.problems() == (), name
+
+
+@each_table
+@given(data=st.data())
+def test_whatever_is_written_is_an_argument_or_a_diagnostic_at_its_key(table, data):
+    written = data.draw(st.dictionaries(st.sampled_from([*names_of(table), "an unknown key"]), JSON, max_size=4))
+
+    arguments, locations, wrong, faults = read(table, written)
+
+    assert isinstance(arguments, table)
+    assert {fault.path for fault in faults.found()} <= {"$", *(child_path("$", key) for key in written)}
+    assert {locations[name] for name in wrong} <= {"$", *(child_path("$", name) for name in names_of(table))}
+    missing = [name for name in wrong if locations[name] not in {child_path("$", key) for key in written}]
+    assert [fault.found for fault in faults.found() if fault.path == "$"] == [
+        f"{name} is missing" for name in arguments_of(table) if name in missing
+    ]
+
+
+def test_every_problem_is_reported_at_the_key_that_is_written_and_a_default_stands_in():
+    arguments, locations, wrong, faults = read(Step, {"size": 2.5, "decay": 0, "warm": 3, "gama": 1})
+
+    assert arguments == Step(size=30, gamma=0.1, warm=None)
+    assert locations == {"size": "$.size", "gamma": "$.decay", "warm": "$.warm"}
+    assert wrong == {"size", "gamma", "warm"}
+    assert faults.problems() == (
+        '$.gama: unknown argument; did you mean "gamma"?',
+        "$.size: expected a whole number of at least 1, got 2.5. Write size: 30",
+        "$.decay: expected a number above 0, got 0. Write decay: 0.1",
+        "$.warm: expected a number from 0 to 1, got 3. Write warm: 0.5",
+    )
+
+
+def test_an_argument_that_is_missing_is_reported_at_the_arguments():
+    arguments, _, wrong, faults = read(Step, {})
+
+    assert (arguments.size, wrong) == (30, {"size"})
+    assert faults.problems() == ("$: size is missing. Write size: 30",)
+
+
+@pytest.mark.parametrize("gamma", [-1, "x"])
+def test_an_argument_without_an_effect_is_not_checked(gamma):
+    arguments, _, wrong, _ = read(Step, {"size": 7, "gamma": gamma})
+
+    assert (arguments.gamma, wrong) == (0.1, set())
+
+
+def test_an_alias_is_unknown_where_aliases_are_not_accepted():
+    faults = Faults()
+    read_arguments(Step, located({"size": 1, "decay": 0.5}, "$"), "$", faults, aliases=False, of="Step")
+
+    (problem,) = faults.problems()
+    assert problem.startswith("$.decay: unknown argument of Step; ")
