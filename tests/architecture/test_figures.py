@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 42_400,
-    "modules at top level": 17,
-    "modules in import cycles": 82,
-    "private functions with one use": 861,
+    "code lines": 47_050,
+    "modules at top level": 18,
+    "modules in import cycles": 86,
+    "private functions with one use": 927,
     "imports from private modules of other packages": 0,
 }
 """The figures of today. Whoever lowers one lowers its limit here; raising one needs a reason in the commit."""

@@ -118,7 +118,8 @@ class SchedulerBase(ABC):
         """Give groups without a base their own value as base."""
         if "base_lr_values" not in vars(self):
             return
-        kept = kept_positions(type(self).__name__, self._known_groups, self.optimizer)
+        known: KnownGroups = getattr(self, "_known_groups", (None, []))  # a pickle of 0.1 has no groups
+        kept = kept_positions(type(self).__name__, known, self.optimizer)
         if kept is not None:
             self.base_lr_values = picked(self.base_lr_values, kept)
         self._known_groups = self.optimizer, list(self.optimizer.param_groups)
