@@ -152,7 +152,7 @@ def test_lines_of_a_plan_are_what_optax_updates_by():
 @pytest.mark.parametrize(
     ("make", "found"),
     [
-        (lambda: ps.to_optax("cosine()"), r"Write ps\.to_optax\(schedule, ps\.Calendar"),
+        (lambda: ps.to_optax("cosine()"), r"Write ps\.to_optax\(ps\.cosine\(\), ps\.Calendar"),
         (lambda: ps.to_optax("cosine(over=5) * plateau('loss')"), "reacts to a metric"),
         (lambda: ps.to_optax("constant()", base="x"), "no number"),
         (lambda: ps.to_optax(ps.Plan(lr="constant()", clock="tokens")), "a clock of tokens"),
