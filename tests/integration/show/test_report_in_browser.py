@@ -107,8 +107,8 @@ def test_a_logarithmic_axis_of_values_has_powers_of_ten_and_says_where_0_is(foun
 def test_the_pointer_and_the_keys_read_the_values_that_the_optimizer_uses(found):
     said, trace = found
 
-    for name in ("pointed", "next"):
-        t = int(said[name]["now"].split(" · ")[0].removeprefix("t = "))
-        assert float(said[name]["values"][0]) == trace["lr"][t]
-    assert said["pointed"]["now"].startswith("t = 500 ")
-    assert said["next"]["now"] == "t = 501 · epoch 10.02"
+    times = [int(said[name]["now"].split(" · ")[0].removeprefix("t = ")) for name in ("pointed", "next")]
+    assert [float(said[name]["values"][0]) for name in ("pointed", "next")] == [trace["lr"][t] for t in times]
+    assert abs(times[0] - 500) <= 3  # a pixel, the unit of the browser's pointer, is three updates wide
+    assert times[1] == times[0] + 1
+    assert said["next"]["now"] == f"t = {times[1]} · epoch {times[1] / 50:.2f}"
