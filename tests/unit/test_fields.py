@@ -1,11 +1,15 @@
 """Fields: which entries of a param group are hyperparameters."""
 
+import ast
+import inspect
+
 import numpy as np
 import pytest
 import torch
 
 from paramsched.errors import InvalidArgument
-from paramsched.fields import Field, is_number, known_field, label, numeric
+from paramsched.fields import KNOWN, Field, is_number, known_field, label, numeric
+from paramsched.plan import plan as plan_module
 
 
 @pytest.mark.parametrize(
@@ -76,3 +80,17 @@ def test_a_slip_of_the_pen_is_told_from_another_name(name, meant):
 
 def test_a_group_is_called_by_its_name_or_its_index():
     assert [label(group, 3) for group in ({}, {"name": "a"}, {"name": ""}, {"name": 5})] == [3, "a", 3, 3]
+
+
+def test_type_checkers_know_the_fields_that_are_numbers_in_torch():
+    typed = next(
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(plan_module)))
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__" and node.args.kwarg.arg == "fields"
+    )
+
+    assert {one.arg for one in typed.args.kwonlyargs} - {"horizon", "clock"} == {*KNOWN} - {
+        "betas",
+        "etas",
+        "step_sizes",
+    }

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from paramsched.plan import Plan
 
 
+_output_option = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=offer_files,
+    help="The file to write; - and by default standard output.",
+)
+
+
 @click.command(
     "change",
     cls=Command,
@@ -47,13 +56,7 @@ if TYPE_CHECKING:
 @format_option
 @field_option
 @click.option("--to", metavar="NAME", shell_complete=offer_formats, help="Format to write; by default that of PLAN.")
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    shell_complete=offer_files,
-    help="The file to write; - and by default standard output.",
-)
+@_output_option
 def paramsched_change(
     plan: str,
     changes: tuple[str, ...],
@@ -149,13 +152,7 @@ def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
     shell_complete=offer_formats,
     help="yaml, toml, json or a dialect; by default what the output's suffix says.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    shell_complete=offer_files,
-    help="The file to write; - and by default standard output.",
-)
+@_output_option
 @calendar_options
 @field_option
 def paramsched_convert(
