@@ -9,8 +9,8 @@ import shape_lines
 from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
-from paramsched._peer_names import EDGES
-from paramsched._vocabulary import other_names
+from paramsched.base.peer_names import EDGES
+from paramsched.base.vocabulary import other_names
 from paramsched.config.checking.finding import CHECK_RULES
 from paramsched.config.checking.rules_of_runs import NATIVE, CheckRule
 from paramsched.curves.registry import curve_text

@@ -4,7 +4,10 @@ A *schedule* is a pure function of time and base, a *plan* says which field of w
 the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Scheduler` brings it when it is asked for.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from paramsched.base.drawing import register_renderer
 
 if TYPE_CHECKING:  # a function that is named as its file comes from there: mypy else takes it for the file
     from paramsched import audit as audit
@@ -19,8 +22,6 @@ if TYPE_CHECKING:  # a function that is named as its file comes from there: mypy
     from paramsched import schedules as schedules
     from paramsched import show as show
     from paramsched import time as time
-    from paramsched._diff import diff
-    from paramsched._trace import Trace, trace
     from paramsched.audit import plan_from_log
     from paramsched.config import dump, load, loads
     from paramsched.errors import InvalidArgument, ParamschedError
@@ -29,7 +30,9 @@ if TYPE_CHECKING:  # a function that is named as its file comes from there: mypy
     from paramsched.feedback.plateau import plateau
     from paramsched.functions import to_lambda, to_optax
     from paramsched.plan import Binding, Plan, Target, replay
+    from paramsched.plan.diff import diff
     from paramsched.plan.resolve import resolve
+    from paramsched.plan.trace import Trace, trace
     from paramsched.range_test import find_lr
     from paramsched.recipe_book import recipes
     from paramsched.scheduler import Scheduler
@@ -237,8 +240,8 @@ _HOMES = {
     "Plan": "paramsched.plan",
     "Scheduler": "paramsched.scheduler",  # it imports torch
     "Target": "paramsched.plan",
-    "Trace": "paramsched._trace",
-    "diff": "paramsched._diff",
+    "Trace": "paramsched.plan.trace",
+    "diff": "paramsched.plan.diff",
     "dump": "paramsched.config",
     "find_lr": "paramsched.range_test",  # it imports torch
     "greedy": "paramsched.feedback",
@@ -252,7 +255,7 @@ _HOMES = {
     "resolve": "paramsched.plan",
     "to_lambda": "paramsched.functions",
     "to_optax": "paramsched.functions",
-    "trace": "paramsched._trace",
+    "trace": "paramsched.plan.trace",
 }
 _MODULES = (
     *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "plan"),
@@ -260,11 +263,12 @@ _MODULES = (
 )
 
 
+register_renderer(lambda: import_module("paramsched.show"))  # what values call to be drawn stands above them
+
+
 if not TYPE_CHECKING:  # a type checker would take every misspelled name for one that is found here
 
     def __getattr__(name: str) -> Any:
-        from importlib import import_module
-
         if name.startswith("_"):  # `from paramsched import _module` asks here first
             raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
         try:
@@ -289,7 +293,7 @@ def __dir__() -> list[str]:
 
 def _registered_shape(name: str) -> Any:
     """The builder of a shape that a user's package has registered."""
-    from paramsched._vocabulary import line_in_code, unknown_attribute
+    from paramsched.base.vocabulary import line_in_code, unknown_attribute
     from paramsched.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.schedules import SHAPES
 

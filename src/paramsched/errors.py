@@ -24,10 +24,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Self, final
 
-from paramsched import _fault_codes as codes
-from paramsched._fault import Asked as Asked
-from paramsched._fault import Fault as Fault
-from paramsched.near_names import closest
+from paramsched.base import fault_codes as codes
+from paramsched.base.fault import Asked as Asked
+from paramsched.base.fault import Fault as Fault
+from paramsched.base.near_names import closest
 
 
 class ParamschedError(Exception):

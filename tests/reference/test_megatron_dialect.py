@@ -8,8 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.dialects import megatron as dialect
-from paramsched.user_warnings import PlanCaution
 
 LR = 6e-4
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import config
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.dialects import timm as dialect
-from paramsched.user_warnings import PlanCaution
 from support import timm_peer
 
 LR, LENGTH = 0.4, 4

@@ -13,9 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.dialects import transformers as dialect
 from paramsched.plan import resolve
-from paramsched.user_warnings import PlanCaution
 
 transformers = pytest.importorskip("transformers")
 optimization = pytest.importorskip("transformers.optimization")

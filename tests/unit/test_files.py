@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched import _files
 from paramsched.audit import read_log, read_metrics, read_plan_history
+from paramsched.base import files as _files
 from paramsched.cli import main
 from paramsched.cli._checked_plan import CheckedPlan, fix_file
 from paramsched.config.checking.finding import Finding, TextEdit

@@ -7,8 +7,8 @@ from torch.optim import lr_scheduler
 
 import paramsched as ps
 from paramsched import curves
-from paramsched._peer_names import EDGES, LIBRARIES
-from paramsched._vocabulary import letters_of, line_in_code, meant_by, other_names, with_other_names
+from paramsched.base.peer_names import EDGES, LIBRARIES
+from paramsched.base.vocabulary import letters_of, line_in_code, meant_by, other_names, with_other_names
 from paramsched.errors import ConfigError, InvalidCall, ParseError
 from paramsched.schedules.registry import RULES, SHAPES
 

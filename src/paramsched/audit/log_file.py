@@ -13,8 +13,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal, final
 
-from paramsched._fault import names_listed, printable
-from paramsched._files import open_to_read
 from paramsched.audit.checkpoint_log import read_checkpoint
 from paramsched.audit.event_file import STEP, event_rows
 from paramsched.audit.log_values import (
@@ -33,6 +31,8 @@ from paramsched.audit.log_values import (
     update_number,
     with_shared_digits,
 )
+from paramsched.base.fault import names_listed, printable
+from paramsched.base.files import open_to_read
 from paramsched.fields import Field
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}

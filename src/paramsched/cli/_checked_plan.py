@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
-from paramsched._files import is_replaced, write_whole_file
+from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
+from paramsched.base.files import is_replaced, write_whole_file
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.cli._given_plan import (
     GivenPlan,
     calendar_from_options,
@@ -41,7 +42,6 @@ from paramsched.config.plan_files import PlanText
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
 from paramsched.plan import Plan
 from paramsched.time import Calendar, Duration
-from paramsched.user_warnings import PlanCaution
 
 
 @final

@@ -12,7 +12,8 @@ from typing import Any, final
 import click
 
 from paramsched import config, recipe_book
-from paramsched._files import naming_errors
+from paramsched.base.files import naming_errors
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import CalendarOptions, option_of, runs_configs, say_note
 from paramsched.config import Bases, Loaded
 from paramsched.config.faults import Faults
@@ -20,7 +21,6 @@ from paramsched.config.plan_files import PlanText, read_plan_text, units_of_plan
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
 from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact, UnknownRecipe
-from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan
 from paramsched.plan.resolve import known_total
 from paramsched.schedules import Schedule

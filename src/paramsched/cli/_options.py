@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched._fault import printable
-from paramsched._files import write_whole_file
-from paramsched._peer_keywords import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
+from paramsched.base.fault import printable
+from paramsched.base.files import write_whole_file
+from paramsched.base.near_names import closest
+from paramsched.base.peer_keywords import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
 from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 from paramsched.fields import KNOWN
-from paramsched.near_names import closest
 from paramsched.time.calendar import CLOCKS
 
 if TYPE_CHECKING:
-    from paramsched._diff import Change
+    from paramsched.plan.diff import Change
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])

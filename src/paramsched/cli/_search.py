@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
-from paramsched._calls import example_call
-from paramsched._peer_keywords import keywords_elsewhere, line_of_keyword
-from paramsched._peer_names import LIBRARIES
-from paramsched._vocabulary import letters_of, other_names
+from paramsched.base.calls import example_call
+from paramsched.base.near_names import closest
+from paramsched.base.peer_keywords import keywords_elsewhere, line_of_keyword
+from paramsched.base.peer_names import LIBRARIES
+from paramsched.base.vocabulary import letters_of, other_names
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text
-from paramsched.near_names import closest
 from paramsched.recipe_book import recipes
 from paramsched.schedules.registry import RULES, SHAPES
 

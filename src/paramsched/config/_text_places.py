@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, final
 
-from paramsched._fault import printable
+from paramsched.base.fault import printable
 from paramsched.config.faults import ROOT, child_path, path_from_root
 from paramsched.config.native.assign_arguments import annotated_signature
 from paramsched.config.text_limits import TextLines

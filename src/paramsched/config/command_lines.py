@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched._fault import names_listed
-from paramsched._fault_codes import NOT_IN_SCRIPT, ONE_OF_COMMANDS, SYNTAX
+from paramsched.base.fault import names_listed
+from paramsched.base.fault_codes import NOT_IN_SCRIPT, ONE_OF_COMMANDS, SYNTAX
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config._text_places import Place
 from paramsched.config.faults import ROOT, child_path
 from paramsched.config.shell_script import ShellCommand, ShellScript, ShellWord, read_script
 from paramsched.config.text_limits import TextLines
 from paramsched.config.unused_settings import looks_like_schedule
 from paramsched.errors import Fault
-from paramsched.user_warnings import PlanCaution
 
 _END: Final = "--"
 """Stands among words where a command, or a line of a script, is over."""

@@ -11,10 +11,10 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.fault_codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
 from paramsched.errors import ConfigError, Fault, InvalidArgument
-from paramsched.near_names import did_you_mean
 
 _MOST = 200  # faults that are listed; a file may hold a hundred thousand
 

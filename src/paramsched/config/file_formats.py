@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from paramsched._fault_codes import KEY_TWICE
+from paramsched.base.fault_codes import KEY_TWICE
+from paramsched.base.near_names import did_you_mean
+from paramsched.base.user_warnings import PlanCaution, warn_user
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
@@ -34,11 +36,9 @@ from paramsched.config.syntaxes.yaml_text import (
 )
 from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault, InvalidArgument
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules.table_file import folder_of_tables
 from paramsched.time import Calendar
-from paramsched.user_warnings import PlanCaution, warn_user
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,

@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
 
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config import dialects as own_dialects
 from paramsched.config import native
 from paramsched.config.faults import ROOT, entry_path
@@ -16,7 +17,6 @@ from paramsched.errors import ConfigError, ParamschedError
 from paramsched.fields import Field
 from paramsched.plan import Plan
 from paramsched.time import Calendar
-from paramsched.user_warnings import PlanCaution
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -8,7 +8,8 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any, Final, NoReturn, final
 
-from paramsched._fault_codes import NOT_IN_SCRIPT, REFUSED_VALUE, UNUSED_SETTING, WRONG_TYPE
+from paramsched.base.fault_codes import NOT_IN_SCRIPT, REFUSED_VALUE, UNUSED_SETTING, WRONG_TYPE
+from paramsched.base.user_warnings import PlanCaution, warn_user
 from paramsched.config.command_lines import is_unknown
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
@@ -17,7 +18,6 @@ from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
-from paramsched.user_warnings import PlanCaution, warn_user
 
 # Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, final
 
-from paramsched._calls import explain_wrong_keywords
-from paramsched._files import is_replaced, path_of_file, write_whole_file
+from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.config.file_formats import (
     SUFFIXES,
     SYNTAXES,

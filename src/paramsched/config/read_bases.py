@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched._files import kind_of_file, open_to_read
+from paramsched.base.files import kind_of_file, open_to_read
 from paramsched.config.faults import entry_path, short_json
 from paramsched.config.file_formats import read_peer_data
 from paramsched.config.merge_configs import (

@@ -7,8 +7,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import final
 
-from paramsched._fault_codes import SYNTAX
-from paramsched._files import open_to_read, own_descriptor
+from paramsched.base.fault_codes import SYNTAX
+from paramsched.base.files import open_to_read, own_descriptor
 from paramsched.errors import ConfigError, Fault
 
 MOST_BYTES = 1_000_000

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from paramsched._fault import names_listed
-from paramsched._fault_codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched.base.fault import names_listed
+from paramsched.base.fault_codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched.base.user_warnings import PlanCaution, warn_user
 from paramsched.config.faults import Faults
-from paramsched.user_warnings import PlanCaution, warn_user
 
 
 def report_unused_settings(

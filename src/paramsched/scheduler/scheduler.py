@@ -8,12 +8,12 @@ from weakref import ref
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched._calls import explain_wrong_keywords_of
-from paramsched._trace import Key, unique_labels
+from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
+from paramsched.plan.trace import Key, unique_labels
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,

@@ -7,7 +7,7 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched._arrays import equal_up_to_rounding, last_of_each
+from paramsched.base.arrays import equal_up_to_rounding, last_of_each
 from paramsched.errors import InvalidArgument
 from paramsched.show._curves import Curves, CurvesOnClock, Floats, Group, Key, Log, Times, union_of_times
 from paramsched.show._picture import Note

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import config
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.cli import main
 from paramsched.config.faults import Faults, peer_data
 from paramsched.config.syntaxes.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
-from paramsched.user_warnings import PlanCaution
 
 PEERS = {
     "composer": "max_duration: 10ba\nscheduler: {name: cosine_with_warmup, t_warmup: 1ba}\n",

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.command_lines import read_command_line
 from paramsched.config.shell_script import read_script
-from paramsched.user_warnings import PlanCaution
 
 NAMES = st.sampled_from(["A", "B", "LONG_1"])
 PLAIN = st.text("abc019.,:/=+-@%_", min_size=1, max_size=6)

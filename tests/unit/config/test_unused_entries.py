@@ -5,8 +5,8 @@ import warnings
 import pytest
 
 from paramsched import config
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.errors import ConfigError
-from paramsched.user_warnings import PlanCaution
 
 MEGATRON = {"train_iters": 9, "lr": 0.1}
 TIMM = {"sched": "cosine", "epochs": 9}

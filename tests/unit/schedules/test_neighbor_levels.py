@@ -10,7 +10,7 @@ import pytest
 
 import paramsched as ps
 from paramsched import config
-from paramsched._arrays import Array, Arrays
+from paramsched.base.arrays import Array, Arrays
 from paramsched.config import mmengine
 from paramsched.errors import ConfigError, PlanError, Unresolved
 from paramsched.schedules import Schedule

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import CLASS_KEY, _ParamScheduler, compare_arguments
@@ -18,7 +19,6 @@ from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.plan import resolve
 from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar
-from paramsched.user_warnings import warn_user
 
 
 class RuleScheduler(_ParamScheduler):

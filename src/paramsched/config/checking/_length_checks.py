@@ -5,7 +5,7 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any, Final
 
-from paramsched._fault_codes import MILESTONE_AFTER_END
+from paramsched.base.fault_codes import MILESTONE_AFTER_END
 from paramsched.config.checking import rules_of_values as codes
 from paramsched.config.checking._trial_run import TrialRun
 from paramsched.config.checking.finding import Finding

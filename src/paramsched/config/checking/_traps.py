@@ -6,7 +6,7 @@ from math import prod
 from typing import TypeAlias
 
 from paramsched import curves
-from paramsched._peer_keywords import OTHER_NAMES
+from paramsched.base.peer_keywords import OTHER_NAMES
 from paramsched.config.checking.finding import Finding
 from paramsched.config.checking.rules_of_values import (
     BINDS_FIRST,

@@ -8,7 +8,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from paramsched._arrays import Floats, Integers
+from paramsched.base.arrays import Floats, Integers
 from paramsched.config.plan_files import durations_in, values_inside
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from paramsched.plan import Binding, Plan

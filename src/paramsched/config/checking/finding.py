@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.checking.rules_of_runs import RULES_OF_FILES, RULES_OF_RUNS, UNKNOWN_COMMENT
 from paramsched.config.checking.rules_of_runs import CheckRule as CheckRule
 from paramsched.config.checking.rules_of_runs import Severity as Severity
@@ -12,7 +13,6 @@ from paramsched.config.checking.rules_of_values import RULES_OF_TIMES, RULES_OF_
 from paramsched.config.faults import GROUPS, TARGETS, child_path, entry_path
 from paramsched.config.text_limits import TextLines
 from paramsched.errors import Fault, InvalidArgument
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Target
 
 CHECK_RULES: Final[Mapping[str, CheckRule]] = {

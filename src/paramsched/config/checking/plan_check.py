@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import ceil, isfinite
 from typing import Any
 
-from paramsched._fault_codes import SAID_TWICE
+from paramsched.base.fault_codes import SAID_TWICE
 from paramsched.config.checking import rules_of_runs
 from paramsched.config.checking import rules_of_values as codes
 from paramsched.config.checking._length_checks import check_lengths

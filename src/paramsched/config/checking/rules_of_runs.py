@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
-from paramsched import _fault_codes as codes
+from paramsched.base import fault_codes as codes
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 

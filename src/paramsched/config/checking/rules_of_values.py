@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from paramsched import _fault_codes as codes
+from paramsched.base import fault_codes as codes
 from paramsched.config.checking.rules_of_runs import PYTHON, CheckRule
 
 LEVEL_AS_VALUE: Final = "PS301"

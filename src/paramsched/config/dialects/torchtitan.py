@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
-from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD
+from paramsched.base.fault_codes import MISSING_FACT, UNKNOWN_FIELD
 from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
 from paramsched.config.faults import Faults, child_path
 from paramsched.config.file_formats import read_peer_data

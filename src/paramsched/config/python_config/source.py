@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, final
 
-from paramsched._fault_codes import SYNTAX
+from paramsched.base.fault_codes import SYNTAX
 from paramsched.config._text_places import Place
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.text_limits import TextLines, refuse_many_words

@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from paramsched._vocabulary import straighten_text
+from paramsched.base.vocabulary import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
 from paramsched.config.syntaxes.toml_places import STRING, toml_places

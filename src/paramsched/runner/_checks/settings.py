@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from torch import nn
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT
+from paramsched.base.fault_codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.faults import Faults, child_path, entry_path, short_json
 from paramsched.config.python_config.reading import NeedsRunning
 from paramsched.errors import Fault, InvalidArgument
-from paramsched.near_names import did_you_mean
 from paramsched.runner._checks.entries import (
     check_class_dict,
     check_hooks,

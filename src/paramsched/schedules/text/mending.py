@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, Final, final, get_args, get_origin
 
-from paramsched._calls import example_call, takes_list
-from paramsched._fault_codes import SYNTAX, UNKNOWN_NAME
-from paramsched._peer_keywords import (
+from paramsched.base.calls import example_call, takes_list
+from paramsched.base.fault_codes import SYNTAX, UNKNOWN_NAME
+from paramsched.base.near_names import closest
+from paramsched.base.peer_keywords import (
     DROPPED,
     PEER_PARAMETERS,
     SEQUENCES,
@@ -20,10 +21,9 @@ from paramsched._peer_keywords import (
     unit_of_length,
     warmup_text,
 )
-from paramsched._vocabulary import dashed_word_at, first_lookalike, letters_of, meant_by, straighten_text
+from paramsched.base.vocabulary import dashed_word_at, first_lookalike, letters_of, meant_by, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_text
 from paramsched.errors import InvalidArgument
-from paramsched.near_names import closest
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, Level, NeighborLevel
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.reader import called_by_name

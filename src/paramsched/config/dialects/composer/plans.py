@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
 from paramsched.config.dialects.composer.times import (

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any, Final, final
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.config.arguments import WrongValue
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.peer_arguments import is_count

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.base.fault_codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.config.faults import ROOT, child_path, short_json, type_in_words
 from paramsched.config.file_formats import read_peer_data
 from paramsched.config.merge_configs import merge_upon_base

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, final
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.config.arguments import argument, argument_table, located, read_arguments
 from paramsched.config.dialects.fvcore.base_files import BASE
 from paramsched.config.dialects.fvcore.param_schedulers import (

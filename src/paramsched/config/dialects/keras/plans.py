@@ -5,7 +5,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from paramsched._fault_codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.fault_codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.near_names import did_you_mean
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
 from paramsched.config.faults import HORIZON, ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
@@ -22,7 +24,6 @@ from paramsched.config.peer_arguments import (
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules import (
     Schedule,
@@ -39,7 +40,6 @@ from paramsched.schedules import (
     step,
 )
 from paramsched.time import Calendar, Duration
-from paramsched.user_warnings import warn_user
 
 _METRICS_THAT_RISE: Final = (
     "accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, NamedTuple, final
 
 from paramsched import curves
-from paramsched._fault_codes import (
+from paramsched.base.fault_codes import (
     MISSING_FACT,
     REFUSED_VALUE,
     SAID_TWICE,

@@ -5,7 +5,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched._fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.base.fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.base.user_warnings import PlanCaution, warn_user
 from paramsched.config.dialects.megatron.arguments import (
     CURVES,
     MegatronArguments,
@@ -34,7 +35,6 @@ from paramsched.schedules import (
 )
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, DurationLike
-from paramsched.user_warnings import PlanCaution, warn_user
 
 _MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd_decay_style", "lr_warmup_iters",
                  "lr_warmup_samples", "rampup_batch_size", "weight_decay_incr_style")  # fmt: skip

@@ -8,7 +8,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, final
 
-from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
+from paramsched.base.fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF, Arguments, is_finite
 from paramsched.config.faults import Faults, child_path, entry_path, short_json, type_in_words
 from paramsched.config.file_formats import read_peer_data

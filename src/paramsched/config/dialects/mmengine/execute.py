@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.errors import ConfigError, MissingDependency
-from paramsched.user_warnings import warn_user
 
 
 def execute(path: str) -> dict[str, Any]:

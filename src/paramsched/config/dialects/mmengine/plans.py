@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from paramsched._fault_codes import ASSUMED_ORDER, MISSING_FACT, REFUSED_VALUE
+from paramsched.base.fault_codes import ASSUMED_ORDER, MISSING_FACT, REFUSED_VALUE
+from paramsched.base.user_warnings import PlanCaution, warn_user
 from paramsched.config.dialects.mmengine.config_run import ConfigRun
 from paramsched.config.dialects.mmengine.read_schedulers import SchedulerEntry, SchedulerReader
 from paramsched.config.dialects.mmengine.rows.arguments import is_finite
@@ -17,7 +18,6 @@ from paramsched.fields import Field
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
 from paramsched.time import Calendar
-from paramsched.user_warnings import PlanCaution, warn_user
 
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Adadelta": {"lr": 1.0, "weight_decay": 0},

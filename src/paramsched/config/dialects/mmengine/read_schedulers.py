@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, final
 
-from paramsched._fault_codes import (
+from paramsched.base.fault_codes import (
     COUNTS_BATCHES,
     HARDLY_MEANT,
     MISSING_FACT,
@@ -17,6 +17,8 @@ from paramsched._fault_codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.dialects.mmengine.config_run import (
     ConfigRun,
     RunLength,
@@ -49,9 +51,7 @@ from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.schedule_text import UserClass, user_class
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
-from paramsched.near_names import closest, did_you_mean
 from paramsched.time import Calendar
-from paramsched.user_warnings import PlanCaution
 
 _OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
 

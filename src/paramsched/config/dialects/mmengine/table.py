@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Final
 
-from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
+from paramsched.base.fault_codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.config.dialects.mmengine.config_run import bare_class_name, refuse_unread
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, Arguments
 from paramsched.config.dialects.mmengine.rows.arguments import INF as INF

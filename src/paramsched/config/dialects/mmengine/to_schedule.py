@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched._fault_codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END, TICKS_TOO_LATE, TWO_DECAYS
+from paramsched.base.fault_codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END, TICKS_TOO_LATE, TWO_DECAYS
 from paramsched.config.dialects.mmengine.config_run import (
     RunLength,
     apart_from,

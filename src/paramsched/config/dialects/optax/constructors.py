@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.base.fault_codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.config.dialects.optax.entries import read_arguments_of, read_optax_entry
 from paramsched.config.dialects.optax.tables import (
     PLATEAU,

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched._fault_codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.fault_codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import arguments_of, located, read_arguments
 from paramsched.config.dialects.optax.tables import CONSTRUCTORS, PLATEAU, ReduceOnPlateau
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, type_in_words
@@ -22,7 +23,6 @@ from paramsched.config.python_config.source import PythonSource, parse_python
 from paramsched.config.python_config.values import Budget, NeedsRunning
 from paramsched.config.text_limits import refuse_many_words
 from paramsched.errors import ConfigError
-from paramsched.near_names import did_you_mean
 
 # Calls of optax in Python text: they are read as mappings, and nothing is run.
 #

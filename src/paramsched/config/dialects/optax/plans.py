@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched._fault_codes import SAID_TWICE, WRONG_TYPE
+from paramsched.base.fault_codes import SAID_TWICE, WRONG_TYPE
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.dialects.optax.constructors import rule_of_entry, schedule_of_entry
 from paramsched.config.dialects.optax.entries import (
     FIELDS,
@@ -33,7 +34,6 @@ from paramsched.schedules.retimed import Shift
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Calendar, Duration
-from paramsched.user_warnings import warn_user
 
 
 def recognizes(data: Any) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from paramsched._fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.base.fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.base.user_warnings import PlanCaution, warn_user
 from paramsched.config.arguments import arguments_of, defaults_of, located, names_of, read_arguments
 from paramsched.config.command_lines import named_options, value_of_words
 from paramsched.config.dialects.timm.arguments import CYCLES, STABLE, TimmArguments
@@ -12,7 +13,6 @@ from paramsched.config.faults import ROOT, Faults
 from paramsched.config.peer_arguments import updates_with_accumulation
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.time import Calendar
-from paramsched.user_warnings import PlanCaution, warn_user
 
 _OPTIONS: Final = names_of(TimmArguments)
 """The arguments by name, and by the option of timm's script."""

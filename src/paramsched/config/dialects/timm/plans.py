@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.dialects.timm.arguments import (
     CYCLES,
     SCHEDULERS,
@@ -27,7 +28,6 @@ from paramsched.plan import Plan
 from paramsched.schedules import Level, Schedule, absolute, constant, every, following, linear, noise, overlay, take
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
-from paramsched.user_warnings import PlanCaution
 
 
 def recognizes(data: Any) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from paramsched._fault_codes import REFUSED_VALUE
+from paramsched.base.fault_codes import REFUSED_VALUE
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import arguments_of, located, names_of, read_arguments
 from paramsched.config.dialects.torch.shapes import CYCLIC_STATE, TABLES, TorchEntry
 from paramsched.config.faults import Faults, child_path
@@ -17,7 +18,6 @@ from paramsched.config.peer_arguments import (
     value_of_level,
 )
 from paramsched.curves import Cosine, Linear, Polynomial
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Schedule
 from paramsched.schedules.cuts import Take

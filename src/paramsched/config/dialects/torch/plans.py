@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched._fault_codes import (
+from paramsched.base.fault_codes import (
     REFUSED_VALUE,
     SAID_TWICE,
     UNKNOWN_INTERVAL,
     UNREADABLE,
     WRONG_ARGUMENT,
 )
+from paramsched.base.user_warnings import PlanCaution, warn_user
 from paramsched.config.dialects.torch.entries import (
     ARGUMENT_KEYS,
     NAME_KEYS,
@@ -37,7 +38,6 @@ from paramsched.plan import Plan
 from paramsched.schedules import Schedule, chain, constant, every, recurrence
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
-from paramsched.user_warnings import PlanCaution, warn_user
 
 _BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "scheduler", "horizon")
 """What may stand beside a scheduler."""

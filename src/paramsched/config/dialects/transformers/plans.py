@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched._fault_codes import UNKNOWN_NAME
+from paramsched.base.fault_codes import UNKNOWN_NAME
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.command_lines import mapping_of_options, named_options
 from paramsched.config.dialects.transformers.rows import DESCENTS, RAMPS, SCHEDULERS, row_named, schedule_of_run
 from paramsched.config.dialects.transformers.run_arguments import (
@@ -28,7 +30,6 @@ from paramsched.config.unused_settings import note_defaults
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
-from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Plan
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
 from paramsched.schedules.affine import NeighborLevel
@@ -38,7 +39,6 @@ from paramsched.schedules.named_anneals import CosineWave
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import stages_of
 from paramsched.time import Calendar, Duration
-from paramsched.user_warnings import PlanCaution
 
 _SIGNS: Final = (
     "lr_scheduler_type",

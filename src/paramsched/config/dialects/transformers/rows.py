@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final, final
 
 from paramsched import curves
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.config.dialects.transformers.run_arguments import RunArguments
 from paramsched.config.peer_arguments import level_of_value
 from paramsched.curves import Curve

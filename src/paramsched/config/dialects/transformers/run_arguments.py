@@ -11,7 +11,8 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final, final
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.command_lines import advice_instead
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.known_dialects import BaseLike
@@ -23,7 +24,6 @@ from paramsched.config.peer_arguments import (
     updates_with_accumulation,
 )
 from paramsched.config.unused_settings import report_unused_settings
-from paramsched.near_names import did_you_mean
 from paramsched.schedules import Level
 from paramsched.time import Calendar, Duration, DurationLike
 

@@ -7,9 +7,9 @@ from functools import cache
 from itertools import takewhile
 from typing import TypeAlias
 
-from paramsched._peer_keywords import advice_for_keyword
-from paramsched._peer_names import EDGES, LIBRARIES
-from paramsched.near_names import closest
+from paramsched.base.near_names import closest
+from paramsched.base.peer_keywords import advice_for_keyword
+from paramsched.base.peer_names import EDGES, LIBRARIES
 
 UNITS: Mapping[str, str] = {
     "ep": "epochs", "e": "epochs",

@@ -7,7 +7,7 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast, final, get_args, get_origin
 
-from paramsched._peer_keywords import (
+from paramsched.base.peer_keywords import (
     DROPPED,
     LENGTHS_OF_RUN,
     instead_of,
@@ -18,7 +18,7 @@ from paramsched._peer_keywords import (
     unit_of_length,
     warmup_text,
 )
-from paramsched._vocabulary import line_in_code, with_other_names
+from paramsched.base.vocabulary import line_in_code, with_other_names
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
@@ -282,7 +282,7 @@ def _value_text(value: object, key: str, name: str) -> str:
         return repr(value)
     if isinstance(value, (list, tuple)) and _are_numbers(value):
         return repr(value)
-    if type(value).__module__.partition(".")[0] == __package__:
+    if type(value).__module__.partition(".")[0] == "paramsched":
         text = str(value)
         if type(value).__name__ == "Plan":
             return _plan_text(value) or key or "plan"
@@ -385,7 +385,7 @@ def _argument_of_value(refused: object, arguments: Mapping[str, Any]) -> Asked |
 
 def _argument_text(value: object) -> str:
     """A value as code and text have it; of ours a call, a name, or a length, with its unit in quotes."""
-    if type(value).__module__.partition(".")[0] != __package__:
+    if type(value).__module__.partition(".")[0] != "paramsched":
         return repr(value)
     text = str(value)
     plain = "(" in text or text.replace(".", "").isidentifier() or text.isdecimal()

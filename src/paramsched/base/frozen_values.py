@@ -1,13 +1,11 @@
-"""What values of the library have in common: equality and hash by type and fields, and how they are drawn.
+"""What values of the library have in common: equality, hash and text by type and fields.
 
 `dataclass` would generate and compile them for each of our sixty classes, which is a third of the time that importing
 the library takes (benchmarks/test_import.py).
 """
 
-from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
-from importlib import import_module
 from typing import Any, TypeVar
 
 _Kind = TypeVar("_Kind", bound=type)
@@ -58,21 +56,3 @@ def compared_fields(value: Any) -> tuple[Any, ...]:
 def field_names(kind: type) -> tuple[tuple[str, bool], ...]:
     """The fields of a dataclass by name, and whether each is compared; looked up once for each class."""
     return tuple((field.name, field.compare) for field in fields(kind))
-
-
-# How plans, schedules and traces are drawn, for their own methods: by `paramsched.show`, which stands above them.
-#
-# It is looked up by name when a picture is asked for. So the lower half imports nothing of it, and a notebook shows a
-# plan as the value of a cell without any import of the user.
-
-
-def mime_bundle_of(value: object) -> dict[str, str]:
-    """What a notebook shows for a value, by MIME types."""
-    found: dict[str, str] = import_module("paramsched.show").mime_bundle(value)
-    return found
-
-
-def axes_of_plan(plan: object, bases: Any, calendar: object, axes: Any, view: Mapping[str, Any]) -> Any:
-    """A plan on Matplotlib axes; `view` has the entries of a `show.View`."""
-    show = import_module("paramsched.show")
-    return show.plan_axes(plan, bases, calendar, axes, show.View(**view))

@@ -6,7 +6,7 @@ Nothing is accepted by these words; an error that meets one of them says what to
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
-from paramsched.near_names import closest
+from paramsched.base.near_names import closest
 
 _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("over", ("T_max", "anneal_epochs", "lr_decay_iters", "lr_decay_samples", "max_iter", "total_iters", "decay_steps",

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Floats
-from paramsched._fault import printable
-from paramsched._frozen_values import mime_bundle_of
+from paramsched.base.arrays import Array, Floats
+from paramsched.base.drawing import renderer
+from paramsched.base.fault import printable
 from paramsched.errors import MissingFact, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
@@ -68,7 +68,8 @@ class Diff:
         return "\n".join(str(change) for change in self.changes)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return mime_bundle_of(self)
+        bundle: dict[str, str] = renderer().mime_bundle(self)
+        return bundle
 
 
 def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
-from paramsched._fault_codes import UNREADABLE
+from paramsched.base.fault_codes import UNREADABLE
 
 _EXCERPT = 72  # characters of a line that are shown
 
