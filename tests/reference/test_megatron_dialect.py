@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.user_warnings import PlanCaution
-from paramsched.config.dialects import megatron as dialect
+from paramsched.peers import megatron as dialect
 
 LR = 6e-4
 

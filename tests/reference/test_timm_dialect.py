@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched import config
 from paramsched.base.user_warnings import PlanCaution
-from paramsched.config.dialects import timm as dialect
+from paramsched.peers import timm as dialect
 from support import timm_peer
 
 LR, LENGTH = 0.4, 4

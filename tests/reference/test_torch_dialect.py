@@ -13,7 +13,7 @@ from torch.optim import lr_scheduler as peers
 import paramsched as ps
 from paramsched import config
 from paramsched.base.user_warnings import PlanCaution
-from paramsched.config.dialects import torch as dialect
+from paramsched.peers import torch as dialect
 
 LR, STEPS = 0.4, 45
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.base.user_warnings import PlanCaution
-from paramsched.config.dialects import transformers as dialect
+from paramsched.peers import transformers as dialect
 from paramsched.plan import resolve
 
 transformers = pytest.importorskip("transformers")

@@ -9,7 +9,6 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
 
 from paramsched.base.user_warnings import PlanCaution
-from paramsched.config import dialects as own_dialects
 from paramsched.config import native
 from paramsched.config.faults import ROOT, entry_path
 from paramsched.config.schedule_text import entry_point_in_words, entry_points_of
@@ -79,6 +78,8 @@ class Loaded:
     entry: str = ""
     notes: tuple[PlanCaution, ...] = ()
 
+
+_PEERS: Final = "paramsched.peers"  # a layer above: its packages are found by their folders
 
 DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
 """The group in which a package names its dialects: `composer = "my_package.composer_dialect"`."""
@@ -166,7 +167,7 @@ class KnownDialect:
 @lru_cache(maxsize=1)
 def own_names() -> tuple[str, ...]:
     """The names of the library's own dialects."""
-    return tuple(sorted(["native", *(module.name for module in iter_modules(own_dialects.__path__))]))
+    return tuple(sorted(["native", *(module.name for module in iter_modules(import_module(_PEERS).__path__))]))
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -181,7 +182,7 @@ def dialect_names() -> tuple[str, ...]:
 def dialect_named(name: str) -> KnownDialect:
     """The dialect of a name; a package is only imported for a name that the library does not have."""
     if name in own_names():
-        module = native if name == "native" else import_module(f"{own_dialects.__name__}.{name}")
+        module = native if name == "native" else import_module(f"{_PEERS}.{name}")
         return _functions_of(module, name, "")
     points = [point for point in _entry_points() if point.name == name]
     origins = [entry_point_in_words(point) for point in points]

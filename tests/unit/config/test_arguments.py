@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.config import dialects
+from paramsched import peers as dialects
 from paramsched.config.arguments import (
     argument,
     argument_table,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.base.user_warnings import PlanCaution
 from paramsched.config import loads, mmengine
-from paramsched.config.dialects.mmengine.config_run import RunLength, windows_overlap
+from paramsched.peers.mmengine.config_run import RunLength, windows_overlap
 
 STEP = {"type": "StepLR", "step_size": 2}
 

@@ -10,8 +10,8 @@ from paramsched.compat.mmengine.one_cycle import ReduceOnPlateauParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
-from paramsched.config.dialects.mmengine.config_run import RunLength
-from paramsched.config.dialects.mmengine.to_schedule import list_cautions
+from paramsched.peers.mmengine.config_run import RunLength
+from paramsched.peers.mmengine.to_schedule import list_cautions
 
 
 @overload
