@@ -293,7 +293,7 @@ def __dir__() -> list[str]:
 
 def _registered_shape(name: str) -> Any:
     """The builder of a shape that a user's package has registered."""
-    from paramsched.base.vocabulary import line_in_code, unknown_attribute
+    from paramsched.base.peer_words import line_in_code, unknown_attribute
     from paramsched.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.schedules import SHAPES
 

@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any, TypeAlias, final
 
 from paramsched.base.near_names import closest
-from paramsched.base.peer_keywords import OTHER_NAMES
+from paramsched.base.peer_words import OTHER_NAMES
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
 
 Group: TypeAlias = Mapping[str, Any]

@@ -5,7 +5,7 @@ from typing import Any, final
 
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.number_checks import finite_number
-from paramsched.base.vocabulary import line_in_code
+from paramsched.base.peer_words import line_in_code
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text

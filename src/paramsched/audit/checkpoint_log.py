@@ -19,7 +19,7 @@ from paramsched.audit.log_values import (
     nearest_in_file,
     path_text,
 )
-from paramsched.base.fault import names_listed, printable
+from paramsched.base.diagnostic import names_listed, printable
 from paramsched.base.files import open_to_read
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base

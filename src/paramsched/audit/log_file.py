@@ -31,7 +31,7 @@ from paramsched.audit.log_values import (
     update_number,
     with_shared_digits,
 )
-from paramsched.base.fault import names_listed, printable
+from paramsched.base.diagnostic import names_listed, printable
 from paramsched.base.files import open_to_read
 from paramsched.fields import Field
 

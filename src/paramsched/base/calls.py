@@ -7,18 +7,19 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast, final, get_args, get_origin
 
-from paramsched.base.peer_keywords import (
+from paramsched.base.peer_words import (
     DROPPED,
     LENGTHS_OF_RUN,
     instead_of,
     is_share_of_run,
     is_warmup_length,
+    line_in_code,
     meant_argument,
     our_word,
     unit_of_length,
     warmup_text,
+    with_other_names,
 )
-from paramsched.base.vocabulary import line_in_code, with_other_names
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
 
 _LONGEST = 120  # characters of a call that is written for the user

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 
-from paramsched.base.fault import printable
+from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, shown
 
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")

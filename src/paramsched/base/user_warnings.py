@@ -4,32 +4,31 @@ import sys
 import warnings
 from typing import final
 
+from paramsched.base.diagnostic import Diagnostic
+
 _PASSED_OVER = ("paramsched", "torch")
 """Packages whose lines the user did not write: this one, and torch, which calls our hooks and schedulers."""
 
 
 @final
-class PlanCaution(UserWarning):
-    """A warning about an entry of a config that can be read, and is hardly meant.
+class DiagnosticWarning(UserWarning):
+    """A warning about an entry of a config; `diagnostic` has its location and its code."""
 
-    Args:
-        path: of the entry.
-        found: what it does, and what to write.
-        code: of `paramsched check`.
-        line, column: in the file, both from 1; None where the path leads there.
-    """
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        UserWarning.__init__(self, diagnostic)
+        self.diagnostic = diagnostic
 
-    def __init__(self, path: str, found: str, code: str, line: int | None = None, column: int | None = None) -> None:
-        UserWarning.__init__(self, f"{path}: {found}" if path else found)
-        self.path, self.found, self.code, self.line, self.column = path, found, code, line, column
+    def __str__(self) -> str:
+        return self.diagnostic.path_and_message
 
 
-def warn_user(text: str | Warning, category: type[Warning] = UserWarning) -> None:
+def warn_user(about: str | Diagnostic, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line that is neither in this library nor in torch."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, category, stacklevel=level)
+    warning = DiagnosticWarning(about) if isinstance(about, Diagnostic) else about
+    warnings.warn(warning, category, stacklevel=level)
 
 
 def renamed_property(old: str, new: str) -> property:

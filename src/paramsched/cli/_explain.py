@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
-from paramsched.base.fault import printable
+from paramsched.base.diagnostic import printable
 from paramsched.config import Bases
 from paramsched.errors import Unresolved
 from paramsched.feedback.base import Guided

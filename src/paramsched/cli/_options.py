@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched.base.fault import printable
+from paramsched.base.diagnostic import Diagnostic, printable
 from paramsched.base.files import write_whole_file
 from paramsched.base.near_names import closest
-from paramsched.base.peer_keywords import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
-from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingDependency, MissingFact, ParamschedError
+from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 from paramsched.fields import KNOWN
 from paramsched.time.calendar import CLOCKS
 
@@ -290,7 +290,7 @@ def _message_for_command(error: ParamschedError) -> str:
     return str(error)
 
 
-def fault_for_command(fault: Fault) -> Fault:
+def fault_for_command(fault: Diagnostic) -> Diagnostic:
     """A fault with the option of the running command where it advises another format."""
     if fault.format is None:
         return fault

@@ -8,9 +8,7 @@ from typing import final
 
 from paramsched.base.calls import example_call
 from paramsched.base.near_names import closest
-from paramsched.base.peer_keywords import keywords_elsewhere, line_of_keyword
-from paramsched.base.peer_names import LIBRARIES
-from paramsched.base.vocabulary import letters_of, other_names
+from paramsched.base.peer_words import EDGES, keywords_elsewhere, letters_of, line_of_keyword, other_names
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text
 from paramsched.recipe_book import recipes
 from paramsched.schedules.registry import RULES, SHAPES
@@ -139,7 +137,7 @@ def _named_library(asked: str) -> tuple[str, str]:
     """
     if asked.replace(".", "").isidentifier() and "." in asked:
         asked = f"{asked.partition('.')[0]} {asked.rpartition('.')[2]}"
-    libraries = {letters_of(name): name for name in LIBRARIES if name != "papers"} | _OTHERWISE
+    libraries = {letters_of(name): name for name in EDGES if name != "papers"} | _OTHERWISE
     words = asked.split()
     for place, word in enumerate(words):
         if len(words) > 1 and (library := libraries.get(letters_of(word))) is not None:

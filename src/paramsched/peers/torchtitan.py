@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
-from paramsched.base.fault_codes import MISSING_FACT, UNKNOWN_FIELD
+from paramsched.base.codes import MISSING_FACT, UNKNOWN_FIELD
+from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
-from paramsched.config.faults import Faults, child_path
+from paramsched.config.faults import Faults
 from paramsched.config.file_formats import read_peer_data
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import numbers_by_field
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.curves import Curve
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, anneal, constant, warmup
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar

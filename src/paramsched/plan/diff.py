@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched.base.arrays import Array, Floats
+from paramsched.base.diagnostic import printable
 from paramsched.base.drawing import renderer
-from paramsched.base.fault import printable
 from paramsched.errors import MissingFact, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount

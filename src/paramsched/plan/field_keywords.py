@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paramsched.base.near_names import closest
-from paramsched.base.peer_keywords import LENGTHS_OF_RUN, is_warmup_length
+from paramsched.base.peer_words import LENGTHS_OF_RUN, is_warmup_length
 from paramsched.errors import InvalidCall, shown
 from paramsched.fields import KNOWN
 from paramsched.plan.binding import Binding

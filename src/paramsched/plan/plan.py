@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
+from paramsched.base.peer_words import line_in_code
 from paramsched.base.user_warnings import renamed_property
-from paramsched.base.vocabulary import line_in_code
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, shown

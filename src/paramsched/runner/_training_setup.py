@@ -10,9 +10,10 @@ from typing import Any, Final, Literal
 
 from torch import nn
 
-from paramsched.base.fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.diagnostic import entry_path
 from paramsched.base.near_names import closest
-from paramsched.config.faults import Faults, entry_path, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.plan_files import read_plan_text
 from paramsched.engines.accelerate import replicas, sum_over_replicas
 from paramsched.engines.engine_facts import PlanOptions

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 from paramsched.base.arrays import Array, Arrays, Floats
 from paramsched.base.drawing import renderer
 from paramsched.base.frozen_values import field_names, frozen_value
+from paramsched.base.peer_words import line_in_code
 from paramsched.base.user_warnings import renamed_property
-from paramsched.base.vocabulary import line_in_code
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part

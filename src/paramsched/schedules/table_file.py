@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.base.fault import names_listed, printable
+from paramsched.base.diagnostic import names_listed, printable
 from paramsched.base.files import open_to_read
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, UnreadableTable, asked_with_value, nearest

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paramsched.base.fault import printable
+from paramsched.base.diagnostic import printable
 from paramsched.show._curves import Floats, Times, distinct_times, runs_of_times
 from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._words import TimeAxis, TimeTick, with_thousands

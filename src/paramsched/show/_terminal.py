@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from paramsched.base.fault import printable
+from paramsched.base.diagnostic import printable
 from paramsched.show._curves import Envelope, Floats
 from paramsched.show._scale import choose_scale
 from paramsched.show._words import cell_width, clip_text, short_number, wrap_text

@@ -245,7 +245,7 @@ def paramsched_plot(
     Several plans share one axis: each that begins as one before it is drawn from where it leaves that one.
     """
     from paramsched import show
-    from paramsched.base.fault import printable
+    from paramsched.base.diagnostic import printable
     from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import runs_to_draw, trace_given_plans
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paramsched.base.near_names import closest
-from paramsched.base.peer_keywords import LENGTHS_OF_RUN, is_warmup_length
-from paramsched.base.vocabulary import advice_for_word
+from paramsched.base.peer_words import LENGTHS_OF_RUN, advice_for_word, is_warmup_length
 from paramsched.config.schedule_text import ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN

@@ -10,19 +10,12 @@ from types import NoneType
 from typing import Any, final
 
 from paramsched.base.calls import build_from_call
-from paramsched.base.fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.number_checks import finite_number, meant_number
-from paramsched.base.vocabulary import advice_for_peer, advice_for_word
-from paramsched.config.faults import (
-    BadValue,
-    Faults,
-    bad_values_in,
-    child_path,
-    plain_json,
-    short_json,
-    type_in_words,
-)
+from paramsched.base.peer_words import advice_for_peer, advice_for_word
+from paramsched.config.faults import BadValue, Faults, bad_values_in, plain_json, short_json, type_in_words
 from paramsched.config.native.assign_arguments import (
     MISSING,
     ArgumentAssignment,

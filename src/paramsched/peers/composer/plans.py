@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.base.fault_codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.diagnostic import ROOT, child_path, entry_path
 from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
-from paramsched.config.faults import ROOT, Faults, child_path, entry_path
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import values_of_optimizer
 from paramsched.config.references import with_references
 from paramsched.config.unused_settings import report_unused_settings
@@ -21,6 +22,7 @@ from paramsched.peers.composer.times import (
     composer_time,
 )
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, every
 from paramsched.time import Calendar
 

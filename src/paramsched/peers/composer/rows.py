@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import WrongValue, argument, argument_table
-from paramsched.config.faults import child_path
 from paramsched.peers.composer.times import ComposerTime, TimesInRun, composer_time
 from paramsched.schedules import (
     Schedule,

@@ -7,9 +7,10 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any, Final, final
 
-from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import WrongValue
-from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.peer_arguments import is_count
 from paramsched.time import Duration
 

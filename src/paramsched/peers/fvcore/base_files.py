@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.base.fault_codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.config.faults import ROOT, child_path, short_json, type_in_words
+from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.config.faults import short_json, type_in_words
 from paramsched.config.file_formats import read_peer_data
 from paramsched.config.merge_configs import merge_upon_base
 from paramsched.config.read_bases import error_in_base, path_without_dots, text_of_base
 from paramsched.config.text_limits import refuse_long_text
-from paramsched.errors import ConfigError, Fault
+from paramsched.errors import ConfigError
 
 BASE: Final = "_BASE_"
 """The entry that names the file, or the files, which a config changes."""
@@ -62,7 +63,7 @@ class _ConfigReader:
 
         def refused(found: str, instead: str = beside) -> ConfigError:
             code = REFUSED_VALUE if isinstance(named, str) else WRONG_TYPE
-            return ConfigError(source, [Fault(child_path(ROOT, BASE), found, instead, code=code)])
+            return ConfigError(source, [Diagnostic(child_path(ROOT, BASE), found, instead, code=code)])
 
         if not isinstance(named, str):
             raise refused(f"{short_json(named)} is no file", "Write _BASE_: Base-RCNN-FPN.yaml")

@@ -8,10 +8,11 @@ from itertools import accumulate, pairwise
 from typing import Any, Final, final
 
 from paramsched import curves
-from paramsched.base.fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
-from paramsched.config.faults import Faults, child_path, short_json, type_in_words
+from paramsched.config.faults import Faults, short_json, type_in_words
 from paramsched.config.peer_arguments import cut_to_length, is_plain_number
 from paramsched.schedules import (
     Constant,

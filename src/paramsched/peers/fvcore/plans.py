@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, final
 
-from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.diagnostic import ROOT, child_path
 from paramsched.config.arguments import argument, argument_table, located, read_arguments
-from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.faults import Faults, plain_data, short_json
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import is_count, is_plain_number
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.peers.fvcore.base_files import BASE
@@ -21,6 +22,7 @@ from paramsched.peers.fvcore.param_schedulers import (
     param_schedule_of,
 )
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, constant, linear, maximum, polynomial, skip, warmup
 from paramsched.time import Calendar, Duration
 

@@ -5,12 +5,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from paramsched.base.fault_codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.diagnostic import HORIZON, ROOT, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
-from paramsched.config.faults import HORIZON, ROOT, Faults, child_path, short_json, type_in_words
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import (
     ReadEntry,
     ReadingNotes,
@@ -25,6 +26,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import (
     Schedule,
     anneal,

@@ -5,16 +5,17 @@ from difflib import get_close_matches
 from typing import Any, Final, Literal, NamedTuple, final
 
 from paramsched import curves
-from paramsched.base.fault_codes import (
+from paramsched.base.codes import (
     MISSING_FACT,
     REFUSED_VALUE,
     SAID_TWICE,
     UNKNOWN_FIELD,
     UNREADABLE,
 )
+from paramsched.base.diagnostic import ROOT, child_path
 from paramsched.config.arguments import WrongValue, argument, argument_table, arguments_of, read_arguments
 from paramsched.config.command_lines import named_options, value_of_words
-from paramsched.config.faults import ROOT, Faults, child_path, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.peer_arguments import is_count, is_plain_number
 from paramsched.config.unused_settings import program_of, report_unused_settings
 from paramsched.curves import Curve

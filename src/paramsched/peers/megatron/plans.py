@@ -5,10 +5,11 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched.base.fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
-from paramsched.base.user_warnings import PlanCaution, warn_user
-from paramsched.config.faults import ROOT, Faults, child_path
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import level_of_value
 from paramsched.peers.megatron.arguments import (
     CURVES,
@@ -19,6 +20,7 @@ from paramsched.peers.megatron.arguments import (
     written_options,
 )
 from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -134,7 +136,7 @@ def _run_of(given: MegatronArguments, faults: Faults) -> _MegatronRun:
     followed = _planned_batch_size(given) if unit else None
     if unit and batch is None:
         found = "nothing says the batch size, so the horizon keeps a last batch that Megatron leaves out"
-        warn_user(PlanCaution(child_path(ROOT, "global_batch_size"), found, NOT_IN_SCRIPT))
+        warn_user(Diagnostic(child_path(ROOT, "global_batch_size"), found, code=NOT_IN_SCRIPT))
     horizon = total if not unit or batch is None else _consumed_in_all(given, batch, total)
     in_samples = (batch or 0) if not unit else 1
     return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)

@@ -8,8 +8,9 @@ from math import ceil
 from pathlib import Path
 from typing import Any, final
 
-from paramsched.base.fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
-from paramsched.config.faults import Faults, child_path, entry_path, short_json, type_in_words
+from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
+from paramsched.base.diagnostic import child_path, entry_path
+from paramsched.config.faults import Faults, short_json, type_in_words
 from paramsched.config.file_formats import read_peer_data
 from paramsched.config.python_config.reading import public_names
 from paramsched.config.python_config.values import NeedsRunning

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from paramsched.base.fault_codes import ASSUMED_ORDER, MISSING_FACT, REFUSED_VALUE
-from paramsched.base.user_warnings import PlanCaution, warn_user
-from paramsched.config.faults import Faults, child_path
-from paramsched.config.known_dialects import NO_BASES, Bases
+from paramsched.base.codes import ASSUMED_ORDER, MISSING_FACT, REFUSED_VALUE
+from paramsched.base.diagnostic import Diagnostic, child_path
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.faults import Faults
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.fields import Field
@@ -16,6 +16,7 @@ from paramsched.peers.mmengine.read_schedulers import SchedulerEntry, SchedulerR
 from paramsched.peers.mmengine.rows.arguments import is_finite
 from paramsched.peers.mmengine.to_schedule import Combined, combine_schedulers
 from paramsched.plan import Binding, Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import constant
 from paramsched.time import Calendar
 
@@ -222,7 +223,7 @@ def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun, bases: _
                     "the windows in iterations and in epochs are taken to be one after the other, as they are from "
                     f"{found.epoch_length} iterations an epoch on"
                 )
-                warn_user(PlanCaution(mine[0].path, assumed, ASSUMED_ORDER))
+                warn_user(Diagnostic(mine[0].path, assumed, code=ASSUMED_ORDER))
             for entry in mine:
                 if entry.row.metric_rule is not None:
                     base = bases.base_of(entry.field, entry.optimizer)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, final
 
-from paramsched.base.fault_codes import (
+from paramsched.base.codes import (
     COUNTS_BATCHES,
     HARDLY_MEANT,
     MISSING_FACT,
@@ -17,9 +17,9 @@ from paramsched.base.fault_codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
+from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.user_warnings import PlanCaution
-from paramsched.config.faults import Faults, child_path
+from paramsched.config.faults import Faults
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.schedule_text import UserClass, user_class
 from paramsched.errors import InvalidArgument, MissingFact
@@ -103,7 +103,7 @@ class SchedulerReader:
     def __init__(self, faults: Faults, calendar: Calendar | None, run: ConfigRun | None = None) -> None:
         self.faults = faults
         self.calendar = calendar or Calendar()
-        self.warnings: list[PlanCaution] = []
+        self.warnings: list[Diagnostic] = []
         self.missing: MissingFact | None = None  # what only the run knows
         self.run = run or ConfigRun(RunLength(), None, 1)
 
@@ -201,7 +201,7 @@ class SchedulerReader:
             return None
         complete = row.complete(arguments)
         for caution in argument_cautions(row, complete, converted_from_epochs=given.convert):
-            self.warnings.append(PlanCaution(given.path, caution, HARDLY_MEANT))
+            self.warnings.append(Diagnostic(given.path, caution, code=HARDLY_MEANT))
         return SchedulerEntry(given.path, field, row, complete, given.optimizer)
 
     def _of_user(self, own: UserClass, given: _GivenScheduler) -> SchedulerEntry | None:
@@ -326,18 +326,18 @@ class SchedulerReader:
             mine = [entry for entry in entries if entry.optimizer == optimizer]
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
             found = [*list_cautions(together, length), *window_cautions(together, length)]
-            self.warnings += [PlanCaution(mine[one.index].path, one.text, one.code) for one in found]
+            self.warnings += [Diagnostic(mine[one.index].path, one.text, code=one.code) for one in found]
 
     def _warn_of_single(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
         """A plateau without validations, and counts of batches where several make an update."""
         for entry in entries:
             if entry.row.metric_rule is not None and "train_cfg" in whole and "val_cfg" not in whole:
                 found = "without a validation it never acts; write val_cfg, val_dataloader and val_evaluator"
-                self.warnings.append(PlanCaution(entry.path, found, NEVER_OBSERVED))
+                self.warnings.append(Diagnostic(entry.path, found, code=NEVER_OBSERVED))
         by_iteration = [entry.path for entry in entries if not ticks_by_epoch(entry.arguments)]
         if self.run.accumulation > 1 and by_iteration:
             found = (
                 f"with {self.run.accumulation} batches to an update, by_epoch=False counts batches in MMEngine and "
                 "updates in a Plan; divide begin, end and the other counts by it"
             )
-            self.warnings.append(PlanCaution(by_iteration[0], found, COUNTS_BATCHES))
+            self.warnings.append(Diagnostic(by_iteration[0], found, code=COUNTS_BATCHES))

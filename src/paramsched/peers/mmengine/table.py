@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Final
 
-from paramsched.base.fault_codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
-from paramsched.config.faults import ROOT, Faults, entry_path
+from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
+from paramsched.base.diagnostic import ROOT, entry_path
+from paramsched.config.faults import Faults
 from paramsched.config.schedule_text import user_class
 from paramsched.peers.mmengine.config_run import bare_class_name, refuse_unread
 from paramsched.peers.mmengine.rows.arguments import CONVERTED, Arguments

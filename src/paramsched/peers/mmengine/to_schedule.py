@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched.base.fault_codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END, TICKS_TOO_LATE, TWO_DECAYS
+from paramsched.base.codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END, TICKS_TOO_LATE, TWO_DECAYS
 from paramsched.errors import InvalidArgument
 from paramsched.peers.mmengine.config_run import (
     RunLength,

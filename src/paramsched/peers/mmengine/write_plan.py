@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from paramsched.config.plan_files import values_inside
 from paramsched.curves import Cosine
 from paramsched.feedback.base import Guided
 from paramsched.peers.mmengine.rows.row import (
@@ -22,6 +21,7 @@ from paramsched.peers.mmengine.rows.row import (
 )
 from paramsched.peers.mmengine.table import SCHEDULER_ROWS
 from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.contents import values_inside
 from paramsched.schedules import Absolute, AffineLevel, Anneal, Constant, Exponential, Schedule
 from paramsched.schedules.affine import NeighborLevel
 from paramsched.schedules.recurrence import Recurrence

@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched.base.fault_codes import REFUSED_VALUE, WRONG_TYPE
-from paramsched.config.faults import child_path, short_json
+from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.base.diagnostic import child_path
+from paramsched.config.faults import short_json
 from paramsched.config.peer_arguments import (
     ReadEntry,
     ReadingNotes,

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.base.fault_codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.diagnostic import ROOT, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import arguments_of, located, read_arguments
-from paramsched.config.faults import ROOT, Faults, child_path, plain_data, type_in_words
+from paramsched.config.faults import Faults, plain_data, type_in_words
 from paramsched.config.file_formats import read_peer_data
 from paramsched.config.peer_arguments import (
     ReadEntry,

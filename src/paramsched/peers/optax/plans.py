@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.base.fault_codes import SAID_TWICE, WRONG_TYPE
+from paramsched.base.codes import SAID_TWICE, WRONG_TYPE
+from paramsched.base.diagnostic import HORIZON, ROOT, entry_path
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.faults import HORIZON, ROOT, Faults, entry_path, short_json
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.faults import Faults, short_json
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import (
     PeerWords,
     ReadingNotes,
@@ -27,6 +28,7 @@ from paramsched.peers.optax.entries import (
     scheduled_parts,
 )
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Schedule
 from paramsched.schedules.cuts import Take
 from paramsched.schedules.pointwise import Maximum, Minimum, Product

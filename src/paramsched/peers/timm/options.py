@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from paramsched.base.fault_codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
-from paramsched.base.user_warnings import PlanCaution, warn_user
+from paramsched.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
+from paramsched.base.diagnostic import ROOT, Diagnostic
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.arguments import arguments_of, defaults_of, located, names_of, read_arguments
 from paramsched.config.command_lines import named_options, value_of_words
-from paramsched.config.faults import ROOT, Faults
+from paramsched.config.faults import Faults
 from paramsched.config.peer_arguments import updates_with_accumulation
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.peers.timm.arguments import CYCLES, STABLE, TimmArguments
@@ -116,7 +117,7 @@ def report_unused_options(data: Any, faults: Faults) -> None:
     for name in ("c", "config"):
         if name in written and not isinstance(data, Mapping):
             found = f"the options in {options[name][0]} are not read"
-            warn_user(PlanCaution(written[name], found, NOT_IN_SCRIPT))
+            warn_user(Diagnostic(written[name], found, code=NOT_IN_SCRIPT))
 
 
 def defaults_taken(data: Any) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE
-from paramsched.base.user_warnings import PlanCaution
-from paramsched.config.faults import ROOT, Faults
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.diagnostic import ROOT, Diagnostic
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import accumulation_fact, given_rate, numbers_by_field
 from paramsched.config.unused_settings import note_defaults
 from paramsched.feedback import plateau
@@ -25,6 +25,7 @@ from paramsched.peers.timm.options import (
     timm_options,
 )
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Level, Schedule, absolute, constant, every, following, linear, noise, overlay, take
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
@@ -48,7 +49,7 @@ def facts_of(data: Any) -> Calendar | None:
     return accumulation_fact((timm_options(data) or {}).get("grad_accum_steps", (None, ""))[0])
 
 
-def notes_of(data: Any) -> Iterator[PlanCaution]:
+def notes_of(data: Any) -> Iterator[Diagnostic]:
     """The defaults that count where options are missing."""
     return note_defaults("timm 1.0.31", defaults_taken(data))
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
-from paramsched.base.fault_codes import REFUSED_VALUE
+from paramsched.base.codes import REFUSED_VALUE
+from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import arguments_of, located, names_of, read_arguments
-from paramsched.config.faults import Faults, child_path
+from paramsched.config.faults import Faults
 from paramsched.config.peer_arguments import (
     PeerWords,
     arguments_beside,

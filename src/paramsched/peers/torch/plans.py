@@ -5,16 +5,17 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, final
 
-from paramsched.base.fault_codes import (
+from paramsched.base.codes import (
     REFUSED_VALUE,
     SAID_TWICE,
     UNKNOWN_INTERVAL,
     UNREADABLE,
     WRONG_ARGUMENT,
 )
-from paramsched.base.user_warnings import PlanCaution, warn_user
-from paramsched.config.faults import ROOT, Faults, child_path, short_json
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.faults import Faults, short_json
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import (
     cut_to_length,
     given_rate,
@@ -35,6 +36,7 @@ from paramsched.peers.torch.entries import (
 )
 from paramsched.peers.torch.shapes import RULES, SMOOTH, TABLES, SteppedEntry, TorchEntry
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, chain, constant, every, recurrence
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
@@ -198,7 +200,7 @@ def to_plan(
             "the config does not specify whether it steps after each update or once per epoch; it counts updates here. "
             "Write interval: epoch, or interval: step, beside it"
         )
-        warn_user(PlanCaution(found.path, unknown, UNKNOWN_INTERVAL))
+        warn_user(Diagnostic(found.path, unknown, code=UNKNOWN_INTERVAL))
     return plan
 
 

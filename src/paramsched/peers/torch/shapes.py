@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
-from paramsched.base.fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import WrongValue, argument, argument_table
-from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.peer_arguments import is_count, is_plain_number, level_of_value
 from paramsched.curves import Curve
 from paramsched.schedules import (

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched.base.fault_codes import UNKNOWN_NAME
+from paramsched.base.codes import UNKNOWN_NAME
+from paramsched.base.diagnostic import Diagnostic
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.user_warnings import PlanCaution
 from paramsched.config.command_lines import mapping_of_options, named_options
 from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import (
     PeerWords,
     accumulation_fact,
@@ -18,7 +18,6 @@ from paramsched.config.peer_arguments import (
     is_read_as,
     numbers_by_field,
 )
-from paramsched.config.plan_files import values_inside
 from paramsched.config.unused_settings import note_defaults
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided
@@ -31,6 +30,8 @@ from paramsched.peers.transformers.run_arguments import (
     run_arguments,
 )
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.plan.contents import values_inside
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
 from paramsched.schedules.affine import NeighborLevel
 from paramsched.schedules.cuts import Skip
@@ -117,7 +118,7 @@ def facts_of(data: Any) -> Calendar | None:
     return accumulation_fact(data.get("gradient_accumulation_steps")) if isinstance(data, Mapping) else None
 
 
-def notes_of(data: Any) -> Iterator[PlanCaution]:
+def notes_of(data: Any) -> Iterator[Diagnostic]:
     """The defaults that count where entries are missing."""
     return note_defaults("transformers 5.23", defaults_taken(mapping_of_options(data)))
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final, final
 
 from paramsched import curves
-from paramsched.base.fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.config.peer_arguments import level_of_value
 from paramsched.curves import Curve
 from paramsched.feedback import greedy, plateau

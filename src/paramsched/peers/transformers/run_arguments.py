@@ -11,10 +11,11 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final, final
 
-from paramsched.base.fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.command_lines import advice_instead
-from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import (
     given_rate,

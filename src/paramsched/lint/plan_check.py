@@ -5,24 +5,21 @@ from fractions import Fraction
 from math import ceil, isfinite
 from typing import Any
 
-from paramsched.base.fault_codes import SAID_TWICE
-from paramsched.config.checking import rules_of_runs
-from paramsched.config.checking import rules_of_values as codes
-from paramsched.config.checking._length_checks import check_lengths
-from paramsched.config.checking._traps import traps_in_binding
-from paramsched.config.checking._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, trial_run
-from paramsched.config.checking._value_checks import check_followed, check_rates, check_values
-from paramsched.config.checking.finding import Finding, binding_path, selector_path
-from paramsched.config.checking.rules_of_values import SAYS_NOTHING
-from paramsched.config.faults import GROUPS, HORIZON, child_path
-from paramsched.config.known_dialects import Bases
-from paramsched.config.plan_files import values_inside
+from paramsched.base import codes
+from paramsched.base.codes import SAID_TWICE, SAYS_NOTHING
+from paramsched.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
 from paramsched.feedback.greedy import Greedy
 from paramsched.feedback.metric_names import direction_of
 from paramsched.feedback.plateau import NewBob, Plateau
 from paramsched.fields import Field
+from paramsched.lint._length_checks import check_lengths
+from paramsched.lint._traps import traps_in_binding
+from paramsched.lint._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, trial_run
+from paramsched.lint._value_checks import check_followed, check_rates, check_values
 from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.bases import Bases
+from paramsched.plan.contents import values_inside
 from paramsched.plan.group_matching import is_selected, refuse_unmatched, schedule_followed
 from paramsched.schedules import Constant, Schedule
 from paramsched.schedules.leaves import Like
@@ -38,7 +35,7 @@ def check(
     native: bool = True,
     groups: Sequence[Mapping[str, Any]] = (),
     whole: bool = False,
-) -> tuple[Finding, ...]:
+) -> tuple[Diagnostic, ...]:
     """Look for what is wrong with a plan in every run, or in the run that a calendar describes.
 
     Without a calendar only lengths of one unit are compared with each other, and with the horizon.
@@ -68,10 +65,10 @@ def check(
         try:
             followed = schedule_followed(plan.bindings, binding)
         except PlanError as refusal:
-            found.append(Finding(codes.NOT_FOLLOWED, path, refusal.problem, refusal.instead))
+            found.append(Diagnostic(path, refusal.problem, refusal.instead, code=codes.NOT_FOLLOWED))
             continue
         errors = list(dict.fromkeys(_errors_in(followed, trial)))
-        found += [Finding(code, path, refused, advice) for code, refused, advice in errors]
+        found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
         found += traps_in_binding(binding, path) if native else ()
         found += check_metrics(binding.schedule, epochs, path)
         if errors:
@@ -94,7 +91,7 @@ def check(
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
 
 
-def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
+def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
     """The plan says how long the run is, and so does the Calendar, and they differ."""
     if calendar is None or calendar.total is None or plan.horizon is None:
         return
@@ -104,7 +101,7 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
         return
     if planned != calendar.horizon:
         found = f'horizon "{plan.horizon}": it is {planned} updates, and the Calendar\'s total is {calendar.horizon}'
-        yield Finding(codes.TWO_HORIZONS, HORIZON, found, "Give one of the two")
+        yield Diagnostic(HORIZON, found, "Give one of the two", code=codes.TWO_HORIZONS)
 
 
 def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
@@ -142,7 +139,7 @@ def _fields_followed(schedule: Schedule) -> list[str]:
     return [part.field for part in values_inside(schedule) if isinstance(part, Like)]
 
 
-def _says_nothing(plan: Plan) -> Iterator[Finding]:
+def _says_nothing(plan: Plan) -> Iterator[Diagnostic]:
     """Lines that change nothing."""
     followed = {name for binding in plan.bindings for name in _fields_followed(binding.schedule)}
     names = [binding.name for binding in plan.bindings]
@@ -151,10 +148,10 @@ def _says_nothing(plan: Plan) -> Iterator[Finding]:
         alone = binding.name != "lr" and names.count(binding.name) == 1 and binding.name not in followed
         if alone and binding.groups is None and binding.schedule == Constant(1.0, None):
             found = f"it leaves {binding.name} as it is, as it stays without this line"
-            yield Finding(SAYS_NOTHING, binding_path(binding), found, "Leave it out, or schedule it")
+            yield Diagnostic(binding_path(binding), found, "Leave it out, or schedule it", code=SAYS_NOTHING)
 
 
-def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Finding]:
+def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
     """What of a plan does not go with param groups; nothing where none are known."""
     for binding in plan.bindings:
         if isinstance(binding.field, Target) or not groups:
@@ -166,7 +163,7 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             except UnknownGroup as refusal:
                 found = f"{binding.groups}: {refusal.found}"
                 place = selector_path(binding)
-                yield Finding(rules_of_runs.NO_SUCH_GROUP, place, found, refusal.instead, at_key=True)
+                yield Diagnostic(place, found, refusal.instead, code=codes.NO_SUCH_GROUP, at_key=True)
                 continue
         mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
         field = Field.of(binding.name)
@@ -175,11 +172,11 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
             numbers = {key: value for key, value in lacking[0].items() if type(value) is not bool}
             there = [key for key, value in numbers.items() if isinstance(value, (int, float, tuple))]
             found = f"the optimizer has no {field.key}; it has {', '.join(there)}"
-            yield Finding(rules_of_runs.NO_SUCH_FIELD, path, found, "Leave it out")
+            yield Diagnostic(path, found, "Leave it out", code=codes.NO_SUCH_FIELD)
         elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
             found = f"{binding.name} of the optimizer is 0, and so is every multiple of it"
-            yield Finding(
-                rules_of_runs.BASE_OF_ZERO, path, found, "Give the optimizer a value, or write absolute(0.01)"
+            yield Diagnostic(
+                path, found, "Give the optimizer a value, or write absolute(0.01)", code=codes.BASE_OF_ZERO
             )
 
 
@@ -195,7 +192,7 @@ def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> fl
     return None
 
 
-def check_field_names(plan: Plan) -> Iterator[Finding]:
+def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
     """Two names for one field of the same groups, and a group whose name looks like an index."""
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:
@@ -204,12 +201,12 @@ def check_field_names(plan: Plan) -> Iterator[Finding]:
     for binding in plan.bindings:
         if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
             found = "momentum means betas[0] where a group has betas, and betas[0] is scheduled too"
-            yield Finding(SAID_TWICE, binding_path(binding), found, "Schedule one of them", at_key=True)
+            yield Diagnostic(binding_path(binding), found, "Schedule one of them", code=SAID_TWICE, at_key=True)
     for group in fields_of:
         if isinstance(group, str) and group.isdigit():
             found = f'it selects the group whose name is "{group}"'
             path = child_path(GROUPS, group)
-            yield Finding(rules_of_runs.NAME_AS_INDEX, path, found, f'For the index write "[{group}]"', at_key=True)
+            yield Diagnostic(path, found, f'For the index write "[{group}]"', code=codes.NAME_AS_INDEX, at_key=True)
 
 
 def _lacks_field(group: Mapping[str, Any], key: str, *, whole: bool) -> bool:
@@ -219,14 +216,36 @@ def _lacks_field(group: Mapping[str, Any], key: str, *, whole: bool) -> bool:
     return whole or (key == "betas" and "momentum" in group)
 
 
-def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Finding]:
+def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:
     """What is wrong with the rules of one line."""
     for rule in schedule.metric_rules:
         if isinstance(rule, (Plateau, Greedy, NewBob)):
             better = direction_of(rule.metric)
             if better is not None and better != rule.mode:
                 found = f'{rule.metric} is better {"higher" if better == "max" else "lower"}, and mode is "{rule.mode}"'
-                yield Finding(rules_of_runs.WRONG_MODE, path, found, f'Write mode="{better}"')
+                yield Diagnostic(path, found, f'Write mode="{better}"', code=codes.WRONG_MODE)
         if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
             found = f"patience={rule.patience} waits longer than the run has epochs, {float(epochs):g}"
-            yield Finding(rules_of_runs.PATIENCE_BEYOND_RUN, path, found, "Wait for fewer: patience=5")
+            yield Diagnostic(path, found, "Wait for fewer: patience=5", code=codes.PATIENCE_BEYOND_RUN)
+
+
+def selector_path(binding: Binding) -> str:
+    """Where a file has the groups of a binding.
+
+    >>> selector_path(Binding("lr", 0.1, groups="head"))
+    '$.groups.head'
+    """
+    return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
+
+
+def binding_path(binding: Binding) -> str:
+    """Where a file has a binding.
+
+    >>> binding_path(Binding("lr", 0.1, groups="head"))
+    '$.groups.head.lr'
+    """
+    if isinstance(binding.field, Target):
+        return child_path(TARGETS, binding.name, "schedule")
+    if isinstance(binding.groups, (str, int)):
+        return child_path(GROUPS, binding.groups, binding.name)
+    return entry_path(binding.name)

@@ -6,9 +6,7 @@ from math import prod
 from typing import TypeAlias
 
 from paramsched import curves
-from paramsched.base.peer_keywords import OTHER_NAMES
-from paramsched.config.checking.finding import Finding
-from paramsched.config.checking.rules_of_values import (
+from paramsched.base.codes import (
     BINDS_FIRST,
     COUNTED_FROM_STAGE,
     FIRST_IS_START,
@@ -17,6 +15,8 @@ from paramsched.config.checking.rules_of_values import (
     OTHERS_NAME,
     SHARE_OF_RUN,
 )
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.peer_words import OTHER_NAMES
 from paramsched.feedback.base import Guided
 from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, known_field
 from paramsched.plan import Binding, Target
@@ -39,7 +39,7 @@ _SMALL = 0.01
 """A learning rate that never gets to this multiple of its base was hardly meant as a multiple."""
 
 
-def traps_in_binding(binding: Binding, path: str) -> Iterator[Finding]:
+def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
     """What of a binding hardly means what its author meant: what happens, and what to write.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
@@ -50,16 +50,20 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Finding]:
         if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
             found = f'torch\'s optimizers have no "{binding.name}"'
             rename = (binding.name, ours)
-            yield Finding(OTHERS_NAME, path, found, f"Write {ours}", at_key=True, replace=rename)
+            yield Diagnostic(path, found, f"Write {ours}", code=OTHERS_NAME, at_key=True, replace=rename)
         elif binding.name == "betas":
-            yield Finding(OTHERS_NAME, path, '"betas" is a pair of numbers', "Write betas[0]", at_key=True)
+            yield Diagnostic(path, '"betas" is a pair of numbers', "Write betas[0]", code=OTHERS_NAME, at_key=True)
         elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
             found = f'torch\'s optimizers have no "{binding.name}"; a group without it is refused'
-            yield Finding(OTHERS_NAME, path, found, "Name a field of the optimizer, or leave it out", at_key=True)
+            yield Diagnostic(
+                path, found, "Name a field of the optimizer, or leave it out", code=OTHERS_NAME, at_key=True
+            )
         if binding.name == "lr":
-            yield from (Finding(code, path, found, advice) for code, found, advice in _levels_meant_as_values(schedule))
+            yield from (
+                Diagnostic(path, found, advice, code=code) for code, found, advice in _levels_meant_as_values(schedule)
+            )
     told = dict.fromkeys(one for part in _parts_of_schedule(schedule) for one in _traps_in_part(part))
-    yield from (Finding(code, path, found, advice) for code, found, advice in told)
+    yield from (Diagnostic(path, found, advice, code=code) for code, found, advice in told)
 
 
 def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from paramsched.config.checking import rules_of_values as codes
-from paramsched.config.checking._trial_run import FieldCurve
-from paramsched.config.checking.finding import Finding
-from paramsched.config.checking.rules_of_values import RISES_TO_THE_END
-from paramsched.config.plan_files import durations_in
+from paramsched.base import codes
+from paramsched.base.codes import RISES_TO_THE_END
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.lint._trial_run import FieldCurve
+from paramsched.plan.contents import durations_in
 from paramsched.schedules.sequence import Sequence
 
 _NEVER_NEGATIVE: Final = re.compile(r"lr|weight_decay|momentum|dampening|eps|alpha|betas\[\d+\]")
@@ -27,7 +27,7 @@ _MOST_TIMES_BASE: Final = 50.0
 _MOST_SEAMS: Final = 1_000
 
 
-def check_values(curve: FieldCurve) -> Iterator[Finding]:
+def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
     """What is wrong with the values of one line of a plan."""
     broken = [*_not_finite(curve)]
     yield from broken
@@ -39,7 +39,7 @@ def check_values(curve: FieldCurve) -> Iterator[Finding]:
         yield from _grows(curve)
 
 
-def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Finding]:
+def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
     """What is wrong with the learning rates of all groups together: that one group's is 0 may be meant."""
     rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
     if not rates:
@@ -47,54 +47,56 @@ def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Finding]:
     first = next((one for one in rates if one.binding.groups is None), rates[0])
     if all(not np.any(one.values) for one in rates):
         found = "the learning rate is 0 in the whole run"
-        yield Finding(codes.NEVER_ABOVE_ZERO, first.path, found, "Write lr: cosine(), or leave it out")
+        yield Diagnostic(first.path, found, "Write lr: cosine(), or leave it out", code=codes.NEVER_ABOVE_ZERO)
         return
     for look in (_zero_at_first, _zero_at_last):
         if all(look(one) for one in rates) and (told := look(first)):
-            yield Finding(told[0], first.path, *told[1:])
+            yield Diagnostic(first.path, *told[1:], code=told[0])
     if first.binding.groups is None and first.comparable:
         yield from _rises_to_the_end(first)
         yield from _ends_high(first)
 
 
-def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Finding]:
+def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagnostic]:
     """A field that is to be like others which never change."""
     names = [*followed]
     if names and np.all(curve.values == curve.values[0]):
         found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
-        yield Finding(codes.FOLLOWS_CONSTANT, curve.path, found, "Schedule it, or leave this line out")
+        yield Diagnostic(curve.path, found, "Schedule it, or leave this line out", code=codes.FOLLOWS_CONSTANT)
 
 
-def _not_finite(curve: FieldCurve) -> Iterator[Finding]:
+def _not_finite(curve: FieldCurve) -> Iterator[Diagnostic]:
     bad = ~np.isfinite(curve.values)
     if np.any(bad):
         at = int(curve.times[np.argmax(bad)])
         value = float(curve.values[np.argmax(bad)])
         found = f"the value is {value} at {_when(curve, at)}"
-        yield Finding(codes.NOT_FINITE, curve.path, found, "Write a ratio below 1, or a longer period")
+        yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
 
 
-def _out_of_range(curve: FieldCurve) -> Iterator[Finding]:
+def _out_of_range(curve: FieldCurve) -> Iterator[Diagnostic]:
     name, lowest = curve.binding.name, float(np.min(curve.values))
     if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
         at = int(curve.times[np.argmin(curve.values)])
         found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
-        yield Finding(codes.NEGATIVE, curve.path, found, "End at 0, or above: clamp(…, min=0)")
+        yield Diagnostic(curve.path, found, "End at 0, or above: clamp(…, min=0)", code=codes.NEGATIVE)
     if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
         at = int(curve.times[np.argmax(curve.values)])
         found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
-        yield Finding(codes.MOMENTUM_OF_ONE, curve.path, found, "Stay below 1: absolute(0.99)")
+        yield Diagnostic(curve.path, found, "Stay below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
 
 
-def _grows(curve: FieldCurve) -> Iterator[Finding]:
+def _grows(curve: FieldCurve) -> Iterator[Diagnostic]:
     base = 1.0 if curve.base is None else curve.base
     if curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
         at = int(curve.times[np.argmax(curve.values)])
         found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
-        yield Finding(codes.GROWS, curve.path, found, "Write a ratio below 1, or a value as it stands: absolute(0.1)")
+        yield Diagnostic(
+            curve.path, found, "Write a ratio below 1, or a value as it stands: absolute(0.1)", code=codes.GROWS
+        )
 
 
-def _jumps(curve: FieldCurve) -> Iterator[Finding]:
+def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
     """A whole stage lies far below the one beside it."""
     schedule = curve.schedule
     if not isinstance(schedule, Sequence) or not curve.comparable:
@@ -108,7 +110,7 @@ def _jumps(curve: FieldCurve) -> Iterator[Finding]:
         if up or down:
             before, behind = _in_words(curve, float(left[-1])), _in_words(curve, float(right[0]))
             found = f"it jumps from {before} to {behind} at {_when(curve, time)}"
-            yield Finding(codes.JUMPS, curve.path, found, "Let one stage begin where the other ends")
+            yield Diagnostic(curve.path, found, "Let one stage begin where the other ends", code=codes.JUMPS)
             return
 
 
@@ -138,7 +140,7 @@ def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
     return codes.ZERO_AT_THE_END, found, "Let it fall until the end, or end above 0"
 
 
-def _rises_to_the_end(curve: FieldCurve) -> Iterator[Finding]:
+def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
     top = int(np.argmax(curve.values))
     if not curve.run.to_scale:
         return
@@ -147,10 +149,10 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Finding]:
         if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
         found = f"the learning rate rises until {_when_of_all(curve, int(curve.times[top]))}"
-        yield Finding(RISES_TO_THE_END, curve.path, found, 'Shorten the warmup: warmup("5%")')
+        yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
 
 
-def _ends_high(curve: FieldCurve) -> Iterator[Finding]:
+def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
     """The rate had come down, and is high again at the end."""
     values, peak = curve.values, curve.peak
     if peak <= 0 or len(values) < 20:
@@ -163,7 +165,7 @@ def _ends_high(curve: FieldCurve) -> Iterator[Finding]:
         f"the learning rate is {_in_words(curve, float(values[down]))} at {_when(curve, int(curve.times[down]))}, "
         f"and {_in_words(curve, float(values[-1]))} when the run ends"
     )
-    yield Finding(codes.ENDS_HIGH, curve.path, found, "Let the last descent end with the run")
+    yield Diagnostic(curve.path, found, "Let the last descent end with the run", code=codes.ENDS_HIGH)
 
 
 def _in_words(curve: FieldCurve, value: float) -> str:

@@ -5,11 +5,11 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any, Final
 
-from paramsched.base.fault_codes import MILESTONE_AFTER_END
-from paramsched.config.checking import rules_of_values as codes
-from paramsched.config.checking._trial_run import TrialRun
-from paramsched.config.checking.finding import Finding
-from paramsched.config.plan_files import values_inside
+from paramsched.base import codes
+from paramsched.base.codes import MILESTONE_AFTER_END
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.lint._trial_run import TrialRun
+from paramsched.plan.contents import values_inside
 from paramsched.schedules import Anneal, Schedule
 from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.lengths import PERIOD
@@ -32,7 +32,7 @@ _CLEARLY_LONGER: Final = Fraction(101, 100)  # one tick too many changes nothing
 
 def check_lengths(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
-) -> Iterator[Finding]:
+) -> Iterator[Diagnostic]:
     """What is wrong with the lengths of one line.
 
     Args:
@@ -54,7 +54,9 @@ def check_lengths(
     yield from _stages_of_one_update(schedule, trial, path)
 
 
-def _epochs_for_updates(schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool) -> Iterator[Finding]:
+def _epochs_for_updates(
+    schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool
+) -> Iterator[Diagnostic]:
     """A length in epochs that is many times the run."""
     if epochs is None:
         return
@@ -63,7 +65,7 @@ def _epochs_for_updates(schedule: Schedule, epochs: Fraction | None, path: str, 
             by_iteration = "If iterations are meant write by_epoch=False"
             instead = f'If updates are meant write "{_number(length)} steps"' if native else by_iteration
             found = f'"{written}" in a run of {_number(epochs)} epochs'
-            yield Finding(codes.EPOCHS_FOR_UPDATES, path, found, instead)
+            yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
             return
 
 
@@ -81,7 +83,7 @@ def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str, int]]:
 
 def _updates_for_epochs(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
-) -> Iterator[Finding]:
+) -> Iterator[Diagnostic]:
     """Numbers of updates, all below the number of epochs."""
     if epochs is None or epochs < _FEW_EPOCHS:
         return
@@ -93,7 +95,7 @@ def _updates_for_epochs(
             numbers = ", ".join(_number(one) for one in counts)
             found = f"{numbers} {'is' if len(counts) == 1 else 'are'} updates, in a run of {_number(epochs)} epochs"
             instead = f'For epochs write "{_number(counts[-1])} epochs"' if native else "For epochs write by_epoch=True"
-            yield Finding(codes.UPDATES_FOR_EPOCHS, path, found, instead)
+            yield Diagnostic(path, found, instead, code=codes.UPDATES_FOR_EPOCHS)
             return
 
 
@@ -121,7 +123,7 @@ def _is_warmup(part: Any) -> bool:
     return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
 
 
-def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:
+def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
     """Lengths beyond the horizon, on the run's own clock."""
     for part in _parts_over_the_run(schedule):
         stages = part.stages if isinstance(part, Sequence) else (part,)
@@ -131,7 +133,7 @@ def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[
         if taken > _CLEARLY_LONGER * trial.end:
             found = f"{part} takes {float(100 * taken / trial.end):.6g}% of the horizon; the run ends inside"
             # What is known of the lengths is too long already, and a stage without length would get nothing.
-            yield Finding(codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON, path, found)
+            yield Diagnostic(path, found, code=codes.NOTHING_LEFT if part.fills else codes.BEYOND_HORIZON)
             return
 
 
@@ -146,7 +148,7 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
         yield from _parts_over_the_run(part)
 
 
-def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:
+def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
     """Milestones of the run behind its end."""
     for part in _parts_over_the_run(schedule):
         milestones = part.milestones if isinstance(part, MultiStep) and trial.knows(part) else ()
@@ -155,11 +157,11 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
             found = (
                 f'milestone "{late[0][1]}" lies behind the end of the run, at {float(late[0][0] / trial.end):.0%} of it'
             )
-            yield Finding(MILESTONE_AFTER_END, path, found, "Leave it out, or name a time of this run")
+            yield Diagnostic(path, found, "Leave it out, or name a time of this run", code=MILESTONE_AFTER_END)
             return
 
 
-def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:
+def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
     """Periods that are longer than the run."""
     for part in _parts_over_the_run(schedule):
         periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
@@ -172,7 +174,7 @@ def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Itera
                 found = (
                     f"its period of {text} is {float(100 * length / trial.end):.6g}% of the run: it never comes round"
                 )
-                yield Finding(codes.PERIOD_BEYOND_RUN, path, found, "Shorten it, or leave it out")
+                yield Diagnostic(path, found, "Shorten it, or leave it out", code=codes.PERIOD_BEYOND_RUN)
                 return
 
 
@@ -181,7 +183,7 @@ def _periods_of(part: Schedule) -> list[Duration]:
     return [one for one in found if isinstance(one, Duration)]
 
 
-def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:
+def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
     """Stages of an update or none, though not written so."""
     if not trial.known or trial.end < _LONG_RUN:
         return
@@ -192,25 +194,25 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
             if length is None or length > 1 or not isinstance(written, Duration) or written.is_resolved:
                 continue
             found = f'"{written}" is {_number(length)} of {_number(trial.end)} updates'
-            yield Finding(codes.ONE_UPDATE, path, found, 'Write a longer one: "5%"')
+            yield Diagnostic(path, found, 'Write a longer one: "5%"', code=codes.ONE_UPDATE)
             return
 
 
-def _last_stage_of_no_update(schedule: Schedule, path: str) -> Iterator[Finding]:
+def _last_stage_of_no_update(schedule: Schedule, path: str) -> Iterator[Diagnostic]:
     """A last stage whose length is 0: its levels are never used."""
     for part in values_inside(schedule):
         last = part.stages[-1] if isinstance(part, Sequence) else None
         if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_after_nothing:
             found = f"the last stage, {last}, is 0 updates long and is passed over"
-            yield Finding(codes.ONE_UPDATE, path, found, "Leave it out, or write a longer one")
+            yield Diagnostic(path, found, "Leave it out, or write a longer one", code=codes.ONE_UPDATE)
             return
 
 
-def _mixed_milestones(schedule: Schedule, path: str) -> Iterator[Finding]:
+def _mixed_milestones(schedule: Schedule, path: str) -> Iterator[Diagnostic]:
     """Milestones that stand twice, or out of order."""
     for part in values_inside(schedule):
         if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
-            yield Finding(codes.MILESTONES_MIXED, path, found, "Write each once, the first one first")
+            yield Diagnostic(path, found, "Write each once, the first one first", code=codes.MILESTONES_MIXED)
             return
 
 

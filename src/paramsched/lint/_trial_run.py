@@ -9,9 +9,9 @@ from typing import Literal, final
 import numpy as np
 
 from paramsched.base.arrays import Floats, Integers
-from paramsched.config.plan_files import durations_in, values_inside
 from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
 from paramsched.plan import Binding, Plan
+from paramsched.plan.contents import durations_in, values_inside
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.neighbor_levels import resolve_in_span
