@@ -9,7 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.python_config.reading import read_python
+from paramsched.config.read_bases import read_python
 from paramsched.peers import mmengine
 from support import mmengine_peer as peer
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched import config
 from paramsched.cli import main
-from paramsched.config.file_formats import placed
+from paramsched.config.plan_files import PlanText
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.lint.plan_check import check
 from paramsched.schedules.registry import SHAPES
@@ -952,7 +952,7 @@ def problems_of(text):
         plan = ps.loads(text)
     except ConfigError as error:
         return error.faults
-    return placed([one for one in check(plan) if one.severity != "info"], text, "yaml")
+    return PlanText("", text, "yaml").placed(one for one in check(plan) if one.severity != "info")
 
 
 def pasted_files(text, fault):

@@ -1,7 +1,6 @@
 """Plans in files: YAML, TOML, JSON, and the dialects of other libraries; every fault at once, with its path."""
 
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
-from paramsched.config.file_formats import formats as formats
 from paramsched.config.known_dialects import BaseLike as BaseLike
 from paramsched.config.known_dialects import Dialect as Dialect
 from paramsched.config.known_dialects import Loaded as Loaded
@@ -9,6 +8,7 @@ from paramsched.config.known_dialects import dialect_names as dialect_names
 from paramsched.config.native.json_schema import schema as schema
 from paramsched.config.plan_files import convert as convert
 from paramsched.config.plan_files import dump as dump
+from paramsched.config.plan_files import formats as formats
 from paramsched.config.plan_files import load as load
 from paramsched.config.plan_files import load_with_bases as load_with_bases
 from paramsched.config.plan_files import loads as loads

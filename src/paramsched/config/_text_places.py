@@ -129,7 +129,7 @@ def _lacks_place(fault: Diagnostic) -> bool:
 
 
 def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
-    """The fault with the line of its name, of its value, or of a piece of that value's text."""
+    """Return the fault with the line of its name, of its value, or of a piece of that value's text."""
     place = place_at_path(root, fault.path)
     begin, end = place.begin, place.end
     if fault.at_key and place.key is not None:
@@ -139,27 +139,15 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
         begin, end = (place.begin + index_in_source(raw, place.text, one) for one in fault.span)
         end += fault.span[1] >= len(place.text)  # where the text ends is told as its last character
     line, column = lines.of(begin)
-    edit = None if _renamed_is_there(root, fault, text) else _edit_of_fault(fault, text, begin, end)
+    edit = None
+    if fault.replace is not None and text[begin:end].count(fault.replace[0]) == 1:
+        old, new = fault.replace
+        beside = place_at_path(root, fault.path.removesuffix(old) + new)
+        twice = fault.at_key and fault.path.endswith(old) and beside.key is not None
+        if not twice or not text[beside.key : beside.begin].lstrip("\"'").startswith(new):
+            at = text.index(old, begin, end)
+            edit = TextEdit(at, at + len(old), new)
     return replace(fault, line=line, column=column, excerpt=lines.line(line), edit=edit)
-
-
-def _edit_of_fault(fault: Diagnostic, text: str, begin: int, end: int) -> TextEdit | None:
-    """The change that a fault asks for, in the piece `[begin, end)` of the text; None where it is not to be found."""
-    if fault.replace is None:
-        return None
-    old, new = fault.replace
-    if text[begin:end].count(old) != 1:
-        return None
-    at = text.index(old, begin, end)
-    return TextEdit(at, at + len(old), new)
-
-
-def _renamed_is_there(root: Place, fault: Diagnostic, text: str) -> bool:
-    if fault.replace is None or not fault.at_key or not fault.path.endswith(fault.replace[0]):
-        return False
-    old, new = fault.replace
-    beside = place_at_path(root, fault.path.removesuffix(old) + new)
-    return beside.key is not None and text[beside.key : beside.begin].lstrip("\"'").startswith(new)
 
 
 def place_at_path(root: Place, path: str) -> Place:
@@ -177,7 +165,7 @@ def place_at_path(root: Place, path: str) -> Place:
 
 
 def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
-    """One entry further along a path, and the rest of it; None where it leads no further."""
+    """Return the next entry along a path, and the rest of the path; None if it leads no further."""
     if isinstance(place.parts, list):
         found = _INDEX.match(rest)
         index = int(found[1]) if found else len(place.parts)
@@ -191,23 +179,20 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
             return named[rest[:cut]], rest[cut:]
     if len(place.parts) > 1:
         return None
-    ((name, given),) = place.parts.items()
-    return _argument_place(str(name), given, rest)
-
-
-def _argument_place(name: str, given: Place, rest: str) -> tuple[Place, str]:
-    """Past the name of a shape, to the argument that comes next in the path."""
+    # Past the name of a shape, to the argument that comes next in the path.
+    ((key, given),) = place.parts.items()
     if not isinstance(given.parts, list) or not rest.startswith("."):
         return given, rest
+    name = str(key)
     builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
     asked = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
-    behind = rest[1 + len(asked) :]
+    after = rest[1 + len(asked) :]
     parameters: list[Any] = [] if builder is None else list(annotated_signature(builder).parameters.values())
     for index, parameter in enumerate(parameters):
         if parameter.name == asked and parameter.kind is parameter.VAR_POSITIONAL:
-            return given, behind
+            return given, after
         if parameter.name == asked and index < len(given.parts):
-            return given.parts[index], behind
+            return given.parts[index], after
     return given, ""
 
 

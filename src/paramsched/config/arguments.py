@@ -78,9 +78,27 @@ class Argument:
             kind = kinds[0]
         if self.parse is not None:
             return self.parse(value)
-        if kind in (int, float):
-            return self._number(value, kind)
-        return _READERS[get_origin(kind) or kind](value, get_args(kind))
+        origin = get_origin(kind) or kind
+        if origin is int or origin is float:
+            return self._number(value, origin)
+        if origin is Literal:
+            choices = get_args(kind)
+            if not isinstance(value, str):
+                raise WrongValue(f"expected one of {', '.join(choices)}, got {short_json(value)}", code=UNKNOWN_NAME)
+            if value not in choices:
+                found = f"unknown value {short_json(value)}; {did_you_mean(value, choices)}"
+                raise WrongValue(found, code=UNKNOWN_NAME, example=closest(value, choices))
+        elif origin is tuple:
+            if not isinstance(value, (list, tuple)) or not all(map(is_plain_number, value)):
+                raise WrongValue(f"expected a list of numbers, got {short_json(value)}")
+            return tuple(map(float, value))
+        elif origin is list:
+            if not isinstance(value, (list, tuple)):
+                raise WrongValue(f"expected a list, got {short_json(value)}")
+            return list(value)
+        elif origin is not Any and not isinstance(value, origin):
+            raise WrongValue(f"expected {'text' if origin is str else 'true or false'}, got {short_json(value)}")
+        return value
 
     def _number(self, value: Any, kind: Callable[[Any], Any]) -> Any:
         fits = is_plain_number(value) and (kind is float or value == int(value))
@@ -94,49 +112,6 @@ class Argument:
                 f" from {self.low:g} to {self.high:,g}" if self.low > -math.inf else f"{bounds} up to {self.high:,g}"
             )
         raise WrongValue(f"expected a {'number' if kind is float else 'whole number'}{bounds}, got {short_json(value)}")
-
-
-def _read_flag(value: Any, _: object) -> bool:
-    if not isinstance(value, bool):
-        raise WrongValue(f"expected true or false, got {short_json(value)}")
-    return value
-
-
-def _read_text(value: Any, _: object) -> str:
-    if not isinstance(value, str):
-        raise WrongValue(f"expected text, got {short_json(value)}")
-    return value
-
-
-def _read_choice(value: Any, choices: tuple[str, ...]) -> str:
-    if not isinstance(value, str):
-        raise WrongValue(f"expected one of {', '.join(choices)}, got {short_json(value)}", code=UNKNOWN_NAME)
-    if value not in choices:
-        found = f"unknown value {short_json(value)}; {did_you_mean(value, choices)}"
-        raise WrongValue(found, code=UNKNOWN_NAME, example=closest(value, choices))
-    return value
-
-
-def _read_numbers(value: Any, _: object) -> tuple[float, ...]:
-    if not isinstance(value, (list, tuple)) or not all(map(is_plain_number, value)):
-        raise WrongValue(f"expected a list of numbers, got {short_json(value)}")
-    return tuple(map(float, value))
-
-
-def _read_list(value: Any, _: object) -> list[Any]:
-    if not isinstance(value, (list, tuple)):
-        raise WrongValue(f"expected a list, got {short_json(value)}")
-    return list(value)
-
-
-_READERS: Final[Mapping[Any, Callable[[Any, Any], Any]]] = {
-    bool: _read_flag,
-    str: _read_text,
-    Literal: _read_choice,
-    tuple: _read_numbers,
-    list: _read_list,
-    Any: lambda value, _: value,
-}
 
 
 def argument(default: Any = MISSING, **row: Any) -> Any:

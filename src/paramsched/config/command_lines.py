@@ -85,7 +85,20 @@ def read_command_line(text: str) -> CommandLine | None:
     cautions = (*_not_known(used, lines), *(_not_counted(training, broken, lines) if training else ()))
     unknown = set(_may_hold_options(chosen))
     words = [_END if index in unknown else word.text for index, word in enumerate(chosen)]
-    return CommandLine([*words, _END], cautions, _faults_of(text, script, lines), _places(chosen, text))
+    faults: list[Diagnostic] = []
+    if crlf := _CONTINUED_CRLF.search(text):
+        found = "its lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
+        faults = [lines.fault(crlf.start(), found, "Save the file with LF line ends")]
+    elif script.unclosed is not None:
+        faults = [lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote")]
+    elif not script.is_whole:
+        faults = [Diagnostic("", "the script has too many words; a plan is a short text", code=SYNTAX)]
+    places: dict[str | int, Place] = {}  # the last option of a name counts
+    for word in chosen:
+        if _is_option(word.text):
+            name = word.text.partition("=")[0]
+            places[option_name(name)] = Place(word.begin, word.begin + len(name), key=word.begin)
+    return CommandLine([*words, _END], cautions, tuple(faults), Place(0, len(text), parts=places))
 
 
 def _schedule_options(command: ShellCommand) -> dict[str, Any]:
@@ -97,19 +110,6 @@ def _schedule_options(command: ShellCommand) -> dict[str, Any]:
 def _counts(name: str) -> bool:
     """Whether an option may count for a schedule."""
     return looks_like_schedule(name) or "accum" in name
-
-
-def _faults_of(text: str, script: ShellScript, lines: TextLines) -> tuple[Diagnostic, ...]:
-    if found := _CONTINUED_CRLF.search(text):
-        crlf = "its lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
-        return (lines.fault(found.start(), crlf, "Save the file with LF line ends"),)
-    if script.unclosed is not None:
-        return (lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote"),)
-    return (
-        ()
-        if script.is_whole
-        else (Diagnostic("", "the script has too many words; a plan is a short text", code=SYNTAX),)
-    )
 
 
 def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
@@ -140,10 +140,8 @@ def _not_counted(
     counts = next(reversed(training))
     others = [one for one, settings in training.items() if settings != training[counts]]
     if others:
-        (line, column), rest = (
-            _begin_of(counts, lines),
-            names_listed((str(_begin_of(one, lines)[0]) for one in others), 5),
-        )
+        line, column = _begin_of(counts, lines)
+        rest = names_listed((str(_begin_of(one, lines)[0]) for one in others), 5)
         found = f"line {line}: this command is read; the commands of other lines have other settings: {rest}"
         yield Diagnostic("", found, code=ONE_OF_COMMANDS, line=line, column=column)
     for one in (one for one in broken if _schedule_options(one)):
@@ -155,16 +153,6 @@ def _not_counted(
 
 def _begin_of(command: ShellCommand, lines: TextLines) -> tuple[int, int]:
     return lines.of(command.words[0].begin)
-
-
-def _places(words: Iterable[ShellWord], text: str) -> Place:
-    """Where each option is written; the last one of a name counts."""
-    places: dict[str | int, Place] = {}
-    for word in words:
-        if _is_option(word.text):
-            name = word.text.partition("=")[0]
-            places[option_name(name)] = Place(word.begin, word.begin + len(name), key=word.begin)
-    return Place(0, len(text), parts=places)
 
 
 def command_places(text: str) -> Place:

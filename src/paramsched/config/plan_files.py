@@ -1,30 +1,55 @@
-"""Reading and writing plans: files and texts, every format."""
+"""Read and write plans: files and texts, in every format."""
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.codes import KEY_TWICE
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.base.files import is_replaced, path_of_file, write_whole_file
-from paramsched.config.file_formats import (
-    SUFFIXES,
-    SYNTAXES,
-    format_of,
-    known_format,
-    loaded_from,
-    placed,
-    plan_of_data,
-    text_of,
+from paramsched.base.near_names import did_you_mean
+from paramsched.base.user_warnings import warn_user
+from paramsched.config import native
+from paramsched.config._text_places import Place, faults_with_places
+from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
+from paramsched.config.faults import Faults, Pairs, entry_text, peer_data, plain_data, refuse_large_plan
+from paramsched.config.known_dialects import (
+    BaseLike,
+    KnownDialect,
+    Loaded,
+    dialect_named,
+    dialect_names,
+    dialects_that_recognize,
+    own_names,
 )
-from paramsched.config.known_dialects import BaseLike, Loaded
+from paramsched.config.python_config.source import python_places
 from paramsched.config.schedule_text import ShapeLike
-from paramsched.config.syntaxes.yaml_text import has_comments
-from paramsched.config.text_limits import read_bounded_text
-from paramsched.errors import InvalidArgument, shown
+from paramsched.config.syntaxes.json_and_toml import (
+    STRING,
+    json_places,
+    read_json,
+    read_toml,
+    toml_places,
+    write_json,
+    write_toml,
+)
+from paramsched.config.syntaxes.yaml_text import (
+    parser_events,
+    peer_yaml_places,
+    read_peer_yaml,
+    read_yaml,
+    write_yaml,
+    yaml_places,
+)
+from paramsched.config.text_limits import read_bounded_text, refuse_long_text
+from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES
+from paramsched.schedules.table_file import folder_of_tables
 from paramsched.time import Calendar
 
 
@@ -72,10 +97,10 @@ def load_with_bases(
     base: BaseLike | None = None,
     run_config: bool = False,
 ) -> Loaded:
-    """Read a plan from a file as `load` does, and the optimizer's values that stand beside it.
+    """Read a plan from a file as `load` does, and the values of the optimizer that the file has.
 
-    A config of MMEngine says them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
-    run uses. Native files say none.
+    A config of MMEngine has them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
+    run uses. Native files have none.
     """
     text = read_plan_text(path, format, run_config=run_config)
     return text.loaded(shapes=shapes, calendar=calendar, base=base)
@@ -90,7 +115,7 @@ def loads(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
 ) -> Plan:
-    """Read a plan from a text, as `load` does from a file; or from what such a text holds, a mapping.
+    """Read a plan from a text, as `load` does from a file, or from a mapping with the same entries.
 
     >>> print(loads("lr: warmup('5%') >> cosine()"))
     lr: warmup("5%") >> cosine()
@@ -110,18 +135,18 @@ def loads_with_bases(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
 ) -> Loaded:
-    """Read a plan from a text, and the optimizer's values that stand beside it, as `load_with_bases` from a file."""
+    """Read a plan from a text, and the values of the optimizer that the text has, as `load_with_bases` does."""
     if not isinstance(text, str):
         raise InvalidArgument(
             f"loads({text!r:.40})",
             f"a {type(text).__name__} is neither text nor a mapping",
             "Write ps.load(path)",
         )
-    return loaded_from(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
+    return PlanText(f"{format} text", text, format).loaded(shapes=shapes, calendar=calendar, base=base)
 
 
 def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
-    """The plan itself, or the plan that a native mapping, a text or a file says.
+    """Return the plan itself, or read it from a native mapping, a text or a file.
 
     Args:
         given: a plan, a mapping as in a native file, its YAML text, or the path of a file. A text in one line that ends
@@ -190,7 +215,7 @@ def convert(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
 ) -> str:
-    """Say in one format what a text says in another. Fields keep their order; comments are not kept.
+    """Convert the text of a plan to another format. Fields keep their order; comments are not kept.
 
     Args:
         text: what is read.
@@ -209,16 +234,66 @@ def convert(
     return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)
 
 
+# Formats by name: the syntaxes of native files, and the dialects.
+
+PLACES: Mapping[str, Callable[[str], Place]] = {
+    "yaml": yaml_places,
+    "toml": toml_places,
+    "json": json_places,
+    "python": python_places,
+    "command": command_places,
+}
+"""The functions that locate the values of a text, by syntax."""
+
+SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
+    "yaml": (read_yaml, write_yaml),
+    "toml": (read_toml, write_toml),
+    "json": (read_json, write_json),
+}
+SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", ".py": "mmengine"}
+
+
+def formats() -> tuple[str, ...]:
+    """Return what `format` may be: `yaml`, `toml`, `json`, and the dialects."""
+    return (*SYNTAXES, *dialect_names())
+
+
+def known_format(name: str) -> str:
+    """Return the name of a format; raise an error with the nearest name if there is no such format."""
+    if name not in (*SYNTAXES, *own_names()) and name not in formats():
+        raise InvalidArgument(f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}").use_format(
+            "yaml"
+        )
+    return name
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's suffix implies."""
+    found = SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        asked = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
+        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}").use_format("yaml")
+    return found
+
+
+def _is_native(format: str) -> bool:
+    return format in SYNTAXES or format == "native"
+
+
+_TOML_COMMENT: Final = re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL)
+_YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class PlanText:
-    """A text that says a plan, and how it is to be read.
+    """The text of a plan, and how it is read.
 
     Args:
-        name: what faults call it.
+        name: what faults call it; the path of a file.
         syntax: what the file's suffix says, where the format is a dialect.
-        folder: from which paths in it count; None: from where the process stands.
-        run_config: whether the file is executed in MMEngine.
+        folder: from which paths in a native file count; None: from where the process stands.
+        run_config: whether the file is executed in the library of the dialect, instead of reading the text.
     """
 
     name: str
@@ -235,32 +310,110 @@ class PlanText:
         calendar: Calendar | None = None,
         base: BaseLike | None = None,
     ) -> Loaded:
-        """The plan it says, and the optimizer's values that stand beside it."""
-        return loaded_from(
-            self.text,
-            self.format,
-            self.name,
-            syntax=self.syntax,
-            folder=self.folder,
-            shapes=shapes,
-            calendar=calendar,
-            base=base,
-            run_config=self.run_config,
-        )
+        """Return the plan, and the values of the optimizer that the text has."""
+        known_format(self.format)
+        dialect = None if _is_native(self.format) else dialect_named(self.format)
+        if self.run_config and (dialect is None or dialect.execute is None):
+            found = f"expected a config of MMEngine, got {self.format}"
+            raise InvalidArgument("run_config=True", found, 'Add format="mmengine"')
+        refuse_long_text(self.text, self.name)
+        try:
+            if dialect is None:
+                data = _syntax_of(self.format, self.syntax)[0](self.text, self.name)
+                refuse_large_plan(data, self.name)
+                return Loaded(_plan_of_native(data, folder=self.folder, shapes=shapes, calendar=calendar, base=base))
+            data = self._data_of(dialect)
+            plan = dialect.plan_of(data, calendar=calendar, base=base)
+            bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
+            facts = None if dialect.facts_of is None else dialect.call(dialect.facts_of, data)
+            notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
+            return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
+        except ConfigError as error:
+            raise ConfigError(self.name, self.placed(error.faults)) from error.__cause__
+
+    def _data_of(self, dialect: KnownDialect) -> Any:
+        if self.run_config and dialect.execute is not None:
+            return dialect.call(dialect.execute, self.name)
+        if dialect.read is not None and self.syntax != "toml":
+            return dialect.call(dialect.read, self.text, self.name)
+        command = self._command_in(dialect)
+        if command is None:
+            if not dialect.is_peer:
+                return read_data(self.text, _syntax_of(dialect.name, self.syntax)[0], self.name)
+            return read_peer_data(self.text, self.syntax or "yaml", self.name)
+        if command.faults:
+            raise ConfigError(self.name, command.faults)
+        for caution in command.cautions:
+            warn_user(caution)
+        return command.words
+
+    def _command_in(self, dialect: KnownDialect) -> CommandLine | None:
+        """Return the command of a text that is a command line, or a script with one; None if it is YAML."""
+        command = read_command_line(self.text) if dialect.command_lines and self.syntax is None else None
+        try:
+            data = read_peer_yaml(self.text, "") if command is not None else None
+        except ConfigError:
+            return command
+        # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
+        within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
+        return command if within or isinstance(data, str) else None
+
+    def placed(self, faults: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """Return faults by their paths, each with its line and column where the syntax is known."""
+        name = self.format if self.format in SYNTAXES else self.syntax or ""
+        is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
+        if name not in SYNTAXES:
+            name = "yaml" if self.format == "native" else self._syntax_of_dialect(dialect_named(self.format))
+
+        def worded(one: Diagnostic) -> Diagnostic:
+            if one.entry is not None:
+                return replace(one, instead=f"Write {entry_text(*one.entry, name)}")
+            if name == "json" and one.span is not None:  # a line is a text in double quotes there
+                return replace(one, instead=one.instead.replace('"', "'"))
+            return one
+
+        faults = tuple(map(worded, faults))
+        places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
+        return faults if places is None else faults_with_places(faults, self.text, places)
+
+    def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
+        """Return the syntax of a dialect's text, where the suffix of the file does not say it."""
+        if self._command_in(dialect):
+            return "command"
+        if dialect.syntax_of is not None:
+            return dialect.call(dialect.syntax_of, self.text)
+        try:
+            is_yaml = dialect.read is None or isinstance(read_peer_yaml(self.text, ""), Pairs)
+        except ConfigError:
+            is_yaml = False
+        return "yaml" if is_yaml else "python"
 
     @property
     def has_comments(self) -> bool:
-        """Whether it has comments, which no plan keeps."""
-        own = self.format if self.format in SYNTAXES else self.syntax
-        return has_comments(self.text, "yaml" if own is None and self.format == "native" else own)
+        """Whether it has comments, which no plan keeps; JSON has none, and other formats are not looked at."""
+        syntax = self.format if self.format in SYNTAXES else self.syntax
+        if syntax == "toml":
+            return any(found["comment"] for found in _TOML_COMMENT.finditer(self.text))
+        if (syntax != "yaml" and not (syntax is None and self.format == "native")) or "#" not in self.text:
+            return False
+        from yaml import ScalarEvent, YAMLError
 
-    def placed(self, faults: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        """Faults by their paths, each with its line and column."""
-        return placed(faults, self.text, self.format, self.syntax)
+        # A number sign outside every value; in a value it is a part of the text. The file may be another library's,
+        # with aliases, tags, and templates that only its own reader fills in.
+        outside, end = [], 0
+        try:
+            for event in parser_events(self.text):
+                kind = type(event)
+                if kind is ScalarEvent:
+                    outside.append(self.text[end : event.start_mark.index])
+                    end = event.end_mark.index
+        except YAMLError:
+            return _YAML_COMMENT.search(self.text) is not None
+        return any(_YAML_COMMENT.search(piece) for piece in [*outside, self.text[end:]])
 
 
 def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, run_config: bool = False) -> PlanText:
-    """What a file says, and how it is to be read."""
+    """Read the text of a file, and find how it is read."""
     file = path_of_file(path)
     text = read_bounded_text(file)
     chosen = format_of(file) if format is None else known_format(format)
@@ -268,6 +421,92 @@ def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, r
 
 
 def syntax_of_suffix(file: Path) -> str | None:
-    """What the suffix says of the syntax, where the format is a dialect."""
+    """Return the syntax that a suffix implies, or None."""
     found = SUFFIXES.get(file.suffix.lower())
     return found if found in SYNTAXES else None
+
+
+def plan_of_data(
+    data: Mapping[str, Any],
+    format: str,
+    *,
+    shapes: Iterable[ShapeLike],
+    calendar: Calendar | None,
+    base: BaseLike | None,
+) -> Plan:
+    """Return the plan of a mapping, as a file of this format holds it."""
+    if _is_native(known_format(format)):
+        return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
+    faults, dialect = Faults(), dialect_named(format)
+    plain = peer_data(data, faults, []) if dialect.is_peer else plain_data(data, faults)
+    faults.raise_any("config")
+    return dialect.plan_of(plain, calendar=calendar, base=base)
+
+
+def _plan_of_native(data: Any, **facts: Any) -> Plan:
+    """Return the plan of native data; if it is refused and looks like a dialect, the error names that."""
+    try:
+        return native.to_plan(data, **facts)
+    except ConfigError as error:
+        hints = []
+        for name in dialects_that_recognize(plain_data(data, Faults())):
+            hints.append(Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
+        raise ConfigError(error.source, (*hints, *error.faults)) from None
+
+
+def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
+    """Return the content of a text: dicts, lists, text, finite numbers, booleans and None; each key once."""
+    faults = Faults()
+    data = plain_data(read(text, source), faults)
+    faults.raise_any(source)
+    return data
+
+
+_PEER_SYNTAXES: Final = {"yaml": read_peer_yaml, "toml": read_toml, "json": read_json}
+_OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool|milestone|gamma|t_max|duration|solver")
+
+
+def read_peer_data(text: str, syntax: str, source: str) -> Any:
+    """Return the data of another library's text, as `peer_data` does; warn of a schedule's key that is there twice."""
+    faults = Faults()
+    twice: list[str] = []
+    data = peer_data(_PEER_SYNTAXES[syntax](text, source), faults, twice)
+    faults.raise_any(source)
+    scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
+    if scheduling:
+        more = f" (and {len(scheduling) - 1} other keys)" if len(scheduling) > 1 else ""
+        found = f"the key is there twice{more}, and the last value counts; keep one"
+        warn_user(Diagnostic(scheduling[0], found, code=KEY_TWICE))
+    return data
+
+
+def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path | None = None) -> str:
+    """Return the text of a plan, which is read as the same plan.
+
+    Args:
+        folder: of the file that it is for; tables of the plan are looked for there.
+    """
+    if _is_native(known_format(format)):
+        text = _syntax_of(format, syntax)[1](native.from_plan(plan))
+        tables = folder_of_tables(binding.schedule for binding in plan.bindings)
+        place = tables if folder is None or tables is None else folder
+        written = PlanText("the plan as text", text, format, syntax, place)
+        try:
+            same = written.loaded().plan == plan
+        except ConfigError as error:
+            advice = "Make the plan smaller, or register its shapes"
+            raise InvalidArgument("dump(plan)", "; ".join(error.problems), advice) from None
+        if not same:
+            found = "a part of it is written by a name that means something else"
+            raise InvalidArgument("dump(plan)", found, "Rename it")
+        return text
+    dialect = dialect_named(format)
+    if dialect.from_plan is None:
+        raise InvalidArgument(f"format={format!r}", "the dialect can only be read").use_format("yaml")
+    write = dialect.write or _syntax_of(format, syntax)[1]
+    return dialect.call(write, dialect.call(dialect.from_plan, plan))
+
+
+def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
+    """Return the syntax a format declares, or the one its file suffix implies, or YAML, which JSON is too."""
+    return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]

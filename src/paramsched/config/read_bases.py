@@ -1,27 +1,28 @@
 """Files that build on others: `_base_` in Python, YAML and JSON, and `with read_base():`; each file is read once."""
 
 import os
+import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.base.diagnostic import Diagnostic, entry_path
+from paramsched.base.diagnostic import Diagnostic, TextLines, entry_path
 from paramsched.base.files import kind_of_file, open_to_read
 from paramsched.config.faults import short_json
-from paramsched.config.file_formats import read_peer_data
-from paramsched.config.merge_configs import (
-    NotInstalled,
-    config_in_package,
+from paramsched.config.plan_files import read_peer_data
+from paramsched.config.python_config.config_file import (
+    FileNames,
+    PythonFile,
     merge_upon_base,
-    module_in_package,
-    put_variables_in,
+    public_names,
+    referred_value,
 )
-from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
-from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.source import PythonSource, no_collection
-from paramsched.config.python_config.values import BaseReference, Budget, NeedsRunning
+from paramsched.config.python_config.values import BaseReference, Budget, NeedsRunning, References
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
 from paramsched.errors import ConfigError
 
@@ -29,8 +30,24 @@ _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200
 
 
+def read_python(text: str, source: str = "config", folder: Path | None = None) -> dict[str, Any]:
+    """Return the names that a Python config assigns, and their values; what would have to be run is a `NeedsRunning`.
+
+    Args:
+        folder: where bases are looked for; None: a `_base_` cannot be read.
+
+    Raises:
+        ConfigError: no Python, or a base that cannot be read.
+
+    >>> read_python("n = 4; param_scheduler = dict(type='StepLR', step_size=2 * n)")
+    {'n': 4, 'param_scheduler': {'type': 'StepLR', 'step_size': 8}}
+    """
+    file = None if folder is None else folder / Path(source).name
+    return public_names(read_with_bases(text, source, file, ".py"))
+
+
 def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> FileNames:
-    """The names of a config and of the files it builds on.
+    """Return the names of a config and of the files it builds on.
 
     Args:
         path: where it is; None: bases cannot be looked for.
@@ -71,36 +88,33 @@ class _BaseFileReader:
 
     def read_config(self, file: _ConfigFile) -> FileNames:
         self._budget.add_text(len(file.text))
-        text, references = put_variables_in(file.text, file.source, file.path)
+        text, references = _put_variables_in(file.text, file.source, file.path)
         file = replace(file, text=text)
         return self.read_python(file, references) if file.suffix == ".py" else self.read_data(file, references)
 
     def read_python(self, file: _ConfigFile, references: References) -> FileNames:
-        """A Python file, which asks for its bases as it comes to them."""
-        bases = BaseReader(
-            lambda paths: self.read_bases(paths, file),
-            None if file.path is None else lambda module, level: self.read_module(module, level, file),
-        )
+        """Read a Python file, which asks for its bases as it comes to them."""
+        names_of_module = None if file.path is None else partial(self.read_module, file)
         with no_collection(len(file.text)):
             # The tree is gone before the search for garbage begins again.
             source = PythonSource(file.text, file.source, base=len(file.above) > 1)
-            return PythonFile(source, self._budget, references, bases).read()
+            return PythonFile(source, self._budget, references, partial(self.read_bases, file), names_of_module).read()
 
     def read_data(self, file: _ConfigFile, references: References) -> FileNames:
-        """YAML or JSON, merged upon its bases."""
+        """Read YAML or JSON, merged upon its bases."""
         data = read_peer_data(file.text, "json" if file.suffix == ".json" else "yaml", file.source)
         if not isinstance(data, dict):
             found = "no mapping of names. Write param_scheduler and train_cfg, with their values"
             raise ConfigError(file.source, [found])
         paths = data.pop("_base_", [])
-        base = self.read_bases(paths, file) if paths else {}
+        base = self.read_bases(file, paths) if paths else {}
         if references:
             data = {name: _with_references(value, references, base, file.source) for name, value in data.items()}
         own = {name: value for name, value in data.items() if not str(name).startswith("__")}
         return FileNames(merge_upon_base(base, own, file.source))
 
-    def read_bases(self, paths: Any, file: _ConfigFile) -> Mapping[str, Any]:
-        """No two files in `_base_` may have the same name."""
+    def read_bases(self, file: _ConfigFile, paths: Any) -> Mapping[str, Any]:
+        """Return the names that the files in `_base_` give together; no two may have the same name."""
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
         for path in _paths_of_bases(paths, file):
@@ -116,27 +130,26 @@ class _BaseFileReader:
         return found
 
     def read_base(self, path: str, file: _ConfigFile) -> FileNames:
-        """A base by its path, `./base.py` or `package::folder/base.py`."""
+        """Read a base by its path, `./base.py` or `package::folder/base.py`."""
         if file.path is None:
             raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
-        place = config_in_package(path) if "::" in path else path_without_dots(file.path.absolute().parent / path)
-        if isinstance(place, NotInstalled):
-            raise file.error(f"{path}: {place.found}", place.instead)
-        return self.read_once(place, path, file)
+        beside = path_without_dots(file.path.absolute().parent / path)
+        return self.read_once(_config_in_package(path, file.error) if "::" in path else beside, path, file)
 
-    def read_module(self, module: str, level: int, file: _ConfigFile) -> FileNames:
-        """A base by the name of its module, as `with read_base():` asks for it."""
+    def read_module(self, file: _ConfigFile, module: str, level: int) -> FileNames:
+        """Read a base by the name of its module, as `with read_base():` asks for it."""
         assert file.path is not None
         said = "." * level + module
-        folder = file.path.absolute().parent.joinpath(*[".."] * (level - 1))
-        relative = path_without_dots(folder.joinpath(*module.split(".")).with_suffix(".py"))
-        place = relative if level else module_in_package(module)
-        if isinstance(place, NotInstalled):
-            raise file.error(f"{said}: {place.found}", place.instead)
-        return self.read_once(place, said, file)
+        parts = module.split(".")
+        if level:
+            folder = file.path.absolute().parent.joinpath(*[".."] * (level - 1))
+        else:
+            folder = _package_folder(parts.pop(0), said, file.error)
+        place = folder.joinpath(*parts).with_suffix(".py")
+        return self.read_once(path_without_dots(place) if level else place, said, file)
 
     def read_once(self, place: Path, asked: str, file: _ConfigFile) -> FileNames:
-        """One that several files ask for is read for the first of them."""
+        """Read a base, or return it if another file asked for it before."""
         known = self._done.get(str(place))
         if known is not None:
             return known
@@ -161,7 +174,7 @@ class _BaseFileReader:
 
 
 def _paths_of_bases(paths: Any, file: _ConfigFile) -> Sequence[str]:
-    """What stands at `_base_`, a path or several, as several."""
+    """Return the paths in `_base_`, which may be one path."""
     given = [paths] if isinstance(paths, str) else paths
     for one in given if isinstance(given, (list, tuple)) else [given]:
         if isinstance(one, NeedsRunning):
@@ -172,19 +185,19 @@ def _paths_of_bases(paths: Any, file: _ConfigFile) -> Sequence[str]:
 
 
 def path_without_dots(path: Path) -> Path:
-    """The whole path without `..`, by its text alone: links stay, as MMEngine leaves them."""
+    """Return the absolute path without `..`, by its text alone: links are kept, as in MMEngine."""
     return Path(os.path.normpath(path.absolute()))
 
 
 def error_in_base(error: ConfigError, base: str, config: str) -> ConfigError:
-    """The error about a base as one about the config, which is what the reader of the message knows."""
+    """Return the error about a base as one about the config, which is what the reader of the message knows."""
     if error.source != base:  # about a base of its own, and says its place already
         return error
     return ConfigError(config, [f"{fault.location(base)}: {fault.path_and_message}" for fault in error.faults])
 
 
 def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> str:
-    """What a base says. A device or a pipe is no file, and is not opened: it may never end.
+    """Read a base file. Only regular files are opened, because a pipe could block forever.
 
     Args:
         asked: what the config writes for it, for messages.
@@ -210,7 +223,7 @@ def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> 
 
 
 def _with_scope(value: Any, scope: str) -> Any:
-    """The outermost dicts with a type say whose type that is."""
+    """Add the scope of their types to the outermost dicts with a type."""
     if isinstance(value, dict):
         if "type" in value:
             return value if value.get("_scope_") is not None else {**value, "_scope_": scope}
@@ -221,7 +234,7 @@ def _with_scope(value: Any, scope: str) -> Any:
 
 
 def _with_references(value: Any, references: References, base: Mapping[str, Any], source: str) -> Any:
-    """The value with what its texts say of the bases, `{{ _base_.x }}`, in place."""
+    """Return the value with the values of the bases in place of `{{ _base_.x }}`."""
     if isinstance(value, dict):
         return {name: _with_references(one, references, base, source) for name, one in value.items()}
     if isinstance(value, list):
@@ -230,3 +243,94 @@ def _with_references(value: Any, references: References, base: Mapping[str, Any]
         return value
     found = references.read(value, lambda: NeedsRunning(1, "{{ … }}", source, "is only a part of a text"))
     return referred_value(found, base) if isinstance(found, BaseReference) else found
+
+
+# The variables of MMEngine's config files: `{{ fileDirname }}`, `{{ $NAME:default }}`, `{{ _base_.x }}`.
+#
+# As in MMEngine they are put into the text as it stands, inside quotes and outside.
+
+
+_OF_FILE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileBasename|fileExtname)\s*\}\}")
+_OF_SYSTEM: Final = re.compile(r"\{\{['\"]?\s*\$(\w+)\s*:\s*(\S{0,200}?)\s*['\"]?\}\}")
+_OF_BASE: Final = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
+
+
+def _put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, References]:
+    """Return the text with its variables replaced, and the texts that replace values of the bases in it.
+
+    Args:
+        file: its path; None: what the path would say is not known.
+    """
+    if "{{" not in text:
+        return text, References()
+    # A character for private use, so that no text of a user's can be taken for what stands in for a value.
+    sign = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
+    paths: dict[str, str] = {}
+    missing: list[Diagnostic] = []
+
+    def value_in_environment(found: re.Match[str]) -> str:
+        value = os.environ.get(found[1], found[2])
+        if not value:
+            absent = f"the environment has no {found[1]}"
+            instead = f"Set it, or write {{{{ ${found[1]}:default }}}}"
+            missing.append(TextLines(found.string).fault(found.start(), absent, instead))
+        return value
+
+    def stand_in_for_base(found: re.Match[str]) -> str:
+        stand_in = f"{sign}{len(paths)}{sign}"
+        paths[stand_in] = found[1]
+        return f'"{stand_in}"'
+
+    known: dict[str, str] = {}
+    if file is not None:
+        path = Path(os.path.normpath(file.absolute()))
+        known = {
+            "fileDirname": str(path.parent),
+            "fileBasename": path.name,
+            "fileBasenameNoExtension": path.stem,
+            "fileExtname": path.suffix,
+        }
+
+    def value_of_file(found: re.Match[str]) -> str:
+        return known.get(found[1], f"{sign}{found[1]}{sign}").replace("\\", "/")  # as MMEngine does on every system
+
+    text = _OF_FILE.sub(value_of_file, text)
+    text = _OF_SYSTEM.sub(value_in_environment, text)
+    text = _OF_BASE.sub(stand_in_for_base, text)
+    if missing:
+        raise ConfigError(source, missing)
+    return text, References(sign, paths) if sign in text else References()
+
+
+# Bases in installed packages, which are looked for and not imported.
+
+_DISTRIBUTIONS: Final = {"mmseg": "mmsegmentation", "mmaction": "mmaction2"}
+"""Packages that are installed by another name than they are imported by."""
+
+_RENAMED: Final = {"mmcls": "mmpretrain"}
+"""Packages that go on under another name, with the same configs."""
+
+
+def _config_in_package(asked: str, error: Callable[..., ConfigError]) -> Path:
+    """Return the file that `package::folder/file.py` means."""
+    package, _, inside = asked.partition("::")
+    file = _package_folder(package, asked, error) / ".mim" / "configs" / inside
+    if not file.is_file():
+        advice = f"Install the version of {_DISTRIBUTIONS.get(package, package)} that has it"
+        raise error(f"{asked}: the package {package} is here, and has no {file}", advice)
+    return file
+
+
+def _package_folder(package: str, asked: str, error: Callable[..., ConfigError]) -> Path:
+    try:
+        spec = find_spec(package) if package.isidentifier() else None
+    except (ImportError, ValueError, AttributeError):
+        spec = None
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    if places:
+        return Path(places[0])
+    found = f"{asked}: the package {package} is not installed"
+    if package in _RENAMED:
+        name = _RENAMED[package]
+        raise error(f"{found}; it is called {name} now", f"Write {name} in place of {package}")
+    raise error(found, f"Write pip install {_DISTRIBUTIONS.get(package, package)}")

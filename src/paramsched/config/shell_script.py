@@ -124,31 +124,23 @@ def read_script(text: str) -> ShellScript:
     >>> [[word.text for word in command.words] for command in found]
     [['A=1'], ['train', '--lr', '1'], ['--x']]
     """
-    script = _Script(text, _Variables({}, _MOST_PIECES))
+    script = _Script(text, {}, _MOST_PIECES)
     commands = script.commands()
-    return ShellScript(tuple(commands), script.unclosed, script.shared.left > 0)
-
-
-@final
-@dataclass(slots=True)
-class _Variables:
-    """What a script and the commands in its quotes have in common.
-
-    Args:
-        values: the variables; None for one that is set to several values.
-        left: how many more pieces are looked at.
-    """
-
-    values: dict[str, _Value]
-    left: int
+    return ShellScript(tuple(commands), script.unclosed, script.left > 0)
 
 
 @final
 class _Script:
-    """One pass through a script; variables have the values that were set so far."""
+    """One pass through a script, or through a command in its quotes.
 
-    def __init__(self, text: str, shared: _Variables, nested: int = 0) -> None:
-        self.text, self.shared, self.variables, self.nested = text, shared, shared.values, nested
+    Args:
+        variables: the values that were set so far; None for a variable that is set to several values.
+        left: how many more pieces are looked at.
+        nested: in how many quotes it is.
+    """
+
+    def __init__(self, text: str, variables: dict[str, _Value], left: int, nested: int = 0) -> None:
+        self.text, self.variables, self.left, self.nested = text, variables, left, nested
         self.at, self.end = 0, len(text)
         # Of if, for, case and functions, which may not be run. Those with a condition have the variables that are set
         # in them: where one is first set, None if it is set twice.
@@ -159,8 +151,8 @@ class _Script:
         self.found: list[ShellCommand] = []
 
     def commands(self) -> list[ShellCommand]:
-        while self.at < self.end and self.shared.left > 0:
-            self.shared.left -= 1
+        while self.at < self.end and self.left > 0:
+            self.left -= 1
             self.read_command()
             self.end_command()
         return self.found
@@ -170,8 +162,8 @@ class _Script:
         fields: list[ShellWord] = []
         values: list[list[ShellWord]] = []
         setting = True
-        while self.skip_blanks() and self.shared.left > 0:
-            self.shared.left -= 1
+        while self.skip_blanks() and self.left > 0:
+            self.left -= 1
             if found := _REDIRECTION.match(self.text, self.at, self.end):
                 self.pass_redirection(found[0])
             elif _END_OF_COMMAND.match(self.text, self.at, self.end):
@@ -184,7 +176,9 @@ class _Script:
                 fields += self.split(self.pieces_of_word())
                 setting = fields[:1] != [] and fields[0].text in _SETTERS
                 if len(fields) > 1 and fields[0].text in ("let", "read", "unset"):
-                    self.set_otherwise(fields.pop().text)
+                    name, equals, expression = fields.pop().text.partition("=")
+                    number = _arithmetic(expression, self.text_of_variable) if equals else None
+                    self.variables[name] = None if number is None else ([_Piece(str(number), self.at)],)
         if fields and fields[0].text not in _SETTERS:  # what is set for one command belongs to it
             options = [word for value in values if value and value[0].text.startswith("-") for word in value]
             self.add([*options, ShellWord("--", options[0].begin), *fields] if options else fields, runs=True)
@@ -251,8 +245,8 @@ class _Script:
     def words_until(self, ends: str) -> list[ShellWord]:
         """The words up to one of some signs, which is not passed; other signs are."""
         found: list[ShellWord] = []
-        while self.skip_blanks() and self.text[self.at] not in ends and self.shared.left > 0:
-            self.shared.left -= 1
+        while self.skip_blanks() and self.text[self.at] not in ends and self.left > 0:
+            self.left -= 1
             before = self.at
             found += self.split(self.pieces_of_word())
             self.at += self.at == before
@@ -289,15 +283,10 @@ class _Script:
             value = _one_of(before, value, target.start())
         if not grows:
             condition[name] = None if name in condition or old else target.start()
-        self.shared.left -= sum(map(len, value or ()))
-        self.variables[name] = value if _size_of(value) <= MOST_BYTES else None
+        self.left -= sum(map(len, value or ()))
+        size = sum(len(piece.text) + 10 for item in value or () for piece in item)  # a piece counts as some characters
+        self.variables[name] = value if size <= MOST_BYTES else None
         return words
-
-    def set_otherwise(self, text: str) -> None:
-        """An argument of `let`, `read` or `unset`."""
-        name, equals, expression = text.partition("=")
-        number = _arithmetic(expression, self.text_of_variable) if equals else None
-        self.variables[name] = None if number is None else ([_Piece(str(number), self.at)],)
 
     def add(self, fields: list[ShellWord], *, runs: bool) -> None:
         """Keep a command that may have options, or a value; where a word is a command to run, with that one's words."""
@@ -315,14 +304,16 @@ class _Script:
         is_one = (runs and word.text.startswith("-")) or (word.unknown and word.unknown[0].text == word.text)
         if not is_command or is_one or word.text.startswith(("{", "[")) or not _OPTION_WITHIN.search(word.text):
             return [word]
-        inner = _Script(word.text, self.shared, self.nested + 1).commands()
+        inner = _Script(word.text, self.variables, self.left, self.nested + 1)
+        commands = inner.commands()
+        self.left = inner.left
         return [
             ShellWord(
                 one.text,
                 self.place(one.text, word),
                 tuple(replace(part, begin=self.place(part.text, word)) for part in one.unknown),
             )
-            for command in inner
+            for command in commands
             for one in command.words
         ]
 
@@ -351,7 +342,7 @@ class _Script:
 
     def pieces_of_word(self) -> _Pieces:
         pieces: _Pieces = []
-        while self.at < self.end and self.shared.left > 0:
+        while self.at < self.end and self.left > 0:
             begin, sign = self.at, self.text[self.at]
             if found := _PLAIN.match(self.text, begin, self.end):
                 pieces.append(_Piece(found[0], begin))
@@ -382,7 +373,7 @@ class _Script:
         """Up to the closing quote, which is passed."""
         first = self.at
         pieces = [_Piece("", first, quoted=True)]
-        while self.at < self.end and self.text[self.at] != '"' and self.shared.left > 0:
+        while self.at < self.end and self.text[self.at] != '"' and self.left > 0:
             begin = self.at
             if found := _IN_QUOTES.match(self.text, begin, self.end):
                 pieces.append(_Piece(found[0], begin, quoted=True))
@@ -414,7 +405,7 @@ class _Script:
     def substituted(self, *, quoted: bool) -> _Pieces:
         """A dollar sign or a backtick, and what the shell puts in its place."""
         begin = self.at
-        self.shared.left -= 1
+        self.left -= 1
         if self.text.startswith(("$((", "$["), begin):
             old = self.text[begin + 1] == "["  # $[1 + 2] is how bash wrote $((1 + 2)) once
             last = self.text.find("]", begin, self.end)
@@ -456,8 +447,8 @@ class _Script:
             why = "has several values" if name in self.variables else "is not set"
             why = "is given to the script when it is run" if own else f"{why} in this file"
             return self.unknown(begin, why, quoted, several=every)
-        self.shared.left -= sum(map(len, items))
-        if self.shared.left <= 0:
+        self.left -= sum(map(len, items))
+        if self.left <= 0:
             return []
         pieces: _Pieces = []
         for item in items:
@@ -477,16 +468,17 @@ class _Script:
         several_values = value is None and name in self.variables
         if not sign or several_values or is_set != (sign[-1] == "+") or sign[-1] == "?":
             return self.value(name, index or "", begin, quoted=quoted)
-        inner = _Script(self.text, self.shared, self.nested + 1)
+        inner = _Script(self.text, self.variables, self.left, self.nested + 1)
         inner.at, inner.end = found.span(4)
         pieces: _Pieces = []
-        while inner.at < inner.end and self.shared.left > 0:
-            self.shared.left -= 1
+        while inner.at < inner.end and inner.left > 0:
+            inner.left -= 1
             more = inner.pieces_of_word()
             pieces += [piece._replace(quoted=piece.quoted or quoted) for piece in more]
             if not more:
                 pieces.append(_Piece(self.text[inner.at], inner.at, quoted))
                 inner.at += 1
+        self.left = inner.left
         if sign[-1] == "=":
             self.variables[name] = (pieces,)
         return pieces
@@ -535,11 +527,6 @@ def _pieces_of(word: ShellWord) -> _Pieces:
 def _text_of(value: _Value) -> str:
     """All of a variable's text; "" where it has none."""
     return " ".join("".join(piece.text for piece in item) for item in value or ())
-
-
-def _size_of(value: _Value) -> int:
-    """How much a variable holds; a piece counts as some characters."""
-    return sum(len(piece.text) + 10 for item in value or () for piece in item)
 
 
 def _divided(first: int, second: int) -> int:

@@ -89,43 +89,12 @@ def program_of(keys: Collection[str]) -> str | None:
 
 
 _HARMLESS: Final = frozenset(
-    [
-        "eval",
-        "evals",
-        "evaluation",
-        "save",
-        "saves",
-        "saving",
-        "log",
-        "logging",
-        "checkpoint",
-        "checkpointing",
-        "ckpt",
-        "val",
-        "valid",
-        "validation",
-        "test",
-        "print",
-        "report",
-        "profile",
-        "profiler",
-        "interval",
-        "freq",
-        "frequency",
-        "every",
-        "seed",
-        "resume",
-        "ema",
-        "noise",
-        "pipeline",
-        "plot",
-        "restore",
-        "exit",
-        "load",
-        "overlap",
-        "retro",
-        "graph",
-    ]
+    {
+        *("eval", "evals", "evaluation", "save", "saves", "saving", "log", "logging", "checkpoint"),
+        *("checkpointing", "ckpt", "val", "valid", "validation", "test", "print", "report", "profile"),
+        *("profiler", "interval", "freq", "frequency", "every", "seed", "resume", "ema", "noise", "pipeline"),
+        *("plot", "restore", "exit", "load", "overlap", "retro", "graph"),
+    }
 )
 """Words of a key about something that happens beside the training, such as `eval_steps`."""
 _SCHEDULING: Final = re.compile(

@@ -16,9 +16,9 @@ from paramsched.base.codes import MISSING_FACT, UNKNOWN_FIELD
 from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
 from paramsched.config.faults import Faults
-from paramsched.config.file_formats import read_peer_data
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import numbers_by_field
+from paramsched.config.plan_files import read_peer_data
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.curves import Curve
 from paramsched.plan import Plan

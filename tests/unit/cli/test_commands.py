@@ -25,7 +25,7 @@ betas[0]: linear(absolute(0.85), absolute(0.95), over="10 epochs")
 groups:
   head: {lr: 0.5}
 targets:
-  temperature: {initial: 2.0, schedule: linear(1, 0.5)}
+  temperature: {initial: 2.0, schedule: 'linear(1, 0.5)'}
 """
 BAD = "lr: cosin()\nweight_decy: true\n"
 

@@ -8,7 +8,8 @@ import pytest
 
 import paramsched as ps
 from paramsched.config import load, mmengine
-from paramsched.config.python_config.reading import NeedsRunning, read_python
+from paramsched.config.python_config.values import NeedsRunning
+from paramsched.config.read_bases import read_python
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
 RUN = "train_cfg = dict(by_epoch=True, max_epochs=5)\n"

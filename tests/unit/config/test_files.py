@@ -88,7 +88,7 @@ groups:
   head:
     lr: constant(0.1) * (warmup("5%") >> cosine(to=0.01))
 targets:
-  temperature: {initial: 1.0, schedule: linear(1.0, 0.1)}
+  temperature: {initial: 1.0, schedule: "linear(1.0, 0.1)"}
 """
     assert config.loads(text) == Plan(
         Binding("betas[0]", linear(absolute(0.85), absolute(0.95), over="300 steps")),
@@ -101,24 +101,35 @@ targets:
 
 
 @pytest.mark.parametrize(
-    ("flow", "schedule"),
+    ("flow", "call"),
     [
-        ("[warmup(5, 0.1), cosine()]", warmup(5, 0.1) >> cosine()),
-        ("[linear(1, 0, over=5), linear(absolute(0.1), absolute(0.2), index=t/n)]", None),
-        ("{every: [linear(1, absolute(0.5)), 3]}", None),
+        ("[warmup(5, 0.1), cosine()]", '"warmup(5, 0.1)"'),
+        ("[constant(1), warmup(5, 0.1) >> cosine(to=0.01)]", '"warmup(5, 0.1) >> cosine(to=0.01)"'),
+        ("{every: [linear(1, absolute(0.5)) , 3]}", '"linear(1, absolute(0.5))"'),
+        ("""{sequence: [warmup("5%", 0.1), cosine()]}""", """'warmup("5%", 0.1)'"""),
+        ("[warmup(5, 'x'), cosine()]", "\"warmup(5, 'x')\""),
+        ("{warmup(5, 0.1)}", '"warmup(5, 0.1)"'),
     ],
 )
-def test_a_call_in_braces_needs_no_quotes(flow, schedule):
-    if "index" in flow:
-        assert "$.lr[1]" in refused(f"lr: {flow}")
-    else:
-        found = config.loads(f"lr: {flow}").bindings[0].schedule
-        assert schedule is None or found == schedule
+def test_a_call_without_quotes_in_braces_is_refused_with_the_quoted_form(flow, call):
+    text = f"lr: {flow}"
+
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+
+    (fault,) = refusal.value.faults
+    begin, end, quoted = fault.edit
+    assert fault.instead == f"Write {call}"
+    assert quoted == call
+    assert (fault.line, fault.column) == (1, begin + 1)
+    assert call[1:-1] == text[begin:end]
+    if "{warmup" not in flow and "'x'" not in flow:
+        config.loads(text[:begin] + quoted + text[end:])
 
 
-def test_a_call_in_braces_that_is_cut_for_good_is_told():
-    assert refused("lr: [warmup(5, 'x'), cosine()]").startswith("line 1: ")
-    assert refused("lr: {sequence: [warmup(5]}").startswith("line 1: ")
+def test_a_call_in_braces_that_never_ends_is_refused():
+    assert refused("lr: {sequence: [warmup(5,\n 1)]}").endswith("Put the whole call in quotes")
+    assert refused("lr: {sequence: [warmup(5]}").startswith("$.lr[0]: ")
 
 
 # ---------------------------------------------------------------- YAML

@@ -211,7 +211,8 @@ def test_a_scheduler_is_warned_of_where_another_one_is_in_its_way(schedulers, ep
         except (ps.errors.ConfigError, ps.errors.MissingFact):
             return
     found = {
-        code: {index_of(one) for one in caught if one.message.diagnostic.code == code} for code in ("PS603", "PS606", "PS607")
+        code: {index_of(one) for one in caught if one.message.diagnostic.code == code}
+        for code in ("PS603", "PS606", "PS607")
     }
 
     assert found["PS603"] == turning

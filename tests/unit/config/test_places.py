@@ -6,8 +6,14 @@ from hypothesis import strategies as st
 
 from paramsched import config
 from paramsched.config._text_places import index_in_source, place_at_path
-from paramsched.config.syntaxes.json_and_toml import json_places, read_json, read_toml, write_json, write_toml
-from paramsched.config.syntaxes.toml_places import toml_places
+from paramsched.config.syntaxes.json_and_toml import (
+    json_places,
+    read_json,
+    read_toml,
+    toml_places,
+    write_json,
+    write_toml,
+)
 from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 
@@ -35,8 +41,8 @@ MEANING = [
     ("yaml", "lr: {linear: [1, [2], 5]}\n", "[2], 5]}"),
     ("yaml", "lr:\n  - warmup(5)\n  - multistep: [[5, 5 parsecs], 0.1]\n", "5 parsecs"),
     ("yaml", "lr: {chain: [cosine(), cosin()]}\n", "cosin()]}"),
-    ("yaml", "targets: {t: {initial: x, schedule: linear(1.0, 0.1)}}\n", "x, schedule"),
-    ("yaml", "targets: {t: {initial: 1, schedule: linear(1.0,0.1, ab)}}\n", "ab)}}"),
+    ("yaml", "targets: {t: {initial: x, schedule: 'linear(1.0, 0.1)'}}\n", "x, schedule"),
+    ("yaml", "targets: {t: {initial: 1, schedule: 'linear(1.0,0.1, ab)'}}\n", "ab)'}}"),
     ("yaml", "lr: {anneal: {curve: power(ab)}}\n", "ab)}}"),
     ("yaml", "lr: >\n  warmup(5) >>\n  cosin()\n", "cosin()"),
     ("yaml", "lr: |\n  warmup(5) >> cosin()\n", "cosin()"),

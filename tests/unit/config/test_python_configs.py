@@ -5,7 +5,8 @@ from time import process_time
 
 import pytest
 
-from paramsched.config.python_config.reading import NeedsRunning, read_python
+from paramsched.config.python_config.values import NeedsRunning
+from paramsched.config.read_bases import read_python
 from paramsched.peers import mmengine
 
 SCHEDULERS = "param_scheduler = [dict(type='LinearLR', end=5), dict(type='StepLR', step_size=2)]\n"

@@ -84,7 +84,7 @@ def paramsched_change(
         length_from_option,
         read_given_plan,
     )
-    from paramsched.config.file_formats import SUFFIXES
+    from paramsched.config.plan_files import SUFFIXES
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
@@ -168,7 +168,7 @@ def paramsched_convert(
     from paramsched.audit import plan_from_log
     from paramsched.base.files import is_replaced
     from paramsched.cli._given_plan import read_given_plan
-    from paramsched.config.file_formats import SUFFIXES
+    from paramsched.config.plan_files import SUFFIXES
 
     if to is None and output is None:
         raise click.UsageError("Nothing says the format to write. Give --to yaml, or -o plan.yaml")

@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum, auto
 from functools import lru_cache, wraps
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_args, get_origin
@@ -107,13 +106,13 @@ class ArgumentAssignment:
 
 
 def _example(parameter: inspect.Parameter) -> Any:
-    """A value that a required argument takes."""
-    kind = kind_of_argument(parameter.annotation)
+    """Return a value that a required argument takes."""
     items = item_annotations(parameter.annotation)
     if items is not None:
-        return ["30%", "60%"] if kind_of_argument(items[0]) is ArgumentKind.DURATION else [0.5]
-    examples = {ArgumentKind.SCHEDULE: "cosine()", ArgumentKind.DURATION: "10%", ArgumentKind.CURVE: "cosine"}
-    return examples.get(kind, "loss" if parameter.annotation is str else 4 if parameter.annotation is int else 0.5)
+        return ["30%", "60%"] if kind_of_argument(items[0]) == "length" else [0.5]
+    by_kind: dict[str | None, Any] = {"schedule": "cosine()", "length": "10%", "curve": "cosine"}
+    by_type: dict[Any, Any] = {str: "loss", int: 4}
+    return by_kind.get(kind_of_argument(parameter.annotation), by_type.get(parameter.annotation, 0.5))
 
 
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:
@@ -131,24 +130,14 @@ def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tupl
 _Answer = TypeVar("_Answer")
 
 
-class ArgumentKind(Enum):
-    """The kinds of values that files spell in a way of their own."""
-
-    SCHEDULE = auto()
-    RULE = auto()
-    LEVEL = auto()
-    DURATION = auto()
-    CURVE = auto()
-    OTHER = auto()
-
-
-_CLASSES = (
-    (Schedule, ArgumentKind.SCHEDULE),
-    (Rule, ArgumentKind.RULE),
-    (Absolute, ArgumentKind.LEVEL),
-    (Duration, ArgumentKind.DURATION),
-    (Curve, ArgumentKind.CURVE),
-)
+KINDS: Final[Mapping[type, str]] = {
+    Schedule: "schedule",
+    Rule: "rule",
+    Absolute: "level",
+    Duration: "length",
+    Curve: "curve",
+}
+"""The types whose values files spell in a way of their own; the names are those of their definitions in the schema."""
 
 
 def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
@@ -166,14 +155,14 @@ def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer
 
 
 @_remember_answers
-def kind_of_argument(annotation: Any) -> ArgumentKind:
-    """The kind of an annotation.
+def kind_of_argument(annotation: Any) -> str | None:
+    """Return the name of an annotation in `KINDS`, or None.
 
     >>> kind_of_argument(float | Absolute), kind_of_argument(Duration | str | None), kind_of_argument(int)
-    (<ArgumentKind.LEVEL: 3>, <ArgumentKind.DURATION: 4>, <ArgumentKind.OTHER: 6>)
+    ('level', 'length', None)
     """
     classes = [one for one in union_members(annotation) if isinstance(one, type)]
-    return next((kind for base, kind in _CLASSES for one in classes if issubclass(one, base)), ArgumentKind.OTHER)
+    return next((kind for base, kind in KINDS.items() for one in classes if issubclass(one, base)), None)
 
 
 @_remember_answers
@@ -231,7 +220,13 @@ def annotated_signature(builder: Callable[..., Any]) -> inspect.Signature:
 MISSING: Any = object()
 """What could not be read; the fault is noted."""
 
-_IN_WORDS = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
+PLAIN_TYPES: Final = {
+    float: ("number", "a number"),
+    int: ("integer", "a whole number"),
+    str: ("string", "text"),
+    bool: ("boolean", "true or false"),
+}
+"""Types as the schema names them, and as messages do."""
 
 
 def is_of_type(member: Any, value: Any) -> bool:
@@ -247,8 +242,8 @@ def is_of_type(member: Any, value: Any) -> bool:
 
 def type_asked_for(member: Any) -> str:
     """What an annotation asks for, in the words of files; empty where there are none for it."""
-    if member in _IN_WORDS:
-        return _IN_WORDS[member]
+    if member in PLAIN_TYPES:
+        return PLAIN_TYPES[member][1]
     if item_annotations(member) is not None:
         return "a list"
     return "the name of a registered function" if asks_for_function(member) else ""
@@ -284,7 +279,7 @@ def value_of_users_type(annotation: Any, value: Any, path: str, faults: Faults) 
     return MISSING
 
 
-RESERVED: Final = ("clock", "groups", "horizon", "targets")
+RESERVED: Final = ("clock", "horizon", "groups", "targets")
 """What a plan has beside its fields."""
 
 SCHEMA: Final = "$schema"

@@ -6,7 +6,10 @@ from types import NoneType
 from typing import Any
 
 from paramsched.config.native.assign_arguments import (
-    ArgumentKind,
+    PLAIN_TYPES,
+    RESERVED,
+    SCHEMA,
+    TARGET_ENTRIES,
     annotated_signature,
     asks_for_array,
     asks_for_function,
@@ -26,14 +29,6 @@ from paramsched.schedules.registry import RULES
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 from paramsched.time.duration import UNIT_NAMES
 
-_REFERENCES = {
-    ArgumentKind.SCHEDULE: "schedule",
-    ArgumentKind.RULE: "rule",
-    ArgumentKind.LEVEL: "level",
-    ArgumentKind.DURATION: "length",
-    ArgumentKind.CURVE: "curve",
-}
-_SIMPLE = {float: "number", int: "integer", str: "string", bool: "boolean"}
 _FIELD = r"^[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,4}\])?$"
 
 
@@ -56,10 +51,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
         "title": "paramsched plan",
         "type": "object",
         "properties": {
-            "$schema": {
-                "type": "string",
-                "description": "where an editor finds this schema",
-            },
+            SCHEMA: {"type": "string", "description": "where an editor finds this schema"},
             "clock": {
                 "description": "what time counts; updates where nothing is said",
                 "anyOf": [clock, {"type": "object", "additionalProperties": clock}],
@@ -71,22 +63,25 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
                 "minProperties": 1,
             },
-            "targets": _targets_schema(),
+            "targets": {
+                "type": "object",
+                "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
+                "additionalProperties": _mapping(
+                    {"initial": {"type": "number"}, "schedule": _schema_reference("schedule")},
+                    required=list(TARGET_ENTRIES),
+                ),
+                "minProperties": 1,
+            },
             **fields,
         },
         "patternProperties": {
-            "^(?!(clock|horizon|groups|targets)$)" + _FIELD.lstrip("^"): _schema_reference("schedule"),
+            f"^(?!({'|'.join(RESERVED)})$)" + _FIELD.lstrip("^"): _schema_reference("schedule"),
         },
         "additionalProperties": False,
         "minProperties": 1,
         "$defs": {
             "schedule": _schedule_schema(ShapeNames(shapes)),
-            "fields": {
-                "type": "object",
-                "properties": fields,
-                "patternProperties": {_FIELD: _schema_reference("schedule")},
-                "additionalProperties": False,
-            },
+            "fields": _mapping(fields, patternProperties={_FIELD: _schema_reference("schedule")}),
             "length": {
                 "anyOf": [
                     {"type": "integer", "minimum": 0, "description": "updates"},
@@ -97,7 +92,18 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                     },
                 ]
             },
-            "level": _level_schema(),
+            "level": {
+                "anyOf": [
+                    {"type": "number", "description": "a multiple of base"},
+                    {"enum": sorted(NEIGHBOR_LEVELS), "description": "of the stage before, or behind"},
+                    {
+                        "type": "string",
+                        "pattern": r"^[-+.\deE_\s]*absolute\(.*\)[-+.\deE_\s]*$",
+                        "description": "0.5 + absolute(2e-05)",
+                    },
+                    _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
+                ]
+            },
             "curve": {
                 "anyOf": [
                     {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
@@ -112,21 +118,6 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 ]
             },
         },
-    }
-
-
-def _targets_schema() -> dict[str, Any]:
-    """What is scheduled outside the optimizer: each target's first value and its schedule."""
-    return {
-        "type": "object",
-        "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
-        "additionalProperties": {
-            "type": "object",
-            "properties": {"initial": {"type": "number"}, "schedule": _schema_reference("schedule")},
-            "required": ["initial", "schedule"],
-            "additionalProperties": False,
-        },
-        "minProperties": 1,
     }
 
 
@@ -151,35 +142,16 @@ def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
     }
 
 
-def _level_schema() -> dict[str, Any]:
-    """A multiple of base, a value as it stands, both, or a neighbor's level."""
-    return {
-        "anyOf": [
-            {"type": "number", "description": "a multiple of base"},
-            {"enum": sorted(NEIGHBOR_LEVELS), "description": "of the stage before, or behind"},
-            {
-                "type": "string",
-                "pattern": r"^[-+.\deE_\s]*absolute\(.*\)[-+.\deE_\s]*$",
-                "description": "0.5 + absolute(2e-05)",
-            },
-            _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
-        ]
-    }
-
-
 def _schema_reference(name: str) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{name}"}
 
 
+def _mapping(entries: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": entries, "additionalProperties": False, **more}
+
+
 def _mapping_of_one(entries: dict[str, Any]) -> dict[str, Any]:
-    """A mapping of one name."""
-    return {
-        "type": "object",
-        "properties": entries,
-        "additionalProperties": False,
-        "minProperties": 1,
-        "maxProperties": 1,
-    }
+    return _mapping(entries, minProperties=1, maxProperties=1)
 
 
 def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
@@ -188,9 +160,7 @@ def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
     named = {one.name: _argument_schema(one) for one in parameters}
     places = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
     required = [one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
-    forms: list[dict[str, Any]] = [
-        {"type": "object", "properties": named, "additionalProperties": False, "required": required},
-    ]
+    forms = [_mapping(named, required=required)]
     variadic = next((one for one in places if one.kind is one.VAR_POSITIONAL), None)
     fixed = places[: places.index(variadic)] if variadic else places
     items: dict[str, Any] = {"type": "array", "prefixItems": [named[one.name] for one in fixed]}
@@ -222,9 +192,8 @@ def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
 
 def _annotation_schema(annotation: Any) -> dict[str, Any]:
     """One of our kinds, or any member of a union."""
-    kind = kind_of_argument(annotation)
-    if kind is not ArgumentKind.OTHER:
-        return _schema_reference(_REFERENCES[kind])
+    if (kind := kind_of_argument(annotation)) is not None:
+        return _schema_reference(kind)
     members = union_members(annotation)
     if Any in members or object in members:
         return {}
@@ -233,9 +202,9 @@ def _annotation_schema(annotation: Any) -> dict[str, Any]:
 
 
 def _member_schema(member: Any) -> dict[str, Any] | None:
-    """What one member of a union asks for; None where no file can say it."""
-    if member in _SIMPLE:
-        return {"type": _SIMPLE[member]}
+    """Return what one member of a union asks for; None if no file can have it: a function without a name, an array."""
+    if member in PLAIN_TYPES:
+        return {"type": PLAIN_TYPES[member][0]}
     if member is NoneType:
         return {"type": "null"}
     if allowed := literal_values(member):
@@ -250,11 +219,6 @@ def _member_schema(member: Any) -> dict[str, Any] | None:
             "minItems": len(items),
             "items": False,
         }
-    return _user_type_schema(member)
-
-
-def _user_type_schema(member: Any) -> dict[str, Any] | None:
-    """A function is given by its name, an array only in code."""
     if asks_for_function(member) or asks_for_array(member):
         return None
     try:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -18,7 +19,14 @@ from paramsched.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, ch
 from paramsched.base.lookalikes import first_lookalike, straighten_text
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.number_checks import finite_number
-from paramsched.base.peer_words import OTHER_NAMES, advice_for_word, instead_of, meant_argument
+from paramsched.base.peer_words import (
+    LENGTHS_OF_RUN,
+    OTHER_NAMES,
+    advice_for_word,
+    instead_of,
+    is_warmup_length,
+    meant_argument,
+)
 from paramsched.config.faults import (
     BadValue,
     Faults,
@@ -37,21 +45,13 @@ from paramsched.config.native.assign_arguments import (
     index_in_name,
     within_float,
 )
-from paramsched.config.native.meant_entries import (
-    field_and_group,
-    groups_in_field,
-    meant_horizon,
-    meant_warmup,
-    misplaced_groups,
-    whole_length,
-)
-from paramsched.config.native.read_schedule import ScheduleReader
+from paramsched.config.native.read_schedule import NAMES_OF_CLASS, OPERATORS, WITH_A_NUMBER, ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock
-from paramsched.schedules import meant_line
+from paramsched.schedules import SHAPES, meant_line
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import known_clock, meant_clock
 
@@ -139,7 +139,12 @@ class _PlanReader:
     def read_plan(self, data: dict[Any, Any]) -> Plan | None:
         """The whole plan; None where there is a fault."""
         self.data = data
-        clock = self.read_clock(data["clock"]) if "clock" in data else None
+        clock: PlanClock | None = None
+        if isinstance(written := data.get("clock"), dict):
+            named = {str(name): self.read_clock_name(one, child_path(CLOCK, name)) for name, one in written.items()}
+            clock = {name: one for name, one in named.items() if one is not None}
+        elif "clock" in data:
+            clock = self.read_clock_name(written, CLOCK)
         horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
         for key, value in data.items():
             if key == "groups":
@@ -166,12 +171,6 @@ class _PlanReader:
             self.faults.refuse(place, refusal)
             return None
 
-    def read_clock(self, value: Any) -> PlanClock | None:
-        if not isinstance(value, dict):
-            return self.read_clock_name(value, CLOCK)
-        named = {name: self.read_clock_name(one, child_path(CLOCK, name)) for name, one in value.items()}
-        return {str(name): one for name, one in named.items() if one is not None}
-
     def read_clock_name(self, value: Any, path: str) -> str | None:
         """One clock's name."""
         if isinstance(value, BadValue):
@@ -188,21 +187,24 @@ class _PlanReader:
         return None
 
     def read_horizon(self, value: Any) -> Duration | None:
-        """Per cent of itself, or nothing, is no length of a run."""
-        meant = whole_length(plain_json(value))
+        """Read the length of the run, which is not 0 and not in per cent of itself."""
+        meant = _whole_length(plain_json(value))
         instead = "" if meant is None else f"Write {meant}"
         length = self.values.read_length(value, HORIZON, instead)
         if length is MISSING:
             return None
-        wrong = ": per cent are of the horizon itself" if "percent" in dict(length.terms) else " is a run of no update"
-        if length.terms and "percent" not in dict(length.terms):
+        if "percent" in dict(length.terms):
+            wrong = ": per cent are of the horizon itself"
+        elif not length.terms:
+            wrong = " is a run of no update"
+        else:
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
         self.values.note_fault(HORIZON, short_json(value) + wrong, instead)
         return None
 
     def read_groups(self, value: Any) -> None:
         """The fields of each group."""
-        if listed := dict(misplaced_groups(value)):
+        if listed := dict(_misplaced_groups(value)):
             found = f"{short_json(value)} is a list; groups are a mapping by their names"
             self.faults.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
@@ -248,8 +250,11 @@ class _PlanReader:
         self.count += 1
         if self.note_other_place(str(key), value, path, selector):
             return
-        near = _reserved(str(key)) if self.count <= _MOST_NAMES else None
-        if near is not None and key not in KNOWN:
+        near: str | None = None
+        if self.count <= _MOST_NAMES and key not in KNOWN:
+            lower = "groups" if key in ("param_groups", "parameter_groups") else str(key).lower()
+            near = lower if lower in RESERVED else closest(str(key), RESERVED)
+        if near is not None:
             found = f'"{key}" is no field; did you mean "{near}"?'
             # Then the value is no schedule either.
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
@@ -278,7 +283,7 @@ class _PlanReader:
     def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
         """Note an entry that belongs elsewhere in a plan: the length of the run, lines of some groups; else False."""
         value = plain_json(value)
-        if selector is None and (horizon := meant_horizon(key, value)) is not None:
+        if selector is None and (horizon := _meant_horizon(key, value)) is not None:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
             return True
@@ -288,17 +293,19 @@ class _PlanReader:
             instead = f"Write {written if len(value) == 1 else flow_text(value)}"
             self.faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
             return True
-        if selector is None and (line := self.line_with_warmup(key, value)) is not None:
+        lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
+        line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
+        if selector is None and line is not None:
             found = f'"{key}" is no field, but another library\'s word; a warmup is a stage of its own'
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
             return True
         fields: Any = None
         others: Any = None
-        if (named := field_and_group(key)) is not None:
+        if (named := _field_and_group(key)) is not None:
             fields = {named[1]: {named[0]: value}}
         elif key not in KNOWN and isinstance(value, dict) and any(name in KNOWN for name in value):
             fields = {key: value}
-        elif key in KNOWN and (lines := groups_in_field(value, self.values.names)) is not None and lines[0]:
+        elif key in KNOWN and (lines := _groups_in_field(value, self.values.names)) is not None and lines[0]:
             by_name, others = lines
             fields = {name: {key: line} for name, line in by_name.items()}
         if fields is None or selector is not None:
@@ -313,12 +320,6 @@ class _PlanReader:
             instead = f"Keep {key}: {flow_text(others, top=True)} and move the others to groups: {flow_text(fields)}"
         self.faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
         return True
-
-    def line_with_warmup(self, key: str, value: Any) -> str | None:
-        """The line of lr behind the warmup that an entry beside it says, `warmup_steps: 500`."""
-        line = self.data.get("lr")
-        length = meant_warmup(key, value)
-        return None if length is None or not isinstance(line, str) else meant_line(f"warmup({length}) >> {line}")
 
     def name_of_field(self, key: str | int, path: str) -> str | None:
         """The field's name in its one spelling; None where it is no field, or a slip of the pen."""
@@ -364,40 +365,42 @@ class _PlanReader:
                 self.faults.add(path, found, f"Write {flow_text(whole)}", code=WRONG_TYPE)
                 continue
             given = self.entries_of(entries, path, "a target", _A_TARGET)
-            if given:
-                self.read_target(str(name), given, path)
-
-    def read_target(self, name: str, entries: dict[Any, Any], path: str) -> None:
-        """One target."""
-        self.note_wrong_entries(entries, path)
-        before = self.faults.count
-        initial = self.read_initial(entries.get("initial", 1.0), child_path(path, "initial"))
-        schedule = MISSING
-        if "schedule" in entries:
-            schedule = self.values.read_followed(entries["schedule"], child_path(path, "schedule"))
-        if self.faults.count == before and schedule is not MISSING and name.isidentifier():
-            self.bindings.append(Binding(Target(name, initial), schedule))
+            if not given:
+                continue
+            self.note_wrong_entries(given, path)
+            before = self.faults.count
+            first, place = given.get("initial", 1.0), child_path(path, "initial")
+            initial = schedule = MISSING
+            if isinstance(first, BadValue):
+                self.values.note_bad_value(first, place)
+            elif isinstance(first, bool) or not isinstance(first, (int, float)):
+                self.values.note_wrong_type(first, place, "no number", "Write 1.0")
+            else:
+                initial = self.values.try_or_note(place, partial(_first_value, first))
+            if "schedule" in given:
+                schedule = self.values.read_followed(given["schedule"], child_path(path, "schedule"))
+            if self.faults.count == before and schedule is not MISSING and str(name).isidentifier():
+                self.bindings.append(Binding(Target(str(name), initial), schedule))
 
     def note_wrong_entries(self, entries: dict[Any, Any], path: str) -> None:
-        """Tell of unknown entries, and of missing ones that no other was meant to be."""
-        unknown = [key for key in entries if key not in TARGET_ENTRIES]
-        for key in unknown:
+        """Report unknown entries of a target, and missing ones that no other was meant to be."""
+        meant = set[str | None]()
+        for key in entries:
+            if key in TARGET_ENTRIES:
+                continue
             near = meant_argument(str(key), TARGET_ENTRIES, "Target")
+            meant.add(near)
             found = f'a target has no "{key}"; {did_you_mean(near or str(key), TARGET_ENTRIES)}'
             replace = (str(key), near) if near else None
             self.faults.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
-        meant = {meant_argument(str(key), TARGET_ENTRIES, "Target") for key in unknown}
         for key in TARGET_ENTRIES:
             if key not in entries and key not in meant:
                 whole = {"initial": 1.0, "schedule": "cosine()", **plain_json(entries)}
                 self.faults.add(path, f'"{key}" is missing', f"Write {flow_text(whole)}", code=WRONG_ARGUMENT)
 
-    def read_initial(self, value: Any, path: str) -> Any:
-        if isinstance(value, BadValue):
-            return self.values.note_bad_value(value, path)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return self.values.note_wrong_type(value, path, "no number", "Write 1.0")
-        return self.values.try_or_note(path, lambda: finite_number("initial", within_float(value)))
+
+def _first_value(value: float) -> float:
+    return finite_number("initial", within_float(value))
 
 
 def _is_schedule(value: Any) -> bool:
@@ -405,8 +408,116 @@ def _is_schedule(value: Any) -> bool:
     return meant_line(value) == value if isinstance(value, str) else abs(value) < 1e300
 
 
-def _reserved(key: str) -> str | None:
-    """The entry of a plan beside its fields that a key is a misspelling of."""
-    if key in ("param_groups", "parameter_groups"):
-        return "groups"
-    return key.lower() if key.lower() in RESERVED else closest(key, RESERVED)
+# What an entry was meant to be, where its key or its form is another one.
+
+_DEFAULTS = ("default", "others", "rest", "all", "*", "else", "base")
+_FIELD = rf"(?P<field>(?:{'|'.join(KNOWN)})(?:\[\d\])?)"
+_WITH_GROUP = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"{_FIELD}\s*@\s*(?P<group>.+)",  # as a plan prints it
+        rf"{_FIELD}\[(?P<group>[^\[\]]*[^\[\]\d][^\[\]]*)\]",
+        rf"{_FIELD}\((?P<group>[^()]+)\)",
+        rf"{_FIELD}[/.:](?P<group>(?!\d\Z).+)",
+        rf"(?P<group>[^@]+?)\s*[/.@:]\s*{_FIELD}",
+    )
+)
+
+
+def _meant_horizon(key: str, value: Any) -> int | str | None:
+    """The horizon that an entry like `max_steps: 100` says; None where it says none.
+
+    >>> _meant_horizon("epochs", 20), _meant_horizon("max_steps", 100), _meant_horizon("duration", "20 ep")
+    ('20 epochs', 100, '20 epochs')
+    """
+    unit = LENGTHS_OF_RUN.get(key.lower().replace("-", "_"))
+    if unit is None or isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        whole = int(value) if float(value).is_integer() else value
+        return _whole_length(f"{whole} {unit}" if unit else whole)
+    if isinstance(value, str) and unit and re.fullmatch(r"[\d_.]+ ?[kKMBT]?", value):
+        value = f"{value} {unit}"
+    return _whole_length(value) if isinstance(value, str) and re.search(r"\d", value) and "(" not in value else None
+
+
+def _whole_length(value: Any) -> int | str | None:
+    """The length of a run that a value was meant to be; None where that is unknown."""
+    if isinstance(value, dict) and value.keys() <= {"value", "amount", "unit"} and "unit" in value:
+        value = f"{next((one for key, one in value.items() if key != 'unit'), 1)} {value['unit']}"
+    if isinstance(value, dict) and len(value) == 1:
+        ((unit, amount),) = value.items()
+        value = f"{amount} {unit}"
+    try:
+        length = Duration.of(value)
+    except InvalidArgument as refusal:
+        value = refusal.sample
+    else:
+        value = value if length.terms else None
+    text = str(value)
+    if not isinstance(value, (int, str)) or text.endswith("%") or value == 0 or isinstance(value, bool):
+        return None
+    return value
+
+
+def _meant_warmup(key: str, value: Any) -> str | None:
+    """The length of a warmup that an entry beside the schedule says, as a line has it.
+
+    >>> _meant_warmup("warmup_steps", 500), _meant_warmup("warmup_ratio", 0.1), _meant_warmup("warmup_epochs", 5)
+    ('500', '"10%"', '"5 epochs"')
+    """
+    name = key.lower().replace("-", "_")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or "warmup" not in name:
+        return None
+    if name.endswith(("ratio", "fraction", "proportion")) or (isinstance(value, float) and 0 < value < 1):
+        return f'"{value * 100:.12g}%"'
+    if name == "warmup" or is_warmup_length(name) or name.endswith("epochs"):
+        return f'"{value:g} epochs"' if name.endswith("epochs") else f"{value:g}"
+    return None
+
+
+def _field_and_group(key: str) -> tuple[str, str | int] | None:
+    """The field and the groups that a key like `lr @ head` names; None for any other key.
+
+    >>> _field_and_group("lr @ kind=muon"), _field_and_group("head.lr"), _field_and_group("betas[0]")
+    (('lr', 'kind=muon'), ('lr', 'head'), None)
+    """
+    for pattern in _WITH_GROUP:
+        if found := pattern.fullmatch(key.strip()):
+            group = found["group"].strip().strip("\"'")
+            return found["field"], f"[{group}]" if group.isdecimal() else group
+    return None
+
+
+def _groups_in_field(value: Any, names: ShapeNames) -> tuple[dict[str, Any], Any] | None:
+    """The lines by groups, and the line of the others, of a field that has a line for each of its groups.
+
+    >>> _groups_in_field({"head": "linear()", "default": "cosine()"}, ShapeNames())
+    ({'head': 'linear()'}, 'cosine()')
+    >>> _groups_in_field({"cosine": {"to": 0.1}}, ShapeNames()) is None
+    True
+    """
+    if not isinstance(value, dict) or not value or any(name in NAMES_OF_CLASS for name in value):
+        return None
+    shapes = (*SHAPES, *OPERATORS, *WITH_A_NUMBER, "absolute")
+    for key, line in value.items():
+        name = str(key)
+        if advice_for_word(name) is not None or names.find(name) is not None or name in shapes:
+            return None
+        if closest(name, SHAPES) is not None:
+            return None
+        is_call = isinstance(line, dict) and len(line) == 1 and next(iter(line)) in SHAPES
+        is_number = isinstance(line, (int, float)) and not isinstance(line, bool)
+        if not is_call and not is_number and not (isinstance(line, str) and "(" in line):
+            return None
+    others = next((one for name, one in value.items() if name in _DEFAULTS), None)
+    return {str(name): one for name, one in value.items() if name not in _DEFAULTS}, others
+
+
+def _misplaced_groups(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines by groups of a list, `[{name: head, lr: …}]` or `[{head: {lr: …}}]`."""
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("name"), str):
+            yield one["name"], {key: line for key, line in one.items() if key not in ("name", "params")}
+        elif isinstance(one, dict):
+            yield from ((str(name), fields) for name, fields in one.items() if isinstance(fields, dict))

@@ -1,8 +1,9 @@
 """Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
 
 import inspect
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import reduce
 from operator import add, mul
@@ -19,7 +20,6 @@ from paramsched.config.faults import BadValue, Faults, bad_values_in, plain_json
 from paramsched.config.native.assign_arguments import (
     MISSING,
     ArgumentAssignment,
-    ArgumentKind,
     annotated_signature,
     asks_for_array,
     is_of_type,
@@ -32,12 +32,11 @@ from paramsched.config.native.assign_arguments import (
     value_of_users_type,
     within_float,
 )
-from paramsched.config.native.meant_entries import line_of_mapping
 from paramsched.config.schedule_text import ShapeNames, read_expression, read_schedule_line
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
-from paramsched.schedules import Absolute, Schedule
+from paramsched.schedules import Absolute, Schedule, meant_line
 from paramsched.schedules.affine import AffineLevel, NeighborLevel
 from paramsched.schedules.leaves import Constant, schedule_of
 from paramsched.schedules.registry import RULES, combine_operands
@@ -53,6 +52,7 @@ WITH_A_NUMBER = ("power", "quotient")
 
 _FORMS = "Write cosine(to=0.1)"
 _NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # where other libraries' files have it
+NAMES_OF_CLASS = (*_NAME_OF_A_CLASS, "schedule", "kind", "shape")
 _A_CURVE = "Write cosine, or {power: 2}"
 
 
@@ -116,7 +116,7 @@ class ScheduleReader:
         """`{name: …}`: an operator with its operands, or a shape with its arguments."""
         builder = self.names.find(str(next(iter(value)))) if len(value) == 1 else None
         known = builder is not None or any(name in (*OPERATORS, *WITH_A_NUMBER, "absolute") for name in value)
-        meant = line_of_mapping(plain_json(value)) if value and not known else None
+        meant = _line_of_mapping(plain_json(value)) if value and not known else None
         if len(value) != 1:
             if peer := next(filter(None, (advice_for_peer(str(value.get(key, ""))) for key in _NAME_OF_A_CLASS)), None):
                 return self.note_mapping(path, peer[0], meant, f"For example: {peer[1]}", code=UNKNOWN_NAME)
@@ -218,19 +218,19 @@ class ScheduleReader:
 
     def read_value(self, annotation: Any, value: Any, path: str) -> Any:
         """A value as its annotation asks for it."""
+        kind = kind_of_argument(annotation)
         if isinstance(value, BadValue):
-            curve = kind_of_argument(annotation) is ArgumentKind.CURVE
-            return self.note_fault(path, value.found, _A_CURVE if curve else value.instead)
-        match kind_of_argument(annotation):
-            case ArgumentKind.SCHEDULE:
+            return self.note_fault(path, value.found, _A_CURVE if kind == "curve" else value.instead)
+        match kind:
+            case "schedule":
                 return self.read_schedule(value, path)
-            case ArgumentKind.RULE:
+            case "rule":
                 return self.read_rule(value, path)
-            case ArgumentKind.LEVEL:
+            case "level":
                 return self.read_level(value, path)
-            case ArgumentKind.DURATION:
+            case "length":
                 return self.read_length(value, path)
-            case ArgumentKind.CURVE:
+            case "curve":
                 return self.read_curve(value, path)
         return self.read_plain(annotation, value, path)
 
@@ -392,3 +392,40 @@ class ScheduleReader:
         except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
             self.faults.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
         return MISSING
+
+
+def _line_of_mapping(value: Mapping[Any, Any]) -> str | None:
+    """The line that a mapping of another form was meant to be: several names, or a name beside its arguments.
+
+    >>> _line_of_mapping({"warmup": 10, "cosine": {"to": 0.2}})
+    'warmup(10) >> cosine(to=0.2)'
+    >>> _line_of_mapping({"type": "StepLR", "step_size": 30, "gamma": 0.5})
+    'step(every=30, gamma=0.5)'
+    """
+    kind = next((key for key in NAMES_OF_CLASS if isinstance(value.get(key), str)), None)
+    if len(value) == 1 and kind is not None and "(" in value[kind]:
+        return meant_line(value[kind])
+    if kind is None:
+        line = " >> ".join(_meant_call(str(name), given) for name, given in value.items())
+    else:
+        line = _meant_call(value[kind], {key: one for key, one in value.items() if key != kind})
+    return meant_line(line) if len(line) <= 400 else None
+
+
+def _meant_call(name: str, given: Any) -> str:
+    if isinstance(given, dict):
+        given = given.get("args", given) if set(given) == {"args"} else given
+    if isinstance(given, dict):
+        return f"{name}({', '.join(f'{key}={_meant_argument(one)}' for key, one in given.items())})"
+    several = given if isinstance(given, list) else [] if given is None else [given]
+    return f"{name}({', '.join(map(_meant_argument, several))})"
+
+
+def _meant_argument(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_meant_argument, value))}]"
+    if isinstance(value, dict):
+        return " >> ".join(_meant_call(str(key), one) for key, one in value.items())
+    if isinstance(value, str) and ("(" in value or value in ("previous", "following")):
+        return value
+    return json.dumps(value) if isinstance(value, str) else repr(value)

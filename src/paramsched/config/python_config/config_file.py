@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, final
+from typing import Any, Final, final
 
-from paramsched.config.merge_configs import merge_upon_base
-from paramsched.config.python_config.evaluator import DECIDING, ConfigEvaluator, References
-from paramsched.config.python_config.memory import Memory
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.config.faults import type_in_words
+from paramsched.config.python_config.evaluator import DECIDING, ConfigEvaluator
 from paramsched.config.python_config.name_usage import name_usage
 from paramsched.config.python_config.source import PythonSource
 from paramsched.config.python_config.values import (
@@ -20,9 +20,12 @@ from paramsched.config.python_config.values import (
     BaseReference,
     Budget,
     ImportedName,
+    Memory,
     NeedsRunning,
+    References,
     held_by_base,
 )
+from paramsched.errors import ConfigError
 
 
 @final
@@ -92,29 +95,25 @@ class FileNames:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class BaseReader:
-    """How a file reads its bases.
-
-    Args:
-        paths: the names that the files of `_base_` give together.
-        module: the names of the file that `from .base import …` means; None: files cannot be looked for.
-    """
-
-    paths: Callable[[Any], Mapping[str, Any]]
-    module: Callable[[str, int], FileNames] | None
-
-
-@final
 class PythonFile:
     """Reads one file, from top to bottom, without running it.
 
     Args:
         references: the texts that replace `{{ _base_.x }}` in it.
+        names_of_paths: returns the names that the files of `_base_` give together.
+        names_of_module: returns the names of the file that `from .base import …` means; None: files cannot be looked
+            for.
     """
 
-    def __init__(self, source: PythonSource, budget: Budget, references: References, bases: BaseReader) -> None:
-        self._source, self._bases = source, bases
+    def __init__(
+        self,
+        source: PythonSource,
+        budget: Budget,
+        references: References,
+        names_of_paths: Callable[[Any], Mapping[str, Any]],
+        names_of_module: Callable[[str, int], FileNames] | None,
+    ) -> None:
+        self._source, self._names_of_paths, self._names_of_module = source, names_of_paths, names_of_module
         self._evaluator = ConfigEvaluator(source, budget, references)
         self._base: BaseDict | None = None
         self._lines: dict[str, ast.stmt] = {}
@@ -122,34 +121,34 @@ class PythonFile:
     def read(self) -> FileNames:
         """Return its names, including those of its bases."""
         body = self._source.tree.body
-        base_line = next((one for one in body if _is_base_line(one)), None)
-        base_block = next((one for one in body if _is_base_block(one)), None)
+        base_line: ast.Assign | None = None
+        base_block: ast.With | None = None
+        for statement in reversed(body):  # the first of each counts
+            match statement:
+                case ast.Assign(targets=[ast.Name(id="_base_"), *_]):
+                    base_line = statement
+                case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Name(id="read_base")))]):
+                    base_block = statement
         if base_line is not None and base_block is not None:
             both = "it has `_base_` too"
             raise self._source.error(base_block, both, "Write one of them: MMEngine takes no file with both")
         inherited: Mapping[str, Any] = {}
         try:
-            if isinstance(base_block, ast.With):
+            if base_block is not None:
                 self._import_bases(base_block)
             else:
-                inherited = self._read_bases(base_line)
+                if base_line is not None:
+                    paths = self._evaluator.value(base_line.value)
+                    mark = partial(self._source.mark, base_line)
+                    inherited = self._names_of_paths(PlainValues(self._evaluator.memory).of(paths, mark))
+                # The names of the bases come first, wherever the line is.
+                self._base = BaseDict({name: held_by_base(value, new_sets=True) for name, value in inherited.items()})
+                self._evaluator.bind("_base_", self._base)
             self._evaluator.run([one for one in body if one is not base_block])
-            return self._names_for_users(inherited)
+            return self._names_for_users()
         except AllUnknown as cause:
-            mark = self._source.mark(body[0], cause.why)
-            return FileNames(dict.fromkeys([*inherited, *DECIDING, *name_usage(body).bound], mark))
-
-    def _read_bases(self, line: ast.stmt | None) -> Mapping[str, Any]:
-        """Return the names of the files in `_base_ = …`; they come first, wherever the line is."""
-        inherited: Mapping[str, Any] = {}
-        if isinstance(line, ast.Assign):
-            paths = self._evaluator.value(line.value)
-            inherited = self._bases.paths(
-                PlainValues(self._evaluator.memory).of(paths, lambda: self._source.mark(line))
-            )
-        self._base = BaseDict({name: held_by_base(value, new_sets=True) for name, value in inherited.items()})
-        self._evaluator.bind("_base_", self._base)
-        return inherited
+            unknown = self._source.mark(body[0], cause.why)
+            return FileNames(dict.fromkeys([*inherited, *DECIDING, *name_usage(body).bound], unknown))
 
     def _import_bases(self, block: ast.With) -> None:
         """Bind the names of `with read_base():`, before the first line is run."""
@@ -157,13 +156,13 @@ class PythonFile:
         for line in block.body:
             if not isinstance(line, ast.ImportFrom) or line.module is None:
                 raise self._source.error(line, "in `with read_base():` write only lines like from .base import *")
-            if self._bases.module is None:
+            if self._names_of_module is None:
                 mark = self._source.mark(line, "is looked for beside the file; give the file's path, not its text")
                 for alias in line.names:
                     for name in DECIDING if alias.name == "*" else [alias.asname or alias.name]:
                         self._evaluator.bind(name, mark)
                 continue
-            found = self._bases.module(line.module, line.level)
+            found = self._names_of_module(line.module, line.level)
             here = values.setdefault(
                 (line.module, line.level),
                 {name: held_by_base(value, new_sets=True) for name, value in found.values.items()},
@@ -181,7 +180,7 @@ class PythonFile:
                     if theirs in found.imported:
                         self._evaluator.imported.add(name)
 
-    def _names_for_users(self, inherited: Mapping[str, Any]) -> FileNames:
+    def _names_for_users(self) -> FileNames:
         """Return plain values, merged upon those of the bases."""
         evaluator = self._evaluator
         imported = frozenset(evaluator.imported)
@@ -221,15 +220,53 @@ def referred_value(reference: BaseReference, base: Mapping[str, Any]) -> Any:
     return found
 
 
-def _is_base_line(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.Assign(targets=[ast.Name(id="_base_"), *_]):
-            return True
-    return False
+def public_names(names: FileNames) -> dict[str, Any]:
+    """Return the names for users; a module, a class or a function becomes a placeholder, since it is not a value."""
+    return {
+        name: NeedsRunning(value.line, str(value))
+        if name in names.imported and isinstance(value, ImportedName)
+        else value
+        for name, value in names.values.items()
+    }
 
 
-def _is_base_block(statement: ast.stmt) -> bool:
-    match statement:
-        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Name(id="read_base")))]):
-            return True
-    return False
+_TO_REPLACE: Final = "Write _delete_=True into the dict to replace what the base has"
+
+
+def merge_upon_base(
+    base: Mapping[str, Any],
+    over: Mapping[str, Any],
+    source: str = "config",
+    path: str = ROOT,
+    *,
+    instead: str = _TO_REPLACE,
+) -> dict[str, Any]:
+    """`over` upon `base`: dicts go into each other, everything else replaces; `_delete_=True` in a dict replaces too.
+
+    Args:
+        source, path: the file's name, and where in it these are, for messages.
+        instead: what to write where a dict would go into something else, which is an error.
+
+    >>> merge_upon_base({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
+    {'a': {'x': 1, 'y': 3}}
+    """
+    out = dict(base)
+    for key, value in over.items():
+        before = out.get(key)
+        if not isinstance(value, dict) or key not in out:
+            out[key] = value
+            continue
+        replaces = value.get("_delete_", False)
+        value = {name: one for name, one in value.items() if name != "_delete_"}
+        if isinstance(replaces, NeedsRunning):
+            out[key] = replaces
+        elif replaces:
+            out[key] = value
+        elif isinstance(before, NeedsRunning):
+            out[key] = before
+        elif isinstance(before, dict):
+            out[key] = merge_upon_base(before, value, source, child_path(path, key), instead=instead)
+        else:
+            found = f"a dict here, and {type_in_words(before)} in the base"
+            raise ConfigError(source, [Diagnostic(child_path(path, key), found, instead)])
+    return out

@@ -6,11 +6,10 @@ values and names it mentions lead to.
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, final
 
 from paramsched.config.python_config import operations
-from paramsched.config.python_config.memory import Memory
 from paramsched.config.python_config.name_usage import import_reaches_all_names, name_usage, reaches_all_names
 from paramsched.config.python_config.operations import (
     BASE_DICT_ATTRIBUTES,
@@ -30,11 +29,12 @@ from paramsched.config.python_config.values import (
     OPAQUE,
     AllUnknown,
     BaseDict,
-    BaseReference,
     Budget,
     ImportedName,
+    Memory,
     NeedsRunning,
     NotFollowed,
+    References,
     Unknown,
 )
 
@@ -55,29 +55,6 @@ _EVALUATED_FIRST: Final = (
     *(ast.Attribute, ast.BinOp, ast.Call, ast.FormattedValue, ast.JoinedStr, ast.Subscript, ast.UnaryOp),
 )
 """Nodes whose parts are all evaluated before the operation itself can fail, unless it raises NotFollowed."""
-
-
-@final
-class References:
-    """The texts that replace `{{ _base_.x }}` while a file is read.
-
-    Args:
-        sign: a text that is in each of them, and nowhere else in the file.
-        paths: the path after `_base_`, by the text that replaces it.
-    """
-
-    def __init__(self, sign: str = "", paths: Mapping[str, str] | None = None) -> None:
-        self._sign, self._paths = sign, dict(paths or {})
-
-    def __bool__(self) -> bool:
-        return bool(self._sign)
-
-    def read(self, text: str, mark: Callable[[], NeedsRunning]) -> Any:
-        """Return the value of a text: itself, a reference, or a placeholder if a reference is only a part of it."""
-        if not self._sign or self._sign not in text:
-            return text
-        path = self._paths.get(text)
-        return mark() if path is None else BaseReference(path, mark())
 
 
 @final
@@ -544,7 +521,14 @@ class ConfigEvaluator(ast.NodeVisitor):
         """
         named: dict[str, Any] = {}
         if consumes and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):
-            self._require_pure(node.args[0], node.keywords)
+            # It must not matter when, and how far, the generator is gone through.
+            inside = list(ast.walk(node.args[0]))
+            self.budget.spend(len(inside))
+            for one in inside:
+                if isinstance(one, ast.NamedExpr) or (isinstance(one, ast.Attribute) and one.attr in CHANGING_METHODS):
+                    raise NotFollowed
+            if not all(isinstance(keyword.value, ast.Constant) for keyword in node.keywords):
+                raise NotFollowed
             try:
                 values: list[Any] = [self.visit_ListComp(node.args[0])]
             except ERRORS:
@@ -561,13 +545,3 @@ class ConfigEvaluator(ast.NodeVisitor):
             else:
                 raise NotFollowed
         return values, named
-
-    def _require_pure(self, node: ast.GeneratorExp, keywords: Sequence[ast.keyword]) -> None:
-        """Require that it does not matter when, and how far, a generator is gone through."""
-        nodes = list(ast.walk(node))
-        self.budget.spend(len(nodes))
-        for one in nodes:
-            if isinstance(one, ast.NamedExpr) or (isinstance(one, ast.Attribute) and one.attr in CHANGING_METHODS):
-                raise NotFollowed
-        if not all(isinstance(keyword.value, ast.Constant) for keyword in keywords):
-            raise NotFollowed

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any, Final
 
-from paramsched.config.python_config.memory import Memory
 from paramsched.config.python_config.name_usage import reaches_all_names
 from paramsched.config.python_config.values import (
     ATOMS,
@@ -22,6 +21,7 @@ from paramsched.config.python_config.values import (
     AllUnknown,
     BaseDict,
     Iteration,
+    Memory,
     Unknown,
 )
 
@@ -75,7 +75,13 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
         raise Unknown
     if kind in NUMBERS and other in NUMBERS:
         if isinstance(left, int) and isinstance(right, int):
-            _require_small(op, left, right)
+            bits = {
+                ast.Mult: left.bit_length() + right.bit_length(),
+                ast.Pow: left.bit_length() * right if right > 0 and abs(left) > 1 else 0,
+                ast.LShift: left.bit_length() + right,
+            }
+            if bits.get(type(op), 0) > MOST_BITS:
+                raise Unknown(_TOO_LARGE)
         return within_digits(apply(left, right))
     if isinstance(op, ast.Mod) and kind is str:
         return percent_format(left, right, memory)
@@ -88,17 +94,6 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
     else:
         raise Unknown
     return apply(left, right)
-
-
-def _require_small(op: ast.operator, left: int, right: int) -> None:
-    """Require that an operator of two integers gives no huge one."""
-    bits = {
-        ast.Mult: left.bit_length() + right.bit_length(),
-        ast.Pow: left.bit_length() * right if right > 0 and abs(left) > 1 else 0,
-        ast.LShift: left.bit_length() + right,
-    }
-    if bits.get(type(op), 0) > MOST_BITS:
-        raise Unknown(_TOO_LARGE)
 
 
 def require_room(length: int, like: Any, memory: Memory) -> None:

@@ -3,14 +3,21 @@
 import json
 import math
 import re
-from typing import Any
+from typing import Any, final
 
 from paramsched.base.diagnostic import Diagnostic, TextLines
 from paramsched.base.lookalikes import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
-from paramsched.config.syntaxes.toml_places import STRING, toml_places
-from paramsched.config.text_limits import MOST_VALUES, advice_of_line, advice_to_close, nested_too_deep
+from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.config.text_limits import (
+    MOST_DEPTH,
+    MOST_VALUES,
+    advice_of_line,
+    advice_to_close,
+    nested_too_deep,
+    too_many_values,
+)
 from paramsched.errors import ConfigError
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
@@ -58,14 +65,12 @@ _MOST_MENDED = 300  # characters of a text that is repeated in a message
 
 def _meant_json(text: str) -> str | None:
     """The JSON of a line that YAML reads: with other quotes or none, or a comma at the end; None for any other."""
-    from paramsched.config.syntaxes.yaml_text import read_yaml
-
     line = straighten_text(text.strip())
     if len(line) > _MOST_MENDED or "\n" in line or line[:1] != "{":
         return None
     line = re.sub(r'"([\w.]+\()"([^"]*)"(\)[^"]*)"', r"""'\1"\2"\3'""", line)  # "warmup("5%")"
     line = re.sub(r'(?<=[\w"\]}]) +(?="[\w\[\]]+" *:)', ", ", line)  # no comma before a name
-    line += "".join(_CLOSING[one] for one in reversed(_opened(line)))
+    line += "".join("]" if line[place] == "[" else "}" for place in reversed(_open_brackets(line)))
     try:
         meant = json.dumps(_without_pairs(read_yaml(line, "text")), ensure_ascii=False, allow_nan=False)
     except (ConfigError, ValueError, TypeError):
@@ -78,20 +83,6 @@ def _without_pairs(data: Any) -> Any:
     if isinstance(data, Pairs):
         return {str(key): _without_pairs(value) for key, value in data}
     return [_without_pairs(one) for one in data] if isinstance(data, list) else data
-
-
-_CLOSING = {"[": "]", "{": "}"}
-
-
-def _opened(line: str) -> list[str]:
-    """The brackets that a line leaves open."""
-    opened: list[str] = []
-    for one in re.sub(r"\"[^\"]*\"|'[^']*'", "", line):
-        if one in _CLOSING:
-            opened.append(one)
-        elif opened and one == _CLOSING[opened[-1]]:
-            opened.pop()
-    return opened
 
 
 def json_places(text: str) -> Place:
@@ -148,7 +139,7 @@ def read_toml(text: str, source: str) -> Any:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(source, [toml_fault(text, str(error))]) from None
+        raise ConfigError(source, [_toml_fault(text, str(error))]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     except ValueError as error:  # an integer of thousands of digits, a date that is none
@@ -160,63 +151,55 @@ def read_toml(text: str, source: str) -> Any:
     return data
 
 
+STRING = re.compile(
+    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
+    re.DOTALL,
+)
 _STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
 _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
-def toml_fault(text: str, said: str) -> Diagnostic:
-    """The fault a message of tomllib stands for; it says its place in words."""
+def _toml_fault(text: str, said: str) -> Diagnostic:
+    """Return the diagnostic of a message of tomllib, which has the location in its sentence up to Python 3.13."""
     lines = TextLines(text)
     found = _WHERE.search(said)
-    # tomllib says where only in its sentence, up to Python 3.13.
     offset = lines.offset_of(int(found[1]), int(found[2])) if found else len(text)
     said = said.partition(" (at ")[0]
     number = lines.of(offset)[0]
     if offset == len(text) and number > 1 and not lines.line(number).strip():
         number -= 1
-    line, begin = lines.line(number), lines.begins[number - 1]
-    offset, cause, instead = (
-        _cause_in_line(text, offset, line, begin)
-        or _cause_of_brackets(text, said, line, begin)
-        or _cause_of_name(offset, said, line, begin)
-        or _missing_quotes(line, begin)
-        or (offset, said[:1].lower() + said[1:], 'Text, and names such as "betas[0]", stand in quotes')
-    )
+    offset, cause, instead = _toml_cause(text, offset, said, lines.line(number), lines.begins[number - 1])
     return lines.fault(offset, f"no TOML: {cause}", instead)
 
 
-def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, str, str] | None:
-    """What the line itself shows, whatever tomllib says of it."""
+def _toml_cause(text: str, offset: int, said: str, line: str, begin: int) -> tuple[int, str, str]:
+    """Return the offset, what was found, and what to write.
+
+    Args:
+        offset: where tomllib stopped.
+        said: its message.
+        line, begin: the line of the text, and where it begins.
+    """
+    name, equals, rest = line.partition("=")
+    value = rest.strip()
+    value_begin = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
     at = text[offset : offset + 1]
-    if at in "“”„‘’" and at:
+    if at and at in "“”„‘’":
         return offset, "a curly quote", 'Write "'
-    if ":" in line.partition("=")[0] and "=" not in line:
+    if ":" in line and not equals:
         name, _, rest = line.partition(":")
-        return (
-            begin + len(name),
-            "a colon, as in YAML",
-            advice_of_line(f"{name.strip()} = {_quoted_toml(rest.strip())}"),
-        )
+        meant = f"{name.strip()} = {_quoted_toml(rest.strip())}"
+        return begin + len(name), "a colon, as in YAML", advice_of_line(meant)
     if line.lstrip().startswith("[") and "]" not in line:
         place = begin + line.index("[")
         return place, "the bracket [ is never closed", advice_to_close(text, place, "]")
-    return None
-
-
-def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
-    """A quote or a bracket that is never closed."""
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
         place = _open_quote(line)
         return begin + place, "the quote is never closed", advice_of_line(f"{line.strip()}{line[place]}")
-    if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
-        closing = "]" if text[opened] == "[" else "}"
-        return opened, f"the bracket {text[opened]} is never closed", advice_to_close(text, opened, closing)
-    return None
-
-
-def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
-    """Twice, with brackets of its own, or without an equals sign."""
-    name, equals, rest = line.partition("=")
+    if "Unclosed" in said and (opened := _open_brackets(text)):
+        place = opened[-1]
+        closing = "]" if text[place] == "[" else "}"
+        return place, f"the bracket {text[place]} is never closed", advice_to_close(text, place, closing)
     if any(words in said for words in ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine")):
         return begin + len(line) - len(line.lstrip()), f"{said}: it is there twice", "Keep one"
     if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
@@ -224,28 +207,17 @@ def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, 
             return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" ={rest}')
         if not equals and line.strip():
             return offset, "no equals sign behind the name", 'Write lr = "cosine()"'
-    return None
-
-
-def _missing_quotes(line: str, begin: int) -> tuple[int, str, str] | None:
-    name, equals, rest = line.partition("=")
-    value = rest.strip()
     if re.fullmatch(r'".*".*".*"', value):
-        place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
         quote = "'" if "'" not in value else '"""'
-        return (
-            place,
-            "double quotes inside double quotes",
-            advice_of_line(f"{name.strip()} = {quote}{value[1:-1]}{quote}"),
-        )
-    if equals and value and value[0] not in "\"'[{" and ("(" in rest or re.match(r"[\d.]+\s*[A-Za-z%]", value)):
-        place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
-        return place, "a text without quotes", advice_of_line(f"{name.strip()} = {_quoted_toml(rest.strip())}")
-    return None
+        meant = f"{name.strip()} = {quote}{value[1:-1]}{quote}"
+        return value_begin, "double quotes inside double quotes", advice_of_line(meant)
+    if value and value[0] not in "\"'[{" and ("(" in rest or re.match(r"[\d.]+\s*[A-Za-z%]", value)):
+        return value_begin, "a text without quotes", advice_of_line(f"{name.strip()} = {_quoted_toml(value)}")
+    return offset, said[:1].lower() + said[1:], 'Text, and names such as "betas[0]", stand in quotes'
 
 
 def _open_quote(line: str) -> int:
-    """Where the quote stands that a line does not close."""
+    """Return where the quote is that a line does not close."""
     quote, begin = "", 0
     for place, one in enumerate(line):
         if one == quote:
@@ -255,8 +227,8 @@ def _open_quote(line: str) -> int:
     return begin
 
 
-def _open_bracket(text: str) -> int | None:
-    """The innermost one that is never closed."""
+def _open_brackets(text: str) -> list[int]:
+    """Return where the brackets are that are never closed; those in texts and comments do not count."""
     outside = _STRING_OR_COMMENT.sub(lambda found: " " * len(found[0]), text)
     opened: list[int] = []
     for place, one in enumerate(outside):
@@ -264,7 +236,7 @@ def _open_bracket(text: str) -> int | None:
             opened.append(place)
         elif one in "]}" and opened:
             opened.pop()
-    return opened[-1] if opened else None
+    return opened
 
 
 def _quoted_toml(value: str) -> str:
@@ -312,3 +284,166 @@ def _toml_value(value: Any) -> str:
         case dict():
             return "{ " + ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items()) + " }"
     raise AssertionError(f"a {type(value).__name__} in a plan")
+
+
+_BLANK = re.compile(r"[ \t]*")
+_NOTHING = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SCALAR = re.compile(r"[^,\]}#\r\n]+")
+
+
+def toml_places(text: str, source: str = "") -> Place:
+    """Where the values of a TOML text stand."""
+    return _TomlPlaces(text, source).read_document()
+
+
+@final
+class _TomlPlaces:
+    """Goes through a text once; `at` is the character that comes next."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text, self.source, self.at = text, source, 0
+        self.parts = 0  # of all names
+
+    def read_document(self) -> Place:
+        """Entries, and tables with a headline of their own."""
+        root = table = Place(0, len(self.text), parts={})
+        self.pass_nothing()
+        while self.at < len(self.text):
+            if self.text[self.at] == "[":
+                begin = self.at
+                twice = self.text.startswith("[[", begin)
+                self.at += 2 if twice else 1
+                table = self.put_entry(root, self.read_name(), Place(begin, begin, parts={}), again=not twice)
+                self.pass_sign("]]" if twice else "]")
+            else:
+                self.read_assignment(table, 1)
+            self.pass_nothing()
+        return root
+
+    def read_assignment(self, table: Place, depth: int) -> None:
+        name = self.read_name()
+        self.pass_sign("=")
+        self.pass_blanks()
+        self.put_entry(table, name, self.read_value(depth), again=False)
+
+    def read_name(self) -> list[tuple[str, int]]:
+        """The parts of a dotted name, each with its place."""
+        parts: list[tuple[str, int]] = []
+        while True:
+            self.pass_blanks()
+            begin = self.at
+            found = STRING.match(self.text, begin) or _BARE.match(self.text, begin)
+            if found is None:
+                raise self.error_here("no name of an entry")
+            parts.append((_toml_string_value(found[0]) if found[0][0] in "\"'" else found[0], begin))
+            if len(parts) > MOST_DEPTH:
+                raise self.error_here(f"a name of more than {MOST_DEPTH} parts")
+            self.parts += 1
+            if self.parts > MOST_VALUES:
+                raise too_many_values(self.source)
+            self.at = found.end()
+            self.pass_blanks()
+            if not self.text.startswith(".", self.at):
+                return parts
+            self.at += 1
+
+    def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
+        """A table that is there already is gone on with."""
+        for key, begin in name[:-1]:
+            parts = table.parts if isinstance(table.parts, dict) else {}
+            found = parts.setdefault(key, Place(begin, begin, key=begin, parts={}))
+            table = found.parts[-1] if isinstance(found.parts, list) and found.parts else found
+        key, begin = name[-1]
+        value.key = begin
+        parts = table.parts if isinstance(table.parts, dict) else {}
+        before = parts.get(key)
+        if again and before is not None and isinstance(before.parts, dict):
+            return before
+        if before is not None and isinstance(before.parts, list) and isinstance(value.parts, dict):
+            before.parts.append(value)
+            return value
+        parts[key] = value
+        return value
+
+    def read_value(self, depth: int) -> Place:
+        """A text, a list, a table in braces, or what stands up to the next comma, bracket or line."""
+        begin = self.at
+        if depth > MOST_DEPTH:
+            raise self.error_here(f"nested more than {MOST_DEPTH} deep")
+        if (string := STRING.match(self.text, begin)) is not None:
+            self.at = string.end()
+            return Place(begin, self.at, text=_toml_string_value(string[0]))
+        if self.text[begin : begin + 1] == "[":
+            return self.read_array(depth)
+        if self.text[begin : begin + 1] == "{":
+            return self.read_table(depth)
+        found = _SCALAR.match(self.text, begin)
+        self.at = found.end() if found else begin
+        return Place(begin, self.at)
+
+    def read_array(self, depth: int) -> Place:
+        """`[1, 2]`, over lines too."""
+        place = Place(self.at, self.at, parts=[])
+        self.at += 1
+        self.pass_nothing()
+        while not self.text.startswith("]", self.at):
+            if self.at >= len(self.text):
+                raise self.error_here("the text ends inside a bracket")
+            assert isinstance(place.parts, list)
+            place.parts.append(self.read_value(depth + 1))
+            self.pass_comma()
+        self.at += 1
+        place.end = self.at
+        return place
+
+    def read_table(self, depth: int) -> Place:
+        """`{ name = value }`."""
+        place = Place(self.at, self.at, parts={})
+        self.at += 1
+        self.pass_nothing()
+        while not self.text.startswith("}", self.at):
+            self.read_assignment(place, depth + 1)
+            self.pass_comma()
+        self.at += 1
+        place.end = self.at
+        return place
+
+    def pass_comma(self) -> None:
+        """What else is there ends the list."""
+        self.pass_nothing()
+        if self.text.startswith(",", self.at):
+            self.at += 1
+            self.pass_nothing()
+        elif self.text[self.at : self.at + 1] not in ("]", "}"):
+            raise self.error_here("no comma between two entries")
+
+    def pass_blanks(self) -> None:
+        self.at = _end_of_match(_BLANK, self.text, self.at)
+
+    def pass_nothing(self) -> None:
+        self.at = _end_of_match(_NOTHING, self.text, self.at)
+
+    def pass_sign(self, sign: str) -> None:
+        self.pass_blanks()
+        if not self.text.startswith(sign, self.at):
+            raise self.error_here(f"no {sign}")
+        self.at += len(sign)
+
+    def error_here(self, found: str) -> ConfigError:
+        return ConfigError(self.source, [TextLines(self.text).fault(self.at, f"no TOML: {found}", "A plan is short")])
+
+
+def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+def _toml_string_value(raw: str) -> str:
+    """Escapes that JSON has not are left as they stand."""
+    if raw.startswith("'"):
+        return raw[3:-3].removeprefix("\n") if raw.startswith("'''") else raw[1:-1]
+    bare = raw[3:-3].removeprefix("\n") if raw.startswith('"""') else raw[1:-1]
+    try:
+        return str(json.loads(f'"{bare}"'))
+    except ValueError:
+        return bare

@@ -3,93 +3,264 @@
 - `3e-4` is a number; `yes`, `1:30`, `2024-01-01`, `.5` are text
 - no anchors, aliases, tags or merge keys, one document
 - an integer key is an integer
-- inside braces a call may stand without quotes, commas and all: `{schedule: linear(1.0, 0.1)}`
 
 A file of another library is read as PyYAML reads it, with aliases, merge keys and tags, and as OmegaConf reads `1e-3`.
 """
 
+import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, Literal, TypeAlias
 
-from paramsched.base.diagnostic import TextLines
+from paramsched.base.diagnostic import Diagnostic, TextEdit, TextLines
 from paramsched.config._text_places import MERGE, Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, short_json
-from paramsched.config.syntaxes.toml_places import STRING
-from paramsched.config.syntaxes.yaml_pieces import Piece, parser_events, peer_pieces, yaml_pieces
-from paramsched.config.text_limits import MOST_VALUES, too_many_values
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, advice_to_close, too_many_values
 from paramsched.errors import ConfigError
+from paramsched.schedules import meant_line
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
+_WORDS: Final = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
     word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")
 }
-_SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_SPECIAL: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
-
-_PEER_NUMBER = re.compile(r"[-+]?((0|[1-9][0-9_]*)(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?")
-_PEER_BOOLEANS = {"yes": True, "no": False, "on": True, "off": False}
-_CORE = "tag:yaml.org,2002:"
-_PLAIN_TAGS = frozenset(f"{_CORE}{kind}" for kind in ("bool", "float", "int", "null"))
-_TEXT_TAGS = frozenset(("!", f"{_CORE}str", f"{_CORE}python/str", f"{_CORE}python/unicode"))
-_COLLECTION_TAGS = frozenset(
+_PEER_NUMBER: Final = re.compile(r"[-+]?((0|[1-9][0-9_]*)(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][+-]?[0-9]+)?")
+_PEER_BOOLEANS: Final = {"yes": True, "no": False, "on": True, "off": False}
+_CORE: Final = "tag:yaml.org,2002:"
+_PLAIN_TAGS: Final = frozenset(f"{_CORE}{kind}" for kind in ("bool", "float", "int", "null"))
+_TEXT_TAGS: Final = frozenset(("!", f"{_CORE}str", f"{_CORE}python/str", f"{_CORE}python/unicode"))
+_COLLECTION_TAGS: Final = frozenset(
     (None, "!", *(f"{_CORE}{kind}" for kind in ("map", "seq", "python/tuple", "python/list", "python/dict")))
 )
 
 
 def read_yaml(text: str, source: str) -> Any:
-    """What a YAML document holds; mappings as `Pairs`."""
-    document: list[Any] = []
-    stack: list[Any] = [document]
-    keys: list[list[Any]] = [[]]  # for each mapping on the stack the key whose value comes next
-    values = 0
-    for kind, event, said, _ in yaml_pieces(text, source):
-        if kind == "scalar":
-            _put_value(stack, keys, said if event.style else _unquoted_value(said))
-            values += 1 + said.count(",")
-        elif kind == "end":
-            keys.pop()
-            _put_value(stack, keys, stack.pop())
-        else:
-            stack.append([] if kind == "list" else Pairs())
-            keys.append([])
-            values += 1
-        if values > MOST_VALUES:
-            raise too_many_values(source)
-    return document[0] if document else None
+    """Return the content of a YAML document: mappings as `Pairs`."""
+    return _content(_pieces(_plan_events(text, source), text, source), text, source, peer=False)
 
 
 def read_peer_yaml(text: str, source: str) -> Any:
-    r"""The content of another library's YAML document: mappings as `Pairs`, whose keys are text.
+    r"""Return the content of another library's YAML document: mappings as `Pairs`, whose keys are text.
 
     A value with a tag that only its own program knows is the text of both, which is neither a number nor a list.
 
     >>> read_peer_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
     [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
     """
+    return _content(_pieces(_peer_events(text, source), text, source), text, source, peer=True)
+
+
+def yaml_places(text: str) -> Place:
+    """Return the places of the values of a document; only of a text that `read_yaml` can read."""
+    return _places(_pieces(_plan_events(text, ""), text, ""), number_keys=True)
+
+
+def peer_yaml_places(text: str) -> Place:
+    """Return the same of a text that `read_peer_yaml` can read; the value of an alias is where its anchor is."""
+    return _places(_pieces(_peer_events(text, ""), text, ""), number_keys=False)
+
+
+def write_yaml(data: Any) -> str:
+    """Return a YAML document that reads back as `data`."""
+    import yaml
+
+    # What either rule takes for a number is quoted, so that other readers agree.
+    class Writer(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text_of(writer: Any, text: str) -> Any:
+        # Some line breaks of Unicode are not printable; only double quotes keep them.
+        return writer.represent_scalar(f"{_CORE}str", text, style=None if text.isprintable() else '"')
+
+    Writer.add_representer(str, text_of)
+    Writer.add_implicit_resolver(f"{_CORE}float", _NUMBER, list("-0123456789"))
+    text: str = yaml.dump(
+        data, Dumper=Writer, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
+    )
+    return text
+
+
+# Events of the parser, without what a document may not have.
+
+_MOST_EVENTS: Final = 3 * MOST_VALUES  # a mapping of one entry is four of them and three values
+
+
+def parser_events(text: str) -> Iterator[Any]:
+    """Yield the parser's events. The C parser is twenty times as fast; both find the same."""
+    import yaml
+
+    events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    return events
+
+
+def _plan_events(text: str, source: str) -> Iterator[Any]:
+    """Yield the events of a plan's document, which has no anchors, aliases and tags."""
+    import yaml
+
+    for event in parser_events(text):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            raise _yaml_error(text, source, event, f"the alias *{event.anchor}", "Use the value itself")
+        if kind is yaml.ScalarEvent or kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+            if event.anchor is not None:
+                raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Put the value where it belongs")
+            if event.tag is not None:
+                advice = "A plan has no tags; write the value alone"
+                raise _yaml_error(text, source, event, f"the tag {event.tag}", advice)
+            if kind is yaml.ScalarEvent and not event.style and "(" in event.value:
+                _refuse_cut_call(event, text, source)
+        yield event
+
+
+_COMMA: Final = re.compile(r"\s*,")
+
+
+def _refuse_cut_call(event: Any, text: str, source: str) -> None:
+    """Refuse a call without quotes inside `{}` or `[]`, where YAML ends a text at a comma."""
+    begin, end = event.start_mark.index, event.end_mark.index
+    if event.value.count("(") <= event.value.count(")") or not _COMMA.match(text, end):
+        return
+    depth = 0
+    for end in range(begin, len(text)):
+        if text[end] == "\n" or (depth == 0 and text[end] in ",]}#"):
+            break
+        depth += (text[end] == "(") - (text[end] == ")")
+    call = text[begin:end].strip()
+    found = "inside {} and [] a comma ends a text, and this call has one"
+    fault = TextLines(text).fault(begin, found, "Put the whole call in quotes")
+    if depth == 0:
+        quoted = f"'{call}'" if '"' in call and "'" not in call else json.dumps(call, ensure_ascii=False)
+        fault = replace(fault, instead=advice_of_line(quoted), edit=TextEdit(begin, begin + len(call), quoted))
+    raise ConfigError(source, [fault])
+
+
+def _peer_events(text: str, source: str) -> Iterator[Any]:
+    """Yield the events of another library's document, with the events of the anchor in the place of each alias.
+
+    Every event is kept, so that an alias repeats a part of the list, and an alias of aliases does too.
+    """
+    import yaml
+
+    has_anchors = "&" in text
+    kept: list[Any] = []
+    anchors: dict[str, tuple[int, int | None]] = {}  # where each begins and ends; None: it is still open
+    opened: list[tuple[str | None, int]] = []
+    for event in parser_events(text):
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            begin, end = anchors.get(event.anchor, (0, 0))
+            if end == 0:
+                found = f"the alias *{event.anchor} has no anchor above it"
+                raise _yaml_error(text, source, event, found, f"Write &{event.anchor} in front of its value")
+            if end is None:
+                found = f"the alias *{event.anchor} is inside its own anchor"
+                raise _yaml_error(text, source, event, found, "Use the value itself")
+            if len(kept) + end - begin > _MOST_EVENTS:
+                found = f"with its aliases the document has more than {MOST_VALUES:,} values"
+                raise _yaml_error(text, source, event, found, "Use the value itself")
+            repeated = kept[begin:end]
+            kept += repeated
+            yield from repeated
+            continue
+        if has_anchors:
+            begin = len(kept)
+            kept.append(event)
+            if kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                opened.append((event.anchor, begin))
+                if event.anchor is not None:
+                    anchors[event.anchor] = (begin, None)
+            elif kind is yaml.ScalarEvent and event.anchor is not None:
+                anchors[event.anchor] = (begin, begin + 1)
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                anchor, begin = opened.pop()
+                if anchor is not None:
+                    anchors[anchor] = (begin, len(kept))
+        yield event
+
+
+def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
+    return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
+
+
+# Pieces: the events of values, with bounds.
+
+_Piece: TypeAlias = tuple[Literal["scalar", "list", "mapping", "end"], Any]
+
+
+def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
+    """Yield the scalars, begins and ends of one document, each with its event.
+
+    Raises:
+        ConfigError: no YAML, or a second document; nested too deep.
+    """
+    import yaml
+
+    depth = documents = 0
+    try:
+        for event in events:
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                yield "scalar", event
+            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                depth += 1
+                if depth > MOST_DEPTH:
+                    found = f"nested more than {MOST_DEPTH} deep"
+                    raise _yaml_error(text, source, event, found, "Parts of a schedule can stand in one line of text")
+                yield "mapping" if kind is yaml.MappingStartEvent else "list", event
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                depth -= 1
+                yield "end", event
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
+    except yaml.YAMLError as error:
+        raise ConfigError(source, [_yaml_fault(text, error)]) from None
+
+
+def _content(pieces: Iterator[_Piece], text: str, source: str, *, peer: bool) -> Any:
+    """Return the value of a document; of another library's with merged mappings, and tags as text."""
     document: list[Any] = []
     stack: list[Any] = [document]
-    keys: list[list[Any]] = [[]]
-    opened: list[Any] = []  # the events that began what is on the stack
+    keys: list[list[Any]] = [[]]  # for each mapping on the stack the key whose value comes next
+    begins: list[Any] = []  # the events that began what is on the stack
     values = 0
-    for kind, event, said, _ in peer_pieces(text, source):
-        awaits_key = isinstance(stack[-1], Pairs) and not keys[-1]
+
+    def put(value: Any) -> None:
+        top = stack[-1]
+        if not isinstance(top, Pairs):
+            top.append(value)
+        elif keys[-1]:
+            top.append((keys[-1].pop(), value))
+        else:
+            keys[-1].append(value)
+
+    for kind, event in pieces:
         if kind == "scalar":
-            _put_value(stack, keys, said if awaits_key else _peer_scalar(event))
-            values += 1 + said.count(",")
+            if peer:
+                is_key = isinstance(stack[-1], Pairs) and not keys[-1]
+                put(event.value if is_key else _peer_scalar(event))
+            else:
+                put(event.value if event.style else _unquoted_value(event.value))
+            values += 1 + event.value.count(",")
         elif kind == "end":
             keys.pop()
-            done, begin = stack.pop(), opened.pop()
-            if isinstance(done, Pairs) and any(key == MERGE for key, _ in done):
-                done = _merged(done, text, begin.start_mark.index, source)
-                values += len(done)
-            known = begin.tag in _COLLECTION_TAGS
-            awaits_key = isinstance(stack[-1], Pairs) and not keys[-1]
-            _put_value(stack, keys, short_json(done) if awaits_key else done if known else f"{begin.tag} …")
+            done, begin = stack.pop(), begins.pop()
+            if peer:
+                if isinstance(done, Pairs) and any(key == MERGE for key, _ in done):
+                    done = _merged(done, text, begin.start_mark.index, source)
+                    values += len(done)
+                is_key = isinstance(stack[-1], Pairs) and not keys[-1]
+                known = begin.tag in _COLLECTION_TAGS
+                done = short_json(done) if is_key else done if known else f"{begin.tag} …"
+            put(done)
         else:
             stack.append([] if kind == "list" else Pairs())
             keys.append([])
-            opened.append(event)
+            begins.append(event)
             values += 1
         if values > MOST_VALUES:
             raise too_many_values(source)
@@ -124,72 +295,30 @@ def _peer_scalar(event: Any) -> Any:
     return _unquoted_value(text)
 
 
-def write_yaml(data: Any) -> str:
-    """A YAML document that reads back as `data`."""
-    import yaml
-
-    # What either rule takes for a number is quoted, so that other readers agree.
-    class Writer(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    def text_of(writer: Any, text: str) -> Any:
-        # Some line breaks of Unicode are not printable; only double quotes keep them.
-        return writer.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
-
-    Writer.add_representer(str, text_of)
-    Writer.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-0123456789"))
-    text: str = yaml.dump(
-        data, Dumper=Writer, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False
-    )
-    return text
-
-
-def plain_number(text: str) -> int | float | None:
-    """The number that a scalar without quotes is, by JSON's rule; None where it is none."""
-    return number_from_text(text) if _NUMBER.match(text) else None
-
-
 def _unquoted_value(text: str) -> Any:
     """One of YAML's words, a number, or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
-    number = plain_number(text)
+    number = _plain_number(text)
     if number is not None:
         return number
     return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
 
 
-def _put_value(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
-    """Into a list, or a mapping as a key or as the value of the last key."""
-    top = stack[-1]
-    if not isinstance(top, Pairs):
-        top.append(value)
-    elif keys[-1]:
-        top.append((keys[-1].pop(), value))
-    else:
-        keys[-1].append(value)
+def _plain_number(text: str) -> int | float | None:
+    """The number that a scalar without quotes is, by JSON's rule; None where it is none."""
+    return number_from_text(text) if _NUMBER.match(text) else None
 
 
-def yaml_places(text: str) -> Place:
-    """Where the values of a document stand; only of a text that `read_yaml` can read."""
-    return _places_of_pieces(yaml_pieces(text, ""), number_keys=True)
-
-
-def peer_yaml_places(text: str) -> Place:
-    """The same of a text that `read_peer_yaml` can read; what an alias stands for is where its anchor is."""
-    return _places_of_pieces(peer_pieces(text, ""), number_keys=False)
-
-
-def _places_of_pieces(pieces: Iterator[Piece], *, number_keys: bool) -> Place:
+def _places(pieces: Iterator[_Piece], *, number_keys: bool) -> Place:
     tree = PlaceTree()
-    for kind, event, said, end in pieces:
-        begin = event.start_mark.index
+    for kind, event in pieces:
+        begin, end = event.start_mark.index, event.end_mark.index
         if kind == "scalar" and tree.awaits_key:
-            number = plain_number(said) if number_keys and not event.style else None  # as the reader takes it
-            tree.put_key(said if number is None else number, begin)
+            number = _plain_number(event.value) if number_keys and not event.style else None  # as the reader takes it
+            tree.put_key(event.value if number is None else number, begin)
         elif kind == "scalar":
-            tree.put(Place(begin, end, text=said))
+            tree.put(Place(begin, end, text=event.value))
         elif kind == "end":
             tree.close(end)
         else:
@@ -197,34 +326,169 @@ def _places_of_pieces(pieces: Iterator[Piece], *, number_keys: bool) -> Place:
     return tree.root
 
 
-_TOML_COMMENT: Final = re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL)
-_YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
+# Errors of the parser as diagnostics.
+
+# All that YAML allows, but the mark of byte order, which belongs to the begin of a file.
+_ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_CONTROL = re.compile(f"[^{_ALLOWED}]")
+_CLOSING = {"[": "]", "{": "}"}
+_QUOTE_IT = "Put the whole text behind the colon in single quotes"
+_MEANINGS = {
+    "@": "no text begins with @",
+    "`": "no text begins with a backtick",
+    "%": "no text begins with %",
+    "*": "a text that begins with * is an alias",
+    "&": "a text that begins with & is an anchor",
+    "!": "a text that begins with ! is a tag",
+    ">": "a text that begins with > is a block of lines",
+    "|": "a text that begins with | is a block of lines",
+}
 
 
-def has_comments(text: str, syntax: str | None) -> bool:
-    """Whether a text that can be read has comments.
+def _yaml_fault(text: str, error: Any) -> Diagnostic:
+    """Return the diagnostic of a parser's error."""
+    lines = TextLines(text)
+    control = _CONTROL.search(text)
+    if control:
+        found = f"the character {control[0].encode('unicode_escape').decode()} is no text"
+        return lines.fault(control.start(), f"no YAML: {found}", "Leave it out")
+    offset, found, instead = _yaml_cause(text, error, lines)
+    return lines.fault(min(offset, len(text)), f"no YAML: {found}", instead)
 
-    Args:
-        syntax: `"yaml"` or `"toml"`; others are not looked at, and JSON has none.
 
-    >>> has_comments("lr: 0.5  # as before", "yaml"), has_comments('lr: "a # b"', "yaml"), has_comments("a = 1", "toml")
-    (True, False, False)
-    """
-    if syntax == "toml":
-        return any(found["comment"] for found in _TOML_COMMENT.finditer(text))
-    if syntax != "yaml" or "#" not in text:
-        return False
-    from yaml import ScalarEvent, YAMLError
+def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]:
+    """Return the offset, what was found, and what to write."""
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    said = " ".join(str(getattr(error, "problem", None) or error).split())
+    if mark is None:
+        return 0, said, _QUOTE_IT
+    offset = min(mark.index, len(text))
+    doing = str(getattr(error, "context", None) or "")
+    first = lines.begins[lines.of(offset)[0] - 1]
+    indent = re.match(r"[ \t]*", text[first:])
+    if indent and "\t" in indent[0]:
+        number = lines.of(first)[0]
+        row = _open_levels(lines, number)[1]
+        above = "" if row is None else lines.line(row)
+        depth = len(above) - len(above.lstrip()) + 2 * above.rstrip().endswith(":")
+        place = first + indent[0].index("\t")
+        return place, "the line begins with a tab; YAML counts spaces", _advice_to_indent(lines.line(number), depth)
+    if "quoted scalar" in doing and context is not None:
+        if "end of stream" not in said and "document indicator" not in said:
+            return offset, "a backslash in double quotes begins an escape", "Put the text in single quotes"
+        begin = context.index
+        quote = text[begin : begin + 1]
+        line = text[text.rfind("\n", 0, begin) + 1 :].partition("\n")[0].strip()
+        return begin, f"the quote {quote} is never closed", advice_of_line(f"{line}{quote}")
+    if "flow" in doing and context is not None:
+        return _bracket_fault(text, offset, context.index, lines)
+    at = text[offset : offset + 1]
+    if at in ("]", "}"):
+        return offset, f"nothing is open that {at} closes", f"Leave {at} out, or put the text in quotes"
+    start = context.index if "scalar" in doing and context is not None else offset
+    start = context.index if ("alias" in doing or "anchor" in doing) and context is not None else start
+    sign = text[start : start + 1]
+    before = text[first:start].rstrip()
+    if sign in _MEANINGS and before.endswith(("'", '"')):
+        return start, "something stands behind a closed quote", _QUOTE_IT
+    if sign in _MEANINGS:
+        return start, _MEANINGS[sign], _QUOTE_IT
+    if before.endswith(("'", '"')) and at not in ("", ":"):
+        return offset, "something stands behind a closed quote", _QUOTE_IT
+    return _line_fault(offset, said, lines)
 
-    # A number sign outside every value; in a value it is a part of the text. The file may be another library's, with
-    # aliases, tags, and templates that only its own reader fills in.
-    outside, end = [], 0
-    try:
-        for event in parser_events(text):
-            kind = type(event)
-            if kind is ScalarEvent:
-                outside.append(text[end : event.start_mark.index])
-                end = event.end_mark.index
-    except YAMLError:
-        return _YAML_COMMENT.search(text) is not None
-    return any(_YAML_COMMENT.search(piece) for piece in [*outside, text[end:]])
+
+def _advice_to_indent(line: str, depth: int) -> str:
+    """The advice for a line that begins at another depth; a message shows no blanks in front of a line."""
+    return f"Indent it by {depth}" if depth else advice_of_line(line.strip())
+
+
+def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tuple[int, str, str]:
+    """Never closed, closed by another, or something between two entries."""
+    opening = text[begin : begin + 1]
+    closing = _CLOSING.get(opening, "]")
+    end = _end_of_brackets(text, begin)
+    if end is None:
+        return begin, f"the bracket {opening} is never closed", advice_to_close(text, begin, closing)
+    if text[end] != closing:
+        return end, f"{text[end]} closes the bracket {opening} of line {lines.of(begin)[0]}", f"Close it with {closing}"
+    if text[offset : offset + 1] == ":":
+        return offset, "a second colon in an entry", "Put the text behind the first colon in quotes"
+    return offset, "no comma before this entry", "Use a comma between two entries, and quotes around a text with some"
+
+
+def _end_of_brackets(text: str, begin: int) -> int | None:
+    """Be it by another kind; None where it is not closed."""
+    depth, quote = 0, ""
+    for place in range(begin, len(text)):
+        one = text[place]
+        if quote:
+            quote = "" if one == quote else quote
+        elif one in "'\"" and text[place - 1 : place] in (" ", "[", "{", ",", "\n", ":"):
+            quote = one
+        elif one in "[{":
+            depth += 1
+        elif one in "]}":
+            depth -= 1
+            if depth == 0:
+                return place
+    return None
+
+
+def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
+    """What is wrong with the line, or with how deep it begins."""
+    number = lines.of(offset)[0]
+    line = lines.line(number)
+    indent = len(line) - len(line.lstrip(" "))
+    first = lines.begins[number - 1]
+    levels, before = _open_levels(lines, number)
+    above = "" if before is None else _without_comment(lines.line(before)).strip()
+    if before is not None and not re.search(r":( |\Z)", above) and not above.startswith(("-", ".", "%")):
+        name = above
+        place = lines.begins[before - 1] + len(lines.line(before).rstrip())
+        entry = re.match(r"([\w.@/\[\]-]+)\s*[:=]?\s*(.*)", name)
+        instead = "" if entry is None else advice_of_line(f"{entry[1]}: {entry[2]}".rstrip())
+        return place, f"no colon in {name[:60]}", instead
+    deeper = before is not None and levels and indent > levels[-1]
+    if (
+        before is not None
+        and deeper
+        and "mapping values" in said
+        and re.search(r":\s+\S", _without_comment(lines.line(before)))
+    ):
+        found = f"this line is indented by {indent} spaces, and the line above has a value already"
+        return first + indent, found, _advice_to_indent(line, levels[-1])
+    if before is not None and indent not in levels and not deeper:
+        known = " or ".join(filter(None, [", ".join(map(str, levels[:-1])), str(levels[-1])])) if levels else "0"
+        found = f"this line is indented by {indent} {'space' if indent == 1 else 'spaces'}, the lines above by {known}"
+        instead = _advice_to_indent(line, levels[0]) if len(levels) == 1 else f"Indent it by {known}"
+        return first + indent, found, instead
+    if line.lstrip().startswith("%"):
+        return first + indent, _MEANINGS["%"], "Leave the line out, or put its text in quotes"
+    if "mapping values" in said:
+        entry = re.match(r"([\w.\[\]]+): +(.*\(.*)", line.strip())
+        meant = None if entry is None else meant_line(entry[2])
+        instead = _QUOTE_IT if entry is None or meant is None or ": " in meant else f"Write {entry[1]}: {meant}"
+        return offset, "a second colon in one line", instead
+    return offset, said, "Put a text with colons, commas or quotes in quotes"
+
+
+def _open_levels(lines: TextLines, number: int) -> tuple[list[int], int | None]:
+    """How deep the open mappings begin, and the number of the line above that says something."""
+    levels: list[int] = []
+    before = None
+    for above in range(1, number):
+        line = _without_comment(lines.line(above))
+        if not line.strip():
+            continue
+        indent = len(line) - len(line.lstrip(" "))
+        while levels and levels[-1] > indent:
+            levels.pop()
+        if not levels or levels[-1] < indent:
+            levels.append(indent)
+        before = above
+    return levels, before
+
+
+def _without_comment(line: str) -> str:
+    return re.sub(r"(^|\s)#.*", "", line).rstrip()

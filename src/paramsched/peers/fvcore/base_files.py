@@ -8,8 +8,8 @@ from typing import Any, Final, final
 from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.config.faults import short_json, type_in_words
-from paramsched.config.file_formats import read_peer_data
-from paramsched.config.merge_configs import merge_upon_base
+from paramsched.config.plan_files import read_peer_data
+from paramsched.config.python_config.config_file import merge_upon_base
 from paramsched.config.read_bases import error_in_base, path_without_dots, text_of_base
 from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError

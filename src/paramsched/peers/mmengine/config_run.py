@@ -11,8 +11,8 @@ from typing import Any, final
 from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.base.diagnostic import child_path, entry_path
 from paramsched.config.faults import Faults, short_json, type_in_words
-from paramsched.config.file_formats import read_peer_data
-from paramsched.config.python_config.reading import public_names
+from paramsched.config.plan_files import read_peer_data
+from paramsched.config.python_config.config_file import public_names
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.read_bases import read_with_bases
 from paramsched.errors import ConfigError, MissingFact

@@ -10,17 +10,15 @@ from paramsched.base.diagnostic import ROOT, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import arguments_of, located, read_arguments
 from paramsched.config.faults import Faults, plain_data, type_in_words
-from paramsched.config.file_formats import read_peer_data
 from paramsched.config.peer_arguments import (
     ReadEntry,
     ReadingNotes,
     arguments_beside,
 )
-from paramsched.config.python_config.config_file import BaseReader, PythonFile
-from paramsched.config.python_config.evaluator import References
-from paramsched.config.python_config.reading import public_names
+from paramsched.config.plan_files import read_peer_data
+from paramsched.config.python_config.config_file import PythonFile, public_names
 from paramsched.config.python_config.source import PythonSource, parse_python
-from paramsched.config.python_config.values import Budget, NeedsRunning
+from paramsched.config.python_config.values import Budget, NeedsRunning, References
 from paramsched.config.text_limits import refuse_many_words
 from paramsched.errors import ConfigError
 from paramsched.peers.optax.tables import CONSTRUCTORS, PLATEAU, ReduceOnPlateau
@@ -77,8 +75,9 @@ def _data_of_calls(text: str, source: str) -> Any:
         file.tree.body = [ast.fix_missing_locations(_CallsAsMappings(names).visit(one)) for one in (*body, result)]
     except RecursionError:
         raise ConfigError(source, [f"nested too deep. {_EXAMPLE}"]) from None
-    bases = BaseReader(lambda paths: {}, None)  # noqa: ARG005  # no file is looked for
-    return public_names(PythonFile(file, Budget(), References(), bases).read())[_RESULT]
+    # No file is looked for.
+    found = PythonFile(file, Budget(), References(), lambda paths: {}, None).read()  # noqa: ARG005
+    return public_names(found)[_RESULT]
 
 
 @final

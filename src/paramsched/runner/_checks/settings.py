@@ -12,7 +12,7 @@ from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG
 from paramsched.base.diagnostic import Diagnostic, child_path, entry_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.faults import Faults, short_json
-from paramsched.config.python_config.reading import NeedsRunning
+from paramsched.config.python_config.values import NeedsRunning
 from paramsched.errors import InvalidArgument
 from paramsched.runner._checks.entries import (
     check_class_dict,
