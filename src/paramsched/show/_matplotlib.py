@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike
 from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
-from paramsched.show._compare import RunsOrLog
-from paramsched.show._curves import Curves, Floats, runs_of_times
+from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View
+from paramsched.show._curves import Curves, Floats, RunsOrLog, runs_of_times
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._scale import AS_VALUES_ASK, View
-from paramsched.show._words import TimeAxis, wrap_text
+from paramsched.show._words import wrap_text
 from paramsched.show.plan_curves import curves_of_plan
 from paramsched.time import Calendar
 
@@ -53,7 +52,7 @@ def axes(
         MissingDependency: matplotlib is not installed.
     """
     whole = picture(trace, log=log, other=other, view=view)
-    given = _new_axes(whole) if axes is None else _as_tuple(axes)
+    given = _new_axes(whole) if axes is None else tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
     if len(given) != len(whole.panels):
         fields = ", ".join(panel.field for panel in whole.panels)
         raise InvalidArgument(
@@ -109,10 +108,6 @@ def _new_axes(whole: Picture) -> "tuple[Axes, ...]":
     return tuple(made[:, 0])
 
 
-def _as_tuple(axes: "Axes | Sequence[Axes]") -> "tuple[Axes, ...]":
-    return tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
-
-
 def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     """Draw one field."""
     for entry in panel.legend:
@@ -164,7 +159,11 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
     # Infinity is drawn at the edge, and on a logarithmic axis so is zero; what has no place there is a gap.
     shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
-    color = f"C{curve.color}" if many <= _MOST_ENTRIES else _ramp_color(curve.color / (many - 1))
+    color: Any = f"C{curve.color}"
+    if many > _MOST_ENTRIES:  # more curves than named colors
+        from matplotlib import colormaps
+
+        color = colormaps["viridis"](curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
     name = _legend_name(panel, entry)
     ax.plot(
@@ -188,14 +187,6 @@ def _legend_name(panel: Panel, entry: LegendEntry) -> str:
     if curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
         return ""
     return entry.label
-
-
-def _ramp_color(share: float) -> tuple[float, float, float, float]:
-    """A color from a ramp, for panels with more curves than named colors."""
-    from matplotlib import colormaps
-
-    red, green, blue, alpha = colormaps["viridis"](share)
-    return (red, green, blue, alpha)
 
 
 def _literal(text: str) -> str:

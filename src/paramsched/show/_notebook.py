@@ -13,12 +13,10 @@ from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
 from paramsched.schedules.base import Schedule
-from paramsched.show._compare import RunsOrLog, runs_of
-from paramsched.show._curves import Curves
+from paramsched.show._axes import AS_VALUES_ASK, View
+from paramsched.show._curves import Curves, RunsOrLog, runs_of
 from paramsched.show._matplotlib import saved_figure
-from paramsched.show._scale import AS_VALUES_ASK, View
-from paramsched.show._svg import html, svg
-from paramsched.show._svg_plot import escaped
+from paramsched.show._svg import escaped, html, svg
 from paramsched.show._text import text
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 

@@ -5,9 +5,9 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 
+from paramsched.show._axes import Scale, Scales, TimeAxis
 from paramsched.show._curves import Floats, Group, Times, outline
-from paramsched.show._scale import Scale, Scales
-from paramsched.show._words import TimeAxis, short_number, times_in_words, with_thousands
+from paramsched.show._words import short_number, times_in_words, with_thousands
 
 CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
 """What a curve is: planned, really used, of the plan compared with, or measured."""
