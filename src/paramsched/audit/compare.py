@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
 from paramsched._arrays import ROUNDING, Floats
-from paramsched.audit.causes import Cause, amount_causes_to_try, causes_to_try, epoch_causes
+from paramsched.audit.causes import Cause, RunFacts, amount_causes_to_try, causes_to_try, epoch_causes
 from paramsched.audit.log_values import Flags, LoggedValues, Times
 from paramsched.audit.match import (
     BasesByPlace,
@@ -20,7 +20,6 @@ from paramsched.audit.match import (
     pair_columns,
     which_depend_on_base,
 )
-from paramsched.audit.other_plans import RunFacts
 from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
@@ -45,10 +44,8 @@ class Explanation:
     explains: int
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An explanation, and how far the values that it explains are from it; None where that was not measured."""
+class _Found(NamedTuple):
+    """An explanation, and how far the values that it explains are from it; None if that was not measured."""
 
     explanation: Explanation
     misfit: float | None = None
@@ -62,7 +59,8 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     """
     # A cause changes more than bits, also in a log whose bits are compared.
     if any(pair.column.tolerance < ROUNDING for pair in match.pairs):
-        match = LogMatch.of([_rounded(pair) for pair in match.pairs])
+        columns = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)) for pair in match.pairs]
+        match = LogMatch.of([replace(pair, column=one) for pair, one in zip(match.pairs, columns, strict=True)])
     if match.exact == match.values:
         text = "all values are as planned up to rounding: other code computed them"
         return (Explanation("rounding", text, match.exact),)
@@ -85,11 +83,6 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     return tuple(unique.values())[:_MOST_NAMED]
 
 
-def _rounded(pair: PlannedColumn) -> PlannedColumn:
-    column = pair.column
-    return pair if column.tolerance >= ROUNDING else replace(pair, column=replace(column, tolerance=ROUNDING))
-
-
 def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
     """Other clocks, lengths and stages that explain more; a sample is tried first, for speed."""
     pairs = match.pairs
@@ -98,7 +91,14 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     few, some = _spread(pairs, 2), _spread(pairs, 16)
     edges = [row for pair in few for row in np.searchsorted(pair.column.t, _steps(pair.column.t, pair.column.values))]
     glance = np.unique([*_spread_rows(longest, _GLANCE), *edges, *(row - 1 for row in edges)]).astype(np.int64)
-    under = _Schedules(facts.counted)
+    places = {id(one.schedule): place for place, one in enumerate(facts.counted.bindings)}
+
+    def under(pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
+        """The columns with their schedules in another plan; as they are without one."""
+        if plan is None:
+            return pairs
+        bindings = counted_plan(plan).bindings
+        return [replace(pair, schedule=bindings[places[id(pair.schedule)]].schedule) for pair in pairs]
 
     def search(causes: Iterable[Cause]) -> list[_Found]:
         found = []
@@ -106,17 +106,17 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
             inside = _rows_inside(pairs, cause, facts.resolved)
             if all(
                 _fits(
-                    LogMatch.of(under.pairs(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
+                    LogMatch.of(under(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
                     share,
                 )
                 for these, most, share in ((few, _GLANCE, 0.8), (some, _SAMPLE, _ENOUGH))
             ):
-                found += _as_found(cause, under.pairs(pairs, cause.plan), match, inside)
+                found += _as_found(cause, under(pairs, cause.plan), match, inside)
         return found
 
     def misfit(plan: Plan) -> float:
         """How far a plan is from a few rows, wherever its values are."""
-        seen = LogMatch.of(under.pairs(few, plan), rows=glance)
+        seen = LogMatch.of(under(few, plan), rows=glance)
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
             / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
@@ -171,23 +171,6 @@ def _spread_rows(size: int, most: int) -> Times:
 
 def _fits(match: LogMatch, share: float) -> bool:
     return match.exact >= share * match.values
-
-
-@final
-class _Schedules:
-    """Finds the schedules of other plans for the columns of a log."""
-
-    def __init__(self, counted: Plan) -> None:
-        self._places = {id(one.schedule): place for place, one in enumerate(counted.bindings)}
-        self._count = len(counted.bindings)
-
-    def pairs(self, pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
-        """The columns with their schedules in a plan; as they are without one."""
-        if plan is None:
-            return pairs
-        bindings = counted_plan(plan).bindings
-        assert len(bindings) == self._count
-        return [replace(pair, schedule=bindings[self._places[id(pair.schedule)]].schedule) for pair in pairs]
 
 
 def _as_found(

@@ -5,7 +5,7 @@ import json
 import os
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from math import gcd
 from pathlib import Path
@@ -16,19 +16,8 @@ import numpy as np
 from paramsched._arrays import Floats, last_of_each
 from paramsched._files import open_to_read, path_of_file, write_whole_file
 from paramsched._number_checks import whole_number
-from paramsched.audit.event_file import event_rows
-from paramsched.audit.log_file import (
-    csv_rows,
-    history_rows,
-    json_rows,
-    kind_of_log,
-    numbered_cells,
-    read_log,
-    read_trainer_state,
-    time_column,
-)
+from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log, time_column
 from paramsched.audit.log_values import (
-    AmountColumn,
     LogColumn,
     LoggedValues,
     Times,
@@ -124,9 +113,9 @@ def _read(
 ) -> tuple[LoggedValues, int]:
     """The values of a log, and the number of its first update."""
     wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
-    if kind_of_log(file) == "history":
-        return read_trainer_state(file, wanted, columns or {}, time, AmountColumn()), 1
     logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
+    if kind_of_log(file) == "history":  # whose numbers `read_log` has counted from 0
+        return replace(logged, columns=tuple(replace(one, t=one.t + 1) for one in logged.columns)), 1
     if fields is not None:
         kept = tuple(column for column in logged.columns if column.field in wanted)
         if not kept:
@@ -257,7 +246,10 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
         OSError: it cannot be read.
     """
     file = Path(path)
-    rows = _rows_of_log(file)
+    rows = rows_of_log(file, kind_of_log(file))
+    beside = file.with_name("metrics.jsonl")
+    if file.name == "values.jsonl" and beside.is_file():
+        rows += _validations(rows, beside)
     there = list(dict.fromkeys(name for row in rows for name in row))
     require_columns((*names, *([time] if time else [])), there, file)
     counted = time or time_column(there)
@@ -273,23 +265,6 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
             where = f"column {name!r} of {path_text(file)}"
             raise UnreadableLog(where, "not all of its cells are numbers", "Name a column of numbers")
     return tuple(found)
-
-
-def _rows_of_log(file: Path) -> list[dict[str, Any]]:
-    """The rows of a log."""
-    match kind_of_log(file):
-        case "checkpoint":
-            return []
-        case "csv":
-            return list(csv_rows(file))
-        case "events":
-            return list(event_rows(file))
-        case "history":
-            return history_rows(file)
-        case _:
-            rows = list(json_rows(file))
-            beside = file.with_name("metrics.jsonl")
-            return rows + (_validations(rows, beside) if file.name == "values.jsonl" and beside.is_file() else [])
 
 
 def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:

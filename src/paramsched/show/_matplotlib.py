@@ -11,7 +11,7 @@ from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View
-from paramsched.show._curves import Curves, Floats, RunsOrLog, runs_of_times
+from paramsched.show._curves import Curves, Floats, RunsOrLog
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._words import wrap_text
@@ -114,7 +114,9 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
         _draw_curve(ax, panel, entry, whole)
     for at in whole.axis.main.at(panel.breakpoints[:200]).tolist():
         ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
-    _shade_differences(ax, panel, whole)
+    for span in panel.differing_spans(whole.axis, _COLUMNS, most=_SHADES):
+        left, right = whole.axis.main.at(span).tolist()
+        ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
     _set_limits(ax, panel)
     if whole.axis.log:
         ax.set_xscale("log")
@@ -127,17 +129,6 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
         ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize="small")
-
-
-def _shade_differences(ax: "Axes", panel: Panel, whole: Picture) -> None:
-    """Shade the updates at which what is compared differs."""
-    shaded = runs_of_times(panel.differing)
-    if len(shaded) > _SHADES:
-        columns, edges = whole.axis.columns_of(panel.differing, _COLUMNS), whole.axis.edges(_COLUMNS)
-        shaded = [(int(edges[a]), int(edges[b + 1]) - 1) for a, b in runs_of_times(np.unique(columns))]
-    for begin, last in shaded:
-        left, right = whole.axis.main.at([begin, last + 1]).tolist()
-        ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
 
 
 def _set_limits(ax: "Axes", panel: Panel) -> None:

@@ -221,9 +221,9 @@ def _make_panel(
     curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=owner)
     compared = [_compare_log(field, trace, run, curves, run.name if len(runs) > 1 else "") for run in runs]
     for index in range(1, len(plans)):
-        branches, notes = _leaving_curves(field, plans[: index + 1], len(curves))
+        branches, note = _leaving_curves(field, plans[: index + 1], len(curves))
         curves += branches
-        compared.append(_Comparison(notes=notes))
+        compared.append(_Comparison(notes=note))
     if len(plans) > 1 and len({group for _, one in plans for group in _groups_of_field(one, field)}) == 1:
         curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the plan's name says which it is
     if other is not None:
@@ -307,7 +307,8 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
     overlays = _merge_groups("other", changed, other, field, first_color=first_color)
     both = [g for g in groups if g in theirs]
     longest = max(trace.total, other.total)
-    differing, notes = _NO_TIMES, []
+    differing = _NO_TIMES
+    notes: list[Note] = []
     if both:
         parts = [_differing_times(trace[field, g], *_planned(other, (field, g)), 0.0) for g in both]
         # Updates that the other plan lacks differ too.

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from html import escape
 from importlib.resources import files
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 
 from paramsched._fault import printable
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
-from paramsched.show._curves import Curves, Floats, RunsOrLog, Times, distinct_times, runs_of_times
+from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
 from paramsched.show._words import clip_text, with_thousands, wrap_text
@@ -122,7 +123,15 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
     )
     yield from plot_area(panel, whole, ticks, width, _HEIGHT)
     yield '</g></svg><div class="legend"><table>'
-    yield from _legend_table(panel)
+    for curve, entry in enumerate(panel.legend):  # a row for each, with room for the value under the pointer
+        stroke = stroke_of(panel, entry.curve)
+        schedule = f"<code>{escaped(entry.schedule)}</code>" if entry.schedule is not None else ""
+        yield (
+            f'<tr><td><svg class="ps" width="24" height="10"><path class="{stroke.classes}"'
+            f'{stroke.style} d="M2 5H22"/></svg></td><td>{escaped(entry.label)}</td>'
+            f'<td class="value" data-curve="{curve}"></td><td class="dim">{escaped(entry.levels)}</td>'
+            f"<td>{schedule}</td></tr>"
+        )
     yield "</table></div>"
     if panel.breakpoints.size:
         yield f'<p class="dim legend">┊ {escaped(panel.breakpoint_summary(8))}</p>'
@@ -132,19 +141,6 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
         hidden = "" if note in panel.notes else " hidden"
         yield f'<p class="legend dim" data-axis="log"{hidden}>{escaped(note.text)}</p>'
     yield "</section>"
-
-
-def _legend_table(panel: Panel) -> Iterator[str]:
-    """A row for each curve, with room for the value under the pointer."""
-    for index, entry in enumerate(panel.legend):
-        stroke = stroke_of(panel, entry.curve)
-        schedule = f"<code>{escaped(entry.schedule)}</code>" if entry.schedule is not None else ""
-        yield (
-            f'<tr><td><svg class="ps" width="24" height="10"><path class="{stroke.classes}"'
-            f'{stroke.style} d="M2 5H22"/></svg></td><td>{escaped(entry.label)}</td>'
-            f'<td class="value" data-curve="{index}"></td><td class="dim">{escaped(entry.levels)}</td>'
-            f"<td>{schedule}</td></tr>"
-        )
 
 
 def _script_data(whole: Picture, width: int) -> dict[str, object]:
@@ -240,8 +236,27 @@ def svg(
         body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(verdict.text)}</text>')
         y += _ROW
     y += 8 if whole.verdicts else 0
+    room = int((width - 32) / _CHARACTER)
     for panel in whole.panels:
-        y = _add_svg_panel(body, panel, whole, ticks, y, inner, height, width)
+        y += 16
+        body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
+        for row in wrap_text(panel.heading, room) if panel.heading else ():
+            y += _ROW
+            body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
+        y += 16
+        body.append(f'<g transform="translate({_LEFT} {y})">')
+        body += plot_area(panel, whole, ticks, inner, height)
+        body.append("</g>")
+        y += height + 20
+        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.unit}</text>')
+        if whole.axis.second:
+            y += 15
+            body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.second}</text>')
+        y += 8
+        for row in _legend_rows(panel, room - 10):
+            y += _ROW
+            body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
+        y += 22
     fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in whole.panels)
     spoken = escaped(f"{whole.horizon}. {'. '.join(fields)}")
     return "\n".join(
@@ -254,40 +269,6 @@ def svg(
             "</svg>",
         ]
     )
-
-
-def _add_svg_panel(
-    body: list[str],
-    panel: Panel,
-    whole: Picture,
-    ticks: tuple[TimeTick, ...],
-    y: int,
-    inner: int,
-    height: int,
-    width: int,
-) -> int:
-    """Add a panel at `y`; the result is where the next begins."""
-    y += 16
-    body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
-    room = int((width - 32) / _CHARACTER)
-    if panel.heading:
-        for row in wrap_text(panel.heading, room):
-            y += _ROW
-            body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
-    y += 16
-    body.append(f'<g transform="translate({_LEFT} {y})">')
-    body += plot_area(panel, whole, ticks, inner, height)
-    body.append("</g>")
-    y += height + 20
-    body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.unit}</text>')
-    if whole.axis.second:
-        y += 15
-        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.second}</text>')
-    y += 8
-    for row in _legend_rows(panel, room - 10):
-        y += _ROW
-        body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
-    return y + 22
 
 
 def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
@@ -343,7 +324,14 @@ def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: 
         f'<svg class="ps-data" y="{-_MARGIN}" width="{width}" height="{height + 2 * _MARGIN}" '
         f'viewBox="0 {-_MARGIN} {width} {height + 2 * _MARGIN}">'
     )
-    yield from _draw_differences(panel, whole, width, height)
+    # Of many spans, those in a pixel are joined: the eye loses nothing, and the file stays small.
+    for begin, end in panel.differing_spans(whole.axis, width, most=400):
+        left, right = (whole.axis.place([begin, end]) * width).tolist()
+        size = max(right - left, 1.5)
+        yield (
+            f'<rect class="ps-differs" data-t="{begin}" data-to="{end}" x="{left:.1f}" y="0" '
+            f'width="{size:.1f}" height="{height}"/>'
+        )
     yield from _draw_breakpoints(panel, whole, width, height)
     columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
     for index, curve in enumerate(panel.every_curve):
@@ -352,25 +340,9 @@ def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: 
         fractions = panel.scale.fraction(values)
         line = svg_path(times, fractions, whole.axis, width=width, height=height, held=curve.held)
         yield f'<path class="{stroke.classes}" data-curve="{index}"{stroke.style} d="{line}"/>'
-    if panel.breakpoints.size <= _DOTS and not panel.has_log:
+    if panel.breakpoints.size <= _DOTS and len(panel.curves) <= 8 and not panel.has_log:
         yield from _draw_breakpoint_dots(panel, whole, width, height)
     yield "</svg>"
-
-
-def _draw_differences(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
-    """Shade the updates at which what is compared differs."""
-    differing = runs_of_times(panel.differing)
-    if len(differing) > 400:
-        # So many are joined to whole pixels: the eye loses nothing, and the file stays small.
-        columns, edges = whole.axis.columns_of(panel.differing, width), whole.axis.edges(width)
-        differing = [(int(edges[a]), int(edges[b + 1]) - 1) for a, b in runs_of_times(distinct_times(columns))]
-    for begin, last in differing:
-        x, end = (whole.axis.place([begin, last + 1]) * width).tolist()
-        size = max(end - x, 1.5)
-        yield (
-            f'<rect class="ps-differs" data-t="{begin}" data-to="{last + 1}" x="{x:.1f}" y="0" '
-            f'width="{size:.1f}" height="{height}"/>'
-        )
 
 
 def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
@@ -393,22 +365,17 @@ def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> 
 
 def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
     """The exact value at each curve's own breakpoints."""
-    if len(panel.curves) > 8:
-        return
     for curve in panel.curves:
         first = int(curve.times[0])
-        for at in curve.breakpoints.tolist():
-            index = at - first
-            if not 0 < index < curve.values.size or not np.isfinite(curve.values[index]):
-                continue
-            fraction = float(panel.scale.fraction(curve.values[index : index + 1])[0])
-            if np.isnan(fraction):
-                continue
-            x, y = round(float(whole.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
-            yield (
-                f'<g data-t="{at}" data-v="{float(curve.values[index])!r}" transform="translate({x:g} {y:g})">'
-                f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
-            )
+        inside = [at for at in curve.breakpoints.tolist() if 0 < at - first < curve.values.size]
+        values = curve.values[np.array(inside, dtype=np.int64) - first]
+        for at, value, fraction in zip(inside, values.tolist(), panel.scale.fraction(values).tolist(), strict=True):
+            if isfinite(value) and isfinite(fraction):
+                x, y = round(float(whole.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
+                yield (
+                    f'<g data-t="{at}" data-v="{value!r}" transform="translate({x:g} {y:g})">'
+                    f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
+                )
 
 
 def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, height: float, held: bool) -> str:
