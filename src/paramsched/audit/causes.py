@@ -265,7 +265,13 @@ def epoch_causes(
                 found[length, scaled] = misfit(plan), plan
         return found[length, scaled][0] if (length, scaled) in found else inf
 
-    tries = [round(epoch * step) + n for step in steps for n in (-1, 0, 1)] + _epochs_to_try(epoch, rows, facts)
+    tries = [round(epoch * step) + n for step in steps for n in (-1, 0, 1)]
+    tries += sorted(range(epoch - _NEAR, epoch + _NEAR + 1), key=lambda one: abs(one - epoch))
+    horizon = facts.resolved.horizon
+    if horizon is not None and horizon.is_resolved:  # the log may have ended with the run
+        tries += [rows * epoch // horizon.updates + n for n in (0, 1)]
+    tries += [one + n for k in _LENGTH_FACTORS for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
+    tries += [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
     for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
         best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))
         # A length that is none of these is between two of a coarse grid, where the misfit falls towards it.
@@ -279,15 +285,6 @@ def epoch_causes(
     for key in [key for key in order if key[0] != epoch][:_MOST_EPOCHS]:
         text = f"lengths were counted with an epoch of {key[0]} updates, not {epoch}"
         yield Cause("another epoch", text, plan=found[key][1])
-
-
-def _epochs_to_try(epoch: int, rows: int, facts: RunFacts) -> list[int]:
-    near = sorted(range(epoch - _NEAR, epoch + _NEAR + 1), key=lambda one: abs(one - epoch))
-    horizon = facts.resolved.horizon
-    ended = [] if horizon is None or not horizon.is_resolved else [rows * epoch // horizon.updates + n for n in (0, 1)]
-    scaled = [one + n for k in _LENGTH_FACTORS for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
-    grid = [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
-    return [*near, *ended, *scaled, *grid]
 
 
 def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[Cause]:

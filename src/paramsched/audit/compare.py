@@ -449,9 +449,12 @@ class Report:
         lines += [f"base of {place} taken to be {base!r}, from the log" for place, base in self.bases.items()]
         lines += [f"note: {note}" for note in self.notes]
         if self.first is not None:
-            one = self.first
+            one, consumed = self.first, ""
+            if one.amount is not None:
+                amount = f"{one.amount:,.6g}" if one.clock == "seconds" else f"{int(one.amount):,}"
+                consumed = f" ({amount} {one.clock})"
             lines.append(
-                f"first difference: {one.field} of group {one.group!r} at update {one.t:,}{_amount_in_words(one)}: "
+                f"first difference: {one.field} of group {one.group!r} at update {one.t:,}{consumed}: "
                 f"{one.logged!r} logged, {one.planned!r} planned"
             )
         for number, found in enumerate(self.causes):
@@ -500,26 +503,9 @@ def compare_with_plan(
         if pair.base is None and scales[id(pair.schedule)]
         for group in pair.groups
     }
-    notes = (*logged.notes, *_fields_not_logged(plan, logged))
+    there = {column.field for column in logged.columns}
+    there |= {"momentum"} if "betas[0]" in there else set()  # of Adam
+    missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - there)
+    notes = (*logged.notes, *([f"not in the log: {', '.join(missing)}"] if missing else []))
     causes = explanations(of_run, match, processes) if first is not None else ()
     return Report(match.values, match.exact, match.rounded, first, causes, taken, notes)
-
-
-def _amount_in_words(one: DifferingValue) -> str:
-    """What was consumed before a value, in words.
-
-    >>> _amount_in_words(DifferingValue(12, "lr", 0, 0.1, 0.2, 24576.0, "tokens"))
-    ' (24,576 tokens)'
-    """
-    if one.amount is None:
-        return ""
-    amount = f"{one.amount:,.6g}" if one.clock == "seconds" else f"{int(one.amount):,}"
-    return f" ({amount} {one.clock})"
-
-
-def _fields_not_logged(plan: Plan, logged: LoggedValues) -> tuple[str, ...]:
-    """A note on fields that the plan schedules and the log lacks; for Adam, `betas[0]` counts as momentum."""
-    there = {column.field for column in logged.columns}
-    aliased = there | ({"momentum"} if "betas[0]" in there else set())
-    missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - aliased)
-    return (f"not in the log: {', '.join(missing)}",) if missing else ()

@@ -153,7 +153,11 @@ def pair_columns(
                 if not column.t.size:
                     continue
                 if is_by_amount(plan.clock, bound.name) and run is not None and times is None:
-                    times = _times_of_run(logged, run)
+                    every = np.concatenate([column.t for column in logged.columns])
+                    consumed = logged.amounts
+                    times = (
+                        AmountTimes.planned(run, every) if consumed is None else AmountTimes.logged(run.clock, consumed)
+                    )
                 by_amount = times if is_by_amount(plan.clock, bound.name) else None
                 key = (column.field, id(bound.schedule), base, column.t.tobytes(), column.values.tobytes())
                 first = pairs.get(key)
@@ -171,12 +175,6 @@ def pair_columns(
             "Name columns: --column lr=NAME",
         )
     return list(pairs.values())
-
-
-def _times_of_run(logged: LoggedValues, run: RunAmounts) -> AmountTimes:
-    if logged.amounts is not None:
-        return AmountTimes.logged(run.clock, logged.amounts)
-    return AmountTimes.planned(run, np.concatenate([column.t for column in logged.columns]))
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale
 from paramsched.show._curves import Curves, Envelope, Floats, RunsOrLog, Times, distinct_times, envelope
 from paramsched.show._panels import picture
-from paramsched.show._picture import DrawnCurve, Panel, Picture
+from paramsched.show._picture import DrawnCurve, Panel
 from paramsched.show._words import cell_width, clip_text, short_number, wrap_text
 
 _NARROWEST = 24
@@ -219,7 +219,13 @@ def text(
     layout = _Layout(gutter, columns, whole.axis, ticks)
     for panel in whole.panels:
         _add_text_panel(terminal, panel, layout, height)
-    _add_times(terminal, whole, layout)
+    rows = [(whole.axis.unit, [(column, label) for column, label, _ in ticks])]
+    if whole.axis.second:
+        rows.append((whole.axis.second, [(column, second) for column, _, second in ticks]))
+    for unit, times in rows:
+        # The end comes first: where two labels collide, the later one stays.
+        line = row_of_labels(reversed(times), columns)
+        terminal.add_line(*terminal.cells(f"{f'{unit} '.rjust(gutter)} {line}", "dim"))
     if whole.verdicts:
         terminal.add_line()
     for verdict in whole.verdicts:
@@ -261,11 +267,15 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
         row = round((1 - float(panel.scale.fraction(np.array([value]))[0])) * (height * 4 - 1)) // 4
         labels.setdefault(row, label)
     terminal.add_plot(plot, labels, layout.gutter)
-    terminal.add_line(*_axis_line(terminal, panel, layout))
+    down, up = {column for column, _, _ in layout.ticks}, layout.columns_of(panel.breakpoints)
+    axis = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
+    for c in range(layout.columns):
+        sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
+        axis.append((terminal.glyph(sign), "mark" if c in up else "dim"))
+    terminal.add_line(*axis)
     if panel.differing.size:
-        marked = layout.columns_of(panel.differing)
-        sign = terminal.glyph("≠")
-        signs: list[Cell] = [(sign if c in marked else " ", "bad") for c in range(layout.columns)]
+        marked, unequal = layout.columns_of(panel.differing), terminal.glyph("≠")
+        signs: list[Cell] = [(unequal if c in marked else " ", "bad") for c in range(layout.columns)]
         terminal.add_line(*terminal.cells(" " * (layout.gutter + 1)), *signs)
     _add_legend(terminal, panel, layout.gutter + 1)
     for note in panel.notes:
@@ -392,28 +402,6 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
         if min(apart, default=99.0) > best + 0.5:
             best, at = min(apart, default=99.0), (int(here[0]) // 4, column)
     return at
-
-
-def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[Cell]:
-    """The line below a plot."""
-    down = {column for column, _, _ in layout.ticks}
-    up = layout.columns_of(panel.breakpoints)
-    row = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
-    for c in range(layout.columns):
-        sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
-        row.append((terminal.glyph(sign), "mark" if c in up else "dim"))
-    return row
-
-
-def _add_times(terminal: TerminalLines, whole: Picture, layout: _Layout) -> None:
-    """Add the rows of times below the last panel."""
-    rows = [(whole.axis.unit, [(column, label) for column, label, _ in layout.ticks])]
-    if whole.axis.second:
-        rows.append((whole.axis.second, [(column, second) for column, _, second in layout.ticks]))
-    for unit, labels in rows:
-        # The end comes first: where two labels collide, the later one stays.
-        line = row_of_labels(reversed(labels), layout.columns)
-        terminal.add_line(*terminal.cells(f"{f'{unit} '.rjust(layout.gutter)} {line}", "dim"))
 
 
 def loss_by_rate(
