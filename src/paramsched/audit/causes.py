@@ -32,7 +32,7 @@ _FAR = 2**62  # later times may not fit into a 64-bit integer
 @final
 @dataclass(frozen=True)
 class RunFacts:
-    """A plan and the facts of a run, which can be exchanged for others."""
+    """A plan and the facts of a run, which can be exchanged for other facts."""
 
     plan: Plan
     calendar: Calendar

@@ -59,8 +59,9 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     """
     # A cause changes more than bits, also in a log whose bits are compared.
     if any(pair.column.tolerance < ROUNDING for pair in match.pairs):
-        columns = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)) for pair in match.pairs]
-        match = LogMatch.of([replace(pair, column=one) for pair, one in zip(match.pairs, columns, strict=True)])
+        pairs = match.pairs
+        rounded = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)) for pair in pairs]
+        match = LogMatch.of([replace(pair, column=column) for pair, column in zip(pairs, rounded, strict=True)])
     if match.exact == match.values:
         text = "all values are as planned up to rounding: other code computed them"
         return (Explanation("rounding", text, match.exact),)
@@ -120,7 +121,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
             / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
-            for pair, planned in zip(seen.pairs, seen.planned, strict=True)
+            for pair, _, _, planned in seen.columns
         )
         # Where few rows fit, they do so by accident.
         fitting = seen.exact / seen.values
@@ -129,7 +130,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
     steps = [
         later / first
-        for pair, planned in zip(match.pairs, match.planned, strict=True)
+        for pair, _, _, planned in match.columns
         for first in _steps(pair.column.t, planned)
         for later in _steps(pair.column.t, pair.column.values)
     ]
@@ -183,10 +184,10 @@ def _as_found(
         if inside is None or inside.size == longest:
             return []
         before_end = LogMatch.of(pairs, cause.clock, inside)
-        if not _fits(before_end, _ENOUGH) or not any(map(_shows_the_plan, pairs, before_end.planned)):
+        shown = (_shows_the_plan(pair, planned) for pair, _, _, planned in before_end.columns)
+        if not _fits(before_end, _ENOUGH) or not any(shown):
             return []
-        fixed = [replace(pair, base=base) for pair, base in zip(pairs, before_end.bases, strict=True)]
-        under = LogMatch.of(fixed, cause.clock)
+        under = LogMatch.of([replace(pair, base=base) for pair, base, _, _ in before_end.columns], cause.clock)
         text += "; after the end of the plan the log has other values"
     return [_Found(Explanation(cause.name, text, under.exact), under.misfit)] if under.exact > match.exact else []
 
@@ -265,7 +266,7 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
 def _early_base(pair: PlannedColumn) -> float:
     base = fitted_base(pair)
     few = slice(0, max(_LEAST_ROWS, pair.column.t.size // 50))
-    if LogMatch.of([replace(pair, base=base)]).equal[0][few].all():
+    if LogMatch.of([replace(pair, base=base)]).columns[0].equal[few].all():
         return base
     return fitted_base(pair, few)
 
@@ -310,7 +311,7 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
     """The same curve with another base, where the base was given, or scales nothing."""
     found, explained, misfits = {}, 0, [0.0]
     scales = which_depend_on_base(match.pairs)
-    for pair, base, equal in zip(match.pairs, match.bases, match.equal, strict=True):
+    for pair, base, equal, _ in match.columns:
         flags = equal
         if not equal.all() and (pair.base is not None or not scales[id(pair.schedule)]):
             other, ratio, flags, misfit = _other_scale(pair, base)
@@ -338,7 +339,7 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
     if depends_on_base(pair):
         other = fitted_base(pair)
         seen = LogMatch.of([replace(pair, base=other)])
-        return other, other / base if base else np.inf, seen.equal[0], seen.misfit
+        return other, other / base if base else np.inf, seen.columns[0].equal, seen.misfit
     planned = pair.planned_at(column.t, base)
     highest = int(np.nanargmax(np.abs(planned)))
     factor = float(column.values[highest] / planned[highest]) if planned[highest] else 1.0
@@ -352,7 +353,7 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     first = match.first_difference()
     assert first is not None
     few = match.values - match.exact
-    differing = [pair.column.t[~equal] for pair, equal in zip(match.pairs, match.equal, strict=True)]
+    differing = [pair.column.t[~equal] for pair, _, equal, _ in match.columns]
     last = max(int(t.max()) for t in differing if t.size)
     end = max(int(pair.column.t.max()) for pair in match.pairs)
     ratio = _ratio_from(match, first.t)
@@ -370,7 +371,7 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
 def _ratio_from(match: LogMatch, k: int) -> float | None:
     """By which one number the values from update k on differ from planned ones, if they do so."""
     ratios = []
-    for pair, planned, equal in zip(match.pairs, match.planned, match.equal, strict=True):
+    for pair, _, equal, planned in match.columns:
         later = (pair.column.t >= k) & (planned != 0)
         if not (later & ~equal).any():
             continue
@@ -391,7 +392,7 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
     Args:
         sure: what follows is known, so that it may begin with a stage of the plan.
     """
-    for pair, planned, equal in zip(match.pairs, match.planned, match.equal, strict=True):
+    for pair, _, equal, planned in match.columns:
         rows = np.flatnonzero(pair.column.t < k)
         if equal.all() or not rows.size:
             continue
@@ -499,7 +500,7 @@ def compare_with_plan(
     scales = which_depend_on_base(pairs)
     taken = {
         f"{pair.column.field} of group {group!r}": base
-        for pair, base in zip(pairs, match.bases, strict=True)
+        for pair, base, _, _ in match.columns
         if pair.base is None and scales[id(pair.schedule)]
         for group in pair.groups
     }

@@ -185,7 +185,7 @@ _DECODER = json.JSONDecoder(parse_float=str, object_pairs_hook=_object_of_pairs)
 
 
 def _json_value(text: str, file: Path, instead: str, line: int | None = None) -> Any:
-    """What a text of JSON holds; its numbers with a point stay the text they are written in."""
+    """Parse a text of JSON; numbers with a point stay the text they are written in, which shows how exact they are."""
     try:
         return _DECODER.decode(text)
     except _TwiceError as error:
@@ -201,7 +201,7 @@ def _twice(where: str, name: str) -> UnreadableLog:
 
 
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The objects of JSONL; numbers stay the text they are written in."""
+    """Yield the objects of JSONL; numbers stay the text they are written in."""
     instead = "Give one object in each line"
     for number, line in enumerate(_text_lines(file), 1):
         if line.strip():
@@ -265,7 +265,7 @@ _NO_HISTORY = "Give trainer_state.json of a checkpoint, whose log_history has le
 
 
 def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...]) -> dict[str, str]:
-    """The columns of a `trainer_state.json` by field."""
+    """Find the columns of a `trainer_state.json` by field."""
     there = dict.fromkeys(name for row in rows for name in row)
     wanted = columns_like_fields(list(there), fields)
     # The Trainer names the learning rate of the first group so; our adapter logs all groups besides.

@@ -165,7 +165,7 @@ def _checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> _Points:
 
 
 def _horizon_summary(traces: Sequence[Curves]) -> str:
-    """The longest horizon in words: `460 updates · 20 epochs of 23`."""
+    """Describe the longest horizon: `460 updates · 20 epochs of 23`."""
     trace = max(traces, key=lambda one: one.total)
     parts = [f"{with_thousands(trace.total)} update{'s' if trace.total > 1 else ''}"]
     if trace.steps_per_epoch:
@@ -179,7 +179,7 @@ def _horizon_summary(traces: Sequence[Curves]) -> str:
 
 
 def _runs_verdicts(trace: Curves, runs: Sequence[_Run]) -> Iterator[Note]:
-    """How far each run agrees with the plan, over all panels."""
+    """Yield a note on how far each run agrees with the plan, over all panels."""
     for run in runs:
         if run.used:
             every = union_of_times(times for times, _ in run.used.values()).size
@@ -190,7 +190,7 @@ def _runs_verdicts(trace: Curves, runs: Sequence[_Run]) -> Iterator[Note]:
 
 
 def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: float) -> tuple[Times, str]:
-    """The updates at which used values differ from planned ones, and how to say that some agree only by rounding."""
+    """Return the updates at which used values differ from planned ones, and a clause if some agree only by rounding."""
     differing, in_bits = (
         union_of_times(_differing_times(trace[key], *points, share) for key, points in used.items())
         for share in (tolerance, 0.0)
@@ -199,7 +199,7 @@ def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: flo
 
 
 def _differing_times(planned: Floats, times: Times, values: Floats, tolerance: float) -> Times:
-    """The times at which values are not the planned ones, compared up to rounding, or bit for bit; nan equals nan.
+    """Return the times at which values are not the planned ones, up to rounding or bit for bit; nan equals nan.
 
     A time after the plan's end differs, because nothing was planned there. A planned update that `times` lacks is not
     compared, because a log may hold every tenth update only.
@@ -215,7 +215,7 @@ def _differing_times(planned: Floats, times: Times, values: Floats, tolerance: f
 def _make_panel(
     field: str, plans: _Plans, runs: Sequence[_Run], other: Curves | None, axis: TimeAxis, view: View
 ) -> Panel:
-    """The panel of one field, with what is compared with its curves."""
+    """Make the panel of one field, with what is compared with its curves."""
     owner, trace = plans[0]
     groups = _groups_of_field(trace, field)
     curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=owner)
@@ -239,7 +239,7 @@ def _make_panel(
 
 
 def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
-    """The curves of the last plan, from where each leaves those of the plans before it, and a note on the first."""
+    """Return the curves of the last plan from where they leave those of earlier plans, and a note on the first."""
     name, trace = plans[-1]
     members: list[_GroupValues] = []
     left: list[tuple[int, str]] = []
@@ -264,7 +264,7 @@ def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[
 
 
 def _shared_updates(values: Floats, other: Floats) -> int:
-    """How many updates two curves have in common, from the first on; nan equals nan.
+    """Count the updates that two curves have in common, from the first on; nan equals nan.
 
     >>> _shared_updates(np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0]))
     2
@@ -276,7 +276,7 @@ def _shared_updates(values: Floats, other: Floats) -> int:
 
 
 def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCurve], owner: str) -> _Comparison:
-    """The values that a run used for a field, and how far they agree with the plan."""
+    """Compare the values that a run used for a field with the plan."""
     keys = [(field, group) for group in _groups_of_field(trace, field)]
     used = {key: run.used[key] for key in keys if key in run.used}
     if not used:
@@ -295,7 +295,7 @@ def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCur
 
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
-    """The curves of another plan for a field that differ, and how far the plans agree."""
+    """Compare the curves of two plans for a field; only those that differ are drawn."""
     groups, theirs = _groups_of_field(trace, field), _groups_of_field(other, field)
     # Curves that both plans share are drawn once.
     changed = [
@@ -329,7 +329,7 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
 
 
 def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:
-    """From which bases the curves are drawn, each text once."""
+    """Yield notes on the bases that the curves are drawn from, each text once."""
     ours = _base_texts(plans[0][1], field)
     yield from map(Note, ours)
     others = [*plans[1:], *([] if other is None else [("other plan", other)])]
@@ -338,7 +338,7 @@ def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Not
 
 
 def _base_texts(source: Curves, field: str) -> list[str]:
-    """The bases in words: one text for all groups, or one for each base."""
+    """Describe the bases of a field: one text for all groups, or one for each base."""
     if not isinstance(source, Trace):
         return []
     found: dict[str, list[Group]] = {}
@@ -358,7 +358,7 @@ def _base_texts(source: Curves, field: str) -> list[str]:
 
 
 def _has_no_base(source: Curves, field: str) -> bool:
-    """Whether no curve of a field has a base."""
+    """Return whether no curve of a field has a base."""
     bases = [source.base(field, g) for g in _groups_of_field(source, field)] if isinstance(source, Trace) else []
     return bool(bases) and all(base.value is None and base.share == "all" for base in bases)
 
@@ -372,7 +372,7 @@ def _merge_groups(
     first_color: int = 0,
     owner: str = "",
 ) -> tuple[DrawnCurve, ...]:
-    """One curve for all groups with equal values; nothing but the values decides.
+    """Make one curve for all groups with equal values.
 
     Args:
         colors: by group; None: a new one for each curve.
@@ -417,7 +417,7 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
 
 
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
-    """The updates at which the formula of some groups changes; none of a schedule with too many to draw."""
+    """Return the updates at which the formula of some groups changes; none of a schedule with too many to draw."""
     parts = []
     # Each schedule is asked once, because it may have millions of breakpoints.
     for group in {source.line(field, group) or group: group for group in groups}.values():
@@ -441,7 +441,7 @@ def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
 
 
 def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
-    """A panel for each metric of several runs, or for metrics of one that are to be seen together."""
+    """Yield a panel for each metric of several runs, or for the metrics of one run that share a heading."""
     names = list(dict.fromkeys(name for run in runs for name in run.measured))
     if len(runs) > 1:
         for name in names:
@@ -469,7 +469,7 @@ def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: st
 def _panel_of_curves(
     field: str, curves: Sequence[DrawnCurve], axis: TimeAxis, view: View, overlays: Sequence[DrawnCurve] = ()
 ) -> Panel:
-    """The panel of some curves, with the scale that they ask for."""
+    """Make the panel of some curves, with the scale that fits them."""
     every = (*curves, *overlays)
     edges = axis.of_updates.edges(min(axis.total, _COLUMNS))  # on other axes the values have the same scale
     envelopes = [envelope(curve.times, curve.values, edges) for curve in every]

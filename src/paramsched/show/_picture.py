@@ -205,7 +205,7 @@ class Panel:
         return times[points], values[points]
 
     def differing_spans(self, axis: TimeAxis, columns: int, *, most: int) -> list[tuple[int, int]]:
-        """The spans from one update to before another in which what is compared differs.
+        """Return the spans, from one update to before another, in which what is compared differs.
 
         Args:
             columns: of the picture; of more than `most` spans those in one column are joined.
