@@ -10,43 +10,24 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-# Each name is imported when it is first used, because importing all classes takes longer than many a program that uses
-# one of them. Shapes are not listed: the registry of `paramsched.schedules` has them.
+# Each name is imported from its module when it is first used, because importing all classes takes longer than many a
+# program that uses one of them. Shapes are not listed: the registry of `paramsched.schedules` has them.
 _HOMES = {
-    "Absolute": "schedules",
-    "Anneal": "schedules",
-    "Binding": "plan",
-    "Calendar": "time",
-    "Constant": "schedules",
-    "Duration": "time",
-    "Exponential": "schedules",
-    "InvalidArgument": "errors",
-    "ParamschedError": "errors",
-    "Plan": "plan",
-    "Schedule": "schedules",
-    "Scheduler": "scheduler",  # it imports torch
-    "Target": "plan",
-    "Trace": "_trace",
-    "absolute": "schedules",
-    "diff": "_diff",
-    "dump": "config",
-    "find_lr": "range_test",  # it imports torch
-    "following": "schedules",
-    "load": "config",
-    "loads": "config",
-    "parse": "schedules",
-    "plan_from_log": "audit",
-    "previous": "schedules",
-    "recipes": "recipe_book",
-    "register_function": "schedules",
-    "replay": "plan",
-    "resolve": "plan",
-    "rules": "schedules",
-    "shape": "schedules",
-    "tabulate": "schedules",
-    "to_lambda": "functions",
-    "to_optax": "functions",
-    "trace": "_trace",
+    "paramsched._diff": ("diff",),
+    "paramsched._trace": ("Trace", "trace"),
+    "paramsched.audit": ("plan_from_log",),
+    "paramsched.config": ("dump", "load", "loads"),
+    "paramsched.errors": ("InvalidArgument", "ParamschedError"),
+    "paramsched.functions": ("to_lambda", "to_optax"),
+    "paramsched.plan": ("Binding", "Plan", "Target", "replay", "resolve"),
+    "paramsched.range_test": ("find_lr",),  # it imports torch
+    "paramsched.recipe_book": ("recipes",),
+    "paramsched.scheduler": ("Scheduler",),  # it imports torch
+    "paramsched.schedules": (
+        *("Absolute", "Anneal", "Constant", "Exponential", "Schedule"),
+        *("absolute", "following", "parse", "previous", "register_function", "rules", "shape", "tabulate"),
+    ),
+    "paramsched.time": ("Calendar", "Duration"),
 }
 _MODULES = (
     *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "plan"),
@@ -62,9 +43,10 @@ def __getattr__(name: str) -> object:
     try:
         if name in _MODULES:
             return import_module(f"paramsched.{name}")
-        if name not in _HOMES:
+        home = next((module for module, names in _HOMES.items() if name in names), None)
+        if home is None:
             return _registered_shape(name)
-        found = globals()[name] = getattr(import_module(f"paramsched.{_HOMES[name]}"), name)
+        found = globals()[name] = getattr(import_module(home), name)
     except ModuleNotFoundError as absent:
         if absent.name != "torch":
             raise
@@ -82,7 +64,7 @@ def _public_names() -> list[str]:
     from paramsched.schedules import SHAPES
 
     shapes = (name for name, builder in SHAPES.items() if builder.__module__.startswith("paramsched."))
-    return sorted({*_HOMES, "curves", "errors", *shapes})
+    return sorted({"curves", "errors", *shapes}.union(*_HOMES.values()))
 
 
 def _registered_shape(name: str) -> object:
