@@ -9,10 +9,8 @@ import shape_lines
 from public_names import documented, public_names
 
 from paramsched import Calendar, Plan, curves, errors, trace
-from paramsched._peer_names import EDGES
-from paramsched._vocabulary import other_names
-from paramsched.config.checking.finding import CHECK_RULES
-from paramsched.config.checking.rules_of_runs import NATIVE, CheckRule
+from paramsched.base.check_rules import CheckRule, check_rules
+from paramsched.base.peer_words import EDGES, other_names
 from paramsched.curves.registry import curve_text
 from paramsched.schedules import SHAPES
 
@@ -138,9 +136,9 @@ def checks_page() -> str:
     head = "| code | severity | what is found |\n| --- | --- | --- |"
     rows = (
         f"| [{rule.code}](#{rule.code.lower()}) `{rule.name}` | {rule.severity} | {rule.line} |"
-        for rule in CHECK_RULES.values()
+        for rule in check_rules().values()
     )
-    sections = map(check_section, CHECK_RULES.values())
+    sections = map(check_section, check_rules().values())
     return "\n\n".join(["# Codes of the check", CHECKS_OPENING, "\n".join([head, *rows]), *sections]) + "\n"
 
 
@@ -150,7 +148,7 @@ def check_section(rule: CheckRule) -> str:
     lines += [f"*{rule.severity}.* {rule.line}", "", rule.why, ""]
     if rule.wrong:
         language = {".yaml": "yaml", ".py": "python", ".sh": "sh"}[Path(rule.file).suffix]
-        not_run = "" if rule.file == NATIVE else "<!-- not run: a config, which is read and never run -->\n"
+        not_run = "" if rule.file == "plan.yaml" else "<!-- not run: a config, which is read and never run -->\n"
         fence = f"{not_run}```{language}"
         with_options = f", with `{' '.join(rule.options)}`" if rule.options else ""
         lines += [f"Wrong{with_options}:", "", fence, rule.wrong.rstrip(), "```", ""]
@@ -165,7 +163,7 @@ def errors_page() -> str:
     """Every error as a tree, and each with its data."""
     tree = "```text\n" + "\n".join(branches(errors.ParamschedError, 0)) + "\n```"
     found = [name for name in public_names("paramsched.errors") if is_error(getattr(errors, name))]
-    rest = [name for name in ("Asked", "Fault") if hasattr(errors, name)]
+    rest = [name for name in ("Asked", "Diagnostic") if hasattr(errors, name)]
     return "\n\n".join(["# Errors", ERRORS_OPENING, tree, documented("paramsched.errors", found + rest)]) + "\n"
 
 

@@ -8,13 +8,15 @@ the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Sch
 
 from importlib import import_module
 
+from paramsched.base.drawing import register_renderer
+
 __version__ = "0.1.0"
 
 # Each name is imported from its module when it is first used, because importing all classes takes longer than many a
 # program that uses one of them. Shapes are not listed: the registry of `paramsched.schedules` has them.
 _HOMES = {
-    "paramsched._diff": ("diff",),
-    "paramsched._trace": ("Trace", "trace"),
+    "paramsched.plan.diff": ("diff",),
+    "paramsched.plan.trace": ("Trace", "trace"),
     "paramsched.audit": ("plan_from_log",),
     "paramsched.config": ("dump", "load", "loads"),
     "paramsched.errors": ("InvalidArgument", "ParamschedError"),
@@ -33,6 +35,8 @@ _MODULES = (
     *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "plan"),
     *("recipe_book", "runner", "schedules", "show", "time"),
 )
+
+register_renderer(lambda: import_module("paramsched.show"))  # what values call to be drawn stands above them
 
 
 def __getattr__(name: str) -> object:
@@ -69,7 +73,7 @@ def _public_names() -> list[str]:
 
 def _registered_shape(name: str) -> object:
     """Return the builder of a shape, of the library or registered by a user's package."""
-    from paramsched._vocabulary import line_in_code, unknown_attribute
+    from paramsched.base.peer_words import line_in_code, unknown_attribute
     from paramsched.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.schedules import SHAPES
 

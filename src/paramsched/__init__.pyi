@@ -19,9 +19,6 @@ from paramsched import runner as runner
 from paramsched import schedules as schedules
 from paramsched import show as show
 from paramsched import time as time
-from paramsched._diff import diff as diff
-from paramsched._trace import Trace as Trace
-from paramsched._trace import trace as trace
 from paramsched.audit import plan_from_log as plan_from_log
 from paramsched.config import dump as dump
 from paramsched.config import load as load
@@ -37,7 +34,10 @@ from paramsched.plan import Binding as Binding
 from paramsched.plan import Plan as Plan
 from paramsched.plan import Target as Target
 from paramsched.plan import replay as replay
+from paramsched.plan.diff import diff as diff
 from paramsched.plan.resolve import resolve as resolve
+from paramsched.plan.trace import Trace as Trace
+from paramsched.plan.trace import trace as trace
 from paramsched.range_test import find_lr as find_lr
 from paramsched.recipe_book import recipes as recipes
 from paramsched.scheduler import Scheduler as Scheduler

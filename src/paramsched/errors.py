@@ -24,10 +24,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Self, final
 
-from paramsched import _fault_codes as codes
-from paramsched._fault import Asked as Asked
-from paramsched._fault import Fault as Fault
-from paramsched.near_names import closest
+from paramsched.base import codes
+from paramsched.base.diagnostic import Asked as Asked
+from paramsched.base.diagnostic import Diagnostic as Diagnostic
+from paramsched.base.near_names import closest
+
+Fault = Diagnostic
+"""The former name of `Diagnostic`."""
 
 
 class ParamschedError(Exception):
@@ -205,27 +208,32 @@ class UnknownGroup(PlanError, KeyError):
 
 @final
 class ConfigError(ParamschedError, ValueError):
-    """Every fault of a config at once.
+    """Every problem of a config at once.
 
     Args:
-        source: the file or text the faults are in.
-        problems: faults, or a line for each: `$.path: what was found; what to write`.
+        source: the file or text that has them.
+        problems: diagnostics, or a line for each: `$.path: what was found; what to write`.
     """
 
-    def __init__(self, source: str, problems: Iterable["str | Fault"]) -> None:
+    def __init__(self, source: str, problems: Iterable[str | Diagnostic]) -> None:
         self.source = source
-        self.faults = tuple(Fault("", one) if isinstance(one, str) else one for one in problems)
-        super().__init__(source, self.faults)
+        self.diagnostics = tuple(Diagnostic("", one) if isinstance(one, str) else one for one in problems)
+        super().__init__(source, self.diagnostics)
+
+    @property
+    def faults(self) -> tuple[Diagnostic, ...]:
+        """The former name of `diagnostics`."""
+        return self.diagnostics
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The faults, a line each, with its path."""
-        return tuple(map(str, self.faults))
+        """The diagnostics, a line each, with its path."""
+        return tuple(one.problem for one in self.diagnostics)
 
     def __str__(self) -> str:
         lines: list[str] = []
-        for fault in self.faults:
-            lines += [f"{fault.place(self.source)}: {fault.path_and_message}", *filter(None, [fault.pointer()])]
+        for one in self.diagnostics:
+            lines += [f"{one.location(self.source)}: {one.path_and_message}", *filter(None, [one.pointer])]
         return "\n".join(lines)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
-from paramsched._peer_keywords import OTHER_NAMES
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import OTHER_NAMES
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
-from paramsched.near_names import closest
 
 Group: TypeAlias = Mapping[str, Any]
 """A param group: a dict as torch's optimizers hold them, or one like it."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, final
 
-from paramsched._calls import explain_wrong_keywords
-from paramsched._number_checks import finite_number
-from paramsched._vocabulary import line_in_code
+from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.number_checks import finite_number
+from paramsched.base.peer_words import line_in_code
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text

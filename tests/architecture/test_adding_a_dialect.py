@@ -26,7 +26,7 @@ def paramsched(request, tmp_path: Path):
     if request.param == "the library":
         copy = tmp_path / "copy"
         shutil.copytree(ROOT / "src" / "paramsched", copy / "paramsched", ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "paramsched" / "config" / "dialects" / "fairseq.py").write_text(EXAMPLE)
+        (copy / "paramsched" / "peers" / "fairseq.py").write_text(EXAMPLE)
         folders = [copy]
     else:
         group, name, module = ENTRY_POINT

@@ -9,10 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST = {
-    "code lines": 47_050,
-    "modules at top level": 18,
-    "modules in import cycles": 86,
-    "private functions with one use": 927,
+    "code lines": 45_590,
+    "modules at top level": 5,
+    "modules in import cycles": 0,
+    "private functions with one use": 926,
     "imports from private modules of other packages": 0,
 }
 """The figures of today. Whoever lowers one lowers its limit here; raising one needs a reason in the commit."""
@@ -36,7 +36,7 @@ def test_no_figure_rises(figures, name):
 
 
 def test_no_package_exports_a_name_that_is_a_folder_of_it():
-    # `import paramsched.config.dialects.timm as timm` fails where `config.dialects` is a function.
+    # `import paramsched.peers.timm as timm` fails where `config.dialects` is a function.
     source = ROOT / "src"
     hidden = {}
     for init in source.rglob("__init__.py"):

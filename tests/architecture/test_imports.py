@@ -38,10 +38,10 @@ def test_importing_the_library_loads_the_standard_library_only():
     assert {name for name in loaded("import paramsched") if name not in sys.stdlib_module_names} == {"paramsched"}
 
 
-def test_importing_the_library_loads_none_of_its_modules():
+def test_importing_the_library_loads_only_the_hook_for_drawing():
     code = "import sys, paramsched; print(*(m for m in sys.modules if m.startswith('paramsched')))"
 
-    assert printed(code) == {"paramsched"}
+    assert printed(code) == {"paramsched", "paramsched.base", "paramsched.base.drawing"}
 
 
 def test_every_name_but_those_of_torch_loads_numpy_and_the_standard_library_only():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+SOURCE = Path(__file__).parents[2] / "src" / "paramsched"
 PATHS = (Path(__file__).parent / "public_paths.txt").read_text(encoding="utf-8").split()
 
 
@@ -28,3 +29,16 @@ def is_there(package: str, name: str) -> bool:
     except ModuleNotFoundError:
         return False
     return True
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (SOURCE / "config" / "dialects").glob("[a-z]*.py")))
+def test_the_former_path_of_a_peer_is_the_same_module(name):
+    peer = import_module(f"paramsched.peers.{name}")
+
+    assert import_module(f"paramsched.config.dialects.{name}") is peer
+
+
+def test_the_former_paths_of_mmengine_are_the_same_modules():
+    assert import_module("paramsched.config.mmengine") is import_module("paramsched.peers.mmengine")
+    table = import_module("paramsched.peers.mmengine.table")
+    assert import_module("paramsched.config.dialects.mmengine.table") is table

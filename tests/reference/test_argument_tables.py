@@ -6,7 +6,7 @@ import os
 import pytest
 
 from paramsched.config.arguments import arguments_of, defaults_of
-from paramsched.config.dialects.optax.tables import CONSTRUCTORS
+from paramsched.peers.optax.tables import CONSTRUCTORS
 from support import timm_peer
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -29,7 +29,7 @@ def assert_same(table, theirs):
 
 
 def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
-    from paramsched.config.dialects.timm.arguments import TimmArguments
+    from paramsched.peers.timm.arguments import TimmArguments
 
     theirs = defaults_in(timm_peer.timm_schedulers().create_scheduler_v2, "optimizer")
     ours = defaults_of(TimmArguments)
@@ -49,14 +49,14 @@ def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
 )  # fmt: skip
 def test_the_tables_of_keras_have_the_arguments_of_its_schedules(name):
     keras = pytest.importorskip("keras")
-    from paramsched.config.dialects.keras.plans import _TABLES
+    from paramsched.peers.keras.plans import _TABLES
 
     assert_same(_TABLES[name], defaults_in(getattr(keras.optimizers.schedules, name), *OF_KERAS))
 
 
 def test_the_table_of_a_plateau_has_the_arguments_of_keras():
     keras = pytest.importorskip("keras")
-    from paramsched.config.dialects.keras.plans import _TABLES
+    from paramsched.peers.keras.plans import _TABLES
 
     assert_same(_TABLES["ReduceLROnPlateau"], defaults_in(keras.callbacks.ReduceLROnPlateau, *OF_KERAS))
 
@@ -80,7 +80,7 @@ def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
     import torch
 
     from paramsched.compat import torch as drop_in
-    from paramsched.config.dialects.torch.shapes import TABLES
+    from paramsched.peers.torch.shapes import TABLES
 
     beside = ("optimizer", "last_epoch", "verbose")
     theirs = defaults_in(

@@ -6,7 +6,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.dialects import composer as dialect
+from paramsched.peers import composer as dialect
 from support.composer_formulas import FORMULAS, NotAllowed, multipliers
 
 LENGTH, BATCH, SEQUENCE = 7, 3, 5

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.dialects import fvcore as dialect
 from paramsched.errors import ConfigError
+from paramsched.peers import fvcore as dialect
 
 EPSILON = 1e-6
 

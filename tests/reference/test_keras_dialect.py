@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import config
-from paramsched.config.dialects import keras as dialect
+from paramsched.peers import keras as dialect
 
 pytestmark = pytest.mark.heavy
 

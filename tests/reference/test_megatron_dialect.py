@@ -8,8 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.dialects import megatron as dialect
-from paramsched.user_warnings import PlanCaution
+from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.peers import megatron as dialect
 
 LR = 6e-4
 
@@ -248,7 +248,7 @@ def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_pat
 
 
 def test_keys_that_look_like_schedules_and_are_none_of_megatrons_are_reported():
-    with pytest.warns(PlanCaution, match="Megatron-LM has no train_tokens, epochs_of_b"):
+    with pytest.warns(DiagnosticWarning, match="Megatron-LM has no train_tokens, epochs_of_b"):
         dialect.to_plan({"train_iters": 9, "train_tokens": 9, "epochs_of_b": 1, "eval_iters": 3, "momentum": 0.9})
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.compat import mmengine as ours
-from paramsched.config.dialects.mmengine.table import class_names
+from paramsched.peers.mmengine.table import class_names
 from support import mmengine_peer as peer
 
 NUMBERS = st.floats(1e-3, 100.0)
@@ -323,6 +323,6 @@ def test_nothing_of_mmengine_is_imported():
     import subprocess
     import sys
 
-    code = "import sys, paramsched.compat.mmengine, paramsched.config.mmengine; sys.exit('mmengine' in sys.modules)"
+    code = "import sys, paramsched.compat.mmengine, paramsched.peers.mmengine; sys.exit('mmengine' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

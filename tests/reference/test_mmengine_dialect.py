@@ -9,8 +9,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config import mmengine
 from paramsched.config.python_config.reading import read_python
+from paramsched.peers import mmengine
 from support import mmengine_peer as peer
 
 CALENDAR = ps.Calendar(total=f"{peer.EPOCHS} epochs", steps_per_epoch=peer.LENGTH)

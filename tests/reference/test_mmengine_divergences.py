@@ -21,8 +21,8 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 import paramsched as ps
 from paramsched.compat import mmengine as ours
-from paramsched.config import mmengine as dialect
 from paramsched.errors import ConfigError, PlanChanged, StateError
+from paramsched.peers import mmengine as dialect
 from support import mmengine_peer
 
 

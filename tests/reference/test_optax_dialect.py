@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import config
-from paramsched.config.dialects import optax as dialect
+from paramsched.peers import optax as dialect
 
 pytestmark = pytest.mark.heavy
 

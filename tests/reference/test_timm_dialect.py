@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import config
-from paramsched.config.dialects import timm as dialect
-from paramsched.user_warnings import PlanCaution
+from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.peers import timm as dialect
 from support import timm_peer
 
 LR, LENGTH = 0.4, 4
@@ -333,7 +333,7 @@ def test_a_run_that_accumulates_has_the_updates_of_timms_script(timm, sched, acc
 
 @pytest.mark.parametrize("key", ["sched_epochwise", "lr_ep", "lr_base", "final_lr_factor"])
 def test_keys_of_forks_are_reported(key):
-    with pytest.warns(PlanCaution, match=rf"\$.{key}: timm has no {key}; the plan is read without it"):
+    with pytest.warns(DiagnosticWarning, match=rf"\$.{key}: timm has no {key}; the plan is read without it"):
         dialect.to_plan({"sched": "cosine", "epochs": 9, key: False})
 
 
@@ -345,7 +345,7 @@ def test_options_of_timms_script_that_schedule_nothing_are_not_reported(recwarn)
         | {"eval_metric": "x"}
     )
 
-    assert not [one for one in recwarn if isinstance(one.message, PlanCaution)]
+    assert not [one for one in recwarn if isinstance(one.message, DiagnosticWarning)]
 
 
 def test_the_defaults_of_timms_script_are_noted():

@@ -12,8 +12,8 @@ from torch.optim import lr_scheduler as peers
 
 import paramsched as ps
 from paramsched import config
-from paramsched.config.dialects import torch as dialect
-from paramsched.user_warnings import PlanCaution
+from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.peers import torch as dialect
 
 LR, STEPS = 0.4, 45
 
@@ -365,7 +365,7 @@ def test_lightning_steps_a_scheduler_once_per_epoch_by_default():
     ],
 )
 def test_a_config_that_does_not_specify_the_interval_is_reported(config):
-    with pytest.warns(PlanCaution, match="Write interval: epoch, or interval: step, beside it"):
+    with pytest.warns(DiagnosticWarning, match="Write interval: epoch, or interval: step, beside it"):
         plan = dialect.to_plan(config)
 
     assert str(plan) == "lr: step(3)"

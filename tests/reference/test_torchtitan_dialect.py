@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.dialects import torchtitan as dialect
+from paramsched.peers import torchtitan as dialect
 
 LR = 8e-4
 

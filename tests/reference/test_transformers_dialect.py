@@ -13,9 +13,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched.config.dialects import transformers as dialect
+from paramsched.base.user_warnings import DiagnosticWarning
+from paramsched.peers import transformers as dialect
 from paramsched.plan import resolve
-from paramsched.user_warnings import PlanCaution
 
 transformers = pytest.importorskip("transformers")
 optimization = pytest.importorskip("transformers.optimization")
@@ -389,7 +389,7 @@ def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
     arguments = {"num_train_epochs": 3, "gradient_accumulation_steps": 8, "learning_rate": LR}
 
     assert dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100)).horizon == ps.Duration.of(39)
-    with pytest.warns(PlanCaution, match=r"it is 8, and the accumulation that was given, 4, is used"):
+    with pytest.warns(DiagnosticWarning, match=r"it is 8, and the accumulation that was given, 4, is used"):
         plan = dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100, accumulation=4))
     assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=100, accumulation=4))) == 75
 
@@ -423,7 +423,7 @@ def test_no_argument_of_a_trainer_is_reported_as_unused(recwarn):
 
     dialect.to_plan(values | {"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": None, "metric_for_best_model": "x"})
 
-    assert not [one for one in recwarn if isinstance(one.message, PlanCaution)]
+    assert not [one for one in recwarn if isinstance(one.message, DiagnosticWarning)]
 
 
 def test_the_defaults_of_the_library_are_noted():

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.config.checking.plan_check import check
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.fields import numeric
+from paramsched.lint.plan_check import check
 from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.schedules import rules

@@ -2,8 +2,8 @@
 
 import pytest
 
-from paramsched._diff import diff, diff_within
 from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.diff import diff, diff_within
 from paramsched.schedules import constant, cosine, linear, warmup
 from paramsched.time import Calendar
 

@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 import paramsched as ps
-from paramsched import _files
 from paramsched.audit import read_log, read_metrics, read_plan_history
+from paramsched.base import files as _files
+from paramsched.base.diagnostic import Diagnostic, TextEdit
 from paramsched.cli import main
 from paramsched.cli._checked_plan import CheckedPlan, fix_file
-from paramsched.config.checking.finding import Finding, TextEdit
 from paramsched.errors import ParamschedError
 from paramsched.run_files import disk
 
@@ -381,7 +381,7 @@ def test_a_fix_is_made_in_the_text_in_which_it_was_found(tmp_path, mark, changed
         if not looks:
             file.write_bytes(mark + changed.encode())
         looks.append(text)
-        return CheckedPlan(tuple(Finding("PS103", "$.lr", "unknown", fix=edit) for edit in edits), text)
+        return CheckedPlan(tuple(Diagnostic("$.lr", "unknown", code="PS103", edit=edit) for edit in edits), text)
 
     fix_file(str(file), find)
 

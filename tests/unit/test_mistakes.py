@@ -15,9 +15,9 @@ from click.testing import CliRunner
 import paramsched as ps
 from paramsched import config
 from paramsched.cli import main
-from paramsched.config.checking.plan_check import check
 from paramsched.config.file_formats import placed
 from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.lint.plan_check import check
 from paramsched.schedules.registry import SHAPES
 
 LINES = [
@@ -952,7 +952,7 @@ def problems_of(text):
         plan = ps.loads(text)
     except ConfigError as error:
         return error.faults
-    return placed([one.as_fault() for one in check(plan) if one.severity != "info"], text, "yaml")
+    return placed([one for one in check(plan) if one.severity != "info"], text, "yaml")
 
 
 def pasted_files(text, fault):

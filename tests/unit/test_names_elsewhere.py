@@ -7,8 +7,14 @@ from torch.optim import lr_scheduler
 
 import paramsched as ps
 from paramsched import curves
-from paramsched._peer_names import EDGES, LIBRARIES
-from paramsched._vocabulary import letters_of, line_in_code, meant_by, other_names, with_other_names
+from paramsched.base.peer_words import (
+    EDGES,
+    letters_of,
+    line_in_code,
+    meant_by,
+    other_names,
+    with_other_names,
+)
 from paramsched.errors import ConfigError, InvalidCall, ParseError
 from paramsched.schedules.registry import RULES, SHAPES
 
@@ -37,14 +43,10 @@ def test_ours_are_names_that_there_are():
     assert {row[2] for row in ROWS.values()} <= {*OURS, ">>", "*"}
 
 
-def test_every_library_has_its_edge():
-    assert list(EDGES) == list(LIBRARIES)
-
-
 def test_every_scheduler_of_torch_has_a_row():
     theirs = {name for name in lr_scheduler.__all__ if name not in ("LRScheduler", "_LRScheduler")}
 
-    assert theirs <= {name for name, *_ in LIBRARIES["torch"]}
+    assert theirs <= {name for library, name, *_ in ROWS.values() if library == "torch"}
 
 
 @pytest.mark.parametrize("library", ["torch", "transformers", "timm", "optax", "keras", "composer", "ignite", "fvcore"])

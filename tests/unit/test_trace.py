@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paramsched._trace import trace
 from paramsched.errors import InvalidArgument, PlanError, Unresolved
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target, resolve
+from paramsched.plan.trace import trace
 from paramsched.schedules import absolute, constant, cosine, linear, warmup
 from paramsched.time import Calendar
 from support import strategies

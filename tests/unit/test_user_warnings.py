@@ -6,7 +6,7 @@ from types import FunctionType
 
 import pytest
 
-from paramsched.user_warnings import warn_user
+from paramsched.base.user_warnings import warn_user
 
 
 def called_by(module: str, call):

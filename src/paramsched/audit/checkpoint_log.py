@@ -9,9 +9,6 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 
-from paramsched._diff import Diff, diff
-from paramsched._fault import names_listed, printable
-from paramsched._files import open_to_read
 from paramsched.audit.log_values import (
     MOST_GROUPS,
     MOST_UPDATES,
@@ -22,10 +19,13 @@ from paramsched.audit.log_values import (
     nearest_in_file,
     path_text,
 )
+from paramsched.base.diagnostic import names_listed, printable
+from paramsched.base.files import open_to_read
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import OURS, Field, finite_or_none, is_number, numeric, recorded_base
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
+from paramsched.plan.diff import Diff, diff
 from paramsched.time.calendar import CLOCKS
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched._arrays import ROUNDING, Floats
 from paramsched.audit.causes import Cause, RunFacts, amount_causes_to_try, causes_to_try, epoch_causes
 from paramsched.audit.log_values import Flags, LoggedValues, Times
 from paramsched.audit.match import (
@@ -20,6 +19,7 @@ from paramsched.audit.match import (
     pair_columns,
     which_depend_on_base,
 )
+from paramsched.base.arrays import ROUNDING, Floats
 from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar

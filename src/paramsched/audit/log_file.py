@@ -12,8 +12,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
-from paramsched._fault import names_listed, printable
-from paramsched._files import open_to_read
 from paramsched.audit.checkpoint_log import read_checkpoint
 from paramsched.audit.log_values import (
     AmountColumn,
@@ -30,6 +28,8 @@ from paramsched.audit.log_values import (
     update_number,
     with_shared_digits,
 )
+from paramsched.base.diagnostic import names_listed, printable
+from paramsched.base.files import open_to_read
 from paramsched.errors import MissingDependency
 from paramsched.fields import Field
 

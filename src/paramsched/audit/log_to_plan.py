@@ -13,9 +13,6 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import Floats, last_of_each
-from paramsched._files import open_to_read, path_of_file, write_whole_file
-from paramsched._number_checks import whole_number
 from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log, time_column
 from paramsched.audit.log_values import (
     LogColumn,
@@ -24,6 +21,9 @@ from paramsched.audit.log_values import (
     path_text,
     require_columns,
 )
+from paramsched.base.arrays import Floats, last_of_each
+from paramsched.base.files import open_to_read, path_of_file, write_whole_file
+from paramsched.base.number_checks import whole_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, UnreadableTable, shown
 from paramsched.feedback.metric_names import metric_word

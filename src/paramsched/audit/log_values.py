@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import ROUNDING, Floats, equal_up_to_rounding
-from paramsched._fault import printable
+from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
+from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.time.calendar import OTHER_WORDS
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched._arrays import ROUNDING, Floats
 from paramsched.audit.log_values import Flags, LogColumn, LoggedAmounts, LoggedValues, Times, UnreadableLog
+from paramsched.base.arrays import ROUNDING, Floats
 from paramsched.errors import MissingFact
 from paramsched.fields import Field
 from paramsched.plan import Plan, bind

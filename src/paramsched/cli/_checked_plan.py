@@ -11,8 +11,18 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
-from paramsched._files import is_replaced, write_whole_file
+from paramsched.base.check_rules import Severity, check_rules
+from paramsched.base.codes import (
+    BEYOND_THE_PLAN,
+    LOG_DIFFERS,
+    METRIC_NOT_LOGGED,
+    MISSING_FACT,
+    REFUSED_VALUE,
+    UNREADABLE,
+)
+from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path
+from paramsched.base.files import is_replaced, write_whole_file
+from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli._given_plan import (
     GivenPlan,
     calendar_from_options,
@@ -24,24 +34,12 @@ from paramsched.cli._given_plan import (
 )
 from paramsched.cli._options import CalendarOptions, fault_for_command, option_for_fact, say_note
 from paramsched.config import check
-from paramsched.config.checking.finding import (
-    CHECK_RULES,
-    FilePlace,
-    Finding,
-    Severity,
-    binding_path,
-    edits_of,
-    finding_of_fault,
-    with_edits,
-    without_silenced,
-)
-from paramsched.config.checking.rules_of_runs import BEYOND_THE_PLAN, LOG_DIFFERS, METRIC_NOT_LOGGED
-from paramsched.config.faults import HORIZON, entry_path
 from paramsched.config.plan_files import PlanText
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
+from paramsched.lint.comments import without_silenced
+from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan
 from paramsched.time import Calendar, Duration
-from paramsched.user_warnings import PlanCaution
 
 
 @final
@@ -63,7 +61,7 @@ class RunEvidence:
 
         return () if self.checkpoint is None else read_groups(Path(self.checkpoint)).groups
 
-    def findings(self, plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
+    def findings(self, plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
         """Where the run went on behind the plan, used other values, or never measured what a rule waits for."""
         from paramsched.audit.checkpoint_log import read_groups
 
@@ -74,7 +72,7 @@ class RunEvidence:
             yield from _never_logged(Path(self.log), plan)
 
 
-def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Finding]:
+def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
     """Where a log differs from the plan, or goes on behind it."""
     from paramsched.audit import AmountColumn, compare_with_plan, read_log
     from paramsched.plan.binding import amount_clock
@@ -88,10 +86,10 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Finding]:
         one = report.first
         found = f"at update {one.t} the run used {one.field}={one.logged!r}, and the plan says {one.planned!r}"
         cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
-        yield Finding(LOG_DIFFERS, entry_path(one.field), found, cause)
+        yield Diagnostic(entry_path(one.field), found, cause, code=LOG_DIFFERS)
 
 
-def _never_logged(log: Path, plan: Plan) -> Iterator[Finding]:
+def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
     """Rules that wait for a metric that is not in a log with metrics."""
     from paramsched.audit import read_metrics
 
@@ -100,7 +98,7 @@ def _never_logged(log: Path, plan: Plan) -> Iterator[Finding]:
     for path, metric in waiting:
         if measured and not _is_logged(metric, log, measured):
             found = f"the rule waits for {metric}, and the log has {', '.join(measured)}"
-            yield Finding(METRIC_NOT_LOGGED, path, found, "Write the name under which the metric is observed")
+            yield Diagnostic(path, found, "Write the name under which the metric is observed", code=METRIC_NOT_LOGGED)
 
 
 def _is_logged(metric: str, log: Path, measured: Iterable[str]) -> bool:
@@ -119,7 +117,7 @@ def _plain_name(metric: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", metric.lower())
 
 
-def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None, what: str) -> Iterator[Finding]:
+def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None, what: str) -> Iterator[Diagnostic]:
     """The run has more updates than the plan's horizon."""
     facts = calendar or Calendar()
     length = facts.total if plan.horizon is None else plan.horizon
@@ -132,7 +130,7 @@ def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None,
     if updates > horizon:
         found = f"the {what} is of update {updates}, and the plan ends at {horizon}"
         advice = "Say the horizon in updates of the optimizer: batches over accumulation, for all processes together"
-        yield Finding(BEYOND_THE_PLAN, HORIZON, found, advice)
+        yield Diagnostic(HORIZON, found, advice, code=BEYOND_THE_PLAN)
 
 
 @final
@@ -146,7 +144,7 @@ class CheckedPlan:
         usage: whether the command line lacks something, and the plan may be good.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Diagnostic, ...]
     text: str | None = None
     usage: bool = False
 
@@ -159,53 +157,46 @@ def checked_plan(
     Raises:
         OSError: a file that is not there.
     """
-    place = FilePlace(given)
     source, usage = None, False
     try:
         source = text_of_given_plan(given, format)
         read, known, several = _read_with_cautions(given, facts, field, format, source)
         several += _findings_in(read, known, facts, evidence)
     except ConfigError as error:
-        found = [finding_of_fault(fault_for_command(one), given) for one in error.faults]
+        found = [replace(fault_for_command(one), file=given) for one in error.diagnostics]
     except MissingFact as error:
         advice = f"Write {option_for_fact(error)}"
-        found, usage = [Finding(MISSING_FACT, "", error.problem, advice, place=place)], True
+        found, usage = [Diagnostic("", error.problem, advice, code=MISSING_FACT, file=given)], True
     except InvalidArgument as error:
-        found = [Finding(REFUSED_VALUE, "", error.problem, error.instead, place=place)]
+        found = [Diagnostic("", error.problem, error.instead, code=REFUSED_VALUE, file=given)]
     except MissingDependency as error:
-        found, usage = [Finding(UNREADABLE, "", str(error), place=place)], True
+        found, usage = [Diagnostic("", str(error), code=UNREADABLE, file=given)], True
     else:
-        faults = read.placed(one.as_fault() for one in dict.fromkeys(several))
-        # A finding without a line counts as one of line 0.
-        found = [finding_of_fault(one, given) for one in sorted(faults, key=lambda one: one.line or 0)]
+        placed = sorted(read.placed(dict.fromkeys(several)), key=lambda one: one.line or 0)
+        found = [replace(one, file=given) for one in placed]
     text = source.text if source is not None and names_a_file(given) else None
     return CheckedPlan(tuple(found if text is None else without_silenced(found, text, given)), text, usage)
 
 
 def _read_with_cautions(
     given: str, facts: CalendarOptions, field: str, format: str | None, source: PlanText | None
-) -> tuple[GivenPlan, CalendarOptions, list[Finding]]:
+) -> tuple[GivenPlan, CalendarOptions, list[Diagnostic]]:
     """A plan, the facts, and what reading it warns of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts, source=source)
-    found: list[Finding] = []
+    found: list[Diagnostic] = []
     for one in caught:
-        if isinstance(one.message, PlanCaution):
-            found.append(_finding_of_caution(one.message, given))
+        if isinstance(one.message, DiagnosticWarning):
+            found.append(one.message.diagnostic)
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return read, known, found + [_finding_of_caution(one, given) for one in read.loaded.notes]
-
-
-def _finding_of_caution(caution: PlanCaution, file: str) -> Finding:
-    place = None if caution.line is None else FilePlace(file, caution.line, caution.column)
-    return Finding(caution.code, caution.path, caution.found, place=place)
+    return read, known, [*found, *read.loaded.notes]
 
 
 def _findings_in(
     read: GivenPlan, known: CalendarOptions, facts: CalendarOptions, evidence: RunEvidence
-) -> Iterator[Finding]:
+) -> Iterator[Diagnostic]:
     """What is wrong with a plan that could be read, in the run that the facts and the evidence describe.
 
     Args:
@@ -259,6 +250,30 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
         say_note(f"{given}: mended {changed} {'place' if changed == 1 else 'places'}")
 
 
+def edits_of(findings: Iterable[Diagnostic]) -> tuple[TextEdit, ...]:
+    """The changes that findings ask for, from left to right; of two that overlap the first."""
+    chosen: list[TextEdit] = []
+    edits = {finding.fix for finding in findings if finding.fix is not None}
+    for edit in sorted(edits, key=lambda one: (one.begin, one.end, one.text)):
+        if not chosen or edit.begin >= chosen[-1].end:
+            chosen.append(edit)
+    return tuple(chosen)
+
+
+def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
+    """A text with changes made in it.
+
+    >>> with_edits("weight_decy: 1", [TextEdit(0, 11, "weight_decay")])
+    'weight_decay: 1'
+    """
+    pieces: list[str] = []
+    at = 0
+    for edit in edits:
+        pieces += [text[at : edit.begin], edit.text]
+        at = edit.end
+    return "".join([*pieces, text[at:]])
+
+
 def _replace_text(file: Path, old: str, new: str) -> bool:
     """Replace the text of a file, with or without a mark, if it still has the old one."""
     return any(write_whole_file(file, mark + new.encode(), over=mark + old.encode()) for mark in (b"", _MARK))
@@ -270,22 +285,22 @@ _COMMANDS: Final = _LEVELS | {"info": "notice"}
 """What GitHub calls it."""
 
 
-def findings_as_text(findings: Sequence[Finding]) -> str:
+def findings_as_text(findings: Sequence[Diagnostic]) -> str:
     """As people read it: the place, what it is, its code, and a caret below the place where that is known."""
     lines: list[str] = []
     for one in findings:
         path = f"{one.path}: " if one.path else ""
         severity = "" if one.severity == "error" else f"{one.severity}: "
-        lines += [f"{one.place}: {path}{severity}{one.message} [{one.code}]", *filter(None, [one.pointer])]
+        lines += [f"{one.location()}: {path}{severity}{one.message} [{one.code}]", *filter(None, [one.pointer])]
     return "\n".join(lines)
 
 
-def findings_as_json(findings: Sequence[Finding]) -> str:
+def findings_as_json(findings: Sequence[Diagnostic]) -> str:
     """A list of objects: plan, path, line, column, code, rule, severity, message, found, advice, fix."""
     return json.dumps([one.as_data() for one in findings], ensure_ascii=False)
 
 
-def findings_as_sarif(findings: Sequence[Finding]) -> str:
+def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
     """A SARIF log of one run, with the rules that were broken."""
     codes = sorted({one.code for one in findings})
     driver = {
@@ -302,12 +317,11 @@ def findings_as_sarif(findings: Sequence[Finding]) -> str:
     return json.dumps(log, indent=2, ensure_ascii=False)
 
 
-def findings_as_commands(findings: Sequence[Finding]) -> str:
+def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
     """Commands of a GitHub workflow, which become notes beside the lines of a change."""
     lines = []
     for one in findings:
-        place = one.place or FilePlace("")
-        where = {"file": place.file, "line": place.line, "col": place.column, "title": f"{one.code} {one.rule.name}"}
+        where = {"file": one.file, "line": one.line, "col": one.column, "title": f"{one.code} {one.rule.name}"}
         given = ",".join(f"{key}={_escaped(str(value), ',:')}" for key, value in where.items() if value is not None)
         lines.append(f"::{_COMMANDS[one.severity]} {given}::{_escaped(one.message)}")
     return "\n".join(lines)
@@ -315,7 +329,7 @@ def findings_as_commands(findings: Sequence[Finding]) -> str:
 
 def _sarif_rule(code: str) -> dict[str, Any]:
     """What a code stands for."""
-    rule = CHECK_RULES[code]
+    rule = check_rules()[code]
     return {
         "id": code,
         "name": rule.name,
@@ -325,11 +339,10 @@ def _sarif_rule(code: str) -> dict[str, Any]:
     }
 
 
-def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
+def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
     """One finding, its place and its fix."""
-    place = finding.place or FilePlace("")
-    artifact = {"uri": quote(place.file.replace("\\", "/"))}
-    region = {} if place.line is None else {"startLine": place.line, "startColumn": place.column or 1}
+    artifact = {"uri": quote(finding.file.replace("\\", "/"))}
+    region = {} if finding.line is None else {"startLine": finding.line, "startColumn": finding.column or 1}
     physical: dict[str, Any] = {"artifactLocation": artifact, **({"region": region} if region else {})}
     location: dict[str, Any] = {"physicalLocation": physical}
     if finding.path:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
-from paramsched._fault import printable
+from paramsched.base.diagnostic import printable
 from paramsched.cli._options import aligned_rows
 from paramsched.config import Bases
 from paramsched.errors import Unresolved

@@ -12,16 +12,18 @@ from typing import Any, final
 import click
 
 from paramsched import config, recipe_book
-from paramsched._files import naming_errors
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.files import naming_errors
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import CalendarOptions, option_of, runs_configs, say_note
 from paramsched.config import Bases, Loaded
 from paramsched.config.faults import Faults
-from paramsched.config.plan_files import PlanText, read_plan_text, units_of_plan
+from paramsched.config.plan_files import PlanText, read_plan_text
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
-from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact, UnknownRecipe
-from paramsched.near_names import closest, did_you_mean
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, UnknownRecipe
 from paramsched.plan import Binding, Plan
+from paramsched.plan.contents import units_of_plan
 from paramsched.plan.resolve import known_total
 from paramsched.schedules import Schedule
 from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_plan
@@ -53,7 +55,7 @@ class GivenPlan:
     def plan(self) -> Plan:
         return self.loaded.plan
 
-    def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    def placed(self, faults: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The same faults, each with its line and column in the file."""
         return tuple(faults) if self.source is None else self.source.placed(faults)
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched._fault import printable
-from paramsched._files import write_whole_file
-from paramsched._peer_keywords import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
-from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingDependency, MissingFact, ParamschedError
+from paramsched.base.diagnostic import Diagnostic, printable
+from paramsched.base.files import write_whole_file
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 from paramsched.fields import KNOWN
-from paramsched.near_names import closest
 from paramsched.time.calendar import CLOCKS
 
 if TYPE_CHECKING:
-    from paramsched._diff import Change
+    from paramsched.plan.diff import Change
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
@@ -286,7 +286,7 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         _end_with("Interrupted.", INTERRUPTED)
 
 
-def fault_for_command(fault: Fault) -> Fault:
+def fault_for_command(fault: Diagnostic) -> Diagnostic:
     """A fault with the option of the running command where it advises another format."""
     if fault.format is None:
         return fault

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
-from paramsched._calls import example_call
-from paramsched._peer_keywords import keywords_elsewhere, line_of_keyword
-from paramsched._peer_names import LIBRARIES
-from paramsched._vocabulary import letters_of, other_names
+from paramsched.base.calls import example_call
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import EDGES, keywords_elsewhere, letters_of, line_of_keyword, other_names
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text
-from paramsched.near_names import closest
 from paramsched.recipe_book import recipes
 from paramsched.schedules.registry import RULES, SHAPES
 
@@ -144,7 +142,7 @@ def _named_library(asked: str) -> tuple[str, str]:
     """
     if asked.replace(".", "").isidentifier() and "." in asked:
         asked = f"{asked.partition('.')[0]} {asked.rpartition('.')[2]}"
-    libraries = {letters_of(name): name for name in LIBRARIES if name != "papers"} | _OTHERWISE
+    libraries = {letters_of(name): name for name in EDGES if name != "papers"} | _OTHERWISE
     words = asked.split()
     for place, word in enumerate(words):
         if len(words) > 1 and (library := libraries.get(letters_of(word))) is not None:

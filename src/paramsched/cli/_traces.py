@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from paramsched._arrays import Floats
-from paramsched._trace import Trace, trace
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
+from paramsched.base.arrays import Floats
+from paramsched.base.near_names import did_you_mean
 from paramsched.cli._given_plan import (
     assumed_fact,
     calendar_for_picture,
@@ -25,9 +25,9 @@ from paramsched.cli._options import CalendarOptions, option_of, say_note
 from paramsched.config import Loaded
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
+from paramsched.plan.trace import Trace, trace
 from paramsched.show.plan_curves import groups_of_selectors
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Floats
+from paramsched.base.arrays import Array, Floats
 from paramsched.schedules.affine import Level
 from paramsched.schedules.rules import Rule, ShareRule
 

@@ -1,11 +1,8 @@
 """Plans in files: YAML, TOML, JSON, and the dialects of other libraries; every fault at once, with its path."""
 
-from paramsched.config.checking.finding import Finding as Finding
-from paramsched.config.checking.plan_check import check as check
+from paramsched.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.config.file_formats import formats as formats
-from paramsched.config.known_dialects import NO_BASES as NO_BASES
 from paramsched.config.known_dialects import BaseLike as BaseLike
-from paramsched.config.known_dialects import Bases as Bases
 from paramsched.config.known_dialects import Dialect as Dialect
 from paramsched.config.known_dialects import Loaded as Loaded
 from paramsched.config.known_dialects import dialect_names as dialect_names
@@ -17,3 +14,9 @@ from paramsched.config.plan_files import load_with_bases as load_with_bases
 from paramsched.config.plan_files import loads as loads
 from paramsched.config.plan_files import loads_with_bases as loads_with_bases
 from paramsched.config.plan_files import plan_from as plan_from
+from paramsched.lint.plan_check import check as check
+from paramsched.plan.bases import NO_BASES as NO_BASES
+from paramsched.plan.bases import Bases as Bases
+
+Finding = Diagnostic
+"""The former name of `Diagnostic`."""

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, final
 
-from paramsched._fault import printable
-from paramsched.config.faults import ROOT, child_path, path_from_root
+from paramsched.base.diagnostic import ROOT, Diagnostic, TextEdit, TextLines, child_path, path_from_root, printable
 from paramsched.config.native.assign_arguments import annotated_signature
-from paramsched.config.text_limits import TextLines
 from paramsched.curves import FAMILIES
-from paramsched.errors import ConfigError, Fault
+from paramsched.errors import ConfigError
 from paramsched.schedules import SHAPES
 from paramsched.schedules.registry import RULES
 
@@ -107,7 +105,9 @@ class PlaceTree:
         self.put(done)
 
 
-def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str], Place]) -> tuple[Fault, ...]:
+def faults_with_places(
+    faults: Iterable[Diagnostic], text: str, places: Callable[[str], Place]
+) -> tuple[Diagnostic, ...]:
     """The same faults, each with its line and column.
 
     Args:
@@ -124,11 +124,11 @@ def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str
     return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in faults)
 
 
-def _lacks_place(fault: Fault) -> bool:
+def _lacks_place(fault: Diagnostic) -> bool:
     return fault.line is None and fault.path.startswith(ROOT)
 
 
-def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> Fault:
+def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
     """The fault with the line of its name, of its value, or of a piece of that value's text."""
     place = place_at_path(root, fault.path)
     begin, end = place.begin, place.end
@@ -143,7 +143,7 @@ def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> F
     return replace(fault, line=line, column=column, excerpt=lines.line(line), edit=edit)
 
 
-def _edit_of_fault(fault: Fault, text: str, begin: int, end: int) -> tuple[int, int, str] | None:
+def _edit_of_fault(fault: Diagnostic, text: str, begin: int, end: int) -> TextEdit | None:
     """The change that a fault asks for, in the piece `[begin, end)` of the text; None where it is not to be found."""
     if fault.replace is None:
         return None
@@ -151,10 +151,10 @@ def _edit_of_fault(fault: Fault, text: str, begin: int, end: int) -> tuple[int, 
     if text[begin:end].count(old) != 1:
         return None
     at = text.index(old, begin, end)
-    return at, at + len(old), new
+    return TextEdit(at, at + len(old), new)
 
 
-def _renamed_is_there(root: Place, fault: Fault, text: str) -> bool:
+def _renamed_is_there(root: Place, fault: Diagnostic, text: str) -> bool:
     if fault.replace is None or not fault.at_key or not fault.path.endswith(fault.replace[0]):
         return False
     old, new = fault.replace

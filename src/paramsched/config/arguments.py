@@ -23,11 +23,12 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
-from paramsched._fault_codes import UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.diagnostic import child_path
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.config.command_lines import is_unknown
-from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.peer_arguments import is_plain_number
-from paramsched.near_names import closest, did_you_mean
 
 _Table = TypeVar("_Table")
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})

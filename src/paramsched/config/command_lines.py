@@ -5,15 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched._fault import names_listed
-from paramsched._fault_codes import NOT_IN_SCRIPT, ONE_OF_COMMANDS, SYNTAX
+from paramsched.base.codes import NOT_IN_SCRIPT, ONE_OF_COMMANDS, SYNTAX
+from paramsched.base.diagnostic import ROOT, Diagnostic, TextLines, child_path, names_listed
 from paramsched.config._text_places import Place
-from paramsched.config.faults import ROOT, child_path
 from paramsched.config.shell_script import ShellCommand, ShellScript, ShellWord, read_script
-from paramsched.config.text_limits import TextLines
 from paramsched.config.unused_settings import looks_like_schedule
-from paramsched.errors import Fault
-from paramsched.user_warnings import PlanCaution
 
 _END: Final = "--"
 """Stands among words where a command, or a line of a script, is over."""
@@ -60,8 +56,8 @@ class CommandLine:
     """
 
     words: list[str]
-    cautions: tuple[PlanCaution, ...]
-    faults: tuple[Fault, ...]
+    cautions: tuple[Diagnostic, ...]
+    faults: tuple[Diagnostic, ...]
     places: Place
 
 
@@ -103,13 +99,17 @@ def _counts(name: str) -> bool:
     return looks_like_schedule(name) or "accum" in name
 
 
-def _faults_of(text: str, script: ShellScript, lines: TextLines) -> tuple[Fault, ...]:
+def _faults_of(text: str, script: ShellScript, lines: TextLines) -> tuple[Diagnostic, ...]:
     if found := _CONTINUED_CRLF.search(text):
         crlf = "its lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
         return (lines.fault(found.start(), crlf, "Save the file with LF line ends"),)
     if script.unclosed is not None:
         return (lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote"),)
-    return () if script.is_whole else (Fault("", "the script has too many words; a plan is a short text", code=SYNTAX),)
+    return (
+        ()
+        if script.is_whole
+        else (Diagnostic("", "the script has too many words; a plan is a short text", code=SYNTAX),)
+    )
 
 
 def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
@@ -122,7 +122,7 @@ def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
                 yield index
 
 
-def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[PlanCaution]:
+def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[Diagnostic]:
     """Substitutions that may hold options of the program, which only running the script would give."""
     program = next((index for index, word in enumerate(words) if word.text.endswith(".py")), 0)
     found = {words[index].text: words[index].unknown[0] for index in _may_hold_options(words) if index > program}
@@ -130,12 +130,12 @@ def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[PlanCau
         reasons = [f"line {lines.of(one.begin)[0]}: {one.text} {one.why}" for one in found.values()]
         line, column = lines.of(next(iter(found.values())).begin)
         text = f"{names_listed(reasons, 5)}; options in it are not read"
-        yield PlanCaution("", text, NOT_IN_SCRIPT, line, column)
+        yield Diagnostic("", text, code=NOT_IN_SCRIPT, line=line, column=column)
 
 
 def _not_counted(
     training: dict[ShellCommand, dict[str, Any]], broken: Iterable[ShellCommand], lines: TextLines
-) -> Iterator[PlanCaution]:
+) -> Iterator[Diagnostic]:
     """Other commands that train in another way, and options that bash takes for a command."""
     counts = next(reversed(training))
     others = [one for one, settings in training.items() if settings != training[counts]]
@@ -145,12 +145,12 @@ def _not_counted(
             names_listed((str(_begin_of(one, lines)[0]) for one in others), 5),
         )
         found = f"line {line}: this command is read; the commands of other lines have other settings: {rest}"
-        yield PlanCaution("", found, ONE_OF_COMMANDS, line, column)
+        yield Diagnostic("", found, code=ONE_OF_COMMANDS, line=line, column=column)
     for one in (one for one in broken if _schedule_options(one)):
         line, column = _begin_of(one, lines)
         names = names_listed(map(option_name, _schedule_options(one)))
         found = f"line {line}: {names}: bash takes this for a command of its own, because the line before ends one"
-        yield PlanCaution("", found, ONE_OF_COMMANDS, line, column)
+        yield Diagnostic("", found, code=ONE_OF_COMMANDS, line=line, column=column)
 
 
 def _begin_of(command: ShellCommand, lines: TextLines) -> tuple[int, int]:

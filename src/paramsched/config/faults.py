@@ -7,14 +7,15 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 
-from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
-from paramsched.errors import ConfigError, Fault, InvalidArgument
-from paramsched.near_names import did_you_mean
+from paramsched.errors import ConfigError, InvalidArgument
 
 _MOST = 200  # faults that are listed; a file may hold a hundred thousand
 
@@ -30,7 +31,7 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        self._found: dict[Fault, None] = {}
+        self._found: dict[Diagnostic, None] = {}
         self.count = 0
 
     @property
@@ -54,7 +55,7 @@ class Faults:
 
         Args:
             entry: the key and the value of the entry to write; then `instead` need not be given.
-            span, at_key, replace: as of a `Fault`.
+            span, at_key, replace: as of a `Diagnostic`.
             code: of what kind it is; a dialect of your own need not say it.
         """
         self.count += 1
@@ -63,7 +64,7 @@ class Faults:
         written = None if entry is None else (entry[0], json.dumps(entry[1], ensure_ascii=False))
         if written is not None:
             instead = f"Write {entry_text(*written)}"
-        self._found[Fault(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
+        self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Note what a function of the library refused."""
@@ -100,22 +101,18 @@ class Faults:
 
     def problems(self) -> tuple[str, ...]:
         """What was noted, a line each."""
-        return tuple(map(str, self.found()))
+        return tuple(one.problem for one in self.found())
 
-    def found(self) -> tuple[Fault, ...]:
+    def found(self) -> tuple[Diagnostic, ...]:
         """What was noted; beyond 200 faults only how many more there are."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
-        return (*listed, Fault("", f"and {more} more")) if len(listed) >= _MOST and more else listed
+        return (*listed, Diagnostic("", f"and {more} more")) if len(listed) >= _MOST and more else listed
 
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a fault."""
         if self.count:
             raise ConfigError(source, self.found())
-
-
-_PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
-_MOST_SHOWN: Final = 60  # characters of a name that needs quotes
 
 
 def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
@@ -166,51 +163,6 @@ def _toml_value(data: Any) -> str:
         items = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(one)}" for key, one in data.items())
         return "{" + ", ".join(items) + "}"
     return json.dumps(data, ensure_ascii=False)
-
-
-ROOT: Final = "$"
-"""The config as a whole."""
-
-
-def entry_path(*keys: object) -> str:
-    """The path of an entry of the config, or of one further inside.
-
-    >>> entry_path("lr"), entry_path("groups", "head", "lr")
-    ('$.lr', '$.groups.head.lr')
-    """
-    return child_path(ROOT, *keys)
-
-
-def child_path(path: str, *keys: object) -> str:
-    """The path of an entry, or of one further inside: a name in a mapping, an index in a list.
-
-    >>> child_path(ROOT, "lr", 1), child_path(ROOT, "betas[0]"), child_path(ROOT, "a key")
-    ('$.lr[1]', '$.betas[0]', '$["a key"]')
-    """
-    for key in keys:
-        if isinstance(key, int):
-            path += f"[{key}]"
-        elif _PLAIN_NAME.fullmatch(name := str(key)):
-            path += f".{name}"
-        else:
-            path += f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
-    return path
-
-
-def path_from_root(path: str) -> str:
-    """What a path says after the root: the config may itself stand inside another one.
-
-    >>> entry_path("param_scheduler") + path_from_root("$.lr[1]")
-    '$.param_scheduler.lr[1]'
-    """
-    return path.removeprefix(ROOT)
-
-
-CLOCK: Final = entry_path("clock")
-HORIZON: Final = entry_path("horizon")
-GROUPS: Final = entry_path("groups")
-TARGETS: Final = entry_path("targets")
-"""The entries of a native plan that are no fields."""
 
 
 def short_json(value: object) -> str:
@@ -410,7 +362,9 @@ class _PlainReader:
     def count_values(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
-            raise ConfigError("config", [Fault(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")])
+            raise ConfigError(
+                "config", [Diagnostic(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")]
+            )
 
 
 def _finite_number(raw: Any, path: str) -> int | float | BadValue:

@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from paramsched._fault_codes import KEY_TWICE
+from paramsched.base.codes import KEY_TWICE
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.near_names import did_you_mean
+from paramsched.base.user_warnings import warn_user
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
 from paramsched.config.faults import Faults, Pairs, entry_text, peer_data, plain_data, refuse_large_plan
 from paramsched.config.known_dialects import (
-    NO_BASES,
     BaseLike,
     KnownDialect,
     Loaded,
@@ -33,12 +35,11 @@ from paramsched.config.syntaxes.yaml_text import (
     yaml_places,
 )
 from paramsched.config.text_limits import refuse_long_text
-from paramsched.errors import ConfigError, Fault, InvalidArgument
-from paramsched.near_names import did_you_mean
+from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES
 from paramsched.schedules.table_file import folder_of_tables
 from paramsched.time import Calendar
-from paramsched.user_warnings import PlanCaution, warn_user
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
@@ -150,7 +151,7 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
     except ConfigError as error:
         hints = []
         for name in dialects_that_recognize(plain_data(data, Faults())):
-            hints.append(Fault("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
+            hints.append(Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
         raise ConfigError(error.source, (*hints, *error.faults)) from None
 
 
@@ -203,11 +204,11 @@ def read_peer_data(text: str, syntax: str, source: str) -> Any:
     if scheduling:
         more = f" (and {len(scheduling) - 1} other keys)" if len(scheduling) > 1 else ""
         found = f"the key is there twice{more}, and the last value counts; keep one"
-        warn_user(PlanCaution(scheduling[0], found, KEY_TWICE))
+        warn_user(Diagnostic(scheduling[0], found, code=KEY_TWICE))
     return data
 
 
-def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None = None) -> tuple[Fault, ...]:
+def placed(faults: Iterable[Diagnostic], text: str, format: str, syntax: str | None = None) -> tuple[Diagnostic, ...]:
     """Faults of a text, each with its line and column where its syntax is known."""
     name = format if format in SYNTAXES else syntax or ""
     if name not in SYNTAXES:

@@ -8,54 +8,16 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
 
-from paramsched.config import dialects as own_dialects
+from paramsched.base.diagnostic import ROOT, Diagnostic, entry_path
 from paramsched.config import native
-from paramsched.config.faults import ROOT, entry_path
 from paramsched.config.schedule_text import entry_point_in_words, entry_points_of
 from paramsched.errors import ConfigError, ParamschedError
-from paramsched.fields import Field
 from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.time import Calendar
-from paramsched.user_warnings import PlanCaution
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Bases:
-    """The values that schedules are multiples of, where a file says them.
-
-    Args:
-        groups: like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` where there are several.
-        origin: the entry of the file they stand in.
-        notes: what else is to be said of them.
-    """
-
-    groups: tuple[Mapping[str, Any], ...] = ()
-    origin: str = ""
-    notes: tuple[str, ...] = ()
-
-    def of(self, name: str | None) -> Mapping[str, Any]:
-        """The values of a group by its name; those of the only one serve for all."""
-        if len(self.groups) == 1 and "name" not in self.groups[0]:
-            return self.groups[0]
-        return next((group for group in self.groups if name is not None and group.get("name") == name), {})
-
-    @staticmethod
-    def value(group: Mapping[str, Any], field: Field) -> float | None:
-        """A field's value in a group; momentum is `betas[0]` where there are betas. None where it is not said."""
-        if field.key == "momentum" and field.index is None and "momentum" not in group and "betas" in group:
-            field = Field("betas", 0)
-        entry = group.get(field.key)
-        if field.index is not None:
-            entry = entry[field.index] if isinstance(entry, tuple) and field.index < len(entry) else None
-        return float(entry) if isinstance(entry, (int, float)) else None
-
-
-NO_BASES = Bases()
-"""Where nothing says them."""
 
 
 @final
@@ -77,8 +39,10 @@ class Loaded:
     native: bool = True
     facts: Calendar | None = None
     entry: str = ""
-    notes: tuple[PlanCaution, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
 
+
+_PEERS: Final = "paramsched.peers"  # a layer above: its packages are found by their folders
 
 DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
 """The group in which a package names its dialects: `composer = "my_package.composer_dialect"`."""
@@ -99,7 +63,7 @@ class Dialect(Protocol):
     - `execute(path) -> data`, where its files are programs that the other library executes: for `run_config=True`
     - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
     - `facts_of(data) -> Calendar`, where its files have facts of the run, such as the accumulation
-    - `notes_of(data) -> Iterable[PlanCaution]`: what is to be known of how data is read, such as defaults
+    - `notes_of(data) -> Iterable[Diagnostic]`: what is to be known of how data is read, such as defaults
     - `scheduler_entries`: names of the entries in which its files say the schedule; `paramsched check` points there
     - `command_lines`: True where it takes a list of words too; a command line, or a script, is then read as that
     """
@@ -127,7 +91,7 @@ class KnownDialect:
     execute: Callable[[str], Any] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
     facts_of: Callable[[Any], Calendar | None] | None = None
-    notes_of: Callable[[Any], Iterable[PlanCaution]] | None = None
+    notes_of: Callable[[Any], Iterable[Diagnostic]] | None = None
     scheduler_entries: tuple[str, ...] = ()
     command_lines: bool = False
     origin: str = ""
@@ -166,7 +130,7 @@ class KnownDialect:
 @lru_cache(maxsize=1)
 def own_names() -> tuple[str, ...]:
     """The names of the library's own dialects."""
-    return tuple(sorted(["native", *(module.name for module in iter_modules(own_dialects.__path__))]))
+    return tuple(sorted(["native", *(module.name for module in iter_modules(import_module(_PEERS).__path__))]))
 
 
 def dialect_names() -> tuple[str, ...]:
@@ -181,7 +145,7 @@ def dialect_names() -> tuple[str, ...]:
 def dialect_named(name: str) -> KnownDialect:
     """The dialect of a name; a package is only imported for a name that the library does not have."""
     if name in own_names():
-        module = native if name == "native" else import_module(f"{own_dialects.__name__}.{name}")
+        module = native if name == "native" else import_module(f"{_PEERS}.{name}")
         return _functions_of(module, name, "")
     points = [point for point in _entry_points() if point.name == name]
     origins = [entry_point_in_words(point) for point in points]

@@ -8,11 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.config.faults import ROOT, child_path, type_in_words
+from paramsched.base.diagnostic import ROOT, Diagnostic, TextLines, child_path
+from paramsched.config.faults import type_in_words
 from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.text_limits import TextLines
-from paramsched.errors import ConfigError, Fault
+from paramsched.errors import ConfigError
 
 _TO_REPLACE: Final = "Write _delete_=True into the dict to replace what the base has"
 
@@ -52,7 +52,7 @@ def merge_upon_base(
             out[key] = merge_upon_base(before, value, source, child_path(path, key), instead=instead)
         else:
             found = f"a dict here, and {type_in_words(before)} in the base"
-            raise ConfigError(source, [Fault(child_path(path, key), found, instead)])
+            raise ConfigError(source, [Diagnostic(child_path(path, key), found, instead)])
     return out
 
 
@@ -77,7 +77,7 @@ def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, Re
     # A character for private use, so that no text of a user's can be taken for what stands in for a value.
     sign = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
     paths: dict[str, str] = {}
-    missing: list[Fault] = []
+    missing: list[Diagnostic] = []
 
     def value_in_environment(found: re.Match[str]) -> str:
         value = os.environ.get(found[1], found[2])

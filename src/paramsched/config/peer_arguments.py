@@ -8,16 +8,17 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any, Final, NoReturn, final
 
-from paramsched._fault_codes import NOT_IN_SCRIPT, REFUSED_VALUE, UNUSED_SETTING, WRONG_TYPE
+from paramsched.base.codes import NOT_IN_SCRIPT, REFUSED_VALUE, UNUSED_SETTING, WRONG_TYPE
+from paramsched.base.diagnostic import Diagnostic, child_path
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.command_lines import is_unknown
-from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
-from paramsched.user_warnings import PlanCaution, warn_user
 
 # Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
 
@@ -299,7 +300,7 @@ def updates_with_accumulation(accumulation: Any, path: str, calendar: Calendar, 
     if is_unknown(accumulation):
         if calendar.batches_per_epoch is not None and calendar.accumulation is None:
             found = f"{accumulation} is not known, and batches count as updates; give the accumulation"
-            warn_user(PlanCaution(path, found, NOT_IN_SCRIPT))
+            warn_user(Diagnostic(path, found, code=NOT_IN_SCRIPT))
         return calendar.updates_per_epoch
     if not is_count(accumulation, 1):
         found = f"{short_json(accumulation)} is no whole number from 1 on"
@@ -307,7 +308,7 @@ def updates_with_accumulation(accumulation: Any, path: str, calendar: Calendar, 
         return calendar.updates_per_epoch
     if calendar.accumulation is not None and calendar.accumulation != accumulation:
         found = f"it is {accumulation}, and the accumulation that was given, {calendar.accumulation}, is used"
-        warn_user(PlanCaution(path, found, UNUSED_SETTING))
+        warn_user(Diagnostic(path, found, code=UNUSED_SETTING))
     if calendar.batches_per_epoch is None or calendar.accumulation is not None:
         return calendar.updates_per_epoch
     return -(-calendar.batches_per_epoch // int(accumulation))

@@ -1,13 +1,14 @@
 """Reading and writing plans: files and texts, every format."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from paramsched._calls import explain_wrong_keywords
-from paramsched._files import is_replaced, path_of_file, write_whole_file
+from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.files import is_replaced, path_of_file, write_whole_file
 from paramsched.config.file_formats import (
     SUFFIXES,
     SYNTAXES,
@@ -22,11 +23,9 @@ from paramsched.config.known_dialects import BaseLike, Loaded
 from paramsched.config.schedule_text import ShapeLike
 from paramsched.config.syntaxes.yaml_text import has_comments
 from paramsched.config.text_limits import read_bounded_text
-from paramsched.errors import Fault, InvalidArgument, shown
+from paramsched.errors import InvalidArgument, shown
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule
-from paramsched.schedules.rules import Rule
-from paramsched.time import Calendar, Duration
+from paramsched.time import Calendar
 
 
 @explain_wrong_keywords
@@ -255,7 +254,7 @@ class PlanText:
         own = self.format if self.format in SYNTAXES else self.syntax
         return has_comments(self.text, "yaml" if own is None and self.format == "native" else own)
 
-    def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    def placed(self, faults: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """Faults by their paths, each with its line and column."""
         return placed(faults, self.text, self.format, self.syntax)
 
@@ -272,39 +271,3 @@ def syntax_of_suffix(file: Path) -> str | None:
     """What the suffix says of the syntax, where the format is a dialect."""
     found = SUFFIXES.get(file.suffix.lower())
     return found if found in SYNTAXES else None
-
-
-def durations_in(value: Any) -> Iterator[Duration]:
-    """Every length in a schedule; a rule counts as one of its ticks.
-
-    >>> from paramsched.schedules import warmup
-    >>> [str(length) for length in durations_in(warmup("5 epochs"))]
-    ['5 epochs']
-    """
-    for part in values_inside(value):
-        if isinstance(part, Duration):
-            yield part
-        elif isinstance(part, Rule):
-            yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
-
-
-def units_of_plan(plan: Plan) -> frozenset[str]:
-    """The units a plan uses, its horizon included.
-
-    >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
-    ['epochs', 'percent']
-    """
-    lengths = [length for binding in plan.bindings for length in durations_in(binding.schedule)]
-    lengths += [plan.horizon] if plan.horizon is not None else []
-    return frozenset(unit for length in lengths for unit, _ in length.terms)
-
-
-def values_inside(value: Any) -> Iterator[Any]:
-    """The value itself, and every value that a schedule or a rule holds, however deep."""
-    yield value
-    if isinstance(value, tuple):
-        for item in value:
-            yield from values_inside(item)
-    elif isinstance(value, (Schedule, Rule)):
-        for field in fields(value):  # type: ignore[arg-type]  # every schedule and rule is a dataclass
-            yield from values_inside(getattr(value, field.name))

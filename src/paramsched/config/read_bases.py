@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched._files import kind_of_file, open_to_read
-from paramsched.config.faults import entry_path, short_json
+from paramsched.base.diagnostic import Diagnostic, entry_path
+from paramsched.base.files import kind_of_file, open_to_read
+from paramsched.config.faults import short_json
 from paramsched.config.file_formats import read_peer_data
 from paramsched.config.merge_configs import (
     NotInstalled,
@@ -22,7 +23,7 @@ from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.source import PythonSource, no_collection
 from paramsched.config.python_config.values import BaseReference, Budget, NeedsRunning
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
-from paramsched.errors import ConfigError, Fault
+from paramsched.errors import ConfigError
 
 _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200
@@ -56,7 +57,7 @@ class _ConfigFile:
     above: tuple[str, ...]
 
     def error(self, found: str, instead: str = "") -> ConfigError:
-        return ConfigError(self.source, [Fault(entry_path("_base_"), found, instead)])
+        return ConfigError(self.source, [Diagnostic(entry_path("_base_"), found, instead)])
 
 
 @final
@@ -179,7 +180,7 @@ def error_in_base(error: ConfigError, base: str, config: str) -> ConfigError:
     """The error about a base as one about the config, which is what the reader of the message knows."""
     if error.source != base:  # about a base of its own, and says its place already
         return error
-    return ConfigError(config, [f"{fault.place(base)}: {fault.path_and_message}" for fault in error.faults])
+    return ConfigError(config, [f"{fault.location(base)}: {fault.path_and_message}" for fault in error.faults])
 
 
 def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> str:

@@ -1,15 +1,14 @@
 """Texts of configs: how much one may hold, its lines, and small files read whole."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
-from typing import final
 
-from paramsched._fault_codes import SYNTAX
-from paramsched._files import open_to_read, own_descriptor
-from paramsched.errors import ConfigError, Fault
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.diagnostic import TextLines as TextLines
+from paramsched.base.files import open_to_read, own_descriptor
+from paramsched.errors import ConfigError
 
 MOST_BYTES = 1_000_000
 MOST_LINE = 10_000
@@ -78,51 +77,12 @@ def nested_too_deep(text: str, source: str) -> ConfigError:
     )
 
 
-_BREAK = re.compile(r"\r\n|\r|\n")
-
-
-@final
-class TextLines:
-    r"""The lines of a text: where each begins.
-
-    >>> TextLines("lr: 1\nmomentum: 2").of(10)
-    (2, 5)
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
-
-    def of(self, offset: int) -> tuple[int, int]:
-        """The line and the column of a character, both from 1."""
-        index = bisect_right(self.begins, min(max(offset, 0), len(self.text))) - 1
-        return index + 1, offset - self.begins[index] + 1
-
-    def line(self, number: int) -> str:
-        """A line by its number, without its end."""
-        begin = self.begins[number - 1]
-        end = self.begins[number] if number < len(self.begins) else len(self.text)
-        return self.text[begin:end].rstrip("\r\n")
-
-    def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Fault:
-        """A fault at a character."""
-        line, column = self.of(offset)
-        return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line), code=SYNTAX)
-
-    def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Fault:
-        """A fault at a line and a column."""
-        return self.fault(self.offset_of(number, column), found, instead)
-
-    def offset_of(self, number: int, column: int) -> int:
-        """The character at a line and a column, both from 1; what is behind the text counts as its end."""
-        begin = self.begins[min(number, len(self.begins)) - 1]
-        return min(begin + column - 1, len(self.text))
-
-
 def read_bounded_text(file: Path) -> str:
     """Read a file of at most 1 MB of UTF-8."""
     if file.is_fifo() and own_descriptor(file) is None:
-        raise ConfigError(str(file), [Fault("", "it is a pipe, which may never end", "Copy its content into a file")])
+        raise ConfigError(
+            str(file), [Diagnostic("", "it is a pipe, which may never end", "Copy its content into a file")]
+        )
     with open_to_read(file, bounded=True) as stream:
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
@@ -133,12 +93,12 @@ def read_bounded_text(file: Path) -> str:
         raise ConfigError(str(file), [no_utf8_fault(data, error)]) from None
 
 
-def no_utf8_fault(data: bytes, error: UnicodeDecodeError) -> Fault:
+def no_utf8_fault(data: bytes, error: UnicodeDecodeError) -> Diagnostic:
     """The fault of a file that is no UTF-8, at its first byte that is none."""
     before = data[: error.start].decode("utf-8", "replace")
     line, column = TextLines(before).of(len(before))
     found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
-    return Fault("", found, "Save the file as UTF-8", line=line, column=column)
+    return Diagnostic("", found, "Save the file as UTF-8", line=line, column=column)
 
 
 def advice_of_line(line: str) -> str:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from paramsched._fault import names_listed
-from paramsched._fault_codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched.base.codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
+from paramsched.base.diagnostic import Diagnostic, names_listed
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.faults import Faults
-from paramsched.user_warnings import PlanCaution, warn_user
 
 
 def report_unused_settings(
@@ -47,10 +47,10 @@ def report_unused_settings(
         native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
         faults.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
     else:
-        warn_user(PlanCaution(path, f"{found}; the plan is read without it", UNUSED_SETTING))
+        warn_user(Diagnostic(path, f"{found}; the plan is read without it", code=UNUSED_SETTING))
 
 
-def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[PlanCaution]:
+def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Diagnostic]:
     """Note the defaults of a library that a config leaves out and that its schedule depends on.
 
     Args:
@@ -58,7 +58,7 @@ def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Plan
     """
     if defaults:
         taken = ", ".join(f"{name} {value}" for name, value in defaults.items())
-        yield PlanCaution("$", f"defaults of {library} are taken for {taken}", LIBRARY_DEFAULTS)
+        yield Diagnostic("$", f"defaults of {library} are taken for {taken}", code=LIBRARY_DEFAULTS)
 
 
 _PROGRAMS: Final[Mapping[str, frozenset[str]]] = {

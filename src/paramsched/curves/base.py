@@ -6,9 +6,9 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays, Floats, arrays_of
-from paramsched._frozen_values import frozen_value, shown_fields
-from paramsched.user_warnings import renamed_property
+from paramsched.base.arrays import Array, Arrays, Floats, arrays_of
+from paramsched.base.frozen_values import frozen_value, shown_fields
+from paramsched.base.user_warnings import renamed_property
 
 NAME_OF_CLASS: dict[type, str] = {}
 """The name by which the curves of each class are written."""

@@ -6,12 +6,12 @@ from typing import Any, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays
-from paramsched._calls import built_class, example_call, register_builder
-from paramsched._vocabulary import with_other_names
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.calls import built_class, example_call, register_builder
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import with_other_names
 from paramsched.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
-from paramsched.near_names import closest
 
 CONSTANTS: dict[str, Curve] = {}
 """Curves without a parameter, and those a user registered, by name."""

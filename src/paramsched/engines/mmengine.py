@@ -22,7 +22,6 @@ import torch
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
 from paramsched.config import plan_from
-from paramsched.config.dialects.mmengine.table import INF, class_names
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import (
     BatchAmounts,
@@ -33,6 +32,7 @@ from paramsched.engines.reporting import (
 )
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import Field, flat_groups
+from paramsched.peers.mmengine.table import INF, class_names
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler

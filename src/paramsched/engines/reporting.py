@@ -9,6 +9,7 @@ from typing import Any, final
 
 import torch
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan, Target
@@ -18,7 +19,6 @@ from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.scheduler.told_amounts import checked_amount
 from paramsched.time.calendar import SIZES
-from paramsched.user_warnings import warn_user
 
 
 @final

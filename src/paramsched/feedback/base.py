@@ -8,8 +8,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, positive_number, require_choice
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.number_checks import finite_number, positive_number, require_choice
 from paramsched.errors import Asked, InvalidArgument, StateError, shown
 from paramsched.schedules.affine import Absolute, Affine, Level
 from paramsched.schedules.base import Schedule

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._number_checks import keep_checked, whole_number
+from paramsched.base.number_checks import keep_checked, whole_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.feedback.base import (
     Against,

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from paramsched._number_checks import finite_number, keep_checked, whole_number
+from paramsched.base.number_checks import finite_number, keep_checked, whole_number
 from paramsched.feedback.base import (
     Against,
     MetricRule,

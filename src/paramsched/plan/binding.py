@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
-from paramsched._calls import explain_wrong_keywords_of
-from paramsched._number_checks import finite_number
+from paramsched.base.calls import explain_wrong_keywords_of
+from paramsched.base.number_checks import finite_number
+from paramsched.base.user_warnings import renamed_property
 from paramsched.errors import Asked, InvalidArgument, PlanError, nearest, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
@@ -17,7 +18,6 @@ from paramsched.schedules.retimed import Chain
 from paramsched.time import Duration
 from paramsched.time.calendar import UPDATES as UPDATES
 from paramsched.time.calendar import known_clock
-from paramsched.user_warnings import renamed_property
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
 """Which groups: by text, by index, by a predicate over the dict; None is every group no other binding selects.

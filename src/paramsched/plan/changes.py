@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from paramsched._number_checks import finite_number
+from paramsched.base.near_names import did_you_mean
+from paramsched.base.number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
-from paramsched.near_names import did_you_mean
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
 from paramsched.plan.run_sizes import PLANNED_SIZES
 from paramsched.schedules import Schedule, skip, take

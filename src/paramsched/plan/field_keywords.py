@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramsched._peer_keywords import LENGTHS_OF_RUN, is_warmup_length
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import LENGTHS_OF_RUN, is_warmup_length
 from paramsched.errors import InvalidCall, shown
 from paramsched.fields import KNOWN
-from paramsched.near_names import closest
 from paramsched.plan.binding import Binding
 from paramsched.schedules import Schedule
 

@@ -6,9 +6,9 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, final
 
+from paramsched.base.near_names import closest
 from paramsched.errors import InvalidArgument, PlanError, UnknownGroup, nearest
 from paramsched.fields import Field, Group, is_number, recorded_base
-from paramsched.near_names import closest
 from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
 from paramsched.schedules import Schedule
 from paramsched.schedules.base import with_changed_fields

@@ -5,9 +5,10 @@ from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from paramsched._calls import explain_wrong_keywords
-from paramsched._frozen_values import axes_of_plan, mime_bundle_of
-from paramsched._vocabulary import line_in_code
+from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.drawing import renderer
+from paramsched.base.peer_words import line_in_code
+from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable, shown
@@ -39,7 +40,6 @@ from paramsched.schedules.cuts import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration, DurationLike
-from paramsched.user_warnings import renamed_property
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -401,11 +401,13 @@ class Plan:
             raise InvalidArgument(given, "the facts are said twice", "Leave one out")
         known = Calendar(**facts) if calendar is None else calendar
         view = {"log": log, "log_time": log_time, "unit": unit}
-        drawn: tuple[Axes, ...] = axes_of_plan(self, bases, known, axes, view)
+        show = renderer()
+        drawn: tuple[Axes, ...] = show.plan_axes(self, bases, known, axes, show.View(**view))
         return drawn
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return mime_bundle_of(self)
+        bundle: dict[str, str] = renderer().mime_bundle(self)
+        return bundle
 
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import Array
+from paramsched.base.arrays import Array
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.plan.run_amounts import Amount, ConstantAmounts, RunAmounts, UntoldAmounts
 from paramsched.schedules import Schedule

@@ -14,13 +14,13 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from paramsched._arrays import Floats
-from paramsched._number_checks import positive_number
-from paramsched._trace import trace
+from paramsched.base.arrays import Floats
+from paramsched.base.number_checks import positive_number
 from paramsched.compat.group_fields import put_value
 from paramsched.errors import Asked, InvalidArgument, ParamschedError, shown
 from paramsched.fields import OURS, Field, base_of
 from paramsched.plan import Plan
+from paramsched.plan.trace import trace
 from paramsched.range_test.result import Ending, RangeTest
 from paramsched.schedules import geometric
 

@@ -9,17 +9,17 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import Floats
-from paramsched._trace import Trace, trace
+from paramsched.base.arrays import Floats
+from paramsched.base.near_names import did_you_mean
 from paramsched.config import native
 from paramsched.config.file_formats import read_data
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.errors import InvalidArgument, UnknownRecipe
 from paramsched.fields import label
-from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES
 from paramsched.plan.resolve import counted_plan
+from paramsched.plan.trace import Trace, trace
 from paramsched.time import Calendar
 
 

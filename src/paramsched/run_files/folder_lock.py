@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, final
 from weakref import WeakSet
 
-from paramsched._files import kind_of_file
+from paramsched.base.files import kind_of_file
 from paramsched.errors import FolderInUse
 
 try:

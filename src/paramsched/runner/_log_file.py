@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TextIO, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from paramsched._files import naming_errors
+from paramsched.base.files import naming_errors
 from paramsched.errors import StateError
 from paramsched.fields import Field
 from paramsched.scheduler.updates import watch_updates

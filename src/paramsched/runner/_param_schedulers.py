@@ -8,17 +8,17 @@ from typing import Any, TypeAlias, final
 
 from torch.optim import Optimizer
 
-from paramsched._trace import unique_labels
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config import plan_from
 from paramsched.errors import MissingFact, Unresolved
 from paramsched.plan import Plan, Target
 from paramsched.plan.run_sizes import PLANNED_SIZES
+from paramsched.plan.trace import unique_labels
 from paramsched.runner._log_file import field_of_group
 from paramsched.scheduler import Scheduler
 from paramsched.time import Calendar
-from paramsched.user_warnings import warn_user
 
 
 @final

@@ -10,15 +10,16 @@ from typing import Any, Final, Literal
 
 from torch import nn
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
-from paramsched.config import mmengine
-from paramsched.config.faults import Faults, entry_path, short_json
+from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.diagnostic import entry_path
+from paramsched.base.near_names import closest
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.plan_files import read_plan_text
 from paramsched.engines.accelerate import replicas, sum_over_replicas
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, samples_in_lists
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
-from paramsched.near_names import closest
+from paramsched.peers import mmengine
 from paramsched.runner._checks.entries import refuse_kind
 from paramsched.runner._checks.settings import check_settings
 from paramsched.runner._class_dicts import build_evaluator, build_loader

@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeAlias, final, get_args
 
 import torch
 
-from paramsched._diff import Diff
+from paramsched.base.near_names import closest
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
-from paramsched.near_names import closest
 from paramsched.plan import Plan
+from paramsched.plan.diff import Diff
 from paramsched.scheduler._clock import Clock, PlanInForce, Standing
 from paramsched.scheduler._field_slots import ScheduledTuples, TensorSlots
 from paramsched.scheduler._group_keys import (

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Array
+from paramsched.base.arrays import Array
 from paramsched.errors import MissingFact
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan

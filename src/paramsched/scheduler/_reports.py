@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from paramsched._trace import Key, unique_labels
 from paramsched.errors import InvalidArgument, MissingFact, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field, flat_groups, numeric
 from paramsched.plan import Plan
+from paramsched.plan.trace import Key, unique_labels
 from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._planned_groups import PlannedGroups

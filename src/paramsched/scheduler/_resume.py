@@ -8,11 +8,12 @@ from weakref import ref
 
 from torch.optim import Optimizer
 
-from paramsched._diff import Diff, diff_within
+from paramsched.base.user_warnings import warn_user
 from paramsched.errors import PlanChanged
 from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
+from paramsched.plan.diff import Diff, diff_within
 from paramsched.scheduler._clock import PlanInForce, Standing
 from paramsched.scheduler._group_keys import (
     COUNT,
@@ -29,7 +30,6 @@ from paramsched.scheduler._slots import Slot, bases_by_place, initial_value, slo
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.told_amounts import standing_in
 from paramsched.scheduler.updates import updates_in_state
-from paramsched.user_warnings import warn_user
 
 log = logging.getLogger("paramsched")
 

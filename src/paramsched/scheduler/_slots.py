@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, final
 import numpy as np
 import torch
 
-from paramsched._arrays import Floats
+from paramsched.base.arrays import Floats
 from paramsched.fields import Field, base_of, label, recorded_base
 from paramsched.plan import Plan, bind
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes

@@ -7,6 +7,7 @@ from typing import Any, final
 
 import torch
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.errors import StateError
 from paramsched.fields import Field, label
 from paramsched.plan import Plan, Target
@@ -18,7 +19,6 @@ from paramsched.scheduler._group_keys import COUNT, PLAN, Group
 from paramsched.scheduler._slots import Slot, values_of
 from paramsched.scheduler._writes import Overwritten, Writer, in_step, target_writer, tensor_writer
 from paramsched.schedules import Schedule
-from paramsched.user_warnings import warn_user
 
 _GROWTH = (32, 1024, 4096)  # updates in a block: the first after a seek is short, a run soon computes many at once
 _MOST_IN_ROWS = 65_536  # values in one block of rows

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, final, get_args
 
+from paramsched.base.near_names import closest
 from paramsched.errors import InvalidArgument, StateError, UnreadableTable, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
-from paramsched.near_names import closest
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount

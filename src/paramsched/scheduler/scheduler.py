@@ -8,12 +8,12 @@ from weakref import ref
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched._calls import explain_wrong_keywords_of
-from paramsched._trace import Key, unique_labels
+from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
+from paramsched.plan.trace import Key, unique_labels
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,
@@ -495,12 +495,12 @@ class Scheduler(LRScheduler):
 def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
     """The same error; where the plan was given as a file, with the line of what is meant."""
     if refusal.path and isinstance(plan, (str, os.PathLike)) and "\n" not in str(plan) and os.path.isfile(plan):  # noqa: PTH113  # a text of any length too
+        from paramsched.base.diagnostic import Diagnostic
         from paramsched.config.plan_files import read_plan_text
-        from paramsched.errors import Fault
 
         source = read_plan_text(plan)
-        (fault,) = source.placed([Fault(refusal.path, refusal.found, at_key=True)])
-        refusal.ask(f"{fault.place(source.name)}: {refusal.path}")
+        (fault,) = source.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
+        refusal.ask(f"{fault.location(source.name)}: {refusal.path}")
     return refusal
 
 

@@ -7,8 +7,8 @@ from typing import Final, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays, arrays_of, is_numpy
-from paramsched._number_checks import finite_number, keep_checked
+from paramsched.base.arrays import Array, Arrays, arrays_of, is_numpy
+from paramsched.base.number_checks import finite_number, keep_checked
 from paramsched.errors import Asked, InvalidArgument, Unresolved, asked_with_value
 
 

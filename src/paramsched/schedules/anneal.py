@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias, cast, final
 import numpy as np
 
 from paramsched import curves
-from paramsched._arrays import Array, Arrays, in_place
-from paramsched._number_checks import keep_checked, require_choice
+from paramsched.base.arrays import Array, Arrays, in_place
+from paramsched.base.number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels

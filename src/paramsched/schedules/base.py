@@ -10,9 +10,11 @@ from math import ceil
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
-from paramsched._arrays import Array, Arrays, Floats
-from paramsched._frozen_values import field_names, frozen_value, mime_bundle_of
-from paramsched._vocabulary import line_in_code
+from paramsched.base.arrays import Array, Arrays, Floats
+from paramsched.base.drawing import renderer
+from paramsched.base.frozen_values import field_names, frozen_value
+from paramsched.base.peer_words import line_in_code
+from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part
@@ -22,7 +24,6 @@ from paramsched.schedules.registry import combine_operands, has_shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
-from paramsched.user_warnings import renamed_property
 
 _MOST_POINTS = 250_000  # half a second, where the points are fractions
 
@@ -78,7 +79,8 @@ class Schedule(ABC):
         return self._at(t, base, xp)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return mime_bundle_of(self)
+        bundle: dict[str, str] = renderer().mime_bundle(self)
+        return bundle
 
     @property
     @abstractmethod

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any, final
 
-from paramsched._arrays import Array, Arrays
+from paramsched.base.arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields

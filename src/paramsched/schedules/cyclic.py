@@ -7,8 +7,8 @@ from math import ceil
 from typing import Literal, TypeAlias, final
 
 from paramsched import curves
-from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels, split_level, zero_safe_product

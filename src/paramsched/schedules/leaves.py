@@ -8,9 +8,9 @@ from typing import Any, final
 import numpy as np
 
 from paramsched import curves
-from paramsched._arrays import Array, Arrays
-from paramsched._calls import example_call
-from paramsched._number_checks import keep_checked
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.calls import example_call
+from paramsched.base.number_checks import keep_checked
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import Asked, InvalidArgument, Unresolved, nearest, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays, Floats, Integers
-from paramsched._number_checks import MOST_COUNT, finite_number, require_choice
+from paramsched.base.arrays import Array, Arrays, Floats, Integers
+from paramsched.base.number_checks import MOST_COUNT, finite_number, require_choice
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.time import Duration
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from paramsched._frozen_values import field_names
+from paramsched.base.frozen_values import field_names
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Level, NeighborLevel, level_from_parts, previous
 from paramsched.schedules.base import Schedule, leaves_of_fields

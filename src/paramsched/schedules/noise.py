@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import keep_checked, positive_number, require_choice, whole_number
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.number_checks import keep_checked, positive_number, require_choice, whole_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice
 from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
 from paramsched.schedules.base import Schedule

@@ -9,8 +9,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import keep_checked
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.number_checks import keep_checked
 from paramsched.errors import Asked, InvalidArgument, Unresolved
 from paramsched.schedules.affine import ONE, Affine, Level, always_above, level_of, split_level
 from paramsched.schedules.base import Schedule

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from paramsched import curves
-from paramsched._number_checks import finite_number, positive_number
+from paramsched.base.number_checks import finite_number, positive_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level, previous

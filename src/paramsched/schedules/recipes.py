@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from paramsched import curves
-from paramsched._number_checks import positive_number
+from paramsched.base.number_checks import positive_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level

@@ -10,8 +10,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays, Floats, Integers
-from paramsched._number_checks import keep_checked, whole_number
+from paramsched.base.arrays import Array, Arrays, Floats, Integers
+from paramsched.base.number_checks import keep_checked, whole_number
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from paramsched._calls import Builder, built_class, register_builder
+from paramsched.base.calls import Builder, built_class, register_builder
 
 SHAPES: dict[str, Callable[..., Any]] = {}
 """Every function that builds a schedule, by the name it has in text, configs and the command line.

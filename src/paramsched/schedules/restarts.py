@@ -8,8 +8,8 @@ from math import ceil, floor
 from typing import final
 
 from paramsched import curves
-from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.base.arrays import Array, Arrays
+from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, Level

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays, Floats
-from paramsched._number_checks import finite_number, keep_checked, whole_number
+from paramsched.base.arrays import Array, Arrays, Floats
+from paramsched.base.number_checks import finite_number, keep_checked, whole_number
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.affine import Affine

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from paramsched._fault import names_listed, printable
-from paramsched._files import open_to_read
+from paramsched.base.diagnostic import names_listed, printable
+from paramsched.base.files import open_to_read
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, UnreadableTable, asked_with_value, nearest
 from paramsched.schedules.base import Schedule

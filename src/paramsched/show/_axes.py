@@ -8,9 +8,9 @@ from typing import Final, NamedTuple, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched._trace import Trace
 from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest
 from paramsched.plan.resolve import TimeUnit, even_unit
+from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
 from paramsched.show._words import short_amount, short_number, tick_label, with_thousands
 from paramsched.time import Calendar, Duration

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched._fault import printable
+from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View

@@ -7,11 +7,11 @@ from html import escape
 from pathlib import Path
 from typing import Protocol, TypeVar, final
 
-from paramsched._diff import Diff
-from paramsched._trace import Trace
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES
+from paramsched.plan.diff import Diff
+from paramsched.plan.trace import Trace
 from paramsched.schedules.base import Schedule
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog, runs_of

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paramsched._fault import printable
+from paramsched.base.diagnostic import printable
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
 from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
 from paramsched.show._panels import picture

@@ -10,7 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import NUMPY, Floats
+from paramsched.base.arrays import NUMPY, Floats
 from paramsched.config import dump, loads
 from paramsched.config.known_dialects import BaseLike
 from paramsched.curves import Curve, CurveLike, curve_of

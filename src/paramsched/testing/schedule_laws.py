@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paramsched._arrays import Array, Floats
+from paramsched.base.arrays import Array, Floats
 from paramsched.errors import MissingDependency
 from paramsched.plan import resolve
 from paramsched.schedules import Schedule, parse

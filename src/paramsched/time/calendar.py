@@ -8,9 +8,9 @@ from math import ceil, prod
 from numbers import Integral, Real
 from typing import Any, final
 
-from paramsched._calls import explain_wrong_construction
+from paramsched.base.calls import explain_wrong_construction
+from paramsched.base.near_names import closest
 from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest, shown
-from paramsched.near_names import closest
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {

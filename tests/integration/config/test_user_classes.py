@@ -14,7 +14,7 @@ import paramsched as ps
 from paramsched import config as plans
 from paramsched.cli import main
 from paramsched.compat import mmengine as ours
-from paramsched.config import mmengine as dialect
+from paramsched.peers import mmengine as dialect
 from paramsched.runner import Runner
 from paramsched.runner.hooks import Hook
 from support import mmengine_peer as peer

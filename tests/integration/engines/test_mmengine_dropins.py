@@ -16,7 +16,7 @@ pytest.importorskip("mmengine")
 from mmengine import optim as peer
 
 from paramsched.compat import mmengine as ours
-from paramsched.config.dialects.mmengine.table import class_names
+from paramsched.peers.mmengine.table import class_names
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
 

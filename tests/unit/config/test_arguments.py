@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.config import dialects
+from paramsched import peers as dialects
+from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import (
     argument,
     argument_table,
@@ -17,7 +18,7 @@ from paramsched.config.arguments import (
     names_of,
     read_arguments,
 )
-from paramsched.config.faults import Faults, child_path
+from paramsched.config.faults import Faults
 
 JSON = st.recursive(
     st.none()

@@ -5,11 +5,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from paramsched.base.check_rules import check_rules
 from paramsched.cli import main
-from paramsched.config.checking.finding import CHECK_RULES, codes_given, rule_of_code
 from paramsched.errors import InvalidArgument
+from paramsched.lint.comments import codes_given, rule_of_code
 
-SHOWN = [rule for rule in CHECK_RULES.values() if rule.wrong]
+SHOWN = [rule for rule in check_rules().values() if rule.wrong]
 
 
 def codes_in(text, rule, tmp_path):
@@ -34,16 +35,16 @@ def test_the_right_example_of_a_rule_is_told_nothing(rule, tmp_path):
 
 
 def test_codes_and_names_are_one_each():
-    assert len({rule.name for rule in CHECK_RULES.values()}) == len(CHECK_RULES) >= 45
-    assert all(code == rule.code for code, rule in CHECK_RULES.items())
+    assert len({rule.name for rule in check_rules().values()}) == len(check_rules()) >= 45
+    assert all(code == rule.code for code, rule in check_rules().items())
 
 
 def test_rules_without_an_example_are_those_that_need_another_file():
-    assert {rule.code for rule in CHECK_RULES.values() if not rule.wrong} == {"PS401", "PS405", "PS406", "PS504"}
+    assert {rule.code for rule in check_rules().values() if not rule.wrong} == {"PS401", "PS405", "PS406", "PS504"}
 
 
 def test_rules_are_found_by_code_and_by_name():
-    assert rule_of_code("ps205") is rule_of_code("rises-to-the-end") is CHECK_RULES["PS205"]
+    assert rule_of_code("ps205") is rule_of_code("rises-to-the-end") is check_rules()["PS205"]
     assert codes_given("PS40, ps205") == {"PS401", "PS402", "PS403", "PS404", "PS405", "PS406", "PS205"}
 
 

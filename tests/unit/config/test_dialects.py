@@ -288,7 +288,7 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_values_of_no_use_are_faults_and_no_errors_of_python(data, dialect, said):
-    own = import_module(f"paramsched.config.dialects.{dialect}")
+    own = import_module(f"paramsched.peers.{dialect}")
 
     with pytest.raises(ConfigError) as refusal:
         own.to_plan(data)
@@ -297,7 +297,7 @@ def test_values_of_no_use_are_faults_and_no_errors_of_python(data, dialect, said
 
 
 def test_a_rate_that_is_no_number_is_no_base():
-    own = import_module("paramsched.config.dialects.timm")
+    own = import_module("paramsched.peers.timm")
 
     assert own.bases_of(["--sched", "step", "--lr", "nan"], None).groups == ()
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.config import loads, mmengine
-from paramsched.config.dialects.mmengine.config_run import RunLength, windows_overlap
-from paramsched.user_warnings import PlanCaution
+from paramsched.peers.mmengine.config_run import RunLength, windows_overlap
 
 STEP = {"type": "StepLR", "step_size": 2}
 
@@ -158,10 +158,10 @@ OVERLAPPING = {
 def test_of_each_kind_of_caution_a_list_gives_the_first_ten(kind, count):
     train = {"max_iters": 100} if kind == "by epoch" else {"max_epochs": 12}
 
-    with pytest.warns(PlanCaution) as caught:
+    with pytest.warns(DiagnosticWarning) as caught:
         mmengine.to_plan({"train_cfg": train, "param_scheduler": [OVERLAPPING[kind]] * count})
 
-    by_code = Counter(one.message.code for one in caught)
+    by_code = Counter(one.message.diagnostic.code for one in caught)
     assert max(by_code.values()) == 10
     assert any("more like this)" in str(one.message) for one in caught)
     assert sum(len(str(one.message)) for one in caught) < 10_000
@@ -211,7 +211,7 @@ def test_a_scheduler_is_warned_of_where_another_one_is_in_its_way(schedulers, ep
         except (ps.errors.ConfigError, ps.errors.MissingFact):
             return
     found = {
-        code: {index_of(one) for one in caught if one.message.code == code} for code in ("PS603", "PS606", "PS607")
+        code: {index_of(one) for one in caught if one.message.diagnostic.code == code} for code in ("PS603", "PS606", "PS607")
     }
 
     assert found["PS603"] == turning
@@ -225,7 +225,7 @@ def same_unit_or_overlap(one, other, length):
 
 
 def index_of(caution):
-    return int(caution.message.path.removeprefix("$[").removesuffix("]"))
+    return int(caution.message.diagnostic.path.removeprefix("$[").removesuffix("]"))
 
 
 def test_more_schedulers_than_any_run_has_are_refused():

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched import config
+from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.cli import main
 from paramsched.config.faults import Faults, peer_data
 from paramsched.config.syntaxes.yaml_text import read_peer_yaml
 from paramsched.errors import ConfigError
-from paramsched.user_warnings import PlanCaution
 
 PEERS = {
     "composer": "max_duration: 10ba\nscheduler: {name: cosine_with_warmup, t_warmup: 1ba}\n",
@@ -152,7 +152,7 @@ TWICE = {
 def test_of_a_key_of_the_schedule_the_last_value_counts_and_a_warning_says_so(name):
     first, path = TWICE[name]
 
-    with pytest.warns(PlanCaution, match="the last value counts; keep one") as caught:
+    with pytest.warns(DiagnosticWarning, match="the last value counts; keep one") as caught:
         plan = config.loads(first + PEERS[name], name)
 
     assert plan == config.loads(PEERS[name], name)
@@ -162,7 +162,7 @@ def test_of_a_key_of_the_schedule_the_last_value_counts_and_a_warning_says_so(na
 def test_many_keys_that_are_there_twice_are_one_warning():
     text = "SOLVER:\n  MAX_ITER: 9000\n" + "  WARMUP_ITERS: 10\n" * 500
 
-    with pytest.warns(PlanCaution) as caught:
+    with pytest.warns(DiagnosticWarning) as caught:
         config.loads(text, "fvcore")
 
     assert len(caught) == 1

@@ -88,7 +88,7 @@ def test_the_error_shows_the_place_and_a_caret_below_it(tmp_path):
 def test_a_long_line_is_shown_around_the_caret():
     (fault,) = faults("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
 
-    line, caret = fault.pointer().splitlines()
+    line, caret = fault.pointer.splitlines()
     assert len(line) < 80
     assert line[caret.index("^") :].startswith("cosin()")
 

@@ -5,8 +5,8 @@ from time import process_time
 
 import pytest
 
-from paramsched.config import mmengine
 from paramsched.config.python_config.reading import NeedsRunning, read_python
+from paramsched.peers import mmengine
 
 SCHEDULERS = "param_scheduler = [dict(type='LinearLR', end=5), dict(type='StepLR', step_size=2)]\n"
 

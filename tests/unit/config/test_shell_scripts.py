@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.config.command_lines import read_command_line
 from paramsched.config.shell_script import read_script
-from paramsched.user_warnings import PlanCaution
 
 NAMES = st.sampled_from(["A", "B", "LONG_1"])
 PLAIN = st.text("abc019.,:/=+-@%_", min_size=1, max_size=6)
@@ -125,7 +125,7 @@ def test_a_script_of_a_megabyte_is_read_in_bounded_time(text):
 
 
 def cautions_of(text, format="transformers", **facts):
-    with pytest.warns(PlanCaution) as caught:
+    with pytest.warns(DiagnosticWarning) as caught:
         plan = ps.loads(text, format, **facts)
     return plan, [str(one.message) for one in caught]
 
@@ -173,7 +173,7 @@ def test_what_may_hold_options_is_reported(rest, told):
 def test_values_that_schedule_nothing_are_not_reported(rest, recwarn):
     ps.loads(f"$PYTHON -m torch.run $NODES train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}", "transformers")
 
-    assert [one for one in recwarn if isinstance(one.message, PlanCaution)] == []
+    assert [one for one in recwarn if isinstance(one.message, DiagnosticWarning)] == []
 
 
 @pytest.mark.parametrize("value", ["$STEPS", "${STEPS}", "$1", "$((2 * NODES))", "$(nproc)"])

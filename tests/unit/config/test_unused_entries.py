@@ -5,8 +5,8 @@ import warnings
 import pytest
 
 from paramsched import config
+from paramsched.base.user_warnings import DiagnosticWarning
 from paramsched.errors import ConfigError
-from paramsched.user_warnings import PlanCaution
 
 MEGATRON = {"train_iters": 9, "lr": 0.1}
 TIMM = {"sched": "cosine", "epochs": 9}
@@ -29,10 +29,10 @@ TITAN = {"training": {"steps": 100}, "lr_scheduler": {"warmup_steps": 3}}
     ],
 )
 def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, data, path):
-    with pytest.warns(PlanCaution) as caught:
+    with pytest.warns(DiagnosticWarning) as caught:
         config.loads(data, name)
 
-    assert caught[0].message.path == path
+    assert caught[0].message.diagnostic.path == path
     assert "the plan is read without it" in str(caught[0].message)
 
 

@@ -10,9 +10,9 @@ import pytest
 
 import paramsched as ps
 from paramsched import config
-from paramsched._arrays import Array, Arrays
-from paramsched.config import mmengine
+from paramsched.base.arrays import Array, Arrays
 from paramsched.errors import ConfigError, PlanError, Unresolved
+from paramsched.peers import mmengine
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.time import Duration

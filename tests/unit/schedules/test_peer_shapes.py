@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from paramsched import curves
-from paramsched._trace import trace
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan, resolve
+from paramsched.plan.trace import trace
 from paramsched.schedules import (
     absolute,
     ademamix_beta3,

@@ -7,8 +7,8 @@ import pytest
 
 import paramsched as ps
 from paramsched.config import native
-from paramsched.config.dialects import torchtitan
 from paramsched.errors import ConfigError
+from paramsched.peers import torchtitan
 from paramsched.testing import BrokenLaw, check_dialect
 
 _CALLS = count(1)

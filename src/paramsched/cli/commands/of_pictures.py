@@ -89,9 +89,9 @@ def paramsched_show(
     Several plans share one axis: each that begins as one before it is drawn from where it leaves that one.
     """
     from paramsched import show
-    from paramsched._trace import column_name
     from paramsched.cli._given_plan import loaded_with_facts
     from paramsched.cli._traces import runs_to_draw, too_many_values, trace_given_plans
+    from paramsched.plan.trace import column_name
 
     if len(plans) > 1 and (times or as_json):
         raise click.UsageError(f"--at and --json print the values of one plan, and here are {len(plans)}")
@@ -162,9 +162,9 @@ def _values_by_column(
     counted: "Plan", groups: list[dict[str, Any]], at: list[int], run: "RunAmounts | None"
 ) -> dict[str, list[float]]:
     """The values of fields, groups and targets at some updates, by the column's name."""
-    from paramsched._trace import column_name, unique_labels
     from paramsched.plan import Target, bind
     from paramsched.plan.binding import is_by_amount
+    from paramsched.plan.trace import column_name, unique_labels
 
     labels = unique_labels(groups)
     amounts = at if run is None else [run.amount_at(time) for time in at]
@@ -245,7 +245,7 @@ def paramsched_plot(
     Several plans share one axis: each that begins as one before it is drawn from where it leaves that one.
     """
     from paramsched import show
-    from paramsched._fault import printable
+    from paramsched.base.diagnostic import printable
     from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import runs_to_draw, trace_given_plans
 

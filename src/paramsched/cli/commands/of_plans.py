@@ -107,7 +107,7 @@ def paramsched_change(
 
 def _refuse_unknown_format(to: str | None) -> None:
     from paramsched import config
-    from paramsched.near_names import did_you_mean
+    from paramsched.base.near_names import did_you_mean
 
     if to is not None and to not in config.formats():
         raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
@@ -165,8 +165,8 @@ def paramsched_convert(
     With --from log PLAN is the log of a run, and what is written does again what that run did. Values of a long log
     stand in files beside the output.
     """
-    from paramsched._files import is_replaced
     from paramsched.audit import plan_from_log
+    from paramsched.base.files import is_replaced
     from paramsched.cli._given_plan import read_given_plan
     from paramsched.config.file_formats import SUFFIXES
 
@@ -209,8 +209,8 @@ def paramsched_diff(
 
     With facts of the run each change also says from which update on values differ, and by how much.
     """
-    from paramsched._diff import diff
     from paramsched.cli._given_plan import calendar_from_options, read_given_plan
+    from paramsched.plan.diff import diff
 
     plans = [read_given_plan(given, format=format, field=field, facts=facts).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from paramsched.base.check_rules import check_rules
 from paramsched.cli._options import (
     BAD_PLAN,
     BAD_USAGE,
@@ -148,10 +149,8 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     """Print what codes stand for, and leave."""
     if value is None:
         return
-    from paramsched.config.checking.finding import CHECK_RULES, rule_as_text
-
     codes = _codes("--explain", value)
-    click.echo("\n\n".join(rule_as_text(rule) for code, rule in CHECK_RULES.items() if code in codes))
+    click.echo("\n\n".join(str(rule) for code, rule in check_rules().items() if code in codes))
     context.exit()
 
 
@@ -217,12 +216,12 @@ def paramsched_check(
     """
     from dataclasses import replace
 
+    from paramsched.base.diagnostic import Diagnostic
     from paramsched.cli._checked_plan import CheckedPlan, RunEvidence, checked_plan, fix_file
-    from paramsched.config.checking.finding import CHECK_RULES, Finding
 
-    told = (_codes("--select", select) if select else frozenset(CHECK_RULES)) - _codes("--ignore", ignore or "")
+    told = (_codes("--select", select) if select else frozenset(check_rules())) - _codes("--ignore", ignore or "")
     evidence = RunEvidence(checkpoint, log)
-    found: list[Finding] = []
+    found: list[Diagnostic] = []
     usage = False
 
     def check_one(given: str) -> CheckedPlan:
@@ -249,8 +248,8 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """The codes that an option names."""
-    from paramsched.config.checking.finding import codes_given
     from paramsched.errors import InvalidArgument
+    from paramsched.lint.comments import codes_given
 
     try:
         return codes_given(given)

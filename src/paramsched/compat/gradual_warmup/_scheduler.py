@@ -8,7 +8,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from paramsched._number_checks import finite_number, whole_number
+from paramsched.base.number_checks import finite_number, whole_number
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields, write_fields
 from paramsched.compat.gradual_warmup._published_forms import (
     ForeignState,
@@ -24,7 +25,6 @@ from paramsched.compat.group_fields import Number, by_value, group_values, group
 from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules.anneal import linear
-from paramsched.user_warnings import warn_user
 
 _STATE_KEYS = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
 

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions, picked
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
-from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
 from paramsched.errors import StateError
-from paramsched.user_warnings import warn_user
+from paramsched.peers.mmengine.table import INF, arguments_in_iterations
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 _log = logging.getLogger("paramsched")

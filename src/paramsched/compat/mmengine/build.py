@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, overload
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.one_cycle import ReduceOnPlateauParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
-from paramsched.config.dialects.mmengine.config_run import RunLength
-from paramsched.config.dialects.mmengine.to_schedule import list_cautions
-from paramsched.user_warnings import warn_user
+from paramsched.peers.mmengine.config_run import RunLength
+from paramsched.peers.mmengine.to_schedule import list_cautions
 
 
 @overload

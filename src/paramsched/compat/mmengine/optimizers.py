@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
 from paramsched.compat.group_fields import ParamGroup, put_first_beta, put_value
-from paramsched.config.dialects.mmengine.rows.arguments import Argument
-from paramsched.config.dialects.mmengine.table import meaning_of_class, row_of_class
 from paramsched.fields import is_number
+from paramsched.peers.mmengine.rows.arguments import Argument
+from paramsched.peers.mmengine.table import meaning_of_class, row_of_class
 from paramsched.scheduler.updates import watch_updates
 
 

@@ -9,7 +9,7 @@ from paramsched.compat.mmengine.optimizers import set_up_from_table
 from paramsched.compat.mmengine.rule_scheduler import LRSchedulerMixin as LRSchedulerMixin
 from paramsched.compat.mmengine.rule_scheduler import MomentumSchedulerMixin as MomentumSchedulerMixin
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
-from paramsched.config.dialects.mmengine.table import INF as INF
+from paramsched.peers.mmengine.table import INF as INF
 
 
 @set_up_from_table

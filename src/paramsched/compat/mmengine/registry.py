@@ -11,9 +11,9 @@ import torch
 
 from paramsched.compat.mmengine import param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config.dialects.mmengine.table import INF, SCOPES, class_names
 from paramsched.config.schedule_text import FINDERS, UserClass, UserScheduler
 from paramsched.errors import InvalidArgument, MissingFact, nearest
+from paramsched.peers.mmengine.table import INF, SCOPES, class_names
 from paramsched.schedules.rules import table
 
 _MOST_TICKS = 500_000

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import CLASS_KEY, _ParamScheduler, compare_arguments
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.step_engine import StepEngine
-from paramsched.config.dialects.mmengine.config_run import RunLength
-from paramsched.config.dialects.mmengine.table import INF, SchedulerRow, argument_cautions
-from paramsched.config.dialects.mmengine.to_schedule import combine_schedulers
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
+from paramsched.peers.mmengine.config_run import RunLength
+from paramsched.peers.mmengine.table import INF, SchedulerRow, argument_cautions
+from paramsched.peers.mmengine.to_schedule import combine_schedulers
 from paramsched.plan import resolve
 from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar
-from paramsched.user_warnings import warn_user
 
 
 class RuleScheduler(_ParamScheduler):

@@ -11,12 +11,12 @@ from numbers import Real
 from operator import attrgetter, is_
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
-from paramsched._number_checks import finite_number, whole_number
+from paramsched.base.number_checks import finite_number, whole_number
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat.step_engine import StepEngine
 from paramsched.errors import AssertedArgument, InvalidArgument
 from paramsched.schedules import rules
 from paramsched.schedules.base import Schedule
-from paramsched.user_warnings import warn_user
 
 OPERATION_OF_SIGN: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,

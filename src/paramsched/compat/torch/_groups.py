@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched._number_checks import MOST_COUNT
+from paramsched.base.number_checks import MOST_COUNT
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import by_value
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
-from paramsched.user_warnings import warn_user
 
 Number: TypeAlias = group_fields.Number
 

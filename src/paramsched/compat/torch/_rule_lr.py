@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import base_on_curve, picked, same_groups
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep
@@ -17,7 +18,6 @@ from paramsched.compat.torch._stepped_lr import Seen, SteppedLR, stamp_of, warn_
 from paramsched.compat.torch.base import Verbose, warn_outside_step
 from paramsched.errors import Asked
 from paramsched.schedules.rules import Rule
-from paramsched.user_warnings import warn_user
 
 _RATE = itemgetter("lr")
 

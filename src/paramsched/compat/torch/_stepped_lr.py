@@ -8,13 +8,13 @@ from typing import Any, ClassVar, final
 
 from torch import Tensor
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import by_value, picked
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, holds_floats, write_floats, write_momenta
 from paramsched.compat.torch.base import LRScheduler, require_lr, says_its_own, warn_outside_step
 from paramsched.errors import Asked
-from paramsched.user_warnings import warn_user
 
 
 @final

@@ -11,12 +11,12 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import base_by_example, by_value, picked, unchanged_on_error
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, require_epoch, warn_of_order, watch_step
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.user_warnings import warn_user
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's argument of old: printing by the scheduler, dropped in 2.7."""

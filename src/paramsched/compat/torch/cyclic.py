@@ -10,7 +10,7 @@ import numpy as np
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched._arrays import Floats
+from paramsched.base.arrays import Floats
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import unchanged_on_error
 from paramsched.compat.step_engine import ValueRows

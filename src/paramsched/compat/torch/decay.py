@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched._number_checks import MOST_COUNT
+from paramsched.base.number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._groups import real_number, refused_as_torch, with_value
 from paramsched.compat.torch._rule_lr import RuleLR

@@ -8,6 +8,7 @@ from typing import Any, Literal, SupportsFloat, final
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, as_float, as_floats, refused_as_torch
@@ -15,7 +16,6 @@ from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler,
 from paramsched.errors import Asked
 from paramsched.feedback.base import Nonfinite, improves_on, metric_number
 from paramsched.feedback.plateau import Plateau
-from paramsched.user_warnings import warn_user
 
 _HALF = 0.5  # a factor for the check of the other options
 

@@ -13,11 +13,11 @@ from typing import Any, Protocol, TypeAlias, final
 
 from torch.optim import Optimizer
 
+from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
 from paramsched.errors import StateError
-from paramsched.user_warnings import warn_user
 
 
 class SavedScheduler(Protocol):

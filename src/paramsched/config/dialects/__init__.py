@@ -1,1 +1,1 @@
-"""Dialects: how other libraries say a plan, each a module or a folder of this package."""
+"""The former paths of `paramsched.peers`."""

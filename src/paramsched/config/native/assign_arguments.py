@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_ar
 
 import numpy as np
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
-from paramsched._peer_keywords import DROPPED, instead_of, meant_argument, our_word
-from paramsched.config.faults import Faults, child_path, flow_text, plain_json, short_json
+from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.diagnostic import child_path
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.peer_words import DROPPED, instead_of, meant_argument, our_word
+from paramsched.config.faults import Faults, flow_text, plain_json, short_json
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.near_names import closest, did_you_mean
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.rules import Rule
 from paramsched.time import Duration

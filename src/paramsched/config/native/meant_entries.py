@@ -5,12 +5,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paramsched._peer_keywords import LENGTHS_OF_RUN, is_warmup_length
-from paramsched._vocabulary import advice_for_word
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import LENGTHS_OF_RUN, advice_for_word, is_warmup_length
 from paramsched.config.schedule_text import ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN
-from paramsched.near_names import closest
 from paramsched.schedules import SHAPES, meant_line
 from paramsched.time import Duration
 

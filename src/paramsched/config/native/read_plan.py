@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
-from paramsched._fault_codes import (
+from paramsched.base.codes import (
     NOTHING_PLANNED,
     REFUSED_VALUE,
     SAID_TWICE,
@@ -14,19 +14,14 @@ from paramsched._fault_codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched._number_checks import finite_number
-from paramsched._peer_keywords import OTHER_NAMES, instead_of, meant_argument
-from paramsched._vocabulary import advice_for_word, first_lookalike, straighten_text
+from paramsched.base.diagnostic import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
+from paramsched.base.lookalikes import first_lookalike, straighten_text
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.number_checks import finite_number
+from paramsched.base.peer_words import OTHER_NAMES, advice_for_word, instead_of, meant_argument
 from paramsched.config.faults import (
-    CLOCK,
-    GROUPS,
-    HORIZON,
-    ROOT,
-    TARGETS,
     BadValue,
     Faults,
-    child_path,
-    entry_path,
     entry_text,
     flow_text,
     plain_json,
@@ -54,7 +49,6 @@ from paramsched.config.native.read_schedule import ScheduleReader
 from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, known_field
-from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import PlanClock, checked_plan_clock
 from paramsched.schedules import meant_line

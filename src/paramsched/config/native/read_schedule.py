@@ -9,19 +9,13 @@ from operator import add, mul
 from types import NoneType
 from typing import Any, final
 
-from paramsched._calls import build_from_call
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
-from paramsched._number_checks import finite_number, meant_number
-from paramsched._vocabulary import advice_for_peer, advice_for_word
-from paramsched.config.faults import (
-    BadValue,
-    Faults,
-    bad_values_in,
-    child_path,
-    plain_json,
-    short_json,
-    type_in_words,
-)
+from paramsched.base.calls import build_from_call
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.diagnostic import child_path
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.number_checks import finite_number, meant_number
+from paramsched.base.peer_words import advice_for_peer, advice_for_word
+from paramsched.config.faults import BadValue, Faults, bad_values_in, plain_json, short_json, type_in_words
 from paramsched.config.native.assign_arguments import (
     MISSING,
     ArgumentAssignment,
@@ -43,7 +37,6 @@ from paramsched.config.schedule_text import ShapeNames, read_expression, read_sc
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
-from paramsched.near_names import closest, did_you_mean
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.affine import AffineLevel, NeighborLevel
 from paramsched.schedules.leaves import Constant, schedule_of

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, final
 
-from paramsched._fault_codes import SYNTAX
+from paramsched.base.codes import SYNTAX
+from paramsched.base.diagnostic import Diagnostic, TextLines
 from paramsched.config._text_places import Place
 from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.text_limits import TextLines, refuse_many_words
-from paramsched.errors import ConfigError, Fault
+from paramsched.config.text_limits import refuse_many_words
+from paramsched.errors import ConfigError
 
 _REFUSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What the parser raises."""
@@ -75,7 +76,7 @@ def parse_python(text: str) -> ast.Module:
         return ast.parse(text)
 
 
-def _no_python(text: str, error: Exception) -> Fault:
+def _no_python(text: str, error: Exception) -> Diagnostic:
     """Why, and where, if the parser says it."""
     instead = "Write param_scheduler = dict(type='StepLR', …)"
     found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
@@ -83,7 +84,7 @@ def _no_python(text: str, error: Exception) -> Fault:
         found += f" ({error.msg})" if error.msg and error.msg.isprintable() else ""
         if error.lineno:
             return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
-    return Fault("", found, instead, code=SYNTAX)
+    return Diagnostic("", found, instead, code=SYNTAX)
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def python_places(text: str) -> Place:
     try:
         tree = ast.parse(text)
     except _REFUSED:
-        raise ConfigError("config", [Fault("", "not Python")]) from None
+        raise ConfigError("config", [Diagnostic("", "not Python")]) from None
     lines = TextLines(text)
     names: dict[str | int, Place] = {}
     for statement in tree.body:

@@ -5,12 +5,13 @@ import math
 import re
 from typing import Any
 
-from paramsched._vocabulary import straighten_text
+from paramsched.base.diagnostic import Diagnostic, TextLines
+from paramsched.base.lookalikes import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
 from paramsched.config.syntaxes.toml_places import STRING, toml_places
-from paramsched.config.text_limits import MOST_VALUES, TextLines, advice_of_line, advice_to_close, nested_too_deep
-from paramsched.errors import ConfigError, Fault
+from paramsched.config.text_limits import MOST_VALUES, advice_of_line, advice_to_close, nested_too_deep
+from paramsched.errors import ConfigError
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
 _OF_CAUSE = (
@@ -163,7 +164,7 @@ _STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
 _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
-def toml_fault(text: str, said: str) -> Fault:
+def toml_fault(text: str, said: str) -> Diagnostic:
     """The fault a message of tomllib stands for; it says its place in words."""
     lines = TextLines(text)
     found = _WHERE.search(said)

@@ -4,8 +4,9 @@ import json
 import re
 from typing import final
 
+from paramsched.base.diagnostic import TextLines
 from paramsched.config._text_places import Place
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines, too_many_values
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError
 
 _BLANK = re.compile(r"[ \t]*")

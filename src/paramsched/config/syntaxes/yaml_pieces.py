@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias, final
 
-from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, TextLines, advice_of_line, advice_to_close
-from paramsched.errors import ConfigError, Fault
+from paramsched.base.diagnostic import Diagnostic, TextLines
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, advice_to_close
+from paramsched.errors import ConfigError
 from paramsched.schedules import meant_line
 
 PieceKind: TypeAlias = Literal["scalar", "list", "mapping", "end"]
@@ -204,7 +205,7 @@ _MEANINGS = {
 }
 
 
-def yaml_fault(text: str, error: Any) -> Fault:
+def yaml_fault(text: str, error: Any) -> Diagnostic:
     """The fault that a parser's error stands for."""
     lines = TextLines(text)
     control = _CONTROL.search(text)

@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from paramsched.base.diagnostic import TextLines
 from paramsched.config._text_places import MERGE, Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, short_json
 from paramsched.config.syntaxes.toml_places import STRING
 from paramsched.config.syntaxes.yaml_pieces import Piece, parser_events, peer_pieces, yaml_pieces
-from paramsched.config.text_limits import MOST_VALUES, TextLines, too_many_values
+from paramsched.config.text_limits import MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, Final
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.diagnostic import child_path, entry_path
+from paramsched.base.near_names import did_you_mean
 from paramsched.compat.mmengine.registry import Registry
-from paramsched.config.faults import Faults, child_path, entry_path, short_json, type_in_words
+from paramsched.config.faults import Faults, short_json, type_in_words
 from paramsched.errors import InvalidArgument
-from paramsched.near_names import did_you_mean
 from paramsched.runner._class_dicts import COLLATES, DEFAULT_HOOKS, LOADER_KEYS, SAMPLERS, build_loader, is_hook
 from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.metrics import DATASETS, HOOKS, METRICS, MetricLike

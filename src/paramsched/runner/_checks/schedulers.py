@@ -10,15 +10,16 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
+from paramsched.base.diagnostic import child_path, entry_path, path_from_root
+from paramsched.base.near_names import did_you_mean
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config.dialects.mmengine.config_run import run_of_config
-from paramsched.config.dialects.mmengine.read_schedulers import SchedulerReader
-from paramsched.config.faults import Faults, child_path, entry_path, path_from_root, short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
-from paramsched.near_names import did_you_mean
+from paramsched.peers.mmengine.config_run import run_of_config
+from paramsched.peers.mmengine.read_schedulers import SchedulerReader
 from paramsched.plan import Plan, bind
 from paramsched.runner._checks.entries import refuse_kind
 from paramsched.runner._class_dicts import WRAPPERS, names_several, optimizer_class

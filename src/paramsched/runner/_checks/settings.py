@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from torch import nn
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT
-from paramsched.config.faults import Faults, child_path, entry_path, short_json
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT
+from paramsched.base.diagnostic import Diagnostic, child_path, entry_path
+from paramsched.base.near_names import did_you_mean
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.python_config.reading import NeedsRunning
-from paramsched.errors import Fault, InvalidArgument
-from paramsched.near_names import did_you_mean
+from paramsched.errors import InvalidArgument
 from paramsched.runner._checks.entries import (
     check_class_dict,
     check_hooks,
@@ -201,7 +202,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ..
 """What looks, and the argument that is at fault where looking itself fails."""
 
 
-def check_settings(given: Mapping[str, Any], known: Iterable[Fault] = ()) -> None:
+def check_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) -> None:
     """Refuse arguments of a Runner that cannot be trained with.
 
     Args:

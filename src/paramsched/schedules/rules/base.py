@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Floats
-from paramsched._frozen_values import frozen_value
-from paramsched._number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.base.arrays import Floats
+from paramsched.base.frozen_values import frozen_value
+from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
+from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
@@ -19,7 +20,6 @@ from paramsched.schedules.registry import builder_name, has_shape, rule
 from paramsched.schedules.text.writing import CALL, call_text
 from paramsched.time import Duration
 from paramsched.time.calendar import SIZES
-from paramsched.user_warnings import renamed_property
 
 Clock: TypeAlias = Literal["update", "epoch"] | int
 """What a rule ticks by: each update, each epoch, or every n updates; resolved on another clock `"4096 tokens"`, say."""

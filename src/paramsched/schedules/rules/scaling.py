@@ -7,8 +7,8 @@ from typing import Any, final
 import numpy as np
 
 from paramsched import curves
-from paramsched._arrays import NUMPY, Floats
-from paramsched._number_checks import finite_number, whole_number
+from paramsched.base.arrays import NUMPY, Floats
+from paramsched.base.number_checks import finite_number, whole_number
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Level, level_of

@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, Final, final, get_args, get_origin
 
-from paramsched._calls import example_call, takes_list
-from paramsched._fault_codes import SYNTAX, UNKNOWN_NAME
-from paramsched._peer_keywords import (
+from paramsched.base.calls import example_call, takes_list
+from paramsched.base.codes import SYNTAX, UNKNOWN_NAME
+from paramsched.base.lookalikes import first_lookalike, straighten_text
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import (
     DROPPED,
     PEER_PARAMETERS,
     SEQUENCES,
+    dashed_word_at,
     is_share_of_run,
     is_warmup_length,
+    letters_of,
     meant_argument,
+    meant_by,
     unit_of_length,
     warmup_text,
 )
-from paramsched._vocabulary import dashed_word_at, first_lookalike, letters_of, meant_by, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_text
 from paramsched.errors import InvalidArgument
-from paramsched.near_names import closest
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, Level, NeighborLevel
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.reader import called_by_name

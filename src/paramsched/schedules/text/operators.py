@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
-from paramsched._calls import build_from_call
-from paramsched._number_checks import finite_number
+from paramsched.base.calls import build_from_call
+from paramsched.base.number_checks import finite_number
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel, level_of

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any, TypeAlias, final
 
-from paramsched._calls import example_call
-from paramsched._fault_codes import UNKNOWN_NAME
-from paramsched._vocabulary import advice_for_peer, advice_for_word, dashed_word_at, first_lookalike, straighten_text
+from paramsched.base.calls import example_call
+from paramsched.base.codes import UNKNOWN_NAME
+from paramsched.base.lookalikes import first_lookalike, straighten_text
+from paramsched.base.near_names import closest
+from paramsched.base.peer_words import advice_for_peer, advice_for_word, dashed_word_at
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.errors import ParseError, nearest
-from paramsched.near_names import closest
 from paramsched.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
 from paramsched.schedules.text.operators import (

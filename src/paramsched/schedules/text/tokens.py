@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from paramsched._fault_codes import SYNTAX
-from paramsched._vocabulary import first_lookalike, straighten_text
+from paramsched.base.codes import SYNTAX
+from paramsched.base.lookalikes import first_lookalike, straighten_text
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.time.duration import UNIT_NAMES, length_with_unit
 

@@ -1,0 +1,1 @@
+"""What every layer uses: diagnostics, checks, nearest names, array namespaces, files."""

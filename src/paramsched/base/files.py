@@ -1,0 +1,221 @@
+"""Files as the commands and the library open them: read without waiting, written whole, and named in every error."""
+
+import errno
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+
+from paramsched.base.diagnostic import printable
+from paramsched.errors import InvalidArgument, shown
+
+_DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
+_MOST_LINKS = 40  # that Linux follows
+_NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container
+
+
+@contextmanager
+def naming_errors(file: object) -> Iterator[None]:
+    """Give an OSError without a file name, such as "No space left on device", the name of the file it is about."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(file)
+        raise
+
+
+def path_of_file(path: str | os.PathLike[str]) -> Path:
+    """The path, if a file can have this name: of text without a zero byte and without half characters."""
+    try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError
+        return Path(path)
+    except TypeError:
+        found = f"expected a path, got {type(path).__name__}"
+        raise InvalidArgument(f"the file {shown(path)}", found, 'Write "plan.yaml"') from None
+    except ValueError:
+        raise FileNotFoundError(errno.ENOENT, "no file can have this name", printable(str(path))) from None
+
+
+def own_descriptor(file: Path) -> int | None:
+    """The open descriptor of this process that a path such as `/dev/stdout` or `/dev/fd/3` leads to, if it does.
+
+    What is redirected to a regular file looks like that file, but must be written at the position of the descriptor.
+    """
+    for _ in range(_MOST_LINKS):
+        found = _DESCRIPTORS.fullmatch(os.path.realpath(file.parent))
+        if found and file.name.isdigit() and found["process"] in (None, str(os.getpid())):
+            return int(file.name)
+        if not file.is_symlink():
+            return None
+        file = file.parent / file.readlink()
+    return None
+
+
+def is_replaced(file: Path) -> bool:
+    """Whether writing replaces the file, or creates it; a pipe, a device and `/dev/stdout` are written into."""
+    return own_descriptor(file) is None and (file.is_file() or not file.exists())
+
+
+@contextmanager
+def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReader]:
+    """Open a regular file. Reading it never waits, and its errors have its name.
+
+    Args:
+        bounded: also open devices and this process's own pipes, such as `/dev/fd/63` of a shell. They may have no end,
+            so the caller reads a part of limited size.
+
+    Raises:
+        OSError: the file cannot be opened, or reading it could wait forever.
+    """
+    with naming_errors(file):
+        about = path_of_file(file).stat()
+        own = own_descriptor(file) is not None
+        if stat.S_ISDIR(about.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(about.st_mode) and not (bounded and (own or stat.S_ISCHR(about.st_mode))):
+            raise OSError(errno.EINVAL, f"expected a regular file, got {kind_of_file(about.st_mode)}")
+        with file.open("rb") if own else os.fdopen(_open_without_waiting(file, os.O_RDONLY), "rb") as stream:
+            if not own and not about.st_size:  # /proc/kmsg and others are regular by their mode only
+                if stream.raw.read(1) is None:
+                    raise OSError(errno.EINVAL, "expected a regular file, got one that waits for data")
+                stream.seek(0)
+            yield stream
+
+
+def kind_of_file(mode: int) -> str:
+    """What a file is, by its mode."""
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFREG: "a regular file",
+        stat.S_IFBLK: "a block device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _open_without_waiting(file: Path, flags: int) -> int:
+    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # either on its system
+
+
+def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> bool:
+    """Write a file: there is the old content or all of the new one at any moment.
+
+    The content is written beside the file, flushed to the disk and renamed. Links, owner, group and mode are kept.
+    Where the name or the owner would be lost by renaming, the file itself is written. Pipes and character devices are
+    written into, at the position of the descriptor for `/dev/stdout`; nothing but a regular file is replaced.
+
+    A process that is killed while it writes may leave a hidden file, `.plan.yaml.` and 16 digits, beside `plan.yaml`.
+
+    Args:
+        over: write only if this is what the file has now.
+
+    Returns:
+        Whether it was written.
+
+    Raises:
+        OSError: it cannot be written. The error has its name, or that of the folder that does not exist.
+    """
+    path_of_file(file)
+    own, target = own_descriptor(file), Path(os.path.realpath(file))
+    if own is None and not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.parent))
+    try:
+        mode = file.stat().st_mode if own is None and file.exists() else None
+        if own is not None:
+            _write_into(_duplicate(own), data)
+        elif mode is None or stat.S_ISREG(mode):
+            return _write_regular(target, data, over)
+        elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+            _write_into(_open_pipe_or_device(file), data)
+        elif stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        else:
+            raise OSError(errno.EINVAL, f"expected a regular file, a pipe or a device, got {kind_of_file(mode)}")
+    except OSError as error:
+        if error.errno is not None:  # the system's
+            error.filename = str(file)  # in place of none, or of the file beside
+        raise
+    return True
+
+
+def _duplicate(descriptor: int) -> int:
+    """The same open file, after what Python still holds for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    return os.dup(descriptor)
+
+
+def _open_pipe_or_device(file: Path) -> int:
+    """Open what is written into. A pipe needs a program that reads it, which may start at the same time."""
+    for _ in range(200):
+        try:
+            handle = _open_without_waiting(file, os.O_WRONLY)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not file.is_fifo():
+                raise
+            time.sleep(0.01)
+        else:
+            os.set_blocking(handle, True)
+            return handle
+    raise OSError(errno.ENXIO, "no program reads this pipe")
+
+
+def _write_into(handle: int, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+
+
+def _write_regular(target: Path, data: bytes, over: bytes | None) -> bool:
+    """Replace a regular file or create it; write into one that cannot be replaced."""
+    try:
+        target.open("r+b").close()  # a file that may not be written is not replaced either
+    except FileNotFoundError:
+        return over is None and _replace(target, data, None, None)
+    try:
+        return _replace(target, data, target.stat(), over)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACEABLE:
+            raise
+    with target.open("r+b") as stream:
+        if over is not None and stream.read() != over:
+            return False
+        stream.seek(0)
+        stream.write(data)
+        stream.truncate()
+        stream.flush()
+        os.fsync(stream.fileno())
+    return True
+
+
+def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes | None) -> bool:
+    """Write beside the target and rename."""
+    from shutil import copystat  # it imports every compression module, and most programs only read
+
+    mode = 0o666 if old is None else 0o600  # for a new file the system applies the umask; others get theirs below
+    beside = target.with_name(f".{target.name[:50]}.{os.urandom(8).hex()}")
+    try:
+        with open(beside, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        if old is not None:
+            new = beside.stat()
+            if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+                os.chown(beside, old.st_uid, old.st_gid)
+            copystat(target, beside)  # mode, access control lists and other attributes
+            os.utime(beside)
+        if over is not None and target.read_bytes() != over:
+            return False
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True

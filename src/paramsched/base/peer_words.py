@@ -1,0 +1,298 @@
+"""Words of other libraries: what each is here, and a line to write. `peers.json` has them, in the order of search.
+
+They serve docstrings, errors, the page of names and `paramsched find`. Nothing is accepted by these words.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from paramsched.base.near_names import closest
+
+_INDEX: Final[Mapping[str, Any]] = json.loads(Path(__file__).with_name("peers.json").read_text(encoding="utf-8"))
+
+
+def _by_their_word(table: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
+    return {word: ours for ours, theirs in table.items() for word in theirs}
+
+
+EDGES: Final[Mapping[str, str]] = {name: library["edge"] for name, library in _INDEX["libraries"].items()}
+"""Which `index` each library counts by, and the meaning of its lengths; empty for papers."""
+OTHER_NAMES: Final = _by_their_word(_INDEX["fields"])
+"""Names of the fields of torch's optimizers in other libraries."""
+LENGTHS_OF_RUN: Final = _by_their_word(_INDEX["lengths of a run"])
+"""Names of the length of a run, which is a plan's horizon, with the unit of a number without one."""
+DROPPED: Final = frozenset(_INDEX["dropped"])
+"""Arguments of schedulers that a schedule does without."""
+SEQUENCES: Final = frozenset(_INDEX["sequences"])
+"""Names of functions that put stages one after the other."""
+PEER_PARAMETERS: Final[Mapping[str, Sequence[str]]] = _INDEX["parameters"]
+"""The arguments of other libraries' schedulers in their order, after the optimizer."""
+UNITS: Final[Mapping[str, str]] = _INDEX["units"]
+"""Units of time: Composer's `10ep`, `5ba`, `0.06dur`, `2000tok`, and common ones."""
+
+_WARMUPS = frozenset(_INDEX["arguments"]["warmup"])
+_UNITS_IN_NAMES = ("epochs", "samples", "tokens")
+_FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|Calendar(?=\()|previous\b|following\b)")
+
+OtherName: TypeAlias = tuple[str, str, str, str]
+"""A name in another library; ours; a line to write; what is different, or nothing."""
+
+_OURS = re.compile(r"(?:recurrence\(|anneal\(curve=)?([\w.]+)")
+
+
+@cache
+def other_names() -> Sequence[tuple[str, OtherName]]:
+    """Return every name with its library, in the order of the index.
+
+    A row of the index has the name, the line, what is different, and ours, by default the last stage of the line.
+    """
+    found = []
+    for library, entry in _INDEX["libraries"].items():
+        for name, line, *more in entry["names"]:
+            different, ours = (*more, "", "")[:2]
+            begun = None if ours else _OURS.match(line.rpartition(">> ")[2])
+            found.append((library, (name, begun[1] if begun else ours, line, different)))
+    return tuple(found)
+
+
+def meant_by(name: str) -> tuple[str, OtherName] | None:
+    """The library and the row of a name that peers have, also behind its module's; None where it is none.
+
+    >>> meant_by("torch.optim.lr_scheduler.CosineAnnealingLR")[1][2]
+    'cosine(to=0.0, over=100)'
+    """
+    spaces, _, last = name.rpartition(".")
+    kind = next((end for end in ("Momentum", "LR") if last.endswith(end)), "")
+    if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine's, one each for each of its schedulers
+        last = f"{last.removesuffix(kind)}ParamScheduler"
+    places = _places_by_letters()
+    rows = other_names()
+    asked = {letters_of(last), letters_of(name)}
+    found = [rows[place] for place in sorted(place for letters in asked for place in places.get(letters, ()))]
+    return next((hit for hit in found if hit[0] in spaces), found[0] if found else None)
+
+
+@cache
+def _places_by_letters() -> Mapping[str, Sequence[int]]:
+    """Return the rows of `other_names` by the letters of their names: a file may have thousands of unknown names."""
+    places: dict[str, list[int]] = {}
+    for place, (_, one) in enumerate(other_names()):
+        places.setdefault(letters_of(one[0]), []).append(place)
+    return places
+
+
+def advice_for_peer(name: str) -> tuple[str, str] | None:
+    """What a peer's name is, and a line to write; None where it is none.
+
+    >>> advice_for_peer("StepLR")
+    ('"StepLR" is a name of torch; here it is step', 'step(30, gamma=0.1)')
+    """
+    if (found := meant_by(name)) is None:
+        return None
+    library, (_, ours, line, different) = found
+    origin = "a word of papers" if library == "papers" else f"a name of {library}"
+    return f'"{name}" is {origin}; here it is {ours}{different and f" ({library}: {different})"}', line
+
+
+def advice_for_word(word: str) -> tuple[str, str] | None:
+    """Return what a name or a keyword is here, and a line to write, which may be empty; None for an unknown word.
+
+    >>> advice_for_word("--lr-warmup-iters")[1], advice_for_word("num_cycles")[1]
+    ('warmup(500) >> cosine()', 'cosine_wave(2.0)')
+    >>> advice_for_word("T_max")
+    ('"T_max" is an argument of other libraries; here it is over', 'cosine(over=100)')
+    """
+    written = _as_identifier(word)
+    if (found := advice_for_peer(word)) is not None or "_" not in written or written not in _keywords():
+        return found
+    argument, instead = _keywords()[written]
+    meant = f"here it is {argument}" if argument else instead
+    return f'"{word}" is an argument of other libraries; {meant}', line_of_keyword(argument)
+
+
+@cache
+def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
+    """Return each keyword with our argument of the same meaning, and with what there is instead."""
+    ours: dict[str, str] = {}
+    for argument, theirs in _INDEX["arguments"].items():
+        for name in theirs:
+            ours.setdefault(name, argument)
+    without = _INDEX["no argument"]
+    return {name: (ours.get(name), without.get(name)) for name in dict.fromkeys([*ours, *without])}
+
+
+def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield each keyword of other libraries with our argument of the same meaning, and with what there is instead.
+
+    >>> next(row for row in keywords_elsewhere() if row[0] == "cycle_mul")
+    ('cycle_mul', 'mult', None)
+    """
+    return ((name, *row) for name, row in _keywords().items())
+
+
+def line_of_keyword(argument: str | None) -> str:
+    """A line with an argument of ours, of a schedule or of a Calendar; nothing where there is none.
+
+    >>> line_of_keyword("to"), line_of_keyword("accumulation")
+    ('cosine(to=0.1)', 'Calendar(accumulation=100)')
+    """
+    found: str = "" if argument is None else _INDEX["lines"].get(argument, f"Calendar({argument}=100)")
+    return found
+
+
+def instead_of(name: str) -> str | None:
+    """What there is instead of a peer's keyword that has no argument of ours; None where it is none of these.
+
+    >>> instead_of("lr-warmup-iters")
+    'a warmup is a stage of its own: warmup(500) >> cosine()'
+    """
+    found: str | None = _INDEX["no argument"].get(_as_identifier(name))
+    return found
+
+
+def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
+    """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
+
+    Args:
+        function: whose arguments they are.
+
+    >>> our_word("T_max", ["start", "to", "over"]), our_word("--lr-warmup-iters", ["warmup", "to"])
+    ('over', 'warmup')
+    """
+    known, name = set(known), _as_identifier(name)
+    own = _INDEX["arguments of one function"].get(function, {})
+    if (found := next((ours for ours, theirs in own.items() if name in theirs), None)) is not None:
+        return found or None
+    return next((ours for ours, theirs in _INDEX["arguments"].items() if ours in known and name in theirs), None)
+
+
+def meant_argument(name: str, known: Iterable[str], function: str = "") -> str | None:
+    """The argument that an unknown one was meant to be: by a peer's word, by its letters, or by its spelling.
+
+    >>> [meant_argument(name, ["start", "to", "over"]) for name in ("T_max", "TO", "ovr", "batch_size")]
+    ['over', 'to', 'over', None]
+    """
+    names = list(known)
+    same = next((one for one in names if one.replace("_", "") == name.lower().replace("_", "")), None)
+    return same or our_word(name, names, function) or (None if instead_of(name) else closest(name, names))
+
+
+def is_warmup_length(name: str) -> bool:
+    """Whether an argument says how long a warmup is, which is a stage of its own here."""
+    return name == "warmup" or name in _WARMUPS
+
+
+def warmup_text(name: str, value: object) -> str:
+    """The length of a warmup that an argument gives, as a line has it.
+
+    >>> warmup_text("warmup_steps", 500), warmup_text("warmup_ratio", 0.1), warmup_text("warmup_epochs", 5)
+    ('500', '"10%"', '"5 epochs"')
+    """
+    if isinstance(value, float) and 0 < value < 1:
+        return f'"{value * 100:.12g}%"'
+    unit = name.removeprefix("warmup_")
+    return f'"{value} {unit}"' if unit in _UNITS_IN_NAMES and isinstance(value, (int, float)) else repr(value)
+
+
+def unit_of_length(name: str) -> str:
+    """The unit of a length that an argument names, `warmup_epochs=5`; empty where it names none.
+
+    >>> unit_of_length("max_epochs"), unit_of_length("warmup_epochs"), unit_of_length("over")
+    ('epochs', 'epochs', '')
+    """
+    prefix, _, unit = name.rpartition("_")
+    return (
+        unit
+        if unit in (*_UNITS_IN_NAMES, "steps") and prefix in ("", "num", "max", "n", "total", "warmup", "decay")
+        else ""
+    )
+
+
+def is_share_of_run(name: str, value: object) -> bool:
+    """Whether an argument gives a length as a share of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
+    shares = ("ratio", "fraction", "proportion", "pct", "share", "warmup_ratio", "warmup_fraction", "pct_warmup")
+    return name in shares and isinstance(value, float) and 0 < value < 1
+
+
+def _as_identifier(name: str) -> str:
+    """A keyword of a command line or a config, `--lr-warmup-iters` or `SOLVER.STEPS`, as code has it."""
+    word = name.rpartition(".")[2].lstrip("-").replace("-", "_")
+    return word.lower() if word.isupper() else word
+
+
+# A word starts where no word character precedes it: otherwise the search is quadratic in the length of a name.
+_DASHED_WORD = re.compile(r"(?<!\w)-{0,2}[a-z]\w*(?:-\w+)+", re.IGNORECASE)
+_WORD_AND_DASHES = re.compile(r"[\w-]*")
+
+
+def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
+    """The word with dashes around a place that peers have, `--lr-decay-style`, and where it stands; None without one.
+
+    >>> dashed_word_at("cosine(lr-warmup-iters=500)", 10)
+    ('lr-warmup-iters', 7, 22)
+    """
+    before = _WORD_AND_DASHES.match(text[:place][::-1])  # the characters of the same word, read backward
+    words = _DASHED_WORD.finditer(text, place - (before.end() if before else 0))
+    found = next((one for one in takewhile(lambda one: one.start() <= place, words) if place < one.end()), None)
+    return None if found is None or advice_for_word(found[0]) is None else (found[0], *found.span())
+
+
+def unknown_attribute(name: str, known: Iterable[str]) -> str:
+    """What to write for an attribute that the package has not; nothing where nothing is near.
+
+    >>> unknown_attribute("StepLR", [])
+    '; "StepLR" is a name of torch; here it is step. Write ps.step(30, gamma=0.1)'
+    """
+    if name.startswith("_"):  # what Python and its tools ask every module for
+        return ""
+    if peer := advice_for_word(name):
+        return f"; {peer[0]}{peer[1] and f'. Write {line_in_code(peer[1])}'}"
+    near = closest(name, known)
+    return f'; did you mean "{near}"?' if near else ""
+
+
+def line_in_code(line: str) -> str:
+    """A line of text as Python has it.
+
+    >>> line_in_code('warmup("5%") >> anneal(curve=curves.rex)')
+    'ps.warmup("5%") >> ps.anneal(curve=ps.curves.rex)'
+    """
+    return _FUNCTION.sub(r"ps.\1", line)
+
+
+def letters_of(name: str) -> str:
+    """A name without case, spaces and punctuation, so that `warm-up` is `warmup`."""
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def with_other_names(documented: str | None, ours: str) -> str | None:
+    """A docstring with what others call the same at its end, and by which edge they count.
+
+    Args:
+        documented: the docstring; None where Python drops them.
+    """
+    rows = rows_by_our_name().get(ours)
+    if documented is None or rows is None:
+        return documented
+    body = documented.partition("\n")[2].lstrip("\n")
+    margin = body[: len(body) - len(body.lstrip(" "))]
+    lines = "\n".join(f"{margin}- {row}" for row in rows)
+    return f"{documented.rstrip()}\n\n{margin}In other libraries:\n\n{lines}\n"
+
+
+@cache
+def rows_by_our_name() -> dict[str, list[str]]:
+    """For each name of ours a row for each library: its names, what is different there, its edge."""
+    gathered: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for library, (name, ours, _, different) in other_names():
+        gathered.setdefault((ours, library), {}).setdefault(different, []).append(f"`{name}`")
+    rows: dict[str, list[str]] = {}
+    for (ours, library), names in gathered.items():
+        pieces = (", ".join(several) + (different and f" ({different})") for different, several in names.items())
+        rows.setdefault(ours, []).append(f"{library} {', '.join(pieces)}{EDGES[library] and f': {EDGES[library]}'}")
+    return rows

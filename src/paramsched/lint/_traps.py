@@ -1,0 +1,228 @@
+"""What is easily written and means something else: each with what happens, and the line to write instead."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import prod
+from typing import TypeAlias
+
+from paramsched import curves
+from paramsched.base.codes import (
+    BINDS_FIRST,
+    COUNTED_FROM_STAGE,
+    FIRST_IS_START,
+    FLOOR_AS_VALUE,
+    LEVEL_AS_VALUE,
+    OTHERS_NAME,
+    SHARE_OF_RUN,
+)
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.peer_words import OTHER_NAMES
+from paramsched.feedback.base import Guided
+from paramsched.fields import KNOWN, KNOWN_ELSEWHERE, Field, known_field
+from paramsched.plan import Binding, Target
+from paramsched.schedules import Anneal, Constant, Level, Schedule
+from paramsched.schedules.decays import Exponential
+from paramsched.schedules.pointwise import Product, Sum
+from paramsched.schedules.restarts import Restarts
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.staircases import MultiStep, Step
+from paramsched.schedules.text.writing import short_line
+from paramsched.time import Duration
+
+_Trap: TypeAlias = tuple[str, str, str]
+"""A code, what happens, and what to write."""
+
+_SMALL_FLOOR = 1e-4
+"""A decay to such a multiple of base was hardly meant as a multiple."""
+
+_SMALL = 0.01
+"""A learning rate that never gets to this multiple of its base was hardly meant as a multiple."""
+
+
+def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
+    """What of a binding hardly means what its author meant: what happens, and what to write.
+
+    >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
+    $.learning_rate: warning: torch's optimizers have no "learning_rate". Write lr
+    """
+    schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
+    if not isinstance(binding.field, Target):
+        if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
+            found = f'torch\'s optimizers have no "{binding.name}"'
+            rename = (binding.name, ours)
+            yield Diagnostic(path, found, f"Write {ours}", code=OTHERS_NAME, at_key=True, replace=rename)
+        elif binding.name == "betas":
+            yield Diagnostic(path, '"betas" is a pair of numbers', "Write betas[0]", code=OTHERS_NAME, at_key=True)
+        elif Field.of(binding.name).key not in (*KNOWN, *KNOWN_ELSEWHERE):
+            found = f'torch\'s optimizers have no "{binding.name}"; a group without it is refused'
+            yield Diagnostic(
+                path, found, "Name a field of the optimizer, or leave it out", code=OTHERS_NAME, at_key=True
+            )
+        if binding.name == "lr":
+            yield from (
+                Diagnostic(path, found, advice, code=code) for code, found, advice in _levels_meant_as_values(schedule)
+            )
+    told = dict.fromkeys(one for part in _parts_of_schedule(schedule) for one in _traps_in_part(part))
+    yield from (Diagnostic(path, found, advice, code=code) for code, found, advice in told)
+
+
+def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
+    """`lr: 1e-3` is a thousandth of the group's own lr; `cosine(0.1)` begins at a tenth of it."""
+    peak = _highest_level(schedule)
+    if peak is not None and 0 < peak < _SMALL:
+        yield (
+            LEVEL_AS_VALUE,
+            f"numbers are multiples of the group's own lr, so this never exceeds {peak:g} × base",
+            f"For a value as it stands write absolute({peak!r})",
+        )
+    elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
+        start = schedule.start
+        if isinstance(start, float) and 0 < start <= 0.5:
+            length = "" if schedule.over is None else f", over={schedule.over.written()}"
+            yield (
+                FIRST_IS_START,
+                f"the first argument is start: it falls from {start:g} × base to 0",
+                f"To fall from base to {start:g} × base write cosine(to={start!r}{length})",
+            )
+    elif floor := _floor_meant_as_value(schedule):
+        yield (
+            FLOOR_AS_VALUE,
+            f"numbers are multiples of the group's own lr: it ends at {floor:g} × base",
+            f"For a value as it stands write absolute({floor!r})",
+        )
+
+
+def _floor_meant_as_value(schedule: Schedule) -> float | None:
+    last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
+    to = last.to if isinstance(last, Anneal) else None
+    return to if isinstance(to, float) and 0 < to <= _SMALL_FLOOR else None
+
+
+def _traps_in_part(schedule: Schedule) -> Iterator[_Trap]:
+    if isinstance(schedule, Sequence):
+        yield from _counted_from_the_stage(schedule)
+        yield from _bound_before_the_sequence(schedule)
+    if isinstance(schedule, Restarts):
+        yield from _shares_of_the_run(schedule)
+
+
+def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
+    """`warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35."""
+    if len(schedule.stages) != 2:
+        return
+    first, last = schedule.stages
+    if not (isinstance(first, Anneal) and first.over is not None and isinstance(last, MultiStep) and last.milestones):
+        return
+    if _end_levels(first)[1] != 1.0 or not first.over.terms:
+        return
+    meant, found = last.milestones[0], first.over + last.milestones[0]
+    yield (
+        COUNTED_FROM_STAGE,
+        f"times inside a stage count from its begin: the first milestone is {_time_in_words(found)} of the run, "
+        f"not {_time_in_words(meant)}",
+        f"For times of the run write {first} * {last}",
+    )
+
+
+def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
+    """`warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind before `>>`."""
+    stages = schedule.stages
+    for place in (0, len(stages) - 1):
+        stage = stages[place]
+        if not isinstance(stage, (Product, Sum)) or len(stage.operands) != 2:
+            continue
+        if sum(isinstance(one, (Product, Sum)) for one in stages) > 1:
+            return
+        numbers = [one for one in stage.operands if isinstance(one, Constant) and one.over is None]
+        neighbors = stages[:2] if place == 0 else stages[-2:]
+        left, right = _end_levels(neighbors[0])[1], _end_levels(neighbors[1])[0]
+        if len(numbers) != 1 or left is None or right is None or left == right:
+            continue
+        (number,) = numbers
+        (alone,) = (one for one in stage.operands if one is not number)
+        sign = "*" if isinstance(stage, Product) else "+"
+        whole = " >> ".join(str(alone if one is stage else one) for one in stages)
+        yield (
+            BINDS_FIRST,
+            f"{sign} binds before >>: {number} acts on {short_line(alone)} only, and the value jumps "
+            f"from {left:g} to {right:g} × base",
+            f"For the whole write ({whole}) {sign} {number}",
+        )
+
+
+def _shares_of_the_run(schedule: Restarts) -> Iterator[_Trap]:
+    """`restarts(warmup("10%") >> cosine(), "10%")`: the warmup takes the whole cycle."""
+    for part in _parts_of_schedule(schedule.schedule):
+        length = part.length if isinstance(part, (Anneal, Constant)) else None
+        if length is None or [unit for unit, _ in length.terms] != ["percent"]:
+            continue
+        if schedule.every is None or len(schedule.every.terms) != 1:
+            continue
+        ((unit, cycle),) = schedule.every.terms
+        share = length.terms[0][1]
+        if unit == "percent" and share < cycle:
+            continue
+        meant = Duration(((unit, Fraction(cycle * share / 100)),))
+        try:
+            written = meant.written()
+        except ArithmeticError:
+            continue
+        yield (
+            SHARE_OF_RUN,
+            f'per cent inside restarts(…) are of the run: "{length}" is not {length} of a cycle',
+            f"For that write {written}",
+        )
+
+
+def _parts_of_schedule(schedule: Schedule) -> Iterator[Schedule]:
+    yield schedule
+    for part in schedule.parts():
+        yield from _parts_of_schedule(part)
+
+
+def _highest_level(schedule: Schedule) -> float | None:
+    """The highest multiple of base; None where an absolute level, or more than levels, decides it."""
+    match schedule:
+        case Anneal(start=float(start), to=float(to)):
+            return max(abs(start), abs(to))
+        case Constant(value=float(value)):
+            return abs(value)
+        case Step() | MultiStep():
+            return 1.0
+        case Exponential(gamma=gamma) if gamma <= 1:
+            return 1.0
+        case Sequence(stages=parts):
+            peaks = [_highest_level(part) for part in parts]
+            return None if None in peaks else max(peak for peak in peaks if peak is not None)
+        case Product(operands=parts):
+            peaks = [_highest_level(part) for part in parts]
+            if None in peaks:
+                return None
+            return prod(peak for peak in peaks if peak is not None)
+    return None
+
+
+def _end_levels(schedule: Schedule) -> tuple[float | None, float | None]:
+    """The first and the last multiple of base, where levels say them."""
+    match schedule:
+        case Anneal(start=start, to=to):
+            return _relative_level(start), _relative_level(to)
+        case Constant(value=value):
+            return _relative_level(value), _relative_level(value)
+        case Product(operands=(left, right)):
+            (a, b), (c, d) = _end_levels(left), _end_levels(right)
+            return None if a is None or c is None else a * c, None if b is None or d is None else b * d
+        case Sum(operands=(left, right)):
+            (a, b), (c, d) = _end_levels(left), _end_levels(right)
+            return None if a is None or c is None else a + c, None if b is None or d is None else b + d
+    return None, None
+
+
+def _relative_level(level: Level) -> float | None:
+    return level if isinstance(level, float) else None
+
+
+def _time_in_words(time: Duration) -> str:
+    if [unit for unit, _ in time.terms] == ["epochs"]:
+        return f"at epoch {str(time).split(' ', maxsplit=1)[0]}"
+    return f"at update {time.updates}" if time.is_resolved else f"at {time}"

@@ -1,0 +1,229 @@
+"""A run to try a plan in, and the values that one line of the plan gives in it."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from math import ceil
+from typing import Literal, final
+
+import numpy as np
+
+from paramsched.base.arrays import Floats, Integers
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError
+from paramsched.plan import Binding, Plan
+from paramsched.plan.contents import durations_in, values_inside
+from paramsched.schedules import Schedule
+from paramsched.schedules.evaluation import evaluate
+from paramsched.schedules.neighbor_levels import resolve_in_span
+from paramsched.schedules.recurrence import Recurrence
+from paramsched.schedules.span import Span
+from paramsched.time import Calendar, Duration
+from paramsched.time.calendar import SIZES
+
+_USUAL_EPOCH = 1_000
+_SAMPLES = 4_096
+_FEWEST_SAMPLES = 128
+_MOST_VALUES = 400_000  # of all lines of a plan
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """A run to try a plan in.
+
+    Args:
+        units: what can be converted in it; a length in another unit is compared with nothing.
+        epoch: updates in an epoch; None where it has none.
+        known: whether the real run is known, so that an update of it is an update.
+        to_scale: whether lengths of different units have the proportions of the real run.
+        samples: how many updates of a long run are looked at.
+    """
+
+    span: Span
+    units: frozenset[str]
+    epoch: int | None = None
+    known: bool = False
+    to_scale: bool = True
+    samples: int = _SAMPLES
+
+    @property
+    def end(self) -> Fraction:
+        """How many updates it has."""
+        assert self.span.end is not None
+        return self.span.end
+
+    def knows(self, schedule: Schedule) -> bool:
+        """Whether every length of a schedule can be converted."""
+        return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
+
+    def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
+        """The length of a stage in updates of this run; None where it has none, or none that can be converted."""
+        if not self.knows(stage):
+            return None
+        try:
+            return stage._exact_length(self.span.later(begin))
+        except InvalidArgument:
+            return None
+
+
+def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
+    """A run to try a plan in, with fewer samples if the plan has very many lines."""
+    run = _real_or_trial_run(plan, calendar)
+    samples = max(_FEWEST_SAMPLES, _MOST_VALUES // max(len(plan.bindings), 1))
+    return None if run is None else replace(run, samples=min(samples, _SAMPLES))
+
+
+def _real_or_trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
+    """The run that is known, else one in which the horizon's own unit, and per cent, mean something and no other."""
+    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
+        return known
+    horizon = plan.horizon
+    if horizon is None:
+        return TrialRun(_span_of_run(Calendar(total=10**6)), frozenset(["percent"]))
+    names = {unit for unit, _ in horizon.terms}
+    if names == {"updates"}:
+        return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
+    if len(names) > 1:
+        return None
+    # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
+    unit = names.pop()
+    epoch = 100 if unit == "epochs" else None
+    match unit:
+        case "epochs":
+            calendar = Calendar(total=horizon, steps_per_epoch=epoch)
+        case "samples":
+            calendar = Calendar(total=horizon, batch_size=1)
+        case "tokens":
+            calendar = Calendar(total=horizon, tokens_per_step=0.01)
+        case "frames":
+            calendar = Calendar(total=horizon, frames_per_step=0.01)
+        case "batches":
+            calendar = Calendar(total=horizon)
+        case _:
+            calendar = Calendar(total=horizon, seconds_per_step=0.01)
+    return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]), epoch)
+
+
+def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
+    """The run a calendar describes; None where it does not say how long it is."""
+    horizon = calendar.total if plan.horizon is None else plan.horizon
+    if horizon is None:
+        return None
+    try:
+        calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
+    except MissingFact:
+        return None
+    facts = {"epochs": calendar.updates_per_epoch} | {unit: calendar.amount_of_update(unit) for unit in SIZES}
+    return TrialRun(
+        _span_of_run(calendar),
+        frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),
+        calendar.updates_per_epoch,
+        known=True,
+    )
+
+
+def mixed_run(plan: Plan) -> TrialRun | None:
+    """A run for a plan that counts both epochs and updates where nothing says how long an epoch is: a thousand updates.
+
+    What is found in it must not hang on the proportions. None for a plan whose horizon is not in epochs.
+    """
+    horizon = plan.horizon
+    if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
+        return None
+    calendar = Calendar(total=horizon, steps_per_epoch=_USUAL_EPOCH)
+    units = frozenset(["epochs", "updates", "percent"])
+    return TrialRun(_span_of_run(calendar), units, _USUAL_EPOCH, to_scale=False)
+
+
+def _span_of_run(calendar: Calendar) -> Span:
+    return Span.of_run(calendar, calendar.horizon or 0)
+
+
+_MOST_SEAMS = 1_000
+_MOST_OF_RULES = 2_000_000  # updates; rules are computed one update after another
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldCurve:
+    """The values of one line of a plan in a trial run.
+
+    Args:
+        times: the updates looked at, in order; the first and the last are among them.
+        base: what they are multiples of; None where nothing says it, and 1 was taken.
+        share: how much of them scales with base.
+    """
+
+    binding: Binding
+    path: str
+    run: TrialRun
+    schedule: Schedule
+    times: Integers
+    values: Floats
+    base: float | None
+    share: Literal["all", "some", "none"]
+
+    @property
+    def end(self) -> int:
+        """How many updates the run has."""
+        return ceil(self.run.end)
+
+    @property
+    def real(self) -> bool:
+        """Whether the values are those of the run, not only multiples of them."""
+        return self.base is not None or self.share == "none"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the values have the proportions of the run's: not where multiples stand beside values of no base."""
+        return self.real or self.share == "all"
+
+    @property
+    def peak(self) -> float:
+        """The highest value."""
+        return float(np.max(self.values))
+
+
+def curve_in_run(
+    binding: Binding, followed: Schedule, path: str, run: TrialRun, base: float | None
+) -> FieldCurve | None:
+    """The values of a line in a trial run; None where the run lacks a unit of it, or computing them takes too long.
+
+    Args:
+        followed: its schedule, with what other fields follow put in.
+    """
+    end = ceil(run.end)
+    if not run.knows(followed) or end < 1:
+        return None
+    try:
+        schedule = resolve_in_span(followed, run.span)
+        if end > _MOST_OF_RULES and any(isinstance(part, Recurrence) for part in values_inside(schedule)):
+            return None
+        times = _times_to_look_at(schedule, end, run.samples)
+        number = 1.0 if base is None else base
+        values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
+        share = _share_of_values(schedule, times)
+    except (ParamschedError, ArithmeticError, MemoryError):
+        return None
+    return FieldCurve(binding, path, run, schedule, times, values, base, share)
+
+
+def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
+    """Every update of a short run; of a long one spread ones, and those beside seams of stages."""
+    if end <= samples:
+        return np.arange(end, dtype=np.int64)
+    marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)
+    spread = np.linspace(0, end - 1, samples).astype(np.int64)
+    several = np.unique(np.concatenate([spread, marks - 1, marks, np.arange(64), end - 1 - np.arange(64)]))
+    return several[(several >= 0) & (several < end)]
+
+
+def _share_of_values(schedule: Schedule, times: Integers) -> Literal["all", "some", "none"]:
+    """How much of a curve scales with base."""
+    if not schedule.has_absolute:
+        return "all"
+    few = times[:: max(1, len(times) // 100)]
+    one, two = evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)
+    if np.array_equal(one, two):
+        return "none"
+    return "all" if np.allclose(two, 2 * one, rtol=1e-9, atol=0) else "some"

@@ -1,0 +1,187 @@
+"""What a run hardly can be meant to use, seen from the values themselves: it holds for every format and every shape."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice, pairwise
+from math import ceil
+from typing import Final
+
+import numpy as np
+
+from paramsched.base import codes
+from paramsched.base.codes import RISES_TO_THE_END
+from paramsched.base.diagnostic import Diagnostic
+from paramsched.lint._trial_run import FieldCurve
+from paramsched.plan.contents import durations_in
+from paramsched.schedules.sequence import Sequence
+
+_NEVER_NEGATIVE: Final = re.compile(r"lr|weight_decay|momentum|dampening|eps|alpha|betas\[\d+\]")
+_BELOW_ONE: Final = re.compile(r"momentum|betas\[\d+\]")
+
+_PRACTICALLY_ZERO: Final = 1e-5  # of the peak
+_LONG_END: Final = 0.1  # of the run
+_LATE: Final = 0.9  # of the run: where a rate that rises has no time left to fall
+_CAME_DOWN, _IS_HIGH = 0.1, 0.5  # of the peak
+_RISES_BY, _FALLS_BY = 100.0, 1000.0  # from one stage to the next
+_MOST_TIMES_BASE: Final = 50.0
+_MOST_SEAMS: Final = 1_000
+
+
+def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
+    """What is wrong with the values of one line of a plan."""
+    broken = [*_not_finite(curve)]
+    yield from broken
+    if broken:
+        return
+    yield from _out_of_range(curve)
+    yield from _jumps(curve)
+    if curve.binding.name == "lr":
+        yield from _grows(curve)
+
+
+def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
+    """What is wrong with the learning rates of all groups together: that one group's is 0 may be meant."""
+    rates = [one for one in curves if one.binding.name == "lr" and np.all(np.isfinite(one.values))]
+    if not rates:
+        return
+    first = next((one for one in rates if one.binding.groups is None), rates[0])
+    if all(not np.any(one.values) for one in rates):
+        found = "the learning rate is 0 in the whole run"
+        yield Diagnostic(first.path, found, "Write lr: cosine(), or leave it out", code=codes.NEVER_ABOVE_ZERO)
+        return
+    for look in (_zero_at_first, _zero_at_last):
+        if all(look(one) for one in rates) and (told := look(first)):
+            yield Diagnostic(first.path, *told[1:], code=told[0])
+    if first.binding.groups is None and first.comparable:
+        yield from _rises_to_the_end(first)
+        yield from _ends_high(first)
+
+
+def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagnostic]:
+    """A field that is to be like others which never change."""
+    names = [*followed]
+    if names and np.all(curve.values == curve.values[0]):
+        found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
+        yield Diagnostic(curve.path, found, "Schedule it, or leave this line out", code=codes.FOLLOWS_CONSTANT)
+
+
+def _not_finite(curve: FieldCurve) -> Iterator[Diagnostic]:
+    bad = ~np.isfinite(curve.values)
+    if np.any(bad):
+        at = int(curve.times[np.argmax(bad)])
+        value = float(curve.values[np.argmax(bad)])
+        found = f"the value is {value} at {_when(curve, at)}"
+        yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
+
+
+def _out_of_range(curve: FieldCurve) -> Iterator[Diagnostic]:
+    name, lowest = curve.binding.name, float(np.min(curve.values))
+    if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
+        at = int(curve.times[np.argmin(curve.values)])
+        found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
+        yield Diagnostic(curve.path, found, "End at 0, or above: clamp(…, min=0)", code=codes.NEGATIVE)
+    if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
+        at = int(curve.times[np.argmax(curve.values)])
+        found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
+        yield Diagnostic(curve.path, found, "Stay below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
+
+
+def _grows(curve: FieldCurve) -> Iterator[Diagnostic]:
+    base = 1.0 if curve.base is None else curve.base
+    if curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
+        at = int(curve.times[np.argmax(curve.values)])
+        found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
+        yield Diagnostic(
+            curve.path, found, "Write a ratio below 1, or a value as it stands: absolute(0.1)", code=codes.GROWS
+        )
+
+
+def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
+    """A whole stage lies far below the one beside it."""
+    schedule = curve.schedule
+    if not isinstance(schedule, Sequence) or not curve.comparable:
+        return
+    seams = sorted({ceil(one) for one in islice(schedule._seams(), _MOST_SEAMS)} | {curve.end})
+    pieces = [np.abs(curve.values[slice(*np.searchsorted(curve.times, pair))]) for pair in pairwise(seams)]
+    for time, (left, right) in zip(seams[1:], pairwise(pieces), strict=False):
+        if not len(left) or not len(right):
+            continue
+        up, down = 0 < np.max(left) * _RISES_BY <= right[0], 0 < np.max(right) * _FALLS_BY <= left[-1]
+        if up or down:
+            before, behind = _in_words(curve, float(left[-1])), _in_words(curve, float(right[0]))
+            found = f"it jumps from {before} to {behind} at {_when(curve, time)}"
+            yield Diagnostic(curve.path, found, "Let one stage begin where the other ends", code=codes.JUMPS)
+            return
+
+
+def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
+    """The rate is 0 at every update of the first epoch."""
+    epoch = curve.run.epoch
+    if epoch is None or epoch < 2 or curve.end < 2 * epoch or not np.any(curve.values):
+        return None
+    if np.any(curve.values[curve.times < epoch]):
+        return None
+    return codes.ZERO_FIRST_EPOCH, "the learning rate is 0 for the whole first epoch", "Begin above 0: start=0.1"
+
+
+def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
+    """The rate is practically 0 long before the end."""
+    above = np.flatnonzero(np.abs(curve.values) > _PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
+    if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
+        return None
+    written = [*durations_in(curve.binding.schedule)]
+    if written and all([unit for unit, _ in length.terms] == ["percent"] for length in written):
+        return None  # who ends a decay at a share of the run has seen that it ends there
+    last = int(curve.times[above[-1]]) + 1
+    left = 1 - last / curve.end
+    if left < _LONG_END:
+        return None
+    found = f"the learning rate is practically 0 from {_when(curve, last)} on, for {left:.0%} of the run"
+    return codes.ZERO_AT_THE_END, found, "Let it fall until the end, or end above 0"
+
+
+def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
+    top = int(np.argmax(curve.values))
+    if not curve.run.to_scale:
+        return
+    if curve.end >= 20 and curve.times[top] >= _LATE * curve.end - 1 and curve.values[0] < _IS_HIGH * curve.peak:
+        # A rate that has been as high before, as in cycles, has had the time.
+        if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
+            return
+        found = f"the learning rate rises until {_when_of_all(curve, int(curve.times[top]))}"
+        yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
+
+
+def _ends_high(curve: FieldCurve) -> Iterator[Diagnostic]:
+    """The rate had come down, and is high again at the end."""
+    values, peak = curve.values, curve.peak
+    if peak <= 0 or len(values) < 20:
+        return
+    top = int(np.argmax(values > 0.98 * peak))
+    down = top + int(np.argmin(values[top:]))
+    if values[down] > _CAME_DOWN * peak or values[-1] < _IS_HIGH * peak:
+        return
+    found = (
+        f"the learning rate is {_in_words(curve, float(values[down]))} at {_when(curve, int(curve.times[down]))}, "
+        f"and {_in_words(curve, float(values[-1]))} when the run ends"
+    )
+    yield Diagnostic(curve.path, found, "Let the last descent end with the run", code=codes.ENDS_HIGH)
+
+
+def _in_words(curve: FieldCurve, value: float) -> str:
+    return f"{value:.3g}" if curve.real else f"{value:.3g} × base"
+
+
+def _when(curve: FieldCurve, time: int) -> str:
+    if curve.run.known or (curve.run.epoch is None and "updates" in curve.run.units):
+        return f"update {time}"
+    if curve.run.epoch is not None:
+        return f"epoch {time / curve.run.epoch:.3g}"
+    return f"{time / curve.end:.0%} of the run"
+
+
+def _when_of_all(curve: FieldCurve, time: int) -> str:
+    """A time and the length of the run, both in the same unit."""
+    when, epoch = _when(curve, time), curve.run.epoch or 1
+    ends = {"update": f" of {curve.end}", "epoch": f" of {curve.end / epoch:g}"}
+    return when + ends.get(when.split()[0], "")

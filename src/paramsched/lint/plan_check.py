@@ -1,0 +1,251 @@
+"""What can be said about a plan before it runs, with what is known of the run or without."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import ceil, isfinite
+from typing import Any
+
+from paramsched.base import codes
+from paramsched.base.codes import SAID_TWICE, SAYS_NOTHING
+from paramsched.base.diagnostic import GROUPS, HORIZON, TARGETS, Diagnostic, child_path, entry_path
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, UnknownGroup, Unresolved
+from paramsched.feedback.greedy import Greedy
+from paramsched.feedback.metric_names import direction_of
+from paramsched.feedback.plateau import NewBob, Plateau
+from paramsched.fields import Field
+from paramsched.lint._length_checks import check_lengths
+from paramsched.lint._traps import traps_in_binding
+from paramsched.lint._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, trial_run
+from paramsched.lint._value_checks import check_followed, check_rates, check_values
+from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.bases import Bases
+from paramsched.plan.contents import values_inside
+from paramsched.plan.group_matching import is_selected, refuse_unmatched, schedule_followed
+from paramsched.schedules import Constant, Schedule
+from paramsched.schedules.leaves import Like
+from paramsched.schedules.neighbor_levels import resolve_in_span
+from paramsched.schedules.sequence import Sequence as Stages
+from paramsched.time import Calendar, Duration
+
+
+def check(
+    plan: Plan,
+    calendar: Calendar | None = None,
+    *,
+    native: bool = True,
+    groups: Sequence[Mapping[str, Any]] = (),
+    whole: bool = False,
+) -> tuple[Diagnostic, ...]:
+    """Look for what is wrong with a plan in every run, or in the run that a calendar describes.
+
+    Without a calendar only lengths of one unit are compared with each other, and with the horizon.
+
+    Args:
+        plan: resolved or not.
+        calendar: facts of the run, as many as are known.
+        native: whether its author wrote the schedules in our words; else nothing is said of what these easily mistake.
+        groups: values of the optimizer, like its param groups, where they are known.
+        whole: whether these are all of its groups and fields.
+
+    Returns:
+        Errors no run can go with, warnings of what is hardly meant, and what is only to be known, each with its code,
+        in the order of the plan.
+
+    >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), horizon="20 epochs")):
+    ...     print(found.code, found)
+    PS201 $.lr: warning: linear(over="30 epochs") takes 150% of the horizon; the run ends inside
+    """
+    found = [*_two_horizons(plan, calendar)]
+    trial = None if found else trial_run(plan, calendar)
+    mixed = None if found else mixed_run(plan)
+    epochs = _epochs_of_run(plan, calendar, trial)
+    curves: list[FieldCurve] = []
+    for binding in plan.bindings:
+        path = binding_path(binding)
+        try:
+            followed = schedule_followed(plan.bindings, binding)
+        except PlanError as refusal:
+            found.append(Diagnostic(path, refusal.problem, refusal.instead, code=codes.NOT_FOLLOWED))
+            continue
+        errors = list(dict.fromkeys(_errors_in(followed, trial)))
+        found += [Diagnostic(path, refused, advice, code=code) for code, refused, advice in errors]
+        found += traps_in_binding(binding, path) if native else ()
+        found += check_metrics(binding.schedule, epochs, path)
+        if errors:
+            continue
+        found += check_lengths(followed, trial, epochs, path, native=native)
+        base = base_of_binding(binding, groups)
+        for run in (trial, mixed):
+            if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
+                curves.append(curve)
+                found += check_values(curve)
+                found += check_followed(curve, _fields_followed(binding.schedule))
+                break
+    told = {one.path for one in found}
+    found += check_rates([curve for curve in curves if curve.path not in told])  # one mistake is told once
+    found += check_groups(plan, groups, whole=whole)
+    found += _says_nothing(plan) if native else ()
+    found += check_field_names(plan)
+    # In the order of the plan's lines; those of no line stand where they were found, the first ones first.
+    places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
+    return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
+
+
+def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Diagnostic]:
+    """The plan says how long the run is, and so does the Calendar, and they differ."""
+    if calendar is None or calendar.total is None or plan.horizon is None:
+        return
+    try:
+        planned = ceil(calendar.exact(plan.horizon))
+    except MissingFact:
+        return
+    if planned != calendar.horizon:
+        found = f'horizon "{plan.horizon}": it is {planned} updates, and the Calendar\'s total is {calendar.horizon}'
+        yield Diagnostic(HORIZON, found, "Give one of the two", code=codes.TWO_HORIZONS)
+
+
+def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
+    """How many epochs the run has; None where nothing says it."""
+    for length in (plan.horizon, None if calendar is None else calendar.total):
+        if length is not None:
+            terms = dict(Duration.of(length).terms)
+            if set(terms) == {"epochs"}:
+                return terms["epochs"]
+    if trial is not None and trial.known and trial.epoch is not None:
+        return trial.end / trial.epoch
+    return None
+
+
+def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
+    """What no run can go with."""
+    for part in values_inside(schedule):
+        if isinstance(part, Stages):
+            try:
+                part._refuse_two_without_length()
+            except InvalidArgument as refusal:
+                yield codes.TWO_WITHOUT_LENGTH, refusal.problem, refusal.instead
+                return
+    if trial is None or not trial.knows(schedule):
+        return
+    try:
+        resolve_in_span(schedule, trial.span)
+    except (MissingFact, Unresolved):
+        return
+    except InvalidArgument as refusal:
+        yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
+
+
+def _fields_followed(schedule: Schedule) -> list[str]:
+    return [part.field for part in values_inside(schedule) if isinstance(part, Like)]
+
+
+def _says_nothing(plan: Plan) -> Iterator[Diagnostic]:
+    """Lines that change nothing."""
+    followed = {name for binding in plan.bindings for name in _fields_followed(binding.schedule)}
+    names = [binding.name for binding in plan.bindings]
+    for binding in plan.bindings:
+        # That lr stays is worth a line: a reader would look for it.
+        alone = binding.name != "lr" and names.count(binding.name) == 1 and binding.name not in followed
+        if alone and binding.groups is None and binding.schedule == Constant(1.0, None):
+            found = f"it leaves {binding.name} as it is, as it stays without this line"
+            yield Diagnostic(binding_path(binding), found, "Leave it out, or schedule it", code=SAYS_NOTHING)
+
+
+def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
+    """What of a plan does not go with param groups; nothing where none are known."""
+    for binding in plan.bindings:
+        if isinstance(binding.field, Target) or not groups:
+            continue
+        path = binding_path(binding)
+        if whole:
+            try:
+                refuse_unmatched(binding.name, binding.groups, groups)
+            except UnknownGroup as refusal:
+                found = f"{binding.groups}: {refusal.found}"
+                place = selector_path(binding)
+                yield Diagnostic(place, found, refusal.instead, code=codes.NO_SUCH_GROUP, at_key=True)
+                continue
+        mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
+        field = Field.of(binding.name)
+        lacking = [one for one in mine if _lacks_field(one, field.key, whole=whole)]
+        if lacking:
+            numbers = {key: value for key, value in lacking[0].items() if type(value) is not bool}
+            there = [key for key, value in numbers.items() if isinstance(value, (int, float, tuple))]
+            found = f"the optimizer has no {field.key}; it has {', '.join(there)}"
+            yield Diagnostic(path, found, "Leave it out", code=codes.NO_SUCH_FIELD)
+        elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
+            found = f"{binding.name} of the optimizer is 0, and so is every multiple of it"
+            yield Diagnostic(
+                path, found, "Give the optimizer a value, or write absolute(0.01)", code=codes.BASE_OF_ZERO
+            )
+
+
+def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> float | None:
+    """What the schedule of a binding is multiples of, where that is known; of several groups the first's."""
+    if isinstance(binding.field, Target):
+        return binding.field.initial
+    for index, group in enumerate(groups):
+        if is_selected(binding.groups, group, index):
+            value = Bases.value(group, Field.of(binding.name))
+            if value is not None and isfinite(value):
+                return value
+    return None
+
+
+def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
+    """Two names for one field of the same groups, and a group whose name looks like an index."""
+    fields_of: dict[Any, set[str]] = {}
+    for binding in plan.bindings:
+        if isinstance(binding.field, str) and not callable(binding.groups):
+            fields_of.setdefault(binding.groups, set()).add(binding.field)
+    for binding in plan.bindings:
+        if binding.name == "momentum" and "betas[0]" in fields_of.get(binding.groups, ()):
+            found = "momentum means betas[0] where a group has betas, and betas[0] is scheduled too"
+            yield Diagnostic(binding_path(binding), found, "Schedule one of them", code=SAID_TWICE, at_key=True)
+    for group in fields_of:
+        if isinstance(group, str) and group.isdigit():
+            found = f'it selects the group whose name is "{group}"'
+            path = child_path(GROUPS, group)
+            yield Diagnostic(path, found, f'For the index write "[{group}]"', code=codes.NAME_AS_INDEX, at_key=True)
+
+
+def _lacks_field(group: Mapping[str, Any], key: str, *, whole: bool) -> bool:
+    """Whether a group has no such field; of a group of which little is known, that it has momentum and no betas."""
+    if key in group or (key == "momentum" and "betas" in group):
+        return False
+    return whole or (key == "betas" and "momentum" in group)
+
+
+def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:
+    """What is wrong with the rules of one line."""
+    for rule in schedule.metric_rules:
+        if isinstance(rule, (Plateau, Greedy, NewBob)):
+            better = direction_of(rule.metric)
+            if better is not None and better != rule.mode:
+                found = f'{rule.metric} is better {"higher" if better == "max" else "lower"}, and mode is "{rule.mode}"'
+                yield Diagnostic(path, found, f'Write mode="{better}"', code=codes.WRONG_MODE)
+        if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
+            found = f"patience={rule.patience} waits longer than the run has epochs, {float(epochs):g}"
+            yield Diagnostic(path, found, "Wait for fewer: patience=5", code=codes.PATIENCE_BEYOND_RUN)
+
+
+def selector_path(binding: Binding) -> str:
+    """Where a file has the groups of a binding.
+
+    >>> selector_path(Binding("lr", 0.1, groups="head"))
+    '$.groups.head'
+    """
+    return child_path(GROUPS, binding.groups) if isinstance(binding.groups, (str, int)) else binding_path(binding)
+
+
+def binding_path(binding: Binding) -> str:
+    """Where a file has a binding.
+
+    >>> binding_path(Binding("lr", 0.1, groups="head"))
+    '$.groups.head.lr'
+    """
+    if isinstance(binding.field, Target):
+        return child_path(TARGETS, binding.name, "schedule")
+    if isinstance(binding.groups, (str, int)):
+        return child_path(GROUPS, binding.groups, binding.name)
+    return entry_path(binding.name)

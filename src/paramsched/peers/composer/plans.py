@@ -1,0 +1,195 @@
+"""From Composer's schedulers and their run to a plan; and back, kept where they are read as the same plan."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.diagnostic import ROOT, child_path, entry_path
+from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_arguments import values_of_optimizer
+from paramsched.config.references import with_references
+from paramsched.config.unused_settings import report_unused_settings
+from paramsched.errors import InvalidArgument
+from paramsched.peers.composer.rows import NAMES, SCHEDULERS
+from paramsched.peers.composer.times import (
+    UNITS_OF_TIMES,
+    ComposerRun,
+    ComposerTime,
+    TimesInRun,
+    composer_time,
+)
+from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.schedules import Schedule, every
+from paramsched.time import Calendar
+
+_OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
+
+
+def _length_of_run(value: Any) -> ComposerTime:
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return composer_time(f"{value}ep" if is_count else value)
+
+
+@argument_table
+class _RunArguments:
+    """The settings of a run that its schedule depends on."""
+
+    max_duration: ComposerTime | None = argument(None, parse=_length_of_run, example="10ep")
+    scale_schedule_ratio: float = argument(1.0, above=0, high=1e18)  # then its product with a length is finite
+    step_schedulers_every_batch: bool | None = argument(True)
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like schedulers of Composer's."""
+    return isinstance(data, Mapping) and any(_is_scheduler(name) for name, _, _ in _listed_schedulers(*_run_in(data)))
+
+
+def _run_in(data: Any) -> tuple[Mapping[str, Any], str]:
+    """The settings of a run and their path; a file of the MosaicML platform has them at `parameters`."""
+    if not isinstance(data, Mapping):
+        return {}, ROOT
+    inner = data.get("parameters")
+    if not isinstance(inner, Mapping) or _listed_schedulers(data, ROOT):
+        return data, ROOT
+    return inner, entry_path("parameters")
+
+
+def _is_scheduler(name: Any) -> bool:
+    return isinstance(name, str) and name in NAMES
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """The values of the optimizer that stands beside the schedulers."""
+    inside, path = _run_in(data)
+    found = values_of_optimizer(with_references(inside).get("optimizer"))
+    return Bases((found,), child_path(path, "optimizer")) if found else NO_BASES
+
+
+def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:  # noqa: ARG001  # its values are multiples of base, as here
+    """The plan that gives what Composer's schedulers give.
+
+    Args:
+        data: `scheduler` or `schedulers`, `max_duration`, and what else a run says.
+        calendar: its steps in an epoch, where shares of a run in epochs are to be rounded as Composer does.
+        base: is not needed.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> scheduler = {"name": "cosine_with_warmup", "t_warmup": "0.06dur", "alpha_f": 0.1}
+    >>> print(to_plan({"scheduler": scheduler, "max_duration": "4800ba"}))
+    horizon: 4800
+    lr: warmup(288) >> cosine(to=0.1)
+    >>> print(to_plan({"StepScheduler": {"step_size": "30ep"}, "max_duration": "90ep"}))
+    horizon: 90 epochs
+    lr: step("30 epochs")
+    """
+    faults = Faults()
+    if not isinstance(data, Mapping):
+        faults.refuse_kind(ROOT, data, "config", "Write scheduler: {name: cosine_with_warmup}")
+        faults.raise_any("config")
+    inside, path_of_run = _run_in(data)
+    settings = with_references(inside)
+    run = _run_of_config(settings, path_of_run, calendar, faults)
+    listed = _listed_schedulers(settings, path_of_run)
+    if not listed:
+        instead = "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}"
+        faults.add(path_of_run, "no scheduler is in it", instead, code=NOTHING_PLANNED)
+    clocks: set[str] = set()
+    schedules: list[Schedule] = []
+    for name, values, path in listed:
+        if name is None:
+            faults.add(path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT)
+            continue
+        if not _is_scheduler(name):
+            faults.refuse_word(path, name, NAMES, "no scheduler of Composer's; ")
+            continue
+        if not isinstance(values, Mapping):
+            faults.refuse_kind(path, values, "arguments", 'Write {step_size: "30ep"}')
+            continue
+        table = SCHEDULERS[NAMES[name]]
+        arguments, _, wrong = read_arguments(table, located(values, path), path, faults, of=name)
+        times = TimesInRun(run, path, faults, wrong)
+        try:
+            schedules.append(arguments.schedule(times))
+        except InvalidArgument as refusal:
+            faults.refuse(path, refusal)
+        clocks |= times.clocks
+        if settings.get("step_schedulers_every_batch") is False:
+            _refuse_ends_within_epochs(times)
+    own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
+    report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
+    clock = _clock_of(clocks, faults)
+    faults.raise_any("config")
+    return _plan_of(settings, schedules, run, clock, faults)
+
+
+def _plan_of(data: Mapping[str, Any], schedules: list[Schedule], run: ComposerRun, clock: str, faults: Faults) -> Plan:
+    """The schedulers multiply; they may be stepped once an epoch."""
+    horizon = None if run.longest is None else run.longest.duration
+    with faults.told_at(ROOT):
+        whole = math.prod(schedules[1:], start=schedules[0])
+        if data.get("step_schedulers_every_batch") is False:
+            whole = every(whole, "epoch")
+        return Plan(lr=whole, horizon=horizon, clock=None if clock == "ba" else UNITS_OF_TIMES[clock])
+
+
+def _refuse_ends_within_epochs(times: TimesInRun) -> None:
+    """Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before."""
+    length = times.run.batches
+    for path, end in times.ends:
+        whole = end.unit == "ep" or (end.unit == "ba" and length is not None and end.amount % length == 0)
+        if not whole and end.amount:
+            found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
+            times.faults.add(path, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
+
+
+def _clock_of(clocks: set[str], faults: Faults) -> str:
+    """What the plan counts: tokens or samples where a time does; updates are converted."""
+    amounts = sorted(clocks - {"ba"})
+    if len(amounts) > 1:
+        found = f"times in {' and in '.join(amounts)}, and lr of a plan has one clock"
+        faults.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
+    return amounts[0] if amounts else "ba"
+
+
+def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:
+    """The length of the run, scaled."""
+    written = {name: data[name] for name in arguments_of(_RunArguments) if name in data}
+    given, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, faults)
+    longest, ratio = given.max_duration, given.scale_schedule_ratio
+    if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
+        found = f"{longest} is no length of a run"
+        faults.add(places["max_duration"], found, 'Write max_duration: "10ep"', code=REFUSED_VALUE)
+        longest = None
+    scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)
+    return ComposerRun(scaled, longest, ratio, None if calendar is None else calendar.updates_per_epoch)
+
+
+def _listed_schedulers(data: Mapping[str, Any], path_of_run: str) -> list[tuple[Any, Any, str]]:
+    """Each scheduler's name and arguments, and where they stand."""
+    for key in ("schedulers", "scheduler"):
+        if data.get(key) is not None:
+            given, path = data[key], child_path(path_of_run, key)
+            if isinstance(given, (list, tuple)):
+                return [one for i, entry in enumerate(given) for one in _named_in(entry, child_path(path, i))]
+            return _named_in(given, path)
+    if _is_scheduler(data.get("name")):
+        arguments = {name: value for name, value in data.items() if name not in ("name", *_OF_RUN)}
+        return [(data["name"], arguments, path_of_run)]
+    return [(name, value, child_path(path_of_run, name)) for name, value in data.items() if name in NAMES]
+
+
+def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
+    """The schedulers of one entry."""
+    if not isinstance(entry, Mapping):
+        return [(entry, {}, path)]
+    if "name" in entry:
+        return [(entry["name"], {name: value for name, value in entry.items() if name != "name"}, path)]
+    if entry and not any(isinstance(values, Mapping) or _is_scheduler(name) for name, values in entry.items()):
+        return [(None, entry, path)]
+    return [(name, {} if values is None else values, child_path(path, name)) for name, values in entry.items()]

@@ -1,0 +1,357 @@
+"""From configs of Keras to a plan: a class of its own schedules, with its arguments, is a row."""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
+from paramsched.base.diagnostic import HORIZON, ROOT, child_path
+from paramsched.base.near_names import did_you_mean
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
+from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_arguments import (
+    ReadEntry,
+    ReadingNotes,
+    base_of_lr,
+    is_plain_number,
+    level_of_value,
+    numbers_by_field,
+    product_as_written,
+    rest_as_written,
+)
+from paramsched.errors import InvalidArgument
+from paramsched.feedback import plateau
+from paramsched.feedback.plateau import Plateau
+from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.schedules import (
+    Schedule,
+    anneal,
+    constant,
+    cosine,
+    cosine_restarts,
+    every,
+    exponential,
+    inverse_time,
+    piecewise,
+    polynomial,
+    polynomial_cycle,
+    step,
+)
+from paramsched.time import Calendar, Duration
+
+_METRICS_THAT_RISE: Final = (
+    "accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score",
+    "fbeta_score", "r2_score", "cosine_similarity", "concordance_correlation", "pearson_correlation", "binary_io_u",
+    "mean_io_u", "one_hot_mean_io_u", "precision_at_recall", "recall_at_precision", "sensitivity_at_specificity",
+    "specificity_at_sensitivity",
+)  # fmt: skip
+_METRICS_THAT_FALL: Final = (
+    "loss", "mean_squared_error", "mse", "mean_absolute_error", "mae", "root_mean_squared_error",
+    "mean_absolute_percentage_error", "mape", "mean_squared_logarithmic_error", "msle", "logcosh", "poisson",
+    "kl_divergence", "hinge", "squared_hinge", "categorical_hinge", "binary_crossentropy", "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+)  # fmt: skip
+"""Names that Keras gives its metrics: which way is better."""
+
+
+@argument_table
+class _Decay:
+    initial_learning_rate: float = argument(example=0.1)
+    decay_steps: float = argument(above=0, example=1000)
+
+    @property
+    def period(self) -> Duration:
+        return Duration.of_updates(Fraction(repr(self.decay_steps)))
+
+
+@argument_table
+class _ExponentialDecay(_Decay):
+    decay_rate: float = argument(above=0, example=0.9)
+    staircase: bool = argument(False)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        shape = step(self.period, self.decay_rate) if self.staircase else exponential(self.decay_rate, self.period)
+        return entry.notes.scaled(self.initial_learning_rate, shape)
+
+
+@argument_table
+class _InverseTimeDecay(_Decay):
+    decay_rate: float = argument(low=0, example=0.5)
+    staircase: bool = argument(False)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        if self.staircase and not self.decay_steps.is_integer():
+            entry.refuse("decay_steps", "a staircase needs a whole number of updates", "Write decay_steps: 1000")
+        if self.decay_rate == 0:
+            return constant(entry.notes.level(self.initial_learning_rate))
+        shape = inverse_time(self.decay_rate, self.period)
+        return entry.notes.scaled(self.initial_learning_rate, every(shape, self.period) if self.staircase else shape)
+
+
+@argument_table
+class _PolynomialDecay:
+    initial_learning_rate: float = argument(example=0.1)
+    decay_steps: int = argument(low=1, example=1000)
+    end_learning_rate: float = argument(1e-4)
+    power: float = argument(1.0, low=0)
+    cycle: bool = argument(False)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        start, to = (entry.notes.level(one) for one in (self.initial_learning_rate, self.end_learning_rate))
+        if self.power == 0:
+            return constant(start)
+        if self.cycle:
+            return polynomial_cycle(self.decay_steps, self.power, start, to)
+        return polynomial(self.power, start, to, self.decay_steps)
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Return a list of numbers, which may be written as Keras writes a tuple."""
+    found = value.get("items") if isinstance(value, Mapping) and value.get("class_name") == "__tuple__" else value
+    if isinstance(found, (list, tuple)) and all(map(is_plain_number, found)):
+        return tuple(map(float, found))
+    raise WrongValue(f"expected a list of numbers, got {short_json(found)}")
+
+
+@argument_table
+class _PiecewiseConstantDecay:
+    boundaries: tuple[float, ...] = argument(parse=_numbers, example=(1000, 2000))
+    values: tuple[float, ...] = argument(parse=_numbers, example=(0.1, 0.01, 0.001))
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        """A value for each step up to a boundary, that one included."""
+        times, values = self.boundaries, self.values
+        if not times or len(values) != len(times) + 1 or any(b < a for a, b in pairwise(times)):
+            found = f"{len(times)} boundaries in order for {len(values)} values"
+            instead = "Write boundaries: [1000, 2000], values: [0.1, 0.01, 0.001]"
+            entry.refuse("boundaries", found, instead, "values")
+            return constant()
+        points = {0: values[0]}
+        for time, value in zip(times, values[1:], strict=True):
+            points[max(int(time) + 1, 0)] = value
+        return piecewise(tuple((time, entry.notes.level(value)) for time, value in points.items()))
+
+
+@argument_table
+class _CosineDecay:
+    initial_learning_rate: float = argument(example=0.1)
+    decay_steps: int = argument(low=1, example=1000)
+    alpha: float = argument(0.0)
+    warmup_target: float | None = argument(None, example=0.1)
+    warmup_steps: int = argument(0, low=0)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        """A cosine, and before it a line where there is something to warm up to."""
+        level, first, peak = entry.notes.level, self.initial_learning_rate, self.warmup_target
+        if peak is None and self.warmup_steps:
+            entry.notes.cautions.append(f"{entry.path}.warmup_steps: without a warmup_target Keras has no warmup")
+        top = first if peak is None else peak
+        fall = cosine(level(top), level(product_as_written(top, self.alpha)), self.decay_steps)
+        return (
+            fall
+            if peak is None or not self.warmup_steps
+            else anneal(level(first), level(peak), self.warmup_steps) >> fall
+        )
+
+
+@argument_table
+class _CosineDecayRestarts:
+    initial_learning_rate: float = argument(example=0.1)
+    first_decay_steps: int = argument(low=1, example=1000)
+    t_mul: float = argument(2.0, low=1)
+    m_mul: float = argument(1.0, above=0)
+    alpha: float = argument(0.0)
+
+    def build(self, entry: ReadEntry) -> Schedule:
+        """Cycles whose peak shrinks and whose floor does not."""
+        first, share, notes = self.initial_learning_rate, self.alpha, entry.notes
+        steps, mult, gamma = self.first_decay_steps, self.t_mul, self.m_mul
+        if gamma == 1:
+            return notes.scaled(first, cosine_restarts(steps, mult, share, lengths="exact"))
+        height = product_as_written(first, rest_as_written(share))
+        cycles = notes.scaled(height, cosine_restarts(steps, mult, gamma=gamma, lengths="exact"))
+        return cycles + constant(notes.level(product_as_written(first, share))) if share else cycles
+
+
+def _metric(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise WrongValue(f"expected the name of a metric, got {short_json(value)}")
+    return value
+
+
+@argument_table
+class _ReduceLROnPlateau:
+    monitor: str = argument("val_loss", parse=_metric)
+    factor: float = argument(0.1, above=0)
+    patience: int = argument(10, low=0)
+    mode: Literal["auto", "min", "max"] = argument("auto")
+    min_delta: float = argument(1e-4)
+    cooldown: int = argument(0, low=0)
+    min_lr: float = argument(0.0, low=0)
+
+    def build(self, entry: ReadEntry) -> Plateau:
+        """The rule, which reduces at value number `patience`, and counts the last of a cooldown."""
+        metric = self.monitor.removeprefix("val_")
+        rises = self.mode == "max" or (self.mode == "auto" and metric in _METRICS_THAT_RISE)
+        if self.mode == "auto" and not rises and metric not in _METRICS_THAT_FALL:
+            entry.refuse("mode", f"auto, and Keras asks the metric {metric} which way is better", "Write mode: max")
+        return plateau(
+            self.monitor,
+            "max" if rises else "min",
+            factor=self.factor,
+            patience=max(self.patience - 1, 0),
+            threshold=abs(self.min_delta),
+            threshold_mode="abs",
+            cooldown=max(self.cooldown - 1, 0),
+            min=level_of_value(self.min_lr),
+        )
+
+
+_TABLES: Final[Mapping[str, Any]] = {
+    "ExponentialDecay": _ExponentialDecay,
+    "InverseTimeDecay": _InverseTimeDecay,
+    "PolynomialDecay": _PolynomialDecay,
+    "PiecewiseConstantDecay": _PiecewiseConstantDecay,
+    "CosineDecay": _CosineDecay,
+    "CosineDecayRestarts": _CosineDecayRestarts,
+    "ReduceLROnPlateau": _ReduceLROnPlateau,
+}
+"""The arguments of each class, which make what it does."""
+
+_NAMES: Final = ("class_name", "_target_")
+_INNER: Final = ("compile_config", "optimizer", "config", "callbacks", "learning_rate")
+"""What a schedule may stand in: the config of a compiled model, of an optimizer; a list of callbacks."""
+
+_BESIDE: Final = ("name", "dtype", "verbose", "horizon")
+_EXAMPLE: Final = 'Write {"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 1000}}'
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a schedule of Keras, or an optimizer or a callback with one."""
+    return any(_keras_class_in(part) for part, _ in _parts_of_config(data, ROOT))
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """The numbers in the config of the optimizer."""
+    given = _optimizer_config(data)
+    named = {"lr": "learning_rate", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "epsilon"}
+    numbers = numbers_by_field(given, **named)
+    betas = (given.get("beta_1"), given.get("beta_2"))
+    if all(map(is_plain_number, betas)):
+        return Bases(({**numbers, "betas": betas},), "optimizer")
+    return Bases((numbers,), "optimizer") if numbers else NO_BASES
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,  # noqa: ARG001  # Keras counts updates
+    base: BaseLike | None = None,
+) -> Plan:
+    """The plan that gives what Keras gives.
+
+    Args:
+        data: the config of a schedule, of an optimizer, or of `ReduceLROnPlateau`; `horizon` may stand beside it.
+        calendar: is not needed.
+        base: lr's own value; levels are then multiples of it, and else values as they stand.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> print(to_plan({"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 1000, "alpha": 0.01}}))
+    lr: cosine(absolute(0.1), absolute(0.001), 1000)
+    """
+    notes = ReadingNotes(Faults(), base=base_of_lr(base))
+    parts = list(_parts_of_config(data, ROOT))
+    if len(parts) != 1:
+        found = type_in_words(data) if not isinstance(data, Mapping) else "it names no schedule of Keras"
+        instead = _EXAMPLE
+        if parts:
+            found, instead = "Keras takes no ReduceLROnPlateau beside a schedule, nor two of them", "Keep one"
+        notes.faults.add(ROOT, found, instead, code=WRONG_TYPE)
+    followed = [_followed(part, path, notes) for part, path in parts]
+    notes.faults.raise_any("config")
+    horizon = data.get("horizon")
+    with notes.faults.told_at(ROOT if horizon is None else HORIZON):
+        plan = Plan(lr=followed[0], horizon=horizon)
+    for caution in notes.cautions:
+        warn_user(caution)
+    return plan
+
+
+def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
+    """A schedule or a rule; None where a fault was noted."""
+    name = _keras_class_in(data)
+    if name is None:
+        _refuse_class(data, path, notes.faults)
+        return None
+    key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
+    given, path = (data, path) if key is None else (data[key], child_path(path, key))
+    beside = (*_BESIDE, *_NAMES) if key is None else _BESIDE
+    if not isinstance(given, Mapping):
+        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        return None
+    written = {key: value for key, value in given.items() if key not in beside}
+    arguments, _, wrong = read_arguments(_TABLES[name], located(written, path), path, notes.faults, of=name)
+    try:
+        return arguments.build(ReadEntry(name, path, arguments, notes, wrong))
+    except InvalidArgument as refusal:
+        notes.faults.refuse(path, refusal)
+        return None
+
+
+def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[tuple[Any, str]]:
+    """Each schedule and callback with its path; where one is wanted also what is none."""
+    if isinstance(data, (list, tuple)):
+        for index, one in enumerate(data):
+            yield from _parts_of_config(one, child_path(path, index))
+    if not isinstance(data, Mapping):
+        return
+    if wanted or _keras_class_in(data) is not None:
+        yield data, path
+        return
+    for key in _INNER:
+        if key in data:
+            yield from _parts_of_config(data[key], child_path(path, key), wanted=key == "learning_rate")
+
+
+def _keras_class_in(data: Mapping[str, Any]) -> str | None:
+    """The class that data names, of those that schedule."""
+    return next((one for one in _words_for_class(data) if one in _TABLES), None)
+
+
+def _words_for_class(data: Mapping[str, Any]) -> list[str]:
+    """What may name a class: behind a key for it, else each key."""
+    named = [str(data[key]) for key in _NAMES if isinstance(data.get(key), str)]
+    return [_bare_class(one) for one in named or map(str, data)]
+
+
+def _bare_class(name: str) -> str:
+    """The name of a class without its module; a package's registered class, `package>Class`, keeps its package."""
+    return name if ">" in name else name.rpartition(".")[2]
+
+
+def _refuse_class(data: Mapping[str, Any], path: str, faults: Faults) -> None:
+    """Note that data names no class of Keras that schedules."""
+    words = _words_for_class(data)
+    package, _, bare = words[0].rpartition(">") if words else ("", "", "")
+    if package and package != "keras":
+        found = f"{bare} is a class of the package {package}, not of Keras"
+        instead = "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)"
+        faults.add(path, found, instead, code=UNKNOWN_NAME)
+        return
+    found = f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _TABLES)}" if words else "it names no class"
+    faults.add(path, found, _EXAMPLE, code=UNKNOWN_NAME)
+
+
+def _optimizer_config(data: Any) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        return {}
+    if "learning_rate" in data:
+        return data
+    return next((one for one in (_optimizer_config(data.get(key)) for key in _INNER) if one), {})

@@ -1,0 +1,251 @@
+"""A config of MMEngine as text and values, and what it says of the run with a calendar."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import permutations
+from math import ceil
+from pathlib import Path
+from typing import Any, final
+
+from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
+from paramsched.base.diagnostic import child_path, entry_path
+from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.file_formats import read_peer_data
+from paramsched.config.python_config.reading import public_names
+from paramsched.config.python_config.values import NeedsRunning
+from paramsched.config.read_bases import read_with_bases
+from paramsched.errors import ConfigError, MissingFact
+from paramsched.peers.mmengine.rows.arguments import CONVERTED, INF, Arguments, is_finite
+from paramsched.time import Calendar, Duration
+
+
+def refuse_unread(value: Any, path: str, faults: Faults) -> None:
+    """Note a fault where a value, or one in a list, is not known."""
+    if isinstance(value, NeedsRunning):
+        instead = "Write the value itself, or execute the config in MMEngine: --run-config (in Python: run_config=True)"
+        faults.add(path, str(value), instead, code=UNREADABLE)
+    elif isinstance(value, (list, tuple)):
+        for index, one in enumerate(value):
+            refuse_unread(one, child_path(path, index), faults)
+
+
+def count_above_zero(config: Any, path: str, name: str, faults: Faults) -> int | None:
+    """A count from 1 on that stands in a part of the config; None where there is none."""
+    value = config.get(name) if isinstance(config, Mapping) else None
+    if isinstance(value, NeedsRunning):
+        refuse_unread(value, child_path(path, name), faults)
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if not is_finite(value) or value < 1 or value != int(value):
+        faults.add(
+            child_path(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12", code=WRONG_TYPE
+        )
+        return None
+    return int(value)
+
+
+def bare_class_name(kind: Any) -> str | None:
+    """The name of a class as MMEngine's registries know it, without its scope; None where it is none."""
+    name = kind.__name__ if isinstance(kind, type) else kind
+    return name.rpartition(".")[2] if isinstance(name, str) else None
+
+
+def config_value_in_words(value: Any) -> str:
+    """A value for a message."""
+    return str(value) if isinstance(value, NeedsRunning) else short_json(value)
+
+
+def type_of_value(value: Any) -> str:
+    """What a value is, for a message."""
+    return "unreadable" if isinstance(value, NeedsRunning) else type_in_words(value)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunLength:
+    """How long a run is."""
+
+    epoch_length: int | None = None
+    max_epochs: int | None = None
+    max_iters: int | None = None
+
+    def end(self, by_epoch: bool) -> int | None:
+        """What a missing `end` is filled with; None where nothing says how long the run is."""
+        if by_epoch:
+            if self.max_epochs is not None:
+                return self.max_epochs
+            if self.max_iters is not None and self.epoch_length:
+                return ceil(self.max_iters / self.epoch_length)  # row 25: MMEngine takes 1
+            return None
+        if self.max_iters is not None:
+            return self.max_iters
+        if self.max_epochs is not None and self.epoch_length:
+            return self.max_epochs * self.epoch_length
+        return None
+
+    def in_iterations(self, tick: float, by_epoch: bool) -> float | None:
+        """A tick of one unit in iterations; None where that is unknown."""
+        if not by_epoch or tick >= INF or tick == 0:
+            return tick
+        return None if self.epoch_length is None else tick * self.epoch_length
+
+
+def missing_epoch_length(asked: str, found: str) -> MissingFact:
+    """What hangs on the iterations of an epoch, which nothing says."""
+    return MissingFact(asked, found, "Write Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100")
+
+
+def ticks_by_epoch(arguments: Arguments) -> bool:
+    """Whether a scheduler makes a tick once an epoch."""
+    return bool(arguments["by_epoch"]) and not arguments.get(CONVERTED, False)
+
+
+def apart_from(one: Arguments, other: Arguments) -> int | None:
+    """The least iterations an epoch with which a window in iterations is over before one in epochs begins.
+
+    None where there is no such number.
+    """
+    first, second = (other, one) if one["by_epoch"] else (one, other)
+    if first["by_epoch"] or not second["by_epoch"] or not second["begin"] > 0 or first["end"] >= INF:
+        return None
+    least: int = ceil(first["end"] / second["begin"])
+    return least
+
+
+def windows_overlap(one: Arguments, other: Arguments, length: RunLength) -> bool:
+    """Whether two windows have a common tick, or may have."""
+    if bool(one["by_epoch"]) == bool(other["by_epoch"]):
+        bounds = [(each["begin"], each["end"]) for each in (one, other)]
+    else:
+        known = [
+            tuple(length.in_iterations(each[name], each["by_epoch"]) for name in ("begin", "end"))
+            for each in (one, other)
+        ]
+        if any(bound is None for pair in known for bound in pair):
+            return True
+        bounds = [(pair[0] or 0, pair[1] or 0) for pair in known]
+    (begin, end), (other_begin, other_end) = bounds
+    return bool(begin < other_end and other_begin < end)
+
+
+_LENGTHS_OF_LOOPS = (("EpochBasedTrainLoop", "max_epochs"), ("IterBasedTrainLoop", "max_iters"))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ConfigRun:
+    """What a config and a calendar say of the run.
+
+    Args:
+        length: in MMEngine's units.
+        accumulation: batches to an update.
+    """
+
+    length: RunLength
+    horizon: Duration | None
+    accumulation: int
+
+
+def run_of_config(whole: Mapping[str, Any], calendar: Calendar, faults: Faults) -> ConfigRun:
+    """The length of the run: what the config says, else the calendar."""
+    epoch = calendar.updates_per_epoch
+    accumulation = count_above_zero(
+        whole.get("optim_wrapper"), entry_path("optim_wrapper"), "accumulative_counts", faults
+    )
+    accumulation = accumulation or calendar.accumulation or 1
+    epochs, iterations = _train_length(whole.get("train_cfg"), faults)
+    if iterations is not None:
+        return ConfigRun(RunLength(epoch, None, iterations), Duration.of(iterations), accumulation)
+    if epochs is not None:
+        return ConfigRun(RunLength(epoch, epochs, None), Duration.of(f"{epochs} epochs"), accumulation)
+    return _run_of_calendar(calendar, epoch, accumulation)
+
+
+def _run_of_calendar(calendar: Calendar, epoch: int | None, accumulation: int) -> ConfigRun:
+    """The length that a calendar says."""
+    if calendar.total is None:
+        return ConfigRun(RunLength(epoch), None, accumulation)
+    total = Duration.of(calendar.total)
+    exact = dict(total.terms)
+    if set(exact) == {"epochs"}:  # kept as written
+        return ConfigRun(RunLength(epoch, ceil(exact["epochs"]), None), total, accumulation)
+    horizon = calendar.horizon
+    assert horizon is not None
+    if epoch is not None:
+        epochs = ceil(Fraction(horizon, epoch))
+        return ConfigRun(RunLength(epoch, epochs, None), Duration.of(horizon), accumulation)
+    return ConfigRun(RunLength(None, None, horizon), Duration.of(horizon), accumulation)
+
+
+def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:
+    """Epochs and iterations; MMEngine's own two loops take one of them each."""
+    path = entry_path("train_cfg")
+    refuse_unread(train, path, faults)
+    if not isinstance(train, Mapping):
+        return None, None
+    epochs = count_above_zero(train, path, "max_epochs", faults)
+    iterations = count_above_zero(train, path, "max_iters", faults)
+    loop, by_epoch = bare_class_name(train.get("type")), train.get("by_epoch")
+    if loop is not None and by_epoch is not None:
+        faults.add(path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out", code=SAID_TWICE)
+    if loop is None and isinstance(by_epoch, bool):
+        loop = _LENGTHS_OF_LOOPS[not by_epoch][0]
+    for (own, taken), (other, given) in permutations(_LENGTHS_OF_LOOPS):
+        if loop == own and given in train:
+            instead = f"Write {taken}=…, or dict(type='{other}', {given}=…)"
+            faults.add(child_path(path, given), f"{loop} has no {given}", instead, code=REFUSED_VALUE)
+    return epochs, iterations
+
+
+def read(text: str, source: str = "config") -> Any:
+    """A config from the text of a file: Python, YAML or JSON. `_base_` files are looked for beside `source`."""
+    file = Path(source) if Path(source).is_file() else None
+    suffix = Path(source).suffix
+    if suffix == ".py":
+        return public_names(read_with_bases(text, source, file, suffix))
+    if suffix in (".yaml", ".yml", ".json"):
+        if "_base_" in text or "{{" in text:
+            return public_names(read_with_bases(text, source, file, suffix))
+        return read_peer_data(text, "json" if suffix == ".json" else "yaml", source)
+    return _read_unnamed(text, source, file)
+
+
+def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
+    """A config where no suffix says whether it is Python: it is, if it assigns something."""
+    refusal: ConfigError | None = None
+    try:
+        names = public_names(read_with_bases(text, source, file, ".py"))
+        if names or "_base_" in text:
+            return names
+    except ConfigError as error:
+        refusal = error
+    try:
+        data = read_peer_data(text, "yaml", source)
+    except ConfigError:
+        data = None
+    if isinstance(data, (dict, list)) or refusal is None:
+        return data
+    raise refusal
+
+
+def write(data: Any) -> str:
+    """A config as Python text: an assignment for each entry.
+
+    >>> print(write({"param_scheduler": [{"type": "StepLR", "step_size": 2}]}))
+    param_scheduler = [
+        dict(type='StepLR', step_size=2),
+    ]
+    <BLANKLINE>
+    """
+    whole = data if isinstance(data, Mapping) and "type" not in data else {"param_scheduler": data}
+    return "".join(f"{name} = {_python_expression(value)}\n" for name, value in whole.items())
+
+
+def _python_expression(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"dict({', '.join(f'{name}={_python_expression(one)}' for name, one in value.items())})"
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return "[\n" + "".join(f"    {_python_expression(one)},\n" for one in value) + "]"
+    return repr(value)

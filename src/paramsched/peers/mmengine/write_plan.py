@@ -1,0 +1,270 @@
+"""From a plan to a config of MMEngine: a dict for each window, rule or stage that one of its classes gives."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from paramsched.curves import Cosine
+from paramsched.feedback.base import Guided
+from paramsched.peers.mmengine.rows.row import (
+    EPOCH,
+    MMENGINE_WORDS,
+    UPDATE,
+    FoundArguments,
+    RuleOfPlan,
+    StretchedWindow,
+    WrittenPart,
+    level_in_words,
+    whole_epochs,
+    whole_ticks,
+    window_arguments,
+)
+from paramsched.peers.mmengine.table import SCHEDULER_ROWS
+from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.contents import values_inside
+from paramsched.schedules import Absolute, AffineLevel, Anneal, Constant, Exponential, Schedule
+from paramsched.schedules.affine import NeighborLevel
+from paramsched.schedules.recurrence import Recurrence
+from paramsched.schedules.retimed import Chain, Every, Window
+from paramsched.schedules.rules import Rule
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.staircases import MultiStep, Step
+from paramsched.time import Duration
+
+WrittenRow: TypeAlias = tuple[str, dict[str, Any]]
+"""A row's name, and the arguments of its scheduler."""
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """What a config of MMEngine says of a plan: `param_scheduler`, and `train_cfg` where the plan has a horizon.
+
+    Raises:
+        PlanError: MMEngine has no scheduler for a part of it; the message says which.
+
+    >>> from_plan(Plan(lr="multistep(['8 epochs', '11 epochs'])", horizon="12 epochs"))["param_scheduler"]
+    [{'type': 'MultiStepLR', 'milestones': [8, 11], 'gamma': 0.1}]
+    """
+    config: dict[str, Any] = {}
+    if plan.horizon is not None:
+        length, by_epoch = whole_ticks(plan.horizon, "horizon", f'"{plan.horizon}"')
+        config["train_cfg"] = {"by_epoch": by_epoch, "max_epochs" if by_epoch else "max_iters": length}
+    selectors = {binding.groups for binding in plan.bindings}
+    if None in selectors or len(selectors) == 0:
+        if len(selectors) > 1:
+            MMENGINE_WORDS.refuse(plan.bindings[-1], "its schedulers act on all groups of an optimizer alike")
+        config["param_scheduler"] = _schedulers_of(plan, plan.bindings)
+    else:
+        by_name: dict[str, list[dict[str, Any]]] = {}
+        for selector in selectors:
+            mine = [binding for binding in plan.bindings if binding.groups == selector]
+            if not isinstance(selector, str):
+                MMENGINE_WORDS.refuse(mine[0], "its schedulers act on all groups of an optimizer alike")
+            by_name[selector] = _schedulers_of(plan, mine)
+        config["param_scheduler"] = dict(sorted(by_name.items()))
+    return config
+
+
+def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, Any]]:
+    for binding in bindings:
+        _refuse_levels_without_words(binding)
+    return [
+        _with_class(binding, name, arguments)
+        for binding in bindings
+        for name, arguments in _written_schedule(binding.schedule, WrittenPart(binding, plan.horizon))
+    ]
+
+
+def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """With the class of the family, and the field where the class does not say it."""
+    if isinstance(binding.field, Target):
+        MMENGINE_WORDS.refuse(binding, "it knows no targets outside the optimizer")
+    family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
+    if SCHEDULER_ROWS[row].only_field is not None and family != "LR":
+        MMENGINE_WORDS.refuse(binding, f"its {row} is for lr only")
+    if family is None and "[" in binding.name:
+        MMENGINE_WORDS.refuse(binding, "of a tuple it schedules betas[0] only")
+    if family is None:
+        return {"type": f"{row}ParamScheduler", "param_name": binding.name, **arguments}
+    return {"type": row + family, **arguments}
+
+
+def _refuse_levels_without_words(binding: Binding) -> None:
+    """Refuse levels that none of its arguments can be: those of a neighbor, and sums of a multiple and a value."""
+    for value in values_inside(binding.schedule):
+        if isinstance(value, NeighborLevel):
+            found = f"{value} is no number before ps.resolve puts it in"
+            MMENGINE_WORDS.refuse(binding, found, "Write ps.resolve(plan, calendar)")
+        if isinstance(value, AffineLevel):
+            MMENGINE_WORDS.refuse(binding, "its levels are multiples of base or values, not sums of both")
+
+
+def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
+    """A rule, an operand or a window each."""
+    if isinstance(schedule, Guided):
+        neutral = isinstance(schedule.schedule, Constant) and schedule.schedule.value == 1.0
+        found = [] if neutral else _written_schedule(schedule.schedule, part)
+        return found + [_written_rule(rule, part, "it has no such rule") for rule in schedule.guides]
+    if isinstance(schedule, Recurrence):
+        return [_written_tick_rule(rule, part) for rule in schedule.rules]
+    if isinstance(schedule, Chain):
+        return [one for operand in schedule.operands for one in _written_schedule(operand, part)]
+    return _written_part(schedule, part)
+
+
+def _written_tick_rule(rule: Rule, part: WrittenPart) -> WrittenRow:
+    if rule.by not in ("update", "epoch"):
+        part.refuse(rule, "its schedulers tick by iterations or epochs")
+    name, arguments = _written_rule(rule, part, "it has no such scheduler")
+    return name, {**arguments, **window_arguments(rule.begin, rule.end, rule.by == "epoch")}
+
+
+def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenRow:
+    rows = SCHEDULER_ROWS.values()
+    found = _first_found((row.name, row.from_rule and row.from_rule(rule, part)) for row in rows)
+    return found or part.refuse(rule, unknown)
+
+
+def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
+    """One window."""
+    match schedule:
+        case Window() if part.everywhere:
+            inside = replace(part, begin=schedule.begin, stop=_stop_inside(schedule.end, part))
+            return _written_part(schedule.schedule, inside)
+        case Every() if schedule.period == EPOCH and schedule.phase == 0:
+            return _written_part(schedule.schedule, replace(part, stepwise=True))
+        case Sequence() if part.stop is None or _ends_before_stop(schedule, part):
+            return _written_stages(schedule, part)
+        case Constant() | Anneal() | Exponential() | Step() | MultiStep():
+            return _written_shape(schedule, part)
+    return part.refuse(schedule, "it has no such scheduler")
+
+
+def _written_shape(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
+    """One shape, entered at the part's level."""
+    if isinstance(schedule, Constant) and schedule.value == part.level:
+        return []
+    found = _written_anneal(schedule, part) if isinstance(schedule, Anneal) else _row_for(schedule, part)
+    if found is None:
+        part.refuse(schedule, "it has no such scheduler")
+    return [found]
+
+
+def _row_for(schedule: Schedule, part: WrittenPart) -> WrittenRow | None:
+    """The first row that says a schedule; None where none does."""
+    rows = SCHEDULER_ROWS.values()
+    return _first_found((row.name, row.from_schedule and row.from_schedule(schedule, part)) for row in rows)
+
+
+def _first_found(rows: Iterable[tuple[str, FoundArguments]]) -> WrittenRow | None:
+    return next(((name, arguments) for name, arguments in rows if arguments is not None), None)
+
+
+def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
+    """A shape that goes from one level to another."""
+    length = schedule.over or _rest_of_horizon(schedule, part)
+    by_iteration = None if part.stepwise else _window_over_epochs(schedule, length, part)
+    if by_iteration is not None:
+        found = _row_for(schedule, replace(part, stretched=by_iteration))
+        if found is not None:
+            return found
+    count, by_epoch = part.ticks(length)
+    if by_epoch and not part.stepwise:
+        part.refuse(schedule, 'by epochs it changes between epochs only; write every(…, "epoch")')
+    if part.stepwise and not by_epoch:
+        part.refuse(schedule, "its length is in epochs where it changes by epochs")
+    if schedule.index != "t/n":
+        part.refuse(schedule, 'its schedulers follow index="t/n"')
+    begin = part.first_tick(by_epoch)
+    end = begin + count + 1 if part.stop is None else part.ticks(part.stop)[0] + 1
+    window = window_arguments(begin, end, by_epoch)
+    to_the_end = part.stop is None and begin == 0 and schedule.over is not None and schedule.over == part.horizon
+    open_window = window_arguments(begin, None, by_epoch) if to_the_end else window
+    stretched = StretchedWindow(count, window, end - begin - 1 == count, open_window)
+    found = _row_for(schedule, replace(part, stretched=stretched))
+    if found is None and schedule.start != part.level:
+        part.refuse(schedule, f"it starts from the value it finds, {level_in_words(part.level)}")
+    if found is None:
+        part.refuse(schedule, "it has no such curve")
+    return found
+
+
+def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -> StretchedWindow | None:
+    """The window of a shape over whole epochs that changes with each iteration; None where it is none."""
+    begin, cosine = whole_epochs(part.begin), isinstance(schedule.curve, Cosine)
+    size = whole_epochs(length if cosine else length + UPDATE)
+    if begin is None or not size or schedule.index != "t/n" or not isinstance(part.level, float):
+        return None
+    end = begin + size
+    if part.stop is not None:
+        closed = whole_epochs(part.stop + UPDATE)
+        if closed is None or (closed > end if cosine else closed != end):
+            return None
+        end = closed
+    elif cosine and part.horizon != Duration.of(f"{end} epochs"):
+        return None
+    window = window_arguments(begin, end, True, converted=True)
+    return StretchedWindow(size, window, True, window)
+
+
+def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
+    """A scheduler for each stage; each has to begin where the one before ended."""
+    whole = _row_for(schedule, part)
+    if whole is not None:
+        return [whole]
+    found: list[WrittenRow] = []
+    here = replace(part, stop=None, stepwise=False)
+    for index, stage in enumerate(schedule.stages):
+        stepwise = isinstance(stage, Every) and stage.period == EPOCH
+        shape = stage.schedule if isinstance(stage, Every) and stepwise else stage
+        last = index == len(schedule.stages) - 1
+        if not isinstance(shape, (Constant, Anneal)):
+            part.refuse(stage, "as a stage it can say straight lines, cosines, powers and constants")
+        start, to = (shape.value,) * 2 if isinstance(shape, Constant) else (shape.start, shape.to)
+        if isinstance(start, Absolute) or (start != here.level and index):
+            part.refuse(stage, f"it starts from the value it finds, {level_in_words(here.level)}")
+        found += _written_shape(shape, replace(here, stepwise=stepwise))
+        if last and shape.over is None:
+            break
+        length = _rest_of_horizon(schedule, part, stage) if shape.over is None else shape.over
+        # What was there, where a stage leaves a value.
+        here = replace(here, begin=here.begin + length, level=to if isinstance(to, float) else here.level)
+        if not last and isinstance(to, Absolute):
+            part.refuse(stage, "what follows would have to start from a value, not from a multiple of base")
+    return found
+
+
+def _stop_inside(stop: Duration | None, part: WrittenPart) -> Duration | None:
+    """The last tick of a window, where the run goes on behind it."""
+    horizon = part.horizon
+    if stop is None or horizon is None or dict(stop.terms).keys() != dict(horizon.terms).keys():
+        return stop
+    left = [count - dict(stop.terms)[unit] for unit, count in horizon.terms]
+    return None if len(left) == 1 and left[0] <= 1 else stop
+
+
+def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:
+    """Whether all stages are over when the window is, so that it cuts nothing off."""
+    stages = schedule.stages
+    if _row_for(schedule, part) is not None:
+        stages = stages[:1]  # what follows is held in any case
+    taken = part.begin
+    for stage in stages:
+        if stage.length is None:
+            return False
+        taken = taken + stage.length
+    if part.stop is None:
+        return True
+    over, stop = dict(taken.terms), dict(part.stop.terms)
+    return over.keys() == stop.keys() and all(over[unit] <= stop[unit] for unit in over)
+
+
+def _rest_of_horizon(schedule: Schedule, part: WrittenPart, stage: Schedule | None = None) -> Duration:
+    """The horizon without the other stages."""
+    if part.horizon is None:
+        part.refuse(schedule, "it takes the time it is given, and the plan has no horizon")
+    others = Duration.of(0)
+    if isinstance(schedule, Sequence):
+        for one in schedule.stages:
+            if one is not stage and one.length is not None:
+                others = others + one.length
+    return part.horizon - part.begin - others

@@ -1,0 +1,287 @@
+"""From schedules of optax to a plan; and back, where its constructors say it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from paramsched.base.codes import SAID_TWICE, WRONG_TYPE
+from paramsched.base.diagnostic import HORIZON, ROOT, entry_path
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.faults import Faults, short_json
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_arguments import (
+    PeerWords,
+    ReadingNotes,
+    base_of_lr,
+    begins_of_stages,
+    numbers_by_field,
+    product_as_written,
+    ratio_as_written,
+)
+from paramsched.curves import Cosine, CosinePower, Linear, Polynomial
+from paramsched.feedback.plateau import Plateau
+from paramsched.peers.optax.constructors import rule_of_entry, schedule_of_entry
+from paramsched.peers.optax.entries import (
+    FIELDS,
+    is_named_in_full,
+    optimizer_in,
+    read_optax_entry,
+    scheduled_parts,
+)
+from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Schedule
+from paramsched.schedules.cuts import Take
+from paramsched.schedules.pointwise import Maximum, Minimum, Product
+from paramsched.schedules.retimed import Shift
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.staircases import MultiStep, Step
+from paramsched.time import Calendar, Duration
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a schedule of optax's, or like what holds one."""
+    return any(is_named_in_full(part) for _, part, _ in scheduled_parts(data, ROOT))
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """The numbers among the arguments of the optimizer that stands in the data."""
+    given = optimizer_in(data)
+    numbers = numbers_by_field(given, **{field: name for name, field in FIELDS.items()})
+    betas = (numbers.pop("betas[0]", 0.9), numbers.pop("betas[1]", 0.999))
+    if "b1" in given or "b2" in given:
+        return Bases(({**numbers, "betas": betas},), "optimizer")
+    return Bases((numbers,), "optimizer") if numbers else NO_BASES
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,  # noqa: ARG001  # optax counts updates
+    base: BaseLike | None = None,
+) -> Plan:
+    """The plan that gives what the schedules of optax give.
+
+    Args:
+        data: a constructor with its arguments, or an optimizer with schedules in it; `horizon` may stand beside it.
+        calendar: is not needed.
+        base: lr's own value; levels are then multiples of it, and else values as they stand.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> data = {"_target_": "optax.linear_schedule", "init_value": 0.1, "end_value": 0.05, "transition_steps": 50}
+    >>> print(to_plan(data))
+    lr: linear(absolute(0.1), absolute(0.05), 50)
+    >>> print(to_plan(data, base=0.2))
+    lr: linear(0.5, 0.25, 50)
+    """
+    notes = ReadingNotes(Faults(), base=base_of_lr(base))
+    parts = list(scheduled_parts(data, ROOT))
+    if not parts:
+        read_optax_entry(data, ROOT, notes)
+    beside = data if isinstance(data, Mapping) else {}
+    monitor = beside.get("monitor", "loss")
+    if not isinstance(monitor, str):
+        notes.faults.add(
+            entry_path("monitor"),
+            f"{short_json(monitor)} is no name of a metric",
+            "Write monitor: loss",
+            code=WRONG_TYPE,
+        )
+        monitor = "loss"
+    fields, rule = _fields_of_parts(parts, monitor, notes)
+    notes.faults.raise_any("config")
+    if rule is not None:
+        fields["lr"] = fields["lr"] * rule if "lr" in fields else rule
+    with notes.faults.told_at(HORIZON if "horizon" in beside else ROOT):
+        plan = Plan(**fields, horizon=beside.get("horizon"))
+    for caution in dict.fromkeys(notes.cautions):
+        warn_user(caution)
+    return plan
+
+
+def _fields_of_parts(
+    parts: list[tuple[str, Any, str]], monitor: str, notes: ReadingNotes
+) -> tuple[dict[str, Any], Any]:
+    """What each field follows, and lr's rule."""
+    fields: dict[str, Any] = {}
+    rule = None
+    for field, data, path in parts:
+        if field in fields or (field == "plateau" and rule is not None):
+            notes.faults.add(path, f"a second one for {field}", "Keep one", code=SAID_TWICE)
+        elif field == "plateau":
+            rule = rule_of_entry(data, path, monitor, notes)
+        else:
+            own = notes if field == "lr" else ReadingNotes(notes.faults, notes.cautions)
+            fields[field] = schedule_of_entry(data, path, own)
+    return fields, rule
+
+
+_WORDS: Final = PeerWords("optax")
+_DELAYED: Final = ("optax.linear_schedule", "optax.polynomial_schedule", "optax.exponential_decay")
+"""The constructors with a `transition_begin`."""
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """The constructors that give what the plan gives, as Hydra would build them; a horizon stands beside them.
+
+    Raises:
+        PlanError: optax has no schedule that does.
+
+    >>> from paramsched.schedules import absolute, cosine, warmup
+    >>> peak = absolute(0.1)
+    >>> from_plan(Plan(lr=warmup(5, to=peak) >> cosine(peak, over=45)))["_target_"]
+    'optax.warmup_cosine_decay_schedule'
+    """
+    schedule, rule = _WORDS.schedule_and_rule(plan)
+    horizon = None if plan.horizon is None else _WORDS.updates(plan.horizon)
+    if rule is None and schedule is not None and horizon is None:
+        return _optax_written(schedule, horizon)
+    whole: dict[str, Any] = {}
+    if schedule is not None:
+        whole["schedule"] = _optax_written(schedule, horizon)
+    if rule is not None:
+        whole |= {"reduce_on_plateau": _rule_for_optax(rule), "monitor": rule.metric}
+    return whole if horizon is None else {**whole, "horizon": horizon}
+
+
+def _call(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"_target_": f"optax.{name}", **arguments}
+
+
+def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
+    """`size` is the time it is given, where that is known."""
+    match schedule:
+        case Constant():
+            return _call("constant_schedule", value=_WORDS.value(schedule.value))
+        case Anneal():
+            return _written_way(schedule, size)
+        case Product(operands=(Constant(value=Absolute(value), over=None), shape)):
+            return _written_decay(shape, value)
+        case Shift():
+            return _written_later(schedule, size)
+        case Maximum(operands=(decay, Constant(value=end, over=None))):
+            return _written_clip(decay, _WORDS.value(end), rises=False)
+        case Minimum(operands=(decay, Constant(value=end, over=None))):
+            return _written_clip(decay, _WORDS.value(end), rises=True)
+        case Take(schedule=inner, over=over):
+            end = _WORDS.updates(over)
+            held = _call("constant_schedule", value=float(schedule(end)))
+            return _call("join_schedules", schedules=[_optax_written(inner, None), held], boundaries=[end])
+        case Sequence():
+            return _stages_for_optax(schedule, size)
+    return _WORDS.refuse(schedule, "it has no such schedule in values as they stand")
+
+
+def _written_way(schedule: Anneal, size: int | None) -> dict[str, Any]:
+    """From one value to another along a curve."""
+    steps = _WORDS.steps_of(schedule, size)
+    start, to = _WORDS.value(schedule.start), _WORDS.value(schedule.to)
+    if steps == 0 or start == to:
+        return _call("constant_schedule", value=to)
+    ends = {"init_value": start, "end_value": to}
+    match schedule.curve:
+        case Linear():
+            return _call("linear_schedule", **ends, transition_steps=steps)
+        case Polynomial(exponent=power):
+            return _call("polynomial_schedule", **ends, power=power, transition_steps=steps)
+        case (Cosine() | CosinePower()) as curve if start:
+            exponent = {"exponent": curve.exponent} if isinstance(curve, CosinePower) else {}
+            return _call(
+                "cosine_decay_schedule",
+                init_value=start,
+                decay_steps=steps,
+                alpha=ratio_as_written(to, start),
+                **exponent,
+            )
+    return _WORDS.refuse(schedule, "it has no such curve between such values")
+
+
+def _written_decay(shape: Schedule, value: float) -> dict[str, Any]:
+    """A value times what is multiplied again and again."""
+    match shape:
+        case Exponential(gamma=rate, per=period):
+            return _written_exponential(value, rate, period, stairs=False)
+        case Step(gamma=rate, every=period):
+            return _written_exponential(value, rate, period, stairs=True)
+        case MultiStep(milestones=times, gamma=rate):
+            updates = [_WORDS.updates(one) for one in times]
+            scales = {time: rate ** updates.count(time) for time in updates}
+            return _call("piecewise_constant_schedule", init_value=value, boundaries_and_scales=scales)
+    return _WORDS.refuse(shape, "it has no schedule of a value times this")
+
+
+def _written_exponential(value: float, rate: float, period: Duration, *, stairs: bool) -> dict[str, Any]:
+    found = _call("exponential_decay", init_value=value, transition_steps=_WORDS.period(period), decay_rate=rate)
+    return {**found, "staircase": True} if stairs else found
+
+
+def _written_later(schedule: Shift, size: int | None) -> dict[str, Any]:
+    begin = _WORDS.updates(schedule.by)
+    inner = _optax_written(schedule.schedule, None if size is None else size - begin)
+    return _joined_calls([_call("constant_schedule", value=float(schedule(0))), inner], [begin])
+
+
+def _written_clip(decay: Schedule, end: float, *, rises: bool) -> dict[str, Any]:
+    inner = _optax_written(decay, None)
+    if "decay_rate" not in inner or (inner["decay_rate"] >= 1) != rises or "end_value" in inner:
+        _WORDS.refuse(decay, "a bound is of exponential_decay, below where it falls and above where it rises")
+    return {**inner, "end_value": end}
+
+
+def _stages_for_optax(schedule: Sequence, total: int | None) -> dict[str, Any]:
+    """One after the other; a warmup and a cosine have a constructor of their own."""
+    sizes = _WORDS.stage_sizes(schedule.stages, total)
+    parts = [
+        # A stage that the next one ends is what it is cut from.
+        *(
+            _optax_written(stage.schedule, None) if isinstance(stage, Take) else _optax_written(stage, size)
+            for stage, size in zip(schedule.stages[:-1], sizes[:-1], strict=True)
+        ),
+        _optax_written(schedule.stages[-1], sizes[-1]),
+    ]
+    return _joined_calls(parts, begins_of_stages(sizes))
+
+
+def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, Any]:
+    """Some pairs are arguments of one constructor."""
+    match parts:
+        case [{"_target_": "optax.constant_schedule", "value": first}, {"init_value": begin} as later] if (
+            first == begin and later["_target_"] in _DELAYED and "transition_begin" not in later
+        ):
+            return {**later, "transition_begin": times[0]}
+        case [{"_target_": "optax.linear_schedule"} as up, {"_target_": "optax.cosine_decay_schedule"} as down] if (
+            up["end_value"] == down["init_value"] and [up["transition_steps"]] == times
+        ):
+            return _warmup_and_cosine(up, down)
+    return _call("join_schedules", schedules=parts, boundaries=times)
+
+
+def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, Any]:
+    """Both as one constructor, whose length is that of both."""
+    found = _call(
+        "warmup_cosine_decay_schedule",
+        init_value=up["init_value"],
+        peak_value=up["end_value"],
+        warmup_steps=up["transition_steps"],
+        decay_steps=up["transition_steps"] + down["decay_steps"],
+        end_value=product_as_written(down["alpha"], down["init_value"]),
+    )
+    return {**found, "exponent": down["exponent"]} if "exponent" in down else found
+
+
+def _rule_for_optax(rule: Plateau) -> dict[str, Any]:
+    """A plateau as `reduce_on_plateau`, which reduces one value earlier."""
+    if rule.mode != "min" or rule.eps or isinstance(rule.min, Absolute) or not rule.threshold:
+        _WORDS.refuse(rule, 'it has mode="min", a threshold above 0, a floor that is a multiple, and no eps')
+    if rule.nonfinite != "count" or rule.min > 1 or (rule.threshold_mode == "rel" and rule.threshold >= 1):
+        _WORDS.refuse(rule, 'it counts what is not finite as worse; its floor and its "rel" threshold are below 1')
+    relative = rule.threshold_mode == "rel"
+    return {
+        "factor": rule.factor,
+        "patience": rule.patience + 1,
+        "rtol": rule.threshold if relative else 0.0,
+        "atol": 0.0 if relative else rule.threshold,
+        "cooldown": rule.cooldown,
+        "min_scale": rule.min,
+    }

@@ -1,0 +1,381 @@
+"""From a scheduler of torch to a plan."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, Final, final
+
+from paramsched.base.codes import (
+    REFUSED_VALUE,
+    SAID_TWICE,
+    UNKNOWN_INTERVAL,
+    UNREADABLE,
+    WRONG_ARGUMENT,
+)
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.faults import Faults, short_json
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_arguments import (
+    cut_to_length,
+    given_rate,
+    is_count,
+    is_plain_number,
+    values_of_optimizer,
+)
+from paramsched.config.references import with_references
+from paramsched.errors import InvalidArgument
+from paramsched.feedback import plateau
+from paramsched.feedback.base import MetricRule
+from paramsched.peers.torch.entries import (
+    ARGUMENT_KEYS,
+    NAME_KEYS,
+    is_state,
+    read_entry,
+    torch_class_in,
+)
+from paramsched.peers.torch.shapes import RULES, SMOOTH, TABLES, SteppedEntry, TorchEntry
+from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.schedules import Schedule, chain, constant, every, recurrence
+from paramsched.schedules.sequence import in_order
+from paramsched.time import Calendar, Duration
+
+_BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "scheduler", "horizon")
+"""What may stand beside a scheduler."""
+
+_NO_DATA: Final = {
+    "LambdaLR": "Write it in code, lr=ps.from_function(…), or as a native plan, lr: warmup(100) >> cosine()",
+    "MultiplicativeLR": "Write a native plan: lr: exponential(0.95) where the factor is the same in each step",
+}
+_NO_MEMBERS: Final = {
+    "ReduceLROnPlateau": ("torch takes no plateau here either", 'Write lr: cosine() * plateau("loss")'),
+    "SWALR": ("it goes on from the value it finds", "Write lr: cosine() >> linear(0.1, 0.05)"),
+}
+"""What stands in no composition: why, and what to write."""
+
+_SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWALR")
+"""Those that write their value, whatever was there."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _FoundScheduler:
+    """A scheduler in a config.
+
+    Args:
+        path: its path.
+        around: the mapping that holds it, and the optimizer.
+        around_path: the path of that mapping.
+        beside: the entries around it that specify when it is stepped, each with its path.
+        interval: when Lightning steps it, if the config is one of Lightning's; None: the config does not specify it.
+    """
+
+    data: Any
+    path: str = ROOT
+    around: Mapping[str, Any] = field(default_factory=dict)
+    around_path: str = ROOT
+    beside: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    interval: str | None = "step"
+
+    def entry(self, name: str, default: Any = None) -> Any:
+        """An entry beside it."""
+        return self.beside[name][0] if name in self.beside else default
+
+
+_SCHEDULER_KEYS: Final = ("lr_scheduler", "scheduler")
+
+
+def _find_scheduler(data: Any, faults: Faults) -> _FoundScheduler:
+    """The scheduler of a config: at the root, else the only one at a `scheduler` or `lr_scheduler` further inside."""
+    if not isinstance(data, Mapping):
+        return _FoundScheduler(data)
+    if not any(isinstance(data.get(key), Mapping) for key in _SCHEDULER_KEYS):
+        places = [] if torch_class_in(data) in TABLES else list(_places_of_schedulers(data, ROOT))
+        if not places:
+            return _FoundScheduler(data, beside=_entries_beside((data, ROOT)))
+        if len(places) > 1:
+            others = ", ".join(child_path(path, key) for _, path, key in places[1:4])
+            found = f"the config has {len(places)} schedulers, also at {others}"
+            faults.add(child_path(*places[0][1:]), found, "Give the plan of one of them", code=SAID_TWICE)
+        around, around_path, key = places[0]
+    else:
+        around, around_path = data, ROOT
+        key = next(key for key in _SCHEDULER_KEYS if isinstance(data.get(key), Mapping))
+    inner, path = around[key], child_path(around_path, key)
+    beside = _entries_beside((around, around_path), (inner, path))
+    whole = around is not data or any(name in data for name in ("trainer", "model", "data", "optimizer"))
+    interval: str | None = "epoch" if key == "lr_scheduler" and "class_path" in inner and whole else "step"
+    if interval == "step" and (around is not data or "trainer" in data or "_partial_" in inner):
+        interval = None
+    if isinstance(inner.get("scheduler"), Mapping):  # the dict that Lightning takes from configure_optimizers
+        interval = "epoch" if key == "lr_scheduler" else interval
+        inner, path = inner["scheduler"], child_path(path, "scheduler")
+    return _FoundScheduler(inner, path, around, around_path, beside, interval)
+
+
+def _entries_beside(*parts: tuple[Mapping[str, Any], str]) -> dict[str, tuple[Any, str]]:
+    return {
+        name: (one, child_path(path, name)) for part, path in parts for name, one in part.items() if name in _BESIDE
+    }
+
+
+def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, Any], str, str]]:
+    """Each mapping with a scheduler of torch's in it, its path, and the key of the scheduler."""
+    if isinstance(data, list):
+        for index, one in enumerate(data):
+            yield from _places_of_schedulers(one, child_path(path, index))
+    if not isinstance(data, Mapping):
+        return
+    key = next((key for key in _SCHEDULER_KEYS if torch_class_in(data.get(key)) in TABLES), None)
+    if key is not None:
+        yield data, path, key
+        return
+    for name, one in data.items():
+        if isinstance(one, (Mapping, list)):
+            yield from _places_of_schedulers(one, child_path(path, name))
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a scheduler of torch's, or the state of one."""
+    inner = _find_scheduler(data, Faults()).data
+    if not isinstance(inner, Mapping) or "param_scheduler" in inner:
+        return False
+    named = any(isinstance(inner.get(key), str) for key in NAME_KEYS)
+    alone = all(key in _BESIDE or key in ARGUMENT_KEYS or str(key).rpartition(".")[2] in TABLES for key in inner)
+    return is_state(inner) or ((named or alone) and torch_class_in(inner) in TABLES)
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """The values of the optimizer beside the scheduler, or the learning rates in a saved state."""
+    found = _find_scheduler(with_references(data), Faults())
+    inner = found.data
+    if not is_state(inner):
+        written = values_of_optimizer(found.around.get("optimizer"))
+        return Bases((written,), child_path(found.around_path, "optimizer")) if written else NO_BASES
+    rates = inner.get("base_lrs")
+    if rates is None:
+        members = inner.get("_schedulers")
+        rates = members[0].get("base_lrs") if isinstance(members, (list, tuple)) and members else None
+    if not isinstance(rates, (list, tuple)) or len(rates) != 1 or not is_plain_number(rates[0]):
+        return NO_BASES
+    return Bases(({"lr": float(rates[0])},), "$.base_lrs")
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """The plan that gives what the scheduler gives.
+
+    Args:
+        data: a class with its arguments, or a state; `interval`, `monitor` and `horizon` may stand beside it.
+        calendar: its `total` says where a cosine may stop, that would climb again behind `T_max`.
+        base: lr's value, for the `min_lr` of a plateau, which is a multiple of it in a plan.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> print(to_plan({"LinearLR": {"start_factor": 0.01, "total_iters": 10}}))
+    lr: warmup(10, 0.01)
+    """
+    faults = Faults()
+    data = with_references(data)
+    found = _find_scheduler(data, faults)
+    by_epoch = _is_by_epoch(found, faults)
+    horizon = found.entry("horizon", _horizon_of_trainer(data, by_epoch=by_epoch))
+    entry = read_entry(found.data, found.path, faults, _BESIDE)
+    faults.raise_any("config")
+    assert entry is not None
+    rate = values_of_optimizer(found.around.get("optimizer")).get("lr") if base is None else base
+    with faults.told_at(found.path):
+        run = _steps_of_run(horizon, calendar, by_epoch=by_epoch)
+        fields = _fields_of(SteppedEntry(entry, faults, by_epoch, run), found.entry("monitor"), rate)
+        faults.raise_any("config")
+        plan = Plan(**fields, horizon=horizon)
+    if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
+        unknown = (
+            "the config does not specify whether it steps after each update or once per epoch; it counts updates here. "
+            "Write interval: epoch, or interval: step, beside it"
+        )
+        warn_user(Diagnostic(found.path, unknown, code=UNKNOWN_INTERVAL))
+    return plan
+
+
+def _is_by_epoch(found: _FoundScheduler, faults: Faults) -> bool:
+    interval = found.entry("interval", found.interval or "step")
+    if interval not in ("step", "epoch"):
+        refused = f"{short_json(interval)} is neither step nor epoch"
+        faults.add(found.beside["interval"][1], refused, "Write interval: epoch", code=REFUSED_VALUE)
+    if found.entry("frequency", 1) != 1:
+        refused, instead = "it is stepped each time in a plan", "Write a native plan with every(…, 5)"
+        faults.add(found.beside["frequency"][1], refused, instead, code=REFUSED_VALUE)
+    return bool(interval == "epoch")
+
+
+def _horizon_of_trainer(data: Any, *, by_epoch: bool) -> str | int | None:
+    """The length of the run of Lightning's Trainer, if it is in the unit that the scheduler counts."""
+    trainer = data.get("trainer") if isinstance(data, Mapping) else None
+    if not isinstance(trainer, Mapping):
+        return None
+    epochs, steps = (
+        trainer[name] if is_count(trainer.get(name), least=1) else None for name in ("max_epochs", "max_steps")
+    )
+    if epochs is not None and steps is not None:
+        return None  # the run ends with the first of the two
+    if by_epoch:
+        return None if epochs is None else f"{epochs} epochs"
+    return steps
+
+
+def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) -> int | None:
+    """The steps of the scheduler in the run, where they are known."""
+    total = calendar.total if horizon is None and calendar is not None else horizon
+    if total is None:
+        return None
+    terms = Duration.of(total).terms
+    unit = "epochs" if by_epoch else "updates"
+    return int(terms[0][1]) if len(terms) == 1 and terms[0][0] == unit else None
+
+
+def _fields_of(given: SteppedEntry, metric: Any, base: BaseLike | None) -> dict[str, Any]:
+    """What each field follows."""
+    if given.entry.name == "ReduceLROnPlateau":
+        rule = _plateau(given, metric, base)
+        return {} if rule is None else {"lr": rule}
+    fields: dict[str, Any] = {"lr": _between_epochs(given, _schedule_of(given))}
+    cycles = given.entry.name in ("CyclicLR", "OneCycleLR") and given.entry.arguments.cycle_momentum
+    momentum = given.entry.arguments.momentum(given) if cycles and not given.faults.count else None
+    if momentum is not None:
+        fields["momentum"] = _between_epochs(given, momentum)
+    return fields
+
+
+def _between_epochs(given: SteppedEntry, schedule: Schedule) -> Schedule:
+    """What is stepped once per epoch changes between epochs only."""
+    smooth = given.by_epoch and not SMOOTH.isdisjoint(_leaf_names(given.entry))
+    return every(schedule, "epoch") if smooth else schedule
+
+
+def _leaf_names(entry: TorchEntry) -> list[str]:
+    """The classes inside an entry, and its own."""
+    found = [entry.name]
+    for member in entry.arguments.schedulers if entry.name in ("SequentialLR", "ChainedScheduler") else ():
+        name = torch_class_in(member)
+        inner = read_entry(member, entry.path, Faults()) if name in ("SequentialLR", "ChainedScheduler") else None
+        found += _leaf_names(inner) if inner is not None else [str(name)]
+    return found
+
+
+def _schedule_of(given: SteppedEntry) -> Schedule:
+    """`constant()` stands in where a fault was noted."""
+    name = given.entry.name
+    if name in _NO_DATA:
+        given.faults.add(given.entry.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
+        return constant()
+    if name == "SequentialLR":
+        return _torch_stages(given)
+    if name == "ChainedScheduler":
+        return _all_at_once(given)
+    try:
+        schedule: Schedule = given.entry.arguments.schedule(given)
+    except InvalidArgument as refusal:
+        given.faults.refuse(given.entry.path, refusal)
+        return constant()
+    return schedule
+
+
+def _members(given: SteppedEntry) -> list[TorchEntry] | None:
+    """The members of a composition; None where there are none."""
+    key = "_schedulers" if given.entry.state else "schedulers"
+    found = given.entry.arguments.schedulers
+    if not found:
+        given.refuse(key, "expected a scheduler at least", 'Write [{"StepLR": {"step_size": 30}}]')
+        return None
+    path = child_path(given.entry.path, key)
+    read = [read_entry(one, child_path(path, index), given.faults) for index, one in enumerate(found)]
+    entries = [one for one in read if one is not None]
+    for entry in entries:
+        if entry.name in _NO_MEMBERS:
+            given.faults.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
+        elif entry.name in ("CyclicLR", "OneCycleLR") and entry.arguments.cycle_momentum:
+            why = "in a composition its momentum is not read"
+            given.faults.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
+    return entries if len(entries) == len(found) and not given.faults.count else None
+
+
+def _torch_stages(given: SteppedEntry) -> Schedule:
+    """A stage for each member, on its own clock."""
+    entries = _members(given)
+    key = "_milestones" if given.entry.state else "milestones"
+    times = given.entry.arguments.milestones
+    whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
+    if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
+        found = f"{short_json(times)} is no list of steps in order, one for each change"
+        given.refuse(key, found, "Write milestones: [5] for two schedulers")
+        return constant()
+    if entries is None:
+        return constant()
+    bounds = [0, *map(int, times)]
+    stages: list[Schedule] = []
+    for entry, (begin, end) in zip(entries, pairwise([*bounds, None]), strict=True):
+        assert begin is not None
+        run = end - begin if end is not None else None if given.run is None else given.run - begin
+        if run is not None and run <= 0 and (end is not None or stages):
+            continue  # torch never comes to it
+        member = _schedule_of(SteppedEntry(entry, given.faults, given.by_epoch, run, staged=True))
+        stages.append(member if end is None else cut_to_length(member, given.length(end - begin)))
+    return in_order(stages)
+
+
+def _all_at_once(given: SteppedEntry) -> Schedule:
+    """A product; where one has a floor, what each makes of the value it finds."""
+    entries = _members(given)
+    if entries is None:
+        return constant()
+    members = [SteppedEntry(entry, given.faults, given.by_epoch, given.run) for entry in entries]
+    if len(members) == 1:
+        return _schedule_of(members[0])
+    for entry in entries:
+        if entry.name in (*_SETTERS, "SequentialLR", "ChainedScheduler"):
+            instead = "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
+            given.faults.add(entry.path, "in a chain it writes over what stands before it", instead, code=REFUSED_VALUE)
+    if given.faults.count:
+        return constant()
+    floors = any(entry.name == "CosineAnnealingLR" and entry.arguments.eta_min for entry in entries)
+    if not floors or any(entry.name not in RULES for entry in entries):
+        return chain(*map(_schedule_of, members))
+    made = [member.entry.arguments.rule() for member in members]
+    if given.faults.count:
+        return constant()
+    return recurrence(*(replace(rule, by="epoch") for rule in made) if given.by_epoch else made)
+
+
+def _plateau(given: SteppedEntry, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
+    """The rule of a plateau; its metric is `monitor`, beside it or, as in LightningCLI's class, among its arguments."""
+    arguments = given.entry.arguments
+    metric = arguments.monitor if metric is None else metric
+    if not isinstance(metric, str):
+        why = "a plateau reacts to a metric, and its name is not said"
+        given.faults.add(given.entry.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
+        return None
+    rate = given_rate(base)
+    if rate is None and isinstance(arguments.base_lrs, (list, tuple)) and arguments.base_lrs:
+        rate = arguments.base_lrs[0]
+    if arguments.min_lr and not rate:
+        found = "a plan's floor is a multiple of lr, which is not known"
+        given.refuse("min_lr", found, "Give base=0.1, lr's own value")
+        return None
+    return plateau(
+        metric,
+        arguments.mode,
+        factor=arguments.factor,
+        patience=int(arguments.patience),
+        threshold=arguments.threshold,
+        threshold_mode=arguments.threshold_mode,
+        cooldown=int(arguments.cooldown),
+        min=arguments.min_lr / rate if rate else 0.0,
+        eps=arguments.eps / rate if rate else 0.0,
+    )

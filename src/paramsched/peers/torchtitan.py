@@ -1,0 +1,194 @@
+"""The dialect of torchtitan: the `lr_scheduler` table of a job, alone or beside `training` and `optimizer`.
+
+- a warmup arrives at base one update before its end; the decay begins at base and would be over behind the last update
+- `decay_ratio` is a share of `total_steps`, rounded to the nearest update; without it decay begins behind the warmup
+- without `total_steps` it is the number of `training.steps`
+
+Source: torchtitan 0.3.0, `components/optimizer/lr_scheduler.py`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, final
+
+from paramsched import curves
+from paramsched.base.codes import MISSING_FACT, UNKNOWN_FIELD
+from paramsched.base.diagnostic import child_path
+from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
+from paramsched.config.faults import Faults
+from paramsched.config.file_formats import read_peer_data
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_arguments import numbers_by_field
+from paramsched.config.unused_settings import report_unused_settings
+from paramsched.curves import Curve
+from paramsched.plan import Plan
+from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.schedules import Schedule, anneal, constant, warmup
+from paramsched.schedules.sequence import in_order
+from paramsched.time import Calendar
+
+scheduler_entries: Final = ("lr_scheduler",)
+_CURVES_OF_DECAY: Final[Mapping[str, Curve]] = {
+    "linear": curves.linear,
+    "sqrt": curves.one_minus_sqrt,
+    "cosine": curves.cosine,
+}
+
+
+@final
+@argument_table
+class _Entries:
+    """The entries of the table."""
+
+    warmup_steps: float = argument(200, low=0)
+    total_steps: int | None = argument(None, low=1, example=1000)
+    decay_ratio: float | None = argument(None, low=0, high=1, example=0.2)
+    decay_type: Literal["linear", "sqrt", "cosine"] = argument("linear")
+    min_lr_factor: float = argument(0.0, low=0)
+
+
+@final
+@argument_table
+class _Training:
+    """What matters of `training`."""
+
+    steps: int | None = argument(None, low=1, example=1000)
+
+
+_STEPS: Final = 10_000
+_OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
+_TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a job of torchtitan's, or its table."""
+    if not isinstance(data, Mapping):
+        return False
+    table = data.get("lr_scheduler")
+    inside = isinstance(table, Mapping) and any(name in arguments_of(_Entries) for name in table)
+    return inside or any(name in data for name in _OWN_SIGNS)
+
+
+def read(text: str, source: str) -> Any:
+    """A job as TOML, which is torchtitan's own, or as YAML."""
+    return read_peer_data(text, syntax_of(text), source)
+
+
+def syntax_of(text: str) -> str:
+    """The syntax of a job's text.
+
+    >>> syntax_of("[training]"), syntax_of("training: {steps: 10}")
+    ('toml', 'yaml')
+    """
+    return "toml" if _TABLE_OF_TOML.search(text) else "yaml"
+
+
+def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
+    """The optimizer's own values, where the job has them."""
+    table = data.get("optimizer") if isinstance(data, Mapping) else None
+    if not isinstance(table, Mapping):
+        return NO_BASES
+    found = numbers_by_field(table, "lr", "weight_decay")
+    betas = tuple(numbers_by_field(table, "beta1", "beta2").values())
+    return Bases(({**found, **({"betas": betas} if len(betas) == 2 else {})},), "optimizer")
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,  # noqa: ARG001  # the contract; all its levels are multiples of base
+) -> Plan:
+    """The plan that gives what torchtitan's scheduler gives.
+
+    Args:
+        data: a job, or its `lr_scheduler` table; entries that are missing have torchtitan's defaults.
+        calendar: its total stands in for `training.steps`.
+        base: is not needed.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> table = {"warmup_steps": 20, "decay_ratio": 0.2, "min_lr_factor": 0.1}
+    >>> print(to_plan({"training": {"steps": 1000}, "lr_scheduler": table}))
+    horizon: 1000
+    lr: warmup(20, index="(t+1)/n") >> constant() >> linear(to=0.1, over=200)
+    """
+    faults = Faults()
+    if not isinstance(data, Mapping):
+        faults.refuse_kind("$", data, "job", "Write [lr_scheduler]")
+        data = {}
+    given, path = _read_table(data, faults)
+    steps, written = _steps_of_job(data, calendar, faults)
+    total = given.total_steps or steps
+    if given.decay_ratio is not None and total is None:
+        found = "it is a share of total_steps, which nothing says"
+        faults.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000", code=MISSING_FACT)
+    if steps is not None and total is not None and steps > total + 1:
+        found = f"{total}, and the run goes on to {steps}: there torchtitan leaves the levels of the decay"
+        faults.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
+    faults.raise_any("config")
+    # A table by itself says its run by total_steps.
+    alone = steps is None or (path == "$" and given.total_steps is not None)
+    horizon = total if alone else steps
+    return Plan(lr=_schedule_of_job(given, total, horizon), horizon=horizon if written or alone else None)
+
+
+def _is_job(data: Mapping[str, Any]) -> bool:
+    return any(name in data for name in ("lr_scheduler", "training", "optimizer"))
+
+
+def _read_table(data: Mapping[str, Any], faults: Faults) -> tuple[_Entries, str]:
+    """The entries of the `lr_scheduler` table, and its location."""
+    table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if _is_job(data) else (data, "$")
+    if not isinstance(table, Mapping):
+        faults.refuse_kind(path, table, "table", "Write [lr_scheduler]")
+        table = {}
+    if "lr_min" in table:
+        found = "it is of an older torchtitan, whose warmup and decay had other values"
+        faults.add(child_path(path, "lr_min"), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
+    missing = {"lr_min", *(name for name in arguments_of(_Entries) if table.get(name) is None)}
+    written = {name: value for name, value in table.items() if name not in missing}
+    if path != "$":
+        tables = {one: data.get(one) for one in ("training", "optimizer")}
+        beside = {
+            str(name): child_path("$", one, name)
+            for one, entries in tables.items()
+            for name in (entries if isinstance(entries, Mapping) else ())
+        }
+        report_unused_settings(beside, ("lr", "steps"), faults, library="torchtitan")
+    return read_arguments(_Entries, located(written, path), path, faults)[0], path
+
+
+def _steps_of_job(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> tuple[int | None, bool]:
+    """The updates of the run, and whether the job itself says them."""
+    training = data.get("training") if _is_job(data) else None
+    if isinstance(training, Mapping) and training.get("steps") is not None:
+        steps = {"steps": training["steps"]}
+        return read_arguments(_Training, located(steps, "$.training"), "$.training", faults)[0].steps, True
+    if calendar is not None and calendar.horizon is not None:
+        return calendar.horizon, False
+    return (_STEPS, True) if isinstance(training, Mapping) else (None, False)
+
+
+def _schedule_of_job(given: _Entries, total: int | None, steps: int | None) -> Schedule:
+    """The warmup, base, the decay, in a run of so many steps; the schedule is made for `total` ones."""
+    ramp = int(given.warmup_steps) if total is None else min(int(given.warmup_steps), total)
+    floor, curve = given.min_lr_factor, _CURVES_OF_DECAY[given.decay_type]
+    stages: list[Schedule] = [warmup(ramp, index="(t+1)/n")] if ramp else []
+    left = None if total is None else total - ramp
+    decay = left
+    if total is not None and left is not None and given.decay_ratio is not None:
+        decay = min(round(total * given.decay_ratio), left)
+    # Where the schedule is longer than the run its lengths are written out; otherwise one stage takes what is left.
+    cut = left is not None and total != steps
+    if left == 0:
+        return in_order([*stages, constant()] if cut else stages)
+    if decay == left:
+        stages.append(anneal(1.0, floor, left if cut else None, curve))
+    elif decay == 0:
+        stages.append(constant())
+    else:
+        over = left - decay if cut and left is not None and decay is not None else None
+        stages += [constant(1.0, over), anneal(1.0, floor, decay, curve)]
+    return in_order(stages)

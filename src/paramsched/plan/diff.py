@@ -1,0 +1,224 @@
+"""What changed between two plans."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
+from typing import Any, TypeAlias, final
+
+import numpy as np
+
+from paramsched.base.arrays import Array, Floats
+from paramsched.base.diagnostic import printable
+from paramsched.base.drawing import renderer
+from paramsched.errors import MissingFact, shown
+from paramsched.plan import Binding, Plan, Target, selector_text
+from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
+from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
+from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.schedules import Schedule
+from paramsched.schedules.evaluation import evaluate
+from paramsched.time import Calendar
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference.
+
+    Args:
+        what: the field (with its selector), the target, `"horizon"` or `"clock"`.
+        before, after: the text on each side; None where that side does not have it.
+        when: the first time whose value differs; None without a calendar, or where one side is absent.
+        by: the largest difference, as a multiple of base; None likewise.
+        name: `what` without its selector.
+        unit: what `when` counts: updates; where nothing says what an update takes, tokens, say.
+    """
+
+    what: str
+    before: str | None
+    after: str | None
+    when: int | None = None
+    by: float | None = None
+    name: str = field(default="", repr=False, compare=False)
+    unit: str = UPDATES
+
+    def __str__(self) -> str:
+        text = printable(f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}")
+        if self.when is None:
+            return text
+        begin = f"update {self.when}" if self.unit == UPDATES else f"{self.when} {self.unit}"
+        return f"{text}  [from {begin}, by up to {self.by:.6g} x base]"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The changes from one plan to another; empty, and false, for equal plans."""
+
+    changes: tuple[Change, ...]
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def __str__(self) -> str:
+        return "\n".join(str(change) for change in self.changes)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        bundle: dict[str, str] = renderer().mime_bundle(self)
+        return bundle
+
+
+def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
+    """What changed from plan `a` to plan `b`.
+
+    Args:
+        a, b: the plans.
+        calendar: with it each change also says from which update on and by how much the values differ. Of runs with
+            more than 10,000,000 values only some are compared.
+
+    Returns:
+        An iterable of changes; empty for equal plans.
+
+    >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), Calendar(total=10)))
+    lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
+    """
+    for plan in (a, b):
+        refuse_no_plan("diff", plan)
+    if calendar is not None:
+        refuse_no_calendar(f"diff(…, {shown(calendar)})", calendar)
+    return diff_within(a, b, calendar)
+
+
+_MOST_COMPARED = 10_000_000  # values; less than a second
+
+
+def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_COMPARED) -> Diff:
+    """The same, in bounded time: of runs with more than `most` values not every update is computed.
+
+    Neither is it where nothing says what an update takes. Values are compared at so many times then, and the first that
+    differs is found between two of these.
+    """
+    if a == b:
+        return Diff(())
+    changes = []
+    if a.clock != b.clock:
+        changes.append(Change("clock", clock_text(a.clock), clock_text(b.clock), name="clock"))
+    earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
+    if earlier != later:
+        changes.append(Change("horizon", earlier, later, name="horizon"))
+    left, right = _bindings_by_place(a), _bindings_by_place(b)
+    differing = [key for key in sorted(left.keys() | right.keys(), key=str) if _differ(left.get(key), right.get(key))]
+    first_difference = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
+    for key in differing:
+        before, after = left.get(key), right.get(key)
+        first = None if first_difference is None or before is None or after is None else first_difference(key)
+        when, by, unit = first or (None, None, UPDATES)
+        changes.append(
+            Change(
+                key[0] if key[2] is None else f"{key[0]} @ {selector_text(key[2])}",
+                _schedule_text_of(before),
+                _schedule_text_of(after),
+                when,
+                by,
+                name=key[0],
+                unit=unit,
+            )
+        )
+    return Diff(tuple(changes))
+
+
+def _differ(before: Binding | None, after: Binding | None) -> bool:
+    if before is None or after is None or before.schedule != after.schedule:
+        return True
+    return bool(getattr(before.field, "initial", None) != getattr(after.field, "initial", None))
+
+
+def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
+    return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
+
+
+def _schedule_text_of(binding: Binding | None) -> str | None:
+    if binding is None:
+        return None
+    initial = f"{binding.field.initial!r} * " if isinstance(binding.field, Target) else ""
+    return f"{initial}{binding.schedule}"
+
+
+_BLOCK = 262_144  # updates that are compared at once, so that little memory is needed
+_LOOKED_AT = 20_000  # times at most, twice
+_Difference: TypeAlias = tuple[int, float, str]
+"""When two curves differ first, by how much at most, and what that time counts."""
+
+
+def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[Any], _Difference | None]:
+    """What finds the first difference of a binding, over the longer of two horizons."""
+    resolved = [a.resolve(calendar), b.resolve(calendar)]
+    plans = [counted_plan(plan) for plan in resolved]
+    try:
+        runs = [amounts_of_run(plan, calendar) for plan in resolved]
+        horizons = [updates_of_horizon(*pair) for pair in zip(resolved, runs, strict=True)]
+        count = max((horizon for horizon in horizons if horizon is not None), default=1)
+        if count <= most:
+            amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
+            return partial(_difference_of_updates, plans, np.arange(count), amounts)
+    except MissingFact:
+        pass
+    ends: dict[str, int] = {}
+    for plan in resolved:
+        for unit, length in () if plan.horizon is None else plan.horizon.terms:
+            ends[unit] = max(ends.get(unit, 1), ceil(length))
+    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _LOOKED_AT))
+
+
+def _difference_of_updates(
+    plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
+) -> _Difference | None:
+    """At each of the updates, before which these amounts have been consumed."""
+    curves: list[tuple[Schedule, Array]] = []
+    for plan, consumed in zip(plans, amounts, strict=True):
+        by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
+        curves.append((_bindings_by_place(plan)[place].schedule, consumed if by_amount else updates))
+    first, by = None, 0.0
+    for begin in range(0, updates.size, _BLOCK):
+        apart = _distance(*(evaluate(schedule, times[begin : begin + _BLOCK], 1.0) for schedule, times in curves))
+        differing = np.flatnonzero(apart != 0)
+        if differing.size:
+            first = begin + int(differing[0]) if first is None else first
+            by = float(np.nanmax([by, np.nanmax(apart)]))
+    return None if first is None else (first, by, UPDATES)
+
+
+def _difference_of_some_times(
+    plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
+) -> _Difference | None:
+    """At some times of the longer plan, close together at its begin; `ends` has its end on each clock."""
+    clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
+    unit = clocks.pop()
+    if clocks or unit not in ends:
+        return None  # on two clocks, of which nothing says how the one goes on the other
+    one, other = (_bindings_by_place(plan)[place].schedule for plan in plans)
+    spread = np.concatenate([np.linspace(0, ends[unit] - 1, count), np.geomspace(1, ends[unit], count) - 1])
+    times = np.unique(spread.astype(np.int64))
+    apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
+    differing = np.flatnonzero(apart != 0)
+    if not differing.size:
+        return None
+    before, when = (int(times[place]) if place >= 0 else -1 for place in (differing[0] - 1, differing[0]))
+    while when - before > 1:
+        middle = (before + when) // 2
+        at = np.array([middle])
+        if _distance(evaluate(one, at, 1.0), evaluate(other, at, 1.0))[0] != 0:
+            when = middle
+        else:
+            before = middle
+    return when, float(np.nanmax(apart)), unit
+
+
+def _distance(a: Floats, b: Floats) -> Floats:
+    with np.errstate(invalid="ignore"):
+        distance: Floats = np.abs(a - b)
+    return distance

@@ -1,0 +1,312 @@
+"""Trace: the values a plan gives, as arrays."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
+
+import numpy as np
+
+from paramsched.base.arrays import Array, Floats
+from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.drawing import renderer
+from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, shown
+from paramsched.fields import Group, label
+from paramsched.plan import Plan, bind
+from paramsched.plan.binding import UPDATES, is_by_amount
+from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
+from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
+from paramsched.plan.run_amounts import RunAmounts
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.cuts import with_unit
+from paramsched.schedules.evaluation import evaluate
+from paramsched.time import Calendar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+Key: TypeAlias = tuple[str, str | int]
+"""A field as the plan names it, and a group by its name or else its index; "" for a target."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a curve has to do with base.
+
+    Args:
+        value: the base it was drawn from; None where nobody said it, and 1 was taken.
+        share: how much of the curve scales with it: all (a multiple of base), none, or some.
+    """
+
+    value: float | None
+    share: Literal["all", "some", "none"]
+
+
+_MOST_UPDATES = 500_000_000  # 4 GB in each column
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """The values a plan gives: `trace["lr", "head"]` is a float64 array with one value for each update of the horizon.
+
+    The numbers are those the optimizer uses, bit for bit.
+
+    Args:
+        total: how many updates.
+        steps_per_epoch: updates in an epoch; None if unknown.
+        clock: what `amounts` count: `"updates"`, or the other clock that the plan has.
+    """
+
+    total: int
+    steps_per_epoch: int | None
+    _columns: dict[Key, Floats]
+    _schedules: dict[Key, Schedule]
+    _indices: dict[int, str | int] = field(default_factory=dict)
+    _bases: dict[Key, Base] = field(default_factory=dict)
+    clock: str = UPDATES
+    _amounts: Array | None = None
+    _ends: dict[Key, int] = field(default_factory=dict)  # the horizon of each curve whose clock counts an amount
+    _run: tuple[Plan, Calendar] | None = None  # what it was made of
+
+    def keys(self) -> tuple[Key, ...]:
+        """The pairs of field and group, in order."""
+        return tuple(self._columns)
+
+    def __getitem__(self, key: Key | str) -> Floats:
+        return self._columns[self._find_curve(key)]
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self._find_curve(key)  # type: ignore[arg-type]  # that is what is asked
+        except KeyError:
+            return False
+        return True
+
+    def __len__(self) -> int:
+        return self.total
+
+    @property
+    def amounts(self) -> Array:
+        """What the run has consumed before each update, on the plan's clock; by updates their numbers."""
+        return np.arange(self.total) if self._amounts is None else self._amounts
+
+    def time_units(self) -> tuple[TimeUnit, ...]:
+        """How far the run is in epochs, samples, tokens …: in each unit that its facts tell, beside updates."""
+        if self._run is None:
+            return ()
+        end = None if self.horizon_amount is None else (self.clock, self.horizon_amount)
+        return tuple(units_of_run(*self._run, self.total, end))
+
+    def clock_of(self, field: str, group: str | int = "") -> str:
+        """What the clock of a curve counts."""
+        return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
+
+    @property
+    def horizon_amount(self) -> int | None:
+        """The horizon on the plan's clock; None where that counts updates."""
+        return next(iter(self._ends.values()), None)
+
+    def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
+        """The times at which the formula of a curve changes, on its own clock: updates, or tokens, say."""
+        key = self._find_curve((field, group))
+        return self._schedules[key].breakpoints(self._ends.get(key, self.total))
+
+    def line(self, field: str, group: str | int = "") -> str:
+        """The one-line text of a curve's schedule, with its lengths in updates or in the unit of its clock."""
+        key = self._find_curve((field, group))
+        return str(with_unit(self._schedules[key], self.clock) if key in self._ends else self._schedules[key])
+
+    def base(self, field: str, group: str | int = "") -> Base:
+        """The base a curve was drawn from, and how it hangs on it."""
+        return self._bases[self._find_curve((field, group))]
+
+    def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
+        """The same values; of the curves named, the base is known to be nobody's."""
+        assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
+        return replace(self, _bases=self._bases | assumed)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        bundle: dict[str, str] = renderer().mime_bundle(self)
+        return bundle
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Lists of floats by column name: `lr[head]`, `betas[0][1]`; a target by its name."""
+        return {column_name(key): values.tolist() for key, values in self._columns.items()}
+
+    def to_csv(self, path: "str | Path") -> None:
+        """Write a header, then a row per update: `t`, then a column per field and group, floats by `repr`.
+
+        On another clock than updates a column named as the clock has the amounts, behind `t`.
+        """
+        import csv
+        from io import StringIO
+        from pathlib import Path  # with what it brings, a tenth of the time of importing the library
+
+        from paramsched.base.files import write_whole_file
+
+        columns = [values.tolist() for values in self._columns.values()]
+        text = StringIO(newline="")
+        rows = csv.writer(text, lineterminator="\n")
+        clock = [] if self._amounts is None else [self.clock]
+        rows.writerow(["t", *clock, *(column_name(key) for key in self._columns)])
+        if self._amounts is not None:
+            columns.insert(0, self._amounts.tolist())
+        rows.writerows([t, *map(repr, row)] for t, row in enumerate(zip(*columns, strict=True)))
+        write_whole_file(Path(path), text.getvalue().encode())
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A DataFrame with an index `t` and a column per field and group (a MultiIndex)."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingDependency("Trace.to_pandas", "pandas") from None
+        columns = pd.MultiIndex.from_tuples(list(self._columns), names=["field", "group"])
+        data = np.stack(list(self._columns.values()), axis=1)
+        return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
+
+    def _find_curve(self, key: Key | str) -> Key:
+        """The key of a curve: also of a field alone that has one, and of a group by its index."""
+        if isinstance(key, str):
+            mine = [known for known in self._columns if known[0] == key]
+            if len(mine) == 1:
+                return mine[0]
+            pair: Key = (key, "")
+        else:
+            pair = key
+        if pair in self._columns:
+            return pair
+        if isinstance(pair[1], int) and (pair[0], self._indices.get(pair[1], -1)) in self._columns:
+            return pair[0], self._indices[pair[1]]
+        known = ", ".join(f"{name!r}, {group!r}" for name, group in self._columns)
+        raise KeyError(f"trace[{key!r}]: no such curve; there are {known}")
+
+
+def column_name(key: Key) -> str:
+    """The name of a curve in a flat table."""
+    name, group = key
+    return name if group == "" else f"{name}[{group}]"
+
+
+@explain_wrong_keywords
+def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace:
+    """The values a plan gives for an optimizer, one for each update of the horizon.
+
+    Args:
+        plan: what is planned; metric rules stay neutral.
+        optimizer: anything with `param_groups`, or a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
+            group. An optimizer that carries a plan is traced from its recorded bases. It is only read.
+        calendar: the facts that convert units; none are needed for a plan in updates with a horizon.
+
+    Raises:
+        Unresolved: no horizon is known.
+        MissingFact: nothing says how much an update takes on the plan's clock.
+        PlanError: a group or a field that is not there.
+
+    >>> shown = trace(Plan(lr=linear(1.0, 0.0), horizon=4), {"lr": 0.1})
+    >>> shown["lr", 0].tolist()
+    [0.1, 0.07500000000000001, 0.05, 0.025]
+    """
+    refuse_no_plan("trace", plan)
+    if calendar is not None:
+        refuse_no_calendar(f"trace(…, {shown(calendar)})", calendar)
+    facts = calendar or Calendar()
+    resolved = plan.resolve(facts)
+    if resolved.horizon is None:
+        raise Unresolved(
+            "trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)"
+        )
+    run = amounts_of_run(resolved, facts)
+    total = updates_of_horizon(resolved, run)
+    assert total is not None
+    if total > _MOST_UPDATES:
+        found = f"{total} updates are too many to keep a value for each"
+        raise InvalidArgument(
+            "trace(…)", found, "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
+        )
+    updates = np.arange(total)
+    amounts = None if run is None else run.amounts_from(0, 0, total)
+    amount_of_horizon = _horizon_as_amount(resolved, run)
+    groups = groups_of(optimizer)
+    columns: dict[Key, Floats] = {}
+    schedules: dict[Key, Schedule] = {}
+    bases: dict[Key, Base] = {}
+    labels = unique_labels(groups)
+    ends: dict[Key, int] = {}
+    cache: dict[tuple[Schedule, float, bool], Floats] = {}
+
+    def keep(key: Key, schedule: Schedule, base: float, *, by_amount: bool) -> None:
+        found = cache.get((schedule, base, by_amount))
+        if found is None:
+            times = amounts if by_amount else updates
+            found = cache[schedule, base, by_amount] = evaluate(schedule, times, base)
+            found.setflags(write=False)
+        columns[key], schedules[key] = found, schedule
+        if by_amount:
+            ends[key] = amount_of_horizon
+        bases[key] = Base(base, _share_of_base(schedule, ends.get(key, total)))
+
+    made_of = resolved, facts
+    resolved = counted_plan(resolved)
+    bound_by_name: dict[str, list[tuple[int, Bound]]] = {binding.name: [] for binding in resolved.bindings}
+    for index, bounds in enumerate(bind(resolved, groups)):
+        for bound in bounds:
+            bound_by_name[bound.name].append((index, bound))
+    for name, its_bounds in bound_by_name.items():
+        for index, bound in its_bounds:
+            base = bound.field.base(groups[index])
+            keep((name, labels[index]), bound.schedule, base, by_amount=bound.by_amount)
+    for binding in resolved.bindings:
+        if not isinstance(binding.field, str):
+            by_amount = is_by_amount(resolved.clock, binding.name)
+            keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
+    clock = UPDATES if run is None else run.clock
+    return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends, made_of)
+
+
+def _horizon_as_amount(resolved: Plan, run: RunAmounts | None) -> int:
+    assert resolved.horizon is not None
+    ((unit, count),) = resolved.horizon.terms
+    return ceil(count if run is None or unit == run.clock else run.amount_at(int(count)))
+
+
+def _share_of_base(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:
+    if not schedule.has_absolute:
+        return "all"
+    times = np.unique(np.linspace(0, total - 1, 100).astype(np.int64))
+    return "none" if np.array_equal(evaluate(schedule, times, 1.0), evaluate(schedule, times, 2.0)) else "some"
+
+
+def groups_of(optimizer: Any) -> Sequence[Group]:
+    """The param groups of an optimizer, or bases given in their place."""
+    if isinstance(optimizer, Mapping):
+        return [optimizer]
+    if isinstance(optimizer, (list, tuple)):
+        if all(isinstance(group, Mapping) for group in optimizer):
+            return optimizer
+        raise InvalidArgument(
+            f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]'
+        )
+    groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
+    if groups is None:
+        raise InvalidArgument(
+            f"trace(…, {type(optimizer).__name__})",
+            "it has no param_groups",
+            f'Write {{"lr": {_rate_of(optimizer)!r}}}',
+        )
+    return groups
+
+
+def _rate_of(value: Any) -> float:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.1
+
+
+def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
+    """How each group is called: its name where only it has it, else its index."""
+    labels = [label(group, index) for index, group in enumerate(groups)]
+    times = Counter(labels)
+    return {index: one if times[one] == 1 else index for index, one in enumerate(labels)}
