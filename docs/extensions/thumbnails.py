@@ -13,7 +13,7 @@ from told_run import listens, told_run
 
 import paramsched as ps
 from paramsched import show
-from paramsched.show._svg_plot import svg_path
+from paramsched.show._svg import svg_path
 
 _WIDTH, _HEIGHT = 160, 50
 

@@ -1,5 +1,7 @@
 """`paramsched.__all__` is the public API: all of it is there, documented, and looked at by a test."""
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -29,6 +31,30 @@ def test_every_public_name_is_used_in_a_test(name):
     pattern = re.compile(rf"\b{re.escape(name)}\b")
 
     assert any(pattern.search(path.read_text()) for path in TESTS.rglob("test_*.py") if path != Path(__file__))
+
+
+STUB = ast.parse(Path(ps.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+STUB_IMPORTS = {name.name: node.module for node in STUB.body if isinstance(node, ast.ImportFrom) for name in node.names}
+
+
+def test_the_stub_has_the_names_and_the_modules_that_can_be_imported():
+    modules = {name for name, module in STUB_IMPORTS.items() if module == "paramsched"}
+
+    assert {*STUB_IMPORTS, "__version__"} == {*ps.__all__, *modules, "__version__"} == set(dir(ps))
+
+
+@pytest.mark.parametrize("name", STUB_IMPORTS)
+def test_the_stub_takes_each_name_from_where_it_is(name):
+    home = importlib.import_module(str(STUB_IMPORTS[name]))
+
+    assert getattr(home, name) is getattr(ps, name)
+
+
+def test_a_star_imports_the_public_names():
+    found: dict[str, object] = {}
+    exec("from paramsched import *", found)
+
+    assert found.keys() - {"__builtins__"} == set(ps.__all__)
 
 
 def test_asking_for_the_scheduler_without_torch_names_the_extra():

@@ -1,26 +1,88 @@
-"""The causes that are tried when a log differs from its plan."""
+"""The causes that are tried when a log differs from its plan: other clocks, other lengths, stages written otherwise."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
 from math import inf
-from typing import Literal, final
+from typing import Any, final, get_args
 
 import numpy as np
 
 from paramsched.audit.log_values import Times
 from paramsched.audit.match import AmountTimes, as_it_is
-from paramsched.audit.other_plans import (
-    RunFacts,
-    with_other_indices,
-    with_warmup_held,
-    without_floor,
-    without_warmup,
-)
+from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
+from paramsched.plan.binding import UPDATES, replace_schedule
+from paramsched.plan.resolve import counted_plan
+from paramsched.schedules.affine import NeighborLevel, split_level
+from paramsched.schedules.anneal import Anneal, Index
+from paramsched.schedules.base import Schedule, with_changed_fields
+from paramsched.schedules.leaves import Constant
+from paramsched.schedules.pointwise import Clamp, Maximum, Product, Sum
+from paramsched.schedules.sequence import Sequence as Stages
+from paramsched.schedules.sequence import in_order
+from paramsched.time import Calendar, Duration
 
 _FACTORS = tuple(range(2, 65))
 _LENGTH_FACTORS = (2, 3, 4, 8, 16, 32, 64)
 _FAR = 2**62  # later times may not fit into a 64-bit integer
+
+
+@final
+@dataclass(frozen=True)
+class RunFacts:
+    """A plan and the facts of a run, which can be exchanged for other facts."""
+
+    plan: Plan
+    calendar: Calendar
+
+    @cached_property
+    def resolved(self) -> Plan:
+        return self.plan.resolve(self.calendar)
+
+    @cached_property
+    def counted(self) -> Plan:
+        """The resolved plan with the units of its clock taken off."""
+        return counted_plan(self.resolved)
+
+    def resolve_other(self, plan: Plan) -> Plan | None:
+        """Another plan in the same run; None where it does not fit into it."""
+        try:
+            return plan.resolve(self.calendar)
+        except InvalidArgument:
+            return None
+
+    def resolve(self, epoch: int | None, total: int | None) -> Plan | None:
+        """The plan in a run with another number of updates in an epoch; None where it does not fit into it.
+
+        Args:
+            total: updates of the run; ignored where its length is in epochs, and as it was where None.
+        """
+        try:
+            facts = self.calendar
+            if epoch != facts.updates_per_epoch:
+                facts = replace(facts, batches_per_epoch=None, steps_per_epoch=epoch)
+            if total is None or self._is_in_epochs or self.plan.clock != UPDATES:
+                return self.plan.resolve(facts)
+            plan = self.plan
+            if plan.horizon is not None:
+                plan = Plan(*plan.as_written(), horizon=total, clock=plan.clock)
+            return plan.resolve(replace(facts, total=total))
+        except InvalidArgument:
+            return None
+
+    def total_for(self, epoch: int) -> int | None:
+        """The updates of the run if its length was computed with another epoch; None where it follows the epoch."""
+        known, horizon = self.calendar.updates_per_epoch, self.resolved.horizon
+        if known is None or horizon is None or not horizon.is_resolved or self._is_in_epochs:
+            return None
+        return max(round(horizon.updates * epoch / known), 1)
+
+    @cached_property
+    def _is_in_epochs(self) -> bool:
+        length = self.calendar.total if self.plan.horizon is None else self.plan.horizon
+        return length is not None and any(unit == "epochs" for unit, _ in Duration.of(length).terms)
 
 
 @final
@@ -41,25 +103,48 @@ class Cause:
     counted: Callable[[AmountTimes], AmountTimes] = as_it_is
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """The numbers that a factor between two clocks may come from."""
+def _meaning(n: int, processes: int | None, accumulation: int | None, epoch: int | None = None) -> str:
+    """Return which number of the run a factor is; `either` if it is none of them, or two."""
+    names = [name for name, value in (("processes", processes), ("accumulation", accumulation)) if value == n]
+    return names[0] if len(names) == 1 else "epoch" if n == epoch and not names else "either"
 
-    processes: int | None
-    accumulation: int | None
-    epoch: int | None = None
 
-    def meaning_of(self, n: int) -> Literal["epoch", "processes", "accumulation", "either"]:
-        """Which of the numbers a factor is; `either` if it is none of them, or if two are equal."""
-        if n == self.epoch and n not in (self.processes, self.accumulation):
-            return "epoch"
-        if n == self.processes and n != self.accumulation:
-            return "processes"
-        if n == self.accumulation and n != self.processes:
-            return "accumulation"
-        return "either"
-
+# For each meaning of a factor n: the name of the cause, and its text.
+_TOO_FAST = {
+    "epoch": ("epochs taken for steps", "the schedule moved by an epoch of {n} updates at each update"),
+    "processes": ("processes", "the schedule moved {n} times per update, once for each of {n} processes"),
+    "accumulation": (
+        "accumulation",
+        "the schedule moved {n} times per update, once for each batch of an accumulation",
+    ),
+    "either": (
+        "processes or accumulation",
+        "the schedule moved {n} times per update, as {n} processes or batches would",
+    ),
+}
+_TOO_SLOW = {
+    "epoch": ("once per epoch", "the schedule moved once in {n} updates: per epoch instead of per update"),
+    "processes": (
+        "processes",
+        "the schedule moved once in {n} rows: the log counts the updates of {n} processes together",
+    ),
+    "accumulation": (
+        "log counts batches",
+        "the schedule moved once in {n} rows: the log counts batches, {n} to an update",
+    ),
+    "either": ("once per epoch", "the schedule moved once in {n} rows: per epoch, or the log counts batches"),
+}
+# And what lengths, or amounts, were counted in.
+_COUNTED_IN = {
+    "processes": ("processes", "the batches of all {n} processes"),
+    "accumulation": ("accumulation", "batches, {n} to an update"),
+    "either": ("processes or accumulation", "batches, or those of {n} processes"),
+}
+_AMOUNTS_OF = {
+    "processes": ("processes", "one of {n} processes"),
+    "accumulation": ("accumulation", "one batch of {n}"),
+    "either": ("processes or accumulation", "one of {n} processes, or one batch of {n}"),
+}
 
 _NEXT_VALUE = (
     "each update used the value planned for the next one (t + 1): the schedule was stepped before the update, the log "
@@ -79,30 +164,6 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
         "off by one", "each update used the value planned for the one before (t - 1)", lambda t: np.maximum(t - 1, 0)
     )
     yield Cause("never moved", "every update used the value of update 0: nothing moves the schedule", lambda t: t * 0)
-    yield from _other_shapes(facts)
-    calendar = facts.calendar
-    accumulation, epoch = calendar.accumulation or 1, calendar.updates_per_epoch
-    counts = _Counts(processes, accumulation, epoch)
-    # Facts of the run first: of two factors that explain a log the known one is named.
-    known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _FAR // rows]
-    batches = calendar.batches_per_epoch
-    if batches is not None and accumulation > 1 and batches < _FAR // rows:
-        yield _moved_per_batch(batches, accumulation)
-    for n in dict.fromkeys([*known, *_FACTORS]):
-        name, text = _too_fast(n, counts)
-        yield Cause(name, text, lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now
-        # The same clock, with the values logged after its n moves instead of before them.
-        yield Cause(name, text, lambda t, n=n: t * n + n - 1)  # type: ignore[misc]  # as above
-    for n in dict.fromkeys([*known, *runs, *_FACTORS]):
-        name, text = _too_slow(n, counts)
-        yield Cause(name, text, lambda t, n=n: t // n)  # type: ignore[misc]  # as above
-        text = f"the schedule was stepped in epochs: {n} updates in a row used the value planned for the first of them"
-        yield Cause("once per epoch", text, lambda t, n=n: t // n * n)  # type: ignore[misc]  # as above
-    yield from _other_lengths(facts, rows, processes)
-
-
-def _other_shapes(facts: RunFacts) -> Iterator[Cause]:
-    """Stages that were written in another way."""
     for text, plan in with_other_indices(facts.resolved):
         yield Cause("another index", text, plan=plan)
     # What follows the warmup is as long as the whole run, as planned, or begins later.
@@ -116,6 +177,25 @@ def _other_shapes(facts: RunFacts) -> Iterator[Cause]:
         yield Cause(missing, "the value was that of the end of the warmup, while it should have risen", plan=held)
     if (lower := without_floor(facts.resolved)) is not None:
         yield Cause("floor left out", "the values fall to 0, not to the planned lowest level", plan=lower)
+    calendar = facts.calendar
+    accumulation, epoch = calendar.accumulation or 1, calendar.updates_per_epoch
+    # Facts of the run first: of two factors that explain a log the known one is named.
+    known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _FAR // rows]
+    batches = calendar.batches_per_epoch
+    if batches is not None and accumulation > 1 and batches < _FAR // rows:
+        yield _moved_per_batch(batches, accumulation)
+    for n in dict.fromkeys([*known, *_FACTORS]):
+        name, text = _TOO_FAST[_meaning(n, processes, accumulation, epoch)]
+        text = text.format(n=n)
+        yield Cause(name, text, lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now
+        # The same clock, with the values logged after its n moves instead of before them.
+        yield Cause(name, text, lambda t, n=n: t * n + n - 1)  # type: ignore[misc]  # as above
+    for n in dict.fromkeys([*known, *runs, *_FACTORS]):
+        name, text = _TOO_SLOW[_meaning(n, processes, accumulation, epoch)]
+        yield Cause(name, text.format(n=n), lambda t, n=n: t // n)  # type: ignore[misc]  # as above
+        text = f"the schedule was stepped in epochs: {n} updates in a row used the value planned for the first of them"
+        yield Cause("once per epoch", text, lambda t, n=n: t // n * n)  # type: ignore[misc]  # as above
+    yield from _other_lengths(facts, rows, processes)
 
 
 def _moved_per_batch(batches: int, accumulation: int) -> Cause:
@@ -128,33 +208,6 @@ def _moved_per_batch(batches: int, accumulation: int) -> Cause:
     return Cause("accumulation", f"the schedule moved once per batch, {accumulation} times per update", clock)
 
 
-def _too_fast(n: int, counts: _Counts) -> tuple[str, str]:
-    """Name and text of a schedule that moved n times per update."""
-    match counts.meaning_of(n):
-        case "epoch":
-            return "epochs taken for steps", f"the schedule moved by an epoch of {n} updates at each update"
-        case "processes":
-            return "processes", f"the schedule moved {n} times per update, once for each of {n} processes"
-        case "accumulation":
-            return "accumulation", f"the schedule moved {n} times per update, once for each batch of an accumulation"
-    text = f"the schedule moved {n} times per update, as {n} processes or batches would"
-    return "processes or accumulation", text
-
-
-def _too_slow(n: int, counts: _Counts) -> tuple[str, str]:
-    """Name and text of a schedule that moved once in n rows."""
-    match counts.meaning_of(n):
-        case "epoch":
-            return "once per epoch", f"the schedule moved once in {n} updates: per epoch instead of per update"
-        case "processes":
-            text = f"the schedule moved once in {n} rows: the log counts the updates of {n} processes together"
-            return "processes", text
-        case "accumulation":
-            text = f"the schedule moved once in {n} rows: the log counts batches, {n} to an update"
-            return "log counts batches", text
-    return "once per epoch", f"the schedule moved once in {n} rows: per epoch, or the log counts batches"
-
-
 def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterator[Cause]:
     """Runs in which lengths were counted wrongly."""
     epoch, horizon = facts.calendar.updates_per_epoch, facts.resolved.horizon
@@ -163,11 +216,11 @@ def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterato
     if epoch is not None:
         tries.append(("epochs taken for steps", "lengths in epochs were taken for updates", 1, None))
     if epoch is not None or updates is not None:
-        counts = _Counts(processes, facts.calendar.accumulation)
-        known = [n for n in (processes, facts.calendar.accumulation) if n and n > 1]
+        accumulation = facts.calendar.accumulation
+        known = [n for n in (processes, accumulation) if n and n > 1]
         for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
-            name, batches = _counted_in(n, counts)
-            text = f"the plan is stretched {n} times: its lengths were counted in {batches}"
+            name, batches = _COUNTED_IN[_meaning(n, processes, accumulation)]
+            text = f"the plan is stretched {n} times: its lengths were counted in {batches.format(n=n)}"
             tries.append((name, text, _scaled(epoch, n, 1), _scaled(updates, n, 1)))
             # The same where all lengths are written in updates.
             yield Cause(name, text, lambda t, n=n: t / n)  # type: ignore[misc]  # n is bound now
@@ -183,17 +236,6 @@ def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterato
 
 def _scaled(length: int | None, times: int, by: int) -> int | None:
     return None if length is None else max(-(-length * times // by), 1)
-
-
-def _counted_in(n: int, counts: _Counts) -> tuple[str, str]:
-    """Name of the cause, and what lengths were counted in."""
-    match counts.meaning_of(n):
-        case "processes":
-            return "processes", f"the batches of all {n} processes"
-        case "accumulation":
-            return "accumulation", f"batches, {n} to an update"
-        case _:
-            return "processes or accumulation", f"batches, or those of {n} processes"
 
 
 _NEAR = 64  # lengths of an epoch on both sides of the known one that are all tried
@@ -223,7 +265,13 @@ def epoch_causes(
                 found[length, scaled] = misfit(plan), plan
         return found[length, scaled][0] if (length, scaled) in found else inf
 
-    tries = [round(epoch * step) + n for step in steps for n in (-1, 0, 1)] + _epochs_to_try(epoch, rows, facts)
+    tries = [round(epoch * step) + n for step in steps for n in (-1, 0, 1)]
+    tries += sorted(range(epoch - _NEAR, epoch + _NEAR + 1), key=lambda one: abs(one - epoch))
+    horizon = facts.resolved.horizon
+    if horizon is not None and horizon.is_resolved:  # the log may have ended with the run
+        tries += [rows * epoch // horizon.updates + n for n in (0, 1)]
+    tries += [one + n for k in _LENGTH_FACTORS for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
+    tries += [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
     for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
         best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))
         # A length that is none of these is between two of a coarse grid, where the misfit falls towards it.
@@ -239,30 +287,134 @@ def epoch_causes(
         yield Cause("another epoch", text, plan=found[key][1])
 
 
-def _epochs_to_try(epoch: int, rows: int, facts: RunFacts) -> list[int]:
-    near = sorted(range(epoch - _NEAR, epoch + _NEAR + 1), key=lambda one: abs(one - epoch))
-    horizon = facts.resolved.horizon
-    ended = [] if horizon is None or not horizon.is_resolved else [rows * epoch // horizon.updates + n for n in (0, 1)]
-    scaled = [one + n for k in _LENGTH_FACTORS for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
-    grid = [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
-    return [*near, *ended, *scaled, *grid]
-
-
-_AMOUNT_FACTORS = (2, 3, 4, 8, 16, 32, 64)
-
-
 def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[Cause]:
     """Explanations to try, the simplest first."""
     text = f"the schedule counted updates, where the plan counts {clock}"
     yield Cause("another clock", text, counted=AmountTimes.counting_updates)
     known = [n for n in (processes, accumulation) if n is not None and n > 1]
-    for n in dict.fromkeys([*known, *_AMOUNT_FACTORS]):
-        name, whose = "processes or accumulation", f"one of {n} processes, or one batch of {n}"
-        if n == processes and n != accumulation:
-            name, whose = "processes", f"one of {n} processes"
-        elif n == accumulation and n != processes:
-            name, whose = "accumulation", f"one batch of {n}"
+    for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
+        name, whose = _AMOUNTS_OF[_meaning(n, processes, accumulation)]
+        whose = whose.format(n=n)
         text = f"the schedule counted one {clock[:-1]} in {n}: the {clock} of {whose}"
         yield Cause(name, text, counted=lambda times, n=n: times.scaled(1, n))  # type: ignore[misc]  # n is bound now
         text = f"the schedule counted each of the {clock} {n} times, or the log has those of {whose}"
         yield Cause(name, text, counted=lambda times, n=n: times.scaled(n, 1))  # type: ignore[misc]  # as above
+
+
+_INDICES: tuple[Index, ...] = get_args(Index)
+_MOST_STAGES = 3  # up to so many all combinations of indices are tried
+
+
+def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
+    """A resolved plan with other indices in all of its stages, in one of them, or in some."""
+    stages = list(dict.fromkeys(part for one in plan.bindings for part in _anneals_in(one.schedule)))
+    if not stages:
+        return
+    together = [(index,) * len(stages) for index in _INDICES]
+    single = [
+        tuple(index if place == at else stage.index for place, stage in enumerate(stages))
+        for at in range(len(stages) if len(stages) <= 16 else 0)
+        for index in _INDICES
+    ]
+    mixed = product(_INDICES, repeat=len(stages)) if len(stages) <= _MOST_STAGES else ()
+    tried = {tuple(stage.index for stage in stages)}
+    for indices in (*together, *single, *mixed):
+        if indices in tried:
+            continue
+        tried.add(indices)
+        others = {stage: replace(stage, index=index) for stage, index in zip(stages, indices, strict=True)}
+        changed = [f"{other.index} in {stage}" for stage, other in others.items() if other != stage]
+        text = f"the run counted {', '.join(changed)}"
+
+        def other_stage(one: Schedule, others: Mapping[Anneal, Anneal] = others) -> Anneal | None:
+            return others.get(one) if isinstance(one, Anneal) else None
+
+        yield text, _with_schedules(plan, other_stage)
+
+
+def without_warmup(plan: Plan) -> Plan | None:
+    """The plan without the first stage of its sequences, where that rises; None where no stage does."""
+
+    def drop(schedule: Schedule) -> Schedule | None:
+        if isinstance(schedule, Stages) and len(schedule.stages) > 1 and _rises(schedule.stages[0]):
+            return in_order(schedule.stages[1:])
+        if isinstance(schedule, Product):
+            kept = tuple(one for one in schedule.operands if not _rises(one))
+            if 0 < len(kept) < len(schedule.operands):
+                return kept[0] if len(kept) == 1 else Product(kept)
+        return None
+
+    return _changed_plan(plan, drop)
+
+
+def with_warmup_held(plan: Plan) -> Plan | None:
+    """The plan with a constant in place of a rising first stage; None where there is none."""
+
+    def hold(schedule: Schedule) -> Schedule | None:
+        if isinstance(schedule, Stages) and len(schedule.stages) > 1:
+            first = schedule.stages[0]
+            if isinstance(first, Anneal) and _rises(first):
+                return Stages((Constant(first.to, first.over), *schedule.stages[1:]))
+        return None
+
+    return _changed_plan(plan, hold)
+
+
+def without_floor(plan: Plan) -> Plan | None:
+    """The plan whose falling stages end at 0, with no lower bound; None where they do already."""
+
+    def lower(schedule: Schedule) -> Schedule | None:
+        match schedule:
+            case Anneal(to=to) if to != 0.0 and not isinstance(to, NeighborLevel) and _size(schedule.start) > _size(to):
+                return replace(schedule, to=0.0)
+            case Clamp(low=low) if low is not None:
+                inner = _changed(schedule.schedule, lower) or schedule.schedule
+                return inner if schedule.high is None else Clamp(inner, None, schedule.high)
+            case Maximum() | Sum():
+                kept = tuple(one for one in schedule.operands if not isinstance(one, Constant))
+                if 0 < len(kept) < len(schedule.operands):
+                    return kept[0] if len(kept) == 1 else replace(schedule, operands=kept)
+        return None
+
+    return _changed_plan(plan, lower)
+
+
+def _rises(schedule: Schedule) -> bool:
+    return isinstance(schedule, Anneal) and _size(schedule.start) < _size(schedule.to)
+
+
+def _size(level: Any) -> float:
+    """A level at base 1, for comparisons; of a neighbor's level 1."""
+    if isinstance(level, NeighborLevel):
+        return 1.0
+    factor, fixed = split_level(level)
+    return (factor or 0.0) + (fixed or 0.0)
+
+
+def _anneals_in(schedule: Schedule) -> Iterator[Anneal]:
+    if isinstance(schedule, Anneal):
+        yield schedule
+    for part in schedule.parts():
+        yield from _anneals_in(part)
+
+
+def _changed(value: Any, change: Callable[[Schedule], Schedule | None]) -> Any:
+    """A schedule with what becomes of it or its parts; itself where none changes."""
+    if isinstance(value, Schedule):
+        found = change(value)
+        return with_changed_fields(value, lambda part: _changed(part, change)) if found is None else found
+    return with_changed_fields(value, lambda part: _changed(part, change)) if isinstance(value, tuple) else value
+
+
+def _with_schedules(plan: Plan, change: Callable[[Schedule], Schedule | None]) -> Plan:
+    bindings = [replace_schedule(one, _changed(one.schedule, change)) for one in plan.as_written()]
+    return Plan(*bindings, horizon=plan.horizon, clock=plan.clock)
+
+
+def _changed_plan(plan: Plan, change: Callable[[Schedule], Schedule | None]) -> Plan | None:
+    """The plan with changed schedules; None where none of them changes, or they cannot be like that."""
+    try:
+        changed = _with_schedules(plan, change)
+    except InvalidArgument:
+        return None
+    return None if changed == plan else changed

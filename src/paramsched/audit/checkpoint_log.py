@@ -288,7 +288,8 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         MissingDependency: torch is not installed.
     """
     path = Path(file)
-    states = find_states(load_checkpoint(path), _is_scheduler_state, "scheduler")
+    entries = {"version", "t", "plan", "calendar", "bases"}
+    states = find_states(load_checkpoint(path), entries.issubset, "scheduler")
     missing = "no state of a ps.Scheduler is in it", "Save scheduler.state_dict() in your checkpoints"
     state = states[choose_state(path, states, "--scheduler", scheduler, missing)]
     # The scheduler's own reader: what it would refuse is no history. With it comes torch, which the file needed too.
@@ -306,7 +307,3 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
                 changes = diff(before, plan)
         found.append(PlanSince(update, amount, plan, changes))
     return tuple(found)
-
-
-def _is_scheduler_state(one: Mapping[Any, Any]) -> bool:
-    return {"version", "t", "plan", "calendar", "bases"} <= one.keys()

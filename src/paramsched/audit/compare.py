@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched.audit.causes import Cause, amount_causes_to_try, causes_to_try, epoch_causes
+from paramsched.audit.causes import Cause, RunFacts, amount_causes_to_try, causes_to_try, epoch_causes
 from paramsched.audit.log_values import Flags, LoggedValues, Times
 from paramsched.audit.match import (
     BasesByPlace,
@@ -19,7 +19,6 @@ from paramsched.audit.match import (
     pair_columns,
     which_depend_on_base,
 )
-from paramsched.audit.other_plans import RunFacts
 from paramsched.base.arrays import ROUNDING, Floats
 from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
@@ -45,10 +44,8 @@ class Explanation:
     explains: int
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An explanation, and how far the values that it explains are from it; None where that was not measured."""
+class _Found(NamedTuple):
+    """An explanation, and how far the values that it explains are from it; None if that was not measured."""
 
     explanation: Explanation
     misfit: float | None = None
@@ -62,7 +59,9 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     """
     # A cause changes more than bits, also in a log whose bits are compared.
     if any(pair.column.tolerance < ROUNDING for pair in match.pairs):
-        match = LogMatch.of([_rounded(pair) for pair in match.pairs])
+        pairs = match.pairs
+        rounded = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)) for pair in pairs]
+        match = LogMatch.of([replace(pair, column=column) for pair, column in zip(pairs, rounded, strict=True)])
     if match.exact == match.values:
         text = "all values are as planned up to rounding: other code computed them"
         return (Explanation("rounding", text, match.exact),)
@@ -85,11 +84,6 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
     return tuple(unique.values())[:_MOST_NAMED]
 
 
-def _rounded(pair: PlannedColumn) -> PlannedColumn:
-    column = pair.column
-    return pair if column.tolerance >= ROUNDING else replace(pair, column=replace(column, tolerance=ROUNDING))
-
-
 def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
     """Other clocks, lengths and stages that explain more; a sample is tried first, for speed."""
     pairs = match.pairs
@@ -98,7 +92,14 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     few, some = _spread(pairs, 2), _spread(pairs, 16)
     edges = [row for pair in few for row in np.searchsorted(pair.column.t, _steps(pair.column.t, pair.column.values))]
     glance = np.unique([*_spread_rows(longest, _GLANCE), *edges, *(row - 1 for row in edges)]).astype(np.int64)
-    under = _Schedules(facts.counted)
+    places = {id(one.schedule): place for place, one in enumerate(facts.counted.bindings)}
+
+    def under(pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
+        """The columns with their schedules in another plan; as they are without one."""
+        if plan is None:
+            return pairs
+        bindings = counted_plan(plan).bindings
+        return [replace(pair, schedule=bindings[places[id(pair.schedule)]].schedule) for pair in pairs]
 
     def search(causes: Iterable[Cause]) -> list[_Found]:
         found = []
@@ -106,21 +107,21 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
             inside = _rows_inside(pairs, cause, facts.resolved)
             if all(
                 _fits(
-                    LogMatch.of(under.pairs(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
+                    LogMatch.of(under(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
                     share,
                 )
                 for these, most, share in ((few, _GLANCE, 0.8), (some, _SAMPLE, _ENOUGH))
             ):
-                found += _as_found(cause, under.pairs(pairs, cause.plan), match, inside)
+                found += _as_found(cause, under(pairs, cause.plan), match, inside)
         return found
 
     def misfit(plan: Plan) -> float:
         """How far a plan is from a few rows, wherever its values are."""
-        seen = LogMatch.of(under.pairs(few, plan), rows=glance)
+        seen = LogMatch.of(under(few, plan), rows=glance)
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
             / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
-            for pair, planned in zip(seen.pairs, seen.planned, strict=True)
+            for pair, _, _, planned in seen.columns
         )
         # Where few rows fit, they do so by accident.
         fitting = seen.exact / seen.values
@@ -129,7 +130,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
     steps = [
         later / first
-        for pair, planned in zip(match.pairs, match.planned, strict=True)
+        for pair, _, _, planned in match.columns
         for first in _steps(pair.column.t, planned)
         for later in _steps(pair.column.t, pair.column.values)
     ]
@@ -173,23 +174,6 @@ def _fits(match: LogMatch, share: float) -> bool:
     return match.exact >= share * match.values
 
 
-@final
-class _Schedules:
-    """Finds the schedules of other plans for the columns of a log."""
-
-    def __init__(self, counted: Plan) -> None:
-        self._places = {id(one.schedule): place for place, one in enumerate(counted.bindings)}
-        self._count = len(counted.bindings)
-
-    def pairs(self, pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
-        """The columns with their schedules in a plan; as they are without one."""
-        if plan is None:
-            return pairs
-        bindings = counted_plan(plan).bindings
-        assert len(bindings) == self._count
-        return [replace(pair, schedule=bindings[self._places[id(pair.schedule)]].schedule) for pair in pairs]
-
-
 def _as_found(
     cause: Cause, pairs: Sequence[PlannedColumn], match: LogMatch, inside: Times | None = None
 ) -> list[_Found]:
@@ -200,10 +184,10 @@ def _as_found(
         if inside is None or inside.size == longest:
             return []
         before_end = LogMatch.of(pairs, cause.clock, inside)
-        if not _fits(before_end, _ENOUGH) or not any(map(_shows_the_plan, pairs, before_end.planned)):
+        shown = (_shows_the_plan(pair, planned) for pair, _, _, planned in before_end.columns)
+        if not _fits(before_end, _ENOUGH) or not any(shown):
             return []
-        fixed = [replace(pair, base=base) for pair, base in zip(pairs, before_end.bases, strict=True)]
-        under = LogMatch.of(fixed, cause.clock)
+        under = LogMatch.of([replace(pair, base=base) for pair, base, _, _ in before_end.columns], cause.clock)
         text += "; after the end of the plan the log has other values"
     return [_Found(Explanation(cause.name, text, under.exact), under.misfit)] if under.exact > match.exact else []
 
@@ -282,7 +266,7 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
 def _early_base(pair: PlannedColumn) -> float:
     base = fitted_base(pair)
     few = slice(0, max(_LEAST_ROWS, pair.column.t.size // 50))
-    if LogMatch.of([replace(pair, base=base)]).equal[0][few].all():
+    if LogMatch.of([replace(pair, base=base)]).columns[0].equal[few].all():
         return base
     return fitted_base(pair, few)
 
@@ -327,7 +311,7 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
     """The same curve with another base, where the base was given, or scales nothing."""
     found, explained, misfits = {}, 0, [0.0]
     scales = which_depend_on_base(match.pairs)
-    for pair, base, equal in zip(match.pairs, match.bases, match.equal, strict=True):
+    for pair, base, equal, _ in match.columns:
         flags = equal
         if not equal.all() and (pair.base is not None or not scales[id(pair.schedule)]):
             other, ratio, flags, misfit = _other_scale(pair, base)
@@ -355,7 +339,7 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
     if depends_on_base(pair):
         other = fitted_base(pair)
         seen = LogMatch.of([replace(pair, base=other)])
-        return other, other / base if base else np.inf, seen.equal[0], seen.misfit
+        return other, other / base if base else np.inf, seen.columns[0].equal, seen.misfit
     planned = pair.planned_at(column.t, base)
     highest = int(np.nanargmax(np.abs(planned)))
     factor = float(column.values[highest] / planned[highest]) if planned[highest] else 1.0
@@ -369,7 +353,7 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     first = match.first_difference()
     assert first is not None
     few = match.values - match.exact
-    differing = [pair.column.t[~equal] for pair, equal in zip(match.pairs, match.equal, strict=True)]
+    differing = [pair.column.t[~equal] for pair, _, equal, _ in match.columns]
     last = max(int(t.max()) for t in differing if t.size)
     end = max(int(pair.column.t.max()) for pair in match.pairs)
     ratio = _ratio_from(match, first.t)
@@ -387,7 +371,7 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
 def _ratio_from(match: LogMatch, k: int) -> float | None:
     """By which one number the values from update k on differ from planned ones, if they do so."""
     ratios = []
-    for pair, planned, equal in zip(match.pairs, match.planned, match.equal, strict=True):
+    for pair, _, equal, planned in match.columns:
         later = (pair.column.t >= k) & (planned != 0)
         if not (later & ~equal).any():
             continue
@@ -408,7 +392,7 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
     Args:
         sure: what follows is known, so that it may begin with a stage of the plan.
     """
-    for pair, planned, equal in zip(match.pairs, match.planned, match.equal, strict=True):
+    for pair, _, equal, planned in match.columns:
         rows = np.flatnonzero(pair.column.t < k)
         if equal.all() or not rows.size:
             continue
@@ -466,9 +450,12 @@ class Report:
         lines += [f"base of {place} taken to be {base!r}, from the log" for place, base in self.bases.items()]
         lines += [f"note: {note}" for note in self.notes]
         if self.first is not None:
-            one = self.first
+            one, consumed = self.first, ""
+            if one.amount is not None:
+                amount = f"{one.amount:,.6g}" if one.clock == "seconds" else f"{int(one.amount):,}"
+                consumed = f" ({amount} {one.clock})"
             lines.append(
-                f"first difference: {one.field} of group {one.group!r} at update {one.t:,}{_amount_in_words(one)}: "
+                f"first difference: {one.field} of group {one.group!r} at update {one.t:,}{consumed}: "
                 f"{one.logged!r} logged, {one.planned!r} planned"
             )
         for number, found in enumerate(self.causes):
@@ -513,30 +500,13 @@ def compare_with_plan(
     scales = which_depend_on_base(pairs)
     taken = {
         f"{pair.column.field} of group {group!r}": base
-        for pair, base in zip(pairs, match.bases, strict=True)
+        for pair, base, _, _ in match.columns
         if pair.base is None and scales[id(pair.schedule)]
         for group in pair.groups
     }
-    notes = (*logged.notes, *_fields_not_logged(plan, logged))
+    there = {column.field for column in logged.columns}
+    there |= {"momentum"} if "betas[0]" in there else set()  # of Adam
+    missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - there)
+    notes = (*logged.notes, *([f"not in the log: {', '.join(missing)}"] if missing else []))
     causes = explanations(of_run, match, processes) if first is not None else ()
     return Report(match.values, match.exact, match.rounded, first, causes, taken, notes)
-
-
-def _amount_in_words(one: DifferingValue) -> str:
-    """What was consumed before a value, in words.
-
-    >>> _amount_in_words(DifferingValue(12, "lr", 0, 0.1, 0.2, 24576.0, "tokens"))
-    ' (24,576 tokens)'
-    """
-    if one.amount is None:
-        return ""
-    amount = f"{one.amount:,.6g}" if one.clock == "seconds" else f"{int(one.amount):,}"
-    return f" ({amount} {one.clock})"
-
-
-def _fields_not_logged(plan: Plan, logged: LoggedValues) -> tuple[str, ...]:
-    """A note on fields that the plan schedules and the log lacks; for Adam, `betas[0]` counts as momentum."""
-    there = {column.field for column in logged.columns}
-    aliased = there | ({"momentum"} if "betas[0]" in there else set())
-    missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - aliased)
-    return (f"not in the log: {', '.join(missing)}",) if missing else ()

@@ -5,19 +5,16 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from io import TextIOWrapper
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeAlias, final
 
 from paramsched.audit.checkpoint_log import read_checkpoint
-from paramsched.audit.event_file import STEP, event_rows
 from paramsched.audit.log_values import (
     AmountColumn,
-    LogColumn,
     LoggedValues,
     UnreadableLog,
     group_number,
@@ -33,6 +30,7 @@ from paramsched.audit.log_values import (
 )
 from paramsched.base.diagnostic import names_listed, printable
 from paramsched.base.files import open_to_read
+from paramsched.errors import MissingDependency
 from paramsched.fields import Field
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
@@ -69,45 +67,37 @@ def read_log(
         MissingDependency: what reads it is not installed.
         OSError: it cannot be read.
     """
-    logged = _read_log(Path(path), tuple(fields), columns or {}, time, optimizer, at, amount)
+    file, fields, columns = Path(path), tuple(fields), columns or {}
+    kind = kind_of_log(file)
+    if kind == "checkpoint":
+        logged = read_checkpoint(file, optimizer, at, amount.clock)
+        # A recorded base shows that a Scheduler wrote the group.
+        ours = (one if one.base is None else replace(one, tolerance=0.0) for one in logged.columns)
+        logged = replace(logged, columns=tuple(ours))
+    else:
+        rows = rows_of_log(file, kind)
+        if kind == "jsonl" and rows and "groups" in rows[0]:
+            logged = _read_our_rows(file, rows, optimizer, amount)
+        elif kind == "history":
+            wanted = columns or _columns_of_history(file, rows, fields)
+            logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
+            logged = replace(logged, columns=tuple(replace(one, t=one.t - 1) for one in logged.columns))
+        else:
+            logged = _read_table(file, rows, fields, columns, _STEP if kind == "events" and not time else time, amount)
     if tolerance is None:
         return logged
     return replace(logged, columns=tuple(replace(one, tolerance=tolerance) for one in logged.columns))
 
 
-def _read_log(
-    file: Path,
-    fields: tuple[str, ...],
-    columns: Mapping[str, str],
-    time: str | None,
-    optimizer: str | None,
-    at: int | None,
-    amount: AmountColumn,
-) -> LoggedValues:
-    match kind_of_log(file):
-        case "checkpoint":
-            logged = read_checkpoint(file, optimizer, at, amount.clock)
-            # A recorded base shows that a Scheduler wrote the group.
-            ours = (one if one.base is None else replace(one, tolerance=0.0) for one in logged.columns)
-            return replace(logged, columns=tuple(ours))
-        case "history":
-            logged = read_trainer_state(file, fields, columns, time, amount)
-            moved = tuple(replace(one, t=one.t - 1) for one in logged.columns)
-            return replace(logged, columns=moved)
-        case "jsonl":
-            return read_jsonl(file, fields, columns, time, optimizer, amount)
-        case "csv":
-            return _read_table(file, list(csv_rows(file)), fields, columns, time, amount)
-        case "events":
-            return _read_table(file, list(event_rows(file)), fields, columns, time or STEP, amount)
+_Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 
 
-def kind_of_log(file: Path) -> Literal["checkpoint", "history", "jsonl", "csv", "events"]:
+def kind_of_log(file: Path) -> _Kind:
     """What a log is, by its suffix and its first bytes."""
     if file.exists() and not file.is_file():
         raise UnreadableLog(path_text(file), "no ordinary file, so it may have no end", "Write it to a file first")
     with open_to_read(file) as stream:
-        head = stream.read(64)
+        head = stream.read(65536)
     if not head:
         raise UnreadableLog(path_text(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
     # By suffix or by content: the first bytes of a zip archive or of a pickle are those of a checkpoint.
@@ -118,7 +108,9 @@ def kind_of_log(file: Path) -> Literal["checkpoint", "history", "jsonl", "csv", 
             raise UnreadableLog(path_text(file), f"it is packed by {name}", "Unpack it first")
     if "tfevents" in file.name:
         return "events"
-    if is_trainer_state(file):
+    # The state of a Trainer, by its name or its begin; of JSONL the first line is a whole object.
+    is_state = file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
+    if is_state or file.name == "trainer_state.json":
         return "history"
     # A byte order mark may stand before the text. What begins like an object is JSONL, whatever the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -127,26 +119,26 @@ def kind_of_log(file: Path) -> Literal["checkpoint", "history", "jsonl", "csv", 
     return "csv"
 
 
+def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
+    """Return the rows of a log that has rows; numbers stay the text they are written in."""
+    match kind:
+        case "checkpoint":
+            return []
+        case "csv":
+            return list(_csv_rows(file))
+        case "events":
+            return list(_event_rows(file))
+        case "history":
+            return _history_rows(file)
+        case "jsonl":
+            return list(json_rows(file))
+
+
 TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration", "iter")
 """Columns that number the rows, where the user names none; in capitals or not."""
 
 _GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
 _IN_TEXT = "Give JSONL or CSV in UTF-8, or a checkpoint (.pt)"
-
-
-def read_jsonl(
-    file: Path,
-    fields: tuple[str, ...],
-    columns: Mapping[str, str],
-    time: str | None,
-    optimizer: str | None,
-    amount: AmountColumn,
-) -> LoggedValues:
-    """Read JSONL: ours, where its first object has `groups`."""
-    rows = list(json_rows(file))
-    if rows and "groups" in rows[0]:
-        return _read_our_rows(file, rows, optimizer, amount)
-    return _read_table(file, rows, fields, columns, time, amount)
 
 
 _LONGEST = 2**24
@@ -165,7 +157,7 @@ def _text_lines(file: Path) -> Iterator[str]:
                 line = text.readline(_LONGEST)
                 if len(line) == _LONGEST:
                     found = f"a line of more than {_LONGEST:,} characters"
-                    raise UnreadableLog(f"{path_text(file)}, line {number}", found, "Give the log of a run in lines")
+                    raise UnreadableLog(path_text(file, number), found, "Give the log of a run in lines")
                 if not line:
                     return
                 yield line
@@ -192,15 +184,15 @@ class _TwiceError(Exception):
 _DECODER = json.JSONDecoder(parse_float=str, object_pairs_hook=_object_of_pairs)  # the digits say how exact a number is
 
 
-def _json_value(text: str, where: Callable[[], str], instead: str) -> Any:
-    """What a text of JSON holds; its numbers with a point stay the text they are written in."""
+def _json_value(text: str, file: Path, instead: str, line: int | None = None) -> Any:
+    """Parse a text of JSON; numbers with a point stay the text they are written in, which shows how exact they are."""
     try:
         return _DECODER.decode(text)
     except _TwiceError as error:
-        raise _twice(where(), error.args[0]) from None
+        raise _twice(path_text(file, line), error.args[0]) from None
     except (ValueError, RecursionError) as error:
         found = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))[:200]
-        raise UnreadableLog(where(), f"no JSON ({found})", instead) from None
+        raise UnreadableLog(path_text(file, line), f"no JSON ({found})", instead) from None
 
 
 def _twice(where: str, name: str) -> UnreadableLog:
@@ -208,23 +200,18 @@ def _twice(where: str, name: str) -> UnreadableLog:
     return UnreadableLog(where, found, "Remove or rename one of them")
 
 
-def _line_of(file: Path, number: int) -> str:
-    return f"{path_text(file)}, line {number}"
-
-
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The objects of JSONL; numbers stay the text they are written in."""
+    """Yield the objects of JSONL; numbers stay the text they are written in."""
+    instead = "Give one object in each line"
     for number, line in enumerate(_text_lines(file), 1):
-        if not line.strip():
-            continue
-        where = partial(_line_of, file, number)
-        row = _json_value(line, where, "Give one object in each line")
-        if not isinstance(row, dict):
-            raise UnreadableLog(where(), f"a {type(row).__name__}", "Give one object in each line")
-        yield row
+        if line.strip():
+            row = _json_value(line, file, instead, number)
+            if not isinstance(row, dict):
+                raise UnreadableLog(path_text(file, number), f"a {type(row).__name__}", instead)
+            yield row
 
 
-def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
+def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of CSV by the names in its first line."""
     lines = _text_lines(file)
     first = next(lines, "")
@@ -236,54 +223,60 @@ def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
         header = next(rows, [])
         times = Counter(header)
         if twice := next((name for name in header if name and times[name] > 1), None):
-            raise _twice(f"{path_text(file)}, line 1", twice)
+            raise _twice(path_text(file, 1), twice)
         for row in rows:
             if len(row) > len(header):
                 found = f"{len(row)} cells, and the first line names {len(header)}"
                 instead = "Give a name to each column in the first line"
-                raise UnreadableLog(f"{path_text(file)}, line {rows.line_num}", found, instead)
+                raise UnreadableLog(path_text(file, rows.line_num), found, instead)
             if row:
                 yield dict(zip(header, row, strict=False))
     except csv.Error as error:
-        raise UnreadableLog(f"{path_text(file)}, line {rows.line_num}", f"no CSV ({error})", _IN_TEXT) from None
+        raise UnreadableLog(path_text(file, rows.line_num), f"no CSV ({error})", _IN_TEXT) from None
+
+
+_STEP = "step"  # the column of the updates in a history, and in the rows of an event file
+
+
+def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """The scalars of a file: for each value a row with its step and, under the name of its tag, the value."""
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        from tensorboard.util.tensor_util import make_ndarray
+    except ImportError:
+        raise MissingDependency("a log of TensorBoard", "tensorboard") from None
+    try:
+        # 0: keep all of them. What a restart wrote again is told as in every log.
+        events = EventAccumulator(str(file), size_guidance={"scalars": 0, "tensors": 0}, purge_orphaned_data=False)
+        events.Reload()  # up to where the file is damaged, or still being written
+    except UnicodeEncodeError:
+        found = "its name is no text in UTF-8, and tensorboard cannot open it"
+        raise UnreadableLog(path_text(file), found, "Give it another name") from None
+    for tag in events.Tags()["scalars"]:
+        for event in events.Scalars(tag):
+            yield {_STEP: event.step, tag: event.value}
+    for tag in events.Tags()["tensors"]:
+        if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars":
+            for event in events.Tensors(tag):
+                yield {_STEP: event.step, tag: make_ndarray(event.tensor_proto).item()}
 
 
 _NO_HISTORY = "Give trainer_state.json of a checkpoint, whose log_history has learning_rate"
 
 
-def is_trainer_state(file: Path) -> bool:
-    """Whether a file is one by its name or its begin: JSONL is a whole object in its first line."""
-    if file.name == "trainer_state.json":
-        return True
-    with open_to_read(file) as stream:
-        head = stream.read(65536)
-    return file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
-
-
-def read_trainer_state(
-    file: Path,
-    fields: tuple[str, ...],
-    columns: Mapping[str, str],
-    time: str | None,
-    amount: AmountColumn,
-) -> LoggedValues:
-    """The fields that its rows have, by their steps: the first update is step 1."""
-    rows = history_rows(file)
+def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...]) -> dict[str, str]:
+    """Find the columns of a `trainer_state.json` by field."""
     there = dict.fromkeys(name for row in rows for name in row)
+    wanted = columns_like_fields(list(there), fields)
     # The Trainer names the learning rate of the first group so; our adapter logs all groups besides.
-    wanted = columns or columns_like_fields(list(there), fields)
-    if not columns and "learning_rate" in there and "lr" in fields and not any(_is_of(one, "lr") for one in wanted):
+    if "learning_rate" in there and "lr" in fields and not any(one.partition("@")[0] == "lr" for one in wanted):
         wanted = {"lr": "learning_rate", **wanted}
     if not wanted:
         raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _NO_HISTORY)
-    return _read_table(file, rows, fields, wanted, time or "step", amount)
+    return wanted
 
 
-def _is_of(place: str, field: str) -> bool:
-    return place.partition("@")[0] == field
-
-
-def history_rows(file: Path) -> list[dict[str, Any]]:
+def _history_rows(file: Path) -> list[dict[str, Any]]:
     """The rows of its history; numbers stay the text they are written in."""
     if (size := file.stat().st_size) > _LARGEST_STATE:
         raise UnreadableLog(path_text(file), f"{size:,} bytes are no state of a Trainer", _NO_HISTORY)
@@ -292,7 +285,7 @@ def history_rows(file: Path) -> list[dict[str, Any]]:
             text = stream.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _NO_HISTORY) from None
-    data = _json_value(text, lambda: path_text(file), _NO_HISTORY)
+    data = _json_value(text, file, _NO_HISTORY)
     rows = data.get("log_history") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnreadableLog(path_text(file), "no log_history of objects", _NO_HISTORY)
@@ -374,7 +367,10 @@ def _read_table(
     counted = time or time_column(there)
     cells = numbered_cells(file, rows, wanted.values(), counted)
     labels = _group_indices(wanted, file)
-    made = [_table_column(file, cells[name], place, labels) for place, name in wanted.items()]
+    made = []
+    for place, name in wanted.items():
+        field, _, label = place.partition("@")
+        made.append(make_column(str(Field.of(field)), labels[label] if label else 0, cells[name], file))
     places = Counter((one.field, one.group) for one in made)
     if twice := next((one for one in made if places[one.field, one.group] > 1), None):
         found = f"two columns are of one group of {twice.field}"
@@ -412,12 +408,6 @@ def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
     taken = {found[label] for label in chain.from_iterable(mixed) if label in found}
     free = (index for index in count() if index not in taken)
     return found | {label: next(free) for label in labels if label not in found}
-
-
-def _table_column(file: Path, cells: list[tuple[int, Any]], place: str, labels: Mapping[str, int]) -> LogColumn:
-    """The column of one field and group."""
-    field, _, label = place.partition("@")
-    return make_column(str(Field.of(field)), labels[label] if label else 0, cells, file)
 
 
 def numbered_cells(

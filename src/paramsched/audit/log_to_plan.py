@@ -13,21 +13,9 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.audit.event_file import event_rows
-from paramsched.audit.log_file import (
-    csv_rows,
-    history_rows,
-    json_rows,
-    kind_of_log,
-    numbered_cells,
-    read_log,
-    read_trainer_state,
-    time_column,
-)
+from paramsched.audit.log_file import json_rows, kind_of_log, numbered_cells, read_log, rows_of_log, time_column
 from paramsched.audit.log_values import (
-    AmountColumn,
     LogColumn,
-    LoggedValues,
     Times,
     UnreadableLog,
     path_text,
@@ -99,9 +87,26 @@ def plan_from_log(
     if isinstance(fields, str) or not isinstance(fields, Iterable | None):
         found = f"expected a list of fields, got {type(fields).__name__}"
         raise InvalidArgument(f"plan_from_log(fields={shown(fields)})", found, 'Write fields=["lr"]')
-    logged, begins = _read(file, tuple(fields) if fields is not None else None, columns, time, optimizer)
+    wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
+    is_history = kind_of_log(file) == "history"
+    logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
+    read = [column for column in logged.columns if fields is None or is_history or column.field in wanted]
+    if not read and fields is not None:
+        there = ", ".join(dict.fromkeys(column.field for column in logged.columns)) or "nothing"
+        raise UnreadableLog(path_text(file), f"it has {there}, not {', '.join(wanted)}", "Name a field of it")
+    read = [column for column in read if column.t.size]
+    if not read:
+        raise UnreadableLog(path_text(file), "no update in it has a value", "Give the log of a run")
+    begins = 1 if is_history or (time is None and _counts_from_one(file)) else 0
     start = begins if first is None else whole_number(Asked("plan_from_log", "first"), first, least=0)
-    moved = [_in_order(column, start, file) for column in logged.columns if column.t.size]
+    moved: list[tuple[LogColumn, Times, Floats]] = []
+    for column in read:
+        ordered, values = last_of_each(column.t, column.values)
+        ordered = ordered + is_history  # `read_log` has counted the steps of a history from 0
+        if ordered[0] < start:
+            found = f"an update numbered {ordered[0]}, before the first, {start}"
+            raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Write first=0")
+        moved.append((column, ordered - start, values))
     home = None if tables is None else Path(tables)
     bindings = []
     for field in dict.fromkeys(str(Field.of(column.field)) for column, _, _ in moved):
@@ -115,29 +120,6 @@ def plan_from_log(
     return Plan(*bindings, horizon=1 + max(int(t[-1]) for _, t, _ in moved))
 
 
-def _read(
-    file: Path,
-    fields: tuple[str, ...] | None,
-    columns: Mapping[str, str] | None,
-    time: str | None,
-    optimizer: str | None,
-) -> tuple[LoggedValues, int]:
-    """The values of a log, and the number of its first update."""
-    wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
-    if kind_of_log(file) == "history":
-        return read_trainer_state(file, wanted, columns or {}, time, AmountColumn()), 1
-    logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
-    if fields is not None:
-        kept = tuple(column for column in logged.columns if column.field in wanted)
-        if not kept:
-            there = ", ".join(dict.fromkeys(column.field for column in logged.columns)) or "nothing"
-            raise UnreadableLog(path_text(file), f"it has {there}, not {', '.join(wanted)}", "Name a field of it")
-        logged = LoggedValues(logged.source, kept, logged.names)
-    if not any(column.t.size for column in logged.columns):
-        raise UnreadableLog(path_text(file), "no update in it has a value", "Give the log of a run")
-    return logged, 1 if time is None and _counts_from_one(file) else 0
-
-
 def _counts_from_one(file: Path) -> bool:
     """Whether the first line is a row of MMEngine's training log."""
     with open_to_read(file) as stream:
@@ -147,15 +129,6 @@ def _counts_from_one(file: Path) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(row, dict) and row.keys() >= _FROM_ONE
-
-
-def _in_order(column: LogColumn, first: int, file: Path) -> tuple[LogColumn, Times, Floats]:
-    """The updates of a column in order, counted from 0, and their values."""
-    ordered, values = last_of_each(column.t, column.values)
-    if ordered[0] < first:
-        found = f"an update numbered {ordered[0]}, before the first, {first}"
-        raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Write first=0")
-    return column, ordered - first, values
 
 
 def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
@@ -257,7 +230,10 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
         OSError: it cannot be read.
     """
     file = Path(path)
-    rows = _rows_of_log(file)
+    rows = rows_of_log(file, kind_of_log(file))
+    beside = file.with_name("metrics.jsonl")
+    if file.name == "values.jsonl" and beside.is_file():
+        rows += _validations(rows, beside)
     there = list(dict.fromkeys(name for row in rows for name in row))
     require_columns((*names, *([time] if time else [])), there, file)
     counted = time or time_column(there)
@@ -266,30 +242,16 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
     cells_by_name = numbered_cells(file, rows, wanted, counted)
     for name in wanted:
         cells = cells_by_name[name]
-        values = _as_numbers(value for _, value in cells)
-        if values is not None and values.size:
+        try:
+            values = np.array([float("x" if isinstance(one, bool) else one) for _, one in cells], dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            values = np.zeros(0)
+        if values.size:
             found.append(LogMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
         elif names:
             where = f"column {name!r} of {path_text(file)}"
             raise UnreadableLog(where, "not all of its cells are numbers", "Name a column of numbers")
     return tuple(found)
-
-
-def _rows_of_log(file: Path) -> list[dict[str, Any]]:
-    """The rows of a log."""
-    match kind_of_log(file):
-        case "checkpoint":
-            return []
-        case "csv":
-            return list(csv_rows(file))
-        case "events":
-            return list(event_rows(file))
-        case "history":
-            return history_rows(file)
-        case _:
-            rows = list(json_rows(file))
-            beside = file.with_name("metrics.jsonl")
-            return rows + (_validations(rows, beside) if file.name == "values.jsonl" and beside.is_file() else [])
 
 
 def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
@@ -309,10 +271,3 @@ def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]
             renamed = {f"val_{name}" if name in known else name: value for name, value in row.items()}
             found.append(renamed | {"t": last + 1})
     return found
-
-
-def _as_numbers(cells: Iterable[Any]) -> Floats | None:
-    try:
-        return np.array([float("x" if isinstance(one, bool) else one) for one in cells], dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        return None

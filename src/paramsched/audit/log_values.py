@@ -220,9 +220,9 @@ def nearest_in_file(name: str, known: Iterable[str]) -> str:
     return nearest(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 
-def path_text(file: Path) -> str:
-    """A path in a message."""
-    return printable(str(file))
+def path_text(file: Path, line: int | None = None) -> str:
+    """Return a path for a message, with the number of a line in the file."""
+    return printable(str(file)) + ("" if line is None else f", line {line}")
 
 
 def _numbers_in_rows(rows: list[tuple[int, Any]], where: str) -> list[float]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeAlias, TypeVar, final
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 
@@ -119,10 +119,6 @@ class PlannedColumn:
     def planned_at(self, t: Times, base: float) -> Floats:
         return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
 
-    def amount_before(self, t: int) -> tuple[float, str] | None:
-        """What was consumed before an update, and in what."""
-        return None if self.amounts is None else (self.amounts(np.array([t]))[0].item(), self.amounts.clock)
-
 
 def pair_columns(
     logged: LoggedValues, plan: Plan, run: RunAmounts | None, bases: BasesByPlace, names: Sequence[str]
@@ -153,7 +149,11 @@ def pair_columns(
                 if not column.t.size:
                     continue
                 if is_by_amount(plan.clock, bound.name) and run is not None and times is None:
-                    times = _times_of_run(logged, run)
+                    every = np.concatenate([column.t for column in logged.columns])
+                    consumed = logged.amounts
+                    times = (
+                        AmountTimes.planned(run, every) if consumed is None else AmountTimes.logged(run.clock, consumed)
+                    )
                 by_amount = times if is_by_amount(plan.clock, bound.name) else None
                 key = (column.field, id(bound.schedule), base, column.t.tobytes(), column.values.tobytes())
                 first = pairs.get(key)
@@ -171,12 +171,6 @@ def pair_columns(
             "Name columns: --column lr=NAME",
         )
     return list(pairs.values())
-
-
-def _times_of_run(logged: LoggedValues, run: RunAmounts) -> AmountTimes:
-    if logged.amounts is not None:
-        return AmountTimes.logged(run.clock, logged.amounts)
-    return AmountTimes.planned(run, np.concatenate([column.t for column in logged.columns]))
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -220,21 +214,27 @@ def as_it_is(value: _Same) -> _Same:
     return value
 
 
+class MatchedColumn(NamedTuple):
+    """A column beside what it should be.
+
+    Args:
+        base: given, or found from the log.
+        equal: which of its values are as planned.
+        planned: what its values were compared with.
+    """
+
+    pair: PlannedColumn
+    base: float
+    equal: Flags
+    planned: Floats
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LogMatch:
-    """How the log fits the plan under one clock.
+    """How the log fits the plan under one clock."""
 
-    Args:
-        bases: of each column: given, or found from the log.
-        equal: for each column, which of its values are as planned.
-        planned: for each column, what its values were compared with.
-    """
-
-    pairs: Sequence[PlannedColumn]
-    bases: list[float]
-    equal: list[Flags]
-    planned: list[Floats]
+    columns: list[MatchedColumn]
 
     @classmethod
     def of(
@@ -245,7 +245,7 @@ class LogMatch:
         Args:
             rows: those that are compared; None: all.
         """
-        bases, equal, planned = [], [], []
+        columns = []
         lines: dict[tuple[int, bytes], tuple[Floats, Floats]] = {}
         for pair in pairs:
             chosen = slice(None) if rows is None else rows[rows < pair.column.t.size]
@@ -257,27 +257,30 @@ class LogMatch:
                 if key not in lines:
                     lines[key] = _line_in_base(pair, clock(pair.column.t[seen]))
                 base = _base_on_line(pair, clock(pair.column.t[seen]), seen, *lines[key])
-            bases.append(base)
-            planned.append(pair.planned_at(times, base))
-            equal.append(pair.column.equals(planned[-1], chosen))
-        return cls(pairs, bases, equal, planned)
+            planned = pair.planned_at(times, base)
+            columns.append(MatchedColumn(pair, base, pair.column.equals(planned, chosen), planned))
+        return cls(columns)
+
+    @property
+    def pairs(self) -> list[PlannedColumn]:
+        return [one.pair for one in self.columns]
 
     @property
     def values(self) -> int:
         """How many values were compared, those of all groups."""
-        return sum(one.size * len(pair.groups) for pair, one in zip(self.pairs, self.equal, strict=True))
+        return sum(one.equal.size * len(one.pair.groups) for one in self.columns)
 
     @property
     def exact(self) -> int:
         """How many of the values are as planned."""
-        return sum(int(one.sum()) * len(pair.groups) for pair, one in zip(self.pairs, self.equal, strict=True))
+        return sum(int(one.equal.sum()) * len(one.pair.groups) for one in self.columns)
 
     @property
     def rounded(self) -> int:
         """How many of the values are as planned up to rounding, and differ in a bit."""
         return sum(
             int((equal & ~pair.column.equals_as_written(planned)).sum()) * len(pair.groups)
-            for pair, equal, planned in zip(self.pairs, self.equal, self.planned, strict=True)
+            for pair, _, equal, planned in self.columns
         )
 
     @property
@@ -286,7 +289,7 @@ class LogMatch:
         shares = [
             float(np.abs(pair.column.values - planned)[equal & np.isfinite(planned)].mean())
             / max(float(np.abs(planned[np.isfinite(planned)]).max(initial=0.0)), 1e-300)
-            for pair, equal, planned in zip(self.pairs, self.equal, self.planned, strict=True)
+            for pair, _, equal, planned in self.columns
             if (equal & np.isfinite(planned)).any()
         ]
         return max(shares, default=0.0)
@@ -294,17 +297,19 @@ class LogMatch:
     def first_difference(self) -> DifferingValue | None:
         """The first value that differs, in the order of the log's numbers."""
         wrong = [
-            (int(pair.column.t[row]), number, row)
-            for number, (pair, equal) in enumerate(zip(self.pairs, self.equal, strict=True))
-            for row in np.flatnonzero(~equal)[:1]
+            (int(one.pair.column.t[row]), number, row)
+            for number, one in enumerate(self.columns)
+            for row in np.flatnonzero(~one.equal)[:1]
         ]
         if not wrong:
             return None
         t, number, row = min(wrong)
-        pair = self.pairs[number]
-        planned = float(self.planned[number][row])
-        amount, clock = pair.amount_before(t) or (None, None)
-        return DifferingValue(t, pair.column.field, pair.group, float(pair.column.values[row]), planned, amount, clock)
+        pair, _, _, planned = self.columns[number]
+        amount, clock = None, None
+        if pair.amounts is not None:
+            amount, clock = pair.amounts(np.array([t]))[0].item(), pair.amounts.clock
+        logged = float(pair.column.values[row])
+        return DifferingValue(t, pair.column.field, pair.group, logged, float(planned[row]), amount, clock)
 
 
 _MOST_EQUAL = 0.8  # of the values: such a base is taken for the log's

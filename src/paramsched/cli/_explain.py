@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from paramsched.base.diagnostic import printable
+from paramsched.cli._options import aligned_rows
 from paramsched.config import Bases
 from paramsched.errors import Unresolved
 from paramsched.feedback.base import Guided
@@ -59,7 +60,7 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
         if by_amount and resolved is not None:
             end = None if resolved.horizon is None else Duration.of(ceil(resolved.horizon.terms[0][1]))
         unit = clock if by_amount and clock is not None else "updates"
-        lines += _aligned([_HEAD, *_rows(one.schedule, end, unit)])
+        lines += [f"  {row}" for row in aligned_rows([_HEAD, *_rows(one.schedule, end, unit)], right=_NUMBERS)]
     return "\n".join(lines)
 
 
@@ -94,7 +95,13 @@ def _heading(binding: Binding, bases: Bases) -> Iterator[str]:
 def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple[str, ...]]:
     """A row for each stage, with the values of the whole schedule at its first and its last update."""
     begin: Duration | None = Duration.of(0)
-    stages = _stages_of(schedule)
+    inner = schedule
+    while isinstance(inner, (Every, WithLengths, Guided)):  # which leave the times of the stages as they are
+        inner = inner.schedule
+    stages = inner.stages if isinstance(inner, Sequence) else (schedule,)
+    value_unit = "× base"
+    if schedule.has_absolute:
+        value_unit = "× base + absolute" if schedule.affine else "absolute, of base 1"
     for number, stage in enumerate(stages, 1):
         length = _length(stage)
         after = None if begin is None or length is None else begin + length
@@ -114,7 +121,7 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
                     values[place] = _value(schedule, update)
         formula = str(stage)
         formula = formula if len(formula) <= _LONGEST else formula[: _LONGEST - 1] + "…"
-        yield (str(number), *times, *values, printable(formula), f"{unit}, {_value_unit(schedule)}")
+        yield (str(number), *times, *values, printable(formula), f"{unit}, {value_unit}")
         begin = after
 
 
@@ -123,20 +130,6 @@ def _length(stage: Schedule) -> Duration | None:
         return stage.length
     except Unresolved:  # the longest of lengths in different units
         return None
-
-
-def _stages_of(schedule: Schedule) -> tuple[Schedule, ...]:
-    """The stages of a sequence, also below what leaves its times as they are; else the schedule itself."""
-    inner = schedule
-    while isinstance(inner, (Every, WithLengths, Guided)):
-        inner = inner.schedule
-    return inner.stages if isinstance(inner, Sequence) else (schedule,)
-
-
-def _value_unit(schedule: Schedule) -> str:
-    if not schedule.has_absolute:
-        return "× base"
-    return "× base + absolute" if schedule.affine else "absolute, of base 1"
 
 
 def _value(schedule: Schedule, update: int) -> str:
@@ -148,13 +141,3 @@ def _value(schedule: Schedule, update: int) -> str:
     share = schedule(update, 1.0) - fixed
     scaled = f"{share:.6g} × base" if abs(share) > 1e-12 * abs(fixed) else ""
     return " + ".join(part for part in (scaled, f"{fixed:.6g}" if fixed else "") if part) or "0"
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if place < _NUMBERS else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield f"  {'  '.join(cells)}".rstrip()

@@ -266,8 +266,14 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
     """The one fact that is missing for a picture, with a value to assume; None if none is missing, or several are."""
     horizon = horizon_given(facts) or plan.horizon
-    if horizon is None or _says_the_length(plan, facts):
+    if horizon is None:
         return None
+    try:
+        calendar = calendar_from_options(facts)
+        if known_total(plan.resolve(calendar), calendar) is not None:
+            return None
+    except InvalidArgument:
+        pass
     others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
     epoch = facts.steps_per_epoch or facts.batches_per_epoch
     # All lengths in one unit keep their proportions whatever a unit is in updates.
@@ -279,14 +285,6 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
     if not native and others == {"epochs", "updates"} and not epoch:
         return "steps_per_epoch", _ASSUMED_EPOCH
     return None
-
-
-def _says_the_length(plan: Plan, facts: CalendarOptions) -> bool:
-    try:
-        calendar = calendar_from_options(facts)
-        return known_total(plan.resolve(calendar), calendar) is not None
-    except InvalidArgument:
-        return False
 
 
 def known_length(plan: Plan, facts: CalendarOptions) -> int | None:

@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import SequenceMatcher
@@ -270,7 +270,12 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
     except MissingDependency as error:
         _end_with(str(error), BAD_USAGE)
     except ParamschedError as error:
-        _end_with(_message_for_command(error), BAD_PLAN)
+        message = str(error)
+        if isinstance(error, ConfigError):
+            message = str(ConfigError(error.source, map(fault_for_command, error.faults)))
+        elif isinstance(error, InvalidArgument) and error.format is not None:  # the command has an option for it
+            message = f"{error.problem}. Write {'--to' if _has_option('--to') else '--format'} {error.format}"
+        _end_with(message, BAD_PLAN)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
             # The reader of our output has gone. Python would complain again when it flushes at exit.
@@ -279,15 +284,6 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         _end_with(file_problem(error), BAD_USAGE)
     except KeyboardInterrupt:
         _end_with("Interrupted.", INTERRUPTED)
-
-
-def _message_for_command(error: ParamschedError) -> str:
-    """The message of an error. Where it advises another format, that is an option of the running command."""
-    if isinstance(error, ConfigError):
-        return str(ConfigError(error.source, map(fault_for_command, error.faults)))
-    if isinstance(error, InvalidArgument) and error.format is not None:
-        return f"{error.problem}. Write {'--to' if _has_option('--to') else '--format'} {error.format}"
-    return str(error)
 
 
 def fault_for_command(fault: Diagnostic) -> Diagnostic:
@@ -349,6 +345,22 @@ def change_as_data(change: "Change") -> dict[str, Any]:
     """A change of a plan for JSON, which has no infinities: they are told as text."""
     by = change.by if change.by is None or isfinite(change.by) else repr(change.by)
     return asdict(change) | {"by": by}
+
+
+def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
+    """Return the rows of a table with equally wide columns; the first `right` ones are aligned to the right.
+
+    >>> aligned_rows([("lr", "0.1"), ("momentum", "0.95")], right=1)
+    ['      lr  0.1', 'momentum  0.95']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if place < right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def is_terminal() -> bool:

@@ -67,7 +67,12 @@ def recipes_for(asked: str) -> list[Hit]:
     >>> recipes_for("gpt3")[0].line
     'recipe:gpt3-175b'
     """
-    return _best_of(asked, list(_recipes()))
+    entries = []
+    for recipe in recipes.values():
+        text = f"{recipe.title} {recipe.area} {recipe.source} {recipe.plan}"
+        says = f"recipe {recipe.title}: {recipe.source}"
+        entries.append(_Entry(recipe.name, f"recipe:{recipe.name}", says, text))
+    return _best_of(asked, entries)
 
 
 def nearest_for(asked: str) -> list[Hit]:
@@ -193,12 +198,6 @@ def _schedules() -> Iterator[_Entry]:
         says = "; ".join(filter(None, [argument and f"the argument {argument}", instead]))
         line = line_of_keyword(argument) or f"# {instead}"
         yield _Entry(name, line, f"keyword {name}: {says}")
-
-
-def _recipes() -> Iterator[_Entry]:
-    for recipe in recipes.values():
-        text = f"{recipe.title} {recipe.area} {recipe.source} {recipe.plan}"
-        yield _Entry(recipe.name, f"recipe:{recipe.name}", f"recipe {recipe.title}: {recipe.source}", text)
 
 
 def _ours(kind: str, prefix: str, builders: Iterable[tuple[str, object]]) -> Iterator[_Entry]:

@@ -77,16 +77,12 @@ def trace_given_plans(
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
 
-    return show.together(dict(zip(_plan_names(given), traces, strict=True))), None
-
-
-def _plan_names(given: Sequence[str]) -> list[str]:
-    """What each plan is called in a legend: the file's name, where only it has that, else what was given."""
+    # A legend has the file's name of a plan if only that plan has it, else what was given.
     names = [Path(one).name if names_a_file(one) else one for one in given]
     chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
         raise click.UsageError(f"{twice}: it is there twice. Give each plan once")
-    return chosen
+    return show.together(dict(zip(chosen, traces, strict=True))), None
 
 
 def _trace_plans(
@@ -106,7 +102,11 @@ def _trace_plans(
     # A horizon that was given is for plans without one; the first plan refuses two, as it does alone.
     told = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
     told = [with_facts_beside(plan, one) for plan, one in zip(plans, told, strict=True)]
-    for fact, value in _assumed_facts(plans, told).items():
+    assumed: dict[str, float] = {}  # each fact with the greatest of the values for the plans
+    for one, its_facts in zip(plans, told, strict=True):
+        if (found := assumed_fact(one.plan, its_facts, native=one.native)) is not None:
+            assumed[found[0]] = max(found[1], assumed.get(found[0], 0))
+    for fact, value in assumed.items():
         say_note(f"no {option_of(fact)} given; taken to be {value:g}")
         more: dict[str, Any] = {fact: value}
         told = [replace(one, **more) for one in told]
@@ -124,16 +124,6 @@ def _trace_plans(
             told[index] = replace(told[index], horizon=str(longest))
         drawn[index] = _trace_plan(plans[index], told[index], bases, [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
-
-
-def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> dict[str, float]:
-    """The facts that have to be assumed, each with the greatest of the values for the plans."""
-    found: dict[str, float] = {}
-    for one, facts in zip(plans, told, strict=True):
-        assumed = assumed_fact(one.plan, facts, native=one.native)
-        if assumed is not None:
-            found[assumed[0]] = max(assumed[1], found.get(assumed[0], 0))
-    return found
 
 
 _MOST_GROUPS = 1_000

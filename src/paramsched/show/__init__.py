@@ -7,14 +7,15 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TypeAlias
 
-from paramsched.show._compare import LoggedRun as LoggedRun
-from paramsched.show._compare import PlansTogether as PlansTogether
-from paramsched.show._compare import RunsOrLog as RunsOrLog
-from paramsched.show._compare import together as together
+from paramsched.show._axes import View as View
 from paramsched.show._curves import Curves as Curves
 from paramsched.show._curves import Log as Log
+from paramsched.show._curves import LoggedRun as LoggedRun
+from paramsched.show._curves import PlansTogether as PlansTogether
 from paramsched.show._curves import RecordedCurves as RecordedCurves
+from paramsched.show._curves import RunsOrLog as RunsOrLog
 from paramsched.show._curves import curves_from_values as curves_from_values
+from paramsched.show._curves import together as together
 from paramsched.show._matplotlib import axes as axes
 from paramsched.show._matplotlib import plan_axes as plan_axes
 from paramsched.show._notebook import FORMATS as FORMATS
@@ -30,10 +31,9 @@ from paramsched.show._picture import LegendEntry as LegendEntry
 from paramsched.show._picture import Note as Note
 from paramsched.show._picture import Panel as Panel
 from paramsched.show._picture import Picture as Picture
-from paramsched.show._scale import View as View
 from paramsched.show._svg import html as html
 from paramsched.show._svg import svg as svg
-from paramsched.show._terminal import loss_by_rate as loss_by_rate
+from paramsched.show._text import loss_by_rate as loss_by_rate
 from paramsched.show._text import text as text
 from paramsched.show.plan_curves import Metrics as Metrics
 from paramsched.show.plan_curves import simulate as simulate

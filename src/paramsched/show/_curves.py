@@ -1,14 +1,13 @@
-"""What renderers draw: curves, fewer of their points, and sets of updates."""
+"""What renderers draw: curves of plans and runs, fewer of their points, and sets of updates."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias, final, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeAlias, final, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paramsched.errors import InvalidArgument
-from paramsched.plan.resolve import TimeUnit
 
 Group: TypeAlias = str | int
 """A group's name, or its index where it has none; "" for a target outside the optimizer."""
@@ -49,42 +48,6 @@ class Curves(Protocol):
 
     def line(self, field: str, group: Group, /) -> str:
         """The curve's schedule as one line of text; "" where there is none."""
-
-
-@runtime_checkable
-class CurvesOnClock(Protocol):
-    """`Curves` whose breakpoints may be amounts, as those of a `Trace` on the clock of tokens."""
-
-    @property
-    def clock(self) -> str:
-        """What the amounts count."""
-
-    @property
-    def amounts(self) -> Any:
-        """What has been consumed before each update."""
-
-    @property
-    def horizon_amount(self) -> int | None:
-        """The horizon in it; None where the clock counts updates."""
-
-    def clock_of(self, field: str, group: Group, /) -> str:
-        """What the clock of a curve counts."""
-
-
-@runtime_checkable
-class CurvesInUnits(Protocol):
-    """`Curves` that can tell how far the run is in other units than updates, as a `Trace` can."""
-
-    def time_units(self) -> tuple[TimeUnit, ...]:
-        """Those units."""
-
-
-@runtime_checkable
-class CurvesWithBases(Protocol):
-    """`Curves` that know from which bases they are drawn, as a `Trace` does."""
-
-    def base(self, field: str, group: Group, /) -> Any:
-        """An object with `value`, None where 1 was taken, and `share`: "all", "some" or "none" of the curve."""
 
 
 @final
@@ -140,6 +103,134 @@ def curves_from_values(
             'Write curves_from_values({("lr", 0): [0.1, 0.05], ("momentum", 0): [0.9, 0.9]}).',
         )
     return RecordedCurves(arrays, lengths[0], steps_per_epoch, dict(lines or {}))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class PlansTogether:
+    """The curves of several plans over one time axis, each by its plan's name; made by `together`.
+
+    Drawn by `picture`, each plan has its own color. To a format that reads its curves by itself they are curves like
+    any: the group is the plan's name (and group), and behind the end of a plan its values are nan.
+
+    Args:
+        plans: names, and what is drawn of each; the first is the one that the others leave.
+    """
+
+    plans: tuple[tuple[str, Curves], ...]
+
+    @property
+    def total(self) -> int:
+        return max(trace.total for _, trace in self.plans)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        return next((trace.steps_per_epoch for _, trace in self.plans if trace.steps_per_epoch), None)
+
+    def keys(self) -> tuple[Key, ...]:
+        return tuple(self._owners())
+
+    def __getitem__(self, key: Key) -> Floats:
+        trace, own = self._owners()[key]
+        values = np.asarray(trace[own], dtype=np.float64)
+        return np.concatenate([values, np.full(self.total - values.size, np.nan)])
+
+    def breakpoints(self, field: str, group: Group) -> tuple[int, ...]:
+        trace, own = self._owners()[field, group]
+        return trace.breakpoints(*own)
+
+    def line(self, field: str, group: Group) -> str:
+        trace, own = self._owners()[field, group]
+        return trace.line(*own)
+
+    def _owners(self) -> dict[Key, tuple[Curves, Key]]:
+        """The plan of each curve, and its field and group there."""
+        return {
+            (field, f"{name} {group}" if sum(key[0] == field for key in trace.keys()) > 1 else name): (
+                trace,
+                (field, group),
+            )
+            for name, trace in self.plans
+            for field, group in trace.keys()
+        }
+
+
+def together(plans: Mapping[str, Curves]) -> PlansTogether:
+    """Draw several plans in one picture: `show.svg(show.together({"trunk": trunk, "cooldown": cooldown}))`.
+
+    The time axis is as long as the longest. A plan that begins as one before it is drawn from where it leaves that
+    one, so a run and its branches look like a tree; one that is wholly the same is only named.
+
+    Args:
+        plans: what to draw, by the names of the legend, in the order in which they are drawn.
+
+    Raises:
+        InvalidArgument: there is no plan.
+
+    >>> from paramsched.show import curves_from_values, text
+    >>> trunk = curves_from_values({("lr", ""): [1, 1, 1, 1, 1, 1, 1, 1]})
+    >>> branch = curves_from_values({("lr", ""): [1, 1, 1, 1, 0.5, 0]})
+    >>> print(text(together({"trunk": trunk, "branch": branch}), width=34, height=3, ascii=True))
+    lr
+        1.00 |*********+++************
+        0.50 |            +++
+           0 |               +++
+             ++--------------+--^----+
+              * trunk   1
+              + branch   1 -> 0
+              ^ breakpoint 6
+              branch leaves trunk at
+              update 4
+     updates  0              5       8
+    """
+    if not plans:
+        raise InvalidArgument("together({})", "there is no plan", 'Write together({"trunk": ps.trace(plan, …)})')
+    return PlansTogether(tuple(plans.items()))
+
+
+Measured: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
+"""For each metric the updates it was measured at, and what it was."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedRun:
+    """A run to be drawn over its plan.
+
+    Args:
+        name: in the legend, where a picture has several runs.
+        used: the values that it used: for each field and group the updates, and the values at these.
+        measured: its metrics: for each the updates, and the values; drawn in panels of their own.
+        together: metrics that share a panel, by its heading; every other one has its own.
+        tolerance: by how much of the planned value a used one may differ and count as planned; 0 compares bits.
+
+    >>> run = LoggedRun("first", {("lr", 0): ([0, 1], [0.1, 0.05])}, {"loss": ([0, 1], [2.3, 1.9])})
+    >>> sorted(run.measured)
+    ['loss']
+    """
+
+    name: str = "used"
+    used: Log = field(default_factory=dict)
+    measured: Measured = field(default_factory=dict)
+    together: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tolerance: float = 0.0
+
+
+RunsOrLog: TypeAlias = Log | LoggedRun | Sequence[LoggedRun] | None
+"""What is drawn over a plan: the values that one run used, or runs, with their metrics below."""
+
+
+def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
+    """The runs to be drawn."""
+    if log is None:
+        return ()
+    if isinstance(log, LoggedRun):
+        return (log,)
+    runs = (LoggedRun(used=log),) if isinstance(log, Mapping) else tuple(log)
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise InvalidArgument(f"log={names}", "two runs have one name", 'Write LoggedRun("another", …)')
+    return runs
 
 
 # Fewer points than updates, without losing an extreme.

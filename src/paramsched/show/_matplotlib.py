@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike
 from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
-from paramsched.show._compare import RunsOrLog
-from paramsched.show._curves import Curves, Floats, runs_of_times
+from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View
+from paramsched.show._curves import Curves, Floats, RunsOrLog
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._scale import AS_VALUES_ASK, View
-from paramsched.show._words import TimeAxis, wrap_text
+from paramsched.show._words import wrap_text
 from paramsched.show.plan_curves import curves_of_plan
 from paramsched.time import Calendar
 
@@ -53,7 +52,7 @@ def axes(
         MissingDependency: matplotlib is not installed.
     """
     whole = picture(trace, log=log, other=other, view=view)
-    given = _new_axes(whole) if axes is None else _as_tuple(axes)
+    given = _new_axes(whole) if axes is None else tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
     if len(given) != len(whole.panels):
         fields = ", ".join(panel.field for panel in whole.panels)
         raise InvalidArgument(
@@ -109,17 +108,15 @@ def _new_axes(whole: Picture) -> "tuple[Axes, ...]":
     return tuple(made[:, 0])
 
 
-def _as_tuple(axes: "Axes | Sequence[Axes]") -> "tuple[Axes, ...]":
-    return tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
-
-
 def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     """Draw one field."""
     for entry in panel.legend:
         _draw_curve(ax, panel, entry, whole)
     for at in whole.axis.main.at(panel.breakpoints[:200]).tolist():
         ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
-    _shade_differences(ax, panel, whole)
+    for span in panel.differing_spans(whole.axis, _COLUMNS, most=_SHADES):
+        left, right = whole.axis.main.at(span).tolist()
+        ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
     _set_limits(ax, panel)
     if whole.axis.log:
         ax.set_xscale("log")
@@ -132,17 +129,6 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
         ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize="small")
-
-
-def _shade_differences(ax: "Axes", panel: Panel, whole: Picture) -> None:
-    """Shade the updates at which what is compared differs."""
-    shaded = runs_of_times(panel.differing)
-    if len(shaded) > _SHADES:
-        columns, edges = whole.axis.columns_of(panel.differing, _COLUMNS), whole.axis.edges(_COLUMNS)
-        shaded = [(int(edges[a]), int(edges[b + 1]) - 1) for a, b in runs_of_times(np.unique(columns))]
-    for begin, last in shaded:
-        left, right = whole.axis.main.at([begin, last + 1]).tolist()
-        ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
 
 
 def _set_limits(ax: "Axes", panel: Panel) -> None:
@@ -164,7 +150,11 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
     # Infinity is drawn at the edge, and on a logarithmic axis so is zero; what has no place there is a gap.
     shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
-    color = f"C{curve.color}" if many <= _MOST_ENTRIES else _ramp_color(curve.color / (many - 1))
+    color: Any = f"C{curve.color}"
+    if many > _MOST_ENTRIES:  # more curves than named colors
+        from matplotlib import colormaps
+
+        color = colormaps["viridis"](curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
     name = _legend_name(panel, entry)
     ax.plot(
@@ -188,14 +178,6 @@ def _legend_name(panel: Panel, entry: LegendEntry) -> str:
     if curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
         return ""
     return entry.label
-
-
-def _ramp_color(share: float) -> tuple[float, float, float, float]:
-    """A color from a ramp, for panels with more curves than named colors."""
-    from matplotlib import colormaps
-
-    red, green, blue, alpha = colormaps["viridis"](share)
-    return (red, green, blue, alpha)
 
 
 def _literal(text: str) -> str:

@@ -13,12 +13,10 @@ from paramsched.plan.binding import UPDATES
 from paramsched.plan.diff import Diff
 from paramsched.plan.trace import Trace
 from paramsched.schedules.base import Schedule
-from paramsched.show._compare import RunsOrLog, runs_of
-from paramsched.show._curves import Curves
+from paramsched.show._axes import AS_VALUES_ASK, View
+from paramsched.show._curves import Curves, RunsOrLog, runs_of
 from paramsched.show._matplotlib import saved_figure
-from paramsched.show._scale import AS_VALUES_ASK, View
-from paramsched.show._svg import html, svg
-from paramsched.show._svg_plot import escaped
+from paramsched.show._svg import escaped, html, svg
 from paramsched.show._text import text
 from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
@@ -95,23 +93,18 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
     if isinstance(value, Diff):
         return {"text/html": _table_of_changes(value)}
     try:
-        drawn, title = _curves_of(value)
+        if isinstance(value, Trace):
+            drawn, title = value, "Trace"
+        else:
+            drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
+            title = type(value).__name__ if isinstance(value, Plan) else str(value)
+            title += f" ({assumed})" if assumed else ""
     except ParamschedError:  # a fact is missing: its text tells all that can be said
         return {}
     if drawn.total > _MOST_UPDATES:
         return {}
     figure = Figure(drawn, title, None, None)
     return {"text/html": figure._repr_html_(), "image/svg+xml": figure._repr_svg_()}
-
-
-def _curves_of(value: Plan | Schedule | Trace) -> tuple[Trace, str]:
-    """What is drawn, and the heading over it."""
-    if isinstance(value, Trace):
-        return value, "Trace"
-    plan = value if isinstance(value, Plan) else plan_of_schedule(value)
-    drawn, assumed = curves_of_plan(plan)
-    kind = type(value).__name__ if isinstance(value, Plan) else str(value)
-    return drawn, f"{kind} ({assumed})" if assumed else kind
 
 
 def _table_of_changes(diff: Diff) -> str:

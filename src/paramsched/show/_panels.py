@@ -1,49 +1,68 @@
-"""Arranging curves as panels."""
+"""Arranging curves as panels: of plans, of what runs used and measured, and the sentences about how far they agree."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias, final
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from paramsched.base.arrays import equal_up_to_rounding, last_of_each
 from paramsched.errors import InvalidArgument
-from paramsched.show._compare import (
-    TIMES_BASE,
-    PlansTogether,
-    RunsOrLog,
-    UsedValues,
-    base_text,
-    checked_log,
-    differing_times,
-    first_own_update,
-    horizon_summary,
-    leaving_notes,
-    log_note,
-    other_plan_note,
-    plans_verdict,
-    runs_of,
-    runs_verdicts,
+from paramsched.plan.trace import Trace
+from paramsched.show._axes import (
+    AS_VALUES_ASK,
+    TimeAxis,
+    View,
+    axis_of_curves,
+    least_above_zero,
+    scales_of,
 )
 from paramsched.show._curves import (
     Curves,
-    CurvesOnClock,
-    CurvesWithBases,
+    Envelope,
     Floats,
     Group,
     Key,
+    LoggedRun,
+    PlansTogether,
+    RunsOrLog,
     Times,
+    envelope,
+    runs_of,
     union_of_times,
 )
-from paramsched.show._metric_panels import checked_metrics, metric_panels, panel_of_curves
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
-from paramsched.show._scale import AS_VALUES_ASK, View, axis_of_curves
-from paramsched.show._words import TimeAxis
+from paramsched.show._words import short_number, times_in_words, with_thousands
 
+_Points: TypeAlias = tuple[Times, Floats]
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
+_Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
 _MOST_PANELS = 200  # a plan of a published run has five
+_COLUMNS = 1024  # in which curves are looked at to choose a scale
+_FARTHEST = 2**40  # beyond this update a log is taken to be wrong
+_NO_TIMES: Times = np.zeros(0, np.int64)
+_UP_TO_ROUNDING = ", up to rounding"
+_TIMES_BASE = "× base"  # what the numbers of a panel are multiples of if no base is known
 
-_Plans: TypeAlias = tuple[tuple[str, Curves], ...]
+
+class _Run(NamedTuple):
+    """A `LoggedRun` whose points are checked, and in the order of time."""
+
+    name: str
+    used: dict[Key, _Points]
+    measured: dict[str, _Points]
+    together: Mapping[str, Sequence[str]]
+    tolerance: float
+
+
+class _Comparison(NamedTuple):
+    """What lies over a panel's curves."""
+
+    overlays: tuple[DrawnCurve, ...] = ()
+    notes: tuple[Note, ...] = ()
+    differing: Times = _NO_TIMES
 
 
 def picture(
@@ -65,37 +84,32 @@ def picture(
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
     _check_plans(plans, other)
     trace = plans[0][1]
-    runs = runs_of(log)
-    used = {run.name: checked_log(trace, run.used) for run in runs}
-    tolerances = {run.name: run.tolerance for run in runs}
-    metrics = {run.name: checked_metrics(run) for run in runs}
-    theirs = other.keys() if other is not None else ()
-    total = max(
-        *(one.total for _, one in plans),
-        other.total if other is not None else 0,
-        *(int(times[-1]) + 1 for values in used.values() for times, _ in values.values()),
-        *(int(times[-1]) for measured in metrics.values() for times, _ in measured.values()),
-    )
-    fields = list(dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs)))
-    axis = axis_of_curves((*(one for _, one in plans), *([] if other is None else [other])), total, view)
-    panels = tuple(_make_panel(field, plans, used, tolerances, other, axis, view) for field in fields[:_MOST_PANELS])
-    differing = union_of_times(panel.differing for panel in panels)
-    colors = (
-        {} if len(runs) < 2 else {run.name: max(len(one.curves) for one in panels) + i for i, run in enumerate(runs)}
-    )
-    panels = tuple(
+    runs = [_checked_run(trace, run) for run in runs_of(log)]
+    drawn = [*(one for _, one in plans), *([] if other is None else [other])]
+    ends = [one.total for one in drawn]
+    ends += [int(times[-1]) + 1 for run in runs for times, _ in run.used.values()]
+    ends += [int(times[-1]) for run in runs for times, _ in run.measured.values()]
+    total = max(ends)
+    fields = list(dict.fromkeys(field for one in drawn for field, _ in one.keys()))
+    axis = axis_of_curves(drawn, total, view)
+    panels = [_make_panel(field, plans, runs, other, axis, view) for field in fields[:_MOST_PANELS]]
+    verdicts = list(_runs_verdicts(trace, runs))
+    if other is not None:
+        longest = max(trace.total, other.total)
+        differing = union_of_times(panel.differing for panel in panels).size
+        text = f"the plans agree at {with_thousands(longest - differing)} of {with_thousands(longest)} updates"
+        verdicts = [Note(text, differs=differing > 0)]
+    if len(fields) > _MOST_PANELS:
+        verdicts.append(Note(f"{len(fields) - _MOST_PANELS:,} more fields are not drawn"))
+    # Of several runs each has one color in all panels, which no plan has.
+    first = max(len(one.curves) for one in panels)
+    colors = {run.name: first + index for index, run in enumerate(runs)} if len(runs) > 1 else {}
+    panels = [
         replace(panel, overlays=tuple(replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays))
         for panel in panels
-    )
-    return Picture(
-        (*panels, *metric_panels(runs, metrics, axis, view, colors)),
-        axis,
-        horizon_summary(tuple(one for _, one in plans)),
-        (
-            *(runs_verdicts(trace, used, tolerances) if other is None else [plans_verdict(differing, trace, other)]),
-            *([Note(f"{more:,} more fields are not drawn")] if (more := len(fields) - _MOST_PANELS) > 0 else []),
-        ),
-    )
+    ]
+    horizon = _horizon_summary([one for _, one in plans])
+    return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, horizon, tuple(verdicts))
 
 
 def _check_plans(plans: _Plans, other: Curves | None) -> None:
@@ -115,33 +129,97 @@ def _check_plans(plans: _Plans, other: Curves | None) -> None:
         )
 
 
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class _Comparison:
-    """What lies over a panel's curves."""
+def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
+    known = trace.keys()
+    used: dict[Key, _Points] = {}
+    for key, points in run.used.items():
+        if key not in known:
+            raise InvalidArgument(
+                f"log[{key!r}]",
+                f"the trace has no such curve; it has {', '.join(map(repr, known))}",
+                f"Write log={{{known[0]!r}: (times, values)}}.",
+            )
+        used[key] = _checked_points(f"log[{key!r}]", *points)
+    measured = {name: _checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
+    return _Run(run.name, used, measured, run.together, run.tolerance)
 
-    overlays: tuple[DrawnCurve, ...] = ()
-    notes: tuple[Note, ...] = ()
-    differing: tuple[Times, ...] = ()
+
+def _checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> _Points:
+    """Check points of a log and sort them by time; of two for the same time the later one counts."""
+    times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
+    if (
+        times.ndim != 1
+        or times.size == 0
+        or times.shape != values.shape
+        or times.dtype.kind not in "iuf"
+        or not np.all((times >= 0) & (times <= _FARTHEST))
+        or not np.array_equal(times, times.astype(np.int64))
+    ):
+        raise InvalidArgument(
+            asked,
+            "every value needs the update that used it, counted from 0; these are times of shape "
+            f"{times.shape} and values of shape {values.shape}",
+            "Write ([0, 1, 2], [0.1, 0.05, 0.01])",
+        )
+    return last_of_each(times.astype(np.int64), values)
+
+
+def _horizon_summary(traces: Sequence[Curves]) -> str:
+    """Describe the longest horizon: `460 updates · 20 epochs of 23`."""
+    trace = max(traces, key=lambda one: one.total)
+    parts = [f"{with_thousands(trace.total)} update{'s' if trace.total > 1 else ''}"]
+    if trace.steps_per_epoch:
+        epochs = short_number(trace.total / trace.steps_per_epoch, 4)
+        parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {with_thousands(trace.steps_per_epoch)}")
+    if isinstance(trace, Trace) and trace.horizon_amount is not None:
+        parts.append(f"{with_thousands(trace.horizon_amount)} {trace.clock}")
+    if len(traces) > 1:
+        parts.insert(0, f"{len(traces)} plans")
+    return " · ".join(parts)
+
+
+def _runs_verdicts(trace: Curves, runs: Sequence[_Run]) -> Iterator[Note]:
+    """Yield a note on how far each run agrees with the plan, over all panels."""
+    for run in runs:
+        if run.used:
+            every = union_of_times(times for times, _ in run.used.values()).size
+            differing, rounding = _differing_in_log(trace, run.used, run.tolerance)
+            agreeing = f"planned = used at {with_thousands(every - differing.size)} of {with_thousands(every)} updates"
+            whose = f"{run.name}: " if len(runs) > 1 else ""
+            yield Note(f"{whose}{agreeing}{rounding}", differs=differing.size > 0)
+
+
+def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: float) -> tuple[Times, str]:
+    """Return the updates at which used values differ from planned ones, and a clause if some agree only by rounding."""
+    differing, in_bits = (
+        union_of_times(_differing_times(trace[key], *points, share) for key, points in used.items())
+        for share in (tolerance, 0.0)
+    )
+    return differing, _UP_TO_ROUNDING if differing.size < in_bits.size else ""
+
+
+def _differing_times(planned: Floats, times: Times, values: Floats, tolerance: float) -> Times:
+    """Return the times at which values are not the planned ones, up to rounding or bit for bit; nan equals nan.
+
+    A time after the plan's end differs, because nothing was planned there. A planned update that `times` lacks is not
+    compared, because a log may hold every tenth update only.
+
+    >>> _differing_times(np.array([1.0, 2.0, 3.0]), np.array([0, 2]), np.array([1.0, 4.0]), 0.0)
+    array([2])
+    """
+    inside = times < planned.size
+    unequal = ~equal_up_to_rounding(values[inside], planned[times[inside]], tolerance)
+    return np.concatenate([times[inside][unequal], times[~inside]])
 
 
 def _make_panel(
-    field: str,
-    plans: _Plans,
-    used: Mapping[str, UsedValues],
-    tolerances: Mapping[str, float],
-    other: Curves | None,
-    axis: TimeAxis,
-    view: View,
+    field: str, plans: _Plans, runs: Sequence[_Run], other: Curves | None, axis: TimeAxis, view: View
 ) -> Panel:
-    """The panel of one field, with what is compared with its curves."""
-    trace = plans[0][1]
+    """Make the panel of one field, with what is compared with its curves."""
+    owner, trace = plans[0]
     groups = _groups_of_field(trace, field)
-    curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=plans[0][0])
-    compared = [
-        _compare_log(field, trace, values, curves, name if len(used) > 1 else "", tolerances[name])
-        for name, values in used.items()
-    ]
+    curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=owner)
+    compared = [_compare_log(field, trace, run, curves, run.name if len(runs) > 1 else "") for run in runs]
     for index in range(1, len(plans)):
         branches, note = _leaving_curves(field, plans[: index + 1], len(curves))
         curves += branches
@@ -150,107 +228,139 @@ def _make_panel(
         curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the plan's name says which it is
     if other is not None:
         compared.append(_compare_plan(field, trace, other, axis.total, len(curves)))
-    panel = panel_of_curves(field, curves, axis, view, [curve for one in compared for curve in one.overlays])
+    panel = _panel_of_curves(field, curves, axis, view, [curve for one in compared for curve in one.overlays])
     notes = [note for one in compared for note in one.notes]
     return replace(
         panel,
-        differing=union_of_times(times for one in compared for times in one.differing),
+        differing=union_of_times(one.differing for one in compared),
         other_notes=(*notes, *panel.other_notes, *_base_notes(field, plans, other)),
-        unit=TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
+        unit=_TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
     )
 
 
 def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
-    """The curves of the last plan, from where each leaves those of the plans before."""
+    """Return the curves of the last plan from where they leave those of earlier plans, and a note on the first."""
     name, trace = plans[-1]
     members: list[_GroupValues] = []
     left: list[tuple[int, str]] = []
     for group in _groups_of_field(trace, field):
         times, values = _planned(trace, (field, group))
-        earlier = [(whose, np.asarray(one[field, group])) for whose, one in plans[:-1] if (field, group) in one.keys()]
-        begin, which = first_own_update(values, tuple(curve for _, curve in earlier))
+        begin, whose = 0, ""
+        for plan, one in plans[:-1]:
+            if (field, group) in one.keys():
+                shared = _shared_updates(values, np.asarray(one[field, group]))
+                begin, whose = (shared, plan) if shared > begin else (begin, whose)
         if begin:
-            left.append((begin, earlier[which][0]))
+            left.append((begin, whose))
         if begin < values.size:
             first = max(begin - 1, 0)  # so that the line begins on the one it leaves
             members.append((group, times[first:], values[first:]))
     drawn = _merge_groups("plan", members, trace, field, first_color=first_color, owner=name)
-    return drawn, leaving_notes(name, left, drawn=bool(drawn))
+    if not left:
+        return drawn, ()
+    begin, whose = min(left)
+    text = f"{name} leaves {whose} at update {with_thousands(begin)}" if drawn else f"{name} is as {whose}"
+    return drawn, (Note(text),)
 
 
-def _compare_log(
-    field: str, trace: Curves, used: UsedValues, curves: Sequence[DrawnCurve], run: str, tolerance: float
-) -> _Comparison:
-    """The values that a run used for a field."""
-    observed = [group for group in _groups_of_field(trace, field) if (field, group) in used]
-    if not observed:
+def _shared_updates(values: Floats, other: Floats) -> int:
+    """Count the updates that two curves have in common, from the first on; nan equals nan.
+
+    >>> _shared_updates(np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0]))
+    2
+    """
+    shared = min(values.size, other.size)
+    unequal = values[:shared] != other[:shared]
+    unequal &= ~(np.isnan(values[:shared]) & np.isnan(other[:shared]))
+    return int(np.argmax(unequal)) if unequal.any() else shared
+
+
+def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCurve], owner: str) -> _Comparison:
+    """Compare the values that a run used for a field with the plan."""
+    keys = [(field, group) for group in _groups_of_field(trace, field)]
+    used = {key: run.used[key] for key in keys if key in run.used}
+    if not used:
         return _Comparison()
     colors = {group: curve.color for curve in curves for group in curve.groups}
-    overlays = _merge_groups("log", [(g, *used[field, g]) for g in observed], trace, field, colors, owner=run)
-    differing, in_bits = (
-        [differing_times(trace[field, g], *used[field, g], whole=False, tolerance=share) for g in observed]
-        for share in (tolerance, 0.0)
-    )
-    rounded = union_of_times(differing).size < union_of_times(in_bits).size
-    compared = union_of_times(used[field, g][0] for g in observed)
-    return _Comparison(
-        overlays, (log_note(union_of_times(differing), compared.size, run, rounded=rounded),), tuple(differing)
-    )
+    members = [(group, *points) for (_, group), points in used.items()]
+    overlays = _merge_groups("log", members, trace, field, colors, owner=owner)
+    differing, rounding = _differing_in_log(trace, used, run.tolerance)
+    every = with_thousands(union_of_times(times for times, _ in used.values()).size)
+    whose = f"{owner}: " if owner else ""
+    if not differing.size:
+        return _Comparison(overlays, (Note(f"{whose}used as planned at {every} of {every} updates{rounding}"),))
+    many, where = with_thousands(differing.size), times_in_words(differing)
+    text = f"{whose}used differs from planned at {many} of {every} updates: {where}"
+    return _Comparison(overlays, (Note(text, differs=True),), differing)
 
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
-    """The curves of another plan for a field that differ."""
+    """Compare the curves of two plans for a field; only those that differ are drawn."""
     groups, theirs = _groups_of_field(trace, field), _groups_of_field(other, field)
-    drawn = [(g, *_planned(other, (field, g))) for g in theirs]
     # Curves that both plans share are drawn once.
     changed = [
-        (g, times, values)
-        for g, times, values in drawn
-        if g not in groups or not np.array_equal(values, trace[field, g], equal_nan=True)
+        (g, *_planned(other, (field, g)))
+        for g in theirs
+        if g not in groups or not np.array_equal(other[field, g], trace[field, g], equal_nan=True)
     ]
     # New colors: a curve of the other plan must not look like one of the first plan.
     overlays = _merge_groups("other", changed, other, field, first_color=first_color)
     both = [g for g in groups if g in theirs]
-    differing = [differing_times(trace[field, g], *_planned(other, (field, g)), whole=True) for g in both]
-    notes = [other_plan_note(union_of_times(differing), max(trace.total, other.total))] if both else []
+    longest = max(trace.total, other.total)
+    differing = _NO_TIMES
+    notes: list[Note] = []
+    if both:
+        parts = [_differing_times(trace[field, g], *_planned(other, (field, g)), 0.0) for g in both]
+        # Updates that the other plan lacks differ too.
+        differing = union_of_times([*parts, np.arange(other.total, trace.total)])
+        text = f"both plans agree at all {with_thousands(longest)} updates"
+        if differing.size:
+            many, where = with_thousands(differing.size), times_in_words(differing)
+            text = f"the plans differ at {many} of {with_thousands(longest)} updates: {where}"
+        notes = [Note(text, differs=differing.size > 0)]
     for alone, whose in ((set(groups) - set(theirs), "first"), (set(theirs) - set(groups), "second")):
         if alone:
             ordered = tuple(g for g in (*groups, *theirs) if g in alone)
             name = ", ".join(str(g) for g in ordered if g != "")
             what = f"group{'s' if len(ordered) > 1 else ''} {name}" if name else field
             notes.append(Note(f"only in the {whose} plan: {what}", differs=True))
-            differing.append(np.arange(total))
-    return _Comparison(overlays, tuple(notes), tuple(differing))
+            differing = np.arange(total)
+    return _Comparison(overlays, tuple(notes), differing)
 
 
 def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:
-    """From which bases the curves are drawn, each text once."""
+    """Yield notes on the bases that the curves are drawn from, each text once."""
     ours = _base_texts(plans[0][1], field)
     yield from map(Note, ours)
-    for name, trace in plans[1:]:
+    others = [*plans[1:], *([] if other is None else [("other plan", other)])]
+    for name, trace in others:
         yield from (Note(f"{name}: {text}") for text in _base_texts(trace, field) if text not in ours)
-    if other is not None:
-        yield from (Note(f"other plan: {text}") for text in _base_texts(other, field) if text not in ours)
 
 
 def _base_texts(source: Curves, field: str) -> list[str]:
-    """The same in words: one text for all groups, or one for each base."""
-    if not isinstance(source, CurvesWithBases):
+    """Describe the bases of a field: one text for all groups, or one for each base."""
+    if not isinstance(source, Trace):
         return []
     found: dict[str, list[Group]] = {}
     for group in _groups_of_field(source, field):
         base = source.base(field, group)
-        found.setdefault(base_text(base.value, base.share), []).append(group)
+        text = "base 1 is assumed, and levels as they stand do not scale with it"
+        if base.share == "none":
+            text = "values as they stand, whatever the base"
+        elif base.value is not None:
+            text = f"base {short_number(base.value)}"
+        elif base.share == "all":
+            text = f"{_TIMES_BASE}: none is given"
+        found.setdefault(text, []).append(group)
     if len(found) == 1:
         return list(found)
     return [f"{groups_in_words(tuple(members))}: {text}" for text, members in found.items()]
 
 
 def _has_no_base(source: Curves, field: str) -> bool:
-    """Whether no curve of a field has a base."""
-    groups = _groups_of_field(source, field)
-    found = [source.base(field, group) for group in groups] if isinstance(source, CurvesWithBases) else []
-    return bool(found) and all(base.value is None and base.share == "all" for base in found)
+    """Return whether no curve of a field has a base."""
+    bases = [source.base(field, g) for g in _groups_of_field(source, field)] if isinstance(source, Trace) else []
+    return bool(bases) and all(base.value is None and base.share == "all" for base in bases)
 
 
 def _merge_groups(
@@ -262,7 +372,7 @@ def _merge_groups(
     first_color: int = 0,
     owner: str = "",
 ) -> tuple[DrawnCurve, ...]:
-    """One curve for all groups with equal values; nothing but the values decides.
+    """Make one curve for all groups with equal values.
 
     Args:
         colors: by group; None: a new one for each curve.
@@ -270,7 +380,7 @@ def _merge_groups(
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
         texts = (source.line(field, g) for g in groups) if kind != "log" else ()
-        inner = _breakpoints_of(source, field, groups) if kind != "log" else np.zeros(0, np.int64)
+        inner = _breakpoints_of(source, field, groups) if kind != "log" else _NO_TIMES
         curves.append(
             DrawnCurve(
                 kind,
@@ -307,20 +417,18 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
 
 
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
-    """The breakpoints of some groups, each schedule asked once: there may be millions."""
-    asked = {source.line(field, group) or group: group for group in groups}.values()
-    return union_of_times(_breakpoints_in_updates(source, field, group) for group in asked)
-
-
-def _breakpoints_in_updates(source: Curves, field: str, group: Group) -> Times:
-    """Where the formula of a curve changes: the first updates at or after an amount; none if they are too many."""
-    try:
-        points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
-    except InvalidArgument:  # a million marks would show nothing
-        return np.zeros(0, np.int64)
-    if isinstance(source, CurvesOnClock) and source.clock_of(field, group) != "updates":
-        return np.searchsorted(source.amounts, points)
-    return points
+    """Return the updates at which the formula of some groups changes; none of a schedule with too many to draw."""
+    parts = []
+    # Each schedule is asked once, because it may have millions of breakpoints.
+    for group in {source.line(field, group) or group: group for group in groups}.values():
+        try:
+            points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
+        except InvalidArgument:  # a million marks would show nothing
+            continue
+        if isinstance(source, Trace) and source.clock_of(field, group) != "updates":
+            points = np.searchsorted(source.amounts, points)  # the first updates at or after the amounts
+        parts.append(points)
+    return union_of_times(parts)
 
 
 def _groups_of_field(source: Curves, field: str) -> list[Group]:
@@ -330,3 +438,67 @@ def _groups_of_field(source: Curves, field: str) -> list[Group]:
 def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
     values = np.asarray(source[key], dtype=np.float64)
     return np.arange(values.size, dtype=np.int64), values
+
+
+def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
+    """Yield a panel for each metric of several runs, or for the metrics of one run that share a heading."""
+    names = list(dict.fromkeys(name for run in runs for name in run.measured))
+    if len(runs) > 1:
+        for name in names:
+            curves = [
+                _drawn_metric("", *run.measured[name], colors[run.name], run.name)
+                for run in runs
+                if name in run.measured
+            ]
+            yield _panel_of_curves(name, curves, axis, view)
+        return
+    for run in runs:
+        headings = {name: heading for heading, members in run.together.items() for name in members}
+        panels: dict[str, list[str]] = {}
+        for name in names:
+            panels.setdefault(headings.get(name, name), []).append(name)
+        for heading, members in panels.items():
+            curves = [_drawn_metric(one, *run.measured[one], index) for index, one in enumerate(members)]
+            yield _panel_of_curves(heading if len(members) > 1 else members[0], curves, axis, view)
+
+
+def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: str = "") -> DrawnCurve:
+    return DrawnCurve("metric", (name,), (), times, values, _NO_TIMES, color, owner)
+
+
+def _panel_of_curves(
+    field: str, curves: Sequence[DrawnCurve], axis: TimeAxis, view: View, overlays: Sequence[DrawnCurve] = ()
+) -> Panel:
+    """Make the panel of some curves, with the scale that fits them."""
+    every = (*curves, *overlays)
+    edges = axis.of_updates.edges(min(axis.total, _COLUMNS))  # on other axes the values have the same scale
+    envelopes = [envelope(curve.times, curve.values, edges) for curve in every]
+    scales = scales_of(envelopes, least_above_zero(curve.values for curve in every))
+    inner = union_of_times(curve.breakpoints for curve in every)
+    notes = []
+    if any(np.isinf(side).any() for one in envelopes for side in one):
+        notes.append(Note("infinite values are drawn at the edge"))
+    if any(np.isnan(curve.values).any() for curve in every):
+        notes.append(Note("gaps are values that are no number (nan)"))
+    return Panel(
+        field=field,
+        curves=tuple(curves),
+        overlays=tuple(overlays),
+        scales=scales,
+        log=view.log,
+        breakpoints=inner[(inner > 0) & (inner < axis.total)],
+        differing=_NO_TIMES,
+        other_notes=tuple(notes),
+        log_notes=tuple(_log_notes(scales.log is not None, envelopes)),
+    )
+
+
+def _log_notes(has_log: bool, envelopes: Sequence[Envelope]) -> Iterator[Note]:
+    """Notes on values that have no place on a logarithmic axis."""
+    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
+    if not has_log:
+        yield Note("no value is above 0: the axis is linear")
+    elif lowest < 0:
+        yield Note("gaps are values below 0, which have no logarithm")
+    if has_log and any((side == 0).any() for one in envelopes for side in one):
+        yield Note("0 has no logarithm: it is drawn at the bottom edge")

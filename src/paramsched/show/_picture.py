@@ -5,9 +5,9 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched.show._curves import Floats, Group, Times, outline
-from paramsched.show._scale import Scale, Scales
-from paramsched.show._words import TimeAxis, short_number, times_in_words, with_thousands
+from paramsched.show._axes import Scale, Scales, TimeAxis
+from paramsched.show._curves import Floats, Group, Times, distinct_times, outline, runs_of_times
+from paramsched.show._words import short_number, times_in_words, with_thousands
 
 CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
 """What a curve is: planned, really used, of the plan compared with, or measured."""
@@ -203,6 +203,18 @@ class Panel:
         times, values = curve.times[first:], curve.values[first:]
         points = outline(times, values, axis.edges(columns), tuple(self.breakpoints[:_MOST_KEPT].tolist()))
         return times[points], values[points]
+
+    def differing_spans(self, axis: TimeAxis, columns: int, *, most: int) -> list[tuple[int, int]]:
+        """Return the spans, from one update to before another, in which what is compared differs.
+
+        Args:
+            columns: of the picture; of more than `most` spans those in one column are joined.
+        """
+        runs = [(first, last + 1) for first, last in runs_of_times(self.differing)]
+        if len(runs) <= most:
+            return runs
+        edges, filled = axis.edges(columns), distinct_times(axis.columns_of(self.differing, columns))
+        return [(int(edges[first]), int(edges[last + 1])) for first, last in runs_of_times(filled)]
 
     def breakpoint_summary(self, most: int) -> str:
         """The breakpoints in words, the first few of them."""

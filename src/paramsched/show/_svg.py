@@ -3,22 +3,30 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from html import escape
 from importlib.resources import files
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
-from paramsched.show._compare import RunsOrLog
-from paramsched.show._curves import Curves, Floats
+from paramsched.base.diagnostic import printable
+from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
+from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
-from paramsched.show._scale import AS_VALUES_ASK, Scale, View
-from paramsched.show._svg_plot import escaped, plot_area, stroke_of, style_sheet
-from paramsched.show._words import TimeAxis, TimeTick, clip_text, wrap_text
+from paramsched.show._words import clip_text, with_thousands, wrap_text
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
 _HINT = "point to read, drag to zoom, double-click for all"
 _POINTS = 120_000  # values in a page: some 2 MB
+_ROW = 18
+_CHARACTER = 7.3  # pixels of a monospaced character at 12 px
+_MOST_ENTRIES = 10  # curves of a legend before the rest is only counted
+_DOTS = 60  # breakpoints beyond which a dot on each would hide the curve
+_MARGIN = 4  # above and below, so that a line at the edge is not cut in half
+_STEP = 5.0  # pixels for an update from which on each is drawn as a step
 
 
 def html(
@@ -115,7 +123,15 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
     )
     yield from plot_area(panel, whole, ticks, width, _HEIGHT)
     yield '</g></svg><div class="legend"><table>'
-    yield from _legend_table(panel)
+    for curve, entry in enumerate(panel.legend):  # a row for each, with room for the value under the pointer
+        stroke = stroke_of(panel, entry.curve)
+        schedule = f"<code>{escaped(entry.schedule)}</code>" if entry.schedule is not None else ""
+        yield (
+            f'<tr><td><svg class="ps" width="24" height="10"><path class="{stroke.classes}"'
+            f'{stroke.style} d="M2 5H22"/></svg></td><td>{escaped(entry.label)}</td>'
+            f'<td class="value" data-curve="{curve}"></td><td class="dim">{escaped(entry.levels)}</td>'
+            f"<td>{schedule}</td></tr>"
+        )
     yield "</table></div>"
     if panel.breakpoints.size:
         yield f'<p class="dim legend">┊ {escaped(panel.breakpoint_summary(8))}</p>'
@@ -125,19 +141,6 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
         hidden = "" if note in panel.notes else " hidden"
         yield f'<p class="legend dim" data-axis="log"{hidden}>{escaped(note.text)}</p>'
     yield "</section>"
-
-
-def _legend_table(panel: Panel) -> Iterator[str]:
-    """A row for each curve, with room for the value under the pointer."""
-    for index, entry in enumerate(panel.legend):
-        stroke = stroke_of(panel, entry.curve)
-        schedule = f"<code>{escaped(entry.schedule)}</code>" if entry.schedule is not None else ""
-        yield (
-            f'<tr><td><svg class="ps" width="24" height="10"><path class="{stroke.classes}"'
-            f'{stroke.style} d="M2 5H22"/></svg></td><td>{escaped(entry.label)}</td>'
-            f'<td class="value" data-curve="{index}"></td><td class="dim">{escaped(entry.levels)}</td>'
-            f"<td>{schedule}</td></tr>"
-        )
 
 
 def _script_data(whole: Picture, width: int) -> dict[str, object]:
@@ -159,7 +162,9 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
         "panels": [
             {
                 "scales": [
-                    _scale_data(scale) for scale in (panel.scales.linear, panel.scales.log) if scale is not None
+                    {"low": one.low, "high": one.high, "log": one.log, "ticks": one.ticks}
+                    for one in (panel.scales.linear, panel.scales.log)
+                    if one is not None
                 ],
                 "asks": int(panel.scales.choose(None).log),
                 "curves": [
@@ -169,10 +174,6 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
             for panel in whole.panels
         ],
     }
-
-
-def _scale_data(scale: Scale) -> dict[str, object]:
-    return {"low": scale.low, "high": scale.high, "log": scale.log, "ticks": scale.ticks}
 
 
 def _curve_data(panel: Panel, curve: DrawnCurve, axis: TimeAxis, columns: int) -> dict[str, object]:
@@ -194,11 +195,6 @@ def _json_numbers(values: Floats) -> list[float | int | str]:
         else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(v), "NaN")
         for v in values.tolist()
     ]
-
-
-_ROW = 18
-_CHARACTER = 7.3  # pixels of a monospaced character at 12 px
-_MOST_ENTRIES = 10  # curves of a legend before the rest is only counted
 
 
 def svg(
@@ -240,12 +236,33 @@ def svg(
         body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(verdict.text)}</text>')
         y += _ROW
     y += 8 if whole.verdicts else 0
+    room = int((width - 32) / _CHARACTER)
     for panel in whole.panels:
-        y = _add_svg_panel(body, panel, whole, ticks, y, inner, height, width)
+        y += 16
+        body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
+        for row in wrap_text(panel.heading, room) if panel.heading else ():
+            y += _ROW
+            body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
+        y += 16
+        body.append(f'<g transform="translate({_LEFT} {y})">')
+        body += plot_area(panel, whole, ticks, inner, height)
+        body.append("</g>")
+        y += height + 20
+        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.unit}</text>')
+        if whole.axis.second:
+            y += 15
+            body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.second}</text>')
+        y += 8
+        for row in _legend_rows(panel, room - 10):
+            y += _ROW
+            body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
+        y += 22
+    fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in whole.panels)
+    spoken = escaped(f"{whole.horizon}. {'. '.join(fields)}")
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ps" viewBox="0 0 {width} {y}" '
-            f'width="{width}" height="{y}" role="img" aria-label="{escaped(_spoken_text(whole))}">',
+            f'width="{width}" height="{y}" role="img" aria-label="{spoken}">',
             f"<style>{style_sheet()}</style>",
             f'<rect class="ps-paper" width="{width}" height="{y}"/>',
             *body,
@@ -254,50 +271,12 @@ def svg(
     )
 
 
-def _spoken_text(whole: Picture) -> str:
-    fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in whole.panels)
-    return f"{whole.horizon}. {'. '.join(fields)}"
-
-
-def _add_svg_panel(
-    body: list[str],
-    panel: Panel,
-    whole: Picture,
-    ticks: tuple[TimeTick, ...],
-    y: int,
-    inner: int,
-    height: int,
-    width: int,
-) -> int:
-    """Add a panel at `y`; the result is where the next begins."""
-    y += 16
-    body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
-    room = int((width - 32) / _CHARACTER)
-    if panel.heading:
-        for row in wrap_text(panel.heading, room):
-            y += _ROW
-            body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
-    y += 16
-    body.append(f'<g transform="translate({_LEFT} {y})">')
-    body += plot_area(panel, whole, ticks, inner, height)
-    body.append("</g>")
-    y += height + 20
-    body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.unit}</text>')
-    if whole.axis.second:
-        y += 15
-        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.second}</text>')
-    y += 8
-    for row in _legend_rows(panel, room - 10):
-        y += _ROW
-        body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
-    return y + 22
-
-
 def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
     """The rows below a plot."""
     entries = panel.plan_legend
     for entry in entries[:_MOST_ENTRIES]:
-        yield _legend_row(_line_sample(panel, entry), clip_text(_entry_text(entry), room))
+        text = "   ".join(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
+        yield _legend_row(_line_sample(panel, entry), clip_text(text, room))
     if len(entries) > _MOST_ENTRIES:
         yield _legend_row("", f"… and {len(entries) - _MOST_ENTRIES} more curves")
     for entry in panel.log_legend:
@@ -314,11 +293,230 @@ def _line_sample(panel: Panel, entry: LegendEntry) -> str:
     return f'<path class="{stroke.color} {stroke.role}"{stroke.style} d="M0 -4H22"/>'
 
 
-def _entry_text(entry: LegendEntry) -> str:
-    return "   ".join(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
-
-
 def _legend_row(sample: str, text: str, paint: str = "") -> str:
     x = 30 if sample else 0
     mode = f' class="{paint}"' if paint else ""
     return f'{sample}<text{mode} x="{x}" xml:space="preserve">{escaped(text)}</text>'
+
+
+def escaped(text: str) -> str:
+    """Text of a user as content or attribute of XML and HTML."""
+    return escape(printable(text), quote=True)
+
+
+def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
+    """Draw a panel's data on [0, width] x [0, height]."""
+    yield '<g class="ps-values">'
+    values = np.array([value for value, _ in panel.scale.ticks])
+    for (_, label), fraction in zip(panel.scale.ticks, panel.scale.fraction(values), strict=True):
+        y = round((1 - float(fraction)) * height, 1)
+        yield f'<path class="ps-grid" style="stroke-width:1" d="M0 {y:g}H{width}"/>'
+        yield f'<text class="ps-dim ps-y" x="-8" y="{y + 4:g}">{escaped(label)}</text>'
+    yield '</g><g class="ps-time">'
+    for tick in ticks:
+        x = round(tick.place * width, 1)
+        yield f'<path class="ps-grid" style="stroke-width:1" d="M{x:g} {height}v5"/>'
+        yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 20}">{tick.label}</text>'
+        if tick.second:
+            yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 35}">{tick.second}</text>'
+    yield "</g>"
+    yield (
+        f'<svg class="ps-data" y="{-_MARGIN}" width="{width}" height="{height + 2 * _MARGIN}" '
+        f'viewBox="0 {-_MARGIN} {width} {height + 2 * _MARGIN}">'
+    )
+    # Of many spans, those in a pixel are joined: the eye loses nothing, and the file stays small.
+    for begin, end in panel.differing_spans(whole.axis, width, most=400):
+        left, right = (whole.axis.place([begin, end]) * width).tolist()
+        size = max(right - left, 1.5)
+        yield (
+            f'<rect class="ps-differs" data-t="{begin}" data-to="{end}" x="{left:.1f}" y="0" '
+            f'width="{size:.1f}" height="{height}"/>'
+        )
+    yield from _draw_breakpoints(panel, whole, width, height)
+    columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
+    for index, curve in enumerate(panel.every_curve):
+        stroke = stroke_of(panel, curve)
+        times, values = panel.points_of(curve, whole.axis, columns)
+        fractions = panel.scale.fraction(values)
+        line = svg_path(times, fractions, whole.axis, width=width, height=height, held=curve.held)
+        yield f'<path class="{stroke.classes}" data-curve="{index}"{stroke.style} d="{line}"/>'
+    if panel.breakpoints.size <= _DOTS and len(panel.curves) <= 8 and not panel.has_log:
+        yield from _draw_breakpoint_dots(panel, whole, width, height)
+    yield "</svg>"
+
+
+def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
+    """A dashed line for each pixel column that holds a breakpoint."""
+    marks = panel.breakpoints
+    columns = whole.axis.columns_of(marks, width)
+    starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
+    many = np.diff(np.append(starts, marks.size))
+    for first, size in zip(starts.tolist(), many.tolist(), strict=True):
+        at, end = int(marks[first]), int(marks[first + size - 1])
+        x = round(float(whole.axis.place(at)) * width, 1)
+        said = f"breakpoint {with_thousands(at)}"
+        if size > 1:
+            said = f"{with_thousands(size)} breakpoints, {with_thousands(at)} to {with_thousands(end)}"
+        yield (
+            f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{said}</title>'
+            f'<path class="ps-break" style="stroke-width:1" d="M0 {-_MARGIN}V{height}"/></g>'
+        )
+
+
+def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
+    """The exact value at each curve's own breakpoints."""
+    for curve in panel.curves:
+        first = int(curve.times[0])
+        inside = [at for at in curve.breakpoints.tolist() if 0 < at - first < curve.values.size]
+        values = curve.values[np.array(inside, dtype=np.int64) - first]
+        for at, value, fraction in zip(inside, values.tolist(), panel.scale.fraction(values).tolist(), strict=True):
+            if isfinite(value) and isfinite(fraction):
+                x, y = round(float(whole.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
+                yield (
+                    f'<g data-t="{at}" data-v="{value!r}" transform="translate({x:g} {y:g})">'
+                    f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
+                )
+
+
+def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, height: float, held: bool) -> str:
+    """Draw points (time, fraction of the height) on `width` x `height`, to a tenth of a pixel.
+
+    An update's value counts until the next one. Where that can be seen, neighbors are joined by a step, else by a
+    line; nan is a gap.
+
+    Args:
+        held: the last value counts to the end of its update; for a log of every tenth update it does not.
+
+    >>> from paramsched.show._axes import updates_axis
+    >>> svg_path(np.arange(2), np.array([0.0, 1.0]), updates_axis(2), width=20, height=10, held=True)
+    'M0 10H10V0H20'
+    """
+    steps = axis.widest_update * width >= _STEP
+    end = float(times[-1] + 1) if held and times.size else None
+    xs = np.rint(axis.place(times) * width * 10).astype(np.int64)
+    known = np.isfinite(fractions)
+    ys = np.rint((1 - np.where(known, fractions, 0)) * height * 10).astype(np.int64)
+    parts = []
+    borders = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
+    for piece in np.split(np.arange(times.size), borders):
+        if piece.size == 0 or not known[piece[0]]:
+            continue
+        if not steps:
+            piece = piece[_corner_points(xs[piece], ys[piece])]
+        parts.append(_path_piece(times[piece], xs[piece], ys[piece], steps))
+        last = round(float(axis.place(times[piece[-1]] + 1)) * width * 10)
+        if (end is not None and times[piece[-1]] + 1 == end) or steps:
+            parts.append(f"H{_tenths(last)}")
+        elif piece.size == 1:
+            parts.append("h0")  # with round ends: a dot
+    return "".join(parts)
+
+
+def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
+    """One piece of a path without gaps: `steps` joins updates that follow each other by a step, where one sees it."""
+    words = [f"M{_tenths(xs[0])} {_tenths(ys[0])}"]
+    for i in range(1, xs.size):
+        if ys[i] == ys[i - 1]:
+            words.append(f"H{_tenths(xs[i])}")
+        elif steps and times[i] - times[i - 1] == 1 and xs[i] - xs[i - 1] >= 10 * _STEP - 1:
+            words.append(f"H{_tenths(xs[i])}V{_tenths(ys[i])}")
+        else:
+            words.append(f"L{_tenths(xs[i])} {_tenths(ys[i])}")
+    return "".join(words)
+
+
+def _corner_points(xs: Times, ys: Times) -> Times:
+    """The points of a line that are not on the straight way between two others."""
+    if xs.size < 3:
+        return np.arange(xs.size)
+    dx, dy = np.diff(xs), np.diff(ys)
+    straight = (dx[:-1] * dy[1:] == dy[:-1] * dx[1:]) & (dx[:-1] * dx[1:] + dy[:-1] * dy[1:] >= 0)
+    # A point equal to its neighbor has no direction; dropping it must not straighten the corner it stands in.
+    still = (dx == 0) & (dy == 0)
+    straight &= ~still[:-1] & ~still[1:]
+    return np.flatnonzero(np.r_[True, ~straight, True] & np.r_[True, ~still])
+
+
+def _tenths(value: int) -> str:
+    whole, rest = divmod(abs(int(value)), 10)
+    return f"{'-' if value < 0 else ''}{whole}.{rest}" if rest else f"{'-' if value < 0 else ''}{whole}"
+
+
+# The colors of what is in `_PAINTED`, in its order, and of the curves.
+_LIGHT = (
+    "#ffffff #1f2328 #5d6670 #e4e7eb #8c96a1 #1f2328 #cf222e #1a7f37",
+    "#0969da #d1570a #1a7f5a #9a3fb5 #9a6700 #087f8c #c2255c #57606a",
+)
+_DARK = (
+    "#0f1318 #e6edf3 #97a1ac #252c35 #6b7683 #e6edf3 #ff7b72 #56d364",
+    "#58a6ff #f0883e #3fb985 #cf8df0 #d9a514 #39c5cf #f783ac #9da7b1",
+)
+_SHAPES = """\
+.ps text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
+.ps .ps-code{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+.ps .ps-head{font-size:15px;font-weight:650}
+.ps .ps-y{text-anchor:end}
+.ps .ps-x{text-anchor:middle}
+.ps path{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
+.ps path.ps-wide{stroke-width:6;stroke-opacity:.4}
+.ps path.ps-used{stroke-width:1.4}
+.ps path.ps-other{stroke-dasharray:6 4}
+.ps .ps-break{stroke-dasharray:2 3}
+.ps rect.ps-differs{fill-opacity:.13}
+"""
+
+
+_PAINTED = (
+    (".ps-paper", "fill"),
+    ("text", "fill"),
+    (".ps-dim", "fill"),
+    (".ps-grid", "stroke"),
+    (".ps-break", "stroke"),
+    (".ps-used", "stroke"),
+    (".ps-differs", "fill"),
+    (".ps-good", "fill"),
+)
+
+
+def _color_rules(tones: str, curves: str) -> str:
+    """The rules for one of the two surroundings."""
+    rules = [f".ps {what}{{{how}:{tone}}}" for (what, how), tone in zip(_PAINTED, tones.split(), strict=True)]
+    for index, color in enumerate(curves.split()):
+        rules.append(f".ps .ps-c{index}{{stroke:{color}}}")
+        rules.append(f".ps circle.ps-c{index}{{fill:{color}}}")
+    return "\n".join(rules)
+
+
+def style_sheet() -> str:
+    """The style sheet of a picture; every rule is confined to the class `ps`.
+
+    It has plain properties and no variables, for programs that draw SVG and are no browsers.
+    """
+    light, dark = _color_rules(*_LIGHT), _color_rules(*_DARK)
+    return f"{_SHAPES}{light}\n@media (prefers-color-scheme:dark){{\n{dark}\n}}\n"
+
+
+class Stroke(NamedTuple):
+    """How a curve is drawn: classes of its color and its role, and an attribute for further colors."""
+
+    color: str
+    role: str
+    style: str
+
+    @property
+    def classes(self) -> str:
+        return " ".join(filter(None, [self.color, self.role]))
+
+
+def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
+    """The stroke of a curve; the log of one run has the color of text, and a plan below a log is wide and pale."""
+    if curve.kind == "log" and not curve.owner:
+        return Stroke("", "ps-used", "")
+    usual = "ps-wide" if panel.has_log else ""
+    role = {"log": "ps-used", "other": "ps-other", "metric": "ps-used", "plan": usual}[curve.kind]
+    many = max(len(panel.curves), curve.color + 1)
+    if many <= 8:
+        return Stroke(f"ps-c{curve.color % 8}", role, "")
+    # There are eight named colors; more curves take theirs from a rainbow.
+    hue = round(220 - 200 * (curve.color % many) / (many - 1))
+    return Stroke("ps-many", role, f' style="stroke:hsl({hue},70%,48%)"')

@@ -1,32 +1,163 @@
-"""A plan as text for a terminal."""
+"""A plan as text for a terminal; and the loss over the learning rate."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import final
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument
-from paramsched.show._compare import RunsOrLog
-from paramsched.show._curves import Curves, Floats, Times, distinct_times, envelope
+from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale
+from paramsched.show._curves import Curves, Envelope, Floats, RunsOrLog, Times, distinct_times, envelope
 from paramsched.show._panels import picture
-from paramsched.show._picture import DrawnCurve, Panel, Picture
-from paramsched.show._scale import AS_VALUES_ASK, View
-from paramsched.show._terminal import (
-    Cell,
-    Dots,
-    Style,
-    TerminalLines,
-    ascii_characters,
-    braille_characters,
-    dots_of_curve,
-    row_of_labels,
-)
-from paramsched.show._words import TimeAxis, cell_width
+from paramsched.show._picture import DrawnCurve, Panel
+from paramsched.show._words import cell_width, clip_text, short_number, wrap_text
 
 _NARROWEST = 24
 _MOST_ENTRIES = 8  # curves of a legend before the rest is only counted
 _ASCII_CURVES = "*+ox#@%&"
+
+Dots: TypeAlias = NDArray[np.bool_]
+"""Rows from the top, columns from the left."""
+
+# The bit of each dot in the code of a braille character: four rows of two.
+_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+
+Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] | None
+"""A curve's number, or the part something plays."""
+
+Cell: TypeAlias = tuple[str, Style]
+
+# Of the 256 colors, eight that are easily told apart and are readable on a white and on a black ground.
+_CURVES = (33, 166, 29, 134, 100, 30, 197, 245)
+# A log has the color of ordinary text, which is readable in every terminal.
+_STYLES = {"dim": "2", "bold": "1", "good": "1;38;5;28", "bad": "1;38;5;160", "used": "1", "mark": "1"}
+_ASCII = str.maketrans({"→": "->", "…": "..."} | dict(zip("┤│└┬─┴┼┄≠–·×", "||++-^^.!--x", strict=True)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TerminalLines:
+    """Collects lines none of which is wider than `width`."""
+
+    width: int
+    ascii: bool
+    color: bool
+    lines: list[str] = field(default_factory=list)
+
+    def glyph(self, sign: str) -> str:
+        """Return a sign of ours, or its ASCII twin."""
+        return sign.translate(_ASCII) if self.ascii else sign
+
+    def safe(self, text: str) -> str:
+        """Make a text printable here; our own signs get their ASCII twin, a user's an escape."""
+        return printable(self.glyph(text), ascii=self.ascii)
+
+    def cells(self, text: str, style: Style = None) -> list[Cell]:
+        return [(character, style) for character in self.safe(text)]
+
+    def add_line(self, *parts: Cell) -> None:
+        """Add a line, cut at the width, without blanks at its end."""
+        kept, used = [], 0
+        for character, style in parts:
+            used += cell_width(character)
+            if used > self.width:
+                break
+            kept.append((character, style))
+        while kept and kept[-1][0] == " ":
+            kept.pop()
+        self.lines.append(self._as_text(kept))
+
+    def add_plot(self, rows: Iterable[Iterable[Cell]], labels: Mapping[int, str], gutter: int) -> None:
+        """Add the rows of a plot, from the top, with labels left of its axis."""
+        for index, row in enumerate(rows):
+            label = labels.get(index, "")
+            edge = self.glyph("┤" if label else "│")
+            self.add_line(*self.cells(f"{label} ".rjust(gutter), "dim"), (edge, "dim"), *row)
+
+    def add_wrapped(self, text: str, *, indent: int = 0, style: Style = None) -> None:
+        """Add a text in as many lines as it needs, but three at most."""
+        rest = self.glyph("…")
+        for row in wrap_text(self.safe(text), self.width - indent, ellipsis=rest):
+            self.add_line(*self.cells(" " * indent), *((c, style) for c in row))
+
+    def add_headed(self, name: str, text: str, style: Style, *, indent: int = 0) -> None:
+        """Add a name with a text beside it, or below it if a row has no room for both."""
+        rest, room = self.glyph("…"), self.width - indent
+        label, tail = clip_text(self.safe(name), room, rest), self.safe(text)
+        head: list[Cell] = [*self.cells(" " * indent), *((c, style) for c in label)]
+        if not tail or cell_width(label) + 3 + cell_width(tail) <= room:
+            self.add_line(*head, *((c, None) for c in "   " * bool(label) + tail))
+            return
+        self.add_line(*head)
+        for row in wrap_text(tail, room - 2, ellipsis=rest):
+            self.add_line(*self.cells(" " * (indent + 2)), *((c, None) for c in row))
+
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def _as_text(self, parts: list[Cell]) -> str:
+        """Cells as text; a color is written only where it changes."""
+        painted, now = "", ""
+        for character, style in parts:
+            wanted = ""
+            if self.color and style is not None:
+                wanted = f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else _STYLES[style]
+            if wanted != now:
+                painted += ("\x1b[0m" if now else "") + (f"\x1b[{wanted}m" if wanted else "")
+                now = wanted
+            painted += character
+        return painted + ("\x1b[0m" if now else "")
+
+
+def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
+    """Fill each column from its lowest to its highest fraction, and join it to the column before it.
+
+    >>> line = np.array([0.0, 0.5, 1.0])
+    >>> dots_of_curve(line, line, 3).astype(int)
+    array([[0, 0, 1],
+           [0, 1, 0],
+           [1, 0, 0]])
+    """
+    empty = np.isnan(low)
+    top = np.rint((1 - np.where(empty, 0, high)) * (rows - 1)).astype(int)
+    bottom = np.rint((1 - np.where(empty, 0, low)) * (rows - 1)).astype(int)
+    joined_top, joined_bottom = top.copy(), bottom.copy()
+    joined_top[1:] = np.where(empty[:-1], top[1:], np.minimum(top[1:], bottom[:-1] + 1))
+    joined_bottom[1:] = np.where(empty[:-1], bottom[1:], np.maximum(bottom[1:], top[:-1] - 1))
+    row = np.arange(rows)[:, None]
+    filled: Dots = (row >= joined_top) & (row <= joined_bottom) & ~empty
+    return filled
+
+
+def braille_characters(filled: Dots) -> list[list[str]]:
+    """Write four rows by two columns of dots as one character; "" where there are none.
+
+    >>> braille_characters(np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=bool))
+    [['⠑']]
+    """
+    rows, columns = filled.shape[0] // 4, filled.shape[1] // 2
+    codes = (filled.reshape(rows, 4, columns, 2) * _BITS[None, :, None, :]).sum(axis=(1, 3))
+    return [[chr(0x2800 + code) if code else "" for code in row] for row in codes.tolist()]
+
+
+def ascii_characters(filled: Dots, glyph: str) -> list[list[str]]:
+    """Write each dot as the same character."""
+    return [[glyph if dot else "" for dot in row] for row in filled.tolist()]
+
+
+def row_of_labels(labels: Iterable[tuple[int, str]], columns: int) -> str:
+    """Labels at their columns, in a row; one that touches an earlier one is left out."""
+    line = [" "] * columns
+    for column, label in labels:
+        begin = min(max(column - len(label) // 2, 0), columns - len(label))
+        around = line[max(begin - 1, 0) : begin + len(label) + 1]
+        if begin >= 0 and not "".join(around).strip():
+            line[begin : begin + len(label)] = label
+    return "".join(line)
 
 
 def text(
@@ -88,7 +219,13 @@ def text(
     layout = _Layout(gutter, columns, whole.axis, ticks)
     for panel in whole.panels:
         _add_text_panel(terminal, panel, layout, height)
-    _add_times(terminal, whole, layout)
+    rows = [(whole.axis.unit, [(column, label) for column, label, _ in ticks])]
+    if whole.axis.second:
+        rows.append((whole.axis.second, [(column, second) for column, _, second in ticks]))
+    for unit, times in rows:
+        # The end comes first: where two labels collide, the later one stays.
+        line = row_of_labels(reversed(times), columns)
+        terminal.add_line(*terminal.cells(f"{f'{unit} '.rjust(gutter)} {line}", "dim"))
     if whole.verdicts:
         terminal.add_line()
     for verdict in whole.verdicts:
@@ -116,7 +253,9 @@ class _Layout:
 
 def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> None:
     """Add one field: heading, plot with its axes, legend and notes."""
-    terminal.add_title(panel.field, panel.heading)
+    if terminal.lines:
+        terminal.add_line()
+    terminal.add_headed(panel.field, panel.heading, "bold")
     rungs = panel.scale.ticks
     while len(rungs) > max(height, 2):
         rungs = rungs[::-2][::-1]  # the highest stays
@@ -128,13 +267,17 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
         row = round((1 - float(panel.scale.fraction(np.array([value]))[0])) * (height * 4 - 1)) // 4
         labels.setdefault(row, label)
     terminal.add_plot(plot, labels, layout.gutter)
-    terminal.add_line(*_axis_line(terminal, panel, layout))
+    down, up = {column for column, _, _ in layout.ticks}, layout.columns_of(panel.breakpoints)
+    axis = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
+    for c in range(layout.columns):
+        sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
+        axis.append((terminal.glyph(sign), "mark" if c in up else "dim"))
+    terminal.add_line(*axis)
     if panel.differing.size:
-        marked = layout.columns_of(panel.differing)
-        sign = terminal.glyph("≠")
-        signs: list[Cell] = [(sign if c in marked else " ", "bad") for c in range(layout.columns)]
+        marked, unequal = layout.columns_of(panel.differing), terminal.glyph("≠")
+        signs: list[Cell] = [(unequal if c in marked else " ", "bad") for c in range(layout.columns)]
         terminal.add_line(*terminal.cells(" " * (layout.gutter + 1)), *signs)
-    _add_legend(terminal, panel, layout.gutter)
+    _add_legend(terminal, panel, layout.gutter + 1)
     for note in panel.notes:
         terminal.add_wrapped(note.text, indent=layout.gutter + 1, style="bad" if note.differs else "dim")
 
@@ -143,23 +286,25 @@ def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
     """Add a line for each planned curve, what was used where it differs, and the breakpoints."""
     entries = panel.plan_legend
     for entry in entries[:_MOST_ENTRIES]:
-        mark = _curve_mark(terminal, panel, entry.curve) if entry.curve.kind in ("plan", "metric") else "┄"
+        mark = "┄"
+        if entry.curve.kind in ("plan", "metric"):
+            mark = _curve_letter(panel, entry.curve)
+            mark = _ascii_curve(entry.curve) if mark and terminal.ascii else mark
         name = " ".join(filter(None, [mark, entry.label]))
-        terminal.add_entry(indent, name, entry.levels, entry.schedule, entry.curve.color)
+        text = "   ".join(filter(None, [entry.levels, entry.schedule]))
+        terminal.add_headed(name, text, entry.curve.color, indent=indent)
     more = len(entries) - _MOST_ENTRIES
     if more > 0:
-        terminal.add_entry(indent, f"… and {more} more curve{'s' if more > 1 else ''}", "", "", "dim")
+        terminal.add_headed(f"… and {more} more curve{'s' if more > 1 else ''}", "", "dim", indent=indent)
     for entry in panel.log_legend if panel.differing.size else ():
         mark = _log_glyph(entry.curve) if terminal.ascii else "┄"
-        terminal.add_entry(indent, f"{mark} {entry.owner}", "", "", _log_style(entry.curve))
+        terminal.add_headed(f"{mark} {entry.owner}", "", _log_style(entry.curve), indent=indent)
     if panel.breakpoints.size:
-        terminal.add_entry(indent, f"┴ {panel.breakpoint_summary(4)}", "", "", "dim")
+        terminal.add_headed(f"┴ {panel.breakpoint_summary(4)}", "", "dim", indent=indent)
 
 
-def _curve_mark(terminal: TerminalLines, panel: Panel, curve: DrawnCurve) -> str:
-    """What marks a curve in a legend: its letter, in ASCII the character it is drawn with."""
-    letter = _curve_letter(panel, curve)
-    return _ASCII_CURVES[curve.color % len(_ASCII_CURVES)] if letter and terminal.ascii else letter
+def _ascii_curve(curve: DrawnCurve) -> str:
+    return _ASCII_CURVES[curve.color % len(_ASCII_CURVES)]
 
 
 def _curve_letter(panel: Panel, curve: DrawnCurve) -> str:
@@ -195,8 +340,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
             filled[:, np.arange(filled.shape[1]) % 3 == 2] &= upright[:, 2::3]
         style: Style = _log_style(curve) if curve.kind == "log" else curve.color
         if terminal.ascii:
-            planned_by = _ASCII_CURVES[curve.color % len(_ASCII_CURVES)]
-            glyph = {"log": _log_glyph(curve), "other": ":"}.get(curve.kind, planned_by)
+            glyph = {"log": _log_glyph(curve), "other": ":"}.get(curve.kind, _ascii_curve(curve))
             rows = ascii_characters(filled, glyph)
         else:
             under = under | filled
@@ -260,23 +404,65 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
     return at
 
 
-def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[Cell]:
-    """The line below a plot."""
-    down = {column for column, _, _ in layout.ticks}
-    up = layout.columns_of(panel.breakpoints)
-    row = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
-    for c in range(layout.columns):
-        sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
-        row.append((terminal.glyph(sign), "mark" if c in up else "dim"))
-    return row
+def loss_by_rate(
+    rates: Floats, losses: Floats, marks: Mapping[str, float], *, width: int = 80, ascii: bool = False
+) -> str:
+    """Draw a loss over rates that grow by the same ratio, with a mark below each named rate.
 
+    Args:
+        rates, losses: equally many.
+        marks: rates by name.
+        width: of the picture, 40 or more.
+        ascii: draw without characters of Unicode.
 
-def _add_times(terminal: TerminalLines, whole: Picture, layout: _Layout) -> None:
-    """Add the rows of times below the last panel."""
-    rows = [(whole.axis.unit, [(column, label) for column, label, _ in layout.ticks])]
-    if whole.axis.second:
-        rows.append((whole.axis.second, [(column, second) for column, _, second in layout.ticks]))
-    for unit, labels in rows:
-        # The end comes first: where two labels collide, the later one stays.
-        line = row_of_labels(reversed(labels), layout.columns)
-        terminal.add_line(*terminal.cells(f"{f'{unit} '.rjust(layout.gutter)} {line}", "dim"))
+    >>> losses = np.array([2, 2, 1.8, 1.5, 1.0, 0.5, 0.4, 0.8, 2.0])
+    >>> print(loss_by_rate(np.geomspace(1e-3, 1.0, 9), losses, {"valley": 0.03}, width=40, ascii=True))
+    loss
+      2.0 |*******                         *
+          |       ****                    *
+      1.5 |           ***                *
+          |              *               *
+      1.0 |               ***           *
+          |                  *        **
+      0.5 |                   ********
+          |
+        0 |
+          ++----------+----^----+----------+
+    lr     0.001    0.01       0.1         1
+                           ^ valley 0.03
+    """
+    height = 9
+    terminal = TerminalLines(max(width, 40), ascii, False)
+    scale = choose_scale([Envelope(losses, losses)])
+    labels = [terminal.safe(label) for _, label in scale.ticks]
+    gutter = max(6, *(cell_width(label) + 2 for label in labels))
+    columns = terminal.width - gutter - 1
+    down, across = (1, 1) if ascii else (4, 2)
+    logs = np.log10(rates)
+    places = np.linspace(logs[0], logs[-1], columns * across)
+    drawn = scale.fraction(np.interp(places, logs, losses))
+    filled = dots_of_curve(drawn, drawn, height * down)
+    rows = ascii_characters(filled, "*") if ascii else braille_characters(filled)
+    ticks = {
+        round((1 - float(scale.fraction(np.array([value]))[0])) * (height - 1)): label for value, label in scale.ticks
+    }
+
+    def column(rate: float) -> int:
+        share = (math.log10(rate) - logs[0]) / (logs[-1] - logs[0]) if len(rates) > 1 else 0.0
+        return round(min(max(share, 0.0), 1.0) * (columns - 1))
+
+    terminal.add_headed("loss", "", "bold")
+    terminal.add_plot((((c or " ", None) for c in row) for row in rows), ticks, gutter)
+    first, last = math.ceil(logs[0] - 1e-9), math.floor(logs[-1] + 1e-9)
+    decades = {column(10.0**power): short_number(10.0**power, 3) for power in range(first, last + 1)}
+    under = {column(rate) for rate in marks.values()}
+    axis: list[Cell] = [
+        (terminal.glyph("┴" if c in under else "┬" if c in decades else "─"), "dim") for c in range(columns)
+    ]
+    terminal.add_line(*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim"), *axis)
+    terminal.add_line(*terminal.cells(f"{'lr'.ljust(gutter)} {row_of_labels(sorted(decades.items()), columns)}", "dim"))
+    for name, rate in sorted(marks.items(), key=lambda mark: mark[1]):
+        told = f"{terminal.glyph('┴')} {name} {short_number(rate, 2)}"
+        begin = min(column(rate), columns - len(told))
+        terminal.add_line(*terminal.cells(" " * (gutter + 1 + max(begin, 0)) + told))
+    return terminal.text()

@@ -176,7 +176,8 @@ def simulate(
                 field, index = places[key]
                 column.append(float(field.read(groups[index])))
             if t + 1 < updates:
-                step(t + 1, *_metrics_after(metrics, t, groups))
+                observed = [] if metrics is None else [metrics(t, groups) if callable(metrics) else metrics[t]]
+                step(t + 1, *map(float, observed))
     moving = {key: column for key, column in values.items() if key[0] == "lr" or len(set(column)) > 1}
     lines = dict.fromkeys(moving, type(scheduler).__name__)
     return curves_from_values(moving, steps_per_epoch=steps_per_epoch, lines=lines)
@@ -196,12 +197,6 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
     if isinstance(state, dict):
         shared[id(state)] = state
     return copy.deepcopy(scheduler, shared)
-
-
-def _metrics_after(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> list[float]:
-    if metrics is None:
-        return []
-    return [float(metrics(t, groups) if callable(metrics) else metrics[t])]
 
 
 def _step_function(scheduler: Any) -> Callable[..., object]:

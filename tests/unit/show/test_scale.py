@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from paramsched.plan.resolve import even_unit
+from paramsched.show._axes import TimeAxis, choose_scale, updates_axis
 from paramsched.show._curves import envelope, outline
-from paramsched.show._scale import choose_scale
-from paramsched.show._svg_plot import svg_path
-from paramsched.show._words import TimeAxis, updates_axis
+from paramsched.show._svg import svg_path
 
 updates = np.arange(10_000)
 

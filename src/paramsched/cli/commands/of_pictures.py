@@ -12,6 +12,7 @@ from paramsched.cli._options import (
     STANDARD_OUTPUT,
     CalendarOptions,
     Command,
+    aligned_rows,
     base_option,
     calendar_options,
     field_option,
@@ -154,8 +155,7 @@ def _values_at(
     table = [["update", *columns]] + [
         [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
     ]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join("  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in table)
+    return "\n".join(aligned_rows(table, right=len(table[0])))
 
 
 def _values_by_column(

@@ -7,6 +7,7 @@ import click
 from paramsched.cli._options import (
     CalendarOptions,
     Command,
+    aligned_rows,
     base_option,
     calendar_options,
     field_option,
@@ -18,7 +19,7 @@ from paramsched.cli._options import (
 from paramsched.errors import shown
 
 if TYPE_CHECKING:
-    from paramsched.recipe_book import Likeness, Recipe
+    from paramsched.recipe_book import Recipe
 
 
 _MOST_NEAR = 10
@@ -59,12 +60,21 @@ def paramsched_recipes(
 
     found = recipes.matching(" ".join(words))
     if like is not None:
-        near = _recipes_like(like, facts, bases, field, format)
+        from paramsched.cli._given_plan import calendar_for_picture, loaded_with_facts
+        from paramsched.cli._traces import groups_with_bases
+        from paramsched.recipe_book import nearest_recipes
+
+        loaded, known = loaded_with_facts(like, format=format, field=field, facts=facts)
+        calendar = calendar_for_picture(loaded.plan, known, native=loaded.native)
+        groups, _ = groups_with_bases(loaded, bases)
+        near = nearest_recipes(loaded.plan, calendar, groups, field=field)
         chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
         if as_json:
             click.echo(json_text([_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]))
             return
-        click.echo("\n".join(_table([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen])))
+        click.echo(
+            "\n".join(aligned_rows([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen]))
+        )
         return
     if as_json:
         click.echo(json_text([_recipe_data(one) for one in found]))
@@ -75,21 +85,7 @@ def paramsched_recipes(
         return
     if not found:
         raise click.UsageError(f"No recipe has all of: {' '.join(words)}. Without words all {len(recipes)} are listed.")
-    click.echo("\n".join(_table([(one.name, one.area, one.title) for one in found])))
-
-
-def _recipes_like(
-    like: str, facts: CalendarOptions, bases: tuple[str, ...], field: str, format: str | None
-) -> "tuple[Likeness, ...]":
-    """The recipes nearest to a plan first."""
-    from paramsched.cli._given_plan import calendar_for_picture, loaded_with_facts
-    from paramsched.cli._traces import groups_with_bases
-    from paramsched.recipe_book import nearest_recipes
-
-    loaded, known = loaded_with_facts(like, format=format, field=field, facts=facts)
-    calendar = calendar_for_picture(loaded.plan, known, native=loaded.native)
-    groups, _ = groups_with_bases(loaded, bases)
-    return nearest_recipes(loaded.plan, calendar, groups, field=field)
+    click.echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
 
 
 def _whole_recipe(recipe: "Recipe") -> str:
@@ -118,11 +114,6 @@ def _facts_of(recipe: "Recipe") -> dict[str, Any]:
 
 def _named_values(values: Any) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 _MOST_RECIPES = 4
