@@ -4,9 +4,14 @@ The quick profile draws the same few examples each time and shows a failure as i
 `HYPOTHESIS_PROFILE=thorough` there are many, drawn anew, and a failure is made small first.
 """
 
+import gc
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+# What is imported while tests are collected stays. The collector would go through all of it again and again.
+gc.disable()
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
 settings.register_profile("quick", max_examples=6, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
@@ -20,6 +25,12 @@ settings.register_profile("thorough", max_examples=1000, **_common)
 # `make fuzz`: drawn anew in every round, as many as asked for.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave what the imports made to itself, and collect what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -9,6 +9,7 @@ inside a function, or through `import_module("…")`; those for type checkers on
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,7 +52,8 @@ class SourceFile:
     @cached_property
     def used_once(self) -> set[str]:
         """Private functions that the file names once besides their definition."""
-        return {name for name in self.private_functions if len(re.findall(rf"\b{name}\b", self.text)) == 2}
+        words = Counter(re.findall(r"\w+", self.text))
+        return {name for name in self.private_functions if words[name] == 2}
 
 
 def source_files() -> list[SourceFile]:

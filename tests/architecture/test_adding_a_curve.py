@@ -51,9 +51,9 @@ def test_the_command_line_draws_the_new_curve(library):
 
 def test_the_laws_generate_the_new_curve(library):
     code = """
-from hypothesis import find, settings
+from hypothesis import Phase, find, settings
 from support import strategies
-many = settings(max_examples=20_000)
+many = settings(max_examples=20_000, phases=[Phase.generate])
 found = find(strategies.named_curves(), lambda curve: "ease" in str(curve), settings=many)
 assert "curves.ease(" in str(found)
 """

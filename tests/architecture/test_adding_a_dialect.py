@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,30 +10,31 @@ from pathlib import Path
 import pytest
 
 from support.distributions import install
+from support.library_copies import ROOT, copy_library
 
-ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 (EXAMPLE,) = [one for one in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "def to_plan" in one]
 (ENTRY_POINT,) = re.findall(r'entry-points."(.*?)"\]\n(\w+) = "(.*?)"', TEXT)
 OPTIONS = {"lr_scheduler": "cosine", "warmup_updates": 10, "max_update": 100}
 
 
-@pytest.fixture(params=["the library", "a package"])
-def paramsched(request, tmp_path: Path):
-    """`python -m paramsched` where the file lies in a copy of the library, or in a package that is installed."""
-    folders = [ROOT / "src"]
+@pytest.fixture(scope="module", params=["the library", "a package"])
+def folders(request, tmp_path_factory):
+    """Where Python looks: a copy of the library with the file in it, or the library and an installed package."""
+    folder = tmp_path_factory.mktemp("dialect")
     if request.param == "the library":
-        copy = tmp_path / "copy"
-        shutil.copytree(ROOT / "src" / "paramsched", copy / "paramsched", ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "paramsched" / "peers" / "fairseq.py").write_text(EXAMPLE)
-        folders = [copy]
-    else:
-        group, name, module = ENTRY_POINT
-        site = tmp_path / "site"
-        install(site, group, f"{name} = {module}")
-        (site / "my_package").mkdir()
-        (site / "my_package" / "fairseq.py").write_text(EXAMPLE)
-        folders.append(site)
+        (copy_library(folder) / "peers" / "fairseq.py").write_text(EXAMPLE)
+        return [folder]
+    group, name, module = ENTRY_POINT
+    install(folder, group, f"{name} = {module}")
+    (folder / "my_package").mkdir()
+    (folder / "my_package" / "fairseq.py").write_text(EXAMPLE)
+    return [ROOT / "src", folder]
+
+
+@pytest.fixture
+def paramsched(folders, tmp_path: Path):
+    """`python -m paramsched` where the file lies in a copy of the library, or in a package that is installed."""
     (tmp_path / "options.json").write_text(json.dumps(OPTIONS))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:

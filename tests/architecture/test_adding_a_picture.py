@@ -3,14 +3,14 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from support.library_copies import ROOT, copy_library
+
 (EXAMPLE,) = [
     block
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
@@ -23,7 +23,7 @@ def plot(request, tmp_path: Path):
     """`paramsched plot` where the file lies in a copy of the library, or in a project that the command imports."""
     source, more = ROOT / "src", ["--import", "vega_lite"]
     if request.param == "the library":
-        shutil.copytree(source / "paramsched", tmp_path / "paramsched", ignore=shutil.ignore_patterns("__pycache__"))
+        copy_library(tmp_path)
         source, more = tmp_path, []
     (tmp_path / "paramsched" / "show" / "vega_lite.py" if not more else tmp_path / "vega_lite.py").write_text(EXAMPLE)
 

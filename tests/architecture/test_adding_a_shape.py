@@ -50,9 +50,9 @@ def test_the_command_line_draws_the_new_shape(library):
 
 def test_the_laws_generate_the_new_shape(library):
     code = """
-from hypothesis import find, settings
+from hypothesis import Phase, find, settings
 from support import strategies
-many = settings(max_examples=20_000)
+many = settings(max_examples=20_000, phases=[Phase.generate])
 found = find(strategies.schedules(), lambda schedule: "half_life" in str(schedule), settings=many)
 assert "half_life" in str(found)
 """

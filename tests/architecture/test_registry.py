@@ -5,7 +5,7 @@ import importlib
 import inspect
 
 import pytest
-from hypothesis import find, settings
+from hypothesis import Phase, find, settings
 
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.schedules import SHAPES
@@ -13,6 +13,7 @@ from paramsched.schedules.registry import RULES
 from support import strategies
 from support.strategies import World
 
+MANY = settings(max_examples=500, database=None, phases=[Phase.generate])
 WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
 
 
@@ -40,9 +41,7 @@ def test_a_shape_has_one_spelling_and_types_for_all_its_arguments(name):
 
 @pytest.mark.parametrize("name", strategies.ALL)
 def test_the_strategies_generate_each_shape(name):
-    found = find(
-        strategies.shape(name, WORLD), lambda schedule: True, settings=settings(max_examples=200, database=None)
-    )
+    found = find(strategies.shape(name, WORLD), lambda schedule: True, settings=MANY)
 
     assert str(found)
 
@@ -52,7 +51,7 @@ def test_the_strategies_generate_each_curve(name):
     found = find(
         strategies.built(FAMILIES[name], strategies.drawn_curve_argument),
         lambda curve: True,
-        settings=settings(max_examples=200, database=None),
+        settings=MANY,
     )
 
     assert str(found).startswith(f"curves.{name}(")
@@ -61,9 +60,7 @@ def test_the_strategies_generate_each_curve(name):
 @pytest.mark.parametrize("name", RULES)
 def test_the_strategies_generate_each_rule(name):
     drawing = strategies.drawing(WORLD, affine=True)
-    found = find(
-        strategies.built(RULES[name], drawing), lambda rule: True, settings=settings(max_examples=500, database=None)
-    )
+    found = find(strategies.built(RULES[name], drawing), lambda rule: True, settings=MANY)
 
     assert str(found).startswith(f"rules.{name}(")
 
@@ -74,7 +71,7 @@ def test_a_parameter_that_cannot_be_generated_is_named():
 
     drawing = strategies.drawing(WORLD, affine=True)
     with pytest.raises(TypeError, match=r"parameter 'colour'.*painted"):
-        find(strategies.built(painted, drawing), lambda made: True, settings=settings(database=None))
+        find(strategies.built(painted, drawing), lambda made: True, settings=MANY)
 
 
 def test_every_curve_has_a_constructor_or_a_constant_with_a_formula():

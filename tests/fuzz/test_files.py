@@ -253,7 +253,7 @@ def test_what_is_no_text_is_refused(odd: Any) -> None:
 
 
 def test_many_bindings_are_one_plan(tmp_path: Path) -> None:
-    plan = Plan(**{f"field_{index}": f"linear(1, {index + 1}) >> cosine()" for index in range(600)}, horizon=1000)
+    plan = Plan(**{f"field_{index}": f"linear(1, {index + 1}) >> cosine()" for index in range(200)}, horizon=1000)
     for syntax in SYNTAXES:
         config.dump(plan, tmp_path / f"plan.{syntax}")
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
@@ -14,9 +14,6 @@ from paramsched.schedules.evaluation import evaluate
 from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.strategies import Case, every_shape
-
-fewer = settings(max_examples=max(settings.default.max_examples // 2, 1))
-"""Other back ends take milliseconds for each operation."""
 
 
 def drawn_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarray:
@@ -99,8 +96,8 @@ def test_the_result_has_the_dtype_of_a_floating_base_and_else_float64(case, dtyp
         np.testing.assert_array_equal(case.resolved(times, base), case.resolved(times, float(base)).astype(dtype))
 
 
-@every_shape(leave_out=("rounded", "jagged"))  # a last bit decides between two multiples, or between two stages
-@fewer
+# A last bit decides between two multiples, or between two stages.
+@every_shape(leave_out=("rounded", "jagged"), most=2, share=0.5)
 @given(st.data())
 def test_torch_agrees_in_float64(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
@@ -159,8 +156,7 @@ def test_a_negative_tensor_time_counts_as_zero(case):
     assert first == second == third
 
 
-@every_shape()
-@fewer
+@every_shape(most=2, share=0.5)
 @given(st.data())
 def test_torch_gradients_are_finite_everywhere(name, data):
     case = data.draw(strategies.cases(name=name))
@@ -178,8 +174,7 @@ def test_torch_gradients_are_finite_everywhere(name, data):
 
 
 @pytest.mark.heavy
-@every_shape(leave_out=("rounded",))  # a last bit decides between two multiples
-@fewer
+@every_shape(leave_out=("rounded",), most=1, share=0.5, step=3)  # a last bit decides between two multiples
 @given(st.data())
 def test_jax_agrees(name, data):
     case = data.draw(strategies.cases(name=name))

@@ -24,6 +24,7 @@ from paramsched.schedules import (
 )
 from paramsched.schedules.leaves import FromFunction
 from support import strategies
+from support.examples import at_most
 
 ENDS = st.sampled_from([1, 2, 7, 50, 333])
 OF_TWO_LEVELS = (
@@ -105,6 +106,7 @@ def shapes_with_levels():
 
 @pytest.mark.parametrize("word", [previous, following], ids=str)
 @pytest.mark.parametrize("name", shapes_with_levels())
+@at_most(3)
 @given(st.data())
 def test_a_word_stands_wherever_a_level_stands(name, word, data):
     wanted = data.draw(st.sampled_from(levels_of(SHAPES[name])))

@@ -42,7 +42,6 @@ def test_a_curve_reads_back(curve):
     assert schedule.curve == curve
 
 
-@settings(max_examples=15)
 @given(st.data())
 def test_fingerprints_are_equal_exactly_for_equal_plans(data):
     world = data.draw(strategies.worlds())
@@ -55,7 +54,6 @@ def test_fingerprints_are_equal_exactly_for_equal_plans(data):
     assert hash(shuffled) == hash(a)
 
 
-@settings(max_examples=10)
 @given(st.data())
 def test_the_text_of_a_plan_reads_back_as_the_plan(data):
     plan = data.draw(strategies.plans(data.draw(strategies.worlds()), follow=True))

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.compat import torch as compat
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.errors import StateError
+from support.examples import examples
+from support.spread import spread
 
 package = pytest.importorskip("warmup_scheduler")
 theirs = torch.optim.lr_scheduler
@@ -115,7 +117,6 @@ warmups = st.tuples(
 
 @each_after
 @given(warmups)
-@settings(max_examples=15, deadline=None)
 def test_every_number_is_the_packages(after: Any, drawn: Any) -> None:
     form, multiplier, length, bases = drawn
     expected = rows(of_package(form, after, theirs, bases, multiplier, length), 30)
@@ -125,7 +126,6 @@ def test_every_number_is_the_packages(after: Any, drawn: Any) -> None:
 
 @each_after
 @given(warmups, st.lists(st.integers(0, 20), min_size=1, max_size=6))
-@settings(max_examples=10, deadline=None)
 def test_explicit_epochs_give_the_packages_numbers(after: Any, drawn: Any, epochs: Any) -> None:
     form, multiplier, length, bases = drawn
     if form == "head" and after is AFTERS["OneCycleLR"]:
@@ -141,7 +141,7 @@ def test_explicit_epochs_give_the_packages_numbers(after: Any, drawn: Any, epoch
 
 
 @given(warmups, st.lists(st.floats(0, 3), min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_over_a_plateau_every_number_is_the_packages(drawn: Any, metrics: Any) -> None:
     form, multiplier, length, bases = drawn
     after = PLATEAU["ReduceLROnPlateau"]
@@ -152,7 +152,6 @@ def test_over_a_plateau_every_number_is_the_packages(drawn: Any, metrics: Any) -
 
 @each_after
 @given(warmups)
-@settings(max_examples=8, deadline=None)
 def test_over_our_drop_ins_the_numbers_are_the_packages_over_torchs(after: Any, drawn: Any) -> None:
     form, multiplier, length, bases = drawn
     expected = of_package(form, after, theirs, bases, multiplier, length)
@@ -163,7 +162,7 @@ def test_over_our_drop_ins_the_numbers_are_the_packages_over_torchs(after: Any, 
 
 
 @each_form
-@pytest.mark.parametrize("steps", [0, 1, 3, 4, 5, 6, 9, 14])
+@pytest.mark.parametrize("steps", spread([0, 1, 3, 4, 5, 6, 9, 14], 0, 3, 5, 9))
 @each_after
 def test_the_packages_state_goes_on_to_the_packages_numbers(form: str, steps: int, after: Any) -> None:
     whole = of_package(form, after, theirs, [0.1, 0.02], 4, 4)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.compat import torch as compat
@@ -178,7 +178,6 @@ def close(rows: list[list[float]], bases: list[float]) -> Any:
 
 @each_after
 @given(warmups(), st.lists(st.floats(0.01, 2), min_size=1, max_size=3))
-@settings(max_examples=12, deadline=None)
 def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
     build: Build, arguments: dict[str, Any], bases: list[float]
 ) -> None:
@@ -190,7 +189,6 @@ def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
 
 @each_after
 @given(warmups(), st.lists(st.integers(0, 16), min_size=1, max_size=8))
-@settings(max_examples=12, deadline=None)
 def test_an_explicit_epoch_in_any_order_gives_the_value_of_stepping(
     build: Build, arguments: dict[str, Any], epochs: list[int]
 ) -> None:
@@ -211,7 +209,6 @@ def test_an_explicit_epoch_in_any_order_gives_the_value_of_stepping(
 
 @each_after
 @given(warmups(), st.integers(0, 12), st.booleans(), st.booleans())
-@settings(max_examples=12, deadline=None)
 def test_a_run_resumed_anywhere_and_in_any_order_is_the_whole_run(
     build: Build, arguments: dict[str, Any], steps: int, optimizer_first: bool, copied: bool
 ) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched import config
 from paramsched.peers import keras as dialect
+from support.examples import at_most
 
 pytestmark = pytest.mark.heavy
 
@@ -87,6 +88,7 @@ def as_keras_writes_it(name, arguments):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+@at_most(3)
 @given(data=st.data())
 def test_a_plan_has_kerass_values_at_every_update(name, data):
     config_of_peer = as_keras_writes_it(name, data.draw(CONFIGS[name]))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched import config
 from paramsched.peers import optax as dialect
+from support.examples import at_most
 
 pytestmark = pytest.mark.heavy
 
@@ -143,6 +144,7 @@ RUNS = st.one_of(*ONES.values())
 
 
 @pytest.mark.parametrize("name", ONES)
+@at_most(3)
 @given(data=st.data())
 def test_a_plan_has_optaxs_values_at_every_update(name, data):
     given_data = data.draw(ONES[name])

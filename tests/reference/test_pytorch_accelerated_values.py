@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from paramsched.compat import pytorch_accelerated as ours
+from support.examples import examples
 
 theirs = pytest.importorskip("pytorch_accelerated.schedulers")
 trainer = pytest.importorskip("pytorch_accelerated.trainer")
@@ -45,7 +46,7 @@ def cosines(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(cosines(), BASES)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_cosine_without_warm_up_is_the_library_s(arguments: dict[str, Any], bases: list[float]) -> None:
     mine = ours.CosineLrScheduler(optimizer_of(*bases), **arguments)
     peer = theirs.CosineLrScheduler(optimizer_of(*bases), **arguments)
@@ -55,7 +56,7 @@ def test_a_cosine_without_warm_up_is_the_library_s(arguments: dict[str, Any], ba
 
 
 @given(cosines(), st.integers(1, 6), st.floats(0, 1e-4), BASES)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_warm_up_is_the_library_s_up_to_where_it_leaves_the_cosine(
     arguments: dict[str, Any], warmup: int, start: float, bases: list[float]
 ) -> None:
@@ -85,7 +86,7 @@ def stables(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(stables(), BASES)
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_wsd_is_the_library_s_for_one_and_for_three_checkpoints(arguments: dict[str, Any], bases: list[float]) -> None:
     mine = ours.WSDLrScheduler(optimizer_of(*bases), **arguments)
     peer = theirs.WSDLrScheduler(optimizer_of(*bases), **arguments)
@@ -98,7 +99,7 @@ def test_wsd_is_the_library_s_for_one_and_for_three_checkpoints(arguments: dict[
 
 
 @given(cosines(), BASES, st.integers(0, 40), st.booleans())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_either_library_s_cosine_state_continues_in_the_other(
     arguments: dict[str, Any], bases: list[float], steps: int, to_us: bool
 ) -> None:

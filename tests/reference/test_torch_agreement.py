@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.torch_cases import (
@@ -18,6 +18,7 @@ from reference.torch_cases import (
     quiet_step,
     rates_of,
 )
+from support.examples import examples
 
 lrs = st.lists(st.floats(0.01, 2.0), min_size=1, max_size=3)
 writes = st.dictionaries(st.integers(0, 24), st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), max_size=3)
@@ -56,7 +57,7 @@ def assert_same(ours, peers, bases):
             assert math.isclose(x, y, rel_tol=0, abs_tol=1e-12 * largest), (ours, peers)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(cases, lrs, writes, st.sampled_from([torch.optim.SGD, torch.optim.Adam]))
 def test_every_step_is_torchs_whoever_else_writes(case, bases, written, kind):
     peers = run(PEER, case, bases, written, kind)
@@ -64,7 +65,7 @@ def test_every_step_is_torchs_whoever_else_writes(case, bases, written, kind):
     assert_same(run(OURS, case, bases, written, kind), peers, bases)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     cases,
     lrs,
@@ -84,7 +85,7 @@ def test_a_run_loaded_in_any_order_goes_on_as_torchs_uninterrupted_one(case, bas
         assert_same(run(OURS, case, bases, written, reload_at=reload_at), peers, bases)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(cases, lrs, st.integers(1, 20))
 def test_torchs_state_loads_here_and_ours_loads_there(case, bases, at):
     whole = run(PEER, case, bases, {})
@@ -107,7 +108,7 @@ def test_torchs_state_loads_here_and_ours_loads_there(case, bases, at):
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64])
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(leaves.filter(lambda c: c.name != "CyclicLR"), st.floats(0.01, 1.0), writes)
 def test_a_tensor_rate_is_filled_in_place_with_torchs_values(kind, case, base, written):
     runs = []

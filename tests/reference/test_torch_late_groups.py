@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.torch_cases import (
@@ -25,6 +25,7 @@ from reference.torch_cases import (
     shares,
     swa,
 )
+from support.examples import examples
 
 STEPS = 25
 lrs = st.floats(0.01, 2.0)
@@ -67,7 +68,7 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
     return rows
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.one_of(relative, swa, chains(in_chain), sequences(relative), nested), lrs, lrs, st.integers(0, 20))
 def test_as_far_as_torch_gets_the_values_are_torchs(one, base, lr, at):
     entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
@@ -80,7 +81,7 @@ def test_as_far_as_torch_gets_the_values_are_torchs(one, base, lr, at):
         assert mine == pytest.approx(theirs, rel=0, abs=1e-12 * largest), (ours, peers)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.one_of(multiples, sequence, chains(in_chain), chains(sequence)), lrs, lrs, st.integers(0, 20))
 def test_a_late_group_has_the_factors_of_the_first_from_there_on(one, base, lr, at):
     ours = rows_of(OURS, one, base, lr, at)

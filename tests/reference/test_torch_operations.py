@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.torch_cases import (
@@ -20,6 +20,7 @@ from reference.torch_cases import (
     rates_of,
     shares,
 )
+from support.examples import examples
 
 BASES = [0.5, 0.2]
 epochs = st.integers(0, 15)
@@ -175,7 +176,7 @@ def differs_by_a_row(run: Run, operation: tuple[Any, ...]) -> bool:
 
 
 @pytest.mark.parametrize("name", sorted(ATTRIBUTES))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.data())
 @pytest.mark.filterwarnings("ignore")
 def test_any_calls_and_writes_give_torchs_values(name, data):

@@ -4,13 +4,14 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.compat.gradual_warmup import GradualWarmupScheduler
 from paramsched.compat.mmengine import ConstantLR, CosineAnnealingLR, ReduceOnPlateauLR
 from paramsched.compat.pytorch_accelerated import CosineLrScheduler
 from reference.torch_cases import OURS, Case, case, cases, decaying, harmonic, optimizer_with, quiet_step, rates_of
+from support.examples import examples
 
 LRS = [0.4, 0.3, 0.2, 0.1]
 own_functions = [decaying, harmonic, lambda t: 1.0, lambda t: 0.5 + 0.01 * t]
@@ -37,7 +38,7 @@ def rows_of(scheduler, optimizer, steps):
     return rows
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.one_of(cases, one_entry_each), orders, st.integers(0, 12), st.booleans(), st.booleans())
 def test_a_group_goes_on_as_if_the_others_had_stayed(one: Case, order, at, new_dicts, copied):
     whole, optimizer = optimizer_with(LRS), optimizer_with(LRS)
@@ -86,7 +87,7 @@ def test_many_equal_groups_are_told_apart():
     assert rates_of(optimizer) == pytest.approx([0.4 / (1 + i * 3) for i in left])
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.one_of(cases, one_entry_each).filter(lambda one: "CyclicLR" not in repr(one)),
     st.lists(st.tuples(st.sampled_from(["remove", "add", "swap", "step"]), st.integers(0, 9)), max_size=12),

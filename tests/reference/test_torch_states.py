@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.torch_cases import (
@@ -21,6 +21,7 @@ from reference.torch_cases import (
     quiet_step,
     rates_of,
 )
+from support.examples import examples
 
 lrs = st.lists(st.floats(0.01, 2.0), min_size=1, max_size=3)
 writes = st.dictionaries(st.integers(0, 24), st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), max_size=3)
@@ -37,7 +38,7 @@ def stepped(scheduler, optimizer, steps, written=None, start=0):
     return rows
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(cases, lrs, writes, st.integers(1, 20))
 def test_a_run_of_torchs_goes_on_here_whoever_wrote_before(case, bases, written, at):
     first = optimizer_with(bases)

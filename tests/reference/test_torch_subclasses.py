@@ -6,6 +6,7 @@ look at private names. The same source is run on torch's classes and on the drop
 
 import copy
 import io
+import itertools
 import math
 import pickle
 import types
@@ -16,6 +17,7 @@ import pytest
 import torch
 
 from reference.torch_cases import OURS, PEER
+from support.spread import spread
 
 STEPS = 24
 AT = (1, 7, 21)
@@ -397,8 +399,15 @@ def test_values_and_weights_are_those_on_torchs_classes(name):
 
 
 @each
-@pytest.mark.parametrize("order", ["optimizer first", "optimizer last"])
-@pytest.mark.parametrize("way", ["torch to ours", "ours to torch", "ours to ours"])
+@pytest.mark.parametrize(
+    ("way", "order"),
+    spread(
+        itertools.product(["torch to ours", "ours to torch", "ours to ours"], ["optimizer first", "optimizer last"]),
+        ("torch to ours", "optimizer first"),
+        ("ours to torch", "optimizer last"),
+        ("ours to ours", "optimizer first"),
+    ),
+)
 def test_a_run_is_resumed_both_ways_as_between_two_of_torchs(name, way, order):
     classes = {"torch": ON_TORCH, "ours": ON_OURS}
     for at in AT:

@@ -39,10 +39,15 @@ class LibraryCopy:
         )
 
 
+def copy_library(folder: Path) -> Path:
+    """Copy the library into a folder, with what Python has compiled of it, so that no copy is compiled anew."""
+    being_written = shutil.ignore_patterns("*.pyc.*")
+    return shutil.copytree(ROOT / "src" / "paramsched", folder / "paramsched", ignore=being_written)
+
+
 def library_with(folder: Path, file: str, example: str) -> LibraryCopy:
     """Copy the library into a folder, with one file more in it."""
-    without_caches = shutil.ignore_patterns("__pycache__")
-    for source in ("src/paramsched", "tests/laws", "tests/support"):
-        shutil.copytree(ROOT / source, folder / source.removeprefix("src/"), ignore=without_caches)
-    (folder / "paramsched" / file).write_text(example)
+    (copy_library(folder) / file).write_text(example)
+    for source in ("tests/laws", "tests/support"):
+        shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
     return LibraryCopy(folder)

@@ -31,6 +31,8 @@ from paramsched.testing.drawing import levels as levels
 from paramsched.testing.drawing import named_curves as named_curves
 from paramsched.testing.drawing import without_none as without_none
 from paramsched.testing.drawing import worlds as worlds
+from support.examples import at_most
+from support.spread import every
 
 BUILDERS = {
     name: builder
@@ -223,10 +225,15 @@ def times(draw: st.DrawFn, case: Case, size: int = 1) -> list[int | float]:
     return found
 
 
-def every_shape(*, leave_out: tuple[str, ...] = ()) -> pytest.MarkDecorator:
-    """Run a law for each registered shape and each operator by itself."""
+def every_shape(
+    *, leave_out: tuple[str, ...] = (), most: int = 3, share: float = 1.0, step: int = 1
+) -> Callable[[Callable[..., None]], Any]:
+    """Run a law for each registered shape and each operator by itself, with as many examples as `at_most` says.
+
+    With a `step`, `make test` takes one of so many shapes.
+    """
     names = [name for name in ALL if name not in leave_out]
-    return pytest.mark.parametrize("name", names)
+    return lambda law: pytest.mark.parametrize("name", every(step, names))(at_most(most, share)(law))
 
 
 # ---------------------------------------------------------------- plans

@@ -13,6 +13,7 @@ from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, Unreada
 from paramsched.schedules import rules, value_in
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.writing import written_value
+from support.spread import every
 
 RUN = ps.Calendar(total=100)
 NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "curves": curves, "rules": rules}
@@ -190,7 +191,7 @@ def written_calls(name):
                 yield f"{name}({', '.join(f'{key}={written_value(value)}' for key, value in arguments.items())})"
 
 
-@pytest.mark.parametrize("name", [name for name in BUILDERS if name != "Calendar"])
+@pytest.mark.parametrize("name", every(3, [name for name in BUILDERS if name != "Calendar"]))
 @pytest.mark.usefixtures("lr_csv")
 def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code_and_text(name):
     told = set()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.errors import InvalidArgument, PlanError, Unresolved
@@ -42,7 +42,6 @@ def test_a_curve_is_found_by_field_and_by_the_groups_name_or_index():
     assert len(shown) == shown.total == 4
 
 
-@settings(max_examples=10)
 @given(st.data())
 def test_the_numbers_of_a_trace_are_those_of_a_call_bit_for_bit(data):
     world = data.draw(strategies.worlds())

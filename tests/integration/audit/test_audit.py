@@ -87,7 +87,9 @@ SPELLED = [
 ]
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["base given", "base found"])
+@pytest.mark.parametrize(
+    "known", [pytest.param(True, marks=pytest.mark.long, id="base given"), pytest.param(False, id="base found")]
+)
 @pytest.mark.parametrize(("cause", "clock", "options"), SPELLED)
 def test_the_cause_is_named(audit, tmp_path, cause, clock, options, known):
     log = write(tmp_path / "log.jsonl", values(clock(NOW)))

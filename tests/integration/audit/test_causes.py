@@ -26,6 +26,7 @@ import paramsched as ps
 from paramsched.audit import compare_with_plan, read_log
 from paramsched.audit.match import pair_columns
 from paramsched.cli import main
+from support.spread import every
 
 TOTAL, BASE = 120, 0.1
 PLAN = "warmup(12, start=1e-8) >> cosine(to=0.1)"
@@ -141,10 +142,10 @@ CAUSES = {
 }
 
 
-@pytest.mark.parametrize("digits", [None, 6])
-@pytest.mark.parametrize("known_base", [True, False])
-@pytest.mark.parametrize("facts", ["horizon", "calendar"])
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize(
+    ("cause", "facts", "known_base", "digits"),
+    every(3, itertools.product(CAUSES, ["horizon", "calendar"], [True, False], [None, 6])),
+)
 def test_the_cause_is_named(audit, cause, facts, known_base, digits):
     name, plan, make, words = CAUSES[cause]
 
@@ -168,10 +169,19 @@ def test_a_change_from_some_update_on_is_first_told_there(audit):
     assert audit(CAUSES["halved"][2]()).first.t == 60
 
 
-@pytest.mark.parametrize("digits", [None, 6])
-@pytest.mark.parametrize("where", ["horizon in epochs", "total in epochs", "total in updates", "plan in updates"])
-@pytest.mark.parametrize(("told", "used"), [(41, 40), (40, 41), (100, 64), (300, 391), (20, 40)])
-def test_the_number_of_updates_in_an_epoch_that_was_used_is_named(audit, tmp_path, told, used, where, digits):
+@pytest.mark.parametrize(
+    ("numbers", "where", "digits"),
+    every(
+        3,
+        itertools.product(
+            [(41, 40), (40, 41), (100, 64), (300, 391), (20, 40)],
+            ["horizon in epochs", "total in epochs", "total in updates", "plan in updates"],
+            [None, 6],
+        ),
+    ),
+)
+def test_the_number_of_updates_in_an_epoch_that_was_used_is_named(audit, tmp_path, numbers, where, digits):
+    told, used = numbers
     values = trained(lambda o: torchs_own(o, used, 6 * used), updates=4 * used)
     plan, calendar = 'warmup("1 epochs", start=1e-8) >> cosine(to=0.1)', {"steps_per_epoch": told}
     horizon = {"horizon in epochs": "6 epochs", "plan in updates": 6 * told}.get(where)

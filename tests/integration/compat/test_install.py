@@ -12,6 +12,7 @@ import torch
 from paramsched.compat import torch as drop_ins
 from paramsched.compat.__main__ import run_command
 from paramsched.compat.torch import install
+from support.spread import spread
 
 NAMES = [name for name in drop_ins.__all__ if name not in ("install", "use_tensors", "SWALR")]
 
@@ -209,8 +210,12 @@ SCRIPT = textwrap.dedent("""\
 """)
 
 
-@pytest.mark.parametrize("named", [("train.py",), ("-m", "tool.train")], ids=["a script", "a module"])
-def test_it_runs_on_the_drop_ins_as_it_would_by_itself_and_ends_with_its_status(tmp_path, named):
+NAMED = {"a script": ["train.py"], "a module": ["-m", "tool.train"]}
+
+
+@pytest.mark.parametrize("kind", spread(NAMED, "a module"))
+def test_it_runs_on_the_drop_ins_as_it_would_by_itself_and_ends_with_its_status(tmp_path, kind):
+    named = NAMED[kind]
     (tmp_path / "tool").mkdir()
     (tmp_path / "tool" / "__init__.py").touch()
     (tmp_path / "helper.py").write_text("print('helped')")
@@ -234,13 +239,16 @@ f()
 """
 
 
-@pytest.mark.parametrize(
-    "ending",
-    ["def f():\n    return 1 / 0\nf()\n", "x =\n", HOOKED],
-    ids=["an error", "no Python", "an interrupt, and a hook of its own"],
-)
+ENDINGS = {
+    "an error": "def f():\n    return 1 / 0\nf()\n",
+    "no Python": "x =\n",
+    "an interrupt, and a hook of its own": HOOKED,
+}
+
+
+@pytest.mark.parametrize("ending", spread(ENDINGS, "an interrupt, and a hook of its own"))
 def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_path, ending):
-    (tmp_path / "train.py").write_text(ending)
+    (tmp_path / "train.py").write_text(ENDINGS[ending])
 
     by_itself = run("train.py", cwd=tmp_path)
     on_ours = run("-m", "paramsched.compat", "train.py", cwd=tmp_path)

@@ -1,5 +1,6 @@
 """The drop-ins in pytorch-accelerated's own Trainer, which trains for real."""
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from paramsched.compat.pytorch_accelerated import (
     TrainerPlaceholderValues,
     WSDLrScheduler,
 )
+from support.spread import spread
 
 pytorch_accelerated = pytest.importorskip("pytorch_accelerated")
 callbacks = pytest.importorskip("pytorch_accelerated.callbacks")
@@ -119,17 +121,24 @@ class Stepping(StatefulSchedulerBase):
         return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
 
 
+CREATE = {
+    "stepping": Stepping,
+    "cosine": partial(CosineLrScheduler, total_num_epochs=4, num_update_steps_per_epoch=5, num_warmup_epochs=1),
+    "wsd": partial(WSDLrScheduler, total_steps=20, num_warmup_steps=4, decay_phase_ratio=0.5),
+}
+
+
 @pytest.mark.parametrize(
-    "create",
-    [
-        Stepping,
-        partial(CosineLrScheduler, total_num_epochs=4, num_update_steps_per_epoch=5, num_warmup_epochs=1),
-        partial(WSDLrScheduler, total_steps=20, num_warmup_steps=4, decay_phase_ratio=0.5),
-    ],
-    ids=["stepping", "cosine", "wsd"],
+    ("kind", "name"),
+    spread(
+        itertools.product(["checkpoint", "training state"], CREATE),
+        ("checkpoint", "stepping"),
+        ("training state", "cosine"),
+        ("checkpoint", "wsd"),
+    ),
 )
-@pytest.mark.parametrize("kind", ["checkpoint", "training state"])
-def test_a_run_resumed_from_the_trainer_s_files_is_the_whole_run(create: Any, kind: str, tmp_path: Path) -> None:
+def test_a_run_resumed_from_the_trainer_s_files_is_the_whole_run(kind: str, name: str, tmp_path: Path) -> None:
+    create: Any = CREATE[name]
     whole = RecordingTrainer().fit(create, epochs=4)
     begun = RecordingTrainer()
     begun.fit(create, epochs=2)

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 HEAD = """\
 # Updates exact, in every engine
 
-Made by the tests: `PARAMSCHED_ENGINE_TABLE=1 make test ARGS=tests/integration/engines`. Each cell is *updates whose
+Made by the tests: `PARAMSCHED_ENGINE_TABLE=1 make full ARGS=tests/integration/engines`. Each cell is *updates whose
 values equal the plan's trace bit for bit / updates made*, for learning rate, weight decay and `betas[0]` of two groups.
 In a column with *skip* one window per epoch has infinite gradients, and a `GradScaler` skips it. *tokens*: the plan's
 clock counts tokens, the engine or the loop says how many a batch holds, accumulation is 4. *ramp*: the plan says

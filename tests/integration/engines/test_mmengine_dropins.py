@@ -4,8 +4,6 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from mmengine import optim as peer
 
 from paramsched.compat import mmengine as ours
 from paramsched.peers.mmengine.table import class_names
+from support import programs
 from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
 
@@ -211,7 +210,9 @@ assert not any(name.partition(".")[0] == "mmengine" for name in sys.modules)
 from mmengine.optim import scheduler as peer
 assert isinstance(scheduler, peer.StepLR)
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = programs.run(["-c", code])
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_restore_hands_mmengines_own_schedulers_their_states():

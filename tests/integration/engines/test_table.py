@@ -1,5 +1,6 @@
 """Every engine trains for real; the values of every update are those of the plan, bit for bit."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -38,6 +39,15 @@ WITHOUT_RAMP = {("skorch", "accelerate")}
 WITHOUT_SCALER = {("skorch", ""), ("plain", "zero"), ("plain", "fsdp")}
 IN_ONE = [one for one in WIRINGS if one[:2] not in {("plain", "zero"), ("plain", "fsdp")}]
 IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
+# Another way into an engine of which `make test` takes one already; each is seconds of training.
+LONG = {
+    ("accelerate", "prepared"),
+    ("accelerate", "split_batches"),
+    ("transformers", "pair"),
+    ("pytorch_accelerated", "function"),
+}
+OTHER_STEPS = {(engine, True) for engine, _ in LONG}
+IN_TWO_ALWAYS = {one[:2] for one in IN_TWO if one[0] == "plain" or one[:2] == ("accelerate", "")}
 PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -72,7 +82,10 @@ def check(line: str, runs: dict[str, Run], add_row) -> None:
         assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"{PAGE.name} says how it is written anew"
 
 
-@pytest.mark.parametrize(("engine", "variant", "name"), IN_ONE, ids=[name for _, _, name in IN_ONE])
+@pytest.mark.parametrize(
+    ("engine", "variant", "name"),
+    [pytest.param(*one, id=one[2], marks=pytest.mark.long if one[:2] in LONG else ()) for one in IN_ONE],
+)
 def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name, add_row, capfd):
     pytest.importorskip(engine if engine != "plain" else "torch")
 
@@ -82,15 +95,15 @@ def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name,
 
 
 @pytest.mark.parametrize(
-    "engine",
+    ("engine", "is_long"),
     [
-        pytest.param(one, marks=[] if one in ("plain", "accelerate") else pytest.mark.long)
-        for one in dict.fromkeys(engine for engine, _, _ in IN_TWO)
+        pytest.param(engine, is_long, marks=pytest.mark.long if is_long else (), id=engine + ", others" * is_long)
+        for engine, is_long in dict.fromkeys((one[0], one[:2] not in IN_TWO_ALWAYS) for one in IN_TWO)
     ],
 )
-def test_every_update_of_two_processes_uses_what_is_planned(engine, add_row):
+def test_every_update_of_two_processes_uses_what_is_planned(engine, is_long, add_row):
     pytest.importorskip(engine if engine != "plain" else "torch")
-    wirings = [(variant, name) for one, variant, name in IN_TWO if one == engine]
+    wirings = [(one[1], one[2]) for one in IN_TWO if (one[0], one[:2] not in IN_TWO_ALWAYS) == (engine, is_long)]
     ways = {name: cases(engine, variant, 2) for variant, name in wirings}
 
     both = iter(
@@ -115,8 +128,13 @@ def test_the_page_has_a_row_for_each_wiring_and_no_other():
 
 
 @pytest.mark.skipif(os.environ.get(PER_BATCH) == "1", reason="it is switched on already")
-@pytest.mark.parametrize("overflow", [False, True], ids=["accumulation", "skip"])
-@pytest.mark.parametrize("engine", sorted({engine for engine, _, _ in WIRINGS}))
+@pytest.mark.parametrize(
+    ("engine", "overflow"),
+    [
+        pytest.param(*one, marks=pytest.mark.long if one in OTHER_STEPS else ())
+        for one in itertools.product(sorted({engine for engine, _, _ in WIRINGS}), (False, True))
+    ],
+)
 def test_a_step_per_batch_in_place_of_the_hook_is_seen(engine, overflow, capfd):
     pytest.importorskip(engine if engine != "plain" else "torch")
     variant = "accelerate" if engine == "skorch" else ""

@@ -8,6 +8,7 @@ import torch
 
 import paramsched as ps
 from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Used, in_one, optimizer_of, planned, recorded
+from support.spread import spread
 
 transformers = pytest.importorskip("transformers")
 runs = pytest.importorskip("support.engine_runs.transformers")
@@ -23,7 +24,7 @@ class Stop(transformers.TrainerCallback):
         control.should_training_stop = state.epoch >= 1
 
 
-@pytest.mark.parametrize("variant", ["", "pair"])
+@pytest.mark.parametrize("variant", spread(["", "pair"], ""))
 def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Path) -> None:
     case = Case("transformers", 4, variant=variant)
     args = runs.arguments(str(tmp_path), case, save_strategy="epoch")

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from support.example_runs import KILLS, ROOT, environment
 from support.ports import free_port
 from support.programs import Program
+from support.spread import spread
 
 EXAMPLES = ROOT / "examples" / "growing_batch"
 LOOPS = ["value_in_the_loop", "written_to_the_loader", "with_accelerate"]
@@ -43,7 +44,7 @@ def has_saved(folder: Path) -> bool:
     return (folder / "checkpoint.pt").exists() or any(folder.glob("update_*"))
 
 
-@pytest.fixture(scope="module", params=LOOPS)
+@pytest.fixture(scope="module")
 def whole(request, tmp_path_factory):
     """A loop that nothing interrupted: its name, its folder, what it said, and how long it trained."""
     folder = tmp_path_factory.mktemp("whole")
@@ -54,6 +55,7 @@ def whole(request, tmp_path_factory):
     return request.param, folder, finished(process), time.monotonic() - began
 
 
+@pytest.mark.parametrize("whole", LOOPS, indirect=True)
 def test_the_batch_grows_as_planned(whole):
     _, folder, said, _ = whole
     sizes = [json.loads(line)[1] for line in (folder / "values.jsonl").read_text().splitlines()]
@@ -64,6 +66,7 @@ def test_the_batch_grows_as_planned(whole):
     assert sum(sizes[:-1]) < 6_000 <= sum(sizes)
 
 
+@pytest.mark.parametrize("whole", spread(LOOPS, "written_to_the_loader"), indirect=True)
 def test_a_finished_run_that_is_started_again_says_its_result_again(whole, tmp_path):
     loop, uninterrupted, said, _ = whole
     folder = shutil.copytree(uninterrupted, tmp_path / "run")
@@ -74,6 +77,7 @@ def test_a_finished_run_that_is_started_again_says_its_result_again(whole, tmp_p
     assert (folder / "values.jsonl").read_bytes() == (uninterrupted / "values.jsonl").read_bytes()
 
 
+@pytest.mark.long
 def test_two_processes_of_accelerate_use_the_same_values_as_one(tmp_path):
     launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
     launch += ["--mixed_precision=no", "--dynamo_backend=no", f"--main_process_port={free_port()}"]
@@ -85,6 +89,7 @@ def test_two_processes_of_accelerate_use_the_same_values_as_one(tmp_path):
 
 
 @pytest.mark.parametrize("number", range((KILLS + 1) // 2))
+@pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
 def test_a_loop_killed_while_it_trains_goes_on_to_the_same_values_and_weights(whole, tmp_path, number):
     loop, uninterrupted, _, seconds = whole
     process = start(loop, tmp_path)

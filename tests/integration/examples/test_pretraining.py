@@ -14,6 +14,7 @@ import torch
 
 from support import example_runs
 from support.example_runs import KILLS, ROOT, kill_at_random, wait_for_checkpoint
+from support.spread import spread
 
 TRAIN = ROOT / "examples" / "pretraining" / "train.py"
 PLAN = """
@@ -120,6 +121,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(
         assert torch.equal(weights(tmp_path)[name], expected), name
 
 
+@pytest.mark.long
 def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes_nothing(plan, tmp_path):
     process = example_runs.start(TRAIN, tmp_path, "--plan", str(plan))
     wait_for_checkpoint(process, tmp_path)
@@ -152,7 +154,7 @@ def test_a_bad_plan_is_one_message_and_leaves_the_run_before_as_it_was(whole, tm
     assert files(output) == before
 
 
-@pytest.mark.parametrize("name", ["checkpoint.pt", "values.jsonl"])
+@pytest.mark.parametrize("name", spread(["checkpoint.pt", "values.jsonl"], "checkpoint.pt"))
 def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(whole, plan, tmp_path, name):
     output = tmp_path / "run"
     shutil.copytree(whole[0], output)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.runner import loops
 from torch import nn
@@ -134,7 +134,6 @@ INDEPENDENT = [
 ]
 
 
-@settings(max_examples=25)
 @given(st.sets(st.sampled_from(INDEPENDENT), min_size=2))
 def test_all_faults_are_reported_at_once(paths):
     found = faults(spoiled(*paths))
@@ -144,7 +143,6 @@ def test_all_faults_are_reported_at_once(paths):
     assert len(found) == len(paths), found
 
 
-@settings(max_examples=25)
 @given(
     st.sampled_from([p for p in leaves(GOOD) if p.count(".") > 1 and not p.endswith(".type")]),
     st.sampled_from(["x", "_", "s"]),

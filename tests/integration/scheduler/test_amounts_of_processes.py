@@ -9,13 +9,14 @@ import pytest
 from support.amount_jobs import UPDATES, local_tokens
 from support.ports import free_port
 from support.programs import Program
+from support.spread import spread
 
 pytestmark = pytest.mark.heavy
 
 TESTS = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module", params=["tcp", "file"])
+@pytest.fixture(scope="module", params=spread(["tcp", "file"], "tcp"))
 def seen(request, tmp_path_factory):
     """What both processes saw of each job, having met by a port or by a file."""
     folder = tmp_path_factory.mktemp("amounts")

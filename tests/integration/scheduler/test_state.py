@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import paramsched as ps
+from support.examples import examples
 from support.updates import planned, probe, run, used
 
 PLAN = ps.Plan(
@@ -193,7 +194,7 @@ values = st.recursive(
 
 
 @given(st.sampled_from([(), *PATHS]), values)
-@settings(max_examples=150)
+@examples(150)
 def test_any_value_under_any_key_loads_whole_or_changes_nothing(path, value):
     optimizer, scheduler = attached(2)
     before = snapshot(optimizer, scheduler)

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
+from support.spread import spread
 
 pytestmark = pytest.mark.heavy
 CONVERTED = 'lr = "cosine(to=0.1)"\n'
@@ -33,7 +34,7 @@ def test_standard_output_by_its_path_is_written_at_its_place(shell, tmp_path):
     assert (tmp_path / "all.log").read_text() == f"first\n{CONVERTED}last\n"
 
 
-@pytest.mark.parametrize("output", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"])
+@pytest.mark.parametrize("output", spread(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"], "/dev/stdout", "-"))
 def test_standard_output_is_piped(shell, output):
     assert shell(f"$P convert plan.yaml --to toml -o {output} | cat").stdout == CONVERTED
 

@@ -1,7 +1,7 @@
 """`config.check`: what can be said of a plan before anything is known of the run."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched import config
@@ -91,7 +91,6 @@ def test_plans_that_cannot_be_written_are_checked_too():
 WORLD = World(total=200, epoch=20, batch=32, accumulation=1)
 
 
-@settings(max_examples=25)
 @given(plans(WORLD, follow=True), st.sampled_from([None, WORLD.calendar]), st.booleans())
 def test_any_plan_can_be_checked(plan, calendar, native):
     for found in config.check(plan, calendar, native=native, groups=GROUPS):
@@ -99,7 +98,6 @@ def test_any_plan_can_be_checked(plan, calendar, native):
         assert found.path.startswith("$")
 
 
-@settings(max_examples=25)
 @given(plans(WORLD, follow=True))
 def test_what_is_found_does_not_hang_on_the_order_of_the_lines(plan):
     turned = Plan(*reversed(plan.bindings), horizon=plan.horizon)

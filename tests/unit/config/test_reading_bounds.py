@@ -10,6 +10,7 @@ import pytest
 from paramsched import config, schedules
 from paramsched.config import native
 from paramsched.errors import ConfigError, ParamschedError
+from support.spread import spread
 
 pytestmark = pytest.mark.heavy
 
@@ -79,7 +80,12 @@ GROWING = {
 }
 
 
-@pytest.mark.parametrize("family", GROWING)
+@pytest.mark.parametrize(
+    "family",
+    spread(
+        GROWING, "terms in one line", "points", "groups", "keys there twice", "schedulers at once", "anchors", "tables"
+    ),
+)
 def test_twice_the_text_is_about_twice_the_work(family):
     syntax, text = GROWING[family]
     calls(lambda: config.loads(text(300), syntax))  # what is made once is made
@@ -107,7 +113,9 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name", spread(HOSTILE, "many tables far down", "16,000 commas in braces", "a megabyte of empty mappings")
+)
 def test_a_hostile_text_is_answered_within_bounds_of_time_and_memory(name):
     syntax, text = HOSTILE[name]
     code = (
