@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, assert_type
 
-from paramsched.runner import Hook, RunnerView
+from paramsched.runner import Hook, Runner, RunnerView
 
 
 class Looking(Hook):
@@ -21,7 +21,7 @@ class Looking(Hook):
 
 
 class Setting(Hook):
-    def before_train(self, runner: RunnerView) -> None:
+    def before_train(self, runner: Runner) -> None:
         runner.iter = 3  # type: ignore[misc]
-        runner.model = None  # type: ignore[assignment, misc]
+        runner.model = None  # type: ignore[assignment]
         runner.start()  # type: ignore[attr-defined]

@@ -109,7 +109,7 @@ class Argument:
             bounds = f" of at least {self.low:g}"
         if self.high < math.inf:
             bounds = (
-                f" from {self.low:g} to {self.high:,g}" if self.low > -math.inf else f"{bounds} up to {self.high:,g}"
+                f" from {self.low:g} to {self.high:,.15g}" if self.low > -math.inf else f"{bounds} up to {self.high:,g}"
             )
         raise WrongValue(f"expected a {'number' if kind is float else 'whole number'}{bounds}, got {short_json(value)}")
 

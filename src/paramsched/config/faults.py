@@ -24,13 +24,17 @@ _MOST = 200  # faults that are listed; a file may hold a hundred thousand
 class Faults:
     """Collects what is wrong; reading goes on where that makes sense, so that one run finds everything.
 
+    Args:
+        syntax: of the entries that are advised, as of `entry_text`.
+
     >>> faults = Faults()
     >>> faults.add("$.lr", "true is no number", "Write 0.1", code="PS105")
     >>> faults.problems()
     ('$.lr: true is no number. Write 0.1',)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, syntax: str = "yaml") -> None:
+        self._syntax = syntax
         self._found: dict[Diagnostic, None] = {}
         self.count = 0
 
@@ -63,7 +67,7 @@ class Faults:
             return
         written = None if entry is None else (entry[0], json.dumps(entry[1], ensure_ascii=False))
         if written is not None:
-            instead = f"Write {entry_text(*written)}"
+            instead = f"Write {entry_text(*written, self._syntax)}"
         self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
@@ -121,17 +125,20 @@ def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
     Args:
         key: its key.
         value: its value as JSON.
-        syntax: `"yaml"`, `"json"` or `"toml"`.
+        syntax: `"yaml"`, `"json"`, `"toml"`, or `"python"`: a keyword of a call.
 
-    >>> for syntax in ("yaml", "json", "toml"):
+    >>> for syntax in ("yaml", "json", "toml", "python"):
     ...     print(entry_text("groups", '{"head": {"lr": "cosine()"}}', syntax))
     groups: {head: {lr: cosine()}}
     "groups": {"head": {"lr": "cosine()"}}
     groups = {"head" = {"lr" = "cosine()"}}
+    groups={'head': {'lr': 'cosine()'}}
     """
     if syntax == "json":
         return f"{json.dumps(key, ensure_ascii=False)}: {value}"
     data = json.loads(value)
+    if syntax == "python":
+        return f"{key}={data!r}"
     if syntax == "toml":
         return f"{_bare_key(key)} = {_toml_value(data)}"
     return f"{flow_text(key)}: {flow_text(data, top=True)}"

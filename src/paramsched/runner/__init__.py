@@ -30,6 +30,8 @@ from paramsched.runner.metrics import MODELS as MODELS
 from paramsched.runner.metrics import Metric as Metric
 from paramsched.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.runner.runner import Runner as Runner
-from paramsched.runner.view import RunnerView as RunnerView
+
+RunnerView = Runner
+"""An older name of `Runner` for the annotations of hooks."""
 
 del _accelerate, _torch, _tqdm

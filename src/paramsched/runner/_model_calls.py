@@ -16,7 +16,7 @@ LossFunction: TypeAlias = Callable[[Any, Any], torch.Tensor]
 
 
 def training_style(model: nn.Module, loss: LossFunction | None) -> Style:
-    """How a model is trained."""
+    """Return how a model is trained."""
     if callable(getattr(model, "train_step", None)):
         return "train_step"
     if loss is not None:
@@ -59,7 +59,7 @@ class ModelCalls:
         return log
 
     def predict(self, data: Any, mode: Literal["val", "test"]) -> Any:
-        """What the model says of a batch: predictions, or its loss where that is all it says."""
+        """Return the predictions for a batch, or its loss if the model has no predictions."""
         own = getattr(self.model, f"{mode}_step", None)
         if callable(own):
             return own(data)
@@ -80,7 +80,7 @@ class ModelCalls:
 
 
 def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
-    """Call a model with a batch, by names or by places."""
+    """Call a model with a batch: a mapping by keyword, a list or tuple by position."""
     if isinstance(data, Mapping):
         return model(**data, **kwargs)
     if isinstance(data, (list, tuple)):
@@ -89,7 +89,7 @@ def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
 
 
 def inputs_and_target(data: Any) -> tuple[Any, Any]:
-    """Inputs and target of a batch, which is its last entry."""
+    """Return the inputs of a batch and the target, which is its last entry."""
     entries = list(data.values()) if isinstance(data, Mapping) else data
     if not isinstance(entries, (list, tuple)) or len(entries) < 2:
         raise ParamschedError(
@@ -101,7 +101,9 @@ def inputs_and_target(data: Any) -> tuple[Any, Any]:
 
 
 def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-    """The loss to go back through, and what is logged: a tensor, or a dict whose keys with "loss" are summed.
+    """Return the loss to differentiate, and what is logged.
+
+    The output of a model is a tensor, or a dict, in which the entries with "loss" in the name are summed.
 
     >>> losses = {"loss_a": torch.tensor([1.0, 3.0]), "loss_b": torch.tensor(0.5), "acc": torch.tensor(0.9)}
     >>> loss, log = parse_losses(losses)
@@ -135,7 +137,7 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
 
 
 def _calling_through(model: nn.Module, prepared: nn.Module) -> Any:
-    """The model, but calling it goes through the wrapper that shares gradients."""
+    """Return the model such that calling it goes through the wrapper that shares gradients."""
 
     def forward_through(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.__dict__["_was_called"] = True

@@ -1,4 +1,4 @@
-"""What stands at `param_scheduler`, and how long the run is for it."""
+"""Build the schedulers of `param_scheduler`, and the length of the run for them."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unme
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config import plan_from
 from paramsched.errors import MissingFact, Unresolved
+from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.run_sizes import PLANNED_SIZES
 from paramsched.plan.trace import unique_labels
-from paramsched.runner._log_file import field_of_group
 from paramsched.scheduler import Scheduler
 from paramsched.time import Calendar
 
@@ -24,7 +24,7 @@ from paramsched.time import Calendar
 @final
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What is known about the run when schedulers are built.
+    """The facts about the run that are known when schedulers are built.
 
     Args:
         epoch_length: batches of a pass.
@@ -45,32 +45,33 @@ class RunFacts:
     tokens_per_sample: int | None = None
     in_updates: bool = False
 
-    def calendar_for(self, name: str) -> Calendar:
-        """For a plan: updates of the run and of an epoch, which ends a cycle of accumulation."""
+    def calendar_for(self, name: str, plan: Plan | None = None) -> Calendar:
+        """Return the updates of the run and of an epoch, each of which ends a cycle of accumulation.
+
+        Args:
+            plan: if it counts samples or tokens, a run with smaller last batches ends where its samples do.
+        """
         accumulation = self.accumulation[name]
         updates = -(-self.epoch_length // accumulation)
-        total = updates * self.max_epochs if self.max_epochs is not None else -(-(self.max_iters or 0) // accumulation)
+        total: int | str = -(-(self.max_iters or 0) // accumulation)
+        if self.max_epochs is not None:
+            total = updates * self.max_epochs
+            plans_sizes = plan is not None and any(
+                isinstance(one.field, Target) and one.name in PLANNED_SIZES for one in plan.bindings
+            )
+            if plan is not None and self.samples_per_epoch is not None and not plans_sizes:
+                samples = self.samples_per_epoch * self.max_epochs
+                if plan.clock == "samples":
+                    total = f"{samples} samples"
+                elif plan.clock == "tokens" and self.tokens_per_sample is not None:
+                    total = f"{samples * self.tokens_per_sample} tokens"
         return Calendar(
             total=total, batches_per_epoch=self.epoch_length, accumulation=accumulation, batch_size=self.batch_size,
             sequence_length=self.tokens_per_sample,
         )  # fmt: skip
 
-    def calendar_for_plan(self, name: str, plan: Plan) -> Calendar:
-        """As `calendar_for`; a run with smaller last batches ends where its samples do."""
-        calendar, unit = self.calendar_for(name), plan.clock
-        if self.samples_per_epoch is None or self.max_epochs is None:
-            return calendar
-        if any(isinstance(one.field, Target) and one.name in PLANNED_SIZES for one in plan.bindings):
-            return calendar
-        samples = self.samples_per_epoch * self.max_epochs
-        if unit == "samples":
-            return replace(calendar, total=f"{samples} samples")
-        if unit == "tokens" and self.tokens_per_sample is not None:
-            return replace(calendar, total=f"{samples * self.tokens_per_sample} tokens")
-        return calendar
-
     def lengths_for(self, name: str) -> dict[str, int | None]:
-        """For MMEngine's schedulers: batches, or updates."""
+        """Return the lengths for MMEngine's schedulers, in batches or in updates."""
         per = self.accumulation[name] if self.in_updates else 1
         return {
             "epoch_length": -(-self.epoch_length // per),
@@ -84,47 +85,42 @@ _WAYS_TO_SAY = {
     "frames_per_step": "Write horizon and lengths in frames",
     "batch_size": "Give a loader that says its batch_size, or write the length in epochs or updates",
 }
-"""How a fact that is missing is said to a Runner, which makes the Calendar itself."""
+"""How to pass a missing fact to a Runner, which makes the Calendar itself."""
 
 Schedulers: TypeAlias = dict[str, list[Any]]
-"""Schedulers by the optimizer's name, which is empty where there is one optimizer."""
+"""Schedulers by the optimizer's name, which is empty if there is one optimizer."""
 
 
 def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
-    """The plan that `config` is or says; None where it is something else."""
+    """Return the plan of a config; None if it has schedulers instead."""
     if isinstance(config, (Plan, str, os.PathLike)):
         return plan_from(config)
-    named = isinstance(config, Mapping) and config and "type" not in config and not set(config) & set(names)
-    return plan_from(config) if named and _looks_like_plan(config) else None
-
-
-def _looks_like_plan(config: Mapping[str, Any]) -> bool:
-    """Whether fields stand for schedules, not optimizers for lists of dicts."""
+    if not isinstance(config, Mapping) or not config or "type" in config or set(config) & set(names):
+        return None
+    # Its fields are schedules, where several optimizers would have lists of dicts.
     fields = [value for key, value in config.items() if key not in ("groups", "targets")]
-    return all(isinstance(value, (str, int, float)) for value in fields)
+    return plan_from(config) if all(isinstance(value, (str, int, float)) for value in fields) else None
 
 
 def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: RunFacts, on_change: str) -> Schedulers:
-    """The schedulers of every optimizer, at the first update."""
+    """Build the schedulers of every optimizer."""
     names = list(wrappers)
     if names == [""]:
         return {"": _build_for_one(config, wrappers[""], "", facts, on_change)}
     plan = plan_in(config, names=names)
-    by_name = isinstance(config, Mapping) and "type" not in config and plan is None
-    if not by_name or set(config) != set(names):
-        if plan is None:
-            # It says what is wrong with the names, or builds for each.
-            length = facts.lengths_for(names[0])
-            return build_param_scheduler(config, dict(wrappers), **length)
+    if plan is not None:
         config = dict.fromkeys(names, plan)
-    return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
+    if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
+        return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
+    # This names what is wrong with the names, or builds the same for each.
+    return build_param_scheduler(config, dict(wrappers), **facts.lengths_for(names[0]))
 
 
 def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFacts, on_change: Any) -> list[Any]:
-    """What one optimizer follows."""
+    """Build the schedulers of one optimizer."""
     plan = plan_in(config, names=())
     if plan is not None:
-        return [_scheduler_of_plan(plan, wrapper.optimizer, facts.calendar_for_plan(name, plan), on_change)]
+        return [_scheduler_of_plan(plan, wrapper.optimizer, facts.calendar_for(name, plan), on_change)]
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
@@ -136,7 +132,7 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
 
 
 def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_change: Any) -> Scheduler:
-    """The scheduler of a plan; a missing fact is asked for by the argument that says it."""
+    """Build the scheduler of a plan; an error about a missing fact names the Runner's argument for it."""
     refused: MissingFact
     try:
         return Scheduler(optimizer, plan, calendar=calendar, on_change=on_change)
@@ -152,7 +148,7 @@ def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:
-    """A plateau acts after validations (row 13)."""
+    """Warn of plateaus, which act after validations only (row 13)."""
     for many in schedulers.values():
         for one in many:
             rules = one.states if isinstance(one, Scheduler) else ()
@@ -164,14 +160,14 @@ def warn_without_validation(schedulers: Schedulers) -> None:
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
-    """At the end of a run: plateaus that never saw their metric (row 13)."""
+    """Warn at the end of a run of plateaus that never saw their metric (row 13)."""
     for many in schedulers.values():
         for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
             warn_user(f"param_scheduler{line}")
 
 
 def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tuple[str, int]]:
-    """The scheduled fields of each group, and lr in any case."""
+    """Return the scheduled fields of each group, and lr in any case."""
     names = ["lr"]
     for one in schedulers:
         names += (
@@ -188,10 +184,15 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tu
 
 
 def present_values(schedulers: Sequence[Any], optimizer: Optimizer) -> dict[tuple[str, int | str], float]:
-    """The present value of every scheduled field in every group."""
+    """Return the present value of every scheduled field in every group."""
     groups = optimizer.param_groups
     labels = unique_labels(groups)
     return {
         (name, labels[index]): float(field_of_group(groups[index], name).read(groups[index]))
         for name, index in scheduled_fields(schedulers, optimizer)
     }
+
+
+def field_of_group(group: Mapping[str, Any], name: str) -> Field:
+    """Return the field, which for momentum is the first beta in a group that has betas."""
+    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)

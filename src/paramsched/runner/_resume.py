@@ -1,114 +1,219 @@
-"""How a run goes on from a checkpoint; and its work folder."""
+"""The parts of a checkpoint besides Accelerate's files, and how a run goes on from them."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from paramsched.errors import StateError
-from paramsched.run_files.folder_lock import FolderLock
-from paramsched.runner._checkpoint_fit import random_states_file, read_runner_state, read_torch, require_fit
-from paramsched.runner._checkpoints import Checkpoints, in_every_process, in_main_process, require_whole
-from paramsched.runner._saved_parts import (
-    facts_of_run,
-    facts_to_compare,
-    load_hook_states,
-    require_hook_states,
-    require_resumable_schedulers,
-    resume_schedulers,
+from paramsched.compat.mmengine import restore
+from paramsched.compat.mmengine.rule_scheduler import argument_changes
+from paramsched.errors import InvalidArgument, PlanChanged, StateError
+from paramsched.runner._checkpoints import (
+    STATE,
+    VERSION,
+    in_every_process,
+    random_states_file,
+    read_runner_state,
+    read_torch,
+    require_fit,
 )
+from paramsched.runner._param_schedulers import Schedulers
+from paramsched.runner.hooks import CheckpointHook, EarlyStoppingHook, LoggerHook
+from paramsched.runner.loops import Position
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
-from paramsched.runner.view import Position, RunnerParts
+from paramsched.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from paramsched.runner.runner import Runner
 
 log = logging.getLogger("paramsched.runner")
 
 
-@final
-class RunFolder:
-    """A work folder, which the processes of one run share.
-
-    Args:
-        checkpoints: those in the folder.
-        accelerator: Accelerate's; its main process holds the lock for all.
-    """
-
-    def __init__(self, checkpoints: Checkpoints, accelerator: Any) -> None:
-        self.path, self._checkpoints, self._accelerator = checkpoints.folder, checkpoints, accelerator
-        self._lock = FolderLock(self.path)
-        self._locked = False  # the same in every process, though only the main one has the lock
-
-    @property
-    def is_there(self) -> bool:
-        return in_main_process(self._accelerator, self.path.is_dir)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Make the folder and keep other runs out, until the outermost `locked` ends."""
-        if self._locked:
-            yield
-            return
-        in_main_process(self._accelerator, self._take_lock)
-        self._locked = True
-        try:
-            yield
-        finally:
-            self._locked = False
-            self._lock.release()
-
-    def first_checkpoint(self, load_from: Path | None, *, resume: bool) -> Path | None:
-        """What a run loads before its first batch; None: it begins as it is."""
-        if not resume:
-            return load_from
-        return in_main_process(self._accelerator, lambda: self._to_go_on_from(load_from))
-
-    def _to_go_on_from(self, load_from: Path | None) -> Path | None:
-        if load_from is not None:
-            require_whole(load_from)
-            return load_from
-        found = self._checkpoints.newest()
-        if found is None:
-            log.info("resume: there is no checkpoint in %s; the run begins", self.path)
-        return found
-
-    def _take_lock(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock.take()
+def runner_state(runner: "Runner") -> dict[str, Any]:
+    """Return our part of a checkpoint: plain data."""
+    position = asdict(runner.training.position)
+    optimizers: dict[str, dict[str, Any]] = {}
+    for name, stepper in runner.steppers.items():
+        pseudo = stepper.inner.base_param_settings
+        plain = None if pseudo is None else {key: value for key, value in pseudo.items() if key != "params"}
+        optimizers[name] = {"updates": stepper.updates, "base_param_settings": plain}
+        amounts = {} if stepper.amounts is None else stepper.amounts.saved_state()
+        if amounts:
+            optimizers[name]["amounts"] = amounts
+    return {
+        "version": VERSION,
+        "meta": {"epoch": position["epoch"], "iter": position["iter"], "seed": runner.seed, "run": runner.run_name},
+        "clock": position,
+        "run": _facts_to_compare(runner),
+        "param_schedulers": {
+            name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
+            for name, many in runner.schedulers.items()
+        },
+        "optimizers": optimizers,
+        "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(runner.hooks) if hasattr(hook, "state_dict")},
+    }
 
 
-def resume_run(runner: RunnerParts, source: Path) -> None:
+def gradients_of(runner: "Runner") -> dict[str, torch.Tensor]:
+    """Return the gradients collected for an incomplete update; empty if there is none."""
+    if not any(stepper.in_cycle for stepper in runner.steppers.values()):
+        return {}
+    return {name: p.grad.detach().cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
+
+
+def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
+    """Return the facts that may differ in the run that goes on."""
+    facts = runner.facts
+    assert facts is not None  # the run is prepared before anything is loaded or saved
+    return {
+        "max_epochs": facts.max_epochs,
+        "max_iters": facts.max_iters,
+        "epoch_length": facts.epoch_length,
+        "batch_size": facts.batch_size,
+        "accumulative_counts": dict(facts.accumulation),
+        "processes": runner.accelerator.num_processes,
+    }
+
+
+def _require_hook_states(runner: "Runner", states: Mapping[str, Any], source: Path) -> None:
+    """Refuse states from which a hook cannot go on; nothing is loaded."""
+    for key, hook in _hooks_by_key(runner.hooks):
+        if key not in states:
+            continue
+        unusable = f"{source / STATE}: it cannot be read; nothing usable at hooks.{key}"
+        if isinstance(hook, (CheckpointHook, EarlyStoppingHook, LoggerHook)) and not isinstance(states[key], dict):
+            raise StateError(unusable)
+        if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):
+            try:
+                copy(hook).load_state_dict(states[key])
+            except (KeyError, TypeError, ValueError) as error:
+                raise StateError(f"{unusable} ({type(error).__name__}: {error})") from None
+        if hasattr(hook, "require_resumable"):
+            hook.require_resumable(runner, states[key])
+
+
+def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield each hook after its class and its number among those of the class."""
+    counts = Counter[str]()
+    for hook in hooks:
+        kind = type(hook).__name__
+        counts[kind] += 1
+        yield f"{kind}.{counts[kind]}", hook
+
+
+def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
+    """Refuse a checkpoint with other schedulers, or by `on_change`; nothing is loaded."""
+    if set(saved) != set(schedulers):
+        was, now = _optimizer_names(saved), _optimizer_names(schedulers)
+        raise StateError(f"the checkpoint is of the optimizers {was}, and now there are {now}")
+    for name, many in schedulers.items():
+        was_plan = isinstance(saved[name], Mapping)
+        if was_plan != _is_plan(many):
+            kinds = ("a Plan", "MMEngine's schedulers")
+            raise StateError(
+                f"param_scheduler: the checkpoint has {kinds[not was_plan]}, and now there are {kinds[was_plan]}. "
+                "Give the same kind, or take the weights only: load_from=…, resume=False"
+            )
+        if was_plan:
+            continue
+        if not isinstance(on_change, str):
+            raise InvalidArgument(
+                f"on_change={on_change!r}", "a choice by field is for a Plan", 'Write on_change="new"'
+            )
+        if len(many) != len(saved[name]):
+            raise StateError(
+                f"param_scheduler: the checkpoint has {len(saved[name])} schedulers, and now there are {len(many)} "
+                f"({', '.join(type(one).__name__ for one in many)}). Give those it was saved with"
+            )
+        told = [
+            f"[{index}] {type(one).__name__} {key}: {then!r} in the checkpoint, {now!r} now"
+            for index, (one, state) in enumerate(
+                zip(many, _states_of_this_length(many, saved[name], config, name), strict=True)
+            )
+            for key, (now, then) in argument_changes(one, state).items()
+        ]
+        if told and on_change == "error":
+            raise PlanChanged(
+                "param_scheduler differs from the checkpoint's and on_change is 'error':\n" + "\n".join(told)
+            )
+
+
+def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
+    """Return saved states in which an end that is missing in the config is that of the present run."""
+    mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
+    parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
+    parts += [None] * len(many)
+    states = list(saved)
+    for index, (one, state, part) in enumerate(zip(many, saved, parts, strict=False)):
+        if isinstance(part, Mapping) and isinstance(state, Mapping) and "end" not in part:
+            filled = [key for key in ("end", "T_max", "total_steps", "total_iters") if key not in part and key in state]
+            states[index] = {**state, **{key: getattr(one, key, state[key]) for key in filled}}
+    return states
+
+
+def _is_plan(many: Sequence[Any]) -> bool:
+    return len(many) == 1 and isinstance(many[0], Scheduler)
+
+
+def _optimizer_names(names: Any) -> str:
+    return ", ".join(repr(name) for name in names if name) or "one optimizer"
+
+
+def resume_run(runner: "Runner", source: Path) -> None:
     """Go on from a whole checkpoint that fits: everything is built, nothing has run."""
     state = read_runner_state(source)
-    given, saved = runner.given, state["param_schedulers"]
-    config, policy = given["param_scheduler"], given["on_change"]
-    require_resumable_schedulers(runner.schedulers, saved, config, policy)
-    for line in _lines_of_differences(state["run"], facts_to_compare(runner)):
+    saved, config, policy = state["param_schedulers"], runner.given["param_scheduler"], runner.given["on_change"]
+    assert runner.facts is not None  # the run is prepared
+    _require_same_schedulers(runner.schedulers, saved, config, policy)
+    for line in _lines_of_differences(state["run"], _facts_to_compare(runner)):
         log.warning("resume: %s", line)
     bases = {name: _bases_of_groups(stepper) for name, stepper in runner.steppers.items()}
-    in_every_process(runner.accelerator, lambda: _load_accelerate_state(runner, source, state["run"]["processes"]))
+    with in_every_process(runner.accelerator):
+        _load_accelerate_state(runner, source, state["run"]["processes"])
     for name, stepper in runner.steppers.items():
-        _load_wrapper_state(stepper, state["optimizers"].get(name, {}))
+        kept = state["optimizers"].get(name, {})
+        stepper.updates = kept.get("updates", 0)
+        if stepper.amounts is not None:
+            stepper.amounts.load_state(kept.get("amounts", {}))
+        if stepper.inner.base_param_settings is not None and kept.get("base_param_settings") is not None:
+            stepper.inner.base_param_settings.update(kept["base_param_settings"])
         for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
             log.warning("resume: base of %s; the checkpoint's goes on", line)
-    resume_schedulers(runner.schedulers, saved, config, policy, facts_of_run(runner))
+    for name, many in runner.schedulers.items():
+        if _is_plan(many):
+            many[0].load_state_dict(saved[name]["plan"])
+        elif many:
+            # An end that the config does not contain follows the length of the run, whatever the policy.
+            keeps = policy == "checkpoint"
+            states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
+            epoch_length = runner.facts.lengths_for(name)["epoch_length"]
+            restore(many, states, on_change="checkpoint" if keeps else "new", epoch_length=epoch_length)
     gradients = runner.checkpoints.gradients(source)
     for name, parameter in runner.model.named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter.device, parameter.dtype)
-    load_hook_states(runner.hooks, state["hooks"])
-    _take_seed(runner, state["meta"]["seed"])
+    for key, hook in _hooks_by_key(runner.hooks):
+        if key in state["hooks"] and hasattr(hook, "load_state_dict"):
+            hook.load_state_dict(state["hooks"][key])
+    asked, seed = runner.settings.randomness.seed, state["meta"]["seed"]
+    if asked is not None and asked != seed:
+        log.warning("resume: seed %d in the checkpoint, which goes on, %d now", seed, asked)
+    runner.seed = seed  # the order of the data is that of the run that goes on
+    runner.training.seed(seed)
     runner.run_name = state["meta"].get("run", runner.run_name)
     runner.training.resume(Position(**state["clock"]))
     runner.call_hook("after_load_checkpoint", checkpoint=state)
     log.info("resumed from %s: epoch %d, iteration %d", source, runner.epoch, runner.iter)
 
 
-def require_fit_for(runner: RunnerParts, source: Path) -> None:
-    """Refuse a checkpoint that the run does not go on from; nothing is loaded."""
-
-    def require_all_fit() -> None:
+def require_fit_for(runner: "Runner", source: Path) -> None:
+    """Refuse a checkpoint that does not fit the run; nothing is loaded."""
+    with in_every_process(runner.accelerator):
         state = read_runner_state(source)
         was, now = state["run"]["processes"], runner.accelerator.num_processes
         if (was == 1) != (now == 1):  # Accelerate names the weights differently then
@@ -118,13 +223,11 @@ def require_fit_for(runner: RunnerParts, source: Path) -> None:
             )
         require_fit(runner.accelerator, source, was)
         runner.checkpoints.gradients(source)
-        require_hook_states(runner, state["hooks"], source)
-
-    in_every_process(runner.accelerator, require_all_fit)
+        _require_hook_states(runner, state["hooks"], source)
 
 
-def _load_accelerate_state(runner: RunnerParts, source: Path, saved_processes: int) -> None:
-    """Let Accelerate load its files; it passes over random states that it cannot take."""
+def _load_accelerate_state(runner: "Runner", source: Path, saved_processes: int) -> None:
+    """Let Accelerate load its files; it ignores random states that it cannot load."""
     accelerator = runner.accelerator
     try:
         accelerator.load_state(str(source))
@@ -138,25 +241,8 @@ def _load_accelerate_state(runner: RunnerParts, source: Path, saved_processes: i
         raise StateError(f"{file}: Accelerate could not take the random states in it")
 
 
-def _take_seed(runner: RunnerParts, seed: int) -> None:
-    """The order of the data is that of the run that goes on."""
-    asked = (runner.given["randomness"] or {}).get("seed")
-    if asked is not None and asked != seed:
-        log.warning("resume: seed %d in the checkpoint, which goes on, %d now", seed, asked)
-    runner.seed = seed
-    runner.training.seed(seed)
-
-
-def _load_wrapper_state(stepper: AcceleratedWrapper, state: Mapping[str, Any]) -> None:
-    stepper.updates = state.get("updates", 0)
-    if stepper.amounts is not None:
-        stepper.amounts.load_state(state.get("amounts", {}))
-    if stepper.inner.base_param_settings is not None and state.get("base_param_settings") is not None:
-        stepper.inner.base_param_settings.update(state["base_param_settings"])
-
-
 def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
-    """The values that schedules multiply, by field and group."""
+    """Return the values that schedules multiply, by field and group."""
     return {
         f"{key.removeprefix('initial_')} in group {index}": float(value)
         for index, group in enumerate(stepper.optimizer.param_groups)
@@ -166,7 +252,7 @@ def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
 
 
 def _lines_of_differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
-    """A line for each entry that differs."""
+    """Return a line for each entry that differs."""
     keys = saved.keys() & now.keys() if only_common else saved.keys() | now.keys()
     return [
         f"{key}: {saved.get(key)!r} in the checkpoint, {now.get(key)!r} now"

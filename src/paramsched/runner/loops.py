@@ -1,49 +1,159 @@
-"""Loops: in which order batches, epochs, validations and hooks follow, as in MMEngine."""
+"""Loops: the order of batches, epochs, validations and hooks, as in MMEngine."""
 
+import random
 from abc import ABC, abstractmethod
 from bisect import bisect
-from collections.abc import Sequence
-from dataclasses import replace
-from math import ceil
-from typing import Any, Literal, final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, final
 
+import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
-from paramsched.runner.metrics import Evaluator, MeanOf
-from paramsched.runner.view import EpochBatches, Position, RunnerParts
+from paramsched.config.arguments import WrongValue, argument, argument_table
+from paramsched.config.faults import short_json
+from paramsched.runner.metrics import MeanOf, MetricLike
+
+if TYPE_CHECKING:
+    from paramsched.runner.runner import Runner
 
 
-class TrainLoop(ABC):
-    """What both loops share, with MMEngine's names.
+@final
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a run is: what a checkpoint saved now has to go on from.
 
     Args:
+        epoch: complete passes over the loader.
+        batch: batches of the present pass that are done.
+        iter: batches that are done.
+        validated: whether the validation that is due at this moment is over.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    iter: int = 0
+    validated: bool = False
+
+
+@final
+class EpochBatches:
+    """A loader as Accelerate prepared it, or any iterable with a length, pass by pass."""
+
+    def __init__(self, loader: Any, accelerator: Any) -> None:
+        self.loader, self.accelerator = loader, accelerator
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
+        """Yield the batches of a pass with their indexes, after the first `skip`, whose random draws are undone."""
+        if skip >= len(self):
+            return
+        if hasattr(self.loader, "set_epoch"):  # Accelerate's: the order is a function of the epoch
+            self.loader.set_epoch(number)
+        from accelerate.utils import send_to_device
+
+        batches: Iterator[Any]
+        if skip and isinstance(self.loader, DataLoader):
+            with random_states_kept():
+                # Accelerate's loaders load one batch ahead, so the last skipped batch is taken here.
+                batches = iter(self.accelerator.skip_first_batches(self.loader, skip - 1))
+                next(batches)
+        else:
+            batches = islice(self.loader, skip, None)
+        for index, batch in enumerate(batches, start=skip):
+            yield index, send_to_device(batch, self.accelerator.device)  # costs nothing if Accelerate has moved it
+
+    def seed(self, seed: int) -> None:
+        """Make the order of each pass a function of this seed and the number of the pass."""
+        batches: Any = getattr(self.loader, "batch_sampler", None)
+        spread: Any = getattr(batches, "batch_sampler", None)  # with several processes
+        samplers: list[Any] = [getattr(batches, "sampler", None), getattr(spread, "sampler", None)]
+        for sampler in samplers:
+            if hasattr(sampler, "initial_seed"):  # Accelerate's
+                sampler.initial_seed = seed
+
+
+@contextmanager
+def random_states_kept() -> Iterator[None]:
+    """Leave every generator as it was found."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+    saved = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # the global one is meant
+    try:
+        yield
+    finally:
+        random.setstate(saved[0])
+        np.random.set_state(saved[1])  # noqa: NPY002  # as above
+        torch.set_rng_state(saved[2])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
+    """Return pairs of whole numbers; an empty tuple for None."""
+    pairs = () if value is None else value
+    if isinstance(pairs, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in pairs):
+        numbers = [number for pair in pairs for number in pair]
+        if all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in numbers):
+            return tuple((at, interval) for at, interval in pairs)
+    raise WrongValue(f"expected a list of pairs, got {short_json(value)}", example=[[10, 1]])
+
+
+@argument_table
+class TrainSettings:
+    """`train_cfg`: how long to train, and when to validate.
+
+    Args:
+        by_epoch: whether epochs are counted; by default what `type` counts, or the length that is given.
         val_begin: first epoch or iteration after which to validate.
         val_interval: epochs or iterations between validations.
         dynamic_intervals: pairs of an epoch or iteration, and the interval from then on.
+
+    >>> TrainSettings(type="EpochBasedTrainLoop").counts_epochs, TrainSettings(max_iters=900).counts_epochs
+    (True, False)
+    """
+
+    type: Literal["EpochBasedTrainLoop", "IterBasedTrainLoop"] | None = argument(None)
+    by_epoch: bool | None = argument(None, example=True)
+    max_epochs: int | None = argument(None, low=1, example=12)
+    max_iters: int | None = argument(None, low=1, example=1000)
+    val_begin: int = argument(1, low=1)
+    val_interval: int | None = argument(None, low=1, example=1)
+    dynamic_intervals: Any = argument((), parse=_read_pairs)
+
+    @property
+    def counts_epochs(self) -> bool:
+        if self.by_epoch is not None:
+            return self.by_epoch
+        return self.max_iters is None if self.type is None else self.type == "EpochBasedTrainLoop"
+
+
+class TrainLoop(ABC):
+    """The part that both loops share, with MMEngine's names. Hooks set `stop_training` to end the run after the
+    present epoch or iteration.
     """
 
     by_iterations: bool
-
-    def __init__(
-        self,
-        runner: RunnerParts,
-        batches: EpochBatches,
-        val_begin: int,
-        val_interval: int,
-        dynamic_intervals: Sequence[tuple[int, int]] | None,
-    ) -> None:
-        self.runner, self._batches = runner, batches
-        self.epoch_length = len(batches)
-        self.val_begin, self.val_interval = val_begin, val_interval
-        later = list(dynamic_intervals or ())
-        self._milestones = [0, *(at for at, _ in later)]
-        self._intervals = [val_interval, *(interval for _, interval in later)]
-        self.stop_training = False
-        self.epoch = self.iter = 0
-        self.position = Position()
-
     max_epochs: int
     max_iters: int
+
+    def __init__(self, runner: "Runner", batches: EpochBatches, settings: TrainSettings) -> None:
+        self.runner, self._batches = runner, batches
+        self.epoch_length = len(batches)
+        self.val_begin = settings.val_begin
+        self.val_interval = settings.val_interval or (1000 if self.by_iterations else 1)
+        self._milestones = [0, *(at for at, _ in settings.dynamic_intervals)]
+        self._intervals = [self.val_interval, *(interval for _, interval in settings.dynamic_intervals)]
+        self.stop_training = False
+        # The settings were checked to have the one that counts. MMEngine: a run by iterations is one epoch.
+        self.max_epochs = 1 if self.by_iterations else settings.max_epochs or 1
+        self.max_iters = settings.max_iters or 1 if self.by_iterations else self.max_epochs * len(batches)
+        self.epoch = self.iter = 0
+        self.position = Position()
 
     @property
     def dataloader(self) -> Any:
@@ -66,18 +176,17 @@ class TrainLoop(ABC):
     def seed(self, seed: int) -> None:
         self._batches.seed(seed)
 
-    def note_validated(self) -> None:
-        self.position = replace(self.position, validated=True)
-
-    @abstractmethod
-    def resume(self, position: Position) -> None: ...
+    def resume(self, position: Position) -> None:
+        """Go on from where a checkpoint was saved."""
+        self.position, self.iter = position, position.iter
+        self.epoch = 0 if self.by_iterations else position.epoch
 
     @abstractmethod
     def _run_to_end(self) -> None:
-        """The epochs or iterations that are left."""
+        """Run the epochs or iterations that are left."""
 
     def _train_on(self, index: int, batch: int, data: Any) -> None:
-        """One batch, number `batch` of the pass; hooks know it as `index`."""
+        """Train on one batch, number `batch` of the pass; hooks know it as `index`."""
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
         for stepper in runner.steppers.values():
@@ -103,38 +212,19 @@ class EpochBasedTrainLoop(TrainLoop):
 
     by_iterations = False
 
-    def __init__(
-        self,
-        runner: RunnerParts,
-        batches: EpochBatches,
-        max_epochs: int,
-        val_begin: int = 1,
-        val_interval: int = 1,
-        dynamic_intervals: Sequence[tuple[int, int]] | None = None,
-    ) -> None:
-        super().__init__(runner, batches, val_begin, val_interval, dynamic_intervals)
-        self.max_epochs, self.max_iters = max_epochs, max_epochs * len(batches)
-
-    def resume(self, position: Position) -> None:
-        self.position, self.epoch, self.iter = position, position.epoch, position.iter
-
     def _run_to_end(self) -> None:
-        while self.epoch < self.max_epochs and not self.stop_training:
-            self._run_epoch()
-            self._validate_if_due()
-
-    def _run_epoch(self) -> None:
-        """One epoch; the first after a resume without the batches that were done."""
         runner = self.runner
-        skip = self.position.batch
-        runner.start_epoch(skip)
-        runner.call_hook("before_train_epoch")
-        runner.model.train()
-        for index, data in self._batches.batches(self.epoch, skip):
-            self._train_on(index, index, data)
-        self.position = Position(self.epoch + 1, 0, self.iter)
-        runner.call_hook("after_train_epoch")
-        self.epoch += 1
+        while self.epoch < self.max_epochs and not self.stop_training:
+            skip = self.position.batch  # after a resume
+            runner.start_epoch(skip)
+            runner.call_hook("before_train_epoch")
+            runner.model.train()
+            for index, data in self._batches.batches(self.epoch, skip):
+                self._train_on(index, index, data)
+            self.position = Position(self.epoch + 1, 0, self.iter)
+            runner.call_hook("after_train_epoch")
+            self.epoch += 1
+            self._validate_if_due()
 
 
 @final
@@ -143,40 +233,20 @@ class IterBasedTrainLoop(TrainLoop):
 
     by_iterations = True
 
-    def __init__(
-        self,
-        runner: RunnerParts,
-        batches: EpochBatches,
-        max_iters: int,
-        val_begin: int = 1,
-        val_interval: int = 1000,
-        dynamic_intervals: Sequence[tuple[int, int]] | None = None,
-    ) -> None:
-        super().__init__(runner, batches, val_begin, val_interval, dynamic_intervals)
-        self.max_epochs, self.max_iters = 1, max_iters  # MMEngine's word: the whole run is one epoch
-        self.max_passes = ceil(max_iters / len(batches))
-
-    def resume(self, position: Position) -> None:
-        self.position, self.iter = position, position.iter
-
     def _run_to_end(self) -> None:
         runner = self.runner
         runner.call_hook("before_train_epoch")
         runner.model.train()
         while self.iter < self.max_iters and not self.stop_training:
-            self._run_pass()
+            for batch, data in self._batches.batches(self.position.epoch, self.position.batch):
+                runner.model.train()  # a validation after the last batch switched it off
+                self._train_on(self.iter, batch, data)
+                self._validate_if_due()
+                if self.iter >= self.max_iters or self.stop_training:
+                    break
+            else:
+                self.position = Position(self.position.epoch + 1, 0, self.iter, self.position.validated)
         runner.call_hook("after_train_epoch")
-
-    def _run_pass(self) -> None:
-        """Once through the loader, or as far as the run goes."""
-        for batch, data in self._batches.batches(self.position.epoch, self.position.batch):
-            self.runner.model.train()  # a validation after the last batch switched it off
-            self._train_on(self.iter, batch, data)
-            self._validate_if_due()
-            if self.iter >= self.max_iters or self.stop_training:
-                break
-        else:
-            self.position = Position(self.position.epoch + 1, 0, self.iter, self.position.validated)
 
 
 @final
@@ -184,16 +254,20 @@ class EvalLoop:
     """Goes once through a loader without training, and computes the metrics.
 
     Args:
-        evaluator: what computes the metrics; None takes the mean loss.
+        metrics: None takes the mean loss.
         mode: whose hooks are called.
     """
 
     def __init__(
-        self, runner: RunnerParts, batches: EpochBatches, evaluator: Evaluator | None, mode: Literal["val", "test"]
+        self,
+        runner: "Runner",
+        batches: EpochBatches,
+        metrics: list[MetricLike] | None,
+        mode: Literal["val", "test"],
     ) -> None:
         self.runner, self._batches, self.mode = runner, batches, mode
-        self._by_loss = evaluator is None
-        self.evaluator = evaluator or Evaluator([MeanOf(lambda losses, _: losses, "loss")])
+        self._by_loss = metrics is None
+        self.metrics = [MeanOf(lambda losses, _: losses, "loss")] if metrics is None else metrics
 
     @property
     def dataloader(self) -> Any:
@@ -209,12 +283,14 @@ class EvalLoop:
             runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=data)
             with torch.no_grad(), runner.accelerator.autocast():
                 outputs = runner.model_calls.loss_of(data) if self._by_loss else runner.model_calls.predict(data, mode)
-            self.evaluator.process(data_samples=outputs, data_batch=data)
+            for metric in self.metrics:
+                metric.process(data_batch=data, data_samples=outputs)
             runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=data, outputs=outputs)
-        metrics = self.evaluator.evaluate(len(getattr(self.dataloader, "dataset", ())))
+        size = len(getattr(self.dataloader, "dataset", ()))
+        metrics = {name: value for metric in self.metrics for name, value in metric.evaluate(size).items()}
         # Before the hooks: one of them may save the best checkpoint, which needs no second validation.
         if mode == "val" and runner.train_loop is not None:
-            runner.train_loop.note_validated()
+            runner.train_loop.position = replace(runner.train_loop.position, validated=True)
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")
         return metrics

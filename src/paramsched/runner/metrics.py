@@ -1,6 +1,6 @@
 """Metrics: what validation computes from predictions, over all processes; and registries of classes by name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, final, runtime_checkable
 
 import torch
@@ -10,7 +10,7 @@ from paramsched.compat.mmengine.registry import Registry
 
 @runtime_checkable
 class MetricLike(Protocol):
-    """What a Runner needs of a metric: one of ours, of MMEngine's, or any other with these two."""
+    """A metric: one of ours, of MMEngine's, or any other object with these two methods."""
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
         """Look at the predictions for a batch."""
@@ -56,7 +56,7 @@ class Metric:
 
 @final
 class MeanOf(Metric):
-    """The mean over samples of what a function says: a number, or numbers by name."""
+    """The mean over samples of a function's result: a number, or numbers by name."""
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
         super().__init__()
@@ -73,26 +73,8 @@ class MeanOf(Metric):
         return {name: sum(size * numbers[name] for size, numbers in results) / total for name in names} if total else {}
 
 
-@final
-class Evaluator:
-    """Several metrics as one."""
-
-    def __init__(self, metrics: Iterable[MetricLike]) -> None:
-        self.metrics = list(metrics)
-
-    def process(self, data_samples: Any, data_batch: Any) -> None:
-        for metric in self.metrics:
-            metric.process(data_batch=data_batch, data_samples=data_samples)
-
-    def evaluate(self, size: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for metric in self.metrics:
-            found.update(metric.evaluate(size))
-        return found
-
-
 def _samples_in(batch: Any) -> int:
-    """How many samples a batch has."""
+    """Return how many samples a batch has."""
     if isinstance(batch, torch.Tensor):
         return int(batch.shape[0]) if batch.ndim else 1
     if isinstance(batch, Mapping):

@@ -1,4 +1,4 @@
-"""Optimizer wrappers in the Runner: MMEngine's wrapper says when to update and what to clip, Accelerate steps."""
+"""Optimizer wrappers in the Runner: MMEngine's wrapper decides when to update and what to clip, Accelerate steps."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.scheduler.updates import watch_updates
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
-"""MMEngine's words for a type, and Accelerate's."""
+"""MMEngine's names of types, and Accelerate's."""
 
 
 class AmpOptimWrapper(OptimWrapper):
@@ -51,7 +51,14 @@ class AmpOptimWrapper(OptimWrapper):
                 f"AmpOptimWrapper(dtype={dtype!r})", f"known: {', '.join(PRECISIONS)}", 'Write dtype="bfloat16"'
             )
         self.dtype = name
-        self.scaling: dict[str, Any] = _scaler_arguments(loss_scale)
+        self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`
+        if isinstance(loss_scale, Mapping):
+            self.scaling = dict(loss_scale)
+        elif isinstance(loss_scale, (int, float)) and not isinstance(loss_scale, bool) and loss_scale > 0:
+            self.scaling = {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
+        elif loss_scale != "dynamic":
+            instead = 'Write "dynamic", 512.0, or dict(init_scale=512.0)'
+            raise InvalidArgument(f"AmpOptimWrapper(loss_scale={loss_scale!r})", "expected a scale", instead)
 
     @property  # type: ignore[misc]  # typeshed lets a class be assigned
     def __class__(self) -> Any:
@@ -60,23 +67,10 @@ class AmpOptimWrapper(OptimWrapper):
 
     @property
     def precision(self) -> str:
-        """Accelerate's word for the type."""
+        """Accelerate's name of the type."""
         if self.dtype is None:
             return "fp16" if torch.accelerator.is_available() else "bf16"
         return PRECISIONS[self.dtype]
-
-
-def _scaler_arguments(loss_scale: Any) -> dict[str, Any]:
-    """The arguments of `torch.amp.GradScaler` for a loss scale of MMEngine's."""
-    if loss_scale == "dynamic":
-        return {}
-    if isinstance(loss_scale, Mapping):
-        return dict(loss_scale)
-    if isinstance(loss_scale, (int, float)) and not isinstance(loss_scale, bool) and loss_scale > 0:
-        return {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
-    raise InvalidArgument(
-        f"AmpOptimWrapper(loss_scale={loss_scale!r})", "no scale", 'Write "dynamic", 512.0, or dict(init_scale=512.0)'
-    )
 
 
 @final
@@ -93,18 +87,18 @@ class AcceleratedWrapper:
         self.updates = 0  # that happened: a step that the scaler skipped is none
         # Counts the samples or tokens of an update; its hook goes ahead of the scheduler's.
         self.amounts: BatchAmounts | None = None
-        watch_updates(inner.optimizer, self._tell_amount, self._count_update)
+        watch_updates(inner.optimizer, self._before_update, self._after_update)
 
     def note_batch(self, data: Any) -> None:
         if self.amounts is not None:
             self.amounts.see(data, ends_update=False)  # which batch ends it, the step says
 
-    def _tell_amount(self, optimizer: Optimizer) -> None:
+    def _before_update(self, optimizer: Optimizer) -> None:
         del optimizer
         if self.amounts is not None:
             self.amounts.tell_seen()
 
-    def _count_update(self, optimizer: Optimizer) -> None:
+    def _after_update(self, optimizer: Optimizer) -> None:
         del optimizer
         self.updates += 1
         seen = vars(self.inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
@@ -136,7 +130,7 @@ class AcceleratedWrapper:
         step_kwargs: Mapping[str, Any] | None = None,
         zero_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """One batch: scale the loss, go back through it, and at the end of a cycle update and clear the gradients."""
+        """Scale the loss of a batch and differentiate it; at the end of a cycle update and clear the gradients."""
         self.backward(self.inner.scale_loss(loss))
         if self.inner.should_update():
             self.step(**(step_kwargs or {}))
@@ -158,7 +152,9 @@ class AcceleratedWrapper:
         except MissingFact as error:  # nothing counts the samples or tokens of the update, which did not happen
             if error.fact == "seconds_per_step":
                 raise
-            raise _with_arguments_of_runner(error) from None
+            by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
+            instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"
+            raise MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example) from None
 
     def zero_grad(self, **kwargs: Any) -> None:
         self.prepared.zero_grad(**kwargs)
@@ -172,28 +168,9 @@ class AcceleratedWrapper:
         return f"<{self.inner!r} on Accelerate>"
 
 
-def _with_arguments_of_runner(error: MissingFact) -> MissingFact:
-    """The error with the arguments of the Runner that say how much an update is."""
-    by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
-    instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"
-    return MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example)
-
-
 @final
-class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
-    """Several optimizers by name: what `train_step` is given then."""
-
-    def __init__(self, steppers: Mapping[str, AcceleratedWrapper]) -> None:
-        self._steppers = dict(steppers)
-
-    def __getitem__(self, name: str) -> AcceleratedWrapper:
-        return self._steppers[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._steppers)
-
-    def __len__(self) -> int:
-        return len(self._steppers)
+class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
+    """Several optimizers by name, as `train_step` gets them."""
 
     @property
     def param_groups(self) -> dict[str, list[dict[str, Any]]]:
@@ -201,12 +178,12 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        with next(iter(self._steppers.values())).optim_context(model):  # they accumulate alike
+        with next(iter(self.values())).optim_context(model):  # they accumulate alike
             yield
 
     def update_params(self, loss: torch.Tensor) -> None:
-        """One batch of a loss that all share: one way back, then each updates."""
-        first, *others = self._steppers.values()
+        """Train on one batch with a loss that all share: one backward pass, then each optimizer updates."""
+        first, *others = self.values()
         if any(other._accumulative_counts != first._accumulative_counts for other in others):
             raise InvalidArgument(
                 "optim_wrapper",
@@ -217,31 +194,26 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
         # The batch counts for each. All step before one clears: a parameter may belong to two.
         for other in others:
             other.inner._inner_count += 1
-        for stepper in self._steppers.values():
+        for stepper in self.values():
             if stepper.should_update():
                 stepper.step()
-        for stepper in self._steppers.values():
+        for stepper in self.values():
             if stepper.should_update():
                 stepper.zero_grad()
 
 
 def own_wrappers(config: Any) -> Any:
-    """What stands at `optim_wrapper`, with MMEngine's wrappers and classes replaced by ours."""
+    """Return `optim_wrapper` with MMEngine's wrappers and classes replaced by ours; theirs step without Accelerate."""
     peer = sys.modules.get("mmengine.optim")
-    return config if peer is None else _as_ours(config, peer)
-
-
-def _as_ours(config: Any, peer: Any) -> Any:
-    """The same as ours; a wrapper's own class would step without Accelerate. `peer` is `mmengine.optim`."""
+    if peer is None:
+        return config
     if isinstance(config, peer.OptimWrapperDict):
-        return {name: _as_ours(one, peer) for name, one in config.items()}
+        return {name: own_wrappers(one) for name, one in config.items()}
     if isinstance(config, Mapping):
         kind = config.get("type")
         if isinstance(kind, type) and kind in (peer.OptimWrapper, peer.AmpOptimWrapper):
             return {**config, "type": kind.__name__}
-        return {
-            name: _as_ours(one, peer) if isinstance(one, peer.OptimWrapper) else one for name, one in config.items()
-        }
+        return {name: own_wrappers(one) if isinstance(one, peer.OptimWrapper) else one for name, one in config.items()}
     if isinstance(config, OptimWrapper) or not isinstance(config, peer.OptimWrapper):
         return config
     if type(config) is not peer.OptimWrapper:

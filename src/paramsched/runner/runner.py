@@ -13,19 +13,21 @@ from torch import nn
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.engines.engine_facts import AmountOf
 from paramsched.errors import ParamschedError
-from paramsched.runner._checkpoint_fit import load_weights
-from paramsched.runner._checkpoints import Checkpoints
-from paramsched.runner._checks.settings import check_settings
-from paramsched.runner._class_dicts import (
+from paramsched.runner._building import (
     accelerator_for,
     all_hooks,
+    batch_amounts_for,
+    build_eval_loop,
     build_hook,
     build_loader,
     build_model,
     build_wrappers,
+    facts_for,
     hooks_in_order,
+    scale_lr,
     seed_for,
 )
+from paramsched.runner._checkpoints import Checkpoints, in_main_process, load_weights
 from paramsched.runner._model_calls import LossFunction, ModelCalls
 from paramsched.runner._param_schedulers import (
     RunFacts,
@@ -36,17 +38,9 @@ from paramsched.runner._param_schedulers import (
     warn_if_unmeasured,
     warn_without_validation,
 )
-from paramsched.runner._resume import RunFolder, require_fit_for, resume_run
-from paramsched.runner._saved_parts import gradients_of, runner_state
-from paramsched.runner._training_setup import (
-    batch_amounts_for,
-    eval_loop_for,
-    facts_for,
-    scale_lr,
-    settings_in,
-    train_loop_for,
-)
-from paramsched.runner.loops import EvalLoop, TrainLoop
+from paramsched.runner._resume import gradients_of, require_fit_for, resume_run, runner_state
+from paramsched.runner._settings import read_settings, settings_in
+from paramsched.runner.loops import EpochBasedTrainLoop, EpochBatches, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
 from paramsched.scheduler import Scheduler
 from paramsched.scheduler.saved_state import OnChange
@@ -120,17 +114,17 @@ class Runner:
         optim_wrapper = own_wrappers(optim_wrapper)
         # Ahead of any other local, so that these are the arguments.
         self.given: dict[str, Any] = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
-        check_settings(self.given)
-        self.cfg = dict(cfg or {})
-        self.work_dir = Path(work_dir)
+        self.settings = read_settings(self.given)
+        self.cfg = dict(self.settings.cfg or {})
+        self.work_dir: Path = self.settings.work_dir
         self.logger = logging.getLogger("paramsched.runner")
         self._hooks = all_hooks(default_hooks, custom_hooks)
-        self.accelerator: Any = accelerator or accelerator_for(optim_wrapper)
-        self.seed = seed_for(randomness or {}, self.accelerator)
+        wrappers = optim_wrapper.values() if isinstance(optim_wrapper, Mapping) else [optim_wrapper]
+        self.accelerator: Any = accelerator or accelerator_for([*wrappers, *self.settings.optimizers.values()])
+        self.seed = seed_for(self.settings.randomness, self.accelerator)
         self.model: nn.Module = build_model(model)
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
         self.run_name = uuid4().hex  # that of the run it goes on with, if it does
-        self._folder = RunFolder(self.checkpoints, self.accelerator)
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
@@ -263,18 +257,18 @@ class Runner:
                 "Write Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
             )
         # Where there is no folder yet, a checkpoint that is refused makes none.
-        is_new = not self._folder.is_there
-        source = self._first_checkpoint() if is_new else None
-        with self._folder.locked():
-            source = source if is_new else self._first_checkpoint()
+        is_new = not in_main_process(self.accelerator, self.work_dir.is_dir)
+        source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume) if is_new else None
+        with self.checkpoints.locked():
+            source = source if is_new else self.checkpoints.first(self.settings.load_from, resume=self.settings.resume)
             self._prepare_training()
-            if source is not None and self.given["resume"]:
+            if source is not None and self.settings.resume:
                 require_fit_for(self, source)
             # They write to the optimizer as they are built, so only for a checkpoint that fits.
             self._prepare_schedulers()
             self.call_hook("before_run")
             self._load_or_resume(source)
-            self.checkpoints.begin_at(source if self.given["resume"] else None)
+            self.checkpoints.begin_at(source if self.settings.resume else None)
             # Cycles of accumulation go on where the run does; the last of the run may be shorter.
             for stepper in self.steppers.values():
                 stepper.initialize_count_status(self.model, self.iter, self.max_iters)
@@ -300,7 +294,7 @@ class Runner:
         return self._validate_or_test("test")
 
     def start_epoch(self, batch: int) -> None:
-        """Begin an epoch, which for a Plan begins a cycle of accumulation too: its Calendar counts so."""
+        """Begin an epoch, which for a Plan also begins a cycle of accumulation, as its Calendar counts."""
         if self.train_loop is not None and not self.train_loop.by_iterations:
             for stepper in (self.steppers[name] for name in self._aligned):
                 stepper.initialize_count_status(self.model, batch, self.train_loop.epoch_length)
@@ -308,13 +302,13 @@ class Runner:
     # ------------------------------------------------------------------ checkpoints
 
     def save_checkpoint(self, name: str, *, newest: bool = True) -> None:
-        """Save everything there is to go on from; every process calls it.
+        """Save everything that a resume needs; every process calls it.
 
         Args:
             name: the folder's, in `work_dir`.
             newest: whether a resume begins here.
         """
-        with self._folder.locked():
+        with self.checkpoints.locked():
             state = runner_state(self)
             if self.accelerator.is_main_process:
                 self.call_hook("before_save_checkpoint", checkpoint=state)
@@ -324,16 +318,11 @@ class Runner:
         """Remove a checkpoint."""
         self.checkpoints.remove(name)
 
-    def _first_checkpoint(self) -> Path | None:
-        """What is loaded; None: the run begins with the model as it is."""
-        given = self.given["load_from"]
-        return self._folder.first_checkpoint(None if given is None else Path(given), resume=self.given["resume"])
-
     def _load_or_resume(self, source: Path | None) -> None:
         """Go on from a checkpoint, or take its weights; a validation alone takes the weights in any case."""
         if source is None:
             return
-        if self.given["resume"] and self.train_loop is not None:
+        if self.settings.resume and self.train_loop is not None:
             resume_run(self, source)
         else:
             load_weights(self.model, source)
@@ -341,12 +330,12 @@ class Runner:
     # ------------------------------------------------------------------ building
 
     def _prepare_training(self) -> None:
-        """Everything but schedulers, which change the optimizer as they are built."""
+        """Build everything but the schedulers, which change the optimizer as they are built."""
         if self.train_loop is not None:
             return
         given = self.given
         self._wrappers = build_wrappers(given["optim_wrapper"], self.model)
-        loader = build_loader(given["train_dataloader"])
+        loader = build_loader(self.settings.loaders["train"])
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
             self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
         )
@@ -356,7 +345,9 @@ class Runner:
             name: AcceleratedWrapper(wrapper, optimizer, self.accelerator)
             for (name, wrapper), optimizer in zip(self._wrappers.items(), optimizers, strict=True)
         }
-        self.train_loop = train_loop_for(self, given["train_cfg"], prepared_loader)
+        settings, batches = self.settings.train, EpochBatches(prepared_loader, self.accelerator)
+        kind = EpochBasedTrainLoop if settings.counts_epochs else IterBasedTrainLoop
+        self.train_loop = kind(self, batches, settings)
         self.train_loop.seed(self.seed)
         self.facts = facts_for(self, loader)
 
@@ -366,7 +357,7 @@ class Runner:
             return
         given = self.given
         if not self._is_scaled:  # once, also where the schedulers are refused and train() is called again
-            scale_lr(given["auto_scale_lr"], self.steppers, self.facts)
+            scale_lr(self.settings.scaling, self.steppers, self.facts)
             self._is_scaled = True
         self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
         for name, stepper in self.steppers.items():
@@ -383,9 +374,9 @@ class Runner:
         }
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
-        given = self.given
-        if given[f"{mode}_dataloader"] is not None and getattr(self, f"{mode}_loop") is None:
-            loop = eval_loop_for(self, given[f"{mode}_dataloader"], given[f"{mode}_evaluator"], mode)
+        loader = self.settings.loaders[mode]
+        if loader is not None and getattr(self, f"{mode}_loop") is None:
+            loop = build_eval_loop(self, loader, self.given[f"{mode}_evaluator"], mode)
             setattr(self, f"{mode}_loop", loop)
 
     def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:
@@ -397,7 +388,7 @@ class Runner:
         self._prepare_evaluation(mode)
         self.call_hook("before_run")
         if self.train_loop is None:
-            self._load_or_resume(self._first_checkpoint())
+            self._load_or_resume(self.checkpoints.first(self.settings.load_from, resume=self.settings.resume))
         loop: EvalLoop = getattr(self, f"{mode}_loop")
         metrics = loop.run()
         self.call_hook("after_run")

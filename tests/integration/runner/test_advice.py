@@ -20,7 +20,7 @@ ADVISED = {
     "optim_wrapper.optimizer": 3,
     "optim_wrapper.accumulative_counts": 0,
     "optim_wrapper.clip_grad": {},
-    "train_dataloader.sampler": dict(type="DefaultSampelr"),
+    "train_dataloader.sampler.type": "DefaultSampelr",
     "train_dataloader.batch_size": 0,
     "train_dataloader.num_workers": -1,
     "train_dataloader.collate_fn": "stack",

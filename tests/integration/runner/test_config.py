@@ -216,8 +216,11 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
             "$.train_cfg.by_epoch: False, and",
         ),
         (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
-        (dict(randomness=dict(seed=2**32)), "Write seed=4294967295"),
-        (dict(val_dataloader=dict(dataset=DATASET, sampler=dict(type=[]))), "$.val_dataloader.sampler.type: []"),
+        (dict(randomness=dict(seed=2**32)), "a whole number from 0 to 4,294,967,295, got"),
+        (
+            dict(val_dataloader=dict(dataset=DATASET, sampler=dict(type=[]))),
+            "$.val_dataloader.sampler.type: expected one of DefaultSampler,",
+        ),
         (dict(val_dataloader=dict(dataset=DATASET, collate_fn="stack")), "$.val_dataloader.collate_fn"),
         (
             dict(val_dataloader=dict(dataset=DATASET, persistent_workers=True)),
@@ -306,3 +309,25 @@ def test_a_users_own_scheduler_is_used_by_name():
     runner = Runner(**{**spoiled(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
 
     assert runner.param_schedulers == {"type": "Halving"}
+
+
+class Doubled(list):
+    """A dataset that is a list, with samples of its own."""
+
+    def __getitem__(self, index):
+        return 2 * super().__getitem__(index), 0
+
+
+def test_a_dataset_that_is_a_list_is_used_as_it_is(tmp_path):
+    seen = []
+
+    class Looking(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            seen.extend(data_batch[0][:, 0].tolist())
+
+    samples = Doubled(torch.full((64,), float(index)) for index in range(4))
+    settings = dict(model=network(), work_dir=tmp_path, loss=nn.functional.cross_entropy, custom_hooks=[Looking()])
+    loop = dict(train_dataloader=dict(dataset=samples, batch_size=2), train_cfg=dict(max_epochs=1))
+    Runner(**settings, **loop, optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1))).train()
+
+    assert seen == [0.0, 2.0, 4.0, 6.0]

@@ -13,9 +13,8 @@ from torch import nn
 from paramsched.errors import ParamschedError
 from paramsched.run_files import disk
 from paramsched.runner import CheckpointHook, Hook, Runner
-from paramsched.runner._checkpoint_fit import read_runner_state
-from paramsched.runner._checkpoints import Checkpoints
-from paramsched.runner._log_file import KeptLines, require_kept_lines
+from paramsched.runner._checkpoints import Checkpoints, read_runner_state
+from paramsched.runner.hooks.logger import KeptLines, require_kept_lines
 from support.figures import record
 from support.power_cuts import Recorder, recorded, write_tree
 from support.runner_jobs import loader, network

@@ -1,13 +1,16 @@
-"""Hooks that look at a metric: the best of the run, and when to end it."""
+"""Hooks for checkpoints, the best among them, and for an early end of the run."""
 
 import math
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from paramsched.errors import Asked, InvalidArgument, ParamschedError, nearest
+from paramsched.base.number_checks import whole_number
+from paramsched.errors import Asked, InvalidArgument, ParamschedError, asked_with_value, nearest
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
-from paramsched.runner.view import RunnerView
+
+if TYPE_CHECKING:
+    from paramsched.runner.runner import Runner
 
 
 @HOOKS.register_module()
@@ -41,38 +44,29 @@ class CheckpointHook(Hook):
         rule: str | None = None,
         save_begin: int = 0,
     ) -> None:
-        for name, value in (("interval", interval), ("max_keep_ckpts", max_keep_ckpts)):
-            if isinstance(value, bool) or not isinstance(value, int) or value == 0 or value < -1:
-                raise InvalidArgument(
-                    Asked("CheckpointHook", name, f"{value!r}"), "no whole number above 0", "Write 1, or -1 for none"
-                )
-        if isinstance(save_begin, bool) or not isinstance(save_begin, int) or save_begin < 0:
-            raise InvalidArgument(
-                Asked("CheckpointHook", "save_begin", f"{save_begin!r}"), "no whole number from 0 on", "Write 0"
-            )
-        if save_best is not None and not isinstance(save_best, str):
-            raise InvalidArgument(
-                Asked("CheckpointHook", "save_best", f"{save_best!r}"), "no name of a metric", 'Write "accuracy"'
-            )
-        self.interval, self.by_epoch, self.max_keep_ckpts = interval, by_epoch, max_keep_ckpts
-        self.save_last, self.save_best, self.save_begin = save_last, save_best, save_begin
-        self.rule = None if save_best is None else rule_of(save_best, rule)
+        self.interval, self.max_keep_ckpts = (
+            -1 if value == -1 else whole_number(Asked("CheckpointHook", name), value)
+            for name, value in (("interval", interval), ("max_keep_ckpts", max_keep_ckpts))
+        )
+        self.save_begin = whole_number(Asked("CheckpointHook", "save_begin"), save_begin, 0)
+        self.by_epoch, self.save_last, self.save_best = by_epoch, save_last, save_best
+        self.rule = None if save_best is None else rule_of(save_best, rule, Asked("CheckpointHook", "save_best"))
         self.best_score: float | None = None
         self._kept: list[str] = []
 
-    def after_train_epoch(self, runner: RunnerView) -> None:
+    def after_train_epoch(self, runner: "Runner") -> None:
         last = self.save_last and self.is_last_train_epoch(runner)
         if self.by_epoch and (self.every_n_epochs(runner, self.interval, self.save_begin) or last):
             self._save_and_drop_old(runner, f"epoch_{runner.epoch + 1}")
 
     def after_train_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         last = self.save_last and self.is_last_train_iter(runner)
         if not self.by_epoch and (self.every_n_train_iters(runner, self.interval, self.save_begin) or last):
             self._save_and_drop_old(runner, f"iter_{runner.iter + 1}")
 
-    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
             return
         if self.save_best not in metrics:
@@ -93,7 +87,7 @@ class CheckpointHook(Hook):
         """Go on with them."""
         self.best_score, self._kept = state["best_score"], list(state["kept"])
 
-    def _save_and_drop_old(self, runner: RunnerView, name: str) -> None:
+    def _save_and_drop_old(self, runner: "Runner", name: str) -> None:
         self._kept = [*(kept for kept in self._kept if kept != name), name]
         drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
         self._kept = self._kept[len(drop) :]
@@ -133,18 +127,15 @@ class EarlyStoppingHook(Hook):
         patience: int = 5,
         stopping_threshold: float | None = None,
     ) -> None:
-        self.monitor, self.rule = monitor, rule_of(monitor, rule)
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
-            raise InvalidArgument(
-                Asked("EarlyStoppingHook", "patience", f"{patience!r}"), "no whole number from 0 on", "Write 5"
-            )
+        self.monitor, self.rule = monitor, rule_of(monitor, rule, Asked("EarlyStoppingHook", "monitor"))
+        self.patience = whole_number(Asked("EarlyStoppingHook", "patience"), patience, 0)
         self.min_delta = min_delta if self.rule == "greater" else -min_delta
         self.strict, self.check_finite = strict, check_finite
-        self.patience, self.stopping_threshold = patience, stopping_threshold
+        self.stopping_threshold = stopping_threshold
         self.wait_count = 0
         self.best_score = -math.inf if self.rule == "greater" else math.inf
 
-    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         known = metrics or {}
         if self.monitor not in known:
             said = f"EarlyStoppingHook(monitor={self.monitor!r}): no such metric; {nearest(self.monitor, known)}"
@@ -158,7 +149,7 @@ class EarlyStoppingHook(Hook):
             runner.logger.info("training stops: %s", reason)
 
     def _reason_to_stop(self, score: float) -> str | None:
-        """Why to stop; None to go on."""
+        """Return why to stop; None to go on."""
         if self.check_finite and not math.isfinite(score):
             return f"{self.monitor} = {score} is not finite; the best was {self.best_score:.3f}"
         if self.stopping_threshold is not None and is_better(self.rule, score, self.stopping_threshold):
@@ -185,30 +176,32 @@ _GREATER: Final = ("acc", "top", "ar@", "auc", "precision", "map", "mdice", "mio
 _LESS: Final = ("loss",)
 
 
-def rule_of(monitor: str, rule: str | None) -> str:
-    """`"greater"` or `"less"`, as given or as the name says.
+def rule_of(monitor: Any, rule: Any, asked: Asked) -> str:
+    """Return `"greater"` or `"less"`, as given or as the name of the metric shows.
 
-    >>> rule_of("val_loss", None), rule_of("accuracy", None), rule_of("loss", "greater")
+    Args:
+        asked: the argument that names the metric, for an error.
+
+    >>> asked = Asked("EarlyStoppingHook", "monitor")
+    >>> rule_of("val_loss", None, asked), rule_of("accuracy", None, asked), rule_of("loss", "greater", asked)
     ('less', 'greater', 'greater')
     """
+    if not isinstance(monitor, str):
+        raise InvalidArgument(asked_with_value(asked, monitor), "expected the name of a metric", 'Write "accuracy"')
     if rule is not None:
         if rule not in ("greater", "less"):
-            raise _refused_rule("rule", rule, nearest(str(rule), ("greater", "less")), 'Write rule="less"')
-        return rule
+            refused = asked_with_value(Asked(asked.call, "rule"), rule)
+            raise InvalidArgument(refused, nearest(str(rule), ("greater", "less")), 'Write rule="less"')
+        return str(rule)
     name = monitor.lower()
     if name in _GREATER or (name not in _LESS and any(key in name for key in _GREATER)):
         return "greater"
     if any(key in name for key in _LESS):
         return "less"
-    raise _refused_rule("monitor", monitor, "the name does not say what is better", 'Write rule="greater"')
+    refused = asked_with_value(asked, monitor)
+    raise InvalidArgument(refused, "the name does not show which value is better", 'Write rule="greater"')
 
 
 def is_better(rule: str, one: float, other: float) -> bool:
-    """Whether `one` is better than `other`."""
+    """Return whether `one` is better than `other`."""
     return one > other if rule == "greater" else one < other
-
-
-def _refused_rule(argument: str, value: object, found: str, instead: str) -> InvalidArgument:
-    error = InvalidArgument(Asked("Hook", argument), found, instead)
-    error.ask(f"{argument}={value!r}")
-    return error

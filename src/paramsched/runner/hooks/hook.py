@@ -1,9 +1,11 @@
 """Hook: the points at which a Runner calls, with MMEngine's names and arguments."""
 
-from typing import Any, ClassVar, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from paramsched.errors import InvalidArgument, nearest
-from paramsched.runner.view import RunnerView
+
+if TYPE_CHECKING:
+    from paramsched.runner.runner import Runner
 
 PRIORITIES: Final = {
     "HIGHEST": 0,
@@ -20,7 +22,7 @@ PRIORITIES: Final = {
 
 
 def priority_of(priority: Any) -> int:
-    """A level's number.
+    """Return the number of a level.
 
     Raises:
         InvalidArgument: no level, and no number from 0 to 100.
@@ -38,30 +40,6 @@ def priority_of(priority: Any) -> int:
     )
 
 
-@runtime_checkable
-class SavesState(Protocol):
-    """A hook whose state is in the checkpoints."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Plain data."""
-
-
-@runtime_checkable
-class LoadsState(Protocol):
-    """A hook that goes on from its state in a checkpoint."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from it."""
-
-
-@runtime_checkable
-class RequiresState(Protocol):
-    """A hook that looks whether it can go on from a state, before anything is loaded."""
-
-    def require_resumable(self, runner: RunnerView, state: dict[str, Any]) -> None:
-        """Raise a StateError where it cannot."""
-
-
 class Hook:
     """Override the points that matter; each is called with the Runner.
 
@@ -74,89 +52,89 @@ class Hook:
 
     priority: ClassVar[str | int] = "NORMAL"
 
-    def before_run(self, runner: RunnerView) -> None:
+    def before_run(self, runner: "Runner") -> None:
         """Before anything is loaded."""
 
-    def after_run(self, runner: RunnerView) -> None:
+    def after_run(self, runner: "Runner") -> None:
         """At the end of `train`, `val` or `test`."""
 
-    def before_train(self, runner: RunnerView) -> None:
+    def before_train(self, runner: "Runner") -> None:
         """Everything is built and loaded."""
 
-    def after_train(self, runner: RunnerView) -> None:
+    def after_train(self, runner: "Runner") -> None:
         """The last epoch is over."""
 
-    def before_val(self, runner: RunnerView) -> None:
+    def before_val(self, runner: "Runner") -> None:
         """Before a validation."""
 
-    def after_val(self, runner: RunnerView) -> None:
+    def after_val(self, runner: "Runner") -> None:
         """After a validation."""
 
-    def before_test(self, runner: RunnerView) -> None:
+    def before_test(self, runner: "Runner") -> None:
         """Before the test."""
 
-    def after_test(self, runner: RunnerView) -> None:
+    def after_test(self, runner: "Runner") -> None:
         """After the test."""
 
-    def before_save_checkpoint(self, runner: RunnerView, checkpoint: dict[str, Any]) -> None:
+    def before_save_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
         """In the main process; plain data put into `checkpoint` is saved."""
 
-    def after_load_checkpoint(self, runner: RunnerView, checkpoint: dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
         """Everything is loaded; `checkpoint` is what was saved."""
 
-    def before_train_epoch(self, runner: RunnerView) -> None:
+    def before_train_epoch(self, runner: "Runner") -> None:
         self._before_epoch(runner, mode="train")
 
-    def before_val_epoch(self, runner: RunnerView) -> None:
+    def before_val_epoch(self, runner: "Runner") -> None:
         self._before_epoch(runner, mode="val")
 
-    def before_test_epoch(self, runner: RunnerView) -> None:
+    def before_test_epoch(self, runner: "Runner") -> None:
         self._before_epoch(runner, mode="test")
 
-    def after_train_epoch(self, runner: RunnerView) -> None:
+    def after_train_epoch(self, runner: "Runner") -> None:
         self._after_epoch(runner, mode="train")
 
-    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         self._after_epoch(runner, mode="val")
 
-    def after_test_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
+    def after_test_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         self._after_epoch(runner, mode="test")
 
-    def before_train_iter(self, runner: RunnerView, batch_idx: int, data_batch: Any = None) -> None:
+    def before_train_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None) -> None:
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="train")
 
-    def before_val_iter(self, runner: RunnerView, batch_idx: int, data_batch: Any = None) -> None:
+    def before_val_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None) -> None:
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="val")
 
-    def before_test_iter(self, runner: RunnerView, batch_idx: int, data_batch: Any = None) -> None:
+    def before_test_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None) -> None:
         self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="test")
 
     def after_train_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="train")
 
-    def after_val_iter(self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_val_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="val")
 
-    def after_test_iter(self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_test_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="test")
 
-    def _before_epoch(self, runner: RunnerView, mode: str = "train") -> None:
+    def _before_epoch(self, runner: "Runner", mode: str = "train") -> None:
         """Before an epoch of any kind."""
 
-    def _after_epoch(self, runner: RunnerView, mode: str = "train") -> None:
+    def _after_epoch(self, runner: "Runner", mode: str = "train") -> None:
         """After an epoch of any kind."""
 
-    def _before_iter(self, runner: RunnerView, batch_idx: int, data_batch: Any = None, mode: str = "train") -> None:
+    def _before_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None, mode: str = "train") -> None:
         """Before a batch of any kind."""
 
     def _after_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = "train"
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = "train"
     ) -> None:
         """After a batch of any kind."""
 
-    def every_n_epochs(self, runner: RunnerView, n: int, start: int = 0) -> bool:
+    def every_n_epochs(self, runner: "Runner", n: int, start: int = 0) -> bool:
         """Whether the epoch that ends is number `start`, or a multiple of n after it."""
         done = int(runner.epoch) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
@@ -165,7 +143,7 @@ class Hook:
         """Whether the batch is the n-th of its epoch."""
         return n > 0 and (batch_idx + 1) % n == 0
 
-    def every_n_train_iters(self, runner: RunnerView, n: int, start: int = 0) -> bool:
+    def every_n_train_iters(self, runner: "Runner", n: int, start: int = 0) -> bool:
         """Whether the iteration that ends is number `start`, or a multiple of n after it."""
         done = int(runner.iter) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
@@ -174,10 +152,10 @@ class Hook:
         """Whether the batch is the loader's last."""
         return batch_idx + 1 == len(dataloader)
 
-    def is_last_train_epoch(self, runner: RunnerView) -> bool:
+    def is_last_train_epoch(self, runner: "Runner") -> bool:
         """Whether the epoch that ends is the last."""
         return bool(runner.epoch + 1 == runner.max_epochs)
 
-    def is_last_train_iter(self, runner: RunnerView) -> bool:
+    def is_last_train_iter(self, runner: "Runner") -> bool:
         """Whether the iteration that ends is the last."""
         return bool(runner.iter + 1 == runner.max_iters)

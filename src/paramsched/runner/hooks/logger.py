@@ -1,18 +1,153 @@
-"""Hooks that report: a table, lines of JSON, a bar."""
+"""Hooks that report: lines of JSON that a run can go on with, a table, a bar."""
 
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO, final
 
+from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.base.files import naming_errors
+from paramsched.base.number_checks import whole_number
+from paramsched.errors import Asked, StateError
 from paramsched.plan.binding import amount_clock
-from paramsched.runner._log_file import LOGS, KeptLines, ValuesLog, require_kept_lines
+from paramsched.runner._param_schedulers import field_of_group
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
-from paramsched.runner.view import RunnerView
 from paramsched.scheduler import Scheduler
+from paramsched.scheduler.updates import watch_updates
+
+if TYPE_CHECKING:
+    from paramsched.runner.runner import Runner
+
+# By the lines, bytes and SHA-256 that a checkpoint keeps, a log that is not the run's own is refused before anything is
+# loaded.
+
+_LONGEST = 10**8  # bytes of a line
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class KeptLines:
+    """The part of a log that a checkpoint was saved after.
+
+    Args:
+        lines: how many.
+        size: bytes; None where an earlier version saved the checkpoint.
+        digest: their SHA-256; None as above.
+    """
+
+    lines: int = 0
+    size: int | None = 0
+    digest: str | None = hashlib.sha256().hexdigest()
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any], name: str) -> Self:
+        lines = state.get(name)
+        if not isinstance(lines, int) or isinstance(lines, bool) or lines < 0:
+            raise StateError(f"LoggerHook: the checkpoint says {lines!r} lines of {name}.jsonl")
+        more = state.get("written", {}).get(name)
+        return cls(lines, None, None) if more is None else cls(lines, more["bytes"], more["sha256"])
+
+
+def require_kept_lines(file: Path, kept: KeptLines) -> int:
+    """Return how many bytes of a log are kept; raise a StateError if they are not there."""
+    if not kept.lines:
+        return 0
+    if not file.is_file():
+        raise StateError(f"{file}: it is missing, and the checkpoint was saved after {kept.lines} lines. {_ADVICE}")
+    size, problem = _size_of_lines(file, kept.lines) if kept.size is None else _size_of_bytes(file, kept)
+    if problem:
+        raise StateError(f"{file}: {problem}. {_ADVICE}")
+    return size
+
+
+_ADVICE = "Bring it back, go on without logs by default_hooks=dict(logger=None), or leave resume out to begin anew"
+
+
+def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
+    """Return the bytes that are kept, or 0 and the problem."""
+    with file.open("rb") as stream:
+        digest, left = hashlib.sha256(), kept.size or 0
+        while left and (read := stream.read(min(left, 2**20))):
+            digest.update(read)
+            left -= len(read)
+    if left:
+        return 0, f"it has {file.stat().st_size:,} bytes, and the checkpoint was saved after {kept.size:,}"
+    if digest.hexdigest() != kept.digest:
+        return 0, f"its first {kept.lines} lines are not those the checkpoint was saved after (their SHA-256 differs)"
+    return kept.size or 0, ""
+
+
+def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
+    """Do the same for checkpoints of the first version, which have only the number of lines."""
+    size = 0
+    with file.open("rb") as stream:
+        for number in range(lines):
+            line = stream.readline(_LONGEST)
+            if not line.endswith(b"\n"):
+                return 0, f"{number} lines, but the checkpoint was saved after {lines}"
+            try:
+                said = json.loads(line)
+            except (ValueError, RecursionError):
+                said = None
+            if not isinstance(said, dict):
+                return 0, f"line {number + 1} is no line of a log"
+            size += len(line)
+    return size, ""
+
+
+@final
+class LogFile:
+    """A log that is written to, after what is kept; without a file it only counts."""
+
+    def __init__(self, file: Path | None, kept: KeptLines) -> None:
+        self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()
+        self._stream: TextIO | None = None
+        if file is None:
+            return
+        self._size = require_kept_lines(file, kept)
+        file.touch()
+        os.truncate(file, self._size)  # in place, so that a kill in between loses no line that is kept
+        with file.open("rb") as stream:
+            self._digest = hashlib.file_digest(stream, "sha256")
+        self._stream = file.open("a", encoding="utf-8", newline="\n")
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The size and the digest, which a checkpoint keeps besides the number of lines."""
+        return {"bytes": self._size, "sha256": self._digest.hexdigest()}
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Write a line; the system keeps it if the process dies."""
+        self.lines += 1
+        if self._stream is not None:
+            text = json.dumps(line) + "\n"
+            with naming_errors(self._stream.name):
+                self._stream.write(text)
+                self._stream.flush()
+            self._size += len(text)  # JSON is ASCII
+            self._digest.update(text.encode())
+
+    def to_disk(self) -> None:
+        """Put everything written on the disk, for a power cut."""
+        if self._stream is not None:
+            with naming_errors(self._stream.name):
+                os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+LOGS: Final = ("values", "metrics")
+"""Names of the logs, without `.jsonl`."""
 
 _REPEAT = 20  # rows between two headers
 
@@ -36,61 +171,74 @@ class LoggerHook(Hook):
     priority = "BELOW_NORMAL"
 
     def __init__(self, interval: int = 10) -> None:
-        if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
-            raise InvalidArgument(
-                Asked("LoggerHook", "interval", f"{interval!r}"), "no whole number above 0", "Write 10"
-            )
-        self.interval = interval
-        self._log: ValuesLog | None = None
+        self.interval = whole_number(Asked("LoggerHook", "interval"), interval)
+        self._logs: dict[str, LogFile] = {}  # while the run trains
         self._kept: dict[str, Any] = dict.fromkeys(LOGS, 0)
+        self._waiting: list[dict[str, Any]] = []  # lines of updates that the log does not have yet
+        self._latest: dict[str, list[dict[str, float]]] = {}  # values of the last update, by optimizer and group
+        self._stops: list[Callable[[], None]] = []
         self._rows = 0
 
-    def before_train(self, runner: RunnerView) -> None:
+    def before_train(self, runner: "Runner") -> None:
+        self._stop_watching()  # an earlier run may have ended with an exception
         self._rows = 0
-        main = runner.accelerator.is_main_process
-        self._log = ValuesLog(
-            runner.work_dir if main else None, {name: KeptLines.of(self._kept, name) for name in LOGS}
-        )
+        self._latest.clear()
+        for name in LOGS:
+            file = runner.work_dir / f"{name}.jsonl" if runner.accelerator.is_main_process else None
+            self._logs[name] = LogFile(file, KeptLines.of(self._kept, name))
         for name, stepper in runner.steppers.items():
-            fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
-            consumed = partial(_consumed_so_far, runner, name)
-            self._log.watch_optimizer(stepper.optimizer, fields, name, stepper.updates, consumed)
+            self._stops.append(self._watch_optimizer(runner, name, stepper.optimizer, stepper.updates))
 
     def after_train_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        assert self._log is not None  # the loop called before_train
         shown = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
         # Only where it is shown: reading a loss waits for the device.
         loss = float(outputs["loss"]) if shown and outputs and "loss" in outputs else None
-        self._log.write_updates(epoch=runner.training.passes, iteration=runner.iter, loss=loss)
+        end = {"epoch": runner.training.passes, "iter": runner.iter} | ({} if loss is None else {"loss": loss})
+        for line in self._waiting:
+            self._logs["values"].write(line | end)
+        self._waiting.clear()
         if shown and runner.accelerator.is_main_process:
             self._write_row(runner, loss)
 
-    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         if metrics is None or not runner.accelerator.is_main_process:
             return
-        numbers = {name: float(value) for name, value in metrics.items() if _can_be_float(value)}
+        numbers = {}
+        for name, value in metrics.items():
+            with suppress(TypeError, ValueError):  # others are not logged
+                numbers[name] = float(value)
         tqdm.write("  ".join(["val", *(f"{name} {value:.4f}" for name, value in numbers.items())]))
-        if self._log is not None:
-            self._log.write_metrics(
-                epoch=runner.training.position.epoch, iteration=runner.training.position.iter, metrics=numbers
-            )
+        if self._logs:
+            position = runner.training.position
+            self._logs["metrics"].write({"epoch": position.epoch, "iter": position.iter} | numbers)
 
-    def after_train(self, runner: RunnerView) -> None:
-        if self._log is not None:
-            self._kept = self._log.close()
-            self._log = None
+    def after_train(self, runner: "Runner") -> None:
+        self._stop_watching()
+        for log in self._logs.values():
+            log.close()
+        self._kept = self.state_dict()
+        self._logs.clear()
 
-    def before_save_checkpoint(self, runner: RunnerView, checkpoint: dict[str, Any]) -> None:
-        if self._log is not None:
-            self._log.to_disk()
+    def _stop_watching(self) -> None:
+        for stop in self._stops:
+            stop()
+        self._stops.clear()
+        self._waiting.clear()
+
+    def before_save_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
+        for log in self._logs.values():
+            log.to_disk()  # a checkpoint must never be ahead of the logs
 
     def state_dict(self) -> dict[str, Any]:
         """How many lines there are: those after a checkpoint are written again by the run that goes on from it."""
-        return dict(self._kept if self._log is None else self._log.saved_state())
+        if not self._logs:
+            return dict(self._kept)
+        lines = {name: log.lines for name, log in self._logs.items()}
+        return lines | {"written": {name: log.written for name, log in self._logs.items()}}
 
-    def require_resumable(self, runner: RunnerView, state: dict[str, Any]) -> None:
+    def require_resumable(self, runner: "Runner", state: dict[str, Any]) -> None:
         """Refuse a checkpoint that was saved after other logs than those in the work folder.
 
         Raises:
@@ -104,55 +252,54 @@ class LoggerHook(Hook):
         """Keep as many lines."""
         self._kept = dict(state)
 
-    def _write_row(self, runner: RunnerView, loss: float | None) -> None:
-        """A row of the table, sometimes with its header."""
+    def _watch_optimizer(self, runner: "Runner", name: str, optimizer: Optimizer, t: int) -> Callable[[], None]:
+        """Note the scheduled fields of every group at each update of an optimizer, `t` and later."""
+        fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
+        whose = {"optimizer": name} if name else {}
+        found: list[dict[str, float]] = []
+        consumed: dict[str, float] = {}
+
+        # Read before the step, noted after it: a step that is skipped or raises leaves no line.
+        def before(stepped: Any) -> None:
+            consumed.clear()
+            for one in runner.schedulers.get(name, []):
+                unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
+                if unit is not None:
+                    consumed[unit] = one.amount
+            found.clear()
+            for group in stepped.param_groups:
+                named = {field: field_of_group(group, field) for field in fields}
+                found.append({field: float(at.read(group)) for field, at in named.items() if at.key in group})
+
+        def after(_: Any) -> None:
+            nonlocal t
+            self._latest[name] = list(found)
+            self._waiting.append({"t": t} | consumed | whose | {"groups": self._latest[name]})
+            t += 1
+
+        return watch_updates(optimizer, before, after)
+
+    def _write_row(self, runner: "Runner", loss: float | None) -> None:
+        """Write a row of the table, sometimes with its header."""
         columns = {"epoch": f"{runner.training.passes + 1}", "iter": f"{runner.iter + 1}"}
         columns["loss"] = "" if loss is None else f"{loss:.4f}"
-        columns |= _columns_by_field(self._values_used(runner))
+        # The values of the last update; before the first update those that it will use.
+        used: dict[tuple[str, Any], float] = {
+            (f"{name}.{field}" if name else field, index): value
+            for name, groups in self._latest.items()
+            for index, group in enumerate(groups)
+            for field, value in group.items()
+        }
+        fields: dict[str, list[float]] = {}
+        for (field, _), value in (used or runner.values()).items():
+            fields.setdefault(field, []).append(value)
+        for field, values in fields.items():  # one column for a field, with the values of its groups if they differ
+            columns[field] = "/".join(f"{value:.4g}" for value in (values if len(set(values)) > 1 else values[:1]))
         widths = [max(len(name), len(text), 10) for name, text in columns.items()]
         if self._rows % _REPEAT == 0:
             tqdm.write("  ".join(name.rjust(width) for name, width in zip(columns, widths, strict=True)))
         tqdm.write("  ".join(text.rjust(width) for text, width in zip(columns.values(), widths, strict=True)))
         self._rows += 1
-
-    def _values_used(self, runner: RunnerView) -> dict[tuple[str, Any], float]:
-        """What the last update used; before the first what it will use."""
-        if self._log is None or not self._log.latest:
-            return dict(runner.values())
-        return {
-            (f"{name}.{field}" if name else field, index): value
-            for name, groups in self._log.latest.items()
-            for index, group in enumerate(groups)
-            for field, value in group.items()
-        }
-
-
-def _consumed_so_far(runner: RunnerView, name: str) -> dict[str, float]:
-    """What an optimizer's run has consumed so far, by the name of its clock; empty by updates."""
-    for one in runner.schedulers.get(name, []):
-        unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
-        if unit is not None:
-            return {unit: one.amount}
-    return {}
-
-
-def _columns_by_field(values: dict[tuple[str, Any], float]) -> dict[str, str]:
-    """One column for a field, with the values of its groups where they differ."""
-    fields: dict[str, list[float]] = {}
-    for (field, _), value in values.items():
-        fields.setdefault(field, []).append(value)
-    return {
-        field: "/".join(f"{value:.4g}" for value in (many if len(set(many)) > 1 else many[:1]))
-        for field, many in fields.items()
-    }
-
-
-def _can_be_float(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
@@ -175,7 +322,7 @@ class ProgressBarHook(Hook):
         self.interval = interval
         self._bar: Any = None
 
-    def before_train(self, runner: RunnerView) -> None:
+    def before_train(self, runner: "Runner") -> None:
         # None: tqdm looks whether standard error is a terminal.
         self._bar = tqdm(
             total=runner.max_iters,
@@ -187,7 +334,7 @@ class ProgressBarHook(Hook):
         )
 
     def after_train_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
             shown = {} if not outputs or "loss" not in outputs else {"loss": f"{float(outputs['loss']):.4f}"}
@@ -196,12 +343,12 @@ class ProgressBarHook(Hook):
             self._bar.set_postfix(values_that_fit(shown, _free_columns(look)), refresh=False)
         self._bar.update()
 
-    def after_train(self, runner: RunnerView) -> None:
+    def after_train(self, runner: "Runner") -> None:
         self._bar.close()
 
 
 def _free_columns(look: Mapping[str, Any]) -> int | None:
-    """Columns that are left beside a bar of ten; None where the width is not known."""
+    """Return the columns that are left beside a bar of ten; None if the width is unknown."""
     if look["ncols"] is None:
         return None
     times = 2 * max(len("00:00"), len(tqdm.format_interval(look["elapsed"] or 0)))
@@ -210,7 +357,7 @@ def _free_columns(look: Mapping[str, Any]) -> int | None:
 
 
 def values_that_fit(shown: Mapping[str, str], room: int | None) -> dict[str, str]:
-    """The first of these values that fit into so many columns; a value is shown whole or not at all.
+    """Return the first of these values that fit into so many columns; a value is shown whole or not at all.
 
     >>> values_that_fit({"loss": "0.5", "lr": "0.01", "weight_decay": "0.001"}, 30)
     {'loss': '0.5', 'lr': '0.01'}

@@ -1,8 +1,8 @@
-"""Hooks that move schedulers, and those that have no work here."""
+"""Hooks that step schedulers, and those of MMEngine that do nothing here."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch.optim import Optimizer
 
@@ -10,8 +10,10 @@ from paramsched.compat.pytorch_accelerated import replace_trainer_placeholder_va
 from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
-from paramsched.runner.view import RunnerView
 from paramsched.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from paramsched.runner.runner import Runner
 
 
 @HOOKS.register_module()
@@ -41,11 +43,11 @@ class ParamSchedulerHook(Hook):
         self.count = count
         self._updates: dict[str, int] = {}
 
-    def before_train(self, runner: RunnerView) -> None:
+    def before_train(self, runner: "Runner") -> None:
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
 
     def after_train_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         for name, scheduler in _schedulers_to_tick(runner):
             has_updated = runner.steppers[name].updates > self._updates.get(name, 0)
@@ -56,11 +58,11 @@ class ParamSchedulerHook(Hook):
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
             _tick_by_epoch(runner)
 
-    def after_train_epoch(self, runner: RunnerView) -> None:
+    def after_train_epoch(self, runner: "Runner") -> None:
         if not runner.training.by_iterations:
             _tick_by_epoch(runner)
 
-    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         if metrics is None:
             return
         for schedulers in runner.schedulers.values():
@@ -71,21 +73,21 @@ class ParamSchedulerHook(Hook):
                     scheduler.step(metrics)
 
 
-def _schedulers_to_tick(runner: RunnerView) -> Iterator[tuple[str, Any]]:
+def _schedulers_to_tick(runner: "Runner") -> Iterator[tuple[str, Any]]:
     for name, schedulers in runner.schedulers.items():
         for scheduler in schedulers:
             if not isinstance(scheduler, Scheduler):
                 yield name, scheduler
 
 
-def _tick_by_epoch(runner: RunnerView) -> None:
+def _tick_by_epoch(runner: "Runner") -> None:
     for _, scheduler in _schedulers_to_tick(runner):
         if scheduler.by_epoch:
             scheduler.step()
 
 
 def _tell_metrics(scheduler: Scheduler, metrics: dict[str, Any]) -> None:
-    """Tell a plan's rules what they watch."""
+    """Pass a plan's rules the metrics that they watch."""
     watched = {rule.metric for rule in scheduler.states}
     for name in sorted(watched):
         if name not in metrics:
@@ -131,18 +133,18 @@ class UpdateSchedulerHook(Hook):
         self.scheduler: Any = None
         self._updates = 0
 
-    def before_run(self, runner: RunnerView) -> None:
+    def before_run(self, runner: "Runner") -> None:
         if runner.train_loop is None:
             return
         stepper = runner.steppers[self.optimizer]
         trainer = _trainer_for(runner, self.optimizer)
         self.scheduler = replace_trainer_placeholder_values(trainer, self.create_scheduler_fn)(stepper.optimizer)
 
-    def before_train(self, runner: RunnerView) -> None:
+    def before_train(self, runner: "Runner") -> None:
         self._updates = runner.steppers[self.optimizer].updates
 
     def after_train_iter(
-        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         updates = runner.steppers[self.optimizer].updates
         if updates > self._updates:
@@ -159,8 +161,8 @@ class UpdateSchedulerHook(Hook):
             self.scheduler.load_state_dict(state)
 
 
-def _trainer_for(runner: RunnerView, name: str) -> SimpleNamespace:
-    """A stand-in for pytorch-accelerated's Trainer, which placeholders read."""
+def _trainer_for(runner: "Runner", name: str) -> SimpleNamespace:
+    """Return an object with the entries of pytorch-accelerated's Trainer that placeholders read."""
     facts = runner.facts
     assert facts is not None  # the hook is called once the training is prepared
     updates = facts.calendar_for(name).updates_per_epoch
@@ -184,7 +186,7 @@ class RuntimeInfoHook(Hook):
 
 @HOOKS.register_module()
 class IterTimerHook(Hook):
-    """Does nothing: the progress bar tells the time."""
+    """Does nothing: the progress bar shows the time."""
 
 
 @HOOKS.register_module()
