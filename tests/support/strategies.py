@@ -24,7 +24,6 @@ from paramsched.schedules import SHAPES, Schedule, from_function, like, register
 from paramsched.schedules.leaves import FUNCTIONS
 from paramsched.testing.drawing import Drawing as Drawing
 from paramsched.testing.drawing import World as World
-from paramsched.testing.drawing import bases as bases
 from paramsched.testing.drawing import built as built
 from paramsched.testing.drawing import drawn_curve_argument as drawn_curve_argument
 from paramsched.testing.drawing import levels as levels
@@ -57,6 +56,15 @@ SIMPLE = ("anneal", "linear", "cosine", "warmup", "constant", "exponential", "st
 if "drawn_function" not in FUNCTIONS:
     register_function("drawn_function", lambda t: 1.0 / (1.0 + t / 64))
 named_function = from_function("drawn_function")
+
+
+_BASES = (1.0, 0.1, 3e-4, 1e-3, 0.0, 0.9, -0.5, 5e-324, 1e30)
+
+
+@functools.cache
+def bases() -> st.SearchStrategy[float]:
+    """Usual and unusual bases."""
+    return st.sampled_from(_BASES) | st.floats(1e-8, 10.0)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,18 @@
-"""The fields of an optimizer's groups, as all drop-ins read, write and put them back.
+"""The fields of an optimizer's param groups: the drop-ins read, write and restore them here and nowhere else.
 
 A field holds a float or a 0-d tensor. A float is replaced. A tensor is filled in place, because compiled steps and
-other objects hold on to it. Adam's momentum is the first of its `betas`.
+other objects keep a reference to it. Adam's momentum is the first of its `betas`, the field `"betas[0]"`.
 """
 
 import copy
 import math
-from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from operator import is_
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -21,16 +22,21 @@ ParamGroup: TypeAlias = MutableMapping[str, Any]
 """A param group, which schedulers write."""
 
 Number: TypeAlias = float | Tensor
-"""What a field holds: a float, or a 0-d tensor."""
+"""The value of a field: a float, or a 0-d tensor."""
+
+
+# Writes of scheduled values, at each step. For `put_floats`, `put_cycle` and `scale_…` all groups hold plain floats.
 
 
 def put_value(group: ParamGroup, value: Any, field: str = "lr") -> None:
-    """Write one value into a field that is there."""
-    entry = group[field]
+    """Write one value into a field that exists."""
+    entry = group.get(field)
     if type(entry) is float and type(value) is float:  # nearly always; the checks below cost more than the write
         group[field] = value
-    elif isinstance(entry, Tensor):
-        fill_tensor(entry, value)
+    elif field == "betas[0]":
+        put_first_beta(group, value)
+    elif isinstance(group[field], Tensor):
+        fill_tensor(group[field], value)
     else:
         group[field] = value.item() if isinstance(value, Tensor) else value
 
@@ -44,8 +50,31 @@ def put_first_beta(group: ParamGroup, value: Any) -> None:
         group["betas"] = (value, *others)
 
 
+def put_both_momenta(group: ParamGroup, value: Any) -> None:
+    """Write Adam's momentum, and the copy of it in the entry `momentum` that MMEngine's schedulers keep."""
+    put_first_beta(group, value)
+    group["momentum"] = value
+
+
+def fill_tensor(entry: Tensor, value: Any) -> None:
+    """Write a number into a tensor that a group holds."""
+    target = entry.detach() if entry.requires_grad else entry
+    if isinstance(value, Tensor) and value.ndim == 0:  # from device to device, so that nothing is read
+        target.copy_(value)
+    else:
+        target.fill_(float(value))
+
+
+def scale_value(group: ParamGroup, factor: float, added: float) -> None:
+    """Multiply the lr of a group and add a number; a tensor on its device, so that it is not read."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].mul_(factor).add_(added) if added else group["lr"].mul_(factor)
+    else:
+        group["lr"] = factor * group["lr"] + added
+
+
 def put_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
-    """Write one value into each group, as many as there are."""
+    """Write one value into each group, after a check that there are as many."""
     values = list(row)
     if len(values) != len(optimizer.param_groups):
         raise InvalidArgument(
@@ -57,31 +86,173 @@ def put_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None
         put_value(group, value, field)
 
 
-def fill_tensor(entry: Tensor, value: Any) -> None:
-    """Write a number into a tensor that stands in a group."""
-    target = entry.detach() if entry.requires_grad else entry
-    if isinstance(value, Tensor) and value.ndim == 0:  # from device to device: nothing is read
-        target.copy_(value)
+def put_fields(optimizer: Optimizer, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write several fields of each group, for as many groups as there are rows."""
+    for group, row in zip(optimizer.param_groups, rows, strict=False):
+        for name, value in row.items():
+            put_value(group, value, name)
+
+
+def put_floats(groups: Sequence[ParamGroup], row: Iterable[float]) -> None:
+    """Write one lr into each group."""
+    for group, value in zip(groups, row):  # noqa: B905  # the caller has counted the groups
+        group["lr"] = value
+
+
+def put_cycle(groups: Sequence[ParamGroup], row: Sequence[float], momenta: Sequence[float]) -> None:
+    """Write one lr and one momentum into each group."""
+    if "betas" in groups[0]:
+        for group, value, momentum in zip(groups, row, momenta, strict=True):
+            group["lr"] = value
+            group["betas"] = (momentum, group["betas"][1])
     else:
-        target.fill_(float(value))
+        for group, value, momentum in zip(groups, row, momenta, strict=True):
+            group["lr"] = value
+            group["momentum"] = momentum
+
+
+def put_momenta(groups: Sequence[ParamGroup], momenta: Iterable[float]) -> None:
+    """Write one momentum into each group, a float or a tensor."""
+    betas = "betas" in groups[0]
+    for group, momentum in zip(groups, momenta, strict=True):
+        if betas:
+            put_first_beta(group, momentum)
+        else:
+            put_value(group, momentum, "momentum")
+
+
+def scale_floats(groups: Sequence[ParamGroup], factor: float) -> list[float]:
+    """Multiply the lr of each group by one factor; return the new values."""
+    # One pass reads, multiplies and writes: in a comprehension `for x in [y]` is an assignment, and a second pass
+    # costs a quarter more (benchmarks/test_compat_torch.py).
+    return [value for group in groups for value in [group["lr"] * factor] for group["lr"] in [value]]
+
+
+def scale_by_functions(
+    groups: Sequence[ParamGroup], functions: Sequence[Callable[[Any], float]], t: Any, before: Sequence[Any]
+) -> list[float]:
+    """Multiply the lr of each group by its own function of t; if one raises, put `before` back."""
+    pairs = zip(groups, functions, strict=True)
+    try:
+        return [value for group, by in pairs for value in [group["lr"] * by(t)] for group["lr"] in [value]]
+    except BaseException:
+        written = len(groups) - 1 - len(list(pairs))
+        put_floats(groups[:written], before)
+        raise
+
+
+# Writes of other entries, when a scheduler or a group is new.
+
+
+def initial_value(group: ParamGroup, field: str = "lr") -> Any:
+    """Return `initial_<field>` of a group; write a copy of the present value there if it is missing."""
+    return group.setdefault(f"initial_{field}", by_value(group[field]))
+
+
+def put_entries(groups: Iterable[ParamGroup], *, replace: bool = True, **entries: Sequence[Any]) -> None:
+    """Write entries that only schedulers read, such as `max_lr`, one value for each group."""
+    for name, values in entries.items():
+        for group, value in zip(groups, values, strict=True):
+            group[name] = value if replace else group.get(name, value)
+
+
+def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
+    """Give each group its own tensor where several share one; the first keeps it.
+
+    `SGD(groups, lr=tensor)` puts the same tensor into every group (docs/compat/divergences.md, torch 24).
+    """
+    seen: set[int] = set()
+    for group in optimizer.param_groups:
+        value = group.get(field)
+        if isinstance(value, Tensor):
+            if id(value) in seen:
+                value = group[field] = value.detach().clone()
+            seen.add(id(value))
+
+
+def use_tensors(optimizer: Optimizer, *fields: str) -> None:
+    """Hold the fields of every group as 0-d tensors, one of its own for each; schedulers fill them in place.
+
+    A compiled `optimizer.step` then keeps one graph, where a float that changes makes a new one each time. Call it
+    before schedulers are built.
+
+    Args:
+        fields: names of entries that are numbers, or tuples of them (`"betas"`); `"lr"` if none is given.
+    """
+    for group in optimizer.param_groups:
+        device = group["params"][0].device if group["params"] else None
+        for field in fields or ("lr",):
+            value = group[field]
+            if isinstance(value, tuple):
+                group[field] = tuple(torch.tensor(float(item), device=device) for item in value)
+            else:
+                group[field] = torch.tensor(float(value), device=device)
+
+
+_MARKS = ("step", "_step_count", "_opt_called")  # what schedulers put on the optimizer itself
+
+
+@contextmanager
+def unchanged_on_error(optimizer: Optimizer) -> Iterator[None]:
+    """Put back every entry of the groups, and the optimizer's `step`, if the block raises.
+
+    This is for what cannot be checked before the first write: a user's function, for example, is first called after it.
+    """
+    groups = [(group, dict(group)) for group in optimizer.param_groups]
+    filled = [
+        (item, item.detach().clone())
+        for group, _ in groups
+        for name, value in group.items()
+        if name != "params"
+        for item in (value if isinstance(value, tuple) else (value,))
+        if isinstance(item, Tensor)
+    ]
+    marks = {name: vars(optimizer)[name] for name in _MARKS if name in vars(optimizer)}
+    try:
+        yield
+    except BaseException:
+        for group, entries in groups:
+            group.clear()
+            group.update(entries)
+        for tensor, before in filled:
+            tensor.detach().copy_(before)
+        for name in _MARKS:
+            vars(optimizer).pop(name, None)
+        vars(optimizer).update(marks)
+        raise
+
+
+# Reads, and copies of what was read.
+
+
+def field_value(group: Mapping[str, Any], field: str) -> Any:
+    """Return what a group holds in a field."""
+    return group["betas"][0] if field == "betas[0]" else group[field]
 
 
 def group_values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
-    """What each group holds, tensors by value."""
+    """Return the value of each group, tensors by value."""
     found = [group[field] for group in optimizer.param_groups]
     # Most are floats, and asking whether a float is a tensor costs more than all the rest.
     return [value if type(value) is float else by_value(value) for value in found]
 
 
+def hold_floats(groups: Iterable[Mapping[str, Any]], field: str = "lr") -> bool:
+    """Return whether no group holds a tensor in a field that is written."""
+    if field == "betas[0]":
+        return all(len(group["betas"]) == 2 and not isinstance(group["betas"][0], Tensor) for group in groups)
+    return not any(isinstance(group.get(field), Tensor) for group in groups)
+
+
 def python_number(value: Any) -> Any:
-    """A Python number where NumPy's stands, so that states stay plain."""
+    """Return a Python number in place of one of NumPy, so that states stay plain."""
     if type(value) is float:
         return value
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
 
 
 def by_value(value: Any) -> Any:
-    """A copy that shares no container, array or tensor with `value`; anything else is itself.
+    """Return a copy that shares no container, array or tensor with `value`; other objects are not copied.
 
     Not `deepcopy`: what users keep in a scheduler may be large, and may not be copyable.
     """
@@ -111,7 +282,9 @@ _FEW = 16
 
 
 def same_groups(groups: Sequence[ParamGroup], known: Sequence[ParamGroup]) -> bool:
-    """Whether the list has the same groups in the same order as before."""
+    """Return whether the list has the same groups in the same order as before."""
+    if len(groups) == 1 == len(known):  # the usual case
+        return groups[0] is known[0]
     if len(groups) <= _FEW:
         return len(groups) == len(known) and all(map(is_, groups, known))
     try:
@@ -128,7 +301,7 @@ KnownGroups: TypeAlias = tuple[Any, list[ParamGroup]]
 def kept_positions(
     who: str, known: KnownGroups, optimizer: Any, groups: Sequence[ParamGroup] | None = None
 ) -> list[int] | None:
-    """The former position of each known group, in the present order; None where none was removed or reordered.
+    """Return the former position of each known group, in the present order; None if none was removed or moved.
 
     A group is the same dict, or one that has a parameter of it: loading an optimizer's state makes new dicts. Of
     another optimizer the positions are all there is.
@@ -159,12 +332,12 @@ def kept_positions(
 
 
 def picked(entries: Sequence[Any], kept: Sequence[int]) -> list[Any]:
-    """The entries of these groups, as far as the list has one for each."""
+    """Return the entries of these groups, as far as the list has one for each."""
     return [entries[index] for index in kept if index < len(entries)]
 
 
 def groups_changed(who: str, found: str) -> InvalidArgument:
-    """The error where the entries of a scheduler cannot be matched with the groups."""
+    """Make the error for entries of a scheduler that cannot be matched with the groups."""
     return InvalidArgument(who, found, "Build the scheduler again after removing or reordering param groups")
 
 
@@ -173,7 +346,7 @@ def groups_changed(who: str, found: str) -> InvalidArgument:
 
 
 def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
-    """The base b with share * b + fixed = value; the value itself where share is 0.
+    """Return the base b with share * b + fixed = value; the value itself if share is 0.
 
     >>> base_on_curve(0.02, 0.25), base_on_curve(0.02, 0.0), base_on_curve(0.55, 0.5, fixed=0.05)
     (0.08, 0.02, 1.0)
@@ -185,7 +358,7 @@ def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
 
 
 def base_by_example(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:
-    """The base of a group that holds `value`, by what the last group's base has become.
+    """Return the base of a group that holds `value`, by the ratio of the last group's value to its base.
 
     >>> base_by_example(0.02, bases=[1.0, 0.4], written=[0.5, 0.1])
     0.08
@@ -193,36 +366,3 @@ def base_by_example(value: float, bases: Sequence[Any], written: Sequence[Any]) 
     if not bases or len(bases) != len(written) or float(bases[-1]) == 0:
         return value
     return base_on_curve(value, float(written[-1]) / float(bases[-1]))
-
-
-_MARKS = ("step", "_step_count", "_opt_called")  # what schedulers put on the optimizer itself
-
-
-@contextmanager
-def unchanged_on_error(optimizer: Optimizer) -> Iterator[None]:
-    """Put back every entry of the groups, and the optimizer's `step`, when the block raises.
-
-    This is for what cannot be checked before the first write: a user's function, for example, is first called after it.
-    """
-    groups = [(group, dict(group)) for group in optimizer.param_groups]
-    filled = [(v, v.detach().clone()) for _, entries in groups for v in _tensors_in(entries)]
-    marks = {name: vars(optimizer)[name] for name in _MARKS if name in vars(optimizer)}
-    try:
-        yield
-    except BaseException:
-        for group, entries in groups:
-            group.clear()
-            group.update(entries)
-        for tensor, before in filled:
-            tensor.detach().copy_(before)
-        for name in _MARKS:
-            vars(optimizer).pop(name, None)
-        vars(optimizer).update(marks)
-        raise
-
-
-def _tensors_in(entries: dict[str, Any]) -> Iterator[Tensor]:
-    """The tensors among the entries, and in `betas`."""
-    for name, value in entries.items():
-        if name != "params":
-            yield from (item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Tensor))

@@ -47,7 +47,7 @@ class ValueRows:
         self.begin, self.rows = 0, list[list[float]]()  # the block at hand, for loops that count every call
 
     def row(self, tick: float) -> list[float]:
-        """The value of each group at `tick`; do not change the list."""
+        """Return the value of each group at `tick`; do not change the list."""
         at = tick - self.begin
         if 0 <= at < len(self.rows) and at == int(at):
             return self.rows[int(at)]
@@ -65,7 +65,7 @@ class ValueRows:
         return self.rows[0]
 
     def _rows_of(self, columns: Sequence[Floats]) -> list[list[float]]:
-        """One list of values for each tick of the columns."""
+        """Return one list of values for each tick of the columns."""
         parameters = [p[:1] for p in self._parameters] if self._alike else self._parameters
         table = np.multiply.outer(columns[0], parameters[0])
         for column, parameter in zip(columns[1:], parameters[1:], strict=True):
@@ -77,7 +77,7 @@ class ValueRows:
 
 @final
 class StepEngine:
-    """What a rule makes of one field of every group: the closed form at any tick, and the relative step into a tick.
+    """Apply a rule to one field of every group: the closed form at any tick, and the relative step into a tick.
 
     Args:
         rule: a rule of the kernel. Its window is the caller's business: the engine counts ticks from 0 on.
@@ -96,17 +96,17 @@ class StepEngine:
         self.bind(bases, levels)
 
     def bind(self, bases: Sequence[float], levels: Sequence[float] | None = None) -> None:
-        """Take other groups."""
+        """Compute for other groups from here on."""
         self.bases = [float(base) for base in bases]
         self.levels = [1.0] * len(self.bases) if levels is None else [float(level) for level in levels]
         self.table = ValueRows(self._closed, [self.bases, self.levels])
 
     def values_at(self, tick: float) -> list[float]:
-        """The closed form: the value of each group at `tick`; do not change the list."""
+        """Return the closed form: the value of each group at `tick`; do not change the list."""
         return self.table.row(tick)
 
     def step_into(self, tick: int) -> TickStep:
-        """The coefficients of the relative step into `tick`."""
+        """Return the coefficients of the relative step into `tick`."""
         at = tick - self._first
         if not 0 <= at < len(self._steps):
             size = _block_size(len(self._steps), goes_on=at == len(self._steps))
@@ -116,7 +116,7 @@ class StepEngine:
         return self._steps[at]
 
     def stepped(self, tick: int, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
-        """The relative step: what `tick` makes of the values that are there.
+        """Return the values after the relative step into `tick`, from the present values.
 
         `entries` is what a group had before a share of 0 took it away, by default its base.
         """
@@ -125,7 +125,7 @@ class StepEngine:
     def apply_step(
         self, step: TickStep, values: Sequence[float], entries: Sequence[float] | None = None
     ) -> list[float]:
-        """The relative step by coefficients that are known."""
+        """Return the values after a relative step with known coefficients."""
         a, b, c, e = step
         if b == c == e == 0.0:
             return list(values) if a == 1.0 else [a * value for value in values]
@@ -136,7 +136,7 @@ class StepEngine:
         ]
 
     def shares_at(self, tick: float) -> tuple[float, float]:
-        """How much of base, and of the level, is in the closed form at `tick`."""
+        """Return the factors of base and of the level in the closed form at `tick`."""
         of_base, of_level = self._closed(np.array([tick]))
         return float(of_base[0]), float(of_level[0])
 
@@ -165,7 +165,7 @@ class FractionalRule(ShareRule):
 
 
 def rule_over(length: float, rule_of: Callable[[int], ShareRule]) -> ShareRule:
-    """`rule_of(length)`, for a length that is not whole, or infinite, too.
+    """Return `rule_of(length)`; the length may also be fractional or infinite.
 
     >>> from paramsched.schedules import rules
     >>> StepEngine(rule_over(2.5, lambda n: rules.step(n, 0.5)), bases=[1.0]).values_at(5)
@@ -176,5 +176,5 @@ def rule_over(length: float, rule_of: Callable[[int], ShareRule]) -> ShareRule:
 
 
 def _block_size(size: int, *, goes_on: bool) -> int:
-    """1, 32, 1024 ticks for a caller that goes on; else one, so that a jump is cheap."""
+    """Return 1, 32, then 1024 ticks for a caller that goes on; else 1, so that a jump is cheap."""
     return min(_TICKS, size * 32) if goes_on and size else 1

@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any, final
 
@@ -26,106 +25,80 @@ from paramsched.schedules import geometric
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class TrainingSnapshot:
-    """A copy of everything that some updates may change.
+    """A copy of everything that some updates may change, and how to put it back.
 
-    Tensors are filled in place, so whoever holds one of them, a compiled step say, still holds the right one.
-    """
-
-    optimizer: Any
-    trained: frozenset[torch.Tensor]
-    tensors: tuple[tuple[torch.Tensor, torch.Tensor], ...]
-    parameters: tuple[tuple[torch.Tensor, bool, torch.Tensor | None], ...]
-    group_list: list[dict[str, Any]]
-    groups: tuple[tuple[dict[str, Any], dict[str, Any], list[torch.Tensor], list[torch.Tensor]], ...]
-    state: dict[Any, Any]
-    buffers: tuple[tuple[torch.nn.Module, str, torch.Tensor], ...]
-    modes: tuple[tuple[torch.nn.Module, bool], ...]
-    others: tuple[tuple[Any, Any], ...]
-    grad_enabled: bool
-    random_states: tuple[Any, ...] | None
-
-    def restore(self) -> None:
-        """Put everything back; a part that fails does not keep the others from it."""
-        with ExitStack() as parts:
-            if self.random_states is not None:
-                parts.callback(_set_random_states, self.random_states)
-            for one, state in self.others:
-                parts.callback(one.load_state_dict, state)
-            parts.callback(self._restore_modules)
-            parts.callback(self._restore_optimizer)
-            for parameter, requires_grad, grad in self.parameters:
-                parts.callback(_restore_gradient, parameter, requires_grad, grad)
-            for tensor, kept in self.tensors:
-                parts.callback(_fill_tensor, tensor, kept)
-            parts.callback(torch.set_grad_enabled, self.grad_enabled)
-
-    def _restore_optimizer(self) -> None:
-        """Put back the groups that there were, with their entries, and the state."""
-        if self.optimizer.param_groups is not self.group_list:
-            self.optimizer.param_groups = self.group_list
-        self.group_list[:] = [group for group, *_ in self.groups]
-        for group, entries, parameter_list, parameters in self.groups:
-            parameter_list[:] = parameters
-            group.clear()
-            group.update({"params": parameter_list, **entries})
-        self.optimizer.state.clear()
-        self.optimizer.state.update(self.state)
-
-    def _restore_modules(self) -> None:
-        for module, name, buffer in self.buffers:
-            setattr(module, name, buffer)
-        for module, training in self.modes:
-            module.training = training
-
-    def parameters_moved(self) -> bool:
-        """Whether any parameter of the optimizer is not as it was."""
-        return not all(torch.equal(tensor, kept) for tensor, kept in self.tensors if tensor in self.trained)
-
-
-def snapshot_of(optimizer: Any, restored: Iterable[Any], *, with_random: bool) -> TrainingSnapshot:
-    """Copy what training changes of an optimizer and its parameters, and of what else is restored.
+    Tensors are filled in place, because others, such as a compiled step, keep a reference to them.
 
     Args:
         restored: modules, with their buffers and modes; and others that have `state_dict` and `load_state_dict`.
         with_random: the states of the random numbers too.
     """
-    modules, others = [], []
-    for one in restored:
-        if isinstance(one, torch.nn.Module):
-            modules.append(one)
-        elif callable(getattr(one, "state_dict", None)) and callable(getattr(one, "load_state_dict", None)):
-            others.append((one, copy.deepcopy(one.state_dict())))
-        else:
-            found = f"a {type(one).__name__} has no state_dict and load_state_dict"
-            raise InvalidArgument("find_lr(…, restore=…)", found, "Write restore=model, or restore=(model, scaler)")
-    trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    parameters = list(dict.fromkeys([*trained, *(one for module in modules for one in module.parameters())]))
-    parts = list(dict.fromkeys(part for module in modules for part in module.modules()))
-    buffers = [(part, name, buffer) for part in parts for name, buffer in part.named_buffers(recurse=False)]
-    tensors: list[torch.Tensor] = [*parameters, *(buffer for _, _, buffer in buffers)]
-    tensors += [one for parameter in parameters if (one := parameter.grad) is not None]
-    entries = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
-    tensors += _held_tensors(entries)
-    tensors += _held_tensors(list(optimizer.state.values()))
-    return TrainingSnapshot(
-        optimizer=optimizer,
-        trained=frozenset(trained),
-        tensors=tuple((tensor, tensor.detach().clone()) for tensor in dict.fromkeys(tensors)),
-        parameters=tuple((parameter, parameter.requires_grad, parameter.grad) for parameter in parameters),
-        group_list=optimizer.param_groups,
-        groups=tuple(
-            (group, _with_own_containers(own), group["params"], list(group["params"]))
-            for group, own in zip(optimizer.param_groups, entries, strict=True)
-        ),
-        state=_with_own_containers(dict(optimizer.state)),
-        buffers=tuple(buffers),
-        modes=tuple((part, part.training) for part in parts),
-        others=tuple(others),
-        grad_enabled=torch.is_grad_enabled(),
-        random_states=_random_states() if with_random else None,
-    )
+
+    def __init__(self, optimizer: Any, restored: Iterable[Any], *, with_random: bool) -> None:
+        self._parts = ExitStack()  # the last part is put back first; one that fails does not keep the others from it
+        put_back = self._parts.callback
+        if with_random:
+            if torch.cuda.is_available():
+                put_back(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+            put_back(torch.set_rng_state, torch.get_rng_state())
+            put_back(np.random.set_state, np.random.get_state())  # noqa: NPY002  # the shared one
+            put_back(random.setstate, random.getstate())
+        modules = []
+        for one in restored:
+            if isinstance(one, torch.nn.Module):
+                modules.append(one)
+            elif callable(getattr(one, "state_dict", None)) and callable(getattr(one, "load_state_dict", None)):
+                put_back(one.load_state_dict, copy.deepcopy(one.state_dict()))
+            else:
+                found = f"a {type(one).__name__} has no state_dict and load_state_dict"
+                raise InvalidArgument("find_lr(…, restore=…)", found, "Write restore=model, or restore=(model, scaler)")
+
+        self.groups: list[dict[str, Any]] = list(optimizer.param_groups)
+        trained = [parameter for group in self.groups for parameter in group["params"]]
+        parameters = list(dict.fromkeys([*trained, *(one for module in modules for one in module.parameters())]))
+        tensors: list[torch.Tensor] = [*parameters, *(one.grad for one in parameters if one.grad is not None)]
+        for part in dict.fromkeys(part for module in modules for part in module.modules()):
+            put_back(setattr, part, "training", part.training)
+            for name, buffer in part.named_buffers(recurse=False):
+                tensors.append(buffer)
+                put_back(setattr, part, name, buffer)
+        entries = [{key: value for key, value in group.items() if key != "params"} for group in self.groups]
+        tensors += _held_tensors([entries, list(optimizer.state.values())])
+        put_back(
+            self._restore_optimizer, optimizer, optimizer.param_groups, _with_own_containers(dict(optimizer.state))
+        )
+        for group, own in zip(self.groups, entries, strict=True):
+            put_back(_restore_group, group, _with_own_containers(own), group["params"], list(group["params"]))
+        for parameter in parameters:
+            put_back(setattr, parameter, "grad", parameter.grad)
+            put_back(parameter.requires_grad_, parameter.requires_grad)
+        copies = {tensor: tensor.detach().clone() for tensor in dict.fromkeys(tensors)}
+        self._trained = [(parameter, copies[parameter]) for parameter in trained]
+        for tensor, kept in copies.items():
+            put_back(_fill_tensor, tensor, kept)
+        put_back(torch.set_grad_enabled, torch.is_grad_enabled())
+
+    def restore(self) -> None:
+        """Put everything back."""
+        self._parts.close()
+
+    def _restore_optimizer(self, optimizer: Any, group_list: list[dict[str, Any]], state: dict[Any, Any]) -> None:
+        if optimizer.param_groups is not group_list:
+            optimizer.param_groups = group_list
+        group_list[:] = self.groups
+        optimizer.state.clear()
+        optimizer.state.update(state)
+
+    def parameters_moved(self) -> bool:
+        """Return whether any parameter of the optimizer has changed."""
+        return not all(torch.equal(parameter, kept) for parameter, kept in self._trained)
+
+
+def _restore_group(group: dict[str, Any], entries: dict[str, Any], parameter_list: list[Any], members: Any) -> None:
+    parameter_list[:] = members
+    group.clear()
+    group.update({"params": parameter_list, **entries})
 
 
 def _fill_tensor(tensor: torch.Tensor, kept: torch.Tensor) -> None:
@@ -133,11 +106,6 @@ def _fill_tensor(tensor: torch.Tensor, kept: torch.Tensor) -> None:
         tensor.data = torch.empty_like(kept)
     with torch.no_grad():
         tensor.copy_(kept)
-
-
-def _restore_gradient(parameter: torch.Tensor, requires_grad: bool, grad: torch.Tensor | None) -> None:
-    parameter.requires_grad_(requires_grad)
-    parameter.grad = grad
 
 
 def _held_tensors(value: Any) -> Iterator[torch.Tensor]:
@@ -157,21 +125,6 @@ def _with_own_containers(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_with_own_containers(one) for one in value)
     return copy.deepcopy(value)
-
-
-def _random_states() -> tuple[Any, ...]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002  # the shared one
-
-
-def _set_random_states(states: tuple[Any, ...]) -> None:
-    """Put the states of the shared generators back."""
-    python, numpy, cpu, cuda = states
-    random.setstate(python)
-    np.random.set_state(numpy)  # noqa: NPY002  # the shared one
-    torch.set_rng_state(cpu)
-    if cuda is not None:
-        torch.cuda.set_rng_state_all(cuda)
 
 
 @final
@@ -279,7 +232,7 @@ def find_lr(
     if isinstance(stop_at, bool) or not isinstance(stop_at, Real) or not stop_at > 1:
         raise InvalidArgument(f"find_lr(stop_at={shown(stop_at)})", "it is above 1", "Write stop_at=4")
     restored = restore if isinstance(restore, (tuple, list)) else (restore,)
-    before = snapshot_of(optimizer, restored, with_random=restore_random)
+    before = TrainingSnapshot(optimizer, restored, with_random=restore_random)
     with HeldInterrupts() as interrupts:
         try:
             return _swept(lambda: interrupts.run(step), rates, smoothing, stop_at, before)
@@ -326,7 +279,7 @@ def _swept(
     ending: Ending = "highest rate"
     average = 0.0
     for row in rates.tolist():
-        for (group, *_), rate in zip(before.groups, row, strict=True):  # a step may add groups, which keep their rates
+        for group, rate in zip(before.groups, row, strict=True):  # a step may add groups, which keep their rates
             put_value(group, rate)
         loss = _loss_number(step())
         if not math.isfinite(loss):

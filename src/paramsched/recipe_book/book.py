@@ -81,22 +81,19 @@ def read_recipe(name: str, area: str, text: str) -> Recipe:
     ({'lr': 0.1},)
     """
     data = read_data(text, read_yaml, f"recipe:{name}")
-    given = data.get("bases", {})
+    bases = data.get("bases", {})
+    groups = bases if isinstance(bases, list) else [bases]
     return Recipe(
         name=name,
         title=data["title"],
         area=area,
         plan=native.to_plan(data["plan"]),
         calendar=Calendar(**data.get("facts", {})),
-        bases=tuple(_group_values(one) for one in (given if isinstance(given, list) else [given])),
+        bases=tuple({key: tuple(v) if isinstance(v, list) else v for key, v in group.items()} for group in groups),
         source=data["source"],
         certain=tuple(data.get("certain", ())),
         inferred=tuple(data.get("inferred", ())),
     )
-
-
-def _group_values(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
 
 
 @final
@@ -116,7 +113,9 @@ class RecipeBook(Mapping[str, Recipe]):
 
     def __getitem__(self, name: str) -> Recipe:
         if name not in _all_texts():
-            found = f"no such recipe; {_nearest_name(name)}"
+            begun = [one for one in self if str(name) and one.startswith(str(name))]
+            nearest = f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
+            found = f"no such recipe; {nearest}"
             raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists them")
         return _recipe_of(name)
 
@@ -138,8 +137,12 @@ class RecipeBook(Mapping[str, Recipe]):
         >>> [one.name for one in recipes.matching("llama3 405b")]
         ['llama3-405b']
         """
-        asked = words.lower().split()
-        return tuple(one for one in self.values() if all(word in _said_of(one) for word in asked))
+        found = []
+        for one in self.values():
+            text = f"{one.name} {one.title} {one.area} {one.source}".lower()
+            if all(word in text for word in words.lower().split()):
+                found.append(one)
+        return tuple(found)
 
 
 recipes = RecipeBook()
@@ -153,15 +156,6 @@ def _all_texts() -> dict[str, tuple[str, str]]:
 @cache
 def _recipe_of(name: str) -> Recipe:
     return read_recipe(name, *_all_texts()[name])
-
-
-def _said_of(recipe: Recipe) -> str:
-    return f"{recipe.name} {recipe.title} {recipe.area} {recipe.source}".lower()
-
-
-def _nearest_name(name: object) -> str:
-    begun = [one for one in _all_texts() if str(name) and one.startswith(str(name))]
-    return f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
 
 
 _POINTS = 200

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from paramsched.compat.mmengine import restore
-from paramsched.compat.mmengine.rule_scheduler import argument_changes
+from paramsched.compat.mmengine.build import argument_changes
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.runner._checkpoints import (
     STATE,

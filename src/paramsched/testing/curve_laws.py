@@ -4,7 +4,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any, final
 
@@ -152,7 +152,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
 def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
     """A state is a frozen dataclass that JSON and pickle bring back."""
     law = "a state is a frozen dataclass of JSON scalars, and restore brings it back"
-    if not is_dataclass(state) or not _is_frozen(state):
+    if not getattr(getattr(state, "__dataclass_params__", None), "frozen", False):
         raise BrokenLaw(law, rule, where, f"a {type(state).__name__}, no frozen dataclass")
     data = {field.name: getattr(state, field.name) for field in fields(state)}
     try:
@@ -165,10 +165,6 @@ def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
             raise BrokenLaw(law, rule, where, f"{state!r}, from {kind} {again!r}")
     if pickle.loads(pickle.dumps(state)) != state:  # noqa: S301  # packed a moment ago
         raise BrokenLaw(law, rule, where, f"{state!r}, another one from a pickle")
-
-
-def _is_frozen(state: Any) -> bool:
-    return bool(type(state).__dataclass_params__.frozen)
 
 
 def _require_same_values(rule: MetricRule[Any], state: Any, where: str) -> None:

@@ -23,7 +23,6 @@ from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar, DurationLike
 
 FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
-BASES = (1.0, 0.1, 3e-4, 1e-3, 0.0, 0.9, -0.5, 5e-324, 1e30)
 _RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
 """Above 1 the values of a long run overflow, which is tested by itself."""
@@ -80,12 +79,6 @@ def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
     return (
         numbers() | numbers().map(absolute) | st.tuples(numbers(), numbers()).map(lambda two: two[0] + absolute(two[1]))
     )
-
-
-@functools.cache
-def bases() -> st.SearchStrategy[float]:
-    """Bases: usual ones and nasty ones."""
-    return st.sampled_from(BASES) | st.floats(1e-8, 10.0)
 
 
 _DRAWN_SHARES = st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.compat.group_fields import group_values, put_first_beta, put_row, put_value, python_number
+from paramsched.compat.group_fields import group_values, put_row, put_value, python_number
 
 
 def group_of(**fields):
@@ -55,7 +55,7 @@ def test_a_field_that_the_group_lacks_is_not_made():
 def test_the_first_beta_is_replaced_and_the_others_stay():
     group = group_of(betas=(0.9, 0.99, 0.999))
 
-    put_first_beta(group, 0.8)
+    put_value(group, 0.8, "betas[0]")
 
     assert group["betas"] == (0.8, 0.99, 0.999)
 
@@ -64,7 +64,7 @@ def test_a_first_beta_that_is_a_tensor_is_filled():
     first = torch.tensor(0.5)
     group = group_of(betas=(first, 0.999))
 
-    put_first_beta(group, 0.25)
+    put_value(group, 0.25, "betas[0]")
 
     assert group["betas"][0] is first
     assert first.item() == 0.25

@@ -1,14 +1,13 @@
 """AfterScheduler: another scheduler, on its own clock from the end of the ramp on, as if the peak were its base."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from paramsched.compat.group_fields import by_value, put_value
-from paramsched.compat.torch.composition import leaf_schedulers
+from paramsched.compat.group_fields import by_value, put_fields
+from paramsched.compat.torch.chained import leaf_schedulers
 
 _SETTING_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
 """Schedulers, by the name of their class, that run between values of their own whatever the base; torch's and ours."""
@@ -36,7 +35,7 @@ class AfterScheduler:
             for leaf in leaf_schedulers(scheduler):
                 if not sets_own_values(leaf):
                     leaf.base_lrs = list(peaks)
-            write_fields(optimizer, [{"lr": peak} for peak in peaks])
+            put_fields(optimizer, [{"lr": peak} for peak in peaks])
             if not self.is_guided:
                 _begin_anew(scheduler)
         self.start_state = by_value(scheduler.state_dict())
@@ -47,15 +46,15 @@ class AfterScheduler:
         return isinstance(self.scheduler, ReduceLROnPlateau)
 
     def rewind(self) -> None:
-        """Back to u = 0, in the scheduler and in the groups."""
+        """Go back to u = 0, in the scheduler and in the groups."""
         self.running = False
         if self.position and not self.is_guided:
             self.scheduler.load_state_dict(by_value(self.start_state))
-            write_fields(self.optimizer, self.start)
+            put_fields(self.optimizer, self.start)
             self.position = 0
 
     def resume(self, u: float) -> None:
-        """A guided scheduler stands at `u` of a state, which is below 0 on the ramp."""
+        """Set the position of a guided scheduler to that of a state, which is below 0 on the ramp."""
         self.position, self.running = max(u, 0), u > 0
 
     def give_metric(self, metric: Any) -> None:
@@ -65,7 +64,7 @@ class AfterScheduler:
         self.position += 1
 
     def go_to(self, u: float) -> None:
-        """To position `u`, step by step; between two steps by the scheduler's own `step(u)`."""
+        """Go to position `u`, step by step; between two steps by the scheduler's own `step(u)`."""
         # Its steps only lead on, and from a whole position.
         if u < self.position or self.position % 1:
             self.rewind()
@@ -78,7 +77,7 @@ class AfterScheduler:
         self.position = u
 
     def add_groups(self, peaks: list[float]) -> None:
-        """Take up groups that were added since, from their peaks on."""
+        """Take in groups that were added, from their peaks on."""
         for leaf in leaf_schedulers(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)
             if isinstance(bases, list) and len(bases) < len(peaks) and not sets_own_values(leaf):
@@ -87,7 +86,7 @@ class AfterScheduler:
         self.start.extend({"lr": peak} for peak in peaks[len(self.start) :])
 
     def state(self) -> dict[str, Any]:
-        """Its place, as plain data; the scheduler's own state is the caller's."""
+        """Return its position, as plain data; the caller saves the scheduler's own state."""
         return {name: getattr(self, name) for name in ("position", "running", "start", "start_state")}
 
     def load(self, state: dict[str, Any]) -> None:
@@ -95,31 +94,24 @@ class AfterScheduler:
 
     def _start_running(self) -> None:
         if not self.running:
-            write_fields(self.optimizer, self.start)
+            put_fields(self.optimizer, self.start)
             self.running = True
 
 
-def write_fields(optimizer: Optimizer, values: Iterable[Mapping[str, Any]]) -> None:
-    """Write values into each group, by field."""
-    for group, row in zip(optimizer.param_groups, values, strict=False):
-        for name, value in row.items():
-            put_value(group, value, name)
-
-
 def held_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
-    """What the groups hold in the fields the scheduler writes."""
+    """Return what the groups hold in the fields that the scheduler writes."""
     cycles_momentum = any(getattr(leaf, "cycle_momentum", False) for leaf in leaf_schedulers(scheduler))
     fields = ("lr", "momentum", "betas") if cycles_momentum else ("lr",)
     return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
 
 
 def sets_own_values(scheduler: object) -> bool:
-    """Whether the scheduler runs between values of its own, which it has written into the groups."""
+    """Return whether the scheduler runs between values of its own, which it has written into the groups."""
     return any(kind.__name__ in _SETTING_SCHEDULERS for kind in type(scheduler).__mro__)
 
 
 def _begin_anew(scheduler: Any) -> None:
-    """The first step of a scheduler and of its members, from the peaks in the groups."""
+    """Make the first step of a scheduler and of its members, from the peaks in the groups."""
     members = getattr(scheduler, "_schedulers", None)
     if members is None:
         scheduler.last_epoch = -1

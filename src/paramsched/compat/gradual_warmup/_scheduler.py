@@ -1,32 +1,38 @@
-"""GradualWarmupScheduler: up along a straight line, then whatever another scheduler says."""
+"""GradualWarmupScheduler: a linear ramp up, followed by another scheduler."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import torch.optim.lr_scheduler as peers
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched.base.number_checks import finite_number, whole_number
 from paramsched.base.user_warnings import warn_user
-from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields, write_fields
-from paramsched.compat.gradual_warmup._published_forms import (
-    ForeignState,
-    PublishedForm,
-    is_foreign_state,
-    refuse_other_optimizer,
-    require_same_kind,
-    value_between_steps,
-    warmup_bases,
-    where_values_depart,
+from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields, sets_own_values
+from paramsched.compat.group_fields import (
+    Number,
+    by_value,
+    group_values,
+    groups_changed,
+    initial_value,
+    put_fields,
+    put_row,
+    put_value,
 )
-from paramsched.compat.group_fields import Number, by_value, group_values, groups_changed, put_value
-from paramsched.compat.torch.base import LRScheduler, warn_outside_step
+from paramsched.compat.torch.base import LRScheduler, drop_in_name, warn_outside_step
+from paramsched.compat.torch.chained import leaf_schedulers
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules.anneal import linear
 
 _STATE_KEYS = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
+_FOREIGN_KEYS = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")  # they keep the after-scheduler itself
+_NO_STATE = (
+    "GradualWarmupScheduler.load_state_dict(…): {} missing. "
+    "Pass what state_dict() of this class or of warmup-scheduler gave"
+)
 
 
 class GradualWarmupScheduler(LRScheduler):
@@ -50,10 +56,9 @@ class GradualWarmupScheduler(LRScheduler):
         warmup_epoch: W of the other form.
         base_lr: b, one for all groups or one for each. It is needed where the after-scheduler has overwritten the lr by
             values of its own (OneCycleLR, CyclicLR) and it was not the optimizer's default.
-        published: `"0.3"` does all that the package warmup-scheduler 0.3 does, number by number, and `"head"` what its
-            repository's newest commit does; both for `total_epoch`. False is the curve above. None is the same, and a
-            warning says once where the package's numbers are others; a subclass with a `get_lr` of its own was written
-            for the package, so there None is `"0.3"`.
+        published: `"0.3"` gives every number of the package warmup-scheduler 0.3, for `total_epoch` only. False gives
+            the curve above. None gives the curve above too, with one warning if the package's numbers differ; but a
+            subclass with a `get_lr` of its own was written for the package, so there None means `"0.3"`.
 
     Raises:
         InvalidArgument: both lengths or none, m below 1, an after-scheduler of another optimizer, a base that cannot be
@@ -82,13 +87,18 @@ class GradualWarmupScheduler(LRScheduler):
         optimizer: Optimizer,
         multiplier: float,
         total_epoch: int | None = None,
-        after_scheduler: TorchLRScheduler | None = None,
+        after_scheduler: peers.LRScheduler | None = None,
         *,
         warmup_epoch: int | None = None,
         base_lr: float | Sequence[float] | None = None,
-        published: PublishedForm | Literal[False] | None = None,
+        published: Literal["0.3", False] | None = None,
     ) -> None:
-        refuse_other_optimizer(optimizer, after_scheduler)
+        if after_scheduler is not None and getattr(after_scheduler, "optimizer", None) is not optimizer:
+            raise InvalidArgument(
+                f"GradualWarmupScheduler(after_scheduler={type(after_scheduler).__name__}(…))",
+                "it is no scheduler of the same optimizer",
+                "Build it first, on the optimizer given here",
+            )
         self._set_ramp(multiplier, total_epoch, warmup_epoch)
         self._published = published
         self._form = self._published_form(published)
@@ -96,42 +106,73 @@ class GradualWarmupScheduler(LRScheduler):
         self._after: AfterScheduler | None = None
         self._finished = self._warned = False
         # Before the base class writes anything: an after-scheduler such as OneCycleLR has overwritten the groups.
-        self._bases = warmup_bases(optimizer, after_scheduler, base_lr, as_found=self._form is not None)
-        if after_scheduler is not None and self._form is None:
+        self._bases = self._warmup_bases(optimizer, base_lr)
+        if after_scheduler is not None and not self._form:
             peaks = self._peak_values(self._bases)
             self._after = AfterScheduler(after_scheduler, optimizer, peaks, restarts=self._top != 1)
             self._warn_of_departure("at once")
         super().__init__(optimizer)
         self._values_after_building = group_values(optimizer)
 
-    def _published_form(self, published: Any) -> PublishedForm | None:
-        """The published form that is asked for; None for the documented curve."""
+    def _published_form(self, published: Any) -> str | None:
+        """Return "0.3" if the package's numbers are wanted; None for the documented curve."""
         call = f"GradualWarmupScheduler(…, {published=})"
         if published is None or published is False:
-            # A subclass with its own `get_lr` was written for the package, which asks it.
+            # A subclass with its own `get_lr` was written for the package, which calls it.
             has_own = type(self).get_lr is not GradualWarmupScheduler.get_lr
             return "0.3" if published is None and has_own and self.total_epoch else None
-        if published not in ("0.3", "head"):
-            raise InvalidArgument(call, "no form", "Write one of '0.3', 'head', or False")
+        if published == "head":
+            found = "the numbers of the repository's newest commit are no longer available"
+            raise InvalidArgument(call, found, 'Write published="0.3" for the package\'s numbers, or published=False')
+        if published != "0.3":
+            raise InvalidArgument(call, "no form", "Write '0.3' or False")
         if self.total_epoch is None:
             raise InvalidArgument(call, "it is a form of total_epoch=…", "Leave published out")
         if self.total_epoch == 0:
             raise InvalidArgument(call, "that divides by total_epoch=0", "Leave published out")
-        return "0.3" if published == "0.3" else "head"
+        return "0.3"
 
-    def _warn_of_departure(self, when: str) -> None:
-        """Say once where the published numbers are others."""
-        told = self._warned or self._published is False or self.total_epoch is None or self._length == 0
-        if told or where_values_depart(self.after_scheduler) != when:
+    def _warmup_bases(self, optimizer: Optimizer, given: float | Sequence[float] | None) -> list[Number]:
+        """Return the bases: those given, else each initial lr, or the default where that was overwritten."""
+        groups, after = optimizer.param_groups, self.after_scheduler
+        if isinstance(given, Sequence):
+            if len(given) != len(groups):
+                call = f"GradualWarmupScheduler(base_lr={given!r})"
+                raise InvalidArgument(call, f"{len(groups)} param groups", "Write one number for each")
+            return list(given)
+        if given is not None:
+            return [given] * len(groups)
+        initial = [group.get("initial_lr", group["lr"]) for group in groups]
+        if self._form or after is None or not any(map(sets_own_values, leaf_schedulers(after))):
+            return [by_value(lr) for lr in initial]
+        if len({float(lr) for lr in initial}) > 1:
+            raise InvalidArgument(
+                f"GradualWarmupScheduler(after_scheduler={type(after).__name__}(…))",
+                "the after-scheduler has overwritten the groups' different lr by values of its own",
+                f"Write base_lr=[{', '.join(['0.1'] * len(groups))}], the lr that the ramp is for",
+            )
+        default = optimizer.defaults["lr"]
+        return [float(default) if isinstance(default, Tensor) else default] * len(groups)
+
+    def _warn_of_departure(self, when: Literal["at once", "after the ramp"]) -> None:
+        """Warn once that the package's values differ from here on, if they do."""
+        after = self.after_scheduler
+        if self._warned or self._published is False or self.total_epoch is None or self._length == 0:
+            return
+        if isinstance(after, ReduceLROnPlateau) or sets_own_values(after):
+            departs = "at once"
+        elif any(kind.__name__ == "ExponentialLR" for kind in type(after).__mro__) or hasattr(after, "_schedulers"):
+            return  # an exponential decay is the same from any begin; the package fails with a composition
+        else:
+            departs = "after the ramp"
+        if departs != when:
             return
         self._warned = True
-        after = type(self.after_scheduler).__name__
         where = "the first step" if when == "at once" else f"step {self._length + 1}"
         warn_user(
-            f"GradualWarmupScheduler over {after}: from {where} on the values are not those of the package "
-            "warmup-scheduler, which runs the after-scheduler a step late (rows 1 to 12 of "
-            'docs/compat/divergences.md). Write published="0.3" for its numbers, published="head" for those of its '
-            "repository, or published=False to keep these",
+            f"GradualWarmupScheduler over {type(after).__name__}: from {where} on the values are not those of the "
+            "package warmup-scheduler, which runs the after-scheduler a step late (rows 1 to 12 of "
+            'docs/compat/divergences.md). Write published="0.3" for its numbers, or published=False to keep these',
         )
 
     def _initial_bases(self) -> list[Number]:
@@ -164,7 +205,7 @@ class GradualWarmupScheduler(LRScheduler):
     @property
     def finished(self) -> bool:
         """Whether the ramp is over."""
-        return self.last_epoch > self._length if self._form is None else self._finished
+        return self._finished if self._form else self.last_epoch > self._length
 
     @finished.setter
     def finished(self, value: bool) -> None:
@@ -182,8 +223,8 @@ class GradualWarmupScheduler(LRScheduler):
             InvalidArgument: a metric is missing, or an epoch is negative; nothing was changed.
         """
         self._follow_groups()
-        if self._form is not None:
-            self._published_step(epoch, metrics)
+        if self._form:
+            self._step_as_package(epoch, metrics)
             return
         guided = self._after is not None and self._after.is_guided
         if guided and metrics is None and epoch is not None and not isinstance(epoch, int):
@@ -203,25 +244,19 @@ class GradualWarmupScheduler(LRScheduler):
 
     _metrics: Any = None
 
-    def _published_step(self, epoch: float | None, metrics: Any) -> None:
-        """The `step` of the published class."""
+    def _step_as_package(self, epoch: float | None, metrics: Any) -> None:
+        """Do what the `step` of the package does."""
         after: Any = self.after_scheduler
-        if isinstance(after, ReduceLROnPlateau):
-            self._published_step_with_metric(after, epoch, metrics)
-        elif after is None or not self.finished:
-            super().step(epoch)  # type: ignore[arg-type]  # as above
-        else:
-            after.step() if epoch is None else after.step(epoch - self._length)
-            if self._form == "head":
-                self.last_epoch = after.last_epoch + self._length + 1
-                self._last_lr = after.get_last_lr()
-
-    def _published_step_with_metric(self, after: Any, epoch: float | None, metrics: Any) -> None:
-        """The same for an after-scheduler that is guided by a metric."""
+        if not isinstance(after, ReduceLROnPlateau):
+            if after is None or not self.finished:
+                super().step(epoch)  # type: ignore[arg-type]  # as above
+            else:
+                after.step() if epoch is None else after.step(epoch - self._length)
+            return
         epoch = self.last_epoch + 1 if epoch is None else epoch
         self.last_epoch = epoch or 1  # type: ignore[assignment]  # as above
         if self.last_epoch <= self._length:
-            for group, value in zip(self.optimizer.param_groups, self._published_ramp(), strict=False):
+            for group, value in zip(self.optimizer.param_groups, self._ramp_of_package(), strict=False):
                 put_value(group, value)
         elif epoch - self._length == after.last_epoch + 1:
             after.step(metrics)
@@ -229,8 +264,12 @@ class GradualWarmupScheduler(LRScheduler):
             after.step(metrics, epoch - self._length)
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
-    def _published_lr(self) -> list[Number]:
-        """What the `get_lr` of the published class says at `last_epoch`."""
+    def _ramp_of_package(self) -> list[Number]:
+        """Return the ramp in the package's order of evaluation, which decides the last bit."""
+        return [base * ((self.multiplier - 1.0) * self.last_epoch / self._length + 1.0) for base in self.base_lrs]
+
+    def _lr_of_package(self) -> list[Number]:
+        """Return what the `get_lr` of the package returns at `last_epoch`."""
         if self.last_epoch > self._length:
             after: Any = self.after_scheduler
             if after is None:
@@ -238,18 +277,14 @@ class GradualWarmupScheduler(LRScheduler):
             if not self.finished:
                 after.base_lrs = [base * self.multiplier for base in self.base_lrs]
                 self.finished = True
-            return list(after.get_last_lr() if self._form == "head" else value_between_steps(after))
+            return _lr_between_steps(after)
         if self.multiplier == 1.0:
             return [base * (float(self.last_epoch) / self._length) for base in self.base_lrs]
-        return self._published_ramp()
-
-    def _published_ramp(self) -> list[Number]:
-        """The ramp in its order of evaluation, which decides the last bit."""
-        return [base * ((self.multiplier - 1.0) * self.last_epoch / self._length + 1.0) for base in self.base_lrs]
+        return self._ramp_of_package()
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """Go to an epoch: on the ramp write its values, after it let the after-scheduler write."""
-        if self._form is not None:
+        if self._form:
             super()._update_lr(epoch)
             return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
@@ -268,16 +303,15 @@ class GradualWarmupScheduler(LRScheduler):
         self._last_lr = group_values(self.optimizer)
 
     def _follow_the_ramp(self) -> None:
-        """Write the values of the ramp at `last_epoch`, as `get_lr` says them."""
+        """Write the values of the ramp at `last_epoch`, as `get_lr` returns them."""
         if self._after is not None:
             self._after.rewind()
         self._get_lr_called_within_step = True
         try:
-            row = self.get_lr()  # a user's subclass may say it
+            row = self.get_lr()  # which a user's subclass may override
         finally:
             self._get_lr_called_within_step = False
-        for group, value in zip(self.optimizer.param_groups, row, strict=True):
-            put_value(group, value)
+        put_row(self.optimizer, row)
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         # The after-scheduler may be of any class, and its first state has entries of the groups too.
@@ -287,18 +321,19 @@ class GradualWarmupScheduler(LRScheduler):
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self._known_groups = self.optimizer, list(self.optimizer.param_groups)
-            self.base_lrs += [by_value(group.setdefault("initial_lr", by_value(group["lr"]))) for group in added]
+            self.base_lrs += [by_value(initial_value(group)) for group in added]
             if self._after is not None:
                 self._after.add_groups(self._peak_values(self.base_lrs))
 
     def get_lr(self) -> list[Number]:
-        """What the groups are to hold at `last_epoch`; for subclasses to say, for users `get_last_lr()`.
+        """Return what the groups are to hold at `last_epoch`; users call `get_last_lr()`.
 
-        A subclass is asked at every step of the ramp, and as the published class is with one of its forms.
+        A subclass may override it. It is called at every step of the ramp, and with `published="0.3"` as the package
+        calls it.
         """
         warn_outside_step(self)
-        if self._form is not None:
-            return self._published_lr()
+        if self._form:
+            return self._lr_of_package()
         if self.finished and self._after is not None:
             return group_values(self.optimizer)
         bases = np.array([float(base) for base in self.base_lrs])
@@ -310,8 +345,8 @@ class GradualWarmupScheduler(LRScheduler):
         state: dict[str, Any] = {name: by_value(getattr(self, name)) for name in _STATE_KEYS}
         state |= {"_last_lr": self.get_last_lr(), "lr": group_values(self.optimizer)}
         state |= {"after_scheduler": None, "after": None, "held": None}
-        if self._form is not None:
-            state |= {"published": self._form, "finished": self.finished}
+        if self._form:
+            state |= {"published": "0.3", "finished": self.finished}
         if self.after_scheduler is not None:
             state["after_scheduler"] = by_value(self.after_scheduler.state_dict())
             state["held"] = held_fields(self.after_scheduler, self.optimizer)
@@ -324,13 +359,13 @@ class GradualWarmupScheduler(LRScheduler):
 
         The after-scheduler stays the object it is. A state of the package warmup-scheduler, its repository's head or
         the document's class is taken too. It goes on by the numbers that were asked for here, and where none were,
-        by those of the class it comes from, which a warning says.
+        by those of the class it comes from, which a warning reports.
 
         Raises:
             StateError: no state of these classes, or one with an after-scheduler where there is none, or the other way
                 round; nothing was changed.
         """
-        if is_foreign_state(state_dict):
+        if "after" not in state_dict and all(name in state_dict for name in _FOREIGN_KEYS):
             self._load_foreign(state_dict)
             return
         self._refuse_other_state(state_dict)
@@ -345,61 +380,96 @@ class GradualWarmupScheduler(LRScheduler):
             self._after.load(state["after"])
             self._warned = self._warned or self._after.position > 0
         self._finished = state.get("finished", False)
-        write_fields(self.optimizer, rows)
+        put_fields(self.optimizer, rows)
         self._last_lr = state["_last_lr"]
 
     def _load_foreign(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the published classes."""
-        read = ForeignState.of(state, self.after_scheduler)
+        """Go on from a state of the package, of its repository's head, or of the document's class."""
+        total, warmup, found = state.get("total_epoch"), state.get("warmup_epoch"), state["after_scheduler"]
+        self._require_same_kind(found is None)
+        length = total if total is not None else warmup
+        if length is None:
+            raise StateError(_NO_STATE.format("total_epoch"))
+        after = self.after_scheduler
+        # These classes keep the after-scheduler itself in their state.
+        after_state = found if found is None or isinstance(found, Mapping) else found.state_dict()
+        last, finished = state["last_epoch"], bool(state.get("finished", False))
+        if isinstance(after, ReduceLROnPlateau) or total is None:
+            runs, done = last > length, last
+        else:
+            # The package sets `finished` one step before the first step of the after-scheduler. From then on its own
+            # `last_epoch` and `_last_lr` stay as they are.
+            beyond = 0 if after_state is None else after_state.get("last_epoch", 0)
+            runs = finished and beyond > 0
+            done = length + 1 + beyond if runs else last
+        own_row = state.get("_last_lr")
+        row = after_state.get("_last_lr") if runs and after_state is not None else own_row
+
         present = group_values(self.optimizer)
-        # A group that does not hold what the constructor left was restored with the optimizer.
+        # A group that does not hold what the constructor wrote was restored with the optimizer.
         restored = [float(now) != float(then) for now, then in zip(present, self._values_after_building, strict=False)]
-        self._set_ramp(read.multiplier, read.total_epoch, read.warmup_epoch)
+        self._set_ramp(state["multiplier"], total, warmup if total is None else None)
         asked_for = self._published_form(self._published)
-        self._form = read.form if self._published is None and read.total_epoch is not None else asked_for
-        self.base_lrs, self._step_count = [by_value(base) for base in read.base_lrs], read.step_count
-        self.last_epoch, self._finished, self._warned = read.last_epoch, read.finished, True
-        row = self._resume_after_scheduler(read)
-        for group, value, now, kept in zip(self.optimizer.param_groups, row, present, restored, strict=False):
+        self._form = "0.3" if self._published is None and total is not None else asked_for
+        self.base_lrs = [by_value(base) for base in state["base_lrs"]]
+        self._step_count = state.get("_step_count", last + 1)
+        self.last_epoch, self._finished, self._warned = last, finished, True
+        guided = isinstance(after, ReduceLROnPlateau)
+        self._after = None
+        if after is not None and not self._form:
+            self._after = AfterScheduler(after, self.optimizer, self._peak_values(self.base_lrs), restarts=True)
+        if after is not None and (self._form or guided):
+            after.load_state_dict(by_value(dict(after_state or {})))
+        if self._form or (self._after is not None and guided):
+            if self._after is not None:
+                self._after.resume(done - self._length)
+        else:  # the documented curve gives the value of any step, so the state's own values are not needed
+            self._update_lr(done)
+            row = None
+        for group, value, now, kept in zip(self.optimizer.param_groups, row or (), present, restored, strict=False):
             put_value(group, now if kept else value)
-        as_kept = self._form is not None and read.last_lr is not None
-        self._last_lr = [by_value(lr) for lr in read.last_lr or ()] if as_kept else group_values(self.optimizer)
-        if self._published is None and self._form is not None:
+        as_kept = own_row if self._form else None
+        self._last_lr = group_values(self.optimizer) if as_kept is None else [by_value(lr) for lr in as_kept]
+        if self._published is None and self._form:
             warn_user(
                 "GradualWarmupScheduler.load_state_dict(…): this is a state of warmup-scheduler, and its numbers go on "
-                f'as with published="{self._form}". Write published=False to go on by the curve this class documents',
+                'as with published="0.3". Write published=False to go on by the curve this class documents',
             )
 
-    def _resume_after_scheduler(self, read: ForeignState) -> Sequence[Number]:
-        """Put the after-scheduler where a state of the published classes says; returns what groups are to hold."""
-        after = self.after_scheduler
-        self._after = None
-        if self._form is None and after is not None:
-            self._after = AfterScheduler(after, self.optimizer, self._peak_values(self.base_lrs), restarts=True)
-        if after is not None and (self._form is not None or isinstance(after, ReduceLROnPlateau)):
-            after.load_state_dict(by_value(read.after))
-        if self._form is not None:
-            return read.lr or ()
-        if self._after is not None and self._after.is_guided:
-            self._after.resume(read.done - self._length)
-            return read.lr or ()
-        # The document's curve says the value at any step: the state's own values are not needed.
-        self._update_lr(read.done)
-        return ()
+    def _require_same_kind(self, state_lacks: bool) -> None:
+        """Refuse a state with an after-scheduler for a scheduler without one, or the other way round."""
+        if state_lacks != (self.after_scheduler is None):
+            has, lacks = ("this scheduler", "the state") if state_lacks else ("the state", "this scheduler")
+            raise StateError(
+                f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler and {lacks} has none. "
+                "Build it as it was built when the state was saved"
+            )
 
     def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
-        """Refuse a state that is not of this class, or of another form."""
+        """Refuse a state that is not of this class, or that goes on by other numbers."""
         missing = [name for name in (*_STATE_KEYS, "lr", "after_scheduler", "after") if name not in state]
         if missing:
-            raise StateError(
-                f"GradualWarmupScheduler.load_state_dict(…): {', '.join(missing)} missing. "
-                "Pass what state_dict() of this class or of warmup-scheduler gave"
-            )
-        require_same_kind(state["after_scheduler"] is None, self.after_scheduler is None)
-        form = state.get("published")
-        if form != self._form:
-            said = [f"published={one!r}" if one else "published=False" for one in (form, self._form)]
+            raise StateError(_NO_STATE.format(", ".join(missing)))
+        self._require_same_kind(state["after_scheduler"] is None)
+        saved, own = bool(state.get("published")), bool(self._form)  # "head" of old goes on as "0.3" does
+        if saved != own:
+            said = [f"published={'0.3' if one else False!r}" for one in (saved, own)]
             raise StateError(
                 f"GradualWarmupScheduler.load_state_dict(…): the state was saved with {said[0]}, and this scheduler "
                 f"has {said[1]}. Build it with {said[0]}"
             )
+
+
+def _lr_between_steps(after: Any) -> list[Number]:
+    """Return what torch's `get_lr()` returns outside of a step, with the numbers of our drop-ins.
+
+    There torch's recursions give a value that they never step to, a cosine 1.025 of its start.
+    """
+    definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
+    is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
+    asked = vars(peers)[drop_in_name(after)] if is_drop_in_class else type(after)
+    within, after._get_lr_called_within_step = after._get_lr_called_within_step, True  # no warning about the call
+    try:
+        return list(asked.get_lr(after))
+    finally:
+        after._get_lr_called_within_step = within

@@ -5,8 +5,11 @@
 The same 29 classes with the same arguments; what differs is in docs/compat/divergences.md. MMEngine is not needed.
 """
 
+from paramsched.compat.mmengine.base import LRSchedulerMixin as LRSchedulerMixin
+from paramsched.compat.mmengine.base import MomentumSchedulerMixin as MomentumSchedulerMixin
 from paramsched.compat.mmengine.base import _ParamScheduler as _ParamScheduler
 from paramsched.compat.mmengine.build import build_param_scheduler as build_param_scheduler
+from paramsched.compat.mmengine.build import restore as restore
 from paramsched.compat.mmengine.build import scheduled_values as scheduled_values
 from paramsched.compat.mmengine.build import unmeasured as unmeasured
 from paramsched.compat.mmengine.optim_wrapper import OptimWrapper as OptimWrapper
@@ -41,6 +44,3 @@ from paramsched.compat.mmengine.param_scheduler import StepLR as StepLR
 from paramsched.compat.mmengine.param_scheduler import StepMomentum as StepMomentum
 from paramsched.compat.mmengine.param_scheduler import StepParamScheduler as StepParamScheduler
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
-from paramsched.compat.mmengine.rule_scheduler import LRSchedulerMixin as LRSchedulerMixin
-from paramsched.compat.mmengine.rule_scheduler import MomentumSchedulerMixin as MomentumSchedulerMixin
-from paramsched.compat.mmengine.rule_scheduler import restore as restore

@@ -1,22 +1,25 @@
-"""_ParamScheduler: the clock, the window and the writing that all schedulers share."""
+"""What MMEngine's schedulers share: the clock and the window (`_ParamScheduler`), and a row of its table as a rule."""
 
+import inspect
 import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from paramsched.base.user_warnings import warn_user
-from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions, picked
+from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions, picked, put_entries
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
+from paramsched.compat.step_engine import StepEngine
 from paramsched.errors import StateError
-from paramsched.peers.mmengine.table import INF, arguments_in_iterations
+from paramsched.peers.mmengine.table import INF, SchedulerRow, argument_cautions, arguments_in_iterations
+from paramsched.schedules.rules import Rule
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 _log = logging.getLogger("paramsched")
 
 
 class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
-    """Schedule one entry of an optimizer's param groups; a subclass says the values in `_get_value`.
+    """Schedule one entry of an optimizer's param groups; a subclass returns the values from `_get_value`.
 
     Constructing makes the first tick at once; each `step()` makes one more. Between `begin` and `end` a tick asks
     `_get_value()` for one value per group and writes them; outside nothing is touched.
@@ -65,9 +68,28 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         by_epoch: bool = True,
         verbose: bool = False,
     ) -> None:
-        self._attach_to(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
-        optimizers.start_counting(optimizer)
-        self._step_found = optimizers.shadowing_steps(optimizer)
+        optimizers.require_optimizer(optimizer)
+        if end <= begin:
+            raise ValueError(
+                f"end should be larger than begin, but got begin={begin}, end={end}. Write end={begin + 1}"
+            )
+        if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
+            raise AssertionError(f"last_step={last_step!r} is not an integer from -1 on. Write -1 to begin")
+        self.optimizer, self.param_name = optimizer, param_name
+        self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
+        self.base_values = self._bases_of_groups(begins=last_step == -1)
+        self._follow_groups()
+        self.last_step = last_step
+        if last_step >= 0:
+            # Row 11: the ticks that were made before count for the window too.
+            self._skipped = begin + last_step + 1
+            self._entry = list(self.base_values)
+        self._begin_run()
+
+    def _begin_run(self) -> None:
+        """Make the first tick."""
+        optimizers.start_counting(self.optimizer)
+        self._step_found = optimizers.shadowing_steps(self.optimizer)
         self._global_step = -1
         self.step()
 
@@ -89,17 +111,17 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._last_value = self._present_values()
 
     def _get_value(self) -> list[float]:
-        """The value of each group at local tick `last_step`, from the present ones."""
+        """Return the value of each group at local tick `last_step`, from the present values."""
         raise NotImplementedError(
             f"{type(self).__name__} has no _get_value(). Define it in the subclass: it returns one value for each group"
         )
 
     def get_last_value(self) -> list[float]:
-        """The values after the last tick, one for each group."""
+        """Return the values after the last tick, one for each group."""
         return self._last_value
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
-        """Write a line that tells the value of a group."""
+        """Print or log the value of a group."""
         if is_verbose:
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
@@ -114,7 +136,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer as plain data, and the class it belongs to."""
+        """Return everything but the optimizer as plain data, and the name of the class."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         return {CLASS_KEY: type(self).__name__} | state
 
@@ -177,57 +199,28 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     @property
     def _window_tick(self) -> int:
-        """The tick in the window's units."""
+        """Return the tick in the window's units."""
         skipped: int = vars(self).get("_skipped", 0)
         return self._global_step + skipped
 
-    def _attach_to(
-        self,
-        optimizer: OptimizerLike,
-        param_name: str,
-        begin: int,
-        end: int,
-        last_step: int,
-        by_epoch: bool,
-        verbose: bool,
-    ) -> None:
-        """Check and keep the arguments that all classes share."""
-        optimizers.require_optimizer(optimizer)
-        if end <= begin:
-            raise ValueError(
-                f"end should be larger than begin, but got begin={begin}, end={end}. Write end={begin + 1}"
-            )
-        if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
-            raise AssertionError(f"last_step={last_step!r} is not an integer from -1 on. Write -1 to begin")
-        self.optimizer, self.param_name = optimizer, param_name
-        self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
-        self.base_values = self._bases_of_groups(begins=last_step == -1)
-        self._follow_groups()
-        self.last_step = last_step
-        if last_step >= 0:
-            # Row 11: the ticks that were made before count for the window too.
-            self._skipped = begin + last_step + 1
-            self._entry = list(self.base_values)
-
     def _bases_of_groups(self, *, begins: bool) -> list[Any]:
-        """What each group has as `initial_<entry>`, written where it is missing and a run begins."""
+        """Return `initial_<entry>` of each group; write it if it is missing and a run begins."""
         initial = f"initial_{self.param_name}"
         groups = self.optimizer.param_groups
         for index, group in enumerate(groups):
             optimizers.require_number_field(group, self.param_name)
-            if begins:
-                group.setdefault(initial, optimizers.present_value(group, self.param_name))
-            elif initial not in group:
+            if not begins and initial not in group:
                 raise KeyError(
                     f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
                 )
-        return [_base_number(group[initial]) for group in groups]
+            optimizers.initial_number(group, self.param_name)
+        return [optimizers.initial_number(group, self.param_name) for group in groups]
 
     def _present_values(self) -> list[Any]:
         return [optimizers.present_value(group, self.param_name) for group in self.optimizer.param_groups]
 
     def _check_order(self) -> None:
-        """At the first tick: was `optimizer.step` called, and is it still the same?"""
+        """At the first tick, warn if `optimizer.step` was not called, or was replaced."""
         if self._global_step != 0:
             return
         if optimizers.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
@@ -254,14 +247,13 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         at = len(self.base_values) - (1 if optimizers.pseudo_group(self.optimizer) is not None else 0)
         for index, group in enumerate(groups[at : at + missing], start=at):
             optimizers.require_number_field(group, self.param_name)
-            base = group.setdefault(f"initial_{self.param_name}", optimizers.present_value(group, self.param_name))
-            self.base_values.insert(index, _base_number(base))
+            self.base_values.insert(index, optimizers.initial_number(group, self.param_name))
             if "_entry" in vars(self):
                 self._entry.insert(index, optimizers.present_value(group, self.param_name))
             self._replay_for_group(index)
 
     def _follow_groups(self) -> None:
-        """Leave each entry with its group where groups were removed or reordered (row 39)."""
+        """Keep each entry with its group if groups were removed or reordered (row 39)."""
         groups = list(self.optimizer.param_groups)
         last = [groups.pop()] if optimizers.pseudo_group(self.optimizer) is not None else []
         known: KnownGroups = getattr(self, "_known_groups", (None, []))
@@ -283,13 +275,134 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         """Give a new group the value that it would have by now."""
 
 
-def _base_number(value: Any) -> Any:
-    """A base as a number: the tensor in a group would change with the group."""
-    return value if isinstance(value, (int, float)) else float(value)
+class RuleScheduler(_ParamScheduler):
+    """A class of MMEngine's table, whose arguments are those of a kernel rule.
+
+    Each step starts from the value that is in the group, so that several schedulers of one entry combine.
+    """
+
+    table_row: ClassVar[SchedulerRow]
+    _argument_signature: ClassVar[inspect.Signature]
+
+    def __init__(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
+        optimizers.require_optimizer(optimizer)
+        bound = self._argument_signature.bind(*args, **kwargs)
+        given = self.table_row.defaulted(bound.arguments)
+        for fault in self.table_row.check(given):
+            raise fault.kind(f"{type(self).__name__}: {fault.message}")
+        arguments = self.table_row.complete(given)
+        for caution in argument_cautions(self.table_row, arguments):
+            warn_user(f"{type(self).__name__}: {caution}")
+        tail = {name: arguments.pop(name) for name in ("begin", "end", "last_step", "by_epoch", "verbose")}
+        vars(self).update(arguments)
+        self._write_into_groups(optimizer, param_name, tail["last_step"])
+        super().__init__(optimizer, param_name, **tail)
+
+    def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
+        """Write what a class needs in the groups before the first tick."""
+
+    def _get_value(self) -> list[float]:
+        """Apply the rule to the present values at local tick `last_step`."""
+        present = self._present_values()
+        engine = self._engine_now()
+        bases = list(self.base_values)
+        if engine.bases != bases:
+            engine.bind(bases)
+        # A foreign state does not tell what the groups held at the first tick. Their bases stand in for it.
+        entries: list[float] | None = vars(self).get("_entry")
+        return engine.stepped(self.last_step, present, entries)
+
+    def _engine_now(self) -> StepEngine:
+        """Return the engine for the arguments, which users may change between two steps."""
+        held = vars(self)
+        given = tuple([held.get(name) for name in self._configured])
+        kept: tuple[Any, StepEngine] | None = getattr(self, "_engine", None)
+        if kept is None or kept[0] != given:
+            # A copy, so that milestones changed in place are noticed.
+            self._engine = kept = by_value(given), StepEngine(self._rule_now())
+        return kept[1]
+
+    def _rule_now(self) -> Rule:
+        assert self.table_row.rule is not None
+        return self.table_row.rule(vars(self))
+
+    def _replay_for_group(self, index: int) -> None:
+        """Make all ticks up to the present one for this group alone."""
+        if self.last_step < 0:
+            return
+        group = self.optimizer.param_groups[index]
+        engine = StepEngine(self._rule_now(), bases=[self.base_values[index]])
+        entry = reached = [optimizers.present_value(group, self.param_name)]
+        for tick in range(self.last_step + 1):
+            reached = engine.stepped(tick, reached, entry)
+        optimizers.write_value(group, self.param_name, reached[0])
+
+    @classmethod
+    def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Refuse counts by position; warn of a factor that would act in each iteration."""
+        required = [one.name for one in cls.table_row.arguments if one.counted and one.required]
+        absent = [name for name in required if name not in kwargs]
+        before = 1 if issubclass(cls, (LRSchedulerMixin, MomentumSchedulerMixin)) else 2
+        positional = [one.name for one in cls.table_row.arguments[: max(len(args) - before, 0)] if one.counted]
+        if absent or positional:
+            name = (absent or positional)[0]
+            raise TypeError(
+                f"{cls.__name__}.build_iter_from_epoch: {name} has to be given by keyword, so that it is converted. "
+                f"Write {name}=…"
+            )
+        if cls.table_row.name == "Exponential":
+            arguments = cls.table_row.defaulted({"gamma": None, **kwargs})
+            for caution in argument_cautions(cls.table_row, {**arguments, "end": INF}, converted_from_epochs=True):
+                warn_user(f"{cls.__name__}: {caution}")
+
+
+class LRSchedulerMixin:
+    """Mixed in before a `…ParamScheduler` class: the same for the learning rate."""
+
+    def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
+        super().__init__(optimizer, "lr", *args, **kwargs)  # type: ignore[call-arg]  # the class that is mixed in
+
+
+class MomentumSchedulerMixin:
+    """Mixed in before a `…ParamScheduler` class: the same for SGD's `momentum` or Adam's `betas[0]`.
+
+    A group of Adam gets an entry `momentum` that always equals `betas[0]`; the latter is what counts (row 31 of
+    docs/compat/divergences.md).
+
+    Raises:
+        ValueError: the optimizer has neither.
+    """
+
+    use_betas: bool
+
+    def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
+        optimizers.require_optimizer(optimizer)
+        defaults = optimizer.defaults  # type: ignore[union-attr]  # a wrapper has it as an optimizer has
+        self.use_betas = "momentum" not in defaults
+        if self.use_betas:
+            if "betas" not in defaults:
+                raise ValueError(
+                    "optimizer must support momentum when using momentum scheduler: "
+                    f"{type(optimizer).__name__} has {', '.join(defaults)}. Use SGD with momentum, or Adam"
+                )
+            copy_beta_to_momentum(optimizer)
+        super().__init__(optimizer, "momentum", *args, **kwargs)  # type: ignore[call-arg]  # as above
+
+    def step(self, *args: Any, **kwargs: Any) -> None:
+        """Make one tick."""
+        if self.use_betas:
+            copy_beta_to_momentum(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+        super().step(*args, **kwargs)  # type: ignore[misc]  # as above
+
+
+def copy_beta_to_momentum(optimizer: OptimizerLike) -> None:
+    """Set every group's `momentum` to `betas[0]`."""
+    momenta = [optimizers.present_value(group, "momentum") for group in optimizer.param_groups]
+    put_entries(optimizer.param_groups, momentum=momenta)
 
 
 def print_or_log(line: str) -> None:
-    """Write a line to the library's log where it has a handler, else to standard output."""
+    """Write a line to the library's log if it has a handler, else to standard output."""
     if _log.isEnabledFor(logging.INFO) and _log.hasHandlers():
         _log.info(line)
     else:
@@ -301,43 +414,33 @@ CLASS_KEY = "_class"
 
 
 def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The arguments that a state has differently, by name: ours and theirs."""
-    _refuse_other_state(scheduler, state)
-    ours = vars(scheduler)
-    return {
-        name: (ours[name], state[name])
-        for name in scheduler._configured
-        if name != "verbose" and name in ours and not _same_argument(ours[name], state[name])
-    }
+    """Return the arguments that differ in a state, by name: ours and theirs.
 
-
-def _refuse_other_state(scheduler: Any, state: Mapping[str, Any]) -> None:
-    """Refuse what is no state, or the state of another class or of another field."""
+    Raises:
+        StateError: it is not a state, or the state of another class or of another field.
+    """
     own, ours = type(scheduler).__name__, vars(scheduler)
     if not isinstance(state, Mapping):
         raise StateError(f"{own}: a {type(state).__name__} is no state. Give what state_dict() returned")
-    whose = state.get(CLASS_KEY, own)
-    if whose != own:
-        raise StateError(
-            f"{own}.load_state_dict: this is the state of {whose}. "
-            "Give the schedulers in the order in which they were saved"
-        )
     field = ours.get("param_name")
-    name = state.get("param_name", field)
-    if field is not None and name != field:
+    whose, name = state.get(CLASS_KEY, own), state.get("param_name", field)
+    if whose != own or (field is not None and name != field):
+        found = f"of {whose}" if whose != own else f"of a scheduler of {name!r}, not of {field!r}"
         raise StateError(
-            f"{own}.load_state_dict: this is the state of a scheduler of {name!r}, not of "
-            f"{field!r}. Give the schedulers in the order in which they were saved"
+            f"{own}.load_state_dict: this is the state {found}. "
+            "Give the schedulers in the order in which they were saved"
         )
     needed = (*scheduler._configured, "last_step", "_global_step")
     # A subclass that does not construct its base has not all of them.
     lacking = [one for one in needed if one in ours and one not in state]
     if lacking:
         raise StateError(f"{own}.load_state_dict: it has no {', '.join(lacking)}: it is the state of another class")
+    return {
+        name: (ours[name], state[name])
+        for name in scheduler._configured
+        if name != "verbose" and name in ours and _comparable(ours[name]) != _comparable(state[name])
+    }
 
 
-def _same_argument(ours: Any, theirs: Any) -> bool:
-    """Whether two arguments are the same; a saved list may come back as a tuple."""
-    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
-        return list(ours) == list(theirs)
-    return bool(ours == theirs)
+def _comparable(argument: Any) -> Any:
+    return list(argument) if isinstance(argument, tuple) else argument  # a saved list may come back as a tuple

@@ -1,17 +1,21 @@
-"""build_param_scheduler: from a config to schedulers; and what they say."""
+"""Build schedulers from a config, restore them from a checkpoint, and report what they did."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, overload
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+from typing import Any, Literal, TypeAlias, overload
 
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat.mmengine import optimizers
-from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.compat.mmengine.base import CLASS_KEY, RuleScheduler, _ParamScheduler, compare_arguments
 from paramsched.compat.mmengine.one_cycle import ReduceOnPlateauParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
-from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
+from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.peers.mmengine.config_run import RunLength
-from paramsched.peers.mmengine.to_schedule import list_cautions
+from paramsched.peers.mmengine.to_schedule import combine_schedulers, list_cautions
+from paramsched.plan import resolve
+from paramsched.time import Calendar
 
 
 @overload
@@ -111,7 +115,7 @@ def _build_list(config: Any, optimizer: OptimizerLike, run: RunLength, where: st
 
 
 def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunLength, where: str) -> _ParamScheduler:
-    """Build one scheduler; an error says which."""
+    """Build one scheduler; errors name its place in the list."""
     if isinstance(element, _ParamScheduler):
         return element
     place = f"{where}param_scheduler[{index}]"
@@ -130,30 +134,178 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunL
     if default_end is not None:
         arguments.setdefault("end", default_end)
     try:
-        if convert:
-            return _build_converted(cls, optimizer, arguments, run.epoch_length)
-        return cls(optimizer=optimizer, **arguments)  # type: ignore[no-any-return]  # what a config names
+        if not convert:
+            return cls(optimizer=optimizer, **arguments)  # type: ignore[no-any-return]  # what a config names
+        if not by_epoch:
+            raise AssertionError("convert_to_iter_based=True is for arguments in epochs. Leave by_epoch=False out")
+        if run.epoch_length is None:
+            raise ValueError(
+                "convert_to_iter_based=True needs the batches in an epoch. Give epoch_length=len(train_dataloader)"
+            )
+        return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=run.epoch_length, **arguments)  # type: ignore[no-any-return]  # as above
     except (ValueError, AssertionError, TypeError, KeyError) as error:
         # The same kind of error, and where it was found (row 38).
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         raise type(error)(f"{place} ({cls.__name__}): {text}") from error
 
 
-def _build_converted(
-    cls: Any, optimizer: OptimizerLike, arguments: dict[str, Any], epoch_length: int | None
-) -> _ParamScheduler:
-    """Build a scheduler that ticks by iteration from arguments in epochs."""
-    if not arguments.get("by_epoch", True):
-        raise AssertionError("convert_to_iter_based=True is for arguments in epochs. Leave by_epoch=False out")
-    if epoch_length is None:
-        raise ValueError(
-            "convert_to_iter_based=True needs the batches in an epoch. Give epoch_length=len(train_dataloader)"
+OnChange: TypeAlias = Literal["new", "checkpoint", "error"]
+"""Which arguments go on where the checkpoint's differ: those of the new config, the checkpoint's, or none."""
+
+Schedulers: TypeAlias = Sequence[_ParamScheduler] | Mapping[str, Sequence[_ParamScheduler]]
+"""What `build_param_scheduler` returns."""
+
+_MEMORY = (
+    "last_step", "_global_step", "_skipped", "_entry", "_last_value", "base_values",
+    "best", "num_bad_epochs", "cooldown_counter", "last_metric", "last_metric_step",
+)  # fmt: skip
+_log = logging.getLogger("paramsched")
+
+
+def restore(
+    schedulers: Schedulers,
+    states: Any,
+    *,
+    on_change: OnChange = "new",
+    epoch_length: int | None = None,
+) -> tuple[str, ...]:
+    """Take over the clocks of a checkpoint; the optimizer's own state is loaded before.
+
+    Args:
+        schedulers: newly built, from the config that goes on.
+        states: what a checkpoint has at `param_schedulers`: a list of states, or a dict of lists.
+        on_change: `"new"`: the new arguments go on from the present time, as if they had always been there;
+            `"checkpoint"`: the saved ones do; `"error"`: nothing is changed.
+        epoch_length: iterations in an epoch, to find the present value where schedulers of both kinds meet.
+
+    Returns:
+        The differences, a line each; they are logged on logger `paramsched` at WARNING too.
+
+    Raises:
+        StateError: another number of schedulers, another class, or another entry of the groups. Nothing is changed.
+        PlanChanged: arguments differ and `on_change="error"`. Nothing is changed.
+
+    Rows 20 and 21 of docs/compat/divergences.md.
+    """
+    if on_change not in ("new", "checkpoint", "error"):
+        raise InvalidArgument(f"restore(on_change={on_change!r})", "no policy", 'Write "new", "checkpoint" or "error"')
+    if isinstance(schedulers, Mapping):
+        if not isinstance(states, Mapping) or set(states) != set(schedulers):
+            found = ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"
+            raise StateError(f"restore: schedulers for {', '.join(schedulers)}; the checkpoint has {found}")
+        pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
+    else:
+        pairs = [(schedulers, states, "")]
+    # Everything is looked at before anything is changed.
+    changes = [_compared_states(mine, theirs, where) for mine, theirs, where in pairs]
+    lines = tuple(
+        f"{place} {name}: {theirs!r} in the checkpoint, {ours!r} now"
+        for compared in changes
+        for _, place, found in compared
+        for name, (ours, theirs) in found.items()
+    )
+    if lines and on_change == "error":
+        raise PlanChanged("restore: the checkpoint was made with other arguments:\n" + "\n".join(lines))
+    for line in lines:
+        _log.warning("%s (%s goes on)", line, "the new one" if on_change == "new" else "the checkpoint's")
+    for (mine, theirs, _), changed in zip(pairs, changes, strict=True):
+        for scheduler, state in zip(mine, theirs, strict=True):
+            _take_over_state(scheduler, state, whole=on_change == "checkpoint")
+        if on_change == "new":
+            fields = {scheduler.param_name for scheduler, _, differences in changed if differences}
+            _write_present_values(mine, fields, epoch_length)
+    return lines
+
+
+def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return `compare_arguments`; nothing for MMEngine's own schedulers, whose arguments are unknown."""
+    return compare_arguments(scheduler, state) if _ParamScheduler in type(scheduler).__mro__ else {}
+
+
+def _compared_states(
+    mine: Sequence[_ParamScheduler], theirs: Any, where: str
+) -> list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]:
+    """Return each scheduler with its place and the arguments that differ in its state."""
+    if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
+        count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
+        names = ", ".join(type(one).__name__ for one in mine)
+        raise StateError(
+            f"restore: {where}{len(mine)} schedulers ({names}), and the checkpoint has {count} states. "
+            "Build the schedulers it was saved from"
         )
-    return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=epoch_length, **arguments)  # type: ignore[no-any-return]  # as above
+    return [
+        (scheduler, f"{where}[{index}] {type(scheduler).__name__}", argument_changes(scheduler, state))
+        for index, (scheduler, state) in enumerate(zip(mine, theirs, strict=True))
+    ]
+
+
+def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, whole: bool) -> None:
+    """Take over what a state remembers. `whole` takes over its arguments too."""
+    if _ParamScheduler not in type(scheduler).__mro__:
+        scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
+        return
+    if whole:
+        scheduler._remember({key: value for key, value in state.items() if not callable(value)})
+        return
+    if isinstance(scheduler, RuleScheduler):
+        taken: tuple[str, ...] = _MEMORY
+    else:
+        # Of a user's class only its arguments are known. Whatever else it keeps is its memory.
+        taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
+    scheduler._remember({key: state[key] for key in taken if key in state})
+    if isinstance(scheduler, RuleScheduler) and scheduler.table_row.rule is not None:
+        # The new window may be another one, so other ticks were in it.
+        within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
+        scheduler.last_step = max(within, -1)
+
+
+def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
+    """Write the present values of the new arguments, if a formula has them."""
+    for field in sorted(fields):
+        mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
+        by_rule = [one for one in mine if isinstance(one, RuleScheduler) and one.table_row.rule is not None]
+        # One that was built with `last_step` does not know the values before it.
+        if len(by_rule) < len(mine) or any(one._window_tick != one._global_step for one in by_rule):
+            _log.warning("%s: the present value stays; a formula for it is not known", field)
+            continue
+        length = epoch_length or _find_epoch_length(by_rule)
+        if length is None:
+            _log.warning("%s: the present value stays; give epoch_length to compute it", field)
+            continue
+        now = max(one._global_step * (length if one.by_epoch else 1) for one in by_rule)
+        for index, group in enumerate(by_rule[0].optimizer.param_groups):
+            together = [(one.table_row, _arguments_of_group(one, index)) for one in by_rule]
+            schedule = combine_schedulers(together, RunLength(length), any_epoch=True).schedule
+            if not schedule.is_resolved:
+                schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
+            value = schedule(now, base=float(by_rule[0].base_values[index]))
+            optimizers.write_value(group, field, value)
+        for one in by_rule:
+            one._last_value = one._present_values()
+
+
+def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
+    """Return the arguments, with this group's own peak if there is one for each group."""
+    held, row = vars(scheduler), scheduler.table_row
+    arguments = row.complete({one.name: held[one.name] for one in row.arguments if one.name in held})
+    peaks = arguments.get("eta_max")
+    if isinstance(peaks, (list, tuple)):
+        arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]
+    return arguments
+
+
+def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
+    """Return the iterations in an epoch, from how often each kind has ticked."""
+    epochs = {one._global_step for one in schedulers if one.by_epoch}
+    iterations = {one._global_step for one in schedulers if not one.by_epoch}
+    if not epochs or not iterations:
+        return 1
+    ticks, passes = max(iterations), max(epochs)
+    return ticks // passes if passes and ticks % passes == 0 else None
 
 
 def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[float]]:
-    """The present value of every scheduled field in every group of the optimizer, for a log.
+    """Return the present value of every scheduled field in every group of the optimizer, for a log.
 
     MMEngine logs the first group's learning rate only (rows 29 and 30 of docs/compat/divergences.md).
     """
@@ -167,17 +319,16 @@ def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[fl
 
 
 def unmeasured(schedulers: Iterable[_ParamScheduler]) -> list[str]:
-    """A line for each plateau that never saw a metric: cause and cure (row 13 of docs/compat/divergences.md)."""
-    return [
-        f"[{index}] {type(one).__name__} never received {one.monitor!r} and so never acted: it acts after validations "
-        f"in its window [{one.begin}, {one.end}). Give the run a validation, or call step({{{one.monitor!r}: …}})"
-        for index, one in enumerate(schedulers)
-        if isinstance(one, ReduceOnPlateauParamScheduler) and _never_measured(vars(one))
-    ]
-
-
-def _never_measured(held: Mapping[str, Any]) -> bool:
-    """Whether a plateau saw no metric, as far as its class tells."""
-    if "last_metric" in held:
-        return held["last_metric"] is None
-    return "monitor" in held and held.get("last_step", 0) < 0
+    """Return a line for each plateau that never saw a metric, with the reason (row 13 of divergences.md)."""
+    never = []
+    for index, one in enumerate(schedulers):
+        if isinstance(one, ReduceOnPlateauParamScheduler):
+            held = vars(one)  # MMEngine's own class does not keep the last metric
+            unseen = held["last_metric"] is None if "last_metric" in held else held.get("last_step", 0) < 0
+            if unseen and "monitor" in held:
+                never.append(
+                    f"[{index}] {type(one).__name__} never received {one.monitor!r} and so never acted: it acts after "
+                    f"validations in its window [{one.begin}, {one.end}). Give the run a validation, or call "
+                    f"step({{{one.monitor!r}: …}})"
+                )
+    return never

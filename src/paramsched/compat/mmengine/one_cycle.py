@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.compat.group_fields import ParamGroup
+from paramsched.compat.group_fields import ParamGroup, put_entries
 from paramsched.compat.mmengine import optimizers
-from paramsched.compat.mmengine.base import print_or_log
+from paramsched.compat.mmengine.base import RuleScheduler, print_or_log
 from paramsched.compat.mmengine.optimizers import OptimizerLike, set_up_from_table
-from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
 from paramsched.feedback.plateau import Plateau, PlateauState
 from paramsched.schedules.rules import one_cycle_values
 
@@ -41,13 +40,11 @@ class OneCycleParamScheduler(RuleScheduler):
         peaks = self._peak_of_groups(optimizer)
         # A run that goes on finds the ends in the groups.
         if last_step == -1:
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                self._write_ends(group, peak)
+            self._write_ends(optimizer.param_groups, peaks)
 
-    def _write_ends(self, group: ParamGroup, peak: float) -> None:
-        group["initial_lr"] = peak / self.div_factor
-        group["max_lr"] = peak
-        group["min_lr"] = group["initial_lr"] / self.final_div_factor
+    def _write_ends(self, groups: Sequence[ParamGroup], peaks: Sequence[float]) -> None:
+        first = [peak / self.div_factor for peak in peaks]
+        put_entries(groups, initial_lr=first, max_lr=peaks, min_lr=[low / self.final_div_factor for low in first])
 
     def _peak_of_groups(self, optimizer: OptimizerLike) -> list[float]:
         """`eta_max` for each group, also a wrapper's pseudo group."""
@@ -70,26 +67,13 @@ class OneCycleParamScheduler(RuleScheduler):
                 f"Tried to step {self.last_step + 1} times. The specified number of total steps is {self.total_steps}. "
                 "Give `end`, or a longer total_steps"
             )
-        return [self._value_of_group(group) for group in self.optimizer.param_groups]
-
-    def _value_of_group(self, group: Any) -> float:
-        """The curve through the numbers that stand in the group."""
-        return float(
-            one_cycle_values(
-                np.array([float(self.last_step)]),
-                self.total_steps,
-                group["max_lr"],
-                group["initial_lr"],
-                group["min_lr"],
-                self.pct_start,
-                self.anneal_strategy,
-                self.three_phase,
-            )[0]
-        )
+        tick, shape = np.array([float(self.last_step)]), (self.pct_start, self.anneal_strategy, self.three_phase)
+        ends = ((group["max_lr"], group["initial_lr"], group["min_lr"]) for group in self.optimizer.param_groups)
+        return [float(one_cycle_values(tick, self.total_steps, *three, *shape)[0]) for three in ends]
 
     def _replay_for_group(self, index: int) -> None:  # it joins the cycle of the last one that was there
         group = self.optimizer.param_groups[index]
-        self._write_ends(group, self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max)  # type: ignore[arg-type]  # a list was asked for
+        self._write_ends([group], [self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max])  # type: ignore[list-item]  # a list was asked for
         self.base_values[index] = group["initial_lr"]
 
 
@@ -113,11 +97,17 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
     min_value: float | Sequence[float]
     eps: float
 
-    def _start_scheduler(self, optimizer: OptimizerLike, param_name: str, tail: Mapping[str, Any]) -> None:
-        """Attach without a tick: the first act of a plateau is after a validation."""
-        self._attach_to(optimizer, param_name, **tail)
+    def _begin_run(self) -> None:
+        """Make no tick, because a plateau acts after a validation for the first time."""
         self._global_step = 0
-        self.min_values = self._least_values(optimizer)
+        groups = len(self.optimizer.param_groups)
+        if isinstance(self.min_value, (list, tuple)):
+            real = groups - (optimizers.pseudo_group(self.optimizer) is not None)
+            if len(self.min_value) != real:
+                raise ValueError(f"expected {real} min_values, got {len(self.min_value)}. Give one for each group")
+            self.min_values = [*self.min_value, self.min_value[-1]][:groups]
+        else:
+            self.min_values = [self.min_value] * groups
         self.best = self.rule_worse = math.inf if self.rule == "less" else -math.inf  # row 16
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
@@ -153,7 +143,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
 
     def _count_metric(self, metric: float) -> None:
-        """Let the kernel decide whether to reduce the values."""
+        """Reduce the values if the kernel decides so."""
         decision = Plateau(  # any factor below 1 does: only whether it falls is asked
             self.monitor,
             "min" if self.rule == "less" else "max",
@@ -171,10 +161,8 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
         self.best = self.rule_worse if state.best is None else state.best
         self.num_bad_epochs, self.cooldown_counter = state.bad, state.cooling
         self.last_metric, self.last_metric_step = metric, self._global_step
-        if state.factor < 1:
-            self._reduce_values()
-
-    def _reduce_values(self) -> None:
+        if state.factor == 1:
+            return
         for index, (group, value) in enumerate(zip(self.optimizer.param_groups, self._get_value(), strict=False)):
             if optimizers.present_value(group, self.param_name) - value > self.eps:
                 optimizers.write_value(group, self.param_name, value)
@@ -183,16 +171,6 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
     def _get_value(self) -> list[float]:
         reduced = (float(value) * self.factor for value in self._present_values())
         return [max(value, floor) for value, floor in zip(reduced, self.min_values, strict=False)]
-
-    def _least_values(self, optimizer: OptimizerLike) -> list[float]:
-        """`min_value` for each group, as `_peak_of_groups`."""
-        groups = len(optimizer.param_groups)
-        if not isinstance(self.min_value, (list, tuple)):
-            return [self.min_value] * groups  # type: ignore[list-item]  # a list was asked for above
-        real = groups - (optimizers.pseudo_group(optimizer) is not None)
-        if len(self.min_value) != real:
-            raise ValueError(f"expected {real} min_values, got {len(self.min_value)}. Give one for each group")
-        return [*self.min_value, self.min_value[-1]][:groups]
 
     def _replay_for_group(self, index: int) -> None:
         self.min_values.insert(index, self.min_values[-1])

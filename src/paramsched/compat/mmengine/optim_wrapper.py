@@ -139,7 +139,8 @@ class OptimWrapper(SeenAsPeer):
 
     def get_momentum(self) -> dict[str, list[float]]:
         """The momentum of each group: SGD's, or Adam's `betas[0]`; 0 where there is none."""
-        return {"momentum": [_momentum_of(group) for group in self.optimizer.param_groups]}
+        groups = self.optimizer.param_groups
+        return {"momentum": [float(group.get("momentum", group.get("betas", (0.0,))[0])) for group in groups]}
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizer's state, with the pseudo group."""
@@ -183,9 +184,3 @@ class OptimWrapper(SeenAsPeer):
         having = [one for one in parameters if one.grad is not None]
         if self.clip_func is not None and having:
             self.clip_func(having, **self.clip_kwargs)
-
-
-def _momentum_of(group: Mapping[str, Any]) -> float:
-    if "momentum" in group:
-        return float(group["momentum"])
-    return float(group["betas"][0]) if "betas" in group else 0.0

@@ -11,7 +11,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
-from paramsched.compat.group_fields import ParamGroup, put_first_beta, put_value
+from paramsched.compat.group_fields import ParamGroup, put_both_momenta, put_entries, put_value
 from paramsched.fields import is_number
 from paramsched.peers.mmengine.rows.arguments import Argument
 from paramsched.peers.mmengine.table import meaning_of_class, row_of_class
@@ -45,7 +45,7 @@ def require_optimizer(optimizer: object) -> None:
 
 
 def inner_optimizer(optimizer: Any) -> Optimizer | None:
-    """The torch optimizer inside; None where a wrapper holds something else."""
+    """Return the torch optimizer inside; None if a wrapper holds something else."""
     seen = 0
     while isinstance(optimizer, Wrapper) and seen < 10:
         optimizer, seen = optimizer.optimizer, seen + 1
@@ -53,12 +53,12 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
 
 
 def pseudo_group(optimizer: Any) -> ParamGroup | None:
-    """The group a wrapper appends to report the unscaled rate."""
+    """Return the group that a wrapper appends to report the unscaled rate."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
 
 
 def present_value(group: ParamGroup, name: str) -> Any:
-    """The value of a field; a tensor gives the float it was last filled with."""
+    """Return the value of a field; for a tensor the float it was last filled with."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
         exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch does not say
@@ -69,10 +69,9 @@ def present_value(group: ParamGroup, name: str) -> Any:
 
 
 def write_value(group: ParamGroup, name: str, value: Any) -> None:
-    """Set a field. Beside Adam's `betas[0]` an entry `momentum` says the same."""
+    """Write a field. Adam's `betas[0]` has a copy in the entry `momentum`."""
     if name == "momentum" and "betas" in group:
-        put_first_beta(group, value)
-        group["momentum"] = value
+        put_both_momenta(group, value)
         entry = group["betas"][0]
     else:
         put_value(group, value, name)
@@ -81,8 +80,15 @@ def write_value(group: ParamGroup, name: str, value: Any) -> None:
         _exact[entry] = float(value)
 
 
+def initial_number(group: ParamGroup, name: str) -> float:
+    """Return `initial_<name>` of a group, written where it is missing; a number, because a tensor would change."""
+    put_entries([group], replace=False, **{f"initial_{name}": [present_value(group, name)]})
+    base: Any = group[f"initial_{name}"]
+    return base if isinstance(base, (int, float)) else float(base)
+
+
 def require_number_field(group: ParamGroup, name: str) -> None:
-    """Refuse a field that is no number."""
+    """Refuse a field that is not a number."""
     if not is_number(group[name]):
         raise TypeError(
             f"param_name={name!r}: the group has {name}={group[name]!r}, which is no number. "
@@ -106,25 +112,25 @@ def start_counting(optimizer: Any) -> None:
 
 
 def has_stepped(optimizer: Any) -> bool:
-    """Whether the optimizer was stepped since `start_counting`; a skipped step is one here."""
+    """Return whether the optimizer was stepped since `start_counting`; a skipped step counts here."""
     inner = inner_optimizer(optimizer)
     return inner is None or _has_stepped.get(inner, True)
 
 
 def counted_updates(optimizer: Any) -> int:
-    """How many updates were counted."""
+    """Return the number of updates that were counted."""
     inner = inner_optimizer(optimizer)
     return 0 if inner is None else _updates.get(inner, 0)
 
 
 def may_step_later(optimizer: Any) -> bool:
-    """Whether a step of the scheduler may come first: the optimizer accumulates, or a scaler may skip."""
+    """Return whether the scheduler may step first: the optimizer accumulates, or a scaler may skip."""
     accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
     return accumulates or getattr(optimizer, "loss_scaler", None) is not None
 
 
 def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
-    """What stands in for `step` on the optimizer and on the one inside."""
+    """Return what replaces `step` on the optimizer and on the one inside."""
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
@@ -160,7 +166,7 @@ class PeerAwareMeta(ABCMeta):
 
 
 class SeenAsPeer:
-    """What MMEngine's own checks take for one of its objects."""
+    """An object that passes MMEngine's own `isinstance` checks."""
 
     __slots__ = ()
 
@@ -182,12 +188,12 @@ class SeenAsPeer:
 
 
 def make_empty(cls: type, *arguments: Any) -> Any:
-    """An object without its state, for pickle and copy."""
+    """Make an object without its state, for pickle and copy."""
     return cls.__new__(cls, *arguments)
 
 
 def class_peers_see(cls: type) -> type:
-    """`cls` with MMEngine's namesake as a base, or `cls` while MMEngine is not imported."""
+    """Return `cls` with MMEngine's namesake as a base, or `cls` while MMEngine is not imported."""
     found = vars(cls).get("_seen_class")
     if found is not None:
         return found  # type: ignore[no-any-return]  # what is kept below
@@ -212,7 +218,7 @@ class _NoSubclassHook:
 
 
 def _peer_namesake(cls: type) -> type | None:
-    """MMEngine's class with the name of one of ours."""
+    """Return MMEngine's class with the name of one of ours."""
     if not cls.__module__.startswith(_HERE):
         return None
     for module in _THERE:

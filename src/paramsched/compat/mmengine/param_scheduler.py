@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from paramsched.compat.mmengine.base import LRSchedulerMixin as LRSchedulerMixin
+from paramsched.compat.mmengine.base import MomentumSchedulerMixin as MomentumSchedulerMixin
+from paramsched.compat.mmengine.base import RuleScheduler
 from paramsched.compat.mmengine.base import _ParamScheduler as _ParamScheduler
 from paramsched.compat.mmengine.one_cycle import OneCycleParamScheduler as OneCycleParamScheduler
 from paramsched.compat.mmengine.one_cycle import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
 from paramsched.compat.mmengine.optimizers import set_up_from_table
-from paramsched.compat.mmengine.rule_scheduler import LRSchedulerMixin as LRSchedulerMixin
-from paramsched.compat.mmengine.rule_scheduler import MomentumSchedulerMixin as MomentumSchedulerMixin
-from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
 from paramsched.peers.mmengine.table import INF as INF
 
 

@@ -30,7 +30,7 @@ _ROUNDING = 1e-15
 def rule_of_user_class(
     cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Callable[[bool], int | None]
 ) -> UserScheduler:
-    """What a scheduler of a user's class does to a value, asked tick by tick.
+    """Find out what a scheduler of a user's class does to a value, tick by tick.
 
     Args:
         epoch_length: iterations in an epoch where the arguments are to be converted; None leaves them.
@@ -40,16 +40,33 @@ def rule_of_user_class(
         InvalidArgument: the class refuses its arguments; or its values are not `a v + b base + c` at each tick.
         MissingFact: nothing says how long it ticks.
     """
-    optimizer = _probing_optimizer()
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS], 0.1, 0.9)
+    for name in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
+        _set_probing_values(optimizer, name)
+        for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
+            group[f"initial_{name}"] = base
+    if getattr(cls, "need_val_args", False):
+        raise InvalidArgument(cls.__name__, "it acts on metrics, which a plan does not have", "Give it to a Runner")
+    build: Any = cls if epoch_length is None else partial(cls.build_iter_from_epoch, epoch_length=epoch_length)  # type: ignore[attr-defined]  # a scheduler has it
     by_epoch = True
     try:
         with warnings.catch_warnings(), run_progress(lambda: by_epoch) as tell_ended:
             warnings.simplefilter("ignore")
-            scheduler = _built_scheduler(cls, arguments, epoch_length, optimizer)
+            scheduler = build(optimizer=optimizer, **arguments)
             field, begin, by_epoch = scheduler.param_name, scheduler.begin, bool(scheduler.by_epoch)
             run = length(by_epoch)
             last = min(scheduler.end, INF if run is None else run)
-            _require_length(cls, begin, last)
+            if last >= INF:
+                raise MissingFact(
+                    f"{cls.__name__}(end=…)",
+                    "it is missing, and nothing says how long the run is",
+                    "Write Calendar(..., total=10_000)",
+                    fact="total",
+                    example="10_000",
+                )
+            if last - begin > _MOST_TICKS:
+                found = f"{last - begin:,} ticks are too many to ask one by one"
+                raise InvalidArgument(cls.__name__, found, "Give it to a Runner")
             rows = []
             # The first tick was made by the constructor, on the values the groups had then.
             for tick in range(last):
@@ -71,7 +88,7 @@ def rule_of_user_class(
 
 
 def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
-    """The columns without the repeats at their ends, but one of full length."""
+    """Drop the repeats at the ends of the columns, but keep one of full length."""
     size = len(columns[0])
     found: list[Sequence[float]] = []
     for index, column in enumerate(columns):
@@ -85,55 +102,21 @@ def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Se
     return scale, base, add
 
 
-def _built_scheduler(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, optimizer: Any) -> Any:
-    if getattr(cls, "need_val_args", False):
-        raise InvalidArgument(cls.__name__, "it acts on metrics, which a plan does not have", "Give it to a Runner")
-    if epoch_length is None:
-        return cls(optimizer=optimizer, **arguments)
-    return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=epoch_length, **arguments)
-
-
-def _probing_optimizer() -> torch.optim.Optimizer:
-    """A group for each pair of a value and a base."""
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS]
-    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
-    for field in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
-        _set_probing_values(optimizer, field)
-        for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
-            group[f"initial_{field}"] = base
-    return optimizer
-
-
 def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
     for group, (value, _) in zip(optimizer.param_groups, _POINTS, strict=True):
         group[field] = value
 
 
-def _require_length(cls: type, begin: int, last: int) -> None:
-    """Refuse a class that ticks without end, or too often."""
-    if last >= INF:
-        raise MissingFact(
-            f"{cls.__name__}(end=…)",
-            "it is missing, and nothing says how long the run is",
-            "Write Calendar(..., total=10_000)",
-            fact="total",
-            example="10_000",
-        )
-    if last - begin > _MOST_TICKS:
-        raise InvalidArgument(
-            cls.__name__, f"{last - begin:,} ticks are too many to ask one by one", "Give it to a Runner"
-        )
-
-
 def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
-    """a, b and c of one tick."""
+    """Return a, b and c of one tick from the values that it gave at `_POINTS`."""
     small, by_value, by_base, *checked = found
-    a, b = _solve_slope(small, by_value), _solve_slope(small, by_base)
+    rises = (large - small for large in (by_value, by_base))
+    a, b = (0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE for rise in rises)
     rest = (a + b) * _SMALL
     c = 0.0 if abs(small - rest) <= _ROUNDING * abs(rest) else small - rest
     for (value, base), seen in zip(_CHECKED, checked, strict=True):
-        said = a * value + b * base + c
-        if not abs(said - seen) <= _TOLERANCE * max(abs(seen), abs(a * value), abs(b * base), abs(c)):
+        computed = a * value + b * base + c
+        if not abs(computed - seen) <= _TOLERANCE * max(abs(seen), abs(a * value), abs(b * base), abs(c)):
             raise InvalidArgument(
                 cls.__name__,
                 "its values are no multiple of the present value and the base, so that no plan says them",
@@ -142,18 +125,12 @@ def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
     return a, b, c
 
 
-def _solve_slope(small: float, large: float) -> float:
-    """By how much a value grows with the large number."""
-    rise = large - small
-    return 0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE
-
-
 _PROGRESS = ("epoch", "iter")
 
 
 @contextmanager
 def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]]:
-    """A function that tells the hub which epoch or iteration has ended, for a while.
+    """Yield a function that reports to the hub which epoch or iteration has ended.
 
     Schedulers may ask the hub how far the run is, where an earlier run left wrong values. One that counts epochs finds
     no iteration, because nothing says which one it would be.
@@ -229,7 +206,7 @@ class Registry:
         return keep if module is None else keep(module)
 
     def get(self, name: str) -> type[Any] | None:
-        """The class of a name; the scope of a package of OpenMMLab's before it is read over."""
+        """Return the class of a name; the scope of an OpenMMLab package in front of it is ignored."""
         scope, _, bare = name.rpartition(".")
         return self._classes.get(name) or (self._classes.get(bare) if scope in SCOPES else None)
 
@@ -244,7 +221,7 @@ class Registry:
         return self.find(kind)(**arguments)
 
     def find(self, kind: object) -> Any:
-        """The class a config names, or the class itself."""
+        """Return the class that a config names, or the class itself."""
         if isinstance(kind, type):
             return kind
         cls = (self.get(kind) or self._elsewhere(kind)) if isinstance(kind, str) else None
@@ -264,7 +241,7 @@ class Registry:
 
 
 def _class_of_packages(name: str) -> type[Any] | None:
-    """What packages have put into MMEngine's own registries."""
+    """Return a class that a package has put into MMEngine's own registries."""
     scope, _, bare = name.rpartition(".")
     peer = sys.modules.get("mmengine.registry")
     nodes = [] if peer is None else [peer.PARAM_SCHEDULERS]
@@ -281,7 +258,7 @@ PARAM_SCHEDULERS: Final = Registry("parameter scheduler", elsewhere=_class_of_pa
 
 
 def _user_class_named(kind: object) -> UserClass | None:
-    """A user's scheduler class, by name or by itself."""
+    """Return a user's scheduler class, by name or by itself."""
     cls = kind if isinstance(kind, type) else None
     if isinstance(kind, str):
         own = PARAM_SCHEDULERS.get(kind)

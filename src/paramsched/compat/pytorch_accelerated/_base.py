@@ -12,6 +12,7 @@ from paramsched.compat.group_fields import (
     KnownGroups,
     Number,
     by_value,
+    initial_value,
     kept_positions,
     picked,
     put_value,
@@ -98,7 +99,11 @@ class SchedulerBase(ABC):
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
         field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):
-            state[HELD_VALUES] = [_number_to_save(group[field]) for group in groups]
+            # Python numbers, so that a checkpoint needs neither torch nor NumPy to be read.
+            held = [by_value(group[field]) for group in groups]
+            state[HELD_VALUES] = [
+                one.item() if isinstance(one, Tensor) and one.ndim == 0 else python_number(one) for one in held
+            ]
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -124,34 +129,21 @@ class SchedulerBase(ABC):
             self.base_lr_values = picked(self.base_lr_values, kept)
         self._known_groups = self.optimizer, list(self.optimizer.param_groups)
         for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
-            base = group.setdefault(self._initial_param_group_field, by_value(group[self.param_group_field]))
-            self.base_lr_values.append(by_value(base))
+            self.base_lr_values.append(by_value(initial_value(group, self.param_group_field)))
 
     def _update_param_groups(self, values: Any) -> None:
+        """Write one value for all groups, or one for each from any iterable."""
         groups = self.optimizer.param_groups
-        source = f"{type(self).__name__}.get_updated_values(…)"
-        for group, value in zip(groups, spread_over_groups(values, len(groups), source), strict=True):
+        single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
+        row = [values] * len(groups) if single or not isinstance(values, Iterable) else list(values)
+        if len(row) != len(groups):
+            raise InvalidArgument(
+                f"{type(self).__name__}.get_updated_values(…)",
+                f"{len(row)} values for {len(groups)} param groups",
+                "Return one number for all groups, one for each group, or None to change nothing",
+            )
+        for group, value in zip(groups, row, strict=True):
             put_value(group, python_number(value), self.param_group_field)
-
-
-def _number_to_save(entry: Any) -> Any:
-    """A Python number, so that a checkpoint needs neither torch nor NumPy to be read."""
-    return entry.item() if isinstance(entry, Tensor) and entry.ndim == 0 else python_number(by_value(entry))
-
-
-def spread_over_groups(values: Any, groups: int, source: str) -> list[Any]:
-    """One value for each group, from one for all or from any iterable."""
-    single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
-    if single or not isinstance(values, Iterable):
-        return [values] * groups
-    listed = list(values)
-    if len(listed) != groups:
-        raise InvalidArgument(
-            source,
-            f"{len(listed)} values for {groups} param groups",
-            "Return one number for all groups, one for each group, or None to change nothing",
-        )
-    return listed
 
 
 class StatefulSchedulerBase(SchedulerBase, ABC):

@@ -14,7 +14,7 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     ScheduleValues,
     TrainerPlaceholderValues,
     refuse_placeholders,
-    require_at_least,
+    require_at_least_0,
     require_positive_count,
     warn_of_reversals,
 )
@@ -99,7 +99,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         per_epoch = num_update_steps_per_epoch
         self.total_iterations = require_positive_count(f"{call}(total_num_epochs=…)", total_num_epochs, per_epoch)
         self.lr_min_ratio = min_lr_ratio
-        self.lr_min = require_at_least(0, f"{call}(lr_min=…)", lr_min)
+        self.lr_min = require_at_least_0(f"{call}(lr_min=…)", lr_min)
         self.warmup_iterations = whole_number(f"{call}(num_warmup_epochs=…): updates", num_warmup_epochs * per_epoch, 0)
         self.warmup_lr_init = warmup_starting_lr
         self.warmup_lr_ratio = warmup_starting_lr_ratio
@@ -130,17 +130,8 @@ class CosineLrScheduler(StatefulSchedulerBase):
         The arguments are the class's. With several processes pass `num_update_steps_per_epoch=
         TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`: the default counts the batches of all of them.
         """
-        keywords: dict[str, Any] = {  # placeholders, until a Trainer puts numbers in
-            "total_num_epochs": total_num_epochs,
-            "num_update_steps_per_epoch": num_update_steps_per_epoch,
-            "k_decay": k_decay,
-            "lr_min": lr_min,
-            "min_lr_ratio": min_lr_ratio,
-            "num_warmup_epochs": num_warmup_epochs,
-            "warmup_starting_lr": warmup_starting_lr,
-            "warmup_starting_lr_ratio": warmup_starting_lr_ratio,
-            "num_cooldown_epochs": num_cooldown_epochs,
-        }
+        keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them by numbers
+        del keywords["cls"]
         return partial(cls, **keywords)
 
     def get_updated_values(self, num_updates: int) -> list[float]:
@@ -149,8 +140,8 @@ class CosineLrScheduler(StatefulSchedulerBase):
             self.total_iterations,
             self.warmup_iterations,
             self.num_cooldown_iterations,
-            _level_or_ratio(self.warmup_lr_ratio, self.warmup_lr_init),
-            _level_or_ratio(self.lr_min_ratio, self.lr_min),
+            Absolute(self.warmup_lr_init) if self.warmup_lr_ratio is None else self.warmup_lr_ratio,
+            Absolute(self.lr_min) if self.lr_min_ratio is None else self.lr_min_ratio,
             self.k_decay,
         )
         return self._values.values_after(schedule, self.base_lr_values, num_updates)
@@ -181,7 +172,3 @@ def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: 
     """The scheduler as a schedule; a stage of no updates is skipped."""
     curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
     return warmup(up, start) >> anneal(1.0, to, max(total - up - rest, 0), curve) >> constant(to)
-
-
-def _level_or_ratio(ratio: float | None, value: float) -> Level:
-    return Absolute(value) if ratio is None else ratio

@@ -18,56 +18,45 @@ from paramsched.errors import AssertedArgument, InvalidArgument
 from paramsched.schedules import rules
 from paramsched.schedules.base import Schedule
 
-OPERATION_OF_SIGN: dict[str, Callable[[Any, Any], Any]] = {
+_OPERATION_OF_SIGN: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
     "//": operator.floordiv,
 }
+_Operator: TypeAlias = Callable[[Any, object], "Expression"]
+
+
+def _operators(sign: str) -> tuple[_Operator, _Operator]:
+    """Make the two methods of an operator, such as `__add__` and `__radd__`."""
+
+    def expression(left: object, right: object) -> "Expression":
+        first, second = _operand_or_none(left), _operand_or_none(right)
+        if first is None or second is None:
+            return NotImplemented  # type: ignore[no-any-return]  # Python tries the other side's operator then
+        return Expression(sign, first, second)
+
+    return expression, lambda right, left: expression(left, right)
 
 
 class PlaceholderArithmetic:
     """`+ - * / //` with numbers and placeholders; what needs the number itself is refused."""
 
-    def __add__(self, other: object) -> "Expression":
-        return _placeholder_expression("+", self, other)
-
-    def __radd__(self, other: object) -> "Expression":
-        return _placeholder_expression("+", other, self)
-
-    def __sub__(self, other: object) -> "Expression":
-        return _placeholder_expression("-", self, other)
-
-    def __rsub__(self, other: object) -> "Expression":
-        return _placeholder_expression("-", other, self)
-
-    def __mul__(self, other: object) -> "Expression":
-        return _placeholder_expression("*", self, other)
-
-    def __rmul__(self, other: object) -> "Expression":
-        return _placeholder_expression("*", other, self)
-
-    def __truediv__(self, other: object) -> "Expression":
-        return _placeholder_expression("/", self, other)
-
-    def __rtruediv__(self, other: object) -> "Expression":
-        return _placeholder_expression("/", other, self)
-
-    def __floordiv__(self, other: object) -> "Expression":
-        return _placeholder_expression("//", self, other)
-
-    def __rfloordiv__(self, other: object) -> "Expression":
-        return _placeholder_expression("//", other, self)
+    __add__, __radd__ = _operators("+")
+    __sub__, __rsub__ = _operators("-")
+    __mul__, __rmul__ = _operators("*")
+    __truediv__, __rtruediv__ = _operators("/")
+    __floordiv__, __rfloordiv__ = _operators("//")
 
     # Whoever compares or converts a placeholder got it unreplaced, as torch's OneCycleLR does.
     def __lt__(self, other: object) -> NoReturn:
-        raise unreplaced_error(self)
+        raise _unreplaced_error(self)
 
     __le__ = __gt__ = __ge__ = __lt__
 
     def __int__(self) -> NoReturn:
-        raise unreplaced_error(self)
+        raise _unreplaced_error(self)
 
     __float__ = __index__ = __int__
 
@@ -128,8 +117,8 @@ Placeholder: TypeAlias = TrainerPlaceholderValues | Expression
 Operand: TypeAlias = Placeholder | float
 
 
-def unreplaced_error(placeholder: object, asked: str = "") -> InvalidArgument:
-    """The error for a placeholder that is used as the number it stands for."""
+def _unreplaced_error(placeholder: object, asked: str = "") -> InvalidArgument:
+    """Make the error for a placeholder that is used as the number that it represents."""
     text = getattr(placeholder, "value", placeholder)
     name = getattr(placeholder, "name", "a placeholder")
     return InvalidArgument(
@@ -139,23 +128,19 @@ def unreplaced_error(placeholder: object, asked: str = "") -> InvalidArgument:
     )
 
 
-def is_library_placeholder(value: object) -> TypeGuard[Enum]:
-    """Whether `value` is a placeholder of pytorch-accelerated itself."""
+def _is_library_placeholder(value: object) -> TypeGuard[Enum]:
+    """Return whether `value` is a placeholder of pytorch-accelerated itself."""
     kind = type(value)
-    return (
-        isinstance(value, Enum)
-        and kind.__name__ == "TrainerPlaceholderValues"
-        and kind.__module__.split(".")[0] == "pytorch_accelerated"
-    )
+    own_name = kind.__name__ == "TrainerPlaceholderValues" and kind.__module__.split(".")[0] == "pytorch_accelerated"
+    return isinstance(value, Enum) and own_name
 
 
 def read_placeholder(text: str) -> Operand:
-    """The placeholder that a library's own `.value` says; nothing is evaluated."""
+    """Return the placeholder that a library's own `.value` describes; nothing is evaluated."""
     return _placeholder_of_node(ast.parse(text, mode="eval").body)
 
 
 def _placeholder_of_node(node: ast.expr) -> Operand:
-    """The placeholder or number that a part of the text says."""
     source = ast.unparse(node)
     if source in _PLACEHOLDER_OF_TEXT:
         return _PLACEHOLDER_OF_TEXT[source]
@@ -186,18 +171,11 @@ _PLACEHOLDER_OF_TEXT: dict[str, Operand] = {
 }
 
 
-def _placeholder_expression(sign: str, left: object, right: object) -> Expression:
-    first, second = _operand_or_none(left), _operand_or_none(right)
-    if first is None or second is None:
-        return NotImplemented  # type: ignore[no-any-return]  # how an operator passes
-    return Expression(sign, first, second)
-
-
 def _operand_or_none(value: object) -> Operand | None:
-    """A placeholder or a finite number; None for anything else."""
+    """Return a placeholder or a finite number; None for anything else."""
     if isinstance(value, (TrainerPlaceholderValues, Expression)):
         return value
-    if is_library_placeholder(value):
+    if _is_library_placeholder(value):
         return read_placeholder(value.value)
     if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
         return None
@@ -207,17 +185,6 @@ def _operand_or_none(value: object) -> Operand | None:
 
 def _operand_text(value: Operand) -> str:
     return repr(value) if isinstance(value, (int, float)) else str(value.value)
-
-
-_VALUE_IN_TRAINER: dict[TrainerPlaceholderValues, Callable[[Any], int]] = {
-    TrainerPlaceholderValues.NUM_EPOCHS: attrgetter("run_config.num_epochs"),
-    TrainerPlaceholderValues.NUM_UPDATE_STEPS_PER_EPOCH: attrgetter("run_config.num_update_steps_per_epoch"),
-    TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH: attrgetter(
-        "run_config.num_local_update_steps_per_epoch"
-    ),
-    TrainerPlaceholderValues.TRAIN_DATALOADER_LEN: lambda trainer: len(trainer._train_dataloader),
-    TrainerPlaceholderValues.EVAL_DATALOADER_LEN: lambda trainer: len(trainer._eval_dataloader),
-}
 
 
 def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
@@ -243,20 +210,19 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
 def refuse_placeholders(call: str, **arguments: object) -> None:
     """Refuse placeholders where the numbers themselves are needed."""
     for name, value in arguments.items():
-        if isinstance(value, (TrainerPlaceholderValues, Expression)) or is_library_placeholder(value):
-            raise unreplaced_error(value, f"{call}({name}=…)")
+        if isinstance(value, (TrainerPlaceholderValues, Expression)) or _is_library_placeholder(value):
+            raise _unreplaced_error(value, f"{call}({name}=…)")
 
 
 def _replaced_argument(trainer: Any, value: Any) -> Any:
-    """An argument with the trainer's numbers in the place of placeholders."""
+    """Return an argument with the trainer's numbers in the place of placeholders."""
     match value:
         case TrainerPlaceholderValues():
-            return _VALUE_IN_TRAINER[value](trainer)
-        case Expression():
-            return OPERATION_OF_SIGN[value.sign](
-                _replaced_argument(trainer, value.left), _replaced_argument(trainer, value.right)
-            )
-        case _ if is_library_placeholder(value):
+            found = attrgetter(value.value.removeprefix("len(").removesuffix(")").removeprefix("trainer."))(trainer)
+            return len(found) if value.value.startswith("len(") else found
+        case Expression(sign, left, right):
+            return _OPERATION_OF_SIGN[sign](_replaced_argument(trainer, left), _replaced_argument(trainer, right))
+        case _ if _is_library_placeholder(value):
             return _replaced_argument(trainer, read_placeholder(value.value))
         case _:
             return value
@@ -270,12 +236,12 @@ def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
     return whole_number(f"{asked}: updates", amount * times)
 
 
-def require_at_least(low: float, asked: str, number: float, high: float | None = None) -> float:
-    """A finite number from `low` on, and at most `high`; anything else is refused."""
+def require_at_least_0(asked: str, number: float, high: float | None = None) -> float:
+    """Return a finite number from 0 to `high`; refuse anything else."""
     value = finite_number(asked, number)
-    if value < low or (high is not None and value > high):
-        bounds = f"below {low!r}" if high is None else f"not between {low!r} and {high!r}"
-        raise AssertedArgument(f"{asked} got {number!r}", bounds, f"Write {max(low, 0.1)!r}")
+    if value < 0 or (high is not None and value > high):
+        bounds = "below 0" if high is None else f"not between 0 and {high!r}"
+        raise AssertedArgument(f"{asked} got {number!r}", bounds, "Write 0.1")
     return number
 
 

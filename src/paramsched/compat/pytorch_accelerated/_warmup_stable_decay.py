@@ -17,7 +17,7 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     ScheduleValues,
     TrainerPlaceholderValues,
     refuse_placeholders,
-    require_at_least,
+    require_at_least_0,
     require_positive_count,
     warn_of_reversals,
 )
@@ -84,18 +84,14 @@ def stable_then_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, 
     stages: list[Schedule] = []
     for period in checkpoint_periods(checkpoints, ratio):
         stages.append(constant(1.0, period["pre_decay_step"] - period["period_start"]))
-        if ratio > 0:
-            stages.append(_decay_stage(period["decay_steps"], to, sqrt=sqrt))
+        over = period["decay_steps"]
+        if ratio > 0 and sqrt:
+            stages.append(cooldown(over, to, curves.one_minus_sqrt))
+        elif ratio > 0 and to > 0:
+            stages.append(cooldown(over, to, curves.inverse_proportional(to)))
+        elif ratio > 0:  # the limit of 1 / (p / to + 1 - p): base at p = 0, and 0 as soon as p is above it
+            stages += [constant(1.0, min(over, 1)), constant(0.0, max(over - 1, 0))]
     return reduce(rshift, stages) >> constant(to if ratio > 0 else 1.0)
-
-
-def _decay_stage(over: int, to: float, *, sqrt: bool) -> Schedule:
-    if sqrt:
-        return cooldown(over, to, curves.one_minus_sqrt)
-    if to > 0:
-        return cooldown(over, to, curves.inverse_proportional(to))
-    # The limit of 1 / (p / to + 1 - p): base at p = 0, and 0 as soon as p is above it.
-    return constant(1.0, min(over, 1)) >> constant(0.0, max(over - 1, 0))
 
 
 _STATE_KEYS = (
@@ -184,8 +180,8 @@ class WSDLrScheduler(StatefulSchedulerBase):
         if num_warmup_steps is None:
             num_warmup_steps = int(0.01 * self.total_steps)
         self.num_warmup_steps = whole_number(f"{call}(num_warmup_steps=…)", num_warmup_steps, 0)
-        self.decay_phase_ratio = require_at_least(0, f"{call}(decay_phase_ratio=…)", decay_phase_ratio, 1)
-        self.lr_min = require_at_least(0, f"{call}(lr_min=…)", lr_min)
+        self.decay_phase_ratio = require_at_least_0(f"{call}(decay_phase_ratio=…)", decay_phase_ratio, 1)
+        self.lr_min = require_at_least_0(f"{call}(lr_min=…)", lr_min)
         self.warmup_starting_lr = warmup_starting_lr
         self.use_inverse_sqrt_decay = use_inverse_sqrt_decay
         self.num_checkpoints = require_positive_count(f"{call}(num_checkpoints=…)", num_checkpoints)
@@ -233,18 +229,11 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
         The arguments are the class's, but the warm-up is in epochs of one process; None is one per cent of the run.
         """
+        keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them by numbers
+        del keywords["cls"], keywords["num_warmup_epochs"]
         per_epoch = TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH
-        keywords: dict[str, Any] = {  # placeholders, until a Trainer puts numbers in
-            "num_epochs": total_num_epochs,
-            "num_update_steps_per_epoch": num_update_steps_per_epoch,
-            "num_warmup_steps": None if num_warmup_epochs is None else per_epoch * num_warmup_epochs,
-            "decay_phase_ratio": decay_phase_ratio,
-            "lr_min": lr_min,
-            "warmup_starting_lr": warmup_starting_lr,
-            "use_inverse_sqrt_decay": use_inverse_sqrt_decay,
-            "num_checkpoints": num_checkpoints,
-            "is_continuation_from_checkpoint": is_continuation_from_checkpoint,
-        }
+        keywords["num_epochs"] = keywords.pop("total_num_epochs")
+        keywords["num_warmup_steps"] = None if num_warmup_epochs is None else per_epoch * num_warmup_epochs
         return partial(cls, **keywords)
 
     def get_updated_values(self, num_updates: int) -> list[float]:

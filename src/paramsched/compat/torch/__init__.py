@@ -5,7 +5,7 @@ Every name of `torch.optim.lr_scheduler` and `SWALR`. How they differ from torch
 
 from typing import Any
 
-from paramsched.compat.torch._groups import use_tensors
+from paramsched.compat.group_fields import use_tensors
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler
 from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
 from paramsched.compat.torch.chained import ChainedScheduler, SequentialLR

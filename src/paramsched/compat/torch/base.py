@@ -2,10 +2,13 @@
 
 import copy
 from abc import ABCMeta
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import wraps
 from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeGuard, final
+from weakref import ref
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
@@ -13,17 +16,23 @@ from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECAT
 
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import base_by_example, by_value, picked, unchanged_on_error
-from paramsched.compat.torch import _groups, saved_state
-from paramsched.compat.torch._groups import Number, require_epoch, warn_of_order, watch_step
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.compat.group_fields import Number, base_by_example, by_value, picked, unchanged_on_error
+from paramsched.compat.torch._arguments import equal_values, like_entry, optimizer_of, require_epoch
+from paramsched.compat.torch.function_notes import refuse_nameless_functions
+from paramsched.errors import Asked, InvalidArgument, StateError
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's argument of old: printing by the scheduler, dropped in 2.7."""
 
+HeldFields: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
+"""The groups of an optimizer, and what each holds in some fields."""
+
+CLASS, GROUPS, BESIDE, LOST = "_class", "_groups", "_beside", "_lost"
+"""Our keys in a state beside torch's; torch's classes keep them and return them later."""
+
 
 class _DropInMeta(ABCMeta):
-    """Counts torch's own schedulers, which another library may have built, as instances of what replaces them."""
+    """Count torch's own schedulers, which another library may have built, as instances of our drop-ins."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
@@ -33,13 +42,13 @@ class _DropInMeta(ABCMeta):
 
 
 def is_drop_in_class(kind: type) -> bool:
-    """Whether a class is one of the drop-ins, and not a user's, be it built on them."""
+    """Return whether a class is one of the drop-ins, and not a user's subclass of one."""
     return kind.__module__.startswith("paramsched.compat.")
 
 
 @final
 class _ReadFromGroups:
-    """An attribute that is read from the groups until somebody has set it."""
+    """An attribute that is read from the groups until it is set."""
 
     def __init__(self, *fields: str) -> None:
         self._fields = fields
@@ -79,11 +88,11 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     _last_lr: list[Number] = _ReadFromGroups("lr")  # type: ignore[assignment]  # as above
     _is_initial: bool = False
     _get_lr_called_within_step: bool = False
-    _constructed: saved_state.HeldFields
+    _constructed: HeldFields
     _known_groups: group_fields.KnownGroups
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # those of the constructor
-        """Subclasses need not call the constructor, and unpickling does not."""
+        """Set up what is in no state, because subclasses need not call the constructor, and unpickling does not."""
         scheduler = super().__new__(cls)
         scheduler._forget_steps()
         return scheduler
@@ -94,19 +103,26 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._known_groups = None, []
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
-        self.optimizer = _groups.optimizer_of(optimizer)
+        self.optimizer = optimizer_of(optimizer)
         if asks_to_print(verbose):
             self.verbose = True
         require_epoch(Asked(type(self).__name__, "last_epoch"), last_epoch)
         with unchanged_on_error(optimizer):
-            _groups.separate_tensors(optimizer)
-            _remember_initial(optimizer, last_epoch)
+            group_fields.separate_tensors(optimizer)
+            for index, group in enumerate(optimizer.param_groups):
+                if last_epoch == -1:
+                    group_fields.initial_value(group)
+                elif "initial_lr" not in group:
+                    raise KeyError(
+                        f"param 'initial_lr' is not specified in param_groups[{index}] when resuming scheduler with "
+                        "last_epoch >= 0. Load the optimizer's state first, or leave last_epoch out to begin."
+                    )
             self.base_lrs = self._initial_bases()
             self._get_lr_called_within_step = False
             self.last_epoch = last_epoch
             watch_step(optimizer)
             self._initial_step()
-        self._constructed = saved_state.fields_held(optimizer, self._written_fields())
+        self._constructed = fields_held(optimizer, self._written_fields())
 
     def _initial_bases(self) -> list[Number]:
         return group_fields.group_values(self.optimizer, "initial_lr")
@@ -133,7 +149,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch's looseness
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """Go to an epoch and write what `get_lr`, or the closed form, says."""
+        """Go to an epoch and write what `get_lr`, or the closed form, returns."""
         self._take_in_late_groups()
         self._advance_clock(epoch)
         self._get_lr_called_within_step = True
@@ -146,7 +162,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _take_in_late_groups(self) -> None:
-        """Groups added since go on from what they hold (compat/group_fields.py)."""
+        """Take in groups that were added; they go on from what they hold (compat/group_fields.py)."""
         self._follow_groups()
         groups, bases = self.optimizer.param_groups, self.base_lrs
         self._known_groups = self.optimizer, list(groups)
@@ -160,7 +176,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             self._begin_late(late)
 
     def _follow_groups(self) -> None:
-        """Leave each entry with its group where groups were removed or reordered; late ones are not known yet."""
+        """Keep each entry with its group if groups were removed or reordered; late groups are not known yet."""
         optimizer, known = self._known_groups
         groups = self.optimizer.param_groups
         if optimizer is self.optimizer and group_fields.same_groups(groups, known):
@@ -172,11 +188,11 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._known_groups = self.optimizer, list(groups[:count])
 
     def _know_late_groups(self) -> None:
-        """Complete the lists of entries, where a composition has taken in the bases of late groups."""
+        """Complete the lists of entries, after a composition has taken in the bases of late groups."""
         self._take_in_late_groups()
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
-        """Keep the entries of these groups, in this order, of lists that have `count` of them."""
+        """Keep the entries of these groups, in this order, in all lists that have `count` entries."""
         held = self.__dict__
         if says_its_own(type(self), "get_lr"):
             for name, value in held.items():
@@ -189,29 +205,29 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._constructed = picked(self._constructed, kept)
 
     def _base_from(self, value: float) -> float:
-        """The base of a late group that holds `value` now."""
+        """Return the base of a late group that holds `value` now."""
         return base_by_example(value, self.base_lrs, self._last_lr)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
-        """Take in groups added since, each with its base."""
+        """Take in groups that were added, each with its base."""
         known = len(self.base_lrs)
         for group, base in zip(self.optimizer.param_groups[known:], bases, strict=True):
-            self.base_lrs.append(_groups.like_entry(base, group["lr"]))
-            group.setdefault("initial_lr", by_value(self.base_lrs[-1]))
+            self.base_lrs.append(like_entry(base, group["lr"]))
+            group_fields.put_entries([group], replace=False, initial_lr=[by_value(self.base_lrs[-1])])
             self._last_lr = [*self._last_lr[: len(self.base_lrs) - 1], by_value(group["lr"])]
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        """What a scheduler that runs does with late groups, before its next step."""
+        """Prepare late groups for the next step, if the scheduler is one that runs now."""
 
     def get_lr(self) -> list[Number]:
-        """The value of each group at `last_epoch`; for subclasses to say, for users `get_last_lr()`."""
+        """Return the value of each group at `last_epoch`; subclasses override it, users call `get_last_lr()`."""
         raise NotImplementedError(
             f"{type(self).__name__}.get_lr(): a scheduler says here what each group's lr is. "
             "Write def get_lr(self): return [base * 0.9 ** self.last_epoch for base in self.base_lrs]"
         )
 
     def get_last_lr(self) -> list[Number]:
-        """What this scheduler last computed: one per group, of the type of the group's lr, tensors copied."""
+        """Return what this scheduler last computed: one per group, in the type of the group's lr, tensors copied."""
         last = self._last_lr
         if type(last) is not list:
             return last
@@ -224,12 +240,15 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             print(f"{when}adjusting learning rate of group {group} to {float(lr):.4e}.")  # noqa: T201  # it is what it is for
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer, as numbers, text, lists, dicts and tensors, by value.
+        """Return everything but the optimizer, as numbers, text, lists, dicts and tensors, by value.
 
         Besides torch's keys: the name of the class, and what the groups hold now.
         """
         held = {key: by_value(value) for key, value in self.__dict__.items() if key != "optimizer"}
-        return saved_state.with_signature(self, held)
+        groups = self._present_groups()
+        fields = [one for one in self._written_fields() if groups and all(_has_field(group, one) for group in groups)]
+        values = {field: [_held_value(group, field) for group in groups] for field in fields}
+        return held | {CLASS: drop_in_name(self), GROUPS: values, BESIDE: _numbers_in(held)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state of this class, from here or from torch, and write its values into the optimizer.
@@ -239,25 +258,66 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         Raises:
             ValueError: the state of another class.
         """
-        self._load_checked(saved_state.check_state(self, state_dict))
-        saved_state.write_back(self, state_dict)
+        self._load_checked(self._checked_state(state_dict))
+        self._restore_groups(state_dict)
+
+    def _checked_state(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Copy a state without our keys; refuse another drop-in's, warn of other options."""
+        name, own, built = state.get(CLASS), drop_in_name(self), type(self).__name__
+        # A class built on `LRScheduler` itself takes any state, as in torch: Lightning's search for a rate loads one.
+        if own != "LRScheduler" and name is not None and name.lstrip("_") != own:
+            raise StateError(f"{built}.load_state_dict(…): this is the state of {name}. Build {name} to load it")
+        held = self.__dict__
+        changed = [
+            f"{key}={state[key]!r} (was {held[key]!r})"
+            for key in self._option_names
+            if key in state and key in held and not equal_values(state[key], held[key])
+        ]
+        if changed:
+            warn_user(
+                f"{built}.load_state_dict(…) replaces options of the constructor by those saved: {', '.join(changed)}.",
+            )
+        dropped = {CLASS, GROUPS, BESIDE} | (set() if _is_current(state) else {LOST})
+        return {key: by_value(value) for key, value in state.items() if key not in dropped}
+
+    def _restore_groups(self, state: Mapping[str, Any]) -> None:
+        """Write the values of a state into the groups: right in any order of constructing and loading.
+
+        torch's states have only what the scheduler wrote last, and no momentum. Those values are written where nothing
+        else was restored: where a group still holds what this scheduler's constructor left there.
+        """
+        groups = self._present_groups()
+        if _is_current(state):
+            for field, row in state[GROUPS].items():
+                for group, value in zip(groups, row, strict=False):
+                    group_fields.put_value(group, value, field)
+            return
+        for field, row in {"lr": state.get("_last_lr") or (), **self._momenta_now()}.items():
+            for group, value, (known, left) in zip(groups, row, self._constructed, strict=False):
+                untouched = group is known and _has_field(group, field) and field in left
+                if untouched and equal_values(_held_value(group, field), left[field]):
+                    group_fields.put_value(group, value, field)
+
+    def _present_groups(self) -> list[dict[str, Any]]:
+        """Return the groups; none for a subclass that never called the constructor."""
+        return getattr(self.__dict__.get("optimizer"), "param_groups", [])
 
     def _written_fields(self) -> tuple[str, ...]:
         return ("lr",)
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:
-        """What stands in its other fields; torch's states do not say."""
+        """Return the values of its other fields, which torch's states do not have."""
         return {}
 
     def _last_factors(self) -> list[float]:
-        """What the last step multiplied each group by, as far as it did."""
+        """Return the factor of the last step for each group; 1 if it did not multiply."""
         return [1.0] * len(self.optimizer.param_groups)
 
     def _load_checked(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
     def __getstate__(self) -> dict[str, Any]:
-        saved_state.refuse_nameless_functions(self)
+        refuse_nameless_functions(self)
         return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -296,19 +356,48 @@ def _has_entries(value: Any, count: int) -> bool:
     return isinstance(value, (list, tuple, np.ndarray, Tensor)) and np.ndim(value) > 0 and len(value) == count
 
 
+def fields_held(optimizer: Optimizer, fields: Sequence[str] = ("lr",)) -> HeldFields:
+    """Return the groups, and what each holds in these fields."""
+    groups = [group for group in optimizer.param_groups if "lr" in group]
+    return [(group, {name: _held_value(group, name) for name in fields if _has_field(group, name)}) for group in groups]
+
+
+def _has_field(group: Mapping[str, Any], field: str) -> bool:
+    return field.partition("[")[0] in group
+
+
+def _held_value(group: Mapping[str, Any], field: str) -> Any:
+    return group_fields.python_number(by_value(group_fields.field_value(group, field)))
+
+
+def _is_current(state: Mapping[str, Any]) -> bool:
+    """Return whether the values of the groups are of the same time as the rest of a state."""
+    return bool(state.get(GROUPS)) and (BESIDE not in state or state[BESIDE] == _numbers_in(state))
+
+
+def _numbers_in(state: Mapping[str, Any]) -> dict[str, float]:
+    return {key: value for key, value in state.items() if type(value) in (int, float) and value == value}
+
+
+def drop_in_name(scheduler: object) -> str:
+    """Return the name of the drop-in that a scheduler is, or is a subclass of."""
+    name = next(kind.__name__ for kind in type(scheduler).__mro__ if kind.__module__.startswith(__package__ or ""))
+    return name.lstrip("_")
+
+
 def says_its_own(kind: type, *names: str) -> bool:
-    """Whether a class takes a method from outside of the drop-ins."""
+    """Return whether a class takes one of these methods from outside of the drop-ins."""
     owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
     return not all(is_drop_in_class(owner) for owner in owners)
 
 
 def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
-    """Whether a scheduler is built on ours; `isinstance` counts torch's own too."""
+    """Return whether a scheduler is built on ours; `isinstance` counts torch's own too."""
     return issubclass(type(scheduler), LRScheduler)
 
 
 def warn_outside_step(scheduler: LRScheduler) -> None:
-    """Say that `get_lr()` is no question to ask from outside."""
+    """Warn if `get_lr()` is called outside of a step."""
     if not scheduler._get_lr_called_within_step:
         warn_user(
             "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
@@ -316,14 +405,14 @@ def warn_outside_step(scheduler: LRScheduler) -> None:
 
 
 def require_lr(scheduler: Any, t: float, field: str) -> None:
-    """Refuse to tell the value of a field that a scheduler does not schedule."""
+    """Refuse to return the value of a field that a scheduler does not schedule."""
     if field != "lr":
         name = type(scheduler).__name__
         raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
 
 
 def asks_to_print(verbose: Verbose) -> bool:
-    """Whether `verbose` was passed and is true; warn if it was passed."""
+    """Return whether `verbose` was passed and is true; warn if it was passed."""
     if verbose == "deprecated":
         return False
     warn_user(
@@ -333,14 +422,47 @@ def asks_to_print(verbose: Verbose) -> bool:
     return bool(verbose)
 
 
-def _remember_initial(optimizer: Optimizer, last_epoch: int) -> None:
-    """Write `initial_lr` where a run begins."""
-    for i, group in enumerate(optimizer.param_groups):
-        if last_epoch == -1:
-            lr = group["lr"]
-            group.setdefault("initial_lr", lr.detach().clone() if isinstance(lr, Tensor) else lr)
-        elif "initial_lr" not in group:
-            raise KeyError(
-                f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with "
-                "last_epoch >= 0. Load the optimizer's state first, or leave last_epoch out to begin."
-            )
+def watch_step(optimizer: Optimizer) -> None:
+    """Wrap `optimizer.step` once, so that its calls can be noticed."""
+    if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
+        return
+    held = ref(optimizer)
+    bound: Any = optimizer.step
+    method = getattr(bound, "__func__", None)  # unbound, so that the wrapper does not hold the optimizer
+
+    @wraps(method or bound)
+    def step(*args: Any, **kwargs: Any) -> Any:
+        owner: Any = held()
+        owner._opt_called = True
+        owner._step_count = getattr(owner, "_step_count", 0) + 1
+        return bound(*args, **kwargs) if method is None else method(owner, *args, **kwargs)
+
+    if method is not None:
+        del bound
+    marks: Any = step
+    marks._wrapped_by_lr_sched = True
+    marks._with_counter = True  # of torch before 2.4, which older `step` methods look for
+    carrier: Any = optimizer
+    carrier.step = step
+    carrier._step_count = 0
+
+
+def warn_of_order(optimizer: Optimizer) -> None:
+    """Warn if the scheduler is stepped before the optimizer, or if the order is unknown."""
+    if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
+        text = (
+            "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
+            "Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. "
+        )
+    elif getattr(optimizer, "_opt_called", False):
+        return
+    else:
+        gradients = (p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None)
+        if any(not bool(torch.isfinite(g.coalesce().values() if g.is_sparse else g).all()) for g in gradients):
+            return  # a GradScaler has skipped the step
+        text = (
+            "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you "
+            "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do "
+            "this will result in PyTorch skipping the first value of the learning rate schedule. "
+        )
+    warn_user(f"{text}See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate")

@@ -1,22 +1,121 @@
-"""ChainedScheduler, several schedulers at once, and SequentialLR, one after another on their own clocks."""
+"""ChainedScheduler, several schedulers at once, and SequentialLR, one after another on their own clocks.
 
+A member may also be torch's own, or a user's: what it can do is read from its attributes.
+"""
+
+import warnings
+from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
-from paramsched.compat.torch import composition, saved_state
-from paramsched.compat.torch._groups import Number, real_number, refused_as_torch
-from paramsched.compat.torch._rule_lr import RuleLR
-from paramsched.compat.torch._stepped_lr import SteppedLR
-from paramsched.compat.torch.base import Verbose, is_drop_in, is_drop_in_class
+from paramsched.compat.group_fields import Number, by_value
+from paramsched.compat.torch._arguments import as_floats, real_number, refused_as_torch
+from paramsched.compat.torch._stepped_lr import RuleLR, SteppedLR
+from paramsched.compat.torch.base import (
+    LRScheduler,
+    Verbose,
+    asks_to_print,
+    fields_held,
+    is_drop_in,
+    is_drop_in_class,
+    require_lr,
+    watch_step,
+)
 from paramsched.errors import Asked, InvalidCall, shown
 
+_SOME_MILESTONES = "Write milestones=[5]"
 
-class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
+
+class CompositionLR(LRScheduler):
+    """Several schedulers that are stepped as one."""
+
+    _schedulers: list[Any]
+
+    def _adopt(self, optimizer: Optimizer, schedulers: Sequence[Any], verbose: Verbose, bases_in: str) -> None:
+        """Take members that have been checked.
+
+        Args:
+            bases_in: the field of the groups that has the bases, where the first member does not tell its own.
+        """
+        self.optimizer = optimizer
+        if asks_to_print(verbose):
+            self.verbose = True
+        self._schedulers = list(schedulers)
+        self._step_count = 1
+        watch_step(optimizer)
+        bases = getattr(next(leaf_schedulers(self)), "base_lrs", None)
+        known = group_fields.group_values(optimizer, bases_in) if bases is None else bases
+        self.base_lrs = [by_value(base) for base in known]
+        self._follow_groups()
+
+    @abstractmethod
+    def _begin_members(self) -> None:
+        """Begin at epoch 0, each member from its base."""
+
+    @abstractmethod
+    def _seek_members(self, epoch: int) -> None:
+        """Go to an epoch."""
+
+    @abstractmethod
+    def _step_members(self) -> list[Number]:
+        """Step the members that run at `last_epoch`, and return what the groups hold then."""
+
+    def _initial_step(self) -> None:
+        self._step_count = 1
+        self._begin_members()
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        self._take_in_late_groups()
+        if epoch is not None:
+            self._seek_members(epoch)
+            return
+        self.last_epoch += 1
+        self._last_lr = self._step_members()
+
+    def _keep_entries(self, kept: Sequence[int], count: int) -> None:
+        super()._keep_entries(kept, count)
+        for member in self._schedulers:
+            if is_drop_in(member):
+                member._follow_groups()
+
+    def _take_in_bases(self, bases: Sequence[float]) -> None:
+        super()._take_in_bases(bases)
+        take_in_groups(self, bases)
+        for member in self._schedulers:
+            if is_drop_in(member):
+                member._know_late_groups()
+
+    def value(self, t: int, field: str = "lr") -> list[float]:
+        """Return the value of `field` in each group at epoch `t`; the optimizer is as before afterwards."""
+        require_lr(self, t, field)
+        groups, state = self.optimizer.param_groups, self.state_dict()
+        momenta: list[dict[str, Any]] = [{k: group[k] for k in ("momentum", "betas") if k in group} for group in groups]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seek_epoch(self, t)
+            row = as_floats(group_fields.group_values(self.optimizer))
+            self.load_state_dict(state)
+        for group, before in zip(groups, momenta, strict=True):
+            group.update(before)
+        return row
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"_schedulers": [member.state_dict() for member in self._schedulers]}
+
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        held = group_fields.group_values(self.optimizer)
+        for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
+            member.load_state_dict(saved)
+        group_fields.put_row(self.optimizer, held)  # what the groups hold is for the composition to say
+        super()._load_checked(state)
+
+
+class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
     """Every member steps once a step, in order, by its relative rule: factors multiply.
 
     Differs from torch: what a factor of zero takes away comes back with what the other members made of it meanwhile
@@ -34,16 +133,16 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         if len(schedulers) < 1:
             raise refused_as_torch(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
         first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
-        composition.check_members(name, first, schedulers)
+        check_members(name, first, schedulers)
         assert first is not None
         self._adopt(first, schedulers, verbose, bases_in="lr")
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
         self._tell_members()
         self._last_lr = group_fields.group_values(first)
-        self._constructed = saved_state.fields_held(first)
+        self._constructed = fields_held(first)
 
     def _tell_members(self) -> None:
-        leaves = list(composition.leaf_schedulers(self))
+        leaves = list(leaf_schedulers(self))
         for leaf in leaves:
             if isinstance(leaf, SteppedLR):
                 leaf._in_a_chain = len(leaves) > 1
@@ -51,11 +150,11 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
 
     def _begin_members(self) -> None:
         """Begin each member in its turn, so that its first value acts on what the others leave."""
-        composition.rewind_clocks(self)
+        rewind_clocks(self)
         group_fields.put_row(self.optimizer, self.base_lrs)
         for member in self._schedulers:
             if hasattr(member, "_schedulers") and not is_drop_in(member):
-                composition.begin_member(member)
+                begin_member(member)
             else:
                 member._initial_step()
         self.last_epoch = 0
@@ -64,7 +163,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
     def _seek_members(self, epoch: int) -> None:
         # By stepping there: each makes of what it finds what its closed form makes of its base.
         self._begin_members()
-        composition.step_quietly(self, epoch)
+        step_quietly(self, epoch)
 
     def _base_from(self, value: float) -> float:
         """Go back through the members, from the last to the first."""
@@ -94,17 +193,17 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         return list(last._last_lr) if exact else group_fields.group_values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
-        """What a zero took from one member is scaled by the others meanwhile."""
-        for leaf in composition.leaf_schedulers(self):
+        """Scale what a zero took from one member by the steps of the others."""
+        for leaf in leaf_schedulers(self):
             lost = getattr(leaf, "_before_zero", None)
-            if lost is not None and all(leaf is not other for other in composition.leaf_schedulers(member)):
-                for other in composition.leaf_schedulers(member):
+            if lost is not None and all(leaf is not other for other in leaf_schedulers(member)):
+                for other in leaf_schedulers(member):
                     if is_drop_in(other):
                         factors = other._last_factors()
                         leaf._before_zero = lost = [value * a for value, a in zip(lost, factors, strict=False)]
 
     def get_lr(self) -> list[Number]:
-        """The present values: each member acts on what the one before leaves."""
+        """Return the present values: each member acts on what the one before leaves."""
         return group_fields.group_values(self.optimizer)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -112,7 +211,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         self._tell_members()
 
 
-class SequentialLR(composition.CompositionLR, peers.SequentialLR):
+class SequentialLR(CompositionLR, peers.SequentialLR):
     """Scheduler i runs from milestone i - 1 to milestone i, on the clock t - milestone.
 
     Entering a member starts it from its base, not from where its predecessor left off (divergences, torch 12); only
@@ -133,8 +232,11 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
         name = type(self).__name__
         if len(schedulers) < 1:
             raise refused_as_torch(f"{name} expects at least one scheduler, but got no scheduler.")
-        composition.check_members(name, optimizer, schedulers)
-        _check_milestones(milestones)
+        check_members(name, optimizer, schedulers)
+        if not isinstance(milestones, Sized) or not isinstance(milestones, Iterable):
+            raise InvalidCall(Asked("SequentialLR", "milestones", shown(milestones)), "no list", _SOME_MILESTONES)
+        for milestone in milestones:
+            real_number(Asked("SequentialLR", "milestones", "[…]"), milestone, _SOME_MILESTONES)
         if len(milestones) != len(schedulers) - 1:
             raise refused_as_torch(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
@@ -147,14 +249,14 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
             self._begin_members()
         else:
             self._seek_members(last_epoch + 1)
-        self._constructed = saved_state.fields_held(optimizer)
+        self._constructed = fields_held(optimizer)
 
     def _begin_members(self) -> None:
         for member in self._schedulers:
-            composition.rewind_clocks(member)
+            rewind_clocks(member)
         self.last_epoch = 0
         first = self._schedulers[bisect_right(self._milestones, 0)]
-        composition.begin_member(first)
+        begin_member(first)
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
@@ -162,10 +264,10 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
         index = bisect_right(self._milestones, epoch)
         if getattr(self._schedulers[index], "_goes_on", False):
             self._begin_members()
-            composition.step_quietly(self, epoch)
+            step_quietly(self, epoch)
             return
-        composition.rewind_clocks(self)
-        composition.seek_epoch(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
+        rewind_clocks(self)
+        seek_epoch(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
         self.last_epoch = epoch
         self._last_lr = group_fields.group_values(self.optimizer)
 
@@ -186,7 +288,7 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
-            composition.begin_member(member) if hasattr(member, "_schedulers") else member._update_lr(0)
+            begin_member(member) if hasattr(member, "_schedulers") else member._update_lr(0)
         else:
             member.step()
         # A member's list is never changed, only replaced.
@@ -194,19 +296,100 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
 
     def recursive_undo(self, sched: Any = None) -> None:
         """Set back the clocks of the members, as torch's compositions ask of each other."""
-        for leaf in composition.leaf_schedulers(self if sched is None else sched):
+        for leaf in leaf_schedulers(self if sched is None else sched):
             leaf.last_epoch -= 1
 
     def get_lr(self) -> list[Number]:
-        """What the scheduler in charge computes."""
+        """Return what the member that runs now computes."""
         row: list[Number] = self._member.get_lr()
         return row
 
 
-def _check_milestones(milestones: Any) -> None:
-    """Refuse what is no list of numbers, before a member's clock is set back."""
-    instead = "Write milestones=[5]"
-    if not isinstance(milestones, Sized) or not isinstance(milestones, Iterable):
-        raise InvalidCall(Asked("SequentialLR", "milestones", shown(milestones)), "no list", instead)
-    for milestone in milestones:
-        real_number(Asked("SequentialLR", "milestones", "[…]"), milestone, instead)
+def check_members(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
+    """Refuse what torch refuses: no scheduler, a metric-driven one, another optimizer."""
+    for index, member in enumerate(members):
+        if not hasattr(member, "optimizer"):
+            raise TypeError(f"{asked} at index {index} should have `optimizer` as its attribute.")
+        if isinstance(member, peers.ReduceLROnPlateau):
+            raise refused_as_torch(
+                f"{asked} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
+                f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
+                "Write a plan, where a metric rule multiplies into a schedule: cosine() * plateau()",
+            )
+        if member.optimizer is not optimizer:
+            raise refused_as_torch(
+                f"{asked} expects all schedulers to belong to the same optimizer, but got scheduler "
+                f"{type(member).__name__} at index {index} has {member.optimizer}, which is different from "
+                f"{type(optimizer).__name__}."
+            )
+
+
+def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
+    """Yield the schedulers that are not compositions, in order."""
+    if hasattr(scheduler, "_schedulers"):
+        for member in scheduler._schedulers:
+            yield from leaf_schedulers(member)
+    else:
+        yield scheduler
+
+
+def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
+    """Give groups that were added to every member."""
+    groups = len(composition.optimizer.param_groups)
+    for member in composition._schedulers:
+        known = getattr(member, "base_lrs", None)  # torch's own compositions have none
+        if type(known) is list and len(known) < groups:
+            missing = bases[len(known) - groups :]
+            if hasattr(member, "_take_in_bases"):
+                member._take_in_bases(missing)
+            else:
+                known.extend(missing)
+        elif hasattr(member, "_schedulers"):
+            take_in_groups(member, bases)
+
+
+def rewind_clocks(scheduler: Any) -> None:
+    """Set every clock to -1, before the first epoch."""
+    for leaf in leaf_schedulers(scheduler):
+        leaf.last_epoch = -1
+
+
+def begin_member(scheduler: Any) -> None:
+    """Begin a member from its base, as if it had just been built."""
+    optimizer: Optimizer = scheduler.optimizer
+    if hasattr(scheduler, "_begin_members"):
+        scheduler._begin_members()
+        return
+    bases = getattr(next(leaf_schedulers(scheduler)), "base_lrs", None)
+    rewind_clocks(scheduler)
+    firsts = [group["initial_lr"] for group in optimizer.param_groups] if bases is None else bases
+    group_fields.put_row(optimizer, firsts)
+    if not hasattr(scheduler, "_schedulers"):
+        scheduler._initial_step()
+    elif hasattr(scheduler, "_milestones"):  # torch's own
+        scheduler.last_epoch = 0
+        begin_member(scheduler._schedulers[0])
+        scheduler._last_lr = scheduler._schedulers[0].get_last_lr()
+    else:
+        for leaf in leaf_schedulers(scheduler):
+            leaf._initial_step()
+        scheduler._last_lr = group_fields.group_values(optimizer)
+
+
+def seek_epoch(scheduler: Any, epoch: int) -> None:
+    """Take a member to an epoch of its own clock, by steps if it has no closed form."""
+    if hasattr(scheduler, "_seek_members"):
+        scheduler._seek_members(epoch)
+    elif getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):
+        scheduler._update_lr(epoch)
+    else:
+        begin_member(scheduler)
+        step_quietly(scheduler, epoch)
+
+
+def step_quietly(scheduler: Any, times: int) -> None:
+    """Step without a warning, because this is not training."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(int(times)):
+            scheduler.step()

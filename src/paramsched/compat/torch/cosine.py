@@ -9,20 +9,20 @@ from torch.optim import Optimizer, swa_utils
 from torch.optim import lr_scheduler as peers
 
 from paramsched import curves
-from paramsched.compat.group_fields import base_on_curve, unchanged_on_error
+from paramsched.compat.group_fields import Number, base_on_curve, put_entries, unchanged_on_error
 from paramsched.compat.step_engine import TickStep, rule_over
-from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import (
-    Number,
+from paramsched.compat.torch._arguments import (
     as_float,
     as_floats,
+    extend_per_group,
+    nearly_equal,
+    one_per_group,
+    optimizer_of,
     refused_as_torch,
     require_epoch,
-    warn_of_order,
 )
-from paramsched.compat.torch._rule_lr import RuleLR
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.base import Verbose, warn_outside_step
+from paramsched.compat.torch._stepped_lr import GroupSnapshot, RuleLR, SteppedLR
+from paramsched.compat.torch.base import Verbose, warn_of_order, warn_outside_step
 from paramsched.errors import Asked
 from paramsched.schedules import rules
 from paramsched.schedules.affine import absolute
@@ -73,7 +73,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         warn_outside_step(self)
         return self._get_closed_form_lr()
 
-    def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
+    def _next_row(self, seen: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
         return super()._next_row(seen, tick, tick if self._takes_closed_form else epoch)
 
     def _theirs_at_zero(self) -> float | None:
@@ -138,7 +138,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
 
     _read_options = staticmethod(attrgetter("eta_min"))
 
-    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
         self._swings = [base - self.eta_min for base in as_floats(self.base_lrs)]
 
     def _values_at(self, tick: float) -> list[float]:
@@ -190,7 +190,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
     def value(self, t: float, field: str = "lr") -> list[float]:
         if field != "lr":
             return super().value(t, field)
-        self._look_once()
+        self._refresh_if_changed()
         return self._wave(*self._cycle(t))
 
 
@@ -228,8 +228,8 @@ class SWALR(RuleLR, swa_utils.SWALR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.optimizer = _groups.optimizer_of(optimizer)
-        rates = self._one_per_group("swa_lr", swa_lr)
+        self.optimizer = optimizer_of(optimizer)
+        rates = one_per_group(self, "swa_lr", swa_lr)
         if not isinstance(anneal_strategy, str) or anneal_strategy not in _CURVES:
             raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
@@ -242,8 +242,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
         if all("initial_lr" in group and "swa_lr" not in group for group in groups):
             last_epoch = -1  # Lightning gives the run's length in its place
         with unchanged_on_error(optimizer):
-            for group, rate in zip(groups, rates, strict=True):
-                group["swa_lr"] = rate
+            put_entries(groups, swa_lr=rates)
             super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
@@ -253,16 +252,15 @@ class SWALR(RuleLR, swa_utils.SWALR):
         groups = self.optimizer.param_groups
         rates = [group["swa_lr"] for group in groups if "swa_lr" in group]
         if len(rates) < len(groups):
-            _groups.extend_per_group("swa_lr", rates, len(groups))
-            for group, rate in zip(groups, rates, strict=True):
-                group.setdefault("swa_lr", rate)
+            extend_per_group(self.optimizer, "swa_lr", rates)
+            put_entries(groups, replace=False, swa_lr=rates)
         return as_floats(rates)
 
     def _advance_clock(self, epoch: float | None) -> None:
         self._left = self.last_epoch
         super()._advance_clock(epoch)
 
-    def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
+    def _next_row(self, seen: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
         """An epoch that is asked for keeps what others wrote, scaled along the anneal."""
         if epoch is None or self._is_initial:
             return super()._next_row(seen, tick, epoch)
@@ -270,7 +268,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
         before = max(self._left, 0)
         share, wanted = self._engine.shares_at(before)[0], self._engine.shares_at(epoch)[0]
         present = as_floats(group["lr"] for group in seen.groups)
-        as_written = self._only_writer and _groups.nearly_equal(present, self._engine.values_at(before))
+        as_written = self._only_writer and nearly_equal(present, self._engine.values_at(before))
         if share == 0.0 or as_written:
             return super()._next_row(seen, tick, epoch)
         self._last_tick, self._only_writer = epoch, False

@@ -12,22 +12,20 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.base.arrays import Floats
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import unchanged_on_error
+from paramsched.compat.group_fields import Number, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
-from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import (
-    Number,
+from paramsched.compat.torch._arguments import (
     as_float,
     as_floats,
-    begin_momentum,
-    cycled_fields,
-    momentum_field,
+    extend_per_group,
+    one_per_group,
+    optimizer_of,
     refused_as_torch,
     require_function,
 )
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR, warn_below_zero
-from paramsched.compat.torch.base import Verbose
-from paramsched.compat.torch.saved_state import NOTES, FunctionNotes, drop_in_name
+from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
+from paramsched.compat.torch.base import Verbose, drop_in_name
+from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule
@@ -39,7 +37,7 @@ _SHORTEST = 1e-6  # epochs; lengths are rounded to such parts
 _MODES = ("triangular", "triangular2", "exp_range")
 
 
-class CyclicLR(SteppedLR, peers.CyclicLR):
+class CyclicLR(CycleLR, peers.CyclicLR):
     """Up from `base_lr` to `max_lr` and back, again and again; momentum down from `max_momentum` and back.
 
     lr(t) = base_lr + (max_lr - base_lr) * h * g
@@ -51,12 +49,11 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
     torch 17). Differs: the first value is `base_lr` whatever `initial_lr` a group carries (18).
     """
 
-    __slots__ = ("_last_height", "_momentum_table", "_noted", "_table", "_triangle")
+    __slots__ = ("_last_height", "_noted", "_table", "_triangle")
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
-    _per_group = (*SteppedLR._per_group, "max_lrs", "base_momentums", "max_momentums")
+    _per_group = (*CycleLR._per_group, "max_lrs", "base_momentums", "max_momentums")
     _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
     _table: ValueRows | None
-    _momentum_table: ValueRows | None
     _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
     _last_height: tuple[float, float]
@@ -78,7 +75,7 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.optimizer = _groups.optimizer_of(optimizer)
+        self.optimizer = optimizer_of(optimizer)
         if mode not in _MODES and scale_fn is None:
             raise refused_as_torch("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
         if scale_fn is not None:
@@ -96,20 +93,20 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self._note_function()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
-        base_lrs = self._one_per_group("base_lr", base_lr)
-        self.max_lrs = self._one_per_group("max_lr", max_lr)
+        base_lrs = one_per_group(self, "base_lr", base_lr)
+        self.max_lrs = one_per_group(self, "max_lr", max_lr)
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self.use_beta1 = momentum_field(optimizer) == "betas"
-            self.base_momentums = self._one_per_group("base_momentum", base_momentum)
-            self.max_momentums = self._one_per_group("max_momentum", max_momentum)
+            self._find_momentum()
+            self.base_momentums = one_per_group(self, "base_momentum", base_momentum)
+            self.max_momentums = one_per_group(self, "max_momentum", max_momentum)
         self.base_lrs = base_lrs
         with unchanged_on_error(optimizer):
-            _groups.separate_tensors(optimizer)
+            group_fields.separate_tensors(optimizer)
             if last_epoch == -1:
                 group_fields.put_row(optimizer, base_lrs)
                 if cycle_momentum:
-                    begin_momentum(optimizer, self.base_momentums, self.max_momentums)
+                    self._begin_momentum(self.base_momentums, self.max_momentums)
             super().__init__(optimizer, last_epoch, verbose)
 
     def _forget_steps(self) -> None:
@@ -148,18 +145,20 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
     def _exp_range_scale_fn(gamma: float, x: float) -> float:
         return float(gamma**x)
 
-    def _take_in_bases(self, bases: Sequence[float]) -> None:
-        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
-
-    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
         """Make tables of rates and momenta, unless a user's function or a subclass says the height."""
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
-            self._extend_entries(name, getattr(self, name))
+            extend_per_group(self.optimizer, name, getattr(self, name))
         self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)
         self._table = self._momentum_table = None
         self._last_height = (-1.0, 0.0)  # of other options
         if self._scale_fn_custom is None and growing and not self._own_get_lr:
-            columns = partial(_pair_shares, self._triangle)
+            triangle = self._triangle
+
+            def columns(ticks: Floats) -> list[Floats]:
+                height = triangle(ticks)
+                return [1.0 - height, height]
+
             self._table = ValueRows(columns, [as_floats(self.base_lrs), as_floats(self.max_lrs)])
             if self.cycle_momentum:
                 pair = [as_floats(self.max_momentums), as_floats(self.base_momentums)]
@@ -170,7 +169,7 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
         return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
 
-    def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[float]:
+    def _next_row(self, seen: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[float]:
         if epoch is not None and epoch < 0:
             warn_below_zero(self, epoch)
         return self._values_at(tick)
@@ -189,9 +188,6 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         # In a step the function is asked once, for the rate and for momentum.
         height = self._last_height[1] if self._last_height[0] == tick else self._height_of_epoch(tick)
         return _values_between(self.max_momentums, self.base_momentums, height)
-
-    def _written_fields(self) -> tuple[str, ...]:
-        return cycled_fields(self)
 
     def _note_function(self) -> FunctionNotes:
         custom = self.__dict__.get("_scale_fn_custom")
@@ -216,11 +212,6 @@ def _step_size(name: str, size: Any) -> float:
         raise InvalidCall(Asked("CyclicLR", name, shown(size)), "no number of epochs", f"Write {name}=2000") from None
 
 
-def _pair_shares(triangle: Callable[[Floats], Floats], ticks: Floats) -> list[Floats]:
-    height = triangle(ticks)
-    return [1.0 - height, height]
-
-
 def _values_between(low: Sequence[Any], high: Sequence[Any], height: float) -> list[float]:
     return [float(b) + (float(t) - float(b)) * height for b, t in zip(low, high, strict=True)]
 
@@ -239,8 +230,4 @@ def _triangle_of(total: float, ratio: float, mode: str, gamma: float) -> tuple[C
         shape = cyclic(int(up), int(down), 0.0, 1.0, growth, gamma if mode == "exp_range" else 1.0)
     else:
         shape = cyclic(int(up * scale), int(down * scale), 0.0, 1.0)
-    return partial(_height_at, shape, scale), whole
-
-
-def _height_at(shape: Schedule, scale: int, ticks: Floats) -> Floats:
-    return evaluate(shape, np.maximum(ticks * scale, 0), 1.0)
+    return lambda ticks: evaluate(shape, np.maximum(ticks * scale, 0), 1.0), whole

@@ -9,8 +9,8 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.base.number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
-from paramsched.compat.torch._groups import real_number, refused_as_torch, with_value
-from paramsched.compat.torch._rule_lr import RuleLR
+from paramsched.compat.torch._arguments import real_number, refused_as_torch, with_value
+from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules

@@ -8,11 +8,11 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
-from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import Number, as_floats, require_function
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.base import Verbose, warn_outside_step
-from paramsched.compat.torch.saved_state import NOTES, FunctionNotes, drop_in_name
+from paramsched.compat.group_fields import Number
+from paramsched.compat.torch._arguments import as_floats, extend_per_group, optimizer_of, require_function
+from paramsched.compat.torch._stepped_lr import GroupSnapshot, SteppedLR
+from paramsched.compat.torch.base import Verbose, drop_in_name, warn_outside_step
+from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
 
 Factor: TypeAlias = Callable[[int], float]
 """A user's function of the epoch."""
@@ -40,13 +40,18 @@ class FunctionLR(SteppedLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.optimizer = _groups.optimizer_of(optimizer)
-        self.lr_lambdas = _one_each(optimizer, lr_lambda)
+        self.optimizer = optimizer_of(optimizer)
+        groups = len(optimizer.param_groups)
+        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * groups  # type: ignore[list-item]  # one function
+        if len(self.lr_lambdas) != groups:
+            raise ValueError(f"Expected {groups} lr_lambdas, but got {len(self.lr_lambdas)}")
+        for function in self.lr_lambdas:
+            require_function(function, "lr_lambda")
         self._noted = FunctionNotes.of(self.lr_lambdas)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
-        self._extend_entries("lr_lambdas", self.lr_lambdas)
+    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
+        extend_per_group(self.optimizer, "lr_lambdas", self.lr_lambdas)
         first = self.lr_lambdas[0]
         self._one = all(function is first for function in self.lr_lambdas)
 
@@ -75,7 +80,7 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
     __slots__ = ("_bases",)
     _bases: list[float]
 
-    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
         super()._prepare_values(before, written)
         self._bases = as_floats(self.base_lrs)
 
@@ -100,7 +105,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         super()._forget_steps()
         self._gave = []
 
-    def _next_row(self, seen: Seen, tick: Any, epoch: float | None) -> Sequence[Any] | None:
+    def _next_row(self, seen: GroupSnapshot, tick: Any, epoch: float | None) -> Sequence[Any] | None:
         """The values that are there times the factors; at an epoch that is asked for, the product up to it."""
         self._gave = []
         if epoch is not None:
@@ -111,31 +116,17 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         self._gave = self._factors_at(tick)
         return [group["lr"] * factor for group, factor in zip(seen.groups, self._gave, strict=True)]
 
-    def _step_to(self, seen: Seen, tick: Any, epoch: float | None) -> None:
+    def _step_to(self, seen: GroupSnapshot, tick: Any, epoch: float | None) -> None:
         if epoch is not None or self._is_initial or self._in_a_chain or not seen.floats:
             super()._step_to(seen, tick, epoch)
             return
-        # One pass reads, multiplies and writes: in a comprehension `for x in [y]` is an assignment, and a second pass
-        # costs a quarter more (benchmarks/test_compat_torch.py).
         if self._one:
-            factor = float(self.lr_lambdas[0](tick))
-            row = [value for group in seen.groups for value in [group["lr"] * factor] for group["lr"] in [value]]
+            row = group_fields.scale_floats(seen.groups, float(self.lr_lambdas[0](tick)))
         else:
-            row = self._scale_each(seen, tick)
-        seen.written = self._last_lr = row
+            row = group_fields.scale_by_functions(seen.groups, self.lr_lambdas, tick, seen.written)
+        seen.written = self._last_lr = row  # type: ignore[assignment]  # floats are numbers
 
-    def _scale_each(self, seen: Seen, tick: int) -> list[Any]:
-        """Multiply each group by its own function; where one raises, no group is changed."""
-        pairs = zip(seen.groups, self.lr_lambdas, strict=True)
-        try:
-            return [value for group, by in pairs for value in [group["lr"] * by(tick)] for group["lr"] in [value]]
-        except BaseException:
-            written = len(seen.groups) - 1 - len(list(pairs))
-            for group, value in zip(seen.groups[:written], seen.written, strict=False):
-                group["lr"] = value
-            raise
-
-    def _begin_values(self, seen: Seen, tick: int) -> None:
+    def _begin_values(self, seen: GroupSnapshot, tick: int) -> None:
         """The first value, or on resuming the product up to there."""
         first = [float(group["lr"]) == float(group["initial_lr"]) for group in seen.groups]
         if tick > 0 and any(first):
@@ -144,7 +135,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
                     group_fields.put_value(group, value)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
-        self._extend_entries("lr_lambdas", self.lr_lambdas)
+        extend_per_group(self.optimizer, "lr_lambdas", self.lr_lambdas)
         super()._take_in_bases(bases)
 
     def _values_at(self, tick: float) -> list[float]:
@@ -160,25 +151,15 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         groups = self.optimizer.param_groups
         if self._is_initial:
             return group_fields.group_values(self.optimizer)
-        self._look_once()
+        self._refresh_if_changed()
         factors = self._factors_at(self.last_epoch)
         return [group["lr"] * factor for group, factor in zip(groups, factors, strict=True)]
 
     def _get_closed_form_lr(self) -> list[Number]:
-        self._look_once()
+        self._refresh_if_changed()
         return self._as_held(self._values_at(self.last_epoch))
 
     def _last_factors(self) -> list[float]:
         groups = len(self.optimizer.param_groups)
         found = as_floats(self._gave) or [1.0]
         return found if len(found) == groups else found * groups
-
-
-def _one_each(optimizer: Optimizer, functions: Any) -> list[Factor]:
-    groups = len(optimizer.param_groups)
-    each = list(functions) if isinstance(functions, (list, tuple)) else [functions] * groups
-    if len(each) != groups:
-        raise ValueError(f"Expected {groups} lr_lambdas, but got {len(each)}")
-    for function in each:
-        require_function(function, "lr_lambda")
-    return each

@@ -1,8 +1,7 @@
 """OneCycleLR: up to a peak and down, momentum the other way round."""
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,18 +9,17 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.base.arrays import Floats
-from paramsched.compat.group_fields import by_value, picked, unchanged_on_error
+from paramsched.compat.group_fields import by_value, picked, put_entries, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
-from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import (
+from paramsched.compat.torch._arguments import (
     as_float,
     as_floats,
-    begin_momentum,
-    cycled_fields,
-    momentum_field,
+    extend_per_group,
+    one_per_group,
+    optimizer_of,
     refused_as_torch,
 )
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
+from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.rules import along_knots
@@ -30,7 +28,7 @@ _RATE_ENDS = ("initial_lr", "max_lr", "min_lr")
 _MOMENTUM_ENDS = ("max_momentum", "base_momentum")
 
 
-class OneCycleLR(SteppedLR, peers.OneCycleLR):
+class OneCycleLR(CycleLR, peers.OneCycleLR):
     """One cycle of `total_steps` updates: from max_lr / div_factor to max_lr, then down to that / final_div_factor.
 
     With `three_phase` it goes back to where it began before it falls. Momentum mirrors the first two phases.
@@ -44,7 +42,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         ValueError: an option out of its range; a step beyond `total_steps`.
     """
 
-    __slots__ = ("_cycle_ends", "_momentum_table", "_table")
+    __slots__ = ("_cycle_ends", "_table")
     _option_names = ("total_steps", "cycle_momentum")
 
     @staticmethod
@@ -54,7 +52,6 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
 
     _hooks = ("get_lr", "_anneal_func", "_annealing_cos", "_annealing_linear")
     _table: ValueRows
-    _momentum_table: ValueRows | None
     _cycle_ends: dict[str, list[Any]]  # as the groups say, where a second OneCycleLR writes its own
 
     def __init__(
@@ -75,7 +72,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.optimizer = _groups.optimizer_of(optimizer)
+        self.optimizer = optimizer_of(optimizer)
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise refused_as_torch(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
@@ -84,21 +81,21 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         self._anneal_func_type = anneal_strategy
         self._schedule_phases: Any = _cycle_phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
-        peaks = self._one_per_group("max_lr", max_lr)
+        peaks = one_per_group(self, "max_lr", max_lr)
         if cycle_momentum:
-            lowest = self._one_per_group("base_momentum", base_momentum)
-            highest = self._one_per_group("max_momentum", max_momentum)
-            self.use_beta1 = momentum_field(optimizer) == "betas"
+            lowest = one_per_group(self, "base_momentum", base_momentum)
+            highest = one_per_group(self, "max_momentum", max_momentum)
+            self._find_momentum()
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
             if as_float(Asked("OneCycleLR", name), factor) == 0:
                 raise InvalidArgument(Asked("OneCycleLR", name, "0"), "the rate is divided by it", f"Write {name}=25.0")
         with unchanged_on_error(optimizer):
             if last_epoch == -1:
-                for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                    first = peak / div_factor
-                    group.update(initial_lr=first, max_lr=peak, min_lr=first / final_div_factor)
+                first = [peak / div_factor for peak in peaks]
+                last = [rate / final_div_factor for rate in first]
+                put_entries(optimizer.param_groups, initial_lr=first, max_lr=peaks, min_lr=last)
                 if cycle_momentum:
-                    begin_momentum(optimizer, lowest, highest)
+                    self._begin_momentum(lowest, highest)
             super().__init__(optimizer, last_epoch, verbose)
 
     def _forget_steps(self) -> None:
@@ -112,26 +109,31 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
                 "Give the number of updates of the whole run",
             )
 
-    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
         """Read the cycle's ends from the groups and make tables of the values between them."""
         groups = self.optimizer.param_groups
         for key in _RATE_ENDS + (_MOMENTUM_ENDS if self.cycle_momentum else ()):
             entries = self._cycle_ends.setdefault(key, [by_value(group[key]) for group in groups if key in group])
-            _groups.extend_per_group(key, entries, len(groups))
-            for group, entry in zip(groups, entries, strict=True):
-                group.setdefault(key, entry)
-        rates, momenta = _phase_columns(self._schedule_phases, self._strategy)
-        self._table = ValueRows(rates, [as_floats(self._cycle_ends[end]) for end in _RATE_ENDS])
-        self._momentum_table = None
-        if self.cycle_momentum:
-            self._momentum_table = ValueRows(momenta, [as_floats(self._cycle_ends[end]) for end in _MOMENTUM_ENDS])
+            extend_per_group(self.optimizer, key, entries)
+            put_entries(groups, replace=False, **{key: entries})
+        self._table = self._table_between(_RATE_ENDS, "lr")
+        self._momentum_table = self._table_between(_MOMENTUM_ENDS, "momentum") if self.cycle_momentum else None
+
+    def _table_between(self, ends: Sequence[str], field: str) -> ValueRows:
+        """Make a table of values: at any tick, the sum over the ends of a share times the group's value of that end."""
+        phases, strategy = self._schedule_phases, self._strategy
+        knots = [(0.0, phases[0][f"start_{field}"])]
+        knots += [(float(phase["end_step"]), phase[f"end_{field}"]) for phase in phases]
+
+        def shares(ticks: Floats) -> list[Floats]:
+            at = np.asarray(ticks, dtype=np.float64)
+            return [along_knots(at, [(tick, float(end == one)) for tick, end in knots], strategy) for one in ends]
+
+        return ValueRows(shares, [as_floats(self._cycle_ends[end]) for end in ends])
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         super()._keep_entries(kept, count)
         self._cycle_ends = {key: picked(entries, kept) for key, entries in self._cycle_ends.items()}
-
-    def _take_in_bases(self, bases: Sequence[float]) -> None:
-        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
     @property
     def _strategy(self) -> str:
@@ -168,9 +170,6 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
     def _anneal_func(self, start: float, end: float, pct: float) -> float:
         anneal = self._annealing_linear if self._strategy == "linear" else self._annealing_cos
         return anneal(start, end, pct)
-
-    def _written_fields(self) -> tuple[str, ...]:
-        return cycled_fields(self)
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:
         known = self._cycle_ends
@@ -227,27 +226,3 @@ def _cycle_phases(total: int, pct_start: float, three_phase: bool) -> list[dict[
     names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
     rows = zip(ends, rates, rates[1:], momenta, momenta[1:], strict=False)
     return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-_Columns = Callable[[Floats], list[Floats]]
-
-
-def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Columns, _Columns]:
-    """The columns of the rate and of the momentum: at any tick, value = sum over the ends of column * end.
-
-    An end is an entry of the group, such as `max_lr`.
-    """
-    ticks = [0.0, *(float(phase["end_step"]) for phase in phases)]
-    rates = [phases[0]["start_lr"], *(phase["end_lr"] for phase in phases)]
-    momenta = [phases[0]["start_momentum"], *(phase["end_momentum"] for phase in phases)]
-    of_rates = partial(_end_shares, ticks, rates, _RATE_ENDS, strategy)
-    return of_rates, partial(_end_shares, ticks, momenta, _MOMENTUM_ENDS, strategy)
-
-
-def _end_shares(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
-    """A column for each name: 1 where the value is that end, 0 at the others."""
-    k = np.asarray(at, dtype=np.float64)
-    return [
-        along_knots(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)
-        for name in names
-    ]

@@ -10,9 +10,9 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
-from paramsched.compat.torch import _groups, saved_state
-from paramsched.compat.torch._groups import Number, as_float, as_floats, refused_as_torch
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print
+from paramsched.compat.group_fields import Number
+from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, refused_as_torch
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print, fields_held
 from paramsched.errors import Asked
 from paramsched.feedback.base import Nonfinite, improves_on, metric_number
 from paramsched.feedback.plateau import Plateau
@@ -72,7 +72,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             as_float(Asked("ReduceLROnPlateau", name), value)
         if factor >= 1.0:
             raise refused_as_torch("Factor should be < 1.0.", "Write factor=0.1")
-        self.optimizer = _groups.optimizer_of(optimizer)
+        self.optimizer = optimizer_of(optimizer)
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         groups = len(optimizer.param_groups)
         self.default_min_lr: float | None = None
@@ -90,13 +90,13 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self._check_options()
         if asks_to_print(verbose):
             self.verbose = True
-        _groups.separate_tensors(optimizer)
+        group_fields.separate_tensors(optimizer)
         self.base_lrs = group_fields.group_values(optimizer)
         self.last_epoch, self._step_count = 0, 1
         self._last_lr = group_fields.group_values(optimizer)
         self._reset()
         self._follow_groups()
-        self._constructed = saved_state.fields_held(optimizer)
+        self._constructed = fields_held(optimizer)
 
     def _reset(self) -> None:
         self.best: float = self.mode_worse
@@ -149,8 +149,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         # The smallest drops least; well clear of eps.
         if lowest < seen.highest or lowest * (1 / factor - 1) <= self.eps * 1.001:
             return False
-        for group, value in zip(groups, row):  # noqa: B905  # as many
-            group["lr"] = value
+        group_fields.put_floats(groups, row)
         self._last_lr = row
         return True
 
@@ -158,7 +157,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         """Leave each `min_lr` with its group, and look at what the groups hold."""
         if self.default_min_lr is None:  # else no entry belongs to a group
             self._follow_groups()
-        floats, least = _groups.hold_floats(self.optimizer), list(self.min_lrs)
+        floats, least = group_fields.hold_floats(self.optimizer.param_groups), list(self.min_lrs)
         self._seen = _Seen(list(self.optimizer.param_groups), floats, least, max(as_floats(least), default=0.0))
         return self._seen
 
@@ -182,10 +181,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             if new < least:
                 new = least
             if old - new > eps:
-                if type(group["lr"]) is float:
-                    group["lr"] = new
-                else:
-                    group_fields.put_value(group, new)
+                group_fields.put_value(group, new)
             elif old > new:
                 blocked = True
         if blocked and not self._said:
