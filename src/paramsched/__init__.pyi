@@ -119,7 +119,7 @@ from paramsched.schedules.noise import noise as noise
 from paramsched.schedules.recurrence import recurrence as recurrence
 from paramsched.schedules.restarts import restarts as restarts
 from paramsched.schedules.table import table as table
-from paramsched.schedules.table_file import table_file as table_file
+from paramsched.schedules.table import table_file as table_file
 from paramsched.time import Calendar as Calendar
 from paramsched.time import Duration as Duration
 

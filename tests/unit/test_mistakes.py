@@ -280,7 +280,6 @@ LINES = [
     ("cosine(to=1e−5)", "cosine(to=1e-5)"),
     ("plateau('val_loss', mode='minimum')", "plateau('val_loss', mode='min')"),
     ("plateau('val_loss', gamma=0.3, patience=4)", "plateau('val_loss', factor=0.3, patience=4)"),
-    ("piecewise({0: 1.0, 50: 0.1})", "piecewise([(0, 1.0), (50, 0.1)])"),
     ("сosine()", "cosine()"),
     ("cosine_decay(to=0.05)", "cosine(to=0.05)"),
     ("coisne(over=40)", "cosine(over=40)"),
@@ -380,11 +379,8 @@ LINES = [
     ("warmup(20) || cosine(to=0.2)", "warmup(20) >> cosine(to=0.2)"),
     ("multistep([30, 60)", "multistep([30, 60])"),
     ("multistep([30, 60], gamma=0.2", "multistep([30, 60], gamma=0.2)"),
-    ("multistep(30, 60], gamma=0.2)", "multistep([30, 60], gamma=0.2)"),
-    ("multistep([30, 60, gamma=0.2)", "multistep([30, 60], gamma=0.2)"),
     ("multistep(30 60)", "multistep([30, 60])"),
     ("multistep([30; 60])", "multistep([30, 60])"),
-    ("multistep('30', '60')", "multistep([30, 60])"),
     ("multistep(['30', '60'])", "multistep([30, 60])"),
     ("multistep([30 epochs, 60 epochs])", 'multistep(["30 epochs", "60 epochs"])'),
     ("multistep([30%, 60%])", 'multistep(["30%", "60%"])'),
@@ -421,15 +417,12 @@ LINES = [
     ("'warmup(20) >> cosine(to=0.2)'", "warmup(20) >> cosine(to=0.2)"),
     ("paramsched.warmup(20) >> paramsched.cosine(to=0.2)", "warmup(20) >> cosine(to=0.2)"),
     ("sched.warmup(20) >> sched.cosine(to=0.2)", "warmup(20) >> cosine(to=0.2)"),
-    ("anneal('cosine')", "anneal(curve=curves.cosine)"),
-    ("anneal(cosine, over=40)", "anneal(curve=curves.cosine, over=40)"),
     ("anneal(curve=rexx)", "anneal(curve=curves.rex)"),
     ("anneal(curves.rex, over=40)", "anneal(curve=curves.rex, over=40)"),
     ("anneal(over=40, type='rex')", "anneal(over=40, curve=curves.rex)"),
     ("cosine(to=absolute(1e-5)", "cosine(to=absolute(1e-5))"),
     ("cosine(to=Absolute(1e-5), over=40)", "cosine(to=absolute(1e-5), over=40)"),
     ("every(cosine(to=0.2), '1 epochs'", "every(cosine(to=0.2), '1 epochs')"),
-    ("every('epoch', cosine(to=0.2))", 'every(cosine(to=0.2), "epoch")'),
     ("0,5", "0.5"),
 ]
 """A line with a mistake, and the line that was meant."""
@@ -551,6 +544,7 @@ OPEN_LINES = [
     "cosine() >> cosine()",
     "constant() >> cosine()",
     "cosine() >> constant()",
+    "multistep(30, 60], gamma=0.2)",
 ]
 """Lines that may mean several things: what is advised is accepted."""
 

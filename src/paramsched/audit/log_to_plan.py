@@ -30,8 +30,7 @@ from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector
 from paramsched.schedules import Schedule, absolute, constant, piecewise, shift, table
-from paramsched.schedules.table import MOST_WRITTEN
-from paramsched.schedules.table_file import read_column, table_file_in
+from paramsched.schedules.table import MOST_WRITTEN, read_column, table_file_in
 
 _FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
 _LONGEST_NAME = 255  # bytes of a file's name, on most systems

@@ -18,13 +18,15 @@ def finite_number(asked: str | Asked, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
         found, sample = f"a {type(number).__name__} is no number", meant_number(number)
-        raise InvalidArgument(asked_with_value(asked, number), found, f"Write {sample}").suggest(sample)
+        refusal = InvalidArgument(asked_with_value(asked, number), found, f"Write {sample}")
+        raise refusal.suggest(sample, instead_of=number)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        raise InvalidArgument(asked_with_value(asked, number), "not finite", "Write 0.1").suggest(0.1)
+        refusal = InvalidArgument(asked_with_value(asked, number), "not finite", "Write 0.1")
+        raise refusal.suggest(0.1, instead_of=number)
     return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
 
@@ -37,16 +39,16 @@ def positive_number(asked: str | Asked, number: object) -> float:
     return value
 
 
-def meant_number(value: object) -> float:
-    """The number that a text in quotes is, `"0.1"` or `"10%"`, or a number itself; 0.1 for anything else."""
+def meant_number(value: object, default: float = 0.1) -> float:
+    """Return the number that a text in quotes is, `"0.1"` or `"10%"`, or a number itself; `default` for others."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
         return value
     if isinstance(value, str):
         text, percent = value.strip().removesuffix("%"), value.strip().endswith("%")
         with suppress(ValueError):
             number = float(Fraction(text) / (100 if percent else 1))
-            return number if math.isfinite(number) else 0.1
-    return 0.1
+            return number if math.isfinite(number) else default
+    return default
 
 
 def whole_number(asked: str | Asked, number: object, least: int = 1) -> int:
@@ -79,4 +81,4 @@ def require_choice(asked: Asked, given: object, choices: Any, found: str, instea
     if not isinstance(given, str) or given not in known:
         instead = instead or f'Write {asked.argument}="{known[0]}"'
         refusal = InvalidArgument(replace(asked, value=repr(given)), f"{found}; {nearest(str(given), known)}", instead)
-        raise refusal.suggest(known[0])
+        raise refusal.suggest(known[0], instead_of=given)

@@ -49,7 +49,7 @@ from paramsched.config.text_limits import read_bounded_text, refuse_long_text
 from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES
-from paramsched.schedules.table_file import folder_of_tables
+from paramsched.schedules.table import folder_of_tables
 from paramsched.time import Calendar
 
 

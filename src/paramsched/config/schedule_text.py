@@ -12,7 +12,7 @@ from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.schedules import SHAPES, Schedule, faults_in, parse
 from paramsched.schedules import value_in as value_of_text
 from paramsched.schedules.rules import Rule
-from paramsched.schedules.table_file import table_file_in
+from paramsched.schedules.table import table_file_in
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -11,13 +11,13 @@ import numpy as np
 from paramsched.base.arrays import Array, Floats
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.drawing import renderer
+from paramsched.base.number_checks import meant_number
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, shown
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
-from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.evaluation import evaluate
@@ -230,7 +230,8 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
         )
     updates = np.arange(total)
     amounts = None if run is None else run.amounts_from(0, 0, total)
-    amount_of_horizon = _horizon_as_amount(resolved, run)
+    ((unit, count),) = resolved.horizon.terms
+    amount_of_horizon = ceil(count if run is None or unit == run.clock else run.amount_at(int(count)))
     groups = groups_of(optimizer)
     columns: dict[Key, Floats] = {}
     schedules: dict[Key, Schedule] = {}
@@ -268,12 +269,6 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends, made_of)
 
 
-def _horizon_as_amount(resolved: Plan, run: RunAmounts | None) -> int:
-    assert resolved.horizon is not None
-    ((unit, count),) = resolved.horizon.terms
-    return ceil(count if run is None or unit == run.clock else run.amount_at(int(count)))
-
-
 def _share_of_base(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:
     if not schedule.has_absolute:
         return "all"
@@ -296,13 +291,9 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
         raise InvalidArgument(
             f"trace(…, {type(optimizer).__name__})",
             "it has no param_groups",
-            f'Write {{"lr": {_rate_of(optimizer)!r}}}',
+            f'Write {{"lr": {meant_number(optimizer)!r}}}',
         )
     return groups
-
-
-def _rate_of(value: Any) -> float:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.1
 
 
 def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:

@@ -186,19 +186,12 @@ class Schedule(ABC):
             raise InvalidArgument(f"({self}).breakpoints()", "it never ends", "Write .breakpoints(until=10_000)")
         end = ceil(length) if until is None and length is not None else until
         assert end is not None
-        found = self._breakpoints_if_few(end, _MOST_POINTS)
-        if found is None:
+        times = list(map(ceil, islice(self._inner_breakpoints(0, end), _MOST_POINTS + 1)))
+        if len(times) > _MOST_POINTS:
             asked = f"({short_line(self)}).breakpoints(until={end})"
             raise InvalidArgument(asked, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
-        return tuple(sorted(found))
-
-    def _breakpoints_if_few(self, until: int, most: int) -> set[int] | None:
-        """The breakpoints of a resolved schedule up to `until`; None if there may be more than `most`."""
-        times = list(map(ceil, islice(self._inner_breakpoints(0, until), most + 1)))
-        if len(times) > most:
-            return None
-        last = until if self.length is None else min(until, ceil(self.length))
-        return {0, last, *(time for time in times if 0 <= time <= until)}
+        last = end if length is None else min(end, ceil(length))
+        return tuple(sorted({0, last, *(time for time in times if 0 <= time <= end)}))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         """Times from `since` to `until` at which the formula changes, in any order; 0 and the end may be left out.

@@ -199,7 +199,7 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
         refusal = InvalidArgument(
             Asked(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
         )
-        raise refusal.suggest(curves.cosine)
+        raise refusal.suggest(curves.cosine, instead_of=curve)
     return curve_of(curve)
 
 

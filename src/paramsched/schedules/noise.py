@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, final
 
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import keep_checked, positive_number, require_choice, whole_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.registry import shape
@@ -32,10 +32,10 @@ class Noise(Schedule):
         require_choice(Asked("noise", "kind"), self.kind, NoiseKind, "no kind of noise")
         if self.clip is None:
             return
-        keep_checked(self, "noise", positive_number, "clip")
         if self.kind == "uniform":
             found = "uniform draws are within -size and size as they are"
-            raise InvalidArgument(Asked("noise", "clip", repr(self.clip)), found, 'Write noise(0.1, "uniform")')
+            raise InvalidArgument(Asked("noise", "clip", shown(self.clip)), found, 'Write noise(0.1, "uniform")')
+        keep_checked(self, "noise", positive_number, "clip")
 
     length = None
 

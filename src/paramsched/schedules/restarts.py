@@ -224,17 +224,14 @@ class Restarts(Cycles):
         parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room and part.room.terms] or [
             span.part(*bounds[:2])
         ]
-        stages = [
-            self._scaled_cycle(number, self.schedule._resolve(part), _one_at_least(part.room))
-            for number, part in enumerate(parts)
-        ]
+        stages: list[Schedule] = []
+        for number, part in enumerate(parts):
+            over = part.room if part.room is not None and part.room.terms else Duration.of(1)
+            cycle: Schedule = replace(self, schedule=self.schedule._resolve(part), every=over, times=1, gamma=1.0)
+            if self.gamma != 1 and number:
+                cycle = Chain((Constant(_base_of_cycle("restarts", self.gamma, number), None), cycle))
+            stages.append(cycle)
         return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
-
-    def _scaled_cycle(self, number: int, cycle: Schedule, over: Duration) -> Schedule:
-        alone = replace(self, schedule=cycle, every=over, times=1, gamma=1.0)
-        if self.gamma == 1 or number == 0:
-            return alone
-        return Chain((Constant(_base_of_cycle("restarts", self.gamma, number), None), alone))
 
 
 def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
@@ -243,10 +240,6 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
     except OverflowError:
         asked = Asked(shape, "gamma", repr(gamma))
         raise InvalidArgument(asked, f"the base of cycle {number} overflows", "Write gamma=0.5").suggest(0.5) from None
-
-
-def _one_at_least(room: Duration | None) -> Duration:
-    return room if room is not None and room.terms else Duration.of(1)
 
 
 def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:

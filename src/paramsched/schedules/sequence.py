@@ -98,7 +98,10 @@ class Sequence(Schedule):
         if last.length is not None and not last.length.terms and last._holds_after_nothing:
             kept.append(pairs[-1])
         elif kept and kept[-1][0] is not last:  # what goes on beyond its length is cut at the end of the sequence
-            kept[-1] = _held_at_end(kept[-1][0]), kept[-1][1]
+            stage, begin = kept[-1]
+            end, held = stage.length, stage._held_from()
+            if end is not None and (held is None or held > end.number):  # as of a sum with an open operand
+                kept[-1] = Window(stage, Duration.of(0), end), begin
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), [count_of(begin) for begin in begins]
 
@@ -120,13 +123,8 @@ class Sequence(Schedule):
             value = choose_affine(t >= begin, own, value, xp)
         return value
 
-    @cached_property
-    def _is_affine(self) -> bool:
-        """What `affine` says, found out once."""
-        return self.affine
-
     def _stage_at(self, stage: Schedule, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return stage._at(t, base, xp) if self._is_affine else stage._at_by_itself(t, base, xp)
+        return stage._at(t, base, xp) if self.affine else stage._at_by_itself(t, base, xp)
 
     def _seams(self) -> Iterable[float]:
         _, begins = self._taking_time
@@ -181,14 +179,6 @@ class Sequence(Schedule):
 
     def __str__(self) -> str:
         return " >> ".join(in_brackets(stage, SEQUENCE + 1) for stage in self.stages)
-
-
-def _held_at_end(stage: Schedule) -> Schedule:
-    """A stage with a length that holds its value from its end on, as a sum with an open operand does not."""
-    end, held = stage.length, stage._held_from()
-    if end is None or (held is not None and held <= end.number):
-        return stage
-    return Window(stage, Duration.of(0), end)
 
 
 def _with_a_length(stage: Schedule) -> str:

@@ -8,7 +8,7 @@ from math import ceil, prod
 from numbers import Integral, Real
 from typing import Any, final
 
-from paramsched.base.calls import explain_wrong_construction
+from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.near_names import closest
 from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest, shown
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
@@ -27,7 +27,7 @@ ASSUMED_SIZES = {"accumulation": 1}
 
 
 @final
-@explain_wrong_construction
+@explain_wrong_keywords_of(values=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """What is known about a run: enough of it converts every unit of a plan into updates.
@@ -73,7 +73,7 @@ class Calendar:
         for name in ("tokens_per_step", "seconds_per_step", "frames_per_step"):
             value = getattr(self, name)
             if value is not None and (
-                isinstance(value, bool) or not isinstance(value, Real) or not _is_countable(value)
+                isinstance(value, bool) or not isinstance(value, Real) or not 0 < getattr(self, name) <= _MOST
             ):
                 found = "not a finite number above 0, or more than a clock counts"
                 raise InvalidArgument(Asked("Calendar", name, shown(value)), found, f"Write {name}=4096").suggest(4096)
@@ -210,10 +210,6 @@ def _meant_count(value: object) -> int:
 
 
 _MOST = 10**18  # updates, and what one of them is made of
-
-
-def _is_countable(value: Any) -> bool:
-    return bool(0 < value <= _MOST)
 
 
 # The fact that converts a unit, a value of it, and what nobody said where it is missing.

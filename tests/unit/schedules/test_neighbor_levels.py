@@ -398,7 +398,7 @@ def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
         ("previous", "previous is no schedule and no number", "Write constant(previous)"),
         ("warmup(10) >> previous", "previous is a level, no number and no schedule", "Write constant(previous)"),
         ("0.5 * following", "following is a level, no number and no schedule", "Write constant(following)"),
-        ("linear(previous(), 0)", "previous is a level, and is not called", "Write previous"),
+        ("linear(previous(), 0)", "previous is a level, and is not called", "Write linear(previous, 0)"),
         ("linear(previos, 0)", '"previos" is no schedule; nearest: "previous"', ""),
     ],
 )

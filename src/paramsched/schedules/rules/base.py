@@ -93,7 +93,10 @@ class Rule(ABC):
     def _check(self, **checks: Callable[[Asked, Any], object]) -> None:
         """Refuse what cannot be: own fields by `checks`, window and clock alike in all."""
         call = builder_name(self)
-        if any(_waits_for_neighbor(value) for value in self._values()):
+        if any(
+            isinstance(value, NeighborLevel) or (isinstance(value, Schedule) and value.has_neighbor_levels)
+            for value in self._values()
+        ):
             raise InvalidArgument(
                 f"{self}",
                 "a rule goes on from the value it finds; previous and following are levels of the stages of a sequence",
@@ -122,10 +125,6 @@ class Rule(ABC):
 
     def __str__(self) -> str:
         return call_text(self)
-
-
-def _waits_for_neighbor(value: object) -> bool:
-    return isinstance(value, NeighborLevel) or (isinstance(value, Schedule) and value.has_neighbor_levels)
 
 
 class ShareRule(Rule):

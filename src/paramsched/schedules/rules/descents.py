@@ -122,7 +122,9 @@ class CosineRestartsRule(Rule):
     def __post_init__(self) -> None:
         self._check(base=level_of, to=level_of)
         object.__setattr__(
-            self, "periods", tuple(length_in_ticks(Asked("rules.cosine_restarts", "periods"), p) for p in self.periods)
+            self,
+            "periods",
+            tuple(length_in_ticks(Asked("rules.cosine_restarts", "periods", entry=True), p) for p in self.periods),
         )
         object.__setattr__(self, "weights", tuple(finite_number("rules.cosine_restarts(…)", w) for w in self.weights))
         if len(self.periods) != len(self.weights):

@@ -1,8 +1,9 @@
 """The operators and the calls of a line."""
 
 import operator
+import re
 from collections.abc import Callable, Mapping
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, get_args
 
 from paramsched.base.calls import build_from_call
@@ -13,17 +14,20 @@ from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLe
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import combine_operands
+from paramsched.schedules.text.mending import call_as_meant
 from paramsched.schedules.text.tokens import (
     BROKEN,
     EXAMPLE_LINE,
+    LineEdit,
     LineFaults,
     OpenBracket,
     TextPart,
     Token,
-    not_an_expression,
     shortened_text,
 )
+from paramsched.schedules.text.writing import written_value
 from paramsched.time import Duration, DurationLike
+from paramsched.time.duration import UNIT_NAMES
 
 BINDS = {">>": 1, "<<": 1, "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3, "@": 3, "**": 5}
 
@@ -65,22 +69,21 @@ def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming:
         if tightness == BINDS_SIGN:
             signs += 1
             right = values.pop()
-            values.append(TextPart(_with_sign(sign, right, place, faults), place, right.end))
-        else:
-            values.append(_joined_last_operands(frame, sign, faults))
+            value = right.value
+            if value is BROKEN or not _can_be_operand(right, faults):
+                value = BROKEN
+            elif sign == "-":
+                value = _apply_operator(operator.neg, (value,), place, right.end, faults)
+            values.append(TextPart(value, place, right.end))
+            continue
+        run, between = [values.pop(), values.pop()], [sign]
+        while sign in _AT_ONCE and operators and _AT_ONCE.get(operators[-1][0]) == _AT_ONCE[sign]:
+            between.append(operators.pop()[0])
+            run.append(values.pop())
+        run.reverse()
+        between.reverse()
+        values.append(TextPart(_join_run(run, between, faults), run[0].begin, run[-1].end))
     return signs
-
-
-def _joined_last_operands(frame: OpenBracket, sign: str, faults: LineFaults) -> TextPart:
-    """The last operands of a bracket, with one kind of operator between them, taken out and joined."""
-    values, operators = frame.values, frame.operators
-    run, between = [values.pop(), values.pop()], [sign]
-    while sign in _AT_ONCE and operators and _AT_ONCE.get(operators[-1][0]) == _AT_ONCE[sign]:
-        between.append(operators.pop()[0])
-        run.append(values.pop())
-    run.reverse()
-    between.reverse()
-    return TextPart(_join_run(run, between, faults), run[0].begin, run[-1].end)
 
 
 def _join_run(run: list[TextPart], between: list[str], faults: LineFaults) -> Any:
@@ -95,12 +98,6 @@ def _join_run(run: list[TextPart], between: list[str], faults: LineFaults) -> An
     for sign, part in zip(between, run[1:], strict=True):
         joined = TextPart(_join_two(sign, joined, part, faults), joined.begin, part.end)
     return joined.value
-
-
-def _with_sign(sign: str, part: TextPart, place: int, faults: LineFaults) -> Any:
-    if part.value is BROKEN or not _can_be_operand(part, faults):
-        return BROKEN
-    return part.value if sign == "+" else _apply_operator(operator.neg, (part.value,), place, part.end, faults)
 
 
 def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) -> Any:
@@ -199,14 +196,16 @@ def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
 def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
     """Put a value that was read up to a comma or a bracket among the arguments."""
     keyword = frame.keyword
+    if part.value is BROKEN or (keyword is None and frame.named):
+        known = {} if frame.builder in (BROKEN, None) else signature(frame.builder).parameters
+        if keyword is None and frame.named:
+            _name_argument(frame, part, [*known], faults)
+        if part.value is BROKEN:
+            here = [*known.values()][len(frame.items) :][:1] if keyword is None else [known.get(keyword.value)]
+            _tell_missing_quotes(frame, here[0] if here else None, part, faults)
     if keyword is None:
-        if frame.named:
-            found = "an argument without a name behind one with a name"
-            raise not_an_expression(faults.text, part.begin, part.end, found, "Name it as well")
         frame.items.append(part)
         return
-    if part.value is BROKEN:
-        _tell_missing_quotes(frame, keyword.value, part, faults)
     if keyword.value in frame.named:
         whole = Token("name", keyword.value, keyword.begin, part.end)
         faults.add(whole, f'"{keyword.value}" is given twice', "Give each argument once")
@@ -214,10 +213,22 @@ def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> Non
     frame.keyword = None
 
 
+def _name_argument(frame: OpenBracket, part: TextPart, known: list[str], faults: LineFaults) -> None:
+    """Report an argument without a name after one with a name; it is probably the next one of the function."""
+    last, begin, text = next(reversed(frame.named)), part.begin, faults.text[part.begin : part.end]
+    following = known[known.index(last) + 1 :] if last in known else []
+    meant = next((name for name in following if name not in frame.named), None)
+    edit = None if meant is None else (begin, part.end, f"{meant}={text}")
+    if re.fullmatch(r"\d,", faults.text[begin - 2 : begin]):  # 0,1
+        edit = begin - 1, part.end, f".{text}"
+    faults.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
+
+
 def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
     """What a function makes of the arguments in its brackets."""
     if frame.fault is not None:
         frame.fault.ask(faults.quoted(frame.begin, end))
+        _edit_unknown_call(frame, frame.fault, end, faults)
     positional = [item.value for item in frame.items]
     named = {name: part.value for name, part in frame.named.items()}
     if frame.builder is BROKEN or any(value is BROKEN for value in (*positional, *named.values())):
@@ -229,7 +240,36 @@ def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
         place = TextPart(None, frame.begin, end)
         if refused is not None:
             place = frame.items[refused] if isinstance(refused, int) else frame.named[refused]
-        return faults.keep(refusal, place.begin, place.end)
+        return faults.keep(refusal, place.begin, place.end, _edit_of_call(frame, refusal, end, faults))
+
+
+def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, faults: LineFaults) -> LineEdit | None:
+    """Return what corrects a call: a value that would do in place of the one refused, or the call that was meant."""
+    advice, argument = refusal.instead.removeprefix("Write "), refusal.argument or ""
+    part = frame.named.get(argument)
+    begin = 0 if part is None else faults.text.index("=", part.begin) + 1
+    if part is None and argument in (names := [*signature(frame.builder).parameters]):
+        part = next(iter(frame.items[names.index(argument) :]), None)
+        begin = 0 if part is None else part.begin
+    if part is not None and refusal.sample is not None and not isinstance(part.value, Curve):
+        return begin, part.end, written_value(refusal.sample)
+    if advice == refusal.instead:
+        return None
+    if re.match(rf"(.* >> )?{re.escape(frame.name)}\(", advice):
+        return frame.begin, end, advice
+    return None if part is None or advice.startswith(f"{argument}=") else (begin, part.end, advice)
+
+
+def _edit_unknown_call(frame: OpenBracket, fault: InvalidArgument, end: int, faults: LineFaults) -> None:
+    """Set the edit of a call of an unknown name: a name alone is replaced by a name, a peer's call by one of ours."""
+    advice = fault.instead.removeprefix("Write ")
+    if "(" not in advice and advice != frame.name:
+        return
+    arguments = [("", faults.text[part.begin : part.end]) for part in frame.items]
+    for name, part in frame.named.items():
+        arguments.append((name, faults.text[part.begin : part.end].partition("=")[2].strip()))
+    line = call_as_meant(frame.name, advice, arguments) if arguments else advice
+    faults.edits[faults.found.index(fault)] = None if line is None else (frame.begin, end, line)
 
 
 def curve_is_wanted(frame: OpenBracket) -> bool:
@@ -246,13 +286,19 @@ def curve_is_wanted(frame: OpenBracket) -> bool:
     return any(one.annotation == CurveLike for one in parameters)
 
 
-def _tell_missing_quotes(frame: OpenBracket, name: str, part: TextPart, faults: LineFaults) -> None:
-    """Tell a choice without quotes, `index=t/n`, as what it is, in place of what was told of it."""
-    parameter = None if frame.builder is BROKEN else signature(frame.builder).parameters.get(name)
+def _tell_missing_quotes(frame: OpenBracket, parameter: Parameter | None, part: TextPart, faults: LineFaults) -> None:
+    """Report text without quotes, `index=t/n`, as what it is, in place of the faults found in it."""
     word = faults.text[part.begin : part.end]
-    if parameter is not None and word in get_args(parameter.annotation):
-        del faults.found[frame.found_before :]
-        faults.add(part, f"{word} is text, which stands in quotes", f'Write {name}="{word}"')
+    if parameter is None or not (
+        word in get_args(parameter.annotation)
+        or (parameter.annotation in (str, str | None) and re.fullmatch(r"[\w/]+", word))
+        or (parameter.annotation in (DurationLike, DurationLike | None) and word in UNIT_NAMES)
+    ):
+        return
+    del faults.found[frame.found_before :], faults.edits[frame.found_before :]
+    name = f"{parameter.name}=" if frame.keyword is not None else ""
+    edit = part.begin, part.end, f'"{word}"'
+    faults.add(part, f"{word} is text, which stands in quotes", f'Write {name}"{word}"', edit=edit)
 
 
 def _argument_at_fault(

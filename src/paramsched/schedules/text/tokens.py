@@ -1,12 +1,14 @@
 """The words of a line of text, each with its place; what was read so far."""
 
+import ast
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from paramsched.base.codes import SYNTAX
-from paramsched.base.lookalikes import first_lookalike, straighten_text
+from paramsched.base.lookalikes import first_lookalike
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.time.duration import UNIT_NAMES, length_with_unit
 
@@ -58,7 +60,7 @@ def tokens_of(text: str) -> Iterator[Token]:
             open_brackets += (word in "([") - (word in ")]")
             yield Token("sign", word, begin, place)
         elif kind == "name":
-            yield Token("name", word if word.isascii() else _normal_name(word), begin, place)
+            yield Token("name", unicodedata.normalize("NFKC", word), begin, place)
         elif kind == "number":
             yield Token("number", _number_value(text, word, begin), begin, place)
         else:
@@ -90,12 +92,6 @@ def _strange_character(text: str, place: int) -> ParseError:
     return not_an_expression(text, place, place + 1, f"{shown} is in no schedule's text", "Take it out")
 
 
-def _normal_name(name: str) -> str:
-    import unicodedata  # as Python reads names; ours are of ASCII letters
-
-    return unicodedata.normalize("NFKC", name)
-
-
 def _number_value(text: str, word: str, begin: int) -> int | float:
     """The number that a word says, read as Python reads it."""
     end = begin + len(word)
@@ -124,8 +120,6 @@ def _string_value(text: str, word: str, begin: int) -> str:
             f"text with the prefix {prefix} is not part of a schedule's text",
             f"Write {word[len(prefix) :]}",
         ).locate(text, begin, begin + len(word))
-    import ast  # a literal with a backslash in it, which few lines have
-
     try:
         value: str = ast.literal_eval(word)
     except (SyntaxError, ValueError):
@@ -151,25 +145,15 @@ def slip_in(text: str) -> tuple[int, int, str, str] | None:
     >>> slip_in("cosine(to=0.1")
     (6, 7, 'the bracket ( is never closed', 'Close it with )')
     """
-    found = _other_character(text) or _bare_length(text) or _unpaired_bracket(text)
+    if (other := first_lookalike(without_strings(text))) is not None:
+        return other[0], other[0] + 1, other[1], "Use a plain character"
+    found = _bare_length(text) or _unpaired_bracket(text)
     if found is None and not text.strip():
         return 0, 0, "an empty text", EXAMPLE_LINE
     if found is None and (dangling := _DANGLING.search(text)):
         sign = dangling[1]
         return dangling.start(1), dangling.end(1), f"nothing stands behind {sign}", f"Leave {sign} out, or go on"
     return found
-
-
-def _other_character(text: str) -> tuple[int, int, str, str] | None:
-    """A character that only looks like one of the text's own; those inside quotes are names."""
-    outside = without_strings(text)
-    found = first_lookalike(outside)
-    if found is None:
-        return None
-    place, sentence, _ = found
-    letters = zip(text, outside, strict=True)
-    advice = "".join(straighten_text(one) if one == seen else one for one, seen in letters).strip()
-    return place, place + 1, sentence, f"Write {advice if len(advice) <= 80 else advice[:77] + '...'}"
 
 
 def _bare_length(text: str) -> tuple[int, int, str, str] | None:
@@ -247,6 +231,10 @@ class OpenBracket:
         return not (self.values or self.operators or self.keyword)
 
 
+LineEdit: TypeAlias = tuple[int, int, str]
+"""The begin and the end of a piece of a line, and the text that replaces it."""
+
+
 @final
 class LineFaults:
     """The faults of one line, in the order in which they were found."""
@@ -254,6 +242,7 @@ class LineFaults:
     def __init__(self, text: str) -> None:
         self.text = text
         self.found: list[InvalidArgument] = []
+        self.edits: list[LineEdit | None] = []  # which would correct each of them
 
     def quoted(self, begin: int, end: int) -> str:
         """A piece of the line, as an error shows what was asked.
@@ -271,12 +260,36 @@ class LineFaults:
         *,
         code: str = SYNTAX,
         replace: tuple[str, str] | None = None,
+        edit: LineEdit | None = None,
     ) -> Any:
-        """Keep a fault and go on with a broken value; the last two as of `InvalidArgument.classify`."""
+        """Keep a fault and go on with a broken value; `code` and `replace` as of `InvalidArgument.classify`."""
         refusal = ParseError(self.quoted(place.begin, place.end), found, instead).classify(code, replace)
-        return self.keep(refusal, place.begin, place.end)
+        return self.keep(refusal, place.begin, place.end, edit)
 
-    def keep(self, refusal: InvalidArgument, begin: int, end: int) -> Any:
-        """Keep an error of a piece of the line; go on with a broken value."""
+    def keep(self, refusal: InvalidArgument, begin: int, end: int, edit: LineEdit | None = None) -> Any:
+        """Keep an error of a piece of the line; go on with a broken value.
+
+        Args:
+            edit: what corrects it; by default what the error advises to write, in place of the piece.
+        """
+        if edit is None and refusal.instead.startswith("Write ") and refusal.instead != EXAMPLE_LINE:
+            edit = begin, end, refusal.instead.removeprefix("Write ")
+        elif edit is None and refusal.replace is not None:
+            edit = begin, end, self.text[begin:end].replace(*refusal.replace, 1)
         self.found.append(refusal.locate(self.text, begin, end))
+        self.edits.append(edit)
         return BROKEN
+
+    def mended(self) -> str | None:
+        """Return the line with every fault corrected; None if one has no edit."""
+        edits: list[LineEdit] = []
+        for edit in sorted((edit for edit in self.edits if edit is not None), key=lambda edit: (edit[0], -edit[1])):
+            if not edits or edit[0] >= edits[-1][1]:  # else it lies in a piece that is replaced as a whole
+                edits.append(edit)
+        spans = (refusal.span or (0, 0) for refusal, edit in zip(self.found, self.edits, strict=True) if edit is None)
+        if not all(any(first <= begin and end <= last for first, last, _ in edits) for begin, end in spans):
+            return None
+        text = self.text
+        for begin, end, new in reversed(edits):
+            text = text[:begin] + new + text[end:]
+        return text
