@@ -21,8 +21,9 @@ ParamschedError
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
-from typing import Self, final
+from typing import Any, Self, final
 
 from paramsched.base import codes
 from paramsched.base.diagnostic import Asked as Asked
@@ -38,36 +39,47 @@ class ParamschedError(Exception):
 
 
 class InvalidArgument(ParamschedError, ValueError):
-    """An argument that cannot be what it stands for.
+    """An invalid argument: what was asked, what was found, and what to write instead.
 
     Args:
         asked: the call as the user wrote it.
-        found: what was found instead of what is needed.
+        found: what was found.
         instead: a line that can be pasted.
+        sample: a valid value, where the function that refuses one does not know the whole call.
+        refused: the value that is refused, where only the function that was called knows its argument.
+        code: of the diagnostic that `paramsched check` reports; by default that of the class.
+        replace: the wrong piece and the right one, where only one change can be meant.
+        format: the format to read a file by, where that is the advice: a keyword in Python, an option of a command.
+        text, span: a line of text and the piece of it that is wrong, `text[slice(*span)]`; None otherwise.
 
-    Where it was found while a line of text was read, `text` is that line and `span` the piece of it that is meant, as
-    the first character and the one behind the last: `text[slice(*span)]`. Both are None otherwise. `sample` is a value
-    that would do in place of the one refused, where the function that refused it knows one but not the whole call.
-    `argument` is the name of the argument that was refused, where it is one; `refused` is the value itself, where only
-    the builder that was called can say whose it is. `code` says of what kind the fault is, for `paramsched check`;
-    `replace` what of that piece is to be changed, and into what, where only one thing can be meant. `format` is the
-    format to give instead of the present one, if that is the advice: `instead` is a keyword, which a command has as an
-    option.
+    `call` is `asked`, and `argument` the name in it, where an argument of a call is refused; None otherwise.
     """
 
     code: str = codes.REFUSED_VALUE
-    replace: tuple[str, str] | None = None
-    text: str | None = None
-    span: tuple[int, int] | None = None
-    sample: object = None
-    refused: object = None
-    call: Asked | None = None
-    format: str | None = None
 
-    def __init__(self, asked: str | Asked, found: str = "", instead: str = "") -> None:
+    def __init__(
+        self,
+        asked: str | Asked,
+        found: str = "",
+        instead: str = "",
+        *,
+        sample: object = None,
+        refused: object = None,
+        code: str | None = None,
+        replace: tuple[str, str] | None = None,
+        format: str | None = None,
+        text: str | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> None:
+        if format is not None and not instead:
+            instead = f'Write format="{format}"'
         super().__init__(str(asked), found, instead)
-        self.found, self.instead = found, instead
-        self.ask(asked)
+        self.asked, self.found, self.instead = str(asked), found, instead
+        self.call = asked if isinstance(asked, Asked) else None
+        self.sample, self.refused, self.replace, self.format = sample, refused, replace, format
+        self.text, self.span = text, span
+        if code is not None:
+            self.code = code
 
     @property
     def argument(self) -> str | None:
@@ -79,47 +91,20 @@ class InvalidArgument(ParamschedError, ValueError):
         """What was asked and what was found, without what to write."""
         return f"{self.asked}: {self.found}" if self.found else self.asked
 
-    def ask(self, asked: str | Asked) -> None:
-        """Say in other words what was asked; a text alone leaves the argument as it is known."""
+    def changed(self, *, asked: str | Asked | None = None, **data: Any) -> Self:
+        """Return the same error with other data; a text for `asked` keeps `call`."""
+        new = copy(self)
         if isinstance(asked, Asked):
-            self.call = asked
-        self.asked, self.args = str(asked), (str(asked), self.found, self.instead)
+            data["call"] = asked
+        if asked is not None:
+            data["asked"] = str(asked)
+        vars(new).update(data)
+        new.args = (new.asked, new.found, new.instead)
+        return new
 
-    def suggest(self, sample: object, *, instead_of: object = None) -> Self:
-        """Name a value that would do; the builder that was called makes a line of it.
-
-        Args:
-            sample: the value.
-            instead_of: what was refused, where the function that refused it does not know whose argument it is.
-        """
-        self.sample, self.refused = sample, instead_of
-        return self
-
-    def advise(self, instead: str) -> None:
-        """Say in other words what to write."""
-        self.instead, self.args = instead, (self.asked, self.found, instead)
-
-    def use_format(self, format: str) -> Self:
-        """Advise another format."""
-        self.format = format
-        self.advise(f'Write format="{format}"')
-        return self
-
-    def classify(self, code: str, replace: tuple[str, str] | None = None) -> Self:
-        """Say of what kind the fault is, and what is to be changed into what.
-
-        Args:
-            code: of `paramsched check`.
-            replace: the wrong piece and the right one, where only one thing can be meant.
-        """
-        self.code, self.replace = code, replace
-        return self
-
-    def locate(self, text: str, begin: int, end: int) -> Self:
-        """Say where in a line of text it stands; what was said before, of a smaller piece, is kept."""
-        if self.span is None:
-            self.text, self.span = text, (begin, end)
-        return self
+    def at(self, text: str, begin: int, end: int) -> Self:
+        """Return the same error with its piece of a line of text; a smaller piece that it has already is kept."""
+        return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
     def __str__(self) -> str:
         return f"{self.problem}. {self.instead}" if self.instead else self.problem
@@ -146,9 +131,16 @@ class MissingFact(InvalidArgument):
     """
 
     def __init__(
-        self, asked: str | Asked, found: str = "", instead: str = "", *, fact: str = "total", example: str = "10_000"
+        self,
+        asked: str | Asked,
+        found: str = "",
+        instead: str = "",
+        *,
+        fact: str = "total",
+        example: str = "10_000",
+        **data: Any,
     ) -> None:
-        InvalidArgument.__init__(self, asked, found, instead or f"Write Calendar({fact}={example})")
+        InvalidArgument.__init__(self, asked, found, instead or f"Write Calendar({fact}={example})", **data)
         self.fact, self.example = fact, example
 
 
@@ -186,10 +178,14 @@ class AssertedArgument(InvalidArgument, AssertionError):
 class PlanError(InvalidArgument):
     """Bindings that contradict each other, or the optimizer they are attached to.
 
-    `path` is where a file has what is meant, `$.groups.head`; empty where that is unknown.
+    Args:
+        asked, found, instead: as of every InvalidArgument.
+        path: the entry of a file that is meant, `$.groups.head`; empty if unknown.
     """
 
-    path: str = ""
+    def __init__(self, asked: str | Asked, found: str = "", instead: str = "", *, path: str = "", **data: Any) -> None:
+        InvalidArgument.__init__(self, asked, found, instead, **data)
+        self.path = path
 
 
 @final

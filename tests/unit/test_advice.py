@@ -107,7 +107,7 @@ def test_a_curve_that_needs_an_argument_is_told_with_one_that_it_takes(name):
 
 @pytest.mark.parametrize("slip", ["cosin", "exponentia", "powr", "curves.tahn", "lineer", "nothing_like_it"])
 def test_a_slip_in_a_curves_name_is_told_what_can_be_written_there(slip):
-    yaml = "lr: {{anneal: {{curve: {}, over: 5}}}}\nhorizon: 5\n"
+    yaml = "lr: {{anneal: {{curve: '{}', over: 5}}}}\nhorizon: 5\n"
     places = {
         "anneal(curve={}, over=5)": ps.parse,
         "anneal(1, 0, 5, {})": ps.parse,

@@ -42,17 +42,18 @@ def explain_wrong_keywords(
         builder: the class whose constructor the function is, if it is one.
         values: whether an error of a wrong value shows this call as well, in place of a call inside the function.
     """
-    called, refuse, tell, known = name or f"ps.{function.__name__}", refused_call, _name_call, InvalidArgument
+    called, refuse, name_call, known = name or f"ps.{function.__name__}", refused_call, _with_call, InvalidArgument
     asked, selves = (function, 0) if builder is None else (builder, 1)
 
     def call(*positional: Any, **named: Any) -> Any:
         """Call the function; an error of an argument shows this call."""
+        unknown: InvalidArgument | None
         try:
             return function(*positional, **named)
         except known as refusal:
-            if values:
-                tell(refusal, asked, called, positional[selves:], named)
-            raise
+            if not values:
+                raise
+            unknown = name_call(refusal, asked, called, positional[selves:], named)
         except TypeError:
             unknown = refuse(asked, called, positional[selves:], named)
             if unknown is None:
@@ -100,16 +101,16 @@ def refused_call(
     return None
 
 
-def _name_call(
+def _with_call(
     refusal: InvalidArgument,
     builder: Callable[..., Any],
     name: str,
     positional: Iterable[Any],
     named: Mapping[str, Any],
-) -> None:
-    """Name the call that the user wrote, not one inside it: `cosine(to=…)`, not `anneal(to=…)`.
+) -> InvalidArgument:
+    """Return the error with the call that the user wrote, not one inside it: `cosine(to=…)`, not `anneal(to=…)`.
 
-    Advise it with a value that would do. It is not tried: of two arguments that contradict each other one is reported
+    A value that would do is advised, without trying it: of two arguments that contradict each other one is reported
     here, the other when the call is made again.
     """
     signature = inspect.signature(builder)
@@ -122,10 +123,10 @@ def _name_call(
         asked = refused or Asked("", "", shown(refusal.refused))
         refused = replace(asked, argument=same[0])
     if refused is None or (argument := refused.argument) not in parameters:
-        return
-    refusal.ask(replace(refused, call=name))
+        return refusal
+    refusal = refusal.changed(asked=replace(refused, call=name))
     if refusal.sample is None:
-        return
+        return refusal
     wrong, default, sample = given.get(argument), parameters[argument].default, refusal.sample
     has_number = isinstance(wrong, (float, str)) and any(map(str.isdigit, str(wrong)))
     unknown = sample == "100%" or (sample == "5%" and not has_number)
@@ -141,7 +142,7 @@ def _name_call(
     line = f"{name}({', '.join(f'{key}={text}' for key, text in texts.items())})"
     named_all = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in parameters.values())
     known = own and named_all and len(line) <= _LONGEST and "" not in texts.values() and not refused.entry
-    refusal.advise(f"Write {line}" if known else f"For example: {example_call(builder, name)}")
+    return refusal.changed(instead=f"Write {line}" if known else f"For example: {example_call(builder, name)}")
 
 
 _EXAMPLES = {
@@ -265,7 +266,7 @@ class _MeantCall:
         found = "; ".join(f'no argument "{key}"; {self._advice(key, ours)}' for key, ours in self.meant.items())
         key, ours = next(iter(self.meant.items()))
         refusal = InvalidCall(f"{self.name}(…)", found, instead)
-        return refusal.classify(refusal.code, (key, ours) if len(self.meant) == 1 and ours else None)
+        return refusal.changed(code=refusal.code, replace=(key, ours) if len(self.meant) == 1 and ours else None)
 
     def _advice(self, key: str, ours: str | None) -> str:
         if ours is None:

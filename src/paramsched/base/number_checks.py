@@ -19,14 +19,14 @@ def finite_number(asked: str | Asked, number: object) -> float:
     if isinstance(number, bool) or not isinstance(number, Real):
         found, sample = f"a {type(number).__name__} is no number", meant_number(number)
         refusal = InvalidArgument(asked_with_value(asked, number), found, f"Write {sample}")
-        raise refusal.suggest(sample, instead_of=number)
+        raise refusal.changed(sample=sample, refused=number)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
         refusal = InvalidArgument(asked_with_value(asked, number), "not finite", "Write 0.1")
-        raise refusal.suggest(0.1, instead_of=number)
+        raise refusal.changed(sample=0.1, refused=number)
     return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
 
@@ -35,7 +35,7 @@ def positive_number(asked: str | Asked, number: object) -> float:
     value = finite_number(asked, number)
     if value <= 0:
         sample = -value or 0.1
-        raise InvalidArgument(asked_with_value(asked, number), "not above 0", f"Write {sample}").suggest(sample)
+        raise InvalidArgument(asked_with_value(asked, number), "not above 0", f"Write {sample}", sample=sample)
     return value
 
 
@@ -66,7 +66,7 @@ def whole_number(asked: str | Asked, number: object, least: int = 1) -> int:
     with suppress(TypeError, ValueError, OverflowError):
         meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
         whole = meant if least <= meant <= MOST_COUNT and meant else whole
-    raise InvalidArgument(asked_with_value(asked, number), found, f"Write {whole}").suggest(whole)
+    raise InvalidArgument(asked_with_value(asked, number), found, f"Write {whole}", sample=whole)
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
@@ -81,4 +81,4 @@ def require_choice(asked: Asked, given: object, choices: Any, found: str, instea
     if not isinstance(given, str) or given not in known:
         instead = instead or f'Write {asked.argument}="{known[0]}"'
         refusal = InvalidArgument(replace(asked, value=repr(given)), f"{found}; {nearest(str(given), known)}", instead)
-        raise refusal.suggest(known[0], instead_of=given)
+        raise refusal.changed(sample=known[0], refused=given)

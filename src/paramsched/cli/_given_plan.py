@@ -210,8 +210,8 @@ def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
     try:
         return Calendar(**({"total": total} | given | assumed))
     except MissingFact as error:
-        error.ask(f"--horizon {facts.horizon}")  # a horizon in epochs needs the length of one
-        raise
+        # A horizon in epochs needs the length of one.
+        raise error.changed(asked=f"--horizon {facts.horizon}") from None
     except InvalidArgument as error:
         options = " ".join(f"{option_of(name)} {value}" for name, value in asdict(facts).items() if value is not None)
         about = error.argument or "total"

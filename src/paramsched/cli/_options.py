@@ -265,7 +265,7 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
     except MissingFact as error:
         if error.call is not None and error.call.call == "Calendar":
-            error.ask(option_of(error.call.argument))
+            error = error.changed(asked=option_of(error.call.argument))
         _end_with(f"{error.problem}. Write {option_for_fact(error)}", BAD_USAGE)
     except MissingDependency as error:
         _end_with(str(error), BAD_USAGE)

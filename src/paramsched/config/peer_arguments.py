@@ -218,7 +218,7 @@ class PeerWords:
 
     def refuse(self, what: object, why: str, instead: str = "") -> NoReturn:
         refusal = PlanError(f"{self.library} cannot say {what}", why, instead)
-        raise refusal if instead else refusal.use_format("yaml")
+        raise refusal if instead else refusal.changed(format="yaml")
 
     def schedule_of_lr(self, plan: Plan) -> Schedule:
         """What lr of all groups follows, in a plan that schedules nothing else."""

@@ -261,8 +261,8 @@ def formats() -> tuple[str, ...]:
 def known_format(name: str) -> str:
     """Return the name of a format; raise an error with the nearest name if there is no such format."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
-        raise InvalidArgument(f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}").use_format(
-            "yaml"
+        raise InvalidArgument(
+            f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}", format="yaml"
         )
     return name
 
@@ -272,7 +272,7 @@ def format_of(path: Path) -> str:
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         asked = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}").use_format("yaml")
+        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}", format="yaml")
     return found
 
 
@@ -502,7 +502,7 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
         return text
     dialect = dialect_named(format)
     if dialect.from_plan is None:
-        raise InvalidArgument(f"format={format!r}", "the dialect can only be read").use_format("yaml")
+        raise InvalidArgument(f"format={format!r}", "the dialect can only be read", format="yaml")
     write = dialect.write or _syntax_of(format, syntax)[1]
     return dialect.call(write, dialect.call(dialect.from_plan, plan))
 

@@ -171,7 +171,7 @@ def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
     try:
         return value_of_text(full, known)
     except InvalidArgument as refusal:
-        if refusal.span is not None:
-            more = len(full) - len(text)
-            refusal.span = (max(refusal.span[0] - more, 0), max(refusal.span[1] - more, 0))
-        raise
+        if refusal.span is None:
+            raise
+        more = len(full) - len(text)
+        raise refusal.changed(span=(max(refusal.span[0] - more, 0), max(refusal.span[1] - more, 0))) from None

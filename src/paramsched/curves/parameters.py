@@ -13,7 +13,7 @@ def finite_parameter(curve: Curve, name: str, example: float) -> None:
     value = getattr(curve, name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
         asked = Asked(f"curves.{NAME_OF_CLASS[type(curve)]}", name, shown(value))
-        raise InvalidArgument(asked, "not a finite number", f"Write {name}={example}").suggest(example)
+        raise InvalidArgument(asked, "not a finite number", f"Write {name}={example}", sample=example)
     object.__setattr__(curve, name, float(value))
 
 
@@ -25,4 +25,5 @@ def positive_parameter(curve: Curve, name: str, example: float) -> None:
             Asked(f"curves.{NAME_OF_CLASS[type(curve)]}", name, str(getattr(curve, name))),
             "not above 0",
             f"Write {name}={example}",
-        ).suggest(example)
+            sample=example,
+        )

@@ -156,7 +156,7 @@ def not_negative(asked: Asked, given: Any) -> float:
     value = finite_number(asked, given)
     if value < 0:
         refusal = InvalidArgument(replace(asked, value=str(value)), "below 0", f"Write {asked.argument}=0.1")
-        raise refusal.suggest(0.1)
+        raise refusal.changed(sample=0.1)
     return value
 
 
@@ -165,7 +165,7 @@ def factor_below_one(asked: Asked, given: Any) -> float:
     value = not_negative(asked, given)
     if not 0 < value < 1:
         refusal = InvalidArgument(replace(asked, value=str(value)), "it would not reduce", "Write factor=0.1")
-        raise refusal.suggest(0.1)
+        raise refusal.changed(sample=0.1)
     return value
 
 
@@ -189,7 +189,7 @@ def _checked_bound(
     if not isinstance(given, (int, float)):
         found = f"not a multiple of base or a value as it stands, like {absolute}"
         instead = f"Write {asked.argument}={sample}"
-        raise InvalidArgument(replace(asked, value=str(given)), found, instead).suggest(sample)
+        raise InvalidArgument(replace(asked, value=str(given)), found, instead, sample=sample)
     return check(asked, given)
 
 

@@ -71,9 +71,8 @@ _HOW_TO_NAME = 'Name groups in the optimizer: {"params": params, "name": "head"}
 
 def _unmatched(selector: Selector, asked: str, found: str, instead: str) -> UnknownGroup:
     """The error of a selector that means no group, with its place in a file."""
-    refusal = UnknownGroup(asked, found, instead)
-    refusal.path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
-    return refusal
+    path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
+    return UnknownGroup(asked, found, instead, path=path)
 
 
 def _parts_of(selector: str) -> list[str]:

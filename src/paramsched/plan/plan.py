@@ -421,8 +421,7 @@ def _read_horizon(horizon: DurationLike) -> Duration:
         sample = refusal.sample
         if sample is None or str(sample).endswith("%"):
             sample = 10_000
-        refusal.advise(f"Write horizon={sample!r}")
-        raise
+        raise refusal.changed(instead=f"Write horizon={sample!r}") from None
 
 
 def _total_updates(horizon: Duration | None, calendar: Calendar) -> int | None:

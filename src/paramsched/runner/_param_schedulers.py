@@ -142,7 +142,7 @@ def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_
         # The length of the run is in updates. A plan that says all its lengths in its own unit needs none.
         with suppress(MissingFact, Unresolved):
             return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), on_change=on_change)
-        refused.ask("train_cfg")
+        refused = refused.changed(asked="train_cfg")
     instead = _WAYS_TO_SAY.get(refused.fact, "Write the length in epochs or updates")
     raise MissingFact(refused.asked, refused.found, instead, fact=refused.fact, example=refused.example)
 

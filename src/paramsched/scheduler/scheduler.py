@@ -500,7 +500,7 @@ def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
 
         source = read_plan_text(plan)
         (fault,) = source.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
-        refusal.ask(f"{fault.location(source.name)}: {refusal.path}")
+        return refusal.changed(asked=f"{fault.location(source.name)}: {refusal.path}")
     return refusal
 
 

@@ -54,7 +54,7 @@ class RAdamWarmup(Schedule):
                 f"not above {_LEAST_BETA}, so no step is ever rectified",
                 "Write beta2=0.999",
             )
-            raise refusal.suggest(0.999)
+            raise refusal.changed(sample=0.999)
 
     length = None
 
@@ -98,7 +98,7 @@ def _second_beta(call: str, beta2: object) -> float:
     value = finite_number(Asked(call, "beta2"), beta2)
     if not 0 < value < 1:
         refusal = InvalidArgument(Asked(call, "beta2", repr(beta2)), "not between 0 and 1", "Write beta2=0.999")
-        raise refusal.suggest(0.999)
+        raise refusal.changed(sample=0.999)
     return value
 
 

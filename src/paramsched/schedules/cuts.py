@@ -138,7 +138,7 @@ class Skip(Schedule):
 def _require_a_run(name: str, of: Duration | None) -> None:
     if of is not None and not of.terms:
         refusal = InvalidArgument(Asked(name, "of"), "a run of no update", 'Write of="20 epochs", or leave it out')
-        raise refusal.suggest("20 epochs")
+        raise refusal.changed(sample="20 epochs")
 
 
 @shape

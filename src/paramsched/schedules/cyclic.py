@@ -56,7 +56,8 @@ class Cyclic(Schedule):
                 Asked("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
                 'gamma is for mode="exp_range" only',
                 'Write mode="exp_range", or leave gamma out',
-            ).suggest("exp_range")
+                sample="exp_range",
+            )
 
     length = None
 
@@ -307,5 +308,5 @@ def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLik
     """
     share = finite_number(Asked("cyclical_anneal", "rise"), rise)
     if not 0 < share <= 1:
-        raise InvalidArgument(Asked("cyclical_anneal", "rise", repr(rise)), "no share", "Write rise=0.5").suggest(0.5)
+        raise InvalidArgument(Asked("cyclical_anneal", "rise", repr(rise)), "no share", "Write rise=0.5", sample=0.5)
     return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

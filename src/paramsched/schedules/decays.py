@@ -161,7 +161,7 @@ class PowerLaw(Schedule):
         asked = Asked("power_law", "exponent")
         object.__setattr__(self, "exponent", finite_number(asked, self.exponent))
         if self.exponent == 0:
-            raise InvalidArgument(asked, "flat: to the power of 0 it is base throughout", "Write 0.5").suggest(0.5)
+            raise InvalidArgument(asked, "flat: to the power of 0 it is base throughout", "Write 0.5", sample=0.5)
         keep_checked(self, "power_law", some_length, "timescale")
 
     length = None
@@ -269,7 +269,7 @@ class Logistic(Schedule):
         object.__setattr__(self, "steepness", finite_number(asked, self.steepness))
         if self.steepness == 0:
             found = "flat: with a steepness of 0 the value is half of base throughout"
-            raise InvalidArgument(asked, found, "Write steepness=0.0025").suggest(0.0025)
+            raise InvalidArgument(asked, found, "Write steepness=0.0025", sample=0.0025)
         keep_checked(self, "logistic", some_length, "per")
 
     length = None

@@ -76,7 +76,7 @@ class Like(Schedule):
     def __post_init__(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
             refusal = InvalidArgument(Asked("like", "field", shown(self.field)), "no name", 'Write like("lr")')
-            raise refusal.suggest("lr")
+            raise refusal.changed(sample="lr")
 
     length = None
 
@@ -199,7 +199,7 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
         refusal = InvalidArgument(
             Asked(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
         )
-        raise refusal.suggest(curves.cosine, instead_of=curve)
+        raise refusal.changed(sample=curves.cosine, refused=curve)
     return curve_of(curve)
 
 

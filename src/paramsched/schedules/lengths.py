@@ -59,7 +59,7 @@ def some_length(asked: Asked, duration: object) -> Duration:
     if not isinstance(duration, Duration):
         raise InvalidArgument(asked, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
     if not duration.terms:
-        raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"').suggest(30)
+        raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"', sample=30)
     return duration
 
 
@@ -175,13 +175,13 @@ def checked_growth(asked: Asked, mult: object) -> float:
     value = finite_number(asked, mult)
     asked = replace(asked, value=repr(mult))
     if value < 1:
-        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1 or more").suggest(1.0)
+        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1 or more", sample=1.0)
     if value > MOST_COUNT:
         found = f"expected at most {MOST_COUNT:.0e}, up to which a clock counts"
-        raise InvalidArgument(asked, found, "Write mult=2").suggest(2.0)
+        raise InvalidArgument(asked, found, "Write mult=2", sample=2.0)
     if 1 < value < _LEAST_GROWTH:  # the table of their begins has an entry for each
         found = f"cycles that hardly grow; mult is 1, or {_LEAST_GROWTH} or more"
-        raise InvalidArgument(asked, found, "Write mult=1").suggest(1.0)
+        raise InvalidArgument(asked, found, "Write mult=1", sample=1.0)
     return value
 
 
@@ -198,11 +198,11 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
     """
     if mult != 1 and times is not None and times > _MOST_GROWING:
         found = f"of cycles that grow {_MOST_GROWING} end behind everything that is counted"
-        raise InvalidArgument(Asked(name, "times", str(times)), found, "Leave times out").suggest(None)
+        raise InvalidArgument(Asked(name, "times", str(times)), found, "Leave times out", sample=None)
     require_rounding(name, lengths)
     if lengths == "floor" and mult > 1 and first is not None and int(int(first) * mult) == int(first):
         found = f"cycles of {int(first)} updates do not grow: int({int(first)} * {mult!r}) is {int(first)}"
-        raise InvalidArgument(Asked(name, "lengths", repr(lengths)), found, 'Write lengths="exact"').suggest("exact")
+        raise InvalidArgument(Asked(name, "lengths", repr(lengths)), found, 'Write lengths="exact"', sample="exact")
 
 
 # Periods: how many are over at a time, and how much of the one that runs.

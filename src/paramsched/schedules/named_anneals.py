@@ -54,7 +54,7 @@ def _level_at(share: float, start: Level, to: Level) -> Level:
     for name, level in (("start", start), ("to", to)):
         if isinstance(level, NeighborLevel):
             found = "its level is computed, so a neighbor's is none for it"
-            raise InvalidArgument(Asked("tanh", name, str(level)), found, f"Write {name}=0.1").suggest(0.1)
+            raise InvalidArgument(Asked("tanh", name, str(level)), found, f"Write {name}=0.1", sample=0.1)
     begins, ends = (split_level(level_of(Asked("tanh", name), level)) for name, level in (("start", start), ("to", to)))
     parts = [(end or 0.0) + ((begin or 0.0) - (end or 0.0)) * share for begin, end in zip(begins, ends, strict=True)]
     return level_from_parts(*parts)

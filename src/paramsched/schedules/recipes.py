@@ -332,7 +332,7 @@ def wsd_s(
     """
     share = finite_number(Asked("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
-        raise InvalidArgument(Asked("wsd_s", "decay", repr(decay)), "no share", "Write decay=0.1").suggest(0.1)
+        raise InvalidArgument(Asked("wsd_s", "decay", repr(decay)), "no share", "Write decay=0.1", sample=0.1)
     if not isinstance(periods, (list, tuple)) or not periods:
         raise InvalidArgument(f"wsd_s({shown(periods)})", "periods are a list of lengths", "Write wsd_s([1000, 2000])")
     up = Duration.of(warmup)
@@ -351,7 +351,7 @@ def _without_warmup(stable: Duration, up: Duration) -> Duration:
         return stable - up
     except InvalidArgument:  # less than nothing
         found = f'the first period has "{stable}" before its decay'
-        raise InvalidArgument(Asked("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0").suggest(0) from None
+        raise InvalidArgument(Asked("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
 
 
 def _part_of(length: Duration, share: Fraction) -> Duration:

@@ -117,11 +117,11 @@ class Restarts(Cycles):
         """Refuse cycles without a length that are not counted, or that are rounded."""
         if self.times is None:
             found = "neither how long a cycle is nor how many there are"
-            raise InvalidArgument(Asked("restarts", "times", "None"), found, "Write times=4").suggest(4)
+            raise InvalidArgument(Asked("restarts", "times", "None"), found, "Write times=4", sample=4)
         if self.lengths != "exact":
             found = "cycles that share the time there is are not rounded"
-            raise InvalidArgument(Asked("restarts", "lengths", repr(self.lengths)), found, "Leave it out").suggest(
-                "exact"
+            raise InvalidArgument(
+                Asked("restarts", "lengths", repr(self.lengths)), found, "Leave it out", sample="exact"
             )
 
     @property
@@ -239,7 +239,7 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
         return gamma**number
     except OverflowError:
         asked = Asked(shape, "gamma", repr(gamma))
-        raise InvalidArgument(asked, f"the base of cycle {number} overflows", "Write gamma=0.5").suggest(0.5) from None
+        raise InvalidArgument(asked, f"the base of cycle {number} overflows", "Write gamma=0.5", sample=0.5) from None
 
 
 def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:
@@ -340,12 +340,12 @@ def warmup_restarts(
     way = curve_argument("warmup_restarts", curve)
     if growth < 1:
         asked = Asked("warmup_restarts", "mult", repr(mult))
-        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1").suggest(1.0)
+        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1", sample=1.0)
     if growth == 1 and height == 1:
         return restarts(_begin_cycle(up, start) >> anneal(1.0, to, None, way), whole, times)
     if times is None or whole_number(Asked("warmup_restarts", "times"), times) > _MOST_CYCLES:
         found = f"its cycles differ, so it needs their number, up to {_MOST_CYCLES}"
-        raise InvalidArgument(Asked("warmup_restarts", "times", str(times)), found, "Write times=3").suggest(3)
+        raise InvalidArgument(Asked("warmup_restarts", "times", str(times)), found, "Write times=3", sample=3)
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "cycles that grow by whole updates"
         raise InvalidArgument(Asked("warmup_restarts", "first", str(whole)), found, "Use the lengths in steps")

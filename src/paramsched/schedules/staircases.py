@@ -209,7 +209,7 @@ class Chebyshev(Schedule):
         asked = Asked("chebyshev", "steps")
         object.__setattr__(self, "steps", whole_number(asked, self.steps))
         if self.steps > _MOST_STEPS:
-            raise InvalidArgument(asked, f"{self.steps} steps are too many", "Write steps=1024").suggest(1024)
+            raise InvalidArgument(asked, f"{self.steps} steps are too many", "Write steps=1024", sample=1024)
         keep_checked(self, "chebyshev", positive_number, "least", "most")
         if self.least >= self.most:
             found = f"least={self.least!r} is not below most={self.most!r}"

@@ -83,7 +83,7 @@ def table_values(asked: Asked, values: Any) -> TableValues:
         raise InvalidArgument(asked, "lists in a list", "Write [1.0, 0.5, 0.1]") from None
     if array.ndim != 1 or array.size == 0:
         found = f"an array of {array.ndim} dimensions" if array.size else "no number"
-        raise InvalidArgument(asked, found, "Write [1.0, 0.5, 0.1]").suggest([1.0, 0.5, 0.1])
+        raise InvalidArgument(asked, found, "Write [1.0, 0.5, 0.1]", sample=[1.0, 0.5, 0.1])
     if array.dtype.kind not in "fiu":
         for number in values if isinstance(values, (list, tuple)) else array.tolist():  # one of them may be no number
             finite_number(Asked(asked.call, asked.argument, entry=True), number)
@@ -132,7 +132,7 @@ class Table(Schedule):
         if not isinstance(self.absolute, bool):
             found = "neither True nor False"
             asked = Asked(self._call, "absolute", repr(self.absolute))
-            raise InvalidArgument(asked, found, "Write absolute=True").suggest(True)
+            raise InvalidArgument(asked, found, "Write absolute=True", sample=True)
         if self.curve is not None and len(self.values) == 1:
             found = "there is one value, and a curve leads from one to the next"
             raise InvalidArgument(Asked(self._call, "curve", str(self.curve)), found, "Leave the curve out")
@@ -334,10 +334,10 @@ def _table_in(
 ) -> Table:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
         asked = asked_with_value(Asked("table_file", "path"), path)
-        raise InvalidArgument(asked, "no path", 'Write "lr.csv"').suggest("lr.csv")
+        raise InvalidArgument(asked, "no path", 'Write "lr.csv"', sample="lr.csv")
     if column is not None and not isinstance(column, str):
         asked = asked_with_value(Asked("table_file", "column"), column)
-        raise InvalidArgument(asked, "no name of a column", 'Write column="lr"').suggest("lr")
+        raise InvalidArgument(asked, "no name of a column", 'Write column="lr"', sample="lr")
     written = os.fspath(path)
     values = table_values(Asked("table_file", "path", f'"{written}"'), read_column(folder / written, column))
     if sha256 is not None:
@@ -356,8 +356,11 @@ def _require_checksum(found: str, wanted: str, path: str) -> None:
     if not isinstance(wanted, str) or len(wanted) < _FEWEST_DIGITS:
         asked = asked_with_value(Asked("table_file", "sha256"), wanted)
         raise InvalidArgument(
-            asked, "no checksum of 8 digits or more", "Leave it out: the text of the plan then has it"
-        ).suggest(found[:_DIGITS])
+            asked,
+            "no checksum of 8 digits or more",
+            "Leave it out: the text of the plan then has it",
+            sample=found[:_DIGITS],
+        )
     if not found.startswith(wanted.lower()):
         raise UnreadableTable(
             f'table_file("{path}", sha256="{wanted[:64]}")',

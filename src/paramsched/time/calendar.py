@@ -67,8 +67,11 @@ class Calendar:
             if value is not None:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
                     raise InvalidArgument(
-                        Asked("Calendar", name, shown(value)), "not a whole number from 1 to 1e18", f"Write {name}=100"
-                    ).suggest(_meant_count(value))
+                        Asked("Calendar", name, shown(value)),
+                        "not a whole number from 1 to 1e18",
+                        f"Write {name}=100",
+                        sample=_meant_count(value),
+                    )
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step", "frames_per_step"):
             value = getattr(self, name)
@@ -76,7 +79,7 @@ class Calendar:
                 isinstance(value, bool) or not isinstance(value, Real) or not 0 < getattr(self, name) <= _MOST
             ):
                 found = "not a finite number above 0, or more than a clock counts"
-                raise InvalidArgument(Asked("Calendar", name, shown(value)), found, f"Write {name}=4096").suggest(4096)
+                raise InvalidArgument(Asked("Calendar", name, shown(value)), found, f"Write {name}=4096", sample=4096)
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
@@ -98,15 +101,18 @@ class Calendar:
                 )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
-                    Asked("Calendar", "total", f'"{total}"'), "per cent is of the total itself", "Write total=10_000"
-                ).suggest(10_000)
+                    Asked("Calendar", "total", f'"{total}"'),
+                    "per cent is of the total itself",
+                    "Write total=10_000",
+                    sample=10_000,
+                )
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
             # A total that only a plan's own clock can take is no fault yet: `resolve` says so where it takes none.
             known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
             if self.horizon == 0 if known else not total.terms:
                 raise InvalidArgument(
-                    Asked("Calendar", "total", f'"{total}"'), "a run of no update", "Write total=1 or more"
-                ).suggest(1)
+                    Asked("Calendar", "total", f'"{total}"'), "a run of no update", "Write total=1 or more", sample=1
+                )
 
     @property
     def updates_per_epoch(self) -> int | None:
@@ -253,7 +259,7 @@ def known_clock(value: Any, asked: str | Asked) -> str:
     meant = meant_clock(value)
     clock = meant or UPDATES
     line = f'{asked.argument}="{clock}"' if isinstance(asked, Asked) else clock
-    raise InvalidArgument(asked, found, f"Write {line}").suggest(clock)
+    raise InvalidArgument(asked, found, f"Write {line}", sample=clock)
 
 
 def meant_clock(value: object) -> str | None:

@@ -82,17 +82,15 @@ class Duration:
             try:
                 return _read_length(amount)
             except InvalidArgument as fault:
-                if fault.sample is not None:
-                    fault.suggest(fault.sample, instead_of=amount)
-                raise
+                raise fault.changed(refused=None if fault.sample is None else amount) from None
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
             raise _no_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 is 5; what is infinite is no integer
             raise _no_length(amount)
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
-            refusal = InvalidArgument(f"length {shown(amount)}", "a length is not negative", f"Write {sample}")
-            raise refusal.suggest(sample, instead_of=amount)
+            found = "a length is not negative"
+            raise InvalidArgument(f"length {shown(amount)}", found, f"Write {sample}", sample=sample, refused=amount)
         return Duration.of_updates(int(amount))
 
     @staticmethod
@@ -108,7 +106,7 @@ class Duration:
         if amount > _MOST:
             found = "more updates than a clock counts, 1e18"
             asked = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-            raise InvalidArgument(asked, found, 'Write "100%"').suggest("100%", instead_of=amount)
+            raise InvalidArgument(asked, found, 'Write "100%"', sample="100%", refused=amount)
         if amount < 0:
             return _duration_of({"updates": Fraction(amount)})
         return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -208,9 +206,9 @@ def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, .
         try:
             read.append(Duration.of(one))
         except InvalidArgument as refusal:
-            if refusal.sample is not None:
-                refusal.suggest([or_meant(other) for other in given], instead_of=several)
-            raise
+            if refusal.sample is None:
+                raise
+            raise refusal.changed(sample=[or_meant(other) for other in given], refused=several) from None
     return tuple(read)
 
 
@@ -248,7 +246,7 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
         meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
         sample = int(meant) if meant.isdecimal() else meant
         refusal = InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", f"Write {_quoted(sample)}")
-        raise refusal.suggest(sample)
+        raise refusal.changed(sample=sample)
     return Duration(terms)
 
 
@@ -303,8 +301,8 @@ def _no_length(amount: object) -> InvalidArgument:
         sample = f"{_amount_text(_decimal(amount))} steps"
     if not isinstance(amount, float):
         found += f", got {type(amount).__name__}"
-    refusal = InvalidArgument(f"length {shown(amount)}", found, f"Write {_quoted(sample)}")
-    return refusal.suggest(sample, instead_of=amount)
+    asked = f"length {shown(amount)}"
+    return InvalidArgument(asked, found, f"Write {_quoted(sample)}", sample=sample, refused=amount)
 
 
 def _decimal(number: float) -> Fraction:
@@ -321,7 +319,7 @@ def _read_length(text: str) -> Duration:
 
     def refused(found: str, sample: int | str | None = None) -> InvalidArgument:
         sample = meant_length(bare) if sample is None else sample
-        return InvalidArgument(f'length "{line}"', found, f"Write {_quoted(sample)}").suggest(sample)
+        return InvalidArgument(f'length "{line}"', found, f"Write {_quoted(sample)}", sample=sample)
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:
@@ -345,11 +343,11 @@ def _read_length(text: str) -> Duration:
             unit = found["unit"]
             meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
             if meant is None:
-                raise refused(f'"{unit}" is no unit; known: {_UNITS_LISTED}').classify(UNKNOWN_NAME)
+                raise refused(f'"{unit}" is no unit; known: {_UNITS_LISTED}').changed(code=UNKNOWN_NAME)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
             close = None if unit in UNITS_OF_PEERS else _close_unit(unit)
             clause = "" if close is None else f'; nearest: "{close}"'
-            raise refused(f'"{unit}" is no unit{clause}', meant).classify(UNKNOWN_NAME, (bare, meant))
+            raise refused(f'"{unit}" is no unit{clause}', meant).changed(code=UNKNOWN_NAME, replace=(bare, meant))
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))

@@ -207,7 +207,7 @@ def require_list(asked: Asked, values: object, sample: list[float]) -> tuple[Any
     """The entries of a list; what is none is refused."""
     if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
         return tuple(values)
-    raise InvalidArgument(asked_with_value(asked, values), "no list", f"Write {sample}").suggest(sample)
+    raise InvalidArgument(asked_with_value(asked, values), "no list", f"Write {sample}", sample=sample)
 
 
 def length_in_ticks(asked: Asked, number: float) -> float:

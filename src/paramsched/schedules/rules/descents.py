@@ -87,8 +87,11 @@ class PolynomialRule(ShareRule):
         self._check(power=finite_number, to=level_of)
         if self.power < 0:
             raise InvalidArgument(
-                Asked("rules.polynomial", "power", str(self.power)), "it would end at infinity", "Write power=0.9"
-            ).suggest(0.9)
+                Asked("rules.polynomial", "power", str(self.power)),
+                "it would end at infinity",
+                "Write power=0.9",
+                sample=0.9,
+            )
         check_over(self, self.over, least=1)
 
     @property
@@ -242,8 +245,11 @@ class OneCycleRule(Rule):
         self._check(peak=finite_number, pct_start=finite_number, div=positive_number, final_div=positive_number)
         if not 0 <= self.pct_start <= 1:
             raise InvalidArgument(
-                Asked("rules.one_cycle", "pct_start", str(self.pct_start)), "a share is from 0 to 1", "Write 0.3"
-            ).suggest(0.3)
+                Asked("rules.one_cycle", "pct_start", str(self.pct_start)),
+                "a share is from 0 to 1",
+                "Write 0.3",
+                sample=0.3,
+            )
         require_choice(Asked("rules.one_cycle", "anneal"), self.anneal, _Way, "no way to anneal")
         check_over(self, self.over, least=1)
         if self.over is None and self.end is None:

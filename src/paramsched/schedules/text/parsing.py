@@ -71,13 +71,14 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
             f"{shortened_text(text)}",
             f"{len(text)} characters in one line, more than {MOST_CHARACTERS}",
             "Use the mapping form",
-        ).locate(text, 0, len(text))
+            text=text,
+            span=(0, len(text)),
+        )
     names = _names_known(shapes)
     try:
         return _schedule_in(LineReader(text, names, MOST_DEPTH))
     except InvalidArgument as refusal:
-        _advise(refusal, _mended_line(text, names, _schedule_in))
-        raise
+        raise _advised(refusal, _mended_line(text, names, _schedule_in)) from None
 
 
 def parse_own(text: str) -> Schedule:
@@ -91,8 +92,7 @@ def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
     try:
         return _value_of(LineReader(text, names, MOST_DEPTH))
     except InvalidArgument as refusal:
-        _advise(refusal, _mended_line(text, names, _value_of))
-        raise
+        raise _advised(refusal, _mended_line(text, names, _value_of)) from None
 
 
 _MOST_MENDED = 400  # characters of a line that is repeated in a message
@@ -124,18 +124,19 @@ def _mended_line(
     return None
 
 
-def _advise(refusal: InvalidArgument, mended: str | None) -> None:
-    """Advise the line that was meant; if that is unknown, a call that the refusal advises is only an example."""
+def _advised(refusal: InvalidArgument, mended: str | None) -> InvalidArgument:
+    """Return the error with the line that was meant; if that is unknown, a call that it advises is only an example."""
     text, advice = refusal.text or "", re.sub(r"\A(Write|Quote the length:) ", "", refusal.instead)
     begin, end = refusal.span or (0, len(text))
     if mended is None:
         if advice != refusal.instead and text.strip():
-            refusal.advise(f"For example: {advice}" if re.match(r"[\w.]+(\(|\Z)", advice) else "")
-        return
+            return refusal.changed(instead=f"For example: {advice}" if re.match(r"[\w.]+(\(|\Z)", advice) else "")
+        return refusal
     own = text[begin:end].replace(*refusal.replace, 1) if refusal.replace and not advice else advice
     known = own != refusal.instead and (refusal.replace is not None or text[end : end + 1] != "(")
     if not known or f"{text[:begin]}{own}{text[end:]}" != mended:  # else the refusal names it already
-        refusal.advise(f"Write {mended}")
+        return refusal.changed(instead=f"Write {mended}")
+    return refusal
 
 
 def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
@@ -148,9 +149,7 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
         found = reader.faults.found
         found = found if refusal in found else [*found, refusal]
         mended = _mended_line(text, names, _schedule_in)
-        for one in found:
-            _advise(one, mended)
-        return found
+        return [_advised(one, mended) for one in found]
     return []
 
 
@@ -199,7 +198,7 @@ def _schedule_in(reader: "LineReader") -> Schedule:
     elif isinstance(value, tuple) and value and all(isinstance(one, Schedule) for one in value):
         meant = " >> ".join(map(str, value))
     reader.faults.keep(refusal, begin, end, None if meant is None else (begin, end, meant))
-    raise refusal
+    raise reader.faults.found[-1]
 
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
@@ -350,7 +349,7 @@ class LineReader:
         if self._depth >= self.most_depth:
             found = f"nested more than {self.most_depth} deep"
             refusal = ParseError(f'"{shortened_text(self.text)}"', found, "Name parts apart")
-            raise refusal.locate(self.text, here.begin, here.end)
+            raise refusal.at(self.text, here.begin, here.end)
 
     def _take_word(self, here: Token, ahead: Token) -> Token | None:
         """Put one word where it belongs; the word ahead, where it was not taken."""
@@ -396,7 +395,7 @@ class LineReader:
         known = self._meaning_of(frame, name, here, called_builder)
         call = OpenBracket("call", here.begin, ahead.begin, name, known)
         if known is BROKEN:
-            call.fault = self.faults.found[-1]
+            call.fault = len(self.faults.found) - 1
         self._stack.append(call)
         self._depth += 1
         return None
@@ -422,7 +421,7 @@ class LineReader:
             word, begin, end = dashed
             said, line = advice_for_word(word) or ("", "")
             asked = f'"{shortened_text(self.text)}" at character {begin + 1}'
-            raise ParseError(asked, said, line and f"Write {line}").locate(self.text, begin, end)
+            raise ParseError(asked, said, line and f"Write {line}", text=self.text, span=(begin, end))
         dashed_on = self.text[here.end : here.end + 1] == "-"  # warm-up: a name of its own for those who wrote it
         replace = (name.rpartition(".")[2], found.meant) if found.meant and not dashed_on else None
         return self.faults.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
@@ -498,6 +497,10 @@ class LineReader:
     def _not_in_a_line(self, here: Token) -> ParseError:
         word = self.text[here.begin : here.end]
         asked = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
-        return ParseError(asked, f"{word} is not part of a schedule's text", WHAT_A_LINE_HAS).locate(
-            self.text, here.begin, here.end
+        return ParseError(
+            asked,
+            f"{word} is not part of a schedule's text",
+            WHAT_A_LINE_HAS,
+            text=self.text,
+            span=(here.begin, here.end),
         )

@@ -73,9 +73,11 @@ def not_an_expression(text: str, begin: int, end: int, found: str, instead: str 
     slip = slip_in(text)
     if slip is not None:
         begin, end, meant, instead = slip
-        return ParseError(f'"{shortened_text(text)}"', f"not an expression: {meant}", instead).locate(text, begin, end)
+        return ParseError(
+            f'"{shortened_text(text)}"', f"not an expression: {meant}", instead, text=text, span=(begin, end)
+        )
     said = f"not an expression at character {begin + 1}" + (f": {found}" if found else "")
-    return ParseError(f'"{shortened_text(text)}"', said, instead or EXAMPLE_LINE).locate(text, begin, end)
+    return ParseError(f'"{shortened_text(text)}"', said, instead or EXAMPLE_LINE, text=text, span=(begin, end))
 
 
 def shortened_text(text: str) -> str:
@@ -97,8 +99,12 @@ def _number_value(text: str, word: str, begin: int) -> int | float:
     end = begin + len(word)
     if word[-1] in "jJ":
         raise ParseError(
-            f'"{word}" at character {begin + 1}', "complex numbers are not part of a schedule's text", "Write 0.1"
-        ).locate(text, begin, end)
+            f'"{word}" at character {begin + 1}',
+            "complex numbers are not part of a schedule's text",
+            "Write 0.1",
+            text=text,
+            span=(begin, end),
+        )
     if len(word) > 1 and not word.strip("0"):  # 10,000 would be two numbers
         raise not_an_expression(text, begin, end, "a number that begins with 0")
     try:
@@ -119,7 +125,9 @@ def _string_value(text: str, word: str, begin: int) -> str:
             f'"{shortened_text(word)}" at character {begin + 1}',
             f"text with the prefix {prefix} is not part of a schedule's text",
             f"Write {word[len(prefix) :]}",
-        ).locate(text, begin, begin + len(word))
+            text=text,
+            span=(begin, begin + len(word)),
+        )
     try:
         value: str = ast.literal_eval(word)
     except (SyntaxError, ValueError):
@@ -223,7 +231,7 @@ class OpenBracket:
     operators: list[tuple[str, int, int]] = field(default_factory=list)  # sign, how tightly it binds, where it stands
     comma: bool = False
     found_before: int = 0  # faults, when the argument that is read now began
-    fault: InvalidArgument | None = None  # of the name that is called
+    fault: int | None = None  # of the name that is called, as its place among the faults of the line
 
     @property
     def is_empty(self) -> bool:
@@ -263,7 +271,7 @@ class LineFaults:
         edit: LineEdit | None = None,
     ) -> Any:
         """Keep a fault and go on with a broken value; `code` and `replace` as of `InvalidArgument.classify`."""
-        refusal = ParseError(self.quoted(place.begin, place.end), found, instead).classify(code, replace)
+        refusal = ParseError(self.quoted(place.begin, place.end), found, instead, code=code, replace=replace)
         return self.keep(refusal, place.begin, place.end, edit)
 
     def keep(self, refusal: InvalidArgument, begin: int, end: int, edit: LineEdit | None = None) -> Any:
@@ -276,7 +284,7 @@ class LineFaults:
             edit = begin, end, refusal.instead.removeprefix("Write ")
         elif edit is None and refusal.replace is not None:
             edit = begin, end, self.text[begin:end].replace(*refusal.replace, 1)
-        self.found.append(refusal.locate(self.text, begin, end))
+        self.found.append(refusal.at(self.text, begin, end))
         self.edits.append(edit)
         return BROKEN
 
