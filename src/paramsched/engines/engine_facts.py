@@ -13,7 +13,7 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import LateGroups, Scheduler
-from paramsched.time import Calendar, Duration
+from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")
 
@@ -74,12 +74,32 @@ class EngineFacts:
         """
         if not isinstance(plan, Plan):
             raise InvalidArgument(f"{self.call}(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1))")
-        calendar = self._calendar_for(plan, options)
-        user_said_total = options.calendar is not None and options.calendar.total is not None
+        told, length = options.calendar or Calendar(), options.tokens_per_sample
+        by_amount = amount_clock(plan.clock) is not None
+        if by_amount and length is not None and length == int(length) and not told.tokens_per_step:
+            calendar = self.calendar(replace(told, sequence_length=int(length)))  # a fact of its own there
+        else:
+            calendar = self.calendar(told, tokens_per_sample=length)
+        attach_with = partial(Scheduler, optimizer, plan, on_change=options.on_change, late_groups=late_groups)
         try:
-            if plan.horizon is not None and not user_said_total:
-                calendar = self._with_length_of(plan, plan.horizon, calendar)
-            return self._attached(optimizer, plan, calendar, options, late_groups)
+            if plan.horizon is not None and told.total is None:
+                engine, calendar = calendar.horizon, replace(calendar, total=None)
+                # The updates of an amount are known only where nothing but the plan sizes them.
+                own = None if by_amount else ceil(calendar.exact(plan.horizon, asked=f'horizon "{plan.horizon}"'))
+                if own is not None and engine is not None and engine != own:
+                    log.warning(
+                        'horizon "%s" of the plan is %d updates, %s counts %d for this run; the plan\'s counts',
+                        plan.horizon, own, self.call, engine,
+                    )  # fmt: skip
+            try:
+                return attach_with(calendar=calendar)
+            except MissingFact:
+                # The engine's length is one in updates. Where nobody knows how many tokens these take, a plan by tokens
+                # has no use for it, nor needs it if it says all of its lengths.
+                if by_amount and calendar.total is not None:
+                    with suppress(Unresolved):  # a stage takes all of the run: what is missing is the fact
+                        return attach_with(calendar=replace(calendar, total=None))
+                raise
         except MissingFact as error:
             raise self._missing_fact(
                 error.asked, f"{error.found}; {self._reason_for(error.fact)}", error.fact, error.example
@@ -89,37 +109,17 @@ class EngineFacts:
                 raise
             raise self._missing_fact(error.asked, self._reason_for("total"), "total", "10_000") from None
 
-    def _calendar_for(self, plan: Plan, options: PlanOptions) -> Calendar:
-        """The Calendar of these facts; on a clock of amounts a sequence of one length is a fact of its own."""
-        told, length = options.calendar or Calendar(), options.tokens_per_sample
-        if length is None or length != int(length) or amount_clock(plan.clock) is None or told.tokens_per_step:
-            return self.calendar(told, tokens_per_sample=length)
-        return self.calendar(replace(told, sequence_length=int(length)))
-
-    def _attached(
-        self, optimizer: Any, plan: Plan, calendar: Calendar, options: PlanOptions, late_groups: LateGroups
-    ) -> Scheduler:
-        """A Scheduler with these facts.
-
-        The engine's length is one in updates. Where nobody knows how many tokens these take, a plan by tokens has no
-        use for it, nor needs it if it says all of its lengths.
-        """
-        attach_with = partial(Scheduler, optimizer, plan, on_change=options.on_change, late_groups=late_groups)
-        try:
-            return attach_with(calendar=calendar)
-        except MissingFact:
-            if amount_clock(plan.clock) is not None and calendar.total is not None:
-                with suppress(Unresolved):  # a stage takes all of the run: what is missing is the fact
-                    return attach_with(calendar=replace(calendar, total=None))
-            raise
-
     def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
         """The Calendar of these facts, over which what the user told wins."""
         told = told or Calendar()
         given = {one.name: getattr(told, one.name) for one in fields(told) if getattr(told, one.name) is not None}
-        known = self._known_facts()
-        if given.keys() & {"steps_per_epoch", "batches_per_epoch"}:
-            known.pop("batches_per_epoch", None)
+        # The batches of a Calendar are those of all processes together.
+        samples = None if self.batch_size is None else self.batch_size * self.processes
+        known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
+        # Where a window goes on into the next epoch, an epoch has a whole number of updates only by chance.
+        whole = self.batches is not None and (self.whole or self.batches % self.accumulation == 0)
+        if whole and not given.keys() & {"steps_per_epoch", "batches_per_epoch"}:
+            known["batches_per_epoch"] = self.batches
         merged = known | given
         if tokens_per_sample is not None and "tokens_per_step" not in given:
             if merged["batch_size"] is None:
@@ -132,28 +132,6 @@ class EngineFacts:
                 )
             merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
         return Calendar(**merged)
-
-    def _known_facts(self) -> dict[str, Any]:
-        """The facts as arguments of a Calendar, whose batches are those of all processes together."""
-        samples = None if self.batch_size is None else self.batch_size * self.processes
-        known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
-        # Where a window goes on into the next epoch, an epoch has a whole number of updates only by chance.
-        if self.batches is not None and (self.whole or self.batches % self.accumulation == 0):
-            known["batches_per_epoch"] = self.batches
-        return known
-
-    def _with_length_of(self, plan: Plan, horizon: Duration, calendar: Calendar) -> Calendar:
-        """The Calendar without the engine's length, for a plan that says its own."""
-        without = replace(calendar, total=None)
-        if amount_clock(plan.clock) is not None:  # its updates are known only where nothing but the plan sizes them
-            return without
-        own = ceil(without.exact(horizon, asked=f'horizon "{horizon}"'))
-        if calendar.horizon is not None and calendar.horizon != own:
-            log.warning(
-                'horizon "%s" of the plan is %d updates, %s counts %d for this run; the plan\'s counts',
-                horizon, own, self.call, calendar.horizon,
-            )  # fmt: skip
-        return without
 
     def _reason_for(self, fact: str) -> str:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not say {fact}")

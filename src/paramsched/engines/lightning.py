@@ -78,7 +78,9 @@ class _LightningPlan:
             )
         known = _facts_of_trainer(trainer, pl_module)
         # What `BaseFinetuning` adds in mid-course brings the lr of that moment, not a base.
-        finetunes = any(isinstance(callback, _finetuning_classes()) for callback in trainer.callbacks)
+        homes = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
+        finetuning = tuple(home.BaseFinetuning for home in homes if home is not None)
+        finetunes = any(isinstance(callback, finetuning) for callback in trainer.callbacks)
         self.schedulers = [
             known.attach(optimizer, plan, self._options, late_groups="present" if finetunes else "base")
             for optimizer, plan in zip(optimizers, plans, strict=True)
@@ -179,11 +181,6 @@ def _sum_by_trainer(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
     summed = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
     total: torch.Tensor = summed // (trainer.world_size // _replicas(trainer))
     return total
-
-
-def _finetuning_classes() -> tuple[type[Any], ...]:
-    known = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
-    return tuple(module.BaseFinetuning for module in known if module is not None)
 
 
 if TYPE_CHECKING:

@@ -127,7 +127,19 @@ class _PlanScheduler:
         allow_checkpoints()
         self.optimizer = optimizer
         told = Calendar(**facts) if facts else None
-        known = _facts_of_wrapper(optimizer, epoch_length, None if end is None or end >= INF else end)
+        accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
+        if epoch_length is not None and end is not None and end < INF:
+            total = ceil(epoch_length * end / accumulation)
+        convert = "a config has to say convert_to_iter_based=True for it"
+        reason = convert if epoch_length is None else "its end is not known"
+        known = EngineFacts(
+            call="PlanScheduler",
+            batches=epoch_length,
+            accumulation=accumulation,
+            total=total,
+            whole=False,  # MMEngine counts the batches of a cycle through the ends of epochs
+            why={"steps_per_epoch": reason, "total": reason},
+        )
         inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(calendar=told, on_change=on_change)
         self.scheduler: Scheduler = known.attach(inner, plan_from(plan), options)
@@ -173,7 +185,18 @@ class _ValuesHook:
         schedulers = runner.param_schedulers
         lists = schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
         for name, mine in lists.items():
-            for key, value in _values_by_key(mine).items():
+            values: dict[str, float] = {}
+            for one in mine:
+                if isinstance(one, _PlanScheduler):
+                    values |= one.scheduler.scalars("coming")
+            for one in mine:
+                if isinstance(one, ours._ParamScheduler):
+                    inner = optimizers.inner_optimizer(one.optimizer) or one.optimizer
+                    groups = flat_groups(inner.param_groups)
+                    for field, by_group in ours.scheduled_values([one]).items():
+                        slot = Field.of(field).slot
+                        values |= {slot + group: value for group, value in zip(groups, by_group, strict=True)}
+            for key, value in values.items():
                 runner.message_hub.update_scalar(f"train/{name + '.' if name else ''}{key}", value)
 
 
@@ -245,38 +268,6 @@ def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
 
     all_reduce(amount)  # in place, on the device that the processes talk through
     return amount
-
-
-def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | None) -> EngineFacts:
-    """What MMEngine tells a scheduler: the batches of an epoch and the epochs, or neither."""
-    accumulation = getattr(optimizer, "_accumulative_counts", 1)
-    known = epoch_length is not None and epochs is not None
-    reason = "a config has to say convert_to_iter_based=True for it" if epoch_length is None else "its end is not known"
-    return EngineFacts(
-        call="PlanScheduler",
-        batches=epoch_length,
-        accumulation=accumulation,
-        total=ceil(epoch_length * epochs / accumulation) if known else None,  # type: ignore[operator]  # both are known
-        whole=False,  # MMEngine counts the batches of a cycle through the ends of epochs
-        why={"steps_per_epoch": reason, "total": reason},
-    )
-
-
-def _values_by_key(schedulers: Any) -> dict[str, float]:
-    """Each scheduled field with its group, `lr/1`, and its coming value."""
-    values: dict[str, float] = {}
-    of_one_field: list[Any] = []
-    for scheduler in schedulers:
-        if isinstance(scheduler, _PlanScheduler):
-            values |= scheduler.scheduler.scalars("coming")
-        elif isinstance(scheduler, ours._ParamScheduler):
-            of_one_field.append(scheduler)
-    for scheduler in of_one_field:
-        inner = optimizers.inner_optimizer(scheduler.optimizer) or scheduler.optimizer
-        names = flat_groups(inner.param_groups)
-        for field, by_group in ours.scheduled_values([scheduler]).items():
-            values |= {Field.of(field).slot + name: value for name, value in zip(names, by_group, strict=True)}
-    return values
 
 
 _HOOKS = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook}

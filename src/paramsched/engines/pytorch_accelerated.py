@@ -89,19 +89,15 @@ def _attach_to(
     optimizer: Any, *, plan: Plan, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
 ) -> Scheduler:
     """What the Trainer calls, with numbers where placeholders were."""
+    smallest = -(-batches // steps_per_epoch)  # accumulation that makes so many updates
     known = EngineFacts(
         call="pytorch_accelerated.scheduler",
         batches=batches,
-        accumulation=_batches_per_update(batches, steps_per_epoch),
+        accumulation=next(n for n in range(smallest, batches + 1) if -(-batches // n) == steps_per_epoch),
         total=epochs * steps_per_epoch,
         why={"batch_size": "the Trainer has no placeholder for its batch size"},
     )
     return known.attach(optimizer, plan, options)
-
-
-def _batches_per_update(batches: int, steps: int) -> int:
-    """The smallest accumulation that makes so many updates."""
-    return next(n for n in range(-(-batches // steps), batches + 1) if -(-batches // n) == steps)
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import torch
 from paramsched.base.user_warnings import warn_user
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.plan import Plan, Target
+from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
@@ -165,7 +165,11 @@ class BatchAmounts:
             return
         self._plan, self._unit, self._planned, self._measure = plan, amount_clock(plan.clock), None, None
         if self._unit is not None:
-            self._planned = _planned_amounts(plan, self._unit, self.scheduler)
+            sizes = {name for product in SIZES[self._unit] for name in product}
+            if any(target.name in sizes for target in plan.targets):
+                planned = amounts_of_run(plan.resolve(self.scheduler.calendar), self.scheduler.calendar)
+                # Where a factor is missing, sequence_length, say, nothing is known.
+                self._planned = None if isinstance(planned, UntoldAmounts) else planned
             self._measure = measure_for(self._unit, self.options, self.samples or samples_in)
         self._seen, self._waiting, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
 
@@ -212,14 +216,6 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
         return None
     tokens = int(length)
     return lambda batch: tokens * samples(batch)
-
-
-def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts | None:
-    names = {name for product in SIZES[unit] for name in product}
-    if not any(isinstance(one.field, Target) and one.name in names for one in plan.bindings):
-        return None
-    amounts = amounts_of_run(plan.resolve(scheduler.calendar), scheduler.calendar)
-    return None if isinstance(amounts, UntoldAmounts) else amounts  # a factor is missing: sequence_length, say
 
 
 def samples_in(batch: Any) -> int:

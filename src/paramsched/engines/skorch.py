@@ -4,7 +4,7 @@ It knows the epochs and the batches of the net, hands over what the history reco
 values of every batch. `fit` begins the plan, `partial_fit` goes on, also after `load_params` and after unpickling.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +64,7 @@ class _SkorchPlan:
         """Attach, before the first epoch: the training set is split off by now."""
         if self.scheduler_ is None:
             known = _facts_of_net(net, dataset_train, self.accumulation, self.done_)
-            options = PlanOptions(
-                calendar=self.calendar,
-                tokens_per_sample=self.tokens_per_sample,
-                amount_of=self.amount_of,
-                on_change=self.on_change,
-            )
+            options = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions)})
             self.scheduler_ = known.attach(net.optimizer_, self.plan, options)
             accelerator = getattr(net, "accelerator", None)
             summed = None if accelerator is None else partial(accelerate.sum_over_replicas, accelerator)

@@ -7,7 +7,7 @@ Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of
 """
 
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from math import prod
 from typing import Any, TypeVar
 
@@ -50,7 +50,21 @@ def planned(
         calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
     )
 
-    TokenRelay = _token_relay_class()  # noqa: N806  # a class
+    from transformers import TrainerCallback
+
+    class TokenRelay(TrainerCallback):  # type: ignore[misc]  # the library types it as Any
+        """Hands on how many tokens the Trainer counted."""
+
+        def __init__(self, amounts: BatchAmounts, copies: int) -> None:
+            self._amounts, self._told, self._copies = amounts, 0, copies
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._told = state.num_input_tokens_seen  # a run that resumes has told these
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            seen = state.num_input_tokens_seen - self._told  # by all processes together, those with the same batch too
+            self._amounts.tell(seen // self._copies, "tokens")
+            self._told = state.num_input_tokens_seen
 
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the user's class, known when it runs
         lr_scheduler: Any
@@ -72,17 +86,15 @@ def planned(
                     made.seek(0)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 self._paramsched_metrics = MetricRelay("transformers.planned")
-                self._paramsched_count_batches(made)
+                said = options.amount_of or tokens_per_sample or (calendar and calendar.tokens_per_step)
+                by_trainer = not said and getattr(self.args, "include_num_input_tokens_seen", "no") not in ("no", False)
+                seen = replace(options, calendar=None) if by_trainer else options
+                summed = partial(_sum_over_replicas, self)
+                self._paramsched_amounts = amounts = BatchAmounts(made, seen, _replicas(self), summed)
+                self.remove_callback(TokenRelay)
+                if by_trainer:
+                    self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
             return self.lr_scheduler
-
-        def _paramsched_count_batches(self, scheduler: Scheduler) -> None:
-            by_trainer = _trainer_counts_tokens(self.args, options)
-            known = replace(options, calendar=None) if by_trainer else options
-            summed = partial(_sum_over_replicas, self)
-            self._paramsched_amounts = amounts = BatchAmounts(scheduler, known, _replicas(self), summed)
-            self.remove_callback(TokenRelay)
-            if by_trainer:
-                self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
 
         def get_batch_samples(self, *args: Any, **keywords: Any) -> Any:
             found = super().get_batch_samples(*args, **keywords)
@@ -105,31 +117,6 @@ def planned(
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
     return Planned
-
-
-def _trainer_counts_tokens(args: Any, options: PlanOptions) -> bool:
-    said = options.amount_of or options.tokens_per_sample or (options.calendar and options.calendar.tokens_per_step)
-    return not said and getattr(args, "include_num_input_tokens_seen", "no") not in ("no", False)
-
-
-@cache
-def _token_relay_class() -> type[Any]:
-    """A callback that hands on how many tokens the Trainer counted."""
-    from transformers import TrainerCallback
-
-    class TokenRelay(TrainerCallback):  # type: ignore[misc]  # the library types it as Any
-        def __init__(self, amounts: BatchAmounts, copies: int) -> None:
-            self._amounts, self._told, self._copies = amounts, 0, copies
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._told = state.num_input_tokens_seen  # a run that resumes has told these
-
-        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            seen = state.num_input_tokens_seen - self._told  # by all processes together, those with the same batch too
-            self._amounts.tell(seen // self._copies, "tokens")
-            self._told = state.num_input_tokens_seen
-
-    return TokenRelay
 
 
 def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:

@@ -152,16 +152,10 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
-        raise InvalidArgument(
-            asked(), f"a {type(schedule).__name__} is for files", _advice_for_file_form(name, schedule)
-        )
+        text = _text_of_file_form(schedule)
+        instead = f'For example: {name}="cosine()"' if text is None else f"Write {name}={text}"
+        raise InvalidArgument(asked(), f"a {type(schedule).__name__} is for files", instead)
     return schedule_of(schedule, asked)
-
-
-def _advice_for_file_form(name: str, value: Any) -> str:
-    """What to write for a list or a mapping, which only files have."""
-    text = _text_of_file_form(value)
-    return f'For example: {name}="cosine()"' if text is None else f"Write {name}={text}"
 
 
 def _text_of_file_form(value: Any) -> str | None:
@@ -192,7 +186,14 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
         elif isinstance(binding.field, Target):
             raise PlanError(f"target {binding.name!r}", "it is there twice", "Give each target one binding")
         else:
-            merged[key] = Binding(binding.field, _chained_schedule(before.schedule, binding.schedule), binding.groups)
+            rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
+            first, second = (
+                one.schedule.schedule if isinstance(one.schedule, Guided) else one.schedule for one in (before, binding)
+            )
+            # One chain in the other, as it has always been written; where that would be too deep, one long chain.
+            deep = first.depth >= _MOST_CHAINS and isinstance(first, Chain)
+            both = chain(*first.operands, second) if deep and isinstance(first, Chain) else chain(first, second)
+            merged[key] = Binding(binding.field, Guided(both, rules) if rules else both, binding.groups)
 
     def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
         target, name, groups = key
@@ -215,15 +216,6 @@ def checked_binding(one: object) -> Binding:
 def place_of(binding: Binding) -> tuple[Any, ...]:
     """What a plan has one binding for."""
     return isinstance(binding.field, Target), binding.name, binding.groups
-
-
-def _chained_schedule(first: Schedule, second: Schedule) -> Schedule:
-    rules = (*first.metric_rules, *second.metric_rules)
-    bare = [one.schedule if isinstance(one, Guided) else one for one in (first, second)]
-    # One chain in the other, as it has always been written; where that would be too deep, one long chain.
-    deep = bare[0].depth >= _MOST_CHAINS and isinstance(bare[0], Chain)
-    both = chain(*bare[0].operands, bare[1]) if deep and isinstance(bare[0], Chain) else chain(*bare)
-    return Guided(both, rules) if rules else both
 
 
 PlanClock: TypeAlias = str | Mapping[str, str]

@@ -9,7 +9,7 @@ from paramsched.base.number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
-from paramsched.plan.run_sizes import PLANNED_SIZES
+from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Schedule, skip, take
 from paramsched.schedules.cuts import depends_on_horizon
 from paramsched.time import Duration
@@ -67,11 +67,13 @@ class PlanLines:
         _refuse_after_the_end("scale", at, self.horizon)
         self._refuse_another_count("scale", factors)
         checked = {name: finite_number(Asked("scale", name), factor) for name, factor in factors.items()}
-        of_line = {index: factor for name, factor in checked.items() for index in self._lines_of_field(name)}
-        return [
-            _scaled_line(binding, at, of_line[index]) if index in of_line else binding
-            for index, binding in enumerate(self.bindings)
-        ]
+        made = list(self.bindings)
+        for name, factor in checked.items():
+            for index in self._lines_of_field(name):
+                old, rules = _without_rules(made[index].schedule)
+                scaled = take(old, at) >> factor * skip(old, at) if at.terms else factor * old
+                made[index] = replace_schedule(made[index], _with_rules(scaled, rules))
+        return made
 
     def of_run(self, asked: str, length: Duration) -> Duration:
         """A length without per cent, which are of the plan's own horizon."""
@@ -109,7 +111,13 @@ class PlanLines:
         for index, line in enumerate(self.bindings):
             if line.name == given.name and isinstance(line.field, Target) == isinstance(given.field, Target):
                 if isinstance(line.field, Target) and isinstance(given.field, Target):
-                    _refuse_other_base(line.field, given.field)
+                    before, now = line.field.initial, given.field.initial
+                    if before != now:
+                        raise PlanError(
+                            f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
+                            f"the plan has it with initial={before!r}, and another base would change its past",
+                            f"Write change(…, {given.name}=…)",
+                        )
                 if line.groups == given.groups:
                     return index
         self._default_line(given)
@@ -167,27 +175,12 @@ class PlanLines:
         return self.horizon
 
 
-def _scaled_line(line: Binding, at: Duration, factor: float) -> Binding:
-    old, rules = _without_rules(line.schedule)
-    made = take(old, at) >> factor * skip(old, at) if at.terms else factor * old
-    return replace_schedule(line, _with_rules(made, rules))
-
-
 def _without_rules(schedule: Schedule) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
     return (schedule.schedule, schedule.guides) if isinstance(schedule, Guided) else (schedule, ())
 
 
 def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Schedule:
     return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
-
-
-def _refuse_other_base(planned: Target, given: Target) -> None:
-    if planned.initial != given.initial:
-        raise PlanError(
-            f"change(…, Binding(Target({given.name!r}, {given.initial!r}), …))",
-            f"the plan has it with initial={planned.initial!r}, and another base would change its past",
-            f"Write change(…, {given.name}=…)",
-        )
 
 
 def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:

@@ -34,7 +34,8 @@ from paramsched.plan.binding import (
 from paramsched.plan.changes import PlanLines
 from paramsched.plan.field_keywords import refuse_wrong_fields
 from paramsched.plan.group_matching import with_followed_fields
-from paramsched.plan.resolve_clocks import plans_sizes, resolve_on_clocks
+from paramsched.plan.resolve_clocks import resolve_on_clocks
+from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Level, Schedule, anneal, previous
 from paramsched.schedules.cuts import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
@@ -134,37 +135,34 @@ class Plan:
             clock: PlanClock | None = None,
             **fields: ScheduleLike,
         ) -> None:
-            self._fill(bindings, horizon, clock, fields)
-
-    def _fill(
-        self,
-        bindings: tuple[Binding, ...],
-        horizon: DurationLike | None,
-        clock: PlanClock | None,
-        fields: dict[str, ScheduleLike],
-    ) -> None:
-        refuse_wrong_fields(bindings, fields, horizon, clock)
-        given = [checked_binding(one) for one in bindings] + [
-            Binding(name, schedule) for name, schedule in fields.items()
-        ]
-        if not given:
-            run = "20 epochs" if horizon is None else horizon
-            raise PlanError("Plan()", "no binding", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})")
-        length = None if horizon is None else _read_horizon(horizon)
-        if length is not None and length.until:
-            raise InvalidArgument(f'Plan(horizon="{length}")', "a run is as long as it is", "Leave until out")
-        if length is not None and any(unit == "percent" for unit, _ in length.terms):
-            raise InvalidArgument(
-                f'Plan(horizon="{length}")', "per cent are of the horizon itself", 'Write horizon="20 epochs"'
-            )
-        if length is not None and not length.terms:
-            raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
-        object.__setattr__(self, "bindings", normal_bindings(given))
-        object.__setattr__(self, "horizon", length)
-        object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
-        object.__setattr__(self, "_written", tuple(dict.fromkeys(place_of(binding) for binding in given)))
-        text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
-        object.__setattr__(self, "_key", text)
+            refuse_wrong_fields(bindings, fields, horizon, clock)
+            given = [checked_binding(one) for one in bindings] + [
+                Binding(name, schedule) for name, schedule in fields.items()
+            ]
+            if not given:
+                run = "20 epochs" if horizon is None else horizon
+                raise PlanError("Plan()", "no binding", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})")
+            try:
+                length = None if horizon is None else Duration.of(horizon)
+            except InvalidArgument as refusal:
+                sample = refusal.sample
+                if sample is None or str(sample).endswith("%"):
+                    sample = 10_000
+                raise refusal.changed(instead=f"Write horizon={sample!r}") from None
+            if length is not None and length.until:
+                raise InvalidArgument(f'Plan(horizon="{length}")', "a run is as long as it is", "Leave until out")
+            if length is not None and any(unit == "percent" for unit, _ in length.terms):
+                raise InvalidArgument(
+                    f'Plan(horizon="{length}")', "per cent are of the horizon itself", 'Write horizon="20 epochs"'
+                )
+            if length is not None and not length.terms:
+                raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
+            object.__setattr__(self, "bindings", normal_bindings(given))
+            object.__setattr__(self, "horizon", length)
+            object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
+            object.__setattr__(self, "_written", tuple(dict.fromkeys(place_of(binding) for binding in given)))
+            text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
+            object.__setattr__(self, "_key", text)
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -257,15 +255,23 @@ class Plan:
         """
         refuse_no_calendar(f"plan.resolve({shown(calendar)})", calendar)
         written = with_followed_fields(self.as_written())
-        if self.clock != UPDATES or plans_sizes(self.bindings):
+        if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
             return Plan(*resolved, horizon=length, clock=self.clock)
-        total = _total_updates(self.horizon, calendar)
+        total = calendar.horizon
+        if self.horizon is not None:
+            asked = f'horizon "{self.horizon}"'
+            updates = ceil(calendar.exact(self.horizon, asked=asked))
+            if total is not None and total != updates:
+                found = f"it is {updates} updates, and the Calendar's total is {total}"
+                raise PlanError(asked, found, "Give one of the two")
+            total = updates
         if total is not None:
             calendar = replace(calendar, total=total)
         span = Span.of_run(calendar, total)
-        bindings = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written]
-        return Plan(*bindings, horizon=total)
+        return Plan(
+            *(replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written), horizon=total
+        )
 
     def change(
         self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
@@ -411,32 +417,6 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"
-
-
-def _read_horizon(horizon: DurationLike) -> Duration:
-    """The length of a run; a refusal writes the keyword."""
-    try:
-        return Duration.of(horizon)
-    except InvalidArgument as refusal:
-        sample = refusal.sample
-        if sample is None or str(sample).endswith("%"):
-            sample = 10_000
-        raise refusal.changed(instead=f"Write horizon={sample!r}") from None
-
-
-def _total_updates(horizon: Duration | None, calendar: Calendar) -> int | None:
-    """The run in updates: the plan's horizon or the calendar's total, which have to agree."""
-    total = calendar.horizon
-    if horizon is None:
-        return total
-    updates = ceil(calendar.exact(horizon, asked=f'horizon "{horizon}"'))
-    if total is not None and total != updates:
-        raise PlanError(
-            f'horizon "{horizon}"',
-            f"it is {updates} updates, and the Calendar's total is {total}",
-            "Give one of the two",
-        )
-    return updates
 
 
 def _rebuilt(bindings: tuple[Binding, ...], horizon: Duration | None, clock: PlanClock = UPDATES) -> Plan:

@@ -294,16 +294,13 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
         if name == "batches" and calendar.accumulation is None and "accumulation" not in sizes.targets:
             continue  # each update takes one, and nobody counts in them
         for unit in _unit_of_amounts(name, sizes.amounts_of(name), total):
-            yield unit if end is None or end[0] != name else _unit_to(unit, end[1])
-
-
-def _unit_to(unit: TimeUnit, end: int) -> TimeUnit:
-    """The same up to the plan's horizon, which may end in the last update."""
-    total = int(unit.updates[-1])
-    if unit.amounts[-1] == end or total == 1:
-        return TimeUnit(unit.name, unit.updates, np.append(unit.amounts[:-1], end))
-    updates = np.unique(np.append(unit.updates, total - 1))
-    return TimeUnit(unit.name, updates, np.append(unit.at(updates[:-1]), end))
+            if end is not None and end[0] == name:  # up to the plan's horizon, which may end in the last update
+                updates, amounts = unit.updates, unit.amounts[:-1]
+                if unit.amounts[-1] != end[1] and total > 1:
+                    updates = np.unique(np.append(updates, total - 1))
+                    amounts = unit.at(updates[:-1])
+                unit = TimeUnit(name, updates, np.append(amounts, end[1]))
+            yield unit
 
 
 def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 1.0) -> Iterator[TimeUnit]:

@@ -8,8 +8,15 @@ from typing import TypeAlias, final
 
 from paramsched.errors import Asked, InvalidArgument, MissingFact, PlanError
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, amount_clock, clock_of_field, replace_schedule
-from paramsched.plan.run_amounts import RunAmounts, UntoldAmounts, example_of_size, usual_size
-from paramsched.plan.run_sizes import PLANNED_SIZES, RunSizes, SizeTarget
+from paramsched.plan.run_amounts import (
+    PLANNED_SIZES,
+    RunAmounts,
+    RunSizes,
+    SizeTarget,
+    UntoldAmounts,
+    example_of_size,
+    usual_size,
+)
 from paramsched.schedules.cuts import with_unit, without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
@@ -46,7 +53,7 @@ class ClockLengths:
         Args:
             asked: what a message names, if not the length.
         """
-        named = asked or _length_in_words(duration)
+        named = asked or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
@@ -65,24 +72,22 @@ class ClockLengths:
             return self._count_in("batches", count * batches, begin, asked)
         if unit not in SIZES:
             updates = self.sizes.calendar.exact(Duration(((unit, count),)), asked=asked)
-            return updates if self.clock == UPDATES else self._amount_of_updates(updates, begin, asked)
+            if self.clock == UPDATES:
+                return updates
+            amounts = self._known_amounts(asked)
+            if amounts.is_constant:
+                return amounts.exact_at(updates)
+            first = amounts.updates_until(begin)  # what they take, from the first that begins at or after `begin`
+            return amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))
         if self.clock == UPDATES:
             return self._updates_of_amount(unit, count, begin, asked)
         ratio = self.sizes.ratio(self.clock, unit)
         if ratio is not None:
             return count * ratio
         mine = self._known_amounts(asked)
-        first = Fraction(mine.updates_until(begin)) if self.varies else mine.place_of(begin)
-        updates = self._updates_of_amount(unit, count, first, asked)
-        return mine.exact_at(first + updates) - mine.exact_at(first)
-
-    def _amount_of_updates(self, updates: Fraction, begin: Fraction, asked: str | Asked) -> Fraction:
-        """What so many updates take, from the first that begins at or after `begin`."""
-        amounts = self._known_amounts(asked)
-        if amounts.is_constant:
-            return amounts.exact_at(updates)
-        first = amounts.updates_until(begin)
-        return amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))
+        start = Fraction(mine.updates_until(begin)) if self.varies else mine.place_of(begin)
+        updates = self._updates_of_amount(unit, count, start, asked)
+        return mine.exact_at(start + updates) - mine.exact_at(start)
 
     def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, asked: str | Asked) -> Fraction:
         """The updates that so much of an amount takes, from update `begin` on."""
@@ -98,37 +103,21 @@ class ClockLengths:
     def _known_amounts(self, asked: str | Asked) -> RunAmounts:
         amounts = self.sizes.amounts_of(self.clock)
         if isinstance(amounts, UntoldAmounts):
-            raise _missing_rate(amounts, asked)
+            if amounts.beside is not None:
+                raise amounts.missing(asked)
+            planned = f" or plan {usual_size(self.clock)}," if self.clock != "seconds" else ""
+            raise MissingFact(
+                asked,
+                f"the plan's clock counts {self.clock}, and nothing says how many an update takes",
+                f"Use the length in {self.clock},{planned} or give Calendar(…) the constant",
+                fact=SIZES[self.clock][-1][0],
+                example=example_of_size(self.clock),
+            )
         return amounts
-
-
-def _length_in_words(duration: Duration) -> str:
-    """A length as errors name it, with its unit."""
-    return f'length "{duration}{" steps" if duration.is_resolved else ""}"'
-
-
-def _missing_rate(amounts: UntoldAmounts, asked: str | Asked) -> MissingFact:
-    """The error of a length that needs the amount of an update."""
-    if amounts.beside is not None:
-        return amounts.missing(asked)
-    clock = amounts.clock
-    planned = f" or plan {usual_size(clock)}," if clock != "seconds" else ""
-    return MissingFact(
-        asked,
-        f"the plan's clock counts {clock}, and nothing says how many an update takes",
-        f"Use the length in {clock},{planned} or give Calendar(…) the constant",
-        fact=SIZES[clock][-1][0],
-        example=example_of_size(clock),
-    )
 
 
 Total: TypeAlias = Fraction | InvalidArgument | None
 """The length of a run on one clock; None where none was said, or why it is not known: only some fields need it."""
-
-
-def plans_sizes(bindings: Iterable[Binding]) -> bool:
-    """Whether a target says how much an update takes."""
-    return any(isinstance(one.field, Target) and one.name in PLANNED_SIZES for one in bindings)
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calendar) -> RunSizes:
@@ -167,7 +156,15 @@ def resolve_on_clocks(
         else _resolved_on_clock(one, clock_of_field(clock, one.name), known, totals)
         for one in bindings
     ]
-    return resolved, _written_horizon(_horizon_of(horizon, calendar), clock, known, totals)
+    length = _horizon_of(horizon, calendar)
+    if length is None:
+        return resolved, None
+    by_updates = unit is None or (UPDATES in totals and _is_by_updates(length, known))
+    own = UPDATES if by_updates else unit  # of several clocks the one that the horizon was written on
+    assert own is not None
+    total = totals[own]
+    assert isinstance(total, Fraction)  # it was written so
+    return resolved, Duration(((own, total),))
 
 
 def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
@@ -246,20 +243,6 @@ def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str)
     if _is_by_updates(length, sizes):
         return Fraction(ceil(sizes.calendar.exact(length)))
     return Fraction(sizes.amounts_of(clock).updates_until(amount))
-
-
-def _written_horizon(
-    length: Duration | None, clock: PlanClock, sizes: RunSizes, totals: Mapping[str, Total]
-) -> Duration | None:
-    """The horizon of the resolved plan: on its clock, or as it was written."""
-    if length is None:
-        return None
-    by_updates = len(totals) == 1 or _is_by_updates(length, sizes)
-    unit = UPDATES if UPDATES in totals and by_updates else amount_clock(clock)
-    assert unit is not None
-    total = totals[unit]
-    assert isinstance(total, Fraction)  # it was written so
-    return Duration(((unit, total),))
 
 
 def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None:

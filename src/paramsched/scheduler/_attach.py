@@ -2,18 +2,17 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any, Literal, TypeAlias, final, get_args
 
-import torch
+from torch.optim import Optimizer
 
 from paramsched.base.near_names import closest
-from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, nearest, shown
+from paramsched.fields import numeric
 from paramsched.plan import Plan
-from paramsched.plan.diff import Diff
 from paramsched.scheduler._clock import Clock, PlanInForce, Standing
-from paramsched.scheduler._field_slots import ScheduledTuples, TensorSlots
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -24,8 +23,7 @@ from paramsched.scheduler._group_keys import (
     count_carried,
     remove_entries,
 )
-from paramsched.scheduler._planned_groups import PlannedGroups, block_at
-from paramsched.scheduler._reports import require_hooks, resolve_for
+from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import (
     Resume,
     log_initial_values,
@@ -36,11 +34,11 @@ from paramsched.scheduler._resume import (
     warn_of_present_bases,
 )
 from paramsched.scheduler._slots import LateGroups, slots_of
-from paramsched.scheduler._value_block import GroupWatch, ValueBlock
+from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.told_amounts import standing_in
-from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
+from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
 
 # The hooks on one optimizer: they have the values of the next update written, and follow its checkpoints.
@@ -63,17 +61,17 @@ class PlanHooks:
         planned = self.planned
         # All that runs at every update, so that a compiled step is not compiled anew for each value: decision 005.
         mark_uncompiled(
-            GroupWatch.as_left, GroupWatch.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
-            ScheduledTuples.any_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced, TensorSlots.views_replaced,
-            *AT_EACH_UPDATE,
+            PlannedGroups.as_left, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
+            FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
+            TensorColumn.views_replaced, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:
             expect_changing_number(AMOUNT)
         if step:
-            hooks = UpdateHooks(planned.before_update, planned.advance, planned.watch.as_left)
+            hooks = UpdateHooks(planned.before_update, planned.advance, planned.as_left)
             self._handles += hooks.register_on(optimizer)
-        if isinstance(optimizer, torch.optim.Optimizer):
+        if isinstance(optimizer, Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
             self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
             self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
@@ -88,7 +86,7 @@ class PlanHooks:
         self.resume.before_load(self.planned, state, len(optimizer.param_groups))
 
     def after_load(self, optimizer: Any) -> None:
-        self.resume.after_load(self.planned, optimizer.param_groups)
+        self.resume.after_load(self.planned, optimizer)
 
     def release(self) -> None:
         """Take the hooks off. Values and entries stay in the groups."""
@@ -168,23 +166,32 @@ def attach_plan(
     _ = in_force.total  # an update that is planned to take nothing is refused now
     before = hooks_on(optimizer)
     check_entries(groups)
-    carried = count_carried(groups)
-    changes: Diff | None = None
+    unknown, changes, source = False, None, None
     if before is not None:
         before.planned.sync(groups)
-        carried = before.planned.clock.t
-        whose, earlier = "that of the Scheduler before this one", before.planned.in_force
+        known, earlier = before.planned.clock, before.planned.in_force
+        carried: int | None = known.t
         changes = resume.changes_between(earlier, in_force)
-        in_force = resume.decide(changes, earlier, in_force, before.planned.clock.standing, whose)
-    unknown = before is None and resume.differs(in_force, groups)
-    if unknown:
-        resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
-    standing = standing_in(in_force, _found_standing(in_force, begin, groups, before), "the optimizer")
-    source = None if before is not None or carried is None else "optimizer"
-    planned = PlannedGroups(in_force, _clock_for(in_force, begin, standing, source, before), request.late_groups)
-    planned.history = _history_at(planned, carried, before, unknown=unknown)
-    clock = planned.clock
-    block = block_at(in_force, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
+        in_force = resume.decide(changes, earlier, in_force, known.standing, "that of the Scheduler before this one")
+        found = known.standing if earlier.unit == in_force.unit else Standing(known.t)
+    else:
+        carried = count_carried(groups)
+        unknown = resume.differs(in_force, groups)
+        if unknown:
+            resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
+        found = Standing(begin or 0)
+        if carried is not None:
+            found, source = Standing(carried, *amount_carried(groups, in_force.unit)), "optimizer"
+    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
+    clock.stand_at(standing_in(in_force, found, "the optimizer"), source)
+    planned = PlannedGroups(in_force, clock, request.late_groups)
+    if before is not None:
+        clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
+        planned.history = before.planned.history.entered(planned.entry())
+    elif carried is not None:
+        begun = History.begun(in_force.plan.text, 0, in_force.amount_at(0))
+        planned.history = begun.entered_after_unknown(planned.entry()) if unknown else begun
+    block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
     planned.bind(groups, block)  # the first write: from here on nothing is refused
     if before is not None:
@@ -195,8 +202,10 @@ def attach_plan(
     hooks.attach(optimizer, step=request.drive == "optimizer")
     if unknown:
         resume.log_unknown_plan(planned)
-    if before is None and begin is None and not carried and (has_initial or resume.updates_taken()):
-        tell_position(block.slots, resume.updates_taken(), carried, initial=has_initial)
+    if before is None and begin is None and not carried:
+        taken = updates_in_state(optimizer)
+        if has_initial or taken:
+            tell_position(block.slots, taken, carried, initial=has_initial)
     if carried is None and begin:
         warn_of_present_bases(block.slots, groups, begin)
     if carried is not None and begin is not None and begin != carried:
@@ -207,53 +216,6 @@ def attach_plan(
     if carried is None:
         warn_if_shorter_than_epoch(planned)
     return hooks
-
-
-def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, standing: Standing) -> PlanHooks:
-    """Hooks that are not registered, for a copy of a Scheduler that was detached."""
-    in_force = PlanInForce(request.plan, request.plan.resolve(calendar), calendar)
-    planned = PlannedGroups(in_force, _clock_for(in_force, None, standing), request.late_groups)
-    slots = slots_of(in_force.counted, optimizer.param_groups)
-    planned.block = block_at(in_force, slots, optimizer.param_groups, planned.clock.times, planned.clock.states)
-    planned.release()
-    return PlanHooks(planned, request.resume)
-
-
-def _found_standing(
-    in_force: PlanInForce, begin: int | None, groups: list[Group], before: PlanHooks | None
-) -> Standing:
-    """Where the run stands, as the Scheduler before, the groups or the user say."""
-    if before is not None:
-        found = before.planned.clock.standing
-        return found if before.planned.in_force.unit == in_force.unit else Standing(found.t)
-    carried = count_carried(groups)
-    return Standing(begin or 0) if carried is None else Standing(carried, *amount_carried(groups, in_force.unit))
-
-
-def _clock_for(
-    in_force: PlanInForce,
-    begin: int | None,
-    standing: Standing,
-    source: str | None = None,
-    before: PlanHooks | None = None,
-) -> Clock:
-    """A clock at that place, with the states of the metric rules."""
-    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
-    clock.stand_at(standing, source)
-    if before is not None:
-        known = {rule: state for rule, state in before.planned.clock.states.items() if rule in clock.states}
-        clock.states = {**clock.states, **known}
-    return clock
-
-
-def _history_at(planned: PlannedGroups, carried: int | None, before: PlanHooks | None, *, unknown: bool) -> History:
-    """The plans that were in force, and this one."""
-    if before is not None:
-        return before.planned.history.entered(planned.entry())
-    if carried is None:
-        return planned.history
-    begun = History.begun(planned.in_force.plan.text, 0, planned.in_force.amount_at(0))
-    return begun.entered_after_unknown(planned.entry()) if unknown else begun
 
 
 # ---------------------------------------------------------------------- facts that come later
@@ -309,21 +271,27 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
 
 def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     """What the copy was asked to do, and its hooks."""
-    optimizer, resume = state["optimizer"], Resume(state["on_change"], state["optimizer"])
+    optimizer, resume = state["optimizer"], Resume(state["on_change"])
     late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
     amount, said, last_amount = state.get("amounts", (None, None, None))
-    standing = Standing(state["t"], amount, said)
     request = AttachRequest(state["plan"], state["drive"], resume, late_groups, begin)
-    hooks = (
-        attach_plan(optimizer, request, state["calendar"])
-        if state["alive"]
-        else detached_hooks(optimizer, request, state["calendar"], standing)
-    )
+    if state["alive"]:
+        hooks = attach_plan(optimizer, request, state["calendar"])
+    else:  # a copy of a Scheduler that was detached: hooks that are not registered
+        in_force = PlanInForce(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
+        clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
+        clock.stand_at(Standing(state["t"], amount, said))
+        planned, groups = PlannedGroups(in_force, clock, late_groups), optimizer.param_groups
+        slots = slots_of(in_force.counted, groups)
+        planned.block = ValueBlock(in_force.counted, slots, groups, clock.times, clock.states)
+        planned.release()
+        hooks = PlanHooks(planned, resume)
     planned, clock = hooks.planned, hooks.planned.clock
     now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
     planned.history = state.get("history", planned.history)
     clock.said, clock.last_amount = None, last_amount
-    planned.say(said)
+    if said is not None and planned.source is not None:
+        planned.source.say(said)
     clock.states = used
     clock.change(now)
     if state["alive"]:
@@ -331,3 +299,104 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     if not state["acknowledged"]:
         clock.acknowledged_at = -1  # its engine had not called step() yet
     return request, hooks
+
+
+# ---------------------------------------------------------------------- what a Scheduler is given
+
+
+def given_facts(**facts: Any) -> dict[str, Any]:
+    """The keywords that were given."""
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
+    """The Calendar of a call that takes one, or its facts as keywords."""
+    if calendar is not None and given:
+        raise InvalidArgument(
+            f"{call}(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
+        )
+    if calendar is not None and not isinstance(calendar, Calendar):
+        instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
+        if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
+            instead = f"Write calendar=ps.Calendar(total={calendar})"
+        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "no Calendar", instead)
+    names = [field.name for field in fields(Calendar)]
+    if unknown := sorted(given.keys() - set(names)):
+        raise InvalidArgument(f"{call}({unknown[0]}=…)", nearest(unknown[0], names))
+    return calendar if calendar is not None else Calendar(**given)
+
+
+def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
+    """The plan with its lengths in updates; what is missing is told in the words of the call."""
+    try:
+        return plan.resolve(calendar)
+    except MissingFact as error:
+        fact = f"{error.fact}={error.example}"
+        found = error.found
+        if not call.startswith("scheduler."):
+            later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
+            found += f"; it may be given later: {later}"
+        raise MissingFact(error.asked, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
+
+
+_INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
+"""Where wrappers keep what they wrap: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
+
+
+def unwrapped_optimizer(optimizer: Any) -> Any:
+    """The innermost optimizer: wrappers are looked through."""
+    seen: list[int] = []
+    while id(optimizer) not in seen:
+        seen.append(id(optimizer))
+        own = getattr(optimizer, "__dict__", {})
+        inner = next((own[name] for name in _INNER_NAMES if isinstance(_param_groups_of(own.get(name)), list)), None)
+        if inner is None:
+            break
+        optimizer = inner
+    groups = _param_groups_of(optimizer)
+    if not (isinstance(groups, list) and any(map(numeric, groups))) and (members := _members_in(optimizer)):
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)",
+            "it is a container of optimizers; make one Scheduler for each of its optimizers",
+            f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
+        )
+    if not isinstance(groups, list) or not groups:
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Write ps.Scheduler(optimizer, plan)"
+        )
+    return optimizer
+
+
+def _members_in(optimizer: Any) -> str | None:
+    """Return the expression for the optimizers in a container, such as a list."""
+    if _are_optimizers(optimizer):
+        return "optimizers"
+    own = getattr(optimizer, "__dict__", {})
+    return next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
+
+
+def _are_optimizers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(one, Optimizer) for one in value)
+
+
+def require_hooks(optimizer: Any) -> None:
+    """Refuse an optimizer whose step fires no hooks."""
+    if _fires_hooks(optimizer):
+        return
+    own = getattr(optimizer, "__dict__", {})
+    inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
+    raise InvalidArgument(
+        f"Scheduler({type(optimizer).__name__}, …)",
+        "its step fires no hooks, so nothing can follow it",
+        'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
+        if inner is None
+        else f"Write ps.Scheduler(optimizer.{inner}, plan)",
+    )
+
+
+def _fires_hooks(optimizer: Any) -> bool:
+    return isinstance(optimizer, Optimizer) and bool(getattr(type(optimizer).step, "hooked", False))
+
+
+def _param_groups_of(candidate: Any) -> Any:
+    return getattr(candidate, "param_groups", None)

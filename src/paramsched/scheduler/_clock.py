@@ -111,10 +111,6 @@ class Clock:
     def standing(self) -> Standing:
         return Standing(self.t, self.amount, self.said)
 
-    def acknowledge(self) -> None:
-        """An engine has called step()."""
-        self.acknowledged_at = self.t
-
     @property
     def acknowledged(self) -> bool:
         """Whether an engine has called step() since the last update."""

@@ -6,7 +6,7 @@ itself, with `full_state_dict` of tuples and lists too.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias, final
@@ -75,24 +75,21 @@ def note_position(
         group.update(entries)
 
 
-def note_bases(bases: Iterable[tuple[int, str, float]], groups: list[Group]) -> None:
-    """Write bases, each with its group and the flat name of its field, beside those of fields of earlier plans."""
-    found = [_bases_in(group) for group in groups]
-    for index, slot, base in bases:
+def note_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
+    """Write bases, by group and flat name of the field, beside those of fields of earlier plans."""
+    found: list[dict[str, float]] = [{} for _ in groups]
+    for (index, slot), base in bases.items():
         found[index][slot] = base
     for group, mine in zip(groups, found, strict=True):
-        for key in [key for key in group if isinstance(key, str) and key.startswith(BASE)]:
-            del group[key]
-        group[BASES] = json.dumps(mine)
+        # Older checkpoints have an entry for each base, which counts; what someone spoiled is left out.
+        old = {key: group.pop(key) for key in _keys_of_bases(group)}
+        before = recorded_bases(group) | {key.removeprefix(BASE): base for key, base in old.items()}
+        group[BASES] = json.dumps({slot: base for slot, base in before.items() if is_finite_number(base)} | mine)
 
 
-def _bases_in(group: Group) -> dict[str, float]:
-    """Return the bases in a group; what someone spoiled is left out.
-
-    Older checkpoints have an entry for each base. Where torch adds them to the entries of a new optimizer they count.
-    """
-    old = {key.removeprefix(BASE): base for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)}
-    return {slot: base for slot, base in {**recorded_bases(group), **old}.items() if is_finite_number(base)}
+def _keys_of_bases(group: Group) -> list[str]:
+    """The entries of older checkpoints, one for each base."""
+    return [key for key in group if isinstance(key, str) and key.startswith(BASE)]
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
@@ -100,18 +97,12 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
     group = next((group for group in groups if COUNT in group), {})
     if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
         return None, None
-    at, said = _said_in(group)
+    said = group.get(SAID)
+    at, reported = json.loads(said) if isinstance(said, str) else (group[COUNT], said)
     if at == group[COUNT]:
-        return group.get(AMOUNT), said
+        return group.get(AMOUNT), reported
     # The checkpoint is older: if it is of a plan by updates, the amount is still that of the new optimizer.
     return group.get(AMOUNT) or None, None
-
-
-def _said_in(group: Group) -> tuple[int, Any]:
-    """Return the count that a reported amount is of, and the amount."""
-    said = group.get(SAID)
-    at, amount = json.loads(said) if isinstance(said, str) else (group[COUNT], said)
-    return at, amount
 
 
 def check_entries(groups: list[Group]) -> None:
@@ -130,23 +121,22 @@ def check_entries(groups: list[Group]) -> None:
         for key, amount in ((AMOUNT, group.get(AMOUNT)), (SAID, said)):
             if amount is not None and not is_amount(amount):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
-        _check_bases(group, index)
-
-
-def _check_bases(group: Group, index: int) -> None:
-    """Refuse bases that are not numbers."""
-    if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
-        raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
-    old = [(key, base) for key, base in group.items() if isinstance(key, str) and key.startswith(BASE)]
-    for key, base in [*old, *recorded_bases(group).items()]:
-        if not is_finite_number(base):
-            where = key if key.startswith(BASE) else BASES
-            raise StateError(f"param_groups[{index}][{where!r}] is {shown(base)}, not a finite number")
+        if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
+            raise StateError(f"param_groups[{index}][{BASES!r}] is {shown(group[BASES])}, not JSON text of the bases")
+        old = [(key, group[key]) for key in _keys_of_bases(group)]
+        for key, base in [*old, *((BASES, base) for base in recorded_bases(group).values())]:
+            if not is_finite_number(base):
+                raise StateError(f"param_groups[{index}][{key!r}] is {shown(base)}, not a finite number")
 
 
 def _require_count(count: Any, index: int, key: str = COUNT) -> None:
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
+    if not is_count(count):
         raise StateError(f"param_groups[{index}][{key!r}] is {shown(count)}, not a number of updates")
+
+
+def is_count(value: Any) -> bool:
+    """Whether a saved value is a number of updates."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def is_amount(value: Any) -> bool:
@@ -235,9 +225,9 @@ def read_history(data: Any, text: str | None) -> History:
         if not isinstance(found, (list, tuple)) or len(found) != 3:
             raise StateError(f"state: history[{index}] is {shown(found)}, not [update, amount, plan]")
         update, amount, plan = found
-        if not _is_from_zero(update, int) or (entries and update <= entries[-1].update):
+        if not is_count(update) or (entries and update <= entries[-1].update):
             raise StateError(f"state: history[{index}] is of update {shown(update)}, not a later one")
-        if amount is not None and not _is_from_zero(amount, int, float):
+        if amount is not None and not is_amount(amount):
             raise StateError(f"state: history[{index}] is of amount {shown(amount)}, not a number from 0 on")
         if plan is not None and not isinstance(plan, str):
             raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not text")
@@ -245,10 +235,3 @@ def read_history(data: Any, text: str | None) -> History:
     if entries[-1].text != text:
         raise StateError("state: history ends with another plan than that of the state")
     return History(tuple(entries))
-
-
-def _is_from_zero(value: Any, *types: type) -> bool:
-    if isinstance(value, bool) or not isinstance(value, types):
-        return False
-    number: Any = value
-    return bool(0 <= number < 2**62)

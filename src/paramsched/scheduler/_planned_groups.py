@@ -1,16 +1,19 @@
 """The groups of one optimizer and the plan that writes them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from operator import is_
 from typing import Any, final
 
-from paramsched.errors import ParamschedError
-from paramsched.plan import Target
-from paramsched.plan.binding import is_by_amount
+import torch
+
+from paramsched.base.user_warnings import warn_user
+from paramsched.errors import ParamschedError, StateError
+from paramsched.fields import label
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import Clock, PlanInForce, RuleStates, Standing, UpdateTimes
+from paramsched.scheduler._clock import Clock, PlanInForce, Standing, UpdateTimes
 from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, Entry, Group, History, note_bases, note_position
-from paramsched.scheduler._slots import LateGroups, Slot, slots_of, values_at, values_of, with_late_bases
-from paramsched.scheduler._value_block import GroupWatch, ValueBlock, equals_number, warn_of_foreign_write
+from paramsched.scheduler._slots import LateGroups, Slot, bases_by_place, slots_of, values_at, with_late_bases
+from paramsched.scheduler._value_block import FloatColumn, ValueBlock
 from paramsched.scheduler.told_amounts import AmountSource
 from paramsched.scheduler.updates import run_uncompiled
 
@@ -21,18 +24,27 @@ class PlannedGroups:
 
     It holds the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
 
-    Between two updates these hold, and `watch.as_left` looks whether they still do:
-    - `watch.bound` are the optimizer's groups, the same dicts in the same order. The writers write into these.
+    Between two updates these hold, and `as_left` looks whether they still do:
+    - `bound` are the optimizer's groups, the same dicts in the same order. The writers write into these.
     - Each group holds the values of update `clock.t`, and the first one the count and the number of the plan.
+
+    What others wrote into a scheduled field is not looked for there: the writers see it on their way.
     """
+
+    block: ValueBlock  # once it is bound
 
     def __init__(self, in_force: PlanInForce, clock: Clock, late_groups: LateGroups = "base") -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.history = History.begun(in_force.plan.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update that `seek` went to, and the history before it
-        self.watch = GroupWatch(clock)
         self.source: AmountSource | None = None  # of a plan that is not by updates, once it is bound
-        self.block = ValueBlock(in_force.counted, (), [])
+        self.bound: list[Group] = []
+        self._first: Group = {}
+        self._number = 0  # of the plan in force
+        # Torch's distributed checkpoint puts an lr of its own into the groups: so this is looked at too.
+        self._first_lr: Any = None
+        self._lr_key = COUNT  # "lr" where the first group has it
+        self._tuples: list[FloatColumn] = []
         self._has_tensors, self._fills = False, 0
         self._is_plain = False  # whether an update by hand may write first and look at the groups then
         self._has_warned = False
@@ -42,15 +54,10 @@ class PlannedGroups:
 
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
         """Take a block that is at the current update, and write its values."""
-        _note_bases(block.slots, groups)
+        note_bases(bases_by_place(block.slots), groups)
         block.put()
         self._begin_amounts(groups)
         self._take(block, groups)
-
-    def say(self, amount: Amount | None) -> None:
-        """The coming update consumes so much, and what was said before; None says nothing."""
-        if amount is not None and self.source is not None:
-            self.source.say(amount)
 
     def _begin_amounts(self, groups: list[Group]) -> None:
         """What is measured or compared begins anew."""
@@ -61,16 +68,20 @@ class PlannedGroups:
         """Write into these groups from now on, which hold the values of the block."""
         self.block = block
         self.note(groups)
-        self.watch.bind(groups, block, self.in_force.number)
+        self.bound, self._first, self._number = list(groups), groups[0], self.in_force.number
+        self._lr_key = "lr" if "lr" in groups[0] else COUNT
+        self._first_lr = self._first[self._lr_key]
+        self._tuples = [column for column in block.floats if column.tuple_size is not None]
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
         self._is_plain = not (self._has_tensors or block.targets or self.source is not None)
 
     def note(self, groups: list[Group]) -> None:
-        clock, source = self.clock, self.source
-        unit = None if source is None else source.unit
+        """Write into every group where the run is: at an update only the first one gets the count."""
+        clock, unit = self.clock, None if self.source is None else self.source.unit
         note_position(groups, clock.t, self.in_force.number, unit, clock.amount, clock.said)
 
     def entry(self) -> Entry:
+        """The plan and when it came into force, if that is now."""
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
     def seek(self, standing: Standing) -> None:
@@ -82,41 +93,35 @@ class PlannedGroups:
         self.clock.stand_at(standing)
         self.history, self._before_seek = history.standing_at(t, standing.amount), (t, history)
         self._put()
-        self._begin_amounts(self.watch.bound)
-        self.note(self.watch.bound)
+        self._begin_amounts(self.bound)
+        self.note(self.bound)
 
     def rewrite(self) -> None:
+        """Compute the values of the coming update anew, and write them."""
         self.block.seek(self.clock.times, self.clock.states)
         self._put()
 
     def _put(self) -> None:
-        watch = self.watch
         self.block.put()
-        watch.first[COUNT] = self.clock.t  # the others get it when the optimizer is saved
-        watch.first_lr = watch.first[watch.lr_key]
+        self._first[COUNT] = self.clock.t  # the others get it when the optimizer is saved
+        self._first_lr = self._first[self._lr_key]
         self._fills = self.block.fill_count()
 
-    def values(self) -> Iterator[tuple[Slot, float]]:
-        """Each slot's value at the coming update, from the one evaluator."""
-        clock = self.clock
-        return zip(self.block.slots, values_at(self.block.slots, clock.times, clock.states), strict=True)
+    def values(self, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
+        """Each slot's value at the coming update, or at the one that was taken last, from the one evaluator."""
+        clock, slots = self.clock, self.block.slots
+        at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
+        return zip(slots, values_at(slots, *at), strict=True)
 
-    def last_values(self) -> Iterator[tuple[Slot, float]]:
-        """Each slot's value at the update that was taken last."""
+    def target_values(self, *, last: bool = False) -> Iterator[tuple[str, float]]:
+        """Each target's name and its value, likewise."""
         clock = self.clock
-        return zip(self.block.slots, values_at(self.block.slots, clock.last_times, clock.used), strict=True)
-
-    def target_values(self, times: UpdateTimes, states: RuleStates) -> Iterator[tuple[str, float]]:
-        """Each target's name and its value at an update."""
-        counted = self.in_force.counted
-        for binding in counted.bindings:
-            if isinstance(binding.field, Target):
-                at = times.on_clock(by_amount=is_by_amount(counted.clock, binding.name))
-                yield binding.name, float(values_of(binding.schedule, at, binding.field.initial, states)[0])
+        at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
+        return ((column.target.name, column.computed(*at)[0]) for column in self.block.targets)
 
     def release(self) -> None:
         """Stop writing. Values and entries stay in the groups."""
-        self.watch.bound, self.released, self._is_plain = [], True, False
+        self.bound, self.released, self._is_plain = [], True, False
 
     def require_alive(self, what: str) -> None:
         """Refuse a call of a Scheduler that does not write any more."""
@@ -128,8 +133,37 @@ class PlannedGroups:
 
     # ------------------------------------------------------------------ at every update
 
+    def as_left(self, optimizer: Any) -> bool:
+        """Whether the groups are those that were bound, and the first holds what it was left with. At every update.
+
+        False too where the amount of the coming update has to be looked at.
+        """
+        try:
+            groups = optimizer.param_groups
+            first, clock = groups[0], self.clock
+            return (
+                first[COUNT] is clock.t
+                and first[PLAN] is self._number
+                and first[self._lr_key] is self._first_lr
+                and groups == self.bound  # of the same dicts this compares nothing but addresses
+                and not clock.unsettled
+                and not (self._tuples and self.any_tuple_spoiled())
+            )
+        except (LookupError, RuntimeError, ValueError):
+            return False  # an entry is gone, or tensors of unlike shapes stand where others stood
+
+    def any_tuple_spoiled(self) -> bool:
+        """Whether one of the tuples is another thing now."""
+        try:
+            for column in self._tuples:
+                if column.any_tuple_spoiled():
+                    return True
+        except (LookupError, TypeError):
+            return True
+        return False
+
     def before_update(self, optimizer: Any) -> None:
-        """Where `watch.as_left` is false ahead of an update: bind groups that came since. Nothing else is written.
+        """Where `as_left` is false ahead of an update: bind groups that came since. Nothing else is written.
 
         Raises:
             MissingFact: the plan's clock counts an amount, and nothing says how much this update takes.
@@ -139,9 +173,9 @@ class PlannedGroups:
             run_uncompiled(AmountSource.settle)(self.source)
 
     def advance(self, optimizer: Any) -> None:
-        """One update has happened, ahead of which `watch.as_left` was asked: write the values of the next."""
+        """One update has happened, ahead of which `as_left` was asked: write the values of the next."""
         groups: list[Group] = optimizer.param_groups
-        clock, block, watch = self.clock, self.block, self.watch
+        clock, block = self.clock, self.block
         clock.t = t = clock.t + 1
         try:
             if block.amounts is not None:
@@ -158,10 +192,10 @@ class PlannedGroups:
             else:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t)
             first = groups[0]
-            if first is not watch.first:  # exchanged while the step was on
+            if first is not self._first:  # exchanged while the step was on
                 run_uncompiled(PlannedGroups.sync)(self, groups)
             first[COUNT] = t
-            watch.first_lr = first[watch.lr_key]
+            self._first_lr = first[self._lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run_uncompiled(PlannedGroups._refuse_spoiled)(self, groups, error)
         if block.overwritten:
@@ -173,12 +207,20 @@ class PlannedGroups:
         """The same where no hook ran before the update: the groups are looked at once, after the write.
 
         That is safe. The writers know their own groups only, and what is written into one that has left is not used.
+        A write that cannot be done again is not: tensors and targets are looked at first. So is an amount, which is
+        asked for before its update.
         """
         if not self._is_plain:
-            self._advance_looking_first(optimizer)
+            self.require_alive("step")
+            if not self.as_left(optimizer):
+                self.before_update(optimizer)
+            self.advance(optimizer)
+            if not self.as_left(optimizer):  # a copy of a group holds another tensor than the one just written
+                self.sync(optimizer.param_groups)
+            self.clock.acknowledged_at = self.clock.t
             return
         groups: list[Group] = optimizer.param_groups
-        clock, block, watch = self.clock, self.block, self.watch
+        clock, block = self.clock, self.block
         t = clock.t
         try:
             for _ in block.writer:
@@ -186,7 +228,7 @@ class PlannedGroups:
             else:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t + 1)
             first = groups[0]
-            if first[COUNT] is t and first[PLAN] is watch.number and groups == watch.bound:
+            if first[COUNT] is t and first[PLAN] is self._number and groups == self.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
             else:
                 run_uncompiled(PlannedGroups._advance_anew)(self, groups, None)
@@ -194,19 +236,6 @@ class PlannedGroups:
             run_uncompiled(PlannedGroups._advance_anew)(self, groups, error)
         if block.overwritten:
             run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
-
-    def _advance_looking_first(self, optimizer: Any) -> None:
-        """By hand, where a write cannot be done again: tensors and targets.
-
-        Where the clock counts an amount too: that of the update is asked for before it.
-        """
-        self.require_alive("step")
-        if not self.watch.as_left(optimizer):
-            self.before_update(optimizer)
-        self.advance(optimizer)
-        if not self.watch.as_left(optimizer):  # a copy of a group holds another tensor than the one just written
-            self.sync(optimizer.param_groups)
-        self.clock.acknowledge()
 
     def _write_next_block(self, t: int) -> None:
         block = self.block
@@ -238,26 +267,30 @@ class PlannedGroups:
             self._refuse_spoiled(groups, error)
         overwritten = list(self.block.overwritten)
         self.rewrite()
-        self.clock.acknowledge()
+        self.clock.acknowledged_at = self.clock.t
         self.block.overwritten.extend(overwritten)
 
     # ------------------------------------------------------------------ what others did
 
     def sync(self, groups: list[Group]) -> bool:
-        """Bind groups that came, went or were exchanged since; whether there were any."""
-        if self.watch.any_change(groups):
+        """Bind groups that came, went or were exchanged since; whether there were any.
+
+        It looks without haste: equal copies are seen too, and a field that others wrote is no change.
+        """
+        self._require_groups(groups, self.bound)
+        changed = self._entries_replaced(groups) or self._groups_changed(groups) or self.any_tuple_spoiled()
+        if changed:
             self._bind_anew(groups)
-            return True
-        return False
+        return changed
 
     def _bind_anew(self, groups: list[Group]) -> None:
         """Bind the groups as they are now, and write only into those that need it."""
         plan, clock = self.in_force.counted, self.clock
         slots = slots_of(plan, groups)
-        if self.watch.bound:
+        if self.bound:
             slots = with_late_bases(slots, groups, clock, self.late_groups)
-        anew = not self.watch.bound or self.watch.entries_replaced(groups)
-        before = {} if anew else _by_group(self.block.slots, self.watch.bound)
+        anew = not self.bound or self._entries_replaced(groups)
+        before = {} if anew else _by_group(self.block.slots, self.bound)
         now = _by_group(slots, groups)
         strange = {
             index
@@ -267,20 +300,43 @@ class PlannedGroups:
             or before.get(id(group)) != now[id(group)]
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
-        late = block_at(self.in_force, mine, groups, clock.times, clock.states, targets=False)
-        _note_bases(slots, groups)
+        late = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
+        note_bases(bases_by_place(slots), groups)
         late.put()
-        block = block_at(self.in_force, slots, groups, clock.times, clock.states)
+        block = ValueBlock(plan, slots, groups, clock.times, clock.states)
         block.install_views()
         self._take(block, groups)
 
+    def _groups_changed(self, groups: list[Group]) -> bool:
+        """Whether they are other dicts than those that were bound, equal ones too."""
+        return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
+
+    def _entries_replaced(self, groups: list[Group]) -> bool:
+        """Whether the first group has other entries of ours, say those of a checkpoint."""
+        first = groups[0]
+        count, number = first.get(COUNT), first.get(PLAN)
+        ours = bool(self.bound) and first is self.bound[0]
+        return ours and not (equals_number(count, self.clock.t) and equals_number(number, self._number))
+
+    def _require_groups(self, groups: list[Group], bound: list[Group]) -> None:
+        """Refuse groups that are gone, and tuples that have lost an element or gained one."""
+        if not groups:
+            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
+        if self._tuples:
+            ours = {id(group) for group in bound}
+            self.require_lengths([group if id(group) in ours else {} for group in groups])
+
+    def require_lengths(self, groups: list[Group]) -> None:
+        """Refuse groups in which a tuple is longer or shorter than it was when it was bound."""
+        for column in self._tuples:
+            column.require_lengths(groups)
+
     def _look_at_tensors(self, groups: list[Group]) -> None:
         """Someone filled or replaced one of the tensors; after this the groups hold ours."""
-        if self.watch.groups_changed(groups):  # while the step was on: bound anew before the next
+        if self._groups_changed(groups):  # while the step was on: bound anew before the next
             return
-        held = {(slot.group, slot.field) for tensors in self.block.tensors for slot in tensors.slots}
-        clock, slots = self.clock, self.block.slots
-        for slot, planned in zip(slots, values_at(slots, clock.last_times, clock.used), strict=True):
+        held = {(slot.group, slot.field) for column in self.block.tensors for slot in column.slots}
+        for slot, planned in self.values(last=True):
             if (slot.group, slot.field) in held:
                 group = groups[slot.group]
                 self.block.overwritten.append((slot.field, group, slot.field.read(group), planned))
@@ -288,9 +344,19 @@ class PlannedGroups:
         self.block.install_views()
 
     def _tell_overwritten(self, groups: list[Group]) -> None:
-        """Tell once of a value that someone else wrote."""
-        if not self._has_warned:
-            self._has_warned = warn_of_foreign_write(self.block.overwritten, groups, self.clock.t - 1)
+        """Warn once, of the first value that was not as planned, in a group that the optimizer still has.
+
+        What the writers found may equal the plan: they look for the very object that they wrote.
+        """
+        places = {id(group): index for index, group in enumerate(groups)}
+        for field, group, found, planned in self.block.overwritten:
+            if not self._has_warned and id(group) in places and not _is_planned(found, planned):
+                self._has_warned = True
+                warn_user(
+                    f"{field} of group {label(group, places[id(group)])!r} was {found!r} at update {self.clock.t - 1} "
+                    f"instead of the planned {planned!r}: something else wrote it. It was used for one update; the "
+                    "plan goes on. To change a value for good, change the plan."
+                )
         self.block.overwritten.clear()
 
     def _refuse_spoiled(self, groups: list[Group], error: Exception) -> None:
@@ -300,30 +366,29 @@ class PlannedGroups:
             PlanError: an entry that is no number. The plan goes on where there is one again.
             StateError: there are no groups left.
         """
-        bound, self.watch.bound = self.watch.bound, []  # bound anew before the next update
-        self.watch.require_groups(groups, bound)
+        bound, self.bound = self.bound, []  # bound anew before the next update
+        self._require_groups(groups, bound)
         slots_of(self.in_force.counted, groups)
         raise error  # of a target's own function, say
 
 
-def block_at(
-    in_force: PlanInForce,
-    slots: tuple[Slot, ...],
-    groups: list[Group],
-    times: UpdateTimes,
-    states: RuleStates,
-    *,
-    targets: bool = True,
-) -> ValueBlock:
-    """A block that is at one update. Whatever can be refused is refused here, before anything is written."""
-    block = ValueBlock(in_force.counted, slots, groups, targets=targets)
-    block.seek(times, states)
-    return block
+def equals_number(found: Any, number: int) -> bool:
+    """Whether an entry is that number; it may be anything.
+
+    >>> equals_number(3, 3), equals_number(3.0, 3), equals_number("three", 3)
+    (True, False, False)
+    """
+    return isinstance(found, int) and found == number
 
 
-def _note_bases(slots: Iterable[Slot], groups: list[Group]) -> None:
-    """Write the bases into the groups, for their checkpoints."""
-    note_bases(((slot.group, slot.field.slot, slot.base) for slot in slots), groups)
+def _is_planned(found: Any, planned: float) -> bool:
+    """Whether an entry is the planned value, rounded where it is a tensor."""
+    try:
+        if isinstance(found, torch.Tensor):
+            found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
+        return bool(found == planned or (found != found and planned != planned))  # NaN is NaN here
+    except (TypeError, ValueError, RuntimeError):  # a thing that compares as nothing else does
+        return False
 
 
 def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:

@@ -4,9 +4,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
-from weakref import ref
-
-from torch.optim import Optimizer
 
 from paramsched.base.user_warnings import warn_user
 from paramsched.errors import PlanChanged
@@ -25,8 +22,9 @@ from paramsched.scheduler._group_keys import (
     count_carried,
     is_finite_number,
 )
-from paramsched.scheduler._planned_groups import PlannedGroups, block_at
+from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._slots import Slot, bases_by_place, initial_value, slots_of, with_base
+from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.told_amounts import standing_in
 from paramsched.scheduler.updates import updates_in_state
@@ -175,20 +173,11 @@ _COMPARED = 1_000_000  # updates that are computed one by one, to say when two p
 
 @final
 class Resume:
-    """The policy of one scheduler. The hooks ask it when the optimizer's own state is loaded.
+    """The policy of one scheduler. The hooks ask it when the optimizer's own state is loaded."""
 
-    It holds the optimizer weakly: the optimizer holds the hooks, and they hold this.
-    """
-
-    def __init__(self, on_change: OnChange, optimizer: Any) -> None:
+    def __init__(self, on_change: OnChange) -> None:
         self.on_change = on_change
         self.settled: frozenset[int] = frozenset()  # numbers of plans whose difference has been dealt with
-        self._optimizer = ref(optimizer) if isinstance(optimizer, Optimizer) else None
-
-    def updates_taken(self) -> int | None:
-        """How many updates the optimizer's own state has seen; None where it does not count."""
-        optimizer = None if self._optimizer is None else self._optimizer()
-        return None if optimizer is None else updates_in_state(optimizer)
 
     # ------------------------------------------------------------------ the optimizer's own state
 
@@ -198,33 +187,40 @@ class Resume:
         if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
             return  # torch says what is wrong with it
         check_entries(groups)
-        planned.watch.require_lengths(groups)
+        planned.require_lengths(groups)
         slots_of(planned.in_force.counted, groups)
         self._standing_of(planned, groups)
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
 
-    def after_load(self, planned: PlannedGroups, groups: list[Group]) -> None:
+    def after_load(self, planned: PlannedGroups, optimizer: Any) -> None:
         """Go on from the count and the bases in the groups that were loaded."""
+        groups: list[Group] = optimizer.param_groups
         clock, found = planned.clock, count_carried(groups)
         standing = self._standing_of(planned, groups)
         slots = slots_of(planned.in_force.counted, groups)
-        block = block_at(planned.in_force, slots, groups, standing.times, clock.states)
+        block = ValueBlock(planned.in_force.counted, slots, groups, standing.times, clock.states)
         if found is None:
             initial = log_initial_values(block.slots, groups)
             if clock.begin is None:
                 bases = "initial values" if initial else "the loaded values"
-                warn_of_missing_count(self.updates_taken(), None, bases)
+                warn_of_missing_count(updates_in_state(optimizer), None, bases)
         else:
-            taken = self.updates_taken()
-            if found == 0 and clock.begin is None and taken is not None and taken > _HIDDEN:
+            taken = updates_in_state(optimizer) if found == 0 and clock.begin is None else None
+            if taken is not None and taken > _HIDDEN:
                 warn_of_missing_count(taken, 0, "the recorded values")
             log_two_counts(planned, standing.t, "optimizer")
             log_bases(block.slots, bases_by_place(planned.block.slots))
         unknown = self.differs(planned.in_force, groups)
         clock.stand_at(standing, None if found is None else "optimizer")
-        planned.history = _history_of_optimizer(planned, found, unknown=unknown)
+        now, history = planned.entry(), planned.history  # an optimizer's state has no history
+        if found is None:
+            planned.history = History((now,))
+        else:
+            planned.history = (
+                history.entered_after_unknown(now) if unknown else history.standing_at(now.update, now.amount)
+            )
         planned.bind(groups, block)
         if unknown:
             self.log_unknown_plan(planned)
@@ -249,7 +245,14 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error"; nothing was written.
         """
         code = planned.in_force
-        chosen = self._plan_to_follow(state, code)
+        chosen, same_text = code, state.text == code.plan.text
+        if state.plan is not None and not (same_text and state.calendar == code.calendar):
+            saved = PlanInForce(state.plan, state.plan.resolve(state.calendar), state.calendar)
+            chosen = self.decide(self.changes_between(saved, code), saved, code, state.standing)
+        elif not same_text:
+            why = state.unreadable or "one of them has no text"
+            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
+            log.warning("the plan in the checkpoint cannot be compared with the code's, which goes on: %s", why)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
         before, bases, block = planned.block.slots, state.bases_by_place(), planned.block
         if chosen is code:
@@ -260,7 +263,7 @@ class Resume:
         if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
             block.seek(standing.times, states)
         else:
-            block = block_at(chosen, slots, groups, standing.times, states)
+            block = ValueBlock(chosen.counted, slots, groups, standing.times, states)
         if state.groups != len(groups):
             log.warning(
                 "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
@@ -277,21 +280,10 @@ class Resume:
         planned.bind(groups, block)
         warn_if_over(planned)
 
-    def _plan_to_follow(self, state: State, code: PlanInForce) -> PlanInForce:
-        """The code's plan, that of the state, or a mixture."""
-        same_text = state.text == code.plan.text
-        if state.plan is not None and not (same_text and state.calendar == code.calendar):
-            saved = PlanInForce(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            return self.decide(self.changes_between(saved, code), saved, code, state.standing)
-        if not same_text:
-            why = state.unreadable or "one of them has no text"
-            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-            log.warning("the plan in the checkpoint cannot be compared with the code's, which goes on: %s", why)
-        return code
-
-    def load_position(self, planned: PlannedGroups, at: int, bases: Any, groups: list[Group]) -> None:
+    def load_position(self, planned: PlannedGroups, at: int, bases: Any, optimizer: Any) -> None:
         """Go on from a state of one of torch's schedulers."""
-        taken, slots = self.updates_taken(), planned.block.slots
+        groups: list[Group] = optimizer.param_groups
+        taken, slots = updates_in_state(optimizer), planned.block.slots
         t = at if taken is None else taken
         given = bases if isinstance(bases, (list, tuple)) and len(bases) == len(groups) else []
         kept = {
@@ -301,7 +293,7 @@ class Resume:
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
         standing = standing_in(planned.in_force, Standing(t), "the state of torch's scheduler", planned.clock)
-        block = block_at(planned.in_force, mine, groups, standing.times, planned.clock.states)
+        block = ValueBlock(planned.in_force.counted, mine, groups, standing.times, planned.clock.states)
         log_bases(mine, bases_by_place(slots))
         unit = f"{t} updates as the optimizer's own state counts them" if taken is not None and taken != at else f"{t}"
         log.warning(
@@ -330,7 +322,16 @@ class Resume:
         """
         if changes:
             amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
-            self._settle(changes, f"{whose}, which was in force up to update {until.t}{amount}")
+            whose = f"{whose}, which was in force up to update {until.t}{amount}"
+            choices = self.on_change if isinstance(self.on_change, Mapping) else {}
+            refused = [change for change in changes if choices.get(change.name, self.on_change) == "error"]
+            if refused:
+                raise PlanChanged(
+                    f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
+                    + "\n".join(map(str, refused))
+                    + '\nWrite on_change="new" to go on with the code\'s plan, "checkpoint" with the saved one.'
+                )
+            log.warning("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
             log_other_epoch(saved, code)
         self.settled = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
@@ -339,20 +340,6 @@ class Resume:
             mixed = mixed_plan(code.resolved, saved.resolved, self.on_change)
             return PlanInForce(mixed, mixed, replace(code.calendar, total=None))  # the horizon is in the plan now
         return code
-
-    def _settle(self, changes: Diff, whose: str) -> None:
-        """Say what changed; refuse it where the policy says so."""
-        refused = [change for change in changes if self._choice(change.name) == "error"]
-        if refused:
-            raise PlanChanged(
-                f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
-                + "\n".join(map(str, refused))
-                + '\nWrite on_change="new" to go on with the code\'s plan, "checkpoint" with the saved one.'
-            )
-        log.warning("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
-
-    def _choice(self, field: str) -> OnChangeChoice:
-        return self.on_change.get(field, "new") if isinstance(self.on_change, Mapping) else self.on_change
 
     def _choices(self) -> list[OnChangeChoice]:
         return list(self.on_change.values()) if isinstance(self.on_change, Mapping) else [self.on_change]
@@ -381,16 +368,6 @@ class Resume:
         """Whether the groups carry another plan, one that has not been dealt with."""
         known = {in_force.number, *self.settled}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
-
-
-def _history_of_optimizer(planned: PlannedGroups, count: int | None, *, unknown: bool) -> History:
-    """The history where an optimizer's state was loaded, which has none."""
-    now = planned.entry()
-    if count is None:
-        return History((now,))
-    return (
-        planned.history.entered_after_unknown(now) if unknown else planned.history.standing_at(now.update, now.amount)
-    )
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:

@@ -1,105 +1,296 @@
-"""The values of the coming updates, a block at a time; and a watch on the groups."""
+"""The values of the coming updates, a block at a time, and who writes them: one column per field, and per target.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from operator import is_, length_hint
+A block begins with the entry that is in the groups already, the last one of the block before. So the first write of a
+block looks for values of others as every write does.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from operator import length_hint
 from typing import Any, final
 
+import numpy as np
 import torch
 
-from paramsched.base.user_warnings import warn_user
-from paramsched.errors import StateError
+from paramsched.errors import InvalidArgument, StateError
 from paramsched.fields import Field, label
-from paramsched.plan import Plan, Target
+from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
-from paramsched.scheduler._field_slots import FloatBlock, FloatSlots, ScheduledTuples, TensorRows, TensorSlots
-from paramsched.scheduler._group_keys import COUNT, PLAN, Group
-from paramsched.scheduler._slots import Slot, values_of
-from paramsched.scheduler._writes import Overwritten, Writer, in_step, target_writer, tensor_writer
-from paramsched.schedules import Schedule
+from paramsched.scheduler._clock import RuleStates, UpdateTimes
+from paramsched.scheduler._group_keys import Group
+from paramsched.scheduler._slots import Slot, SlotsOfSchedule, rows_of, values_of
+from paramsched.scheduler._writes import (
+    EntryKind,
+    Overwritten,
+    Writer,
+    fill,
+    float_writer,
+    in_step,
+    put_entry,
+    put_floats,
+    target_writer,
+    tensor_writer,
+)
+from paramsched.schedules.base import Schedule
 
 _GROWTH = (32, 1024, 4096)  # updates in a block: the first after a seek is short, a run soon computes many at once
 _MOST_IN_ROWS = 65_536  # values in one block of rows
+
+
+class Column(ABC):
+    """Entries for successive updates. The first is in the groups, or `put` writes it; the writer writes the others."""
+
+    entries: Sequence[Any] = ()
+
+    @abstractmethod
+    def computed(self, times: UpdateTimes, states: RuleStates) -> Sequence[Any]:
+        """An entry for each of these updates."""
+
+    def following(self, times: UpdateTimes, states: RuleStates) -> Sequence[Any]:
+        """The last entry, which is in the groups, and those of these updates behind it."""
+        return [self.entries[-1], *self.computed(times, states)]
+
+    @abstractmethod
+    def put(self) -> None:
+        """Write the first entry, whatever is there."""
+
+    @abstractmethod
+    def writer(self, overwritten: Overwritten) -> Writer:
+        """The loop that writes all entries but the first."""
+
+
+@final
+class FloatColumn(Column):
+    """The groups that hold floats for one field, alone or as an element of a tuple."""
+
+    def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
+        self.field, self.indices = field, [slot.group for slot in slots]
+        self.groups, self.bases = [groups[index] for index in self.indices], [slot.base for slot in slots]
+        self.parts = SlotsOfSchedule.all_in(slots)
+        self._same = len(self.parts) == 1 and len(set(self.bases)) == 1
+        sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
+        self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # None too where tuples have several lengths
+
+    @property
+    def is_short(self) -> bool:
+        """Whether one value or factor per update is enough, however many groups there are."""
+        return self._same or self._factors(UpdateTimes.at(0, 0)) is not None
+
+    @property
+    def kind(self) -> EntryKind:
+        return "rows" if isinstance(self.entries[0], list) else "same" if self._same else "scaled"
+
+    def computed(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+        if self._same:
+            return self.parts[0].values_of_one(times, self.bases[0], states)
+        factors = self._factors(times)
+        return rows_of(self.parts, times, states).tolist() if factors is None else factors
+
+    def following(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
+        kind, last = self.kind, self.entries[-1]
+        if kind == "rows":  # never followed by factors: which factor made a row cannot be told
+            return [last, *rows_of(self.parts, times, states).tolist()]
+        entries = self.computed(times, states)
+        return [[base * last for base in self.bases] if isinstance(entries[0], list) else last, *entries]
+
+    def _factors(self, times: UpdateTimes) -> list[Any] | None:
+        return self.parts[0].factors(times) if len(self.parts) == 1 else None
+
+    def put(self) -> None:
+        put_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
+
+    def writer(self, overwritten: Overwritten) -> Writer:
+        return float_writer(self.kind, self.field, self.groups, self.bases, self.entries, overwritten)
+
+    def any_tuple_spoiled(self) -> bool:
+        """Whether one of the tuples has another length now, or no float where it had one."""
+        key, element, size = self.field.key, self.field.index, self.tuple_size
+        for group in self.groups:
+            entry = group[key]
+            if len(entry) != size or entry[element].__class__ is not float:
+                return True
+        return False
+
+    def require_lengths(self, groups: Sequence[Group]) -> None:
+        """Refuse groups in which a tuple has lost an element or gained one: the wrong element would be written."""
+        key = self.field.key
+        for index in self.indices:
+            entry: Any = groups[index].get(key) if index < len(groups) else None
+            if isinstance(entry, (tuple, list)) and len(entry) != self.tuple_size:
+                name = label(groups[index], index)
+                raise StateError(f"{key} of group {name!r} is {entry!r}: it had {self.tuple_size} elements before")
+
+
+@final
+class TensorColumn(Column):
+    """Slots whose groups hold views of one vector, so that one copy per update writes them all.
+
+    A tensor that stands alone is its own vector and is filled itself: who holds it sees it change.
+    """
+
+    def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
+        self.field, self.slots, self.parts = field, slots, SlotsOfSchedule.all_in(slots)
+        mine = [groups[slot.group] for slot in slots]
+        held: list[Any] = [field.read(group) for group in mine]
+        self.shared = len(held) > 1  # whether the groups hold views of our vector
+        self.vector: torch.Tensor = held[0]
+        if self.shared:
+            with torch.inference_mode(False), torch.no_grad():
+                self.vector = torch.stack([entry.detach().clone() for entry in held])
+                held = list(self.vector.unbind())
+        self.views = list(zip(mine, held, strict=True))
+
+    @staticmethod
+    def all_in(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "list[TensorColumn]":
+        """A column for the slots that hold tensors of one device and type."""
+        held: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
+        for slot in slots:
+            entry = field.read(groups[slot.group])
+            if isinstance(entry, torch.Tensor):
+                if entry.ndim != 0 or not entry.is_floating_point():
+                    raise InvalidArgument(
+                        f'"{field}" of group {slot.group}', f"a tensor of shape {tuple(entry.shape)} and {entry.dtype}",
+                        "Write torch.tensor(0.1): a floating one without dimensions",
+                    )  # fmt: skip
+                held.setdefault((entry.device, entry.dtype), []).append(slot)
+        return [TensorColumn(field, mine, groups) for mine in held.values()]
+
+    def computed(self, times: UpdateTimes, states: RuleStates) -> tuple[torch.Tensor, ...]:
+        """The coming values, on the vector's device."""
+        block = rows_of(self.parts, times, states)
+        if self.vector.dtype == torch.float32:
+            block = block.astype(np.float32)  # the same rounding, without waking torch's threads
+        with torch.inference_mode(False), torch.no_grad():
+            host, device = torch.from_numpy(block).to(dtype=self.vector.dtype), self.vector.device
+            # CUDA takes a copy of host memory that is not pinned before the call returns: nothing has to be waited for.
+            on_device = host.to(device, non_blocking=device.type == "cuda")
+            return on_device.reshape(times.size, *self.vector.shape).unbind()
+
+    def put(self) -> None:
+        fill(self.vector, self.entries[0])
+
+    def writer(self, overwritten: Overwritten) -> Writer:
+        return tensor_writer(self.vector, self.entries)
+
+    def install_views(self) -> None:
+        """Let each group hold its view: copies of an optimizer and its own loading replace them."""
+        for group, view in self.views:
+            if self.field.read(group) is not view:
+                put_entry(self.field, group, view)
+
+    def remove_views(self, groups: Sequence[Group]) -> None:
+        """Let each group that holds a view hold a tensor of its own again."""
+        views = {id(view) for _, view in self.views} if self.shared else set()
+        for group in groups:
+            if self.field.key in group and id(view := self.field.read(group)) in views:
+                put_entry(self.field, group, view.clone())
+
+    def views_replaced(self) -> bool:
+        """Whether a group holds another thing than its view."""
+        key, index = self.field.key, self.field.index
+        if index is None:
+            for group, view in self.views:
+                if group[key] is not view:
+                    return True
+        else:
+            for group, view in self.views:
+                if group[key][index] is not view:
+                    return True
+        return False
+
+
+@final
+class TargetColumn(Column):
+    """A value outside of the optimizer."""
+
+    def __init__(self, target: Target, schedule: Schedule, *, by_amount: bool) -> None:
+        self.target, self.schedule, self.by_amount = target, schedule, by_amount
+
+    def computed(self, times: UpdateTimes, states: RuleStates) -> list[float]:
+        at = times.on_clock(by_amount=self.by_amount)
+        values: list[float] = values_of(self.schedule, at, self.target.initial, states).tolist()
+        return values
+
+    def put(self) -> None:
+        if self.target.write is not None:
+            self.target.write(self.entries[0])
+
+    def writer(self, overwritten: Overwritten) -> Writer:
+        return target_writer(self.target.write, self.entries)
 
 
 @final
 class ValueBlock:
     """Writes the values of successive updates into the groups that it was made for.
 
-    `seek` computes one update and `put` writes it. Each `next` of `writer` then writes the following update, and notes
-    in `overwritten` what others wrote since. It is exhausted where the block is used up: `extend` computes the next
-    block.
+    Made for one update, it has the values of that one, and `put` writes them. Each `next` of `writer` then writes the
+    following update, and notes in `overwritten` what others wrote since. It is exhausted where the block is used up:
+    `extend` computes the next block. Whatever can be refused is refused when it is made, before anything is written.
     """
 
-    def __init__(self, plan: Plan, slots: tuple[Slot, ...], groups: Sequence[Group], *, targets: bool = True) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        slots: tuple[Slot, ...],
+        groups: Sequence[Group],
+        times: UpdateTimes,
+        states: RuleStates,
+        *,
+        targets: bool = True,
+    ) -> None:
         self.slots = slots
         self.overwritten: Overwritten = []
-        self.writer: Writer = iter(())
-        self.floats: list[FloatSlots] = []
-        self.tensors: list[TensorSlots] = []
-        for field, mine in _by_field(slots).items():
-            tensors = TensorSlots.all_in(field, mine, groups)
+        self.floats: list[FloatColumn] = []
+        self.tensors: list[TensorColumn] = []
+        fields: dict[Field, list[Slot]] = {}
+        for slot in slots:
+            fields.setdefault(slot.field, []).append(slot)
+        for field, mine in fields.items():
+            tensors = TensorColumn.all_in(field, mine, groups)
             held = {slot.group for one in tensors for slot in one.slots}
             self.tensors += tensors
             if plain := [slot for slot in mine if slot.group not in held]:
-                self.floats.append(FloatSlots.of(field, plain, groups))
+                self.floats.append(FloatColumn(field, plain, groups))
+        bindings: Iterable[Binding] = plan.bindings if targets else ()
         self.targets = [
-            (b.field, b.schedule, is_by_amount(plan.clock, b.name))
-            for b in plan.bindings
-            if targets and isinstance(b.field, Target)
+            TargetColumn(one.field, one.schedule, by_amount=is_by_amount(plan.clock, one.name))
+            for one in bindings
+            if isinstance(one.field, Target)
         ]
-        # The amounts before the coming updates, in step with the writers; None where the plan is by updates.
-        self.amounts: Iterator[Amount] | None = None if plan.clock == UPDATES else iter(())
+        self._columns: list[Column] = [*self.floats, *self.tensors, *self.targets]
+        self._by_updates = plan.clock == UPDATES
         # Tensors made under inference_mode keep no version.
         self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
-        self._short = not self.tensors and all(floats.one_entry_serves_all for floats in self.floats)
-        self._size = 0
-        self._blocks: list[FloatBlock] = []
-        self._rows: list[TensorRows] = []
-        self._told: list[list[float]] = []
+        self._is_short = not self.tensors and all(one.is_short for one in self.floats)
+        self.seek(times, states)
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
         """Compute the values of one update; nothing is written yet."""
-        self._blocks = [floats.block(times, states) for floats in self.floats]
-        self._rows = [tensors.rows(times, states) for tensors in self.tensors]
-        self._told = [_target_values(*target, times, states) for target in self.targets]
-        self.writer, self._size = iter(()), 0
+        self._take([column.computed(times, states) for column in self._columns])
+        self.writer: Writer = iter(())
+        self._size = 0
         self.overwritten.clear()
-        if self.amounts is not None:
-            self.amounts = iter(())
+        # The amounts before the coming updates, in step with the writer; None where the plan is by updates.
+        self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(())
+
+    def _take(self, computed: list[Sequence[Any]]) -> None:
+        """Take the entries of all columns, once all are computed: an error leaves the block as it was."""
+        for column, entries in zip(self._columns, computed, strict=True):
+            column.entries = entries
 
     def put(self) -> None:
         """Write the values that `seek` computed, whatever is there."""
         self.install_views()
-        for floats, block in zip(self.floats, self._blocks, strict=True):
-            floats.put(block)
-        for tensors, rows in zip(self.tensors, self._rows, strict=True):
-            tensors.put(rows)
-        for (target, *_), values in zip(self.targets, self._told, strict=True):
-            if target.write is not None:
-                target.write(values[0])
+        for column in self._columns:
+            column.put()
 
     def extend(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the block of these updates, where the one before it is used up.
-
-        A block begins with the entry that is in the groups already, the last one of the block before. So the first
-        write of a block looks for values of others as every write does.
-        """
+        """Compute the block of these updates, where the one before it is used up."""
+        self._take([column.following(times, states) for column in self._columns])
         if times.amounts is not None:
             self.amounts = iter(times.amounts.tolist())
-        self._blocks = [
-            floats.block(times, states, before) for floats, before in zip(self.floats, self._blocks, strict=True)
-        ]
-        self._rows = [
-            (before[-1], *tensors.rows(times, states)) for tensors, before in zip(self.tensors, self._rows, strict=True)
-        ]
-        self._told = [
-            [before[-1], *_target_values(*target, times, states)]
-            for target, before in zip(self.targets, self._told, strict=True)
-        ]
-        self.writer = in_step(self._writers())
+        self.writer = in_step([column.writer(self.overwritten) for column in self._columns])
 
     def drop_coming(self, *, looked_at: bool) -> None:
         """Forget what was computed for other amounts and not written.
@@ -109,31 +300,21 @@ class ValueBlock:
         """
         left = 0 if self.amounts is None else length_hint(self.amounts) + looked_at
         if left:
-            self._blocks = [replace(block, entries=block.entries[:-left]) for block in self._blocks]
-            self._rows = [rows[:-left] for rows in self._rows]
-            self._told = [values[:-left] for values in self._told]
+            self._take([column.entries[:-left] for column in self._columns])
         self._size = 0
 
     def next_size(self) -> int:
         """The size of the next block: more than the one before it, up to a limit."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
-        return self._size if self._short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
-
-    def _writers(self) -> list[Writer]:
-        floats = [mine.writer(block, self.overwritten) for mine, block in zip(self.floats, self._blocks, strict=True)]
-        tensors = [tensor_writer(mine.vector, rows) for mine, rows in zip(self.tensors, self._rows, strict=True)]
-        targets = [
-            target_writer(target.write, values) for (target, *_), values in zip(self.targets, self._told, strict=True)
-        ]
-        return [*floats, *tensors, *targets]
+        return self._size if self._is_short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
 
     def install_views(self) -> None:
-        for tensors in self.tensors:
-            tensors.install_views()
+        for column in self.tensors:
+            column.install_views()
 
     def remove_views(self, groups: Sequence[Group]) -> None:
-        for tensors in self.tensors:
-            tensors.remove_views(groups)
+        for column in self.tensors:
+            column.remove_views(groups)
 
     def fill_count(self) -> int:
         """A number that changes whenever someone fills one of the tensors; not on the device."""
@@ -143,144 +324,7 @@ class ValueBlock:
         return count
 
     def views_replaced(self) -> bool:
-        for tensors in self.tensors:  # noqa: SIM110  # the frame of a generator would be compiled
-            if tensors.views_replaced():
+        for column in self.tensors:  # noqa: SIM110  # the frame of a generator would be compiled
+            if column.views_replaced():
                 return True
-        return False
-
-
-def _target_values(
-    target: Target, schedule: Schedule, by_amount: bool, times: UpdateTimes, states: RuleStates
-) -> list[float]:
-    mine = times.on_clock(by_amount=by_amount)
-    values: list[float] = values_of(schedule, mine, target.initial, states).tolist()
-    return values
-
-
-def _by_field(slots: tuple[Slot, ...]) -> dict[Field, list[Slot]]:
-    fields: dict[Field, list[Slot]] = {}
-    for slot in slots:
-        fields.setdefault(slot.field, []).append(slot)
-    return fields
-
-
-@final
-class GroupWatch:
-    """The groups of one optimizer as they were bound, and what the first of them was left with.
-
-    What others wrote into a scheduled field is not looked for here: the writers see it on their way.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.bound: list[Group] = []
-        self.first: Group = {}
-        self.number = 0  # of the plan in force
-        # Torch's distributed checkpoint puts an lr of its own into the groups: so this is looked at too.
-        self.first_lr: Any = None
-        self.lr_key = COUNT  # "lr" where the first group has it
-        self._tuples: tuple[ScheduledTuples, ...] = ()
-
-    def bind(self, groups: list[Group], block: ValueBlock, number: int) -> None:
-        """Take these groups, as they are now, for those that are written."""
-        self.bound, self.first, self.number = list(groups), groups[0], number
-        self.lr_key = "lr" if "lr" in groups[0] else COUNT
-        self._tuples = ScheduledTuples.all_in(block.floats)
-        self.first_lr = self.first[self.lr_key]
-
-    def as_left(self, optimizer: Any) -> bool:
-        """Whether the groups are those that were bound, and the first holds what it was left with. At every update.
-
-        False too where the amount of the coming update has to be looked at.
-        """
-        try:
-            groups = optimizer.param_groups
-            first = groups[0]
-            return (
-                first[COUNT] is self.clock.t
-                and first[PLAN] is self.number
-                and first[self.lr_key] is self.first_lr
-                and groups == self.bound  # of the same dicts this compares nothing but addresses
-                and not self.clock.unsettled
-                and not (self._tuples and self.any_tuple_spoiled())
-            )
-        except (LookupError, RuntimeError, ValueError):
-            return False  # an entry is gone, or tensors of unlike shapes stand where others stood
-
-    def any_change(self, groups: list[Group]) -> bool:
-        """The same without haste: equal copies are seen too, and a field that others wrote is no change."""
-        self.require_groups(groups, self.bound)
-        changed = self.entries_replaced(groups) or self.groups_changed(groups)
-        return changed or (bool(self._tuples) and self.any_tuple_spoiled())
-
-    def groups_changed(self, groups: list[Group]) -> bool:
-        """Whether they are other dicts than those that were bound, equal ones too."""
-        return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
-
-    def entries_replaced(self, groups: list[Group]) -> bool:
-        """Whether the first group has other entries of ours, say those of a checkpoint."""
-        first = groups[0]
-        count, number = first.get(COUNT), first.get(PLAN)
-        ours = bool(self.bound) and first is self.bound[0]
-        return ours and not (equals_number(count, self.clock.t) and equals_number(number, self.number))
-
-    def any_tuple_spoiled(self) -> bool:
-        """Whether one of the tuples is another thing now."""
-        try:
-            for tuples in self._tuples:
-                if tuples.any_spoiled():
-                    return True
-        except (LookupError, TypeError):
-            return True
-        return False
-
-    def require_groups(self, groups: list[Group], bound: list[Group]) -> None:
-        """Refuse groups that are gone, and tuples that have lost an element or gained one."""
-        if not groups:
-            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
-        if self._tuples:
-            ours = {id(group) for group in bound}
-            self.require_lengths([group if id(group) in ours else {} for group in groups])
-
-    def require_lengths(self, groups: list[Group]) -> None:
-        """Refuse groups in which a tuple is longer or shorter than it was when it was bound."""
-        for tuples in self._tuples:
-            tuples.require_lengths(groups)
-
-
-def equals_number(found: Any, number: int) -> bool:
-    """Whether an entry is that number; it may be anything.
-
-    >>> equals_number(3, 3), equals_number(3.0, 3), equals_number("three", 3)
-    (True, False, False)
-    """
-    return isinstance(found, int) and found == number
-
-
-def warn_of_foreign_write(overwritten: Overwritten, groups: Sequence[Group], update: int) -> bool:
-    """Warn of the first value that was not as planned; whether there was one.
-
-    Args:
-        overwritten: what the writers found. It may equal the plan: they look for the very object that they wrote.
-        groups: the optimizer's; what was found in a group that has left is nobody's concern.
-    """
-    places = {id(group): index for index, group in enumerate(groups)}
-    for field, group, found, planned in overwritten:
-        if id(group) in places and not _is_planned(found, planned):
-            warn_user(
-                f"{field} of group {label(group, places[id(group)])!r} was {found!r} at update {update} instead of the "
-                f"planned {planned!r}: something else wrote it. It was used for one update; the plan goes on. "
-                "To change a value for good, change the plan."
-            )
-            return True
-    return False
-
-
-def _is_planned(found: Any, planned: float) -> bool:
-    """Whether an entry is the planned value, rounded where it is a tensor."""
-    try:
-        if isinstance(found, torch.Tensor):
-            found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
-        return bool(found == planned or (found != found and planned != planned))  # NaN is NaN here
-    except (TypeError, ValueError, RuntimeError):  # a thing that compares as nothing else does
         return False

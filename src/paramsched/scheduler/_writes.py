@@ -13,7 +13,7 @@ group, for 100 groups, beside the general loop (`_rows`, `_elements`) on the sam
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import mul
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 
@@ -26,39 +26,44 @@ Writer: TypeAlias = Iterator[Any]
 Overwritten: TypeAlias = list[tuple[Field, Group, Any, Any]]
 """What someone else wrote: field, group, what was found there, and what we had written (another object)."""
 
+EntryKind: TypeAlias = Literal["same", "scaled", "rows"]
+"""What an entry of a block is: one value for all groups, one factor of their bases, or a row with a value for each."""
+
 # The first entry of a block is in the groups already: the loops begin with the second.
 
 
-def same_writer(field: Field, groups: list[Group], values: list[float], overwritten: Overwritten) -> Writer:
-    """Write one value into all groups."""
-    if field.index is None:
-        return _same(field, groups, values, overwritten)
-    if _all_pairs(field, groups):
-        return _same_pair(field, groups, values, overwritten)
-    return _elements(field, groups, zip(*[values] * len(groups), strict=True), overwritten)
-
-
-def scaled_writer(
-    field: Field, groups: list[Group], bases: list[float], factors: list[float], overwritten: Overwritten
+def float_writer(
+    kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entries: Any, overwritten: Overwritten
 ) -> Writer:
-    """Write one factor times the base of each group.
+    """Return the cheapest loop that writes these entries.
 
-    Python uses the memory of the float that the group drops for the product: quicker than a row made before. What the
-    group holds is compared with the same product, computed again.
+    A factor is multiplied as it is written: Python uses the memory of the float that the group drops for the product,
+    which is quicker than a row made before. What the group holds is compared with the same product, computed again.
     """
-    if field.index is None and len(factors) > _LONG:
-        return _scaled_in_fours(field, groups, bases, factors, overwritten)
+    is_pair = field.index is not None and all(len(group[field.key]) == 2 for group in groups)
+    if kind == "same" and (field.index is None or is_pair):
+        return (_same_pair if is_pair else _same)(field, groups, entries, overwritten)
+    if kind == "scaled" and is_pair:
+        return _scaled_pair(field, groups, bases, entries, overwritten)
+    if kind == "scaled" and field.index is None:
+        return (_scaled_in_fours if len(entries) > _LONG else _scaled)(field, groups, bases, entries, overwritten)
+    if kind == "same":
+        entries = zip(*[entries] * len(groups), strict=True)
+    elif kind == "scaled":
+        entries = zip(*[map(mul, repeat(base), entries) for base in bases], strict=True)
+    return (_rows if field.index is None else _elements)(field, groups, entries, overwritten)
+
+
+def put_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
+    """Write one entry into all groups, whatever is there."""
+    row = repeat(entry) if kind == "same" else map(mul, bases, repeat(entry)) if kind == "scaled" else entry
+    key = field.key
     if field.index is None:
-        return _scaled(field, groups, bases, factors, overwritten)
-    if _all_pairs(field, groups):
-        return _scaled_pair(field, groups, bases, factors, overwritten)
-    products = [map(mul, repeat(base), factors) for base in bases]
-    return _elements(field, groups, zip(*products, strict=True), overwritten)
-
-
-def row_writer(field: Field, groups: list[Group], rows: list[list[float]], overwritten: Overwritten) -> Writer:
-    """Write a value of its own into each group."""
-    return (_rows if field.index is None else _elements)(field, groups, rows, overwritten)
+        for group, value in zip(groups, row):  # noqa: B905  # `strict=` costs time, and `repeat` has no end
+            group[key] = value
+    else:
+        for group, value in zip(groups, row):  # noqa: B905  # as above
+            put_entry(field, group, value)
 
 
 def in_step(writers: Sequence[Writer]) -> Writer:
@@ -225,28 +230,11 @@ AT_EACH_UPDATE = (
 """What runs at every update."""
 
 
-def write_row(field: Field, groups: Sequence[Group], values: Sequence[float]) -> None:
-    """Write a value into each group, whatever is there."""
-    key = field.key
-    if field.index is None:
-        for group, value in zip(groups, values):  # noqa: B905  # as above
-            group[key] = value
-    else:
-        for group, value in zip(groups, values):  # noqa: B905  # as above
-            write_entry(field, group, value)
-
-
-def write_products(key: str, groups: Sequence[Group], bases: Sequence[float], factor: float) -> None:
-    """Write base times factor into each group: a row made first would take half as long again."""
-    for group, base in zip(groups, bases):  # noqa: B905  # as above
-        group[key] = base * factor
-
-
-def write_entry(field: Field, group: Group, entry: Any) -> None:
+def put_entry(field: Field, group: Group, entry: Any) -> None:
     """Put an entry, or an element of one, into a group; a tuple is always a new one, never one kept from before.
 
     >>> group = {"betas": (0.9, 0.999)}
-    >>> write_entry(Field("betas", 0), group, 0.5)
+    >>> put_entry(Field("betas", 0), group, 0.5)
     >>> group["betas"]
     (0.5, 0.999)
     """
@@ -254,8 +242,3 @@ def write_entry(field: Field, group: Group, entry: Any) -> None:
         whole = group[field.key]
         entry = (*whole[:index], entry, *whole[index + 1 :])
     group[field.key] = entry
-
-
-def _all_pairs(field: Field, groups: list[Group]) -> bool:
-    """Whether the tuples of all groups are pairs, which are quicker to make anew."""
-    return all(len(group[field.key]) == 2 for group in groups)

@@ -19,7 +19,7 @@ from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Standing
-from paramsched.scheduler._group_keys import History, is_amount, is_finite_number, read_history
+from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
@@ -97,24 +97,6 @@ def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
     return {name: fact if isinstance(fact, (int, float)) else str(fact) for name, fact in facts if fact is not None}
 
 
-def _says_the_same(text: str, facts: Mapping[str, Any], known: tuple[Plan, Calendar]) -> bool:
-    plain = all(isinstance(fact, (int, float, str)) for fact in facts.values())
-    return text == known[0].text and plain and bool(facts == _calendar_facts(known[1]))
-
-
-def _read_standing(state: Mapping[str, Any], plan: Plan | None) -> Standing:
-    """Where the run of a state stands."""
-    for name in ("amount", "said"):
-        if state.get(name) is not None and not is_amount(state[name]):
-            raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
-    standing = Standing(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
-    if plan is not None and standing.amount is not None and amount_clock(plan.clock) is None:
-        raise StateError(f"state: amount is {shown(standing.amount)}, and the clock of its plan counts updates")
-    if standing.amount is None and standing.said is not None:
-        raise StateError("state: said is there, and amount is not")
-    return standing
-
-
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
     """The states of metric rules as JSON scalars, by the rules' text."""
     return {
@@ -153,17 +135,34 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     groups, text = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"]
     facts = _read_mapping("calendar", state["calendar"])
     plan: Plan | None
-    if known is not None and isinstance(text, str) and _says_the_same(text, facts, known):
+    plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
+    if known is not None and plain and text == known[0].text and facts == _calendar_facts(known[1]):
         (plan, calendar), unreadable = known, None
     else:
-        calendar = _calendar_of_facts(facts)
+        try:
+            calendar = Calendar(**facts)
+        except (TypeError, ValueError) as error:
+            raise StateError(f"state: calendar: {error}") from None
         plan, unreadable = plan_of_text(text)
-        if plan is not None:
-            _require_resolvable(plan, calendar)
-    bases, feedback = _read_bases(state["bases"], groups), _read_feedback(state["feedback"])
+        try:
+            if plan is not None:
+                plan.resolve(calendar)
+        except InvalidArgument as error:
+            raise StateError(f"state: calendar does not resolve its plan: {error}") from None
+    bases = _read_bases(state["bases"], groups)
+    feedback = {
+        rule: _read_mapping("feedback", saved) for rule, saved in _read_mapping("feedback", state["feedback"]).items()
+    }
     if plan is not None:
         _require_one_run(plan, bases, feedback)
-    standing = _read_standing(state, plan)
+    for name in ("amount", "said"):
+        if state.get(name) is not None and not is_amount(state[name]):
+            raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
+    standing = Standing(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
+    if plan is not None and standing.amount is not None and amount_clock(plan.clock) is None:
+        raise StateError(f"state: amount is {shown(standing.amount)}, and the clock of its plan counts updates")
+    if standing.amount is None and standing.said is not None:
+        raise StateError("state: said is there, and amount is not")
     entries = state.get("history")
     history = _history_of_one(text, standing.amount) if entries is None else read_history(entries, text)
     return State(text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
@@ -179,8 +178,7 @@ def position_of_torch(state: Any) -> int | None:
         return None
     if "last_epoch" in state:
         found = state["last_epoch"]
-        good = isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**62
-        return found if good and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
+        return found if is_count(found) and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
     members = state["_schedulers"] if isinstance(state["_schedulers"], (list, tuple)) else []
     return next((at for one in members if (at := position_of_torch(one)) is not None), None)
 
@@ -193,9 +191,10 @@ def restored_states(
 
 
 def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < most:
+    if not is_count(value) or value >= most:
         raise StateError(f"state: {name} is {shown(value)}, not a whole number from 0 on and below {most}")
-    return value
+    whole: int = value
+    return whole
 
 
 def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
@@ -225,13 +224,6 @@ def _unregistered_names(text: str) -> list[str]:
     return sorted(called - SHAPES.keys())
 
 
-def _require_resolvable(plan: Plan, calendar: Calendar) -> None:
-    try:
-        plan.resolve(calendar)
-    except InvalidArgument as error:
-        raise StateError(f"state: calendar does not resolve its plan: {error}") from None
-
-
 def _require_one_run(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
     """Refuse a state whose parts are not of one run."""
     scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
@@ -257,13 +249,6 @@ def _read_mapping(name: str, value: Any) -> dict[str, Any]:
     return found
 
 
-def _calendar_of_facts(value: Mapping[str, Any]) -> Calendar:
-    try:
-        return Calendar(**value)
-    except (TypeError, ValueError) as error:
-        raise StateError(f"state: calendar: {error}") from None
-
-
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     """Bases by field: a list, or one number for all groups."""
     found: dict[str, list[float | None]] = {}
@@ -278,10 +263,6 @@ def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
                 raise StateError(f"state: bases[{name!r}] holds {shown(base)}, no finite number")
         found[name] = bases
     return found
-
-
-def _read_feedback(value: Any) -> dict[str, dict[str, Any]]:
-    return {rule: _read_mapping("feedback", state) for rule, state in _read_mapping("feedback", value).items()}
 
 
 def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:

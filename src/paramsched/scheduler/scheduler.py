@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal, TypeAlias, final, get_args
 from weakref import ref
 
@@ -11,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, nearest, shown
 from paramsched.feedback.base import MetricRule
+from paramsched.fields import Field, flat_groups
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.plan.trace import Key, unique_labels
@@ -21,23 +23,17 @@ from paramsched.scheduler._attach import (
     PlanHooks,
     WaitingForFacts,
     attach_plan,
+    calendar_of_call,
     copied_state,
+    given_facts,
     hooks_of_copy,
     is_count_of_updates,
     refuse_to_step,
+    require_hooks,
+    unwrapped_optimizer,
 )
 from paramsched.scheduler._clock import Standing
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._reports import (
-    calendar_of_call,
-    flat_scalars,
-    given_facts,
-    name_of_only_metric,
-    require_hooks,
-    states_after,
-    unwrapped_optimizer,
-    values_by_key,
-)
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
@@ -100,6 +96,11 @@ class Scheduler(LRScheduler):
     (2, 0.05)
     """
 
+    optimizer: Any
+    _hooks: PlanHooks
+    _planned: PlannedGroups
+    _waiting: WaitingForFacts | None = None
+
     def __init__(  # LRScheduler's own is not run: it would wrap the step, write initial_lr and step
         self,
         optimizer: Any,
@@ -126,7 +127,7 @@ class Scheduler(LRScheduler):
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
         )  # fmt: skip
         inner = unwrapped_optimizer(optimizer)
-        request = AttachRequest(_plan_given(plan), drive, Resume(checked_on_change(on_change), inner), late_groups, t)
+        request = AttachRequest(_plan_given(plan), drive, Resume(checked_on_change(on_change)), late_groups, t)
         if calendar != "later":
             try:
                 hooks = attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given))
@@ -138,24 +139,21 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(
                 f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are given now and later", "Leave one out"
             )
-        self._wait_for_facts(inner, request)
+        # What can be checked now is; of hooks only one that refuses to step is attached.
+        slots_of(request.plan, inner.param_groups)
+        waiting = self._waiting = WaitingForFacts(request)
+        if drive == "optimizer":
+            require_hooks(inner)
+            waiting.handle = inner.register_step_pre_hook(refuse_to_step)
+        self._hooks = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it tells what is missing
+        self.optimizer, self._manual, self._step_count = inner, drive == "manual", 1
 
     def _start(self, optimizer: Any, request: AttachRequest, hooks: PlanHooks) -> None:
+        """Hold the hooks of a plan that was attached."""
         self.optimizer, self._hooks, self._planned = optimizer, hooks, hooks.planned
         self._manual, self._step_count = request.drive == "manual", 1
-        self._waiting: WaitingForFacts | None = None
+        self._waiting = None
         hooks.scheduler = ref(self)
-
-    def _wait_for_facts(self, optimizer: Any, request: AttachRequest) -> None:
-        """Check what can be checked now; only a hook that refuses to step is attached."""
-        slots_of(request.plan, optimizer.param_groups)  # a field or a group that is not there is told now
-        waiting = WaitingForFacts(request)
-        if request.drive == "optimizer":
-            require_hooks(optimizer)
-            waiting.handle = optimizer.register_step_pre_hook(refuse_to_step)
-        self._hooks = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it tells what is missing
-        self.optimizer, self._waiting = optimizer, waiting
-        self._manual, self._step_count = request.drive == "manual", 1
 
     def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
         """Give the facts of a Scheduler that was built with `calendar="later"`; the plan is attached now.
@@ -229,7 +227,13 @@ class Scheduler(LRScheduler):
 
     def values(self) -> dict[Key, float]:
         """The planned values of the coming update, by field and group as in a `Trace`; targets have group ""."""
-        return values_by_key(self._synced(), self.optimizer.param_groups)
+        planned, labels = self._synced(), unique_labels(self.optimizer.param_groups)
+        found = {
+            (slot.name, labels[slot.group]): value
+            for slot, value in planned.values()
+            if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
+        }
+        return found | {(name, ""): value for name, value in planned.target_values()}
 
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Flat names and numbers for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
@@ -255,7 +259,21 @@ class Scheduler(LRScheduler):
         if update not in get_args(WhichUpdate):
             near = nearest(str(update), get_args(WhichUpdate))
             raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Write scheduler.scalars("coming")')
-        return flat_scalars(self._synced(), self.optimizer.param_groups, last=update == "last")
+        planned, names = self._synced(), flat_groups(self.optimizer.param_groups)
+        clock = planned.clock
+        last = update == "last" and clock.t > 0
+        # TensorBoard rewrites other characters, MLflow refuses most of them, and a slash makes a folder in each.
+        found = {
+            Field.of(slot.name).slot + names[slot.group]: value
+            for slot, value in planned.values(last=last)
+            if slot.group < len(names)  # as above
+        }
+        for name, value in planned.target_values(last=last):
+            found[name if name not in found else f"targets/{name}"] = value
+        amount = clock.last_amount if last else clock.amount
+        if amount is not None:
+            found[f"consumed_{planned.in_force.unit}"] = float(amount)
+        return found
 
     # ------------------------------------------------------------------ what moves it
 
@@ -277,19 +295,17 @@ class Scheduler(LRScheduler):
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
         self._planned.require_alive("seek")
-        self._synced().seek(Standing(int(t), self._amount_to_seek(int(t), amount)))
-
-    def _amount_to_seek(self, t: int, amount: dict[str, Any]) -> Amount | None:
-        """What has been consumed before the update that is sought."""
-        in_force = self._planned.in_force
-        if amount:
-            return checked_amount(f"scheduler.seek({t}, ", in_force.unit, amount)
+        planned, t = self._synced(), int(t)
+        in_force = planned.in_force
         try:
-            return in_force.amount_at(t)
+            reached = (
+                checked_amount(f"scheduler.seek({t}, ", in_force.unit, amount) if amount else in_force.amount_at(t)
+            )
         except MissingFact as error:
             instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
             found = f"nothing says how many {in_force.unit} the updates took"
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
+        planned.seek(Standing(t, reached))
 
     def consumed(self, **amount: Any) -> None:
         """Say how much the coming update consumes, before it: `scheduler.consumed(tokens=n)`.
@@ -361,9 +377,16 @@ class Scheduler(LRScheduler):
         """
         self._planned.require_alive("observe")
         clock = self._planned.clock
-        before, states = clock.states, states_after(clock.states, metrics)
-        clock.change(states)
-        if any(states[rule] != state for rule, state in before.items()):
+        before, watched = clock.states, {rule.metric for rule in clock.states}
+        numbers = {}
+        for name, value in metrics.items():
+            if name not in watched:
+                instead = nearest(name, watched) if watched else "the plan has no metric rule"
+                raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
+            numbers[name] = _metric_as_float(name, value)
+        observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
+        clock.change({**before, **observed})
+        if any(observed[rule] != before[rule] for rule in observed):
             self._synced().rewrite()
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
@@ -378,11 +401,18 @@ class Scheduler(LRScheduler):
         """
         planned = self._planned
         if metrics is not None and planned.clock.states and self._alive:
-            self.observe(**{name_of_only_metric(planned.clock.states, metrics): metrics})
+            names = sorted(rule.metric for rule in planned.clock.states)
+            if len(names) > 1:
+                raise InvalidArgument(
+                    f"scheduler.step({metrics!r})",
+                    f"the plan has {len(names)} metric rules",
+                    f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
+                )
+            self.observe(**{names[0]: metrics})
         if self._manual:
             planned.advance_by_hand(self.optimizer)
         else:
-            planned.clock.acknowledge()
+            planned.clock.acknowledged_at = planned.clock.t
         self._step_count += 1
 
     def detach(self) -> None:
@@ -432,7 +462,7 @@ class Scheduler(LRScheduler):
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:
             return now
-        for slot, value in planned.last_values():
+        for slot, value in planned.values(last=True):
             if slot.field.key == "lr" and slot.group < len(now):
                 now[slot.group] = value
         return now
@@ -460,13 +490,13 @@ class Scheduler(LRScheduler):
             self._waiting.state = state_dict
             return
         self._planned.require_alive("load_state_dict")
-        planned, groups = self._synced(), self.optimizer.param_groups
+        planned = self._synced()
         at = position_of_torch(state_dict)
         if at is not None:
-            self._hooks.resume.load_position(planned, at, state_dict.get("base_lrs"), groups)
+            self._hooks.resume.load_position(planned, at, state_dict.get("base_lrs"), self.optimizer)
         else:
             known = planned.in_force.plan, planned.in_force.calendar
-            self._hooks.resume.load(planned, read_scheduler_state(state_dict, known), groups)
+            self._hooks.resume.load(planned, read_scheduler_state(state_dict, known), self.optimizer.param_groups)
 
     def __getstate__(self) -> dict[str, Any]:
         copied = copied_state(self._hooks, self.optimizer)
@@ -513,3 +543,20 @@ def _plan_given(plan: PlanLike) -> Plan:
 
         return plan_from(plan)
     raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+
+
+def _metric_as_float(name: str, value: Any) -> float:
+    """A metric as a float: a real number, or a tensor of one."""
+    if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
+        return float(value.detach())
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise InvalidArgument(
+                f"observe({name}=…)", "an integer beyond the numbers", f'Write observe({name}=float("inf"))'
+            ) from None
+    shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
+    raise InvalidArgument(
+        f"observe({name}=…)", f"a {type(value).__name__}{shape} is no number", f"Write observe({name}=float(value))"
+    )

@@ -13,8 +13,7 @@ import torch
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan.run_amounts import Amount, UntoldAmounts, missing_amounts
-from paramsched.plan.run_sizes import PlannedAmounts
+from paramsched.plan.run_amounts import Amount, PlannedAmounts, UntoldAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock, PlanInForce, Standing, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
@@ -100,7 +99,16 @@ class AmountSource:
             said = measured if said is None and self._is_untold else said
         clock.unsettled = self._is_untold
         if said is None:
-            return self._planned_times(UpdateTimes.at(t - 1, amount), block.next_size())
+            last, count = UpdateTimes.at(t - 1, amount), block.next_size()
+            if not isinstance(self._run, PlannedAmounts):
+                return last.following(self._run, count)
+            times = last.following(self._run, count + 1)
+            assert times.amounts is not None
+            nothing = np.flatnonzero(np.diff(times.amounts) < 1)  # up to an update that is planned to take nothing
+            count = int(nothing[0]) if nothing.size else count
+            clock.unsettled = count == 0
+            count = max(count, 1)
+            return UpdateTimes(times.updates[:count], times.amounts[:count])
         if expected is not None and expected - amount == said:
             return None
         block_is_used_up = expected is None
@@ -114,18 +122,6 @@ class AmountSource:
         if count == 1:
             return UpdateTimes.at(t, amount + said)
         return UpdateTimes(np.arange(t, t + count), amount + said * np.arange(1, count + 1))
-
-    def _planned_times(self, last: UpdateTimes, count: int) -> UpdateTimes:
-        """The updates behind the last, up to one that is planned to take nothing."""
-        if not isinstance(self._run, PlannedAmounts):
-            return last.following(self._run, count)
-        times = last.following(self._run, count + 1)
-        assert times.amounts is not None
-        nothing = np.flatnonzero(np.diff(times.amounts) < 1)
-        count = int(nothing[0]) if nothing.size else count
-        self._clock.unsettled = count == 0
-        count = max(count, 1)
-        return UpdateTimes(times.updates[:count], times.amounts[:count])
 
     def _nothing_said(self, found: str, said: str) -> MissingFact:
         error = missing_amounts(self.unit, "")
@@ -271,13 +267,15 @@ class RankAgreement:
             other, _, theirs = first.partition(" ")
             if theirs == repr(amount):
                 return
-            if not self._has_begun_another(store, other):
+            try:  # it may be about to begin another one
+                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _PATIENCE)
+            except RuntimeError:  # it has not come in this time
                 raise InvalidArgument(
                     f"scheduler.consumed({clock}=…) before update {t}",
                     f"with it rank {rank} has consumed {amount} {clock}, and rank {other} {theirs}",
                     f"Say the number of all processes together, the same in each: the sum of their {clock}. If one of "
                     "the two Schedulers is only tried out, make it on every rank, or before init_process_group",
-                )
+                ) from None
             log.warning(
                 "before update %d rank %d has consumed %r %s, and rank %s %s in a Scheduler of the same plan. Rank %s "
                 "has begun another one since, which is compared instead", t, rank, amount, clock, other, theirs, other,
@@ -287,14 +285,6 @@ class RankAgreement:
     def _begin_next(self, store: Any, rank: int) -> None:
         self._order = store.add(f"{self._kind}/begun by {rank}", 1)
         store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
-
-    def _has_begun_another(self, store: Any, other: str) -> bool:
-        """Whether a process has begun a Scheduler after the one that differs; it may be about to begin it."""
-        try:
-            store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _PATIENCE)
-        except RuntimeError:  # it has not come in this time
-            return False
-        return True
 
 
 def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock | None = None) -> Standing:

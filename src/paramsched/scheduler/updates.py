@@ -20,16 +20,11 @@ torch's named optimizers."""
 @final
 @dataclass(frozen=True, slots=True)
 class UncountedStep:
-    """A call of `step` that is no update.
-
-    Args:
-        recognizes: the function that recognizes it while it is on; None where the hooks tell it by themselves.
-    """
+    """A call of `step` that is no update."""
 
     name: str
     seen_by: str
     follows: str
-    recognizes: Callable[[Any], bool] | None = None
 
 
 def is_nested(optimizer: Any) -> bool:
@@ -77,7 +72,6 @@ NESTED = UncountedStep(
     "super().step() inside a subclass's step",
     "two calls of torch's step wrapper for this optimizer on the stack",
     "nothing; the outer call counts",  # its post-hook comes last, when the weights are final
-    is_nested,
 )
 RAISED = UncountedStep(
     "a step that raised",
@@ -93,14 +87,12 @@ SCALER_SKIPPED_FUSED = UncountedStep(
     "a step that a GradScaler skips, of a fused optimizer",
     "`found_inf` on the optimizer is above 0 when the post-hook comes",  # the kernel itself does the skipping
     "nothing; the values stay for the next batch",
-    is_skipped_by_scaler,
 )
 HIDDEN = UncountedStep(
     "the step that fills an empty state, of torch's distributed checkpoint or TorchTitan",
     "an optimizer without state, and `_init_optim_state`, `init_optim_state` or `_NamedOptimizer.init_state` on the "
     "stack",
     "nothing, ahead of it either: an lr of 0 that is there for this step is no base, and stays until it is put back",
-    is_hidden,
 )
 
 UNCOUNTED_STEPS = (NESTED, RAISED, SCALER_SKIPPED, SCALER_SKIPPED_FUSED, HIDDEN)
@@ -185,7 +177,9 @@ def watch_updates(
 
 def updates_in_state(optimizer: Any) -> int | None:
     """How many updates an optimizer's own state has seen; None for one that does not count (`SGD`)."""
-    states = (entry for entry in getattr(optimizer, "state", {}).values() if isinstance(entry, dict))
+    if not isinstance(optimizer, Optimizer):
+        return None
+    states = (entry for entry in optimizer.state.values() if isinstance(entry, dict))
     return max((int(step) for entry in states if (step := finite_or_none(entry.get("step"))) is not None), default=None)
 
 
