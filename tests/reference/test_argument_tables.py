@@ -6,7 +6,7 @@ import os
 import pytest
 
 from paramsched.config.arguments import arguments_of, defaults_of
-from paramsched.peers.optax.tables import CONSTRUCTORS
+from paramsched.peers.optax.constructors import CONSTRUCTORS
 from support import timm_peer
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -49,14 +49,14 @@ def test_the_table_of_timm_has_the_arguments_of_create_scheduler_v2():
 )  # fmt: skip
 def test_the_tables_of_keras_have_the_arguments_of_its_schedules(name):
     keras = pytest.importorskip("keras")
-    from paramsched.peers.keras.plans import _TABLES
+    from paramsched.peers.keras import _TABLES
 
     assert_same(_TABLES[name], defaults_in(getattr(keras.optimizers.schedules, name), *OF_KERAS))
 
 
 def test_the_table_of_a_plateau_has_the_arguments_of_keras():
     keras = pytest.importorskip("keras")
-    from paramsched.peers.keras.plans import _TABLES
+    from paramsched.peers.keras import _TABLES
 
     assert_same(_TABLES["ReduceLROnPlateau"], defaults_in(keras.callbacks.ReduceLROnPlateau, *OF_KERAS))
 
@@ -94,3 +94,22 @@ def test_dialect_drop_in_and_class_of_torch_have_the_same_arguments(name):
     assert {one: ours[one] for one in defaults_of(table) if one in ours} == {
         one: default for one, default in defaults_of(table).items() if one in ours
     }
+
+
+def test_the_tables_of_transformers_have_the_arguments_of_its_schedulers():
+    transformers = pytest.importorskip("transformers")
+    from transformers import optimization
+
+    from paramsched.peers.transformers.schedulers import SCHEDULERS
+
+    of_run = ("self", "optimizer", "last_epoch", "num_warmup_steps", "num_training_steps", "kwargs")
+    assert set(SCHEDULERS) == {one.value for one in transformers.SchedulerType}
+    for name, table in SCHEDULERS.items():
+        made = optimization.GreedyLR.__init__ if name == "greedy" else getattr(optimization, table.function)
+        theirs = defaults_in(made, *of_run)
+        if name != "reduce_lr_on_plateau":  # torch's class, by keywords
+            assert set(arguments_of(table)) == set(theirs)
+        ours = {one: default for one, default in defaults_of(table).items() if default is not None}
+        assert {one: theirs[one] for one in ours if theirs.get(one) is not None} == {
+            one: default for one, default in ours.items() if theirs.get(one) is not None
+        }

@@ -18,17 +18,29 @@ $.decay_rate: expected a number above 0, got 0. Write decay_rate: 0.1
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from dataclasses import KW_ONLY, MISSING, dataclass, field, fields
+from fractions import Fraction
 from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal, TypeVar, dataclass_transform, final, get_args, get_origin
 
-from paramsched.base.codes import UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.base.diagnostic import child_path
+from paramsched.base.codes import (
+    NOT_IN_SCRIPT,
+    REFUSED_VALUE,
+    UNKNOWN_NAME,
+    UNUSED_SETTING,
+    WRONG_ARGUMENT,
+    WRONG_TYPE,
+)
+from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.near_names import closest, did_you_mean
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.command_lines import is_unknown
 from paramsched.config.faults import Faults, short_json
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import Absolute, Constant, Level, Schedule, absolute, constant, take
+from paramsched.time import Calendar, Duration, DurationLike
 
 _Table = TypeVar("_Table")
 _NO_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -49,18 +61,22 @@ class WrongValue(ValueError):
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Argument:
     """What an argument takes, besides the type that annotates it.
 
     Args:
+        default: its default; `...` if it is required.
         low, above, high: the range of a number.
         used: whether the argument has an effect, given the others that precede it; if not, it is not checked.
         parse: converts a value, or raises `WrongValue`; then the type is not checked.
         aliases: other names of the argument.
         example: a value for the advice of a diagnostic, if the default does not serve.
+        meaning: what it means, for documentation.
     """
 
+    default: Any = ...
+    _: KW_ONLY
     low: float = -math.inf
     above: float = -math.inf
     high: float = math.inf
@@ -68,6 +84,7 @@ class Argument:
     parse: Callable[[Any], Any] | None = None
     aliases: tuple[str, ...] = ()
     example: Any = None
+    meaning: str = ""
 
     def read(self, value: Any, kind: Any) -> Any:
         """Return the value as its type, which may be `X | None`, or raise `WrongValue`."""
@@ -114,9 +131,9 @@ class Argument:
         raise WrongValue(f"expected a {'number' if kind is float else 'whole number'}{bounds}, got {short_json(value)}")
 
 
-def argument(default: Any = MISSING, **row: Any) -> Any:
+def argument(default: Any = ..., **row: Any) -> Any:
     """Return the field of an argument; without a default the argument is required and needs an example."""
-    return field(default=default, metadata={"argument": Argument(**row)})
+    return field(default=MISSING if default is ... else default, metadata={"argument": Argument(default, **row)})
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -125,20 +142,31 @@ def argument_table(cls: type[_Table]) -> type[_Table]:
     return dataclass(frozen=True, kw_only=True)(cls)  # without slots, which tables of two bases cannot have
 
 
-def arguments_of(of: type) -> dict[str, Field[Any]]:
-    """Return the fields of a table that are arguments, by name."""
-    return {one.name: one for one in fields(of) if "argument" in one.metadata}
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def table_named(tables: dict[str, Any], *names: str) -> Callable[[type[_Table]], type[_Table]]:
+    """As `argument_table`; the table of a scheduler is put among the others of its library, by its names there."""
+
+    def make(cls: type[_Table]) -> type[_Table]:
+        table = argument_table(cls)
+        tables.update(dict.fromkeys(names, table))
+        return table
+
+    return make
+
+
+def arguments_of(of: type) -> dict[str, Argument]:
+    """Return the arguments of a table by name."""
+    return {one.name: one.metadata["argument"] for one in fields(of) if "argument" in one.metadata}
 
 
 def names_of(of: type) -> dict[str, str]:
     """Return the arguments of a table by all their names, aliases included."""
-    rows = arguments_of(of).items()
-    return {alias: name for name, row in rows for alias in (name, *row.metadata["argument"].aliases)}
+    return {alias: name for name, row in arguments_of(of).items() for alias in (name, *row.aliases)}
 
 
 def defaults_of(of: type) -> dict[str, Any]:
     """Return the defaults of a table by argument; a required argument has none."""
-    return {name: row.default for name, row in arguments_of(of).items() if row.default is not MISSING}
+    return {name: row.default for name, row in arguments_of(of).items() if row.default is not ...}
 
 
 def located(data: Mapping[Any, Any], path: str) -> dict[str, tuple[Any, str]]:
@@ -170,23 +198,23 @@ def read_arguments(
         The table, with a default or an example in place of each value that is wrong or missing; the location of each
         argument; and the names of those with another value in place.
     """
-    rows = arguments_of(into)
+    table: type = into
+    rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
     names = names_of(into) if aliases else {name: name for name in rows}
     faults.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
     keys = {names[key]: key for key in written if key in names}
     locations = {name: written[keys[name]][1] if name in keys else child_path(path, name) for name in rows}
     values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
     wrong = set[str]()
-    for name, one in rows.items():
-        row: Argument = one.metadata["argument"]
-        key, example = keys.get(name, name), one.default if row.example is None else row.example
+    for name, row in rows.items():
+        key, example = keys.get(name, name), row.default if row.example is None else row.example
         if name not in values:
             faults.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
             values[name] = example
             wrong.add(name)
-        default = example if one.default is MISSING else one.default
+        default = example if row.default is ... else row.default
         try:
-            values[name] = row.read(values[name] if row.used(values) else default, one.type)
+            values[name] = row.read(values[name] if row.used(values) else default, kinds[name])
         except WrongValue as problem:
             wrong.add(name)
             words = values[name] if isinstance(values[name], list) else [values[name]]
@@ -195,5 +223,250 @@ def read_arguments(
             meant = example if problem.example is None else problem.example
             entry = None if instead or meant is None else (key, meant)
             faults.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
-            values[name] = row.read(default, one.type)
+            values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong
+
+
+# ---- what readers of several dialects ask of values
+
+
+def is_count(value: Any, least: int = 0) -> bool:
+    """Whether value is a whole number from `least` on."""
+    return is_plain_number(value) and value == int(value) and value >= least
+
+
+def is_plain_number(value: Any) -> bool:
+    """Whether value is a finite number, and no bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+# Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
+
+
+def product_as_written(first: float, second: float) -> float:
+    """The float nearest to the product of two decimal numbers.
+
+    >>> product_as_written(0.1, 0.1), 0.1 * 0.1
+    (0.01, 0.010000000000000002)
+    """
+    try:
+        return float(Fraction(repr(first)) * Fraction(repr(second)))
+    except OverflowError:
+        return first * second
+
+
+def ratio_as_written(first: float, second: float) -> float:
+    """The float nearest to the ratio of two decimal numbers; the second is not 0.
+
+    >>> ratio_as_written(0.01, 0.1), 0.01 / 0.1
+    (0.1, 0.09999999999999999)
+    """
+    try:
+        return float(Fraction(repr(first)) / Fraction(repr(second)))
+    except OverflowError:
+        return first / second
+
+
+def rest_as_written(share: float) -> float:
+    """What a share leaves of 1.
+
+    >>> rest_as_written(0.9), 1 - 0.9
+    (0.1, 0.09999999999999998)
+    """
+    return float(1 - Fraction(repr(share)))
+
+
+def to_level(value: float) -> Level:
+    """A value as a level; 0 is the same in any unit."""
+    return absolute(value) if value else 0.0
+
+
+def from_level(level: Level) -> float | None:
+    """A level as the value that it stands for; None for a multiple of base."""
+    if isinstance(level, Absolute):
+        return level.value
+    return 0.0 if level == 0 else None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReadingNotes:
+    """What is noted while a config is read.
+
+    Args:
+        faults: what keeps it from being a plan.
+        cautions: what it says and hardly means.
+        base: lr's own value; levels are multiples of it. None: they are values as they stand.
+    """
+
+    faults: Faults
+    cautions: list[str] = field(default_factory=list)
+    base: float | None = None
+
+    def level(self, value: float) -> Level:
+        """A value of the other library as a level; 0 is the same in any unit.
+
+        >>> ReadingNotes(Faults()).level(0.01), ReadingNotes(Faults(), base=0.1).level(0.01)
+        (absolute(0.01), 0.1)
+        """
+        return to_level(value) if self.base is None else ratio_as_written(value, self.base)
+
+    def scaled(self, value: float, schedule: Schedule) -> Schedule:
+        """A schedule of multiples that begins at a value."""
+        if value == 0:
+            return constant(0.0)
+        return schedule if value == self.base else constant(self.level(value)) * schedule
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ReadEntry:
+    """A scheduler whose arguments were read.
+
+    Args:
+        path: the location of the arguments.
+        arguments: its table.
+        places: the location of each argument.
+        wrong: the arguments that have another value in place of one that is wrong or missing.
+    """
+
+    name: str
+    path: str
+    notes: ReadingNotes
+    arguments: Any
+    places: Mapping[str, str]
+    wrong: Set[str]
+
+    def refuse(self, name: str, found: str, instead: str, *others: str, code: str = REFUSED_VALUE) -> None:
+        """Report a problem of an argument, and of others with it, unless one of them has a problem of its own."""
+        if not self.wrong & {name, *others}:
+            self.notes.faults.add(self.places[name], found, instead, code=code)
+
+    def warn_held(self, name: str, length: float) -> None:
+        """Note that a length of nothing holds the first value for good, which is hardly meant."""
+        caution = f"{self.name} with {name} {length:g} is a schedule that holds its first value"
+        self.notes.cautions.append(f"{self.places[name]}: {caution}")
+
+    def schedule(self) -> Any:
+        """What its table makes of the arguments; None, and a diagnostic, if they are refused together."""
+        try:
+            return self.arguments.schedule(self)
+        except InvalidArgument as refusal:
+            self.notes.faults.refuse(self.path, refusal)
+            return None
+
+
+def read_entry(
+    name: str, table: type, given: Any, path: str, notes: ReadingNotes, beside: Collection[str] = ()
+) -> ReadEntry | None:
+    """Read the arguments of a scheduler; None, and a diagnostic, if they are none.
+
+    Args:
+        beside: entries that are no arguments.
+    """
+    if not isinstance(given, Mapping):
+        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        return None
+    written = located({key: value for key, value in given.items() if key not in beside}, path)
+    return ReadEntry(name, path, notes, *read_arguments(table, written, path, notes.faults, of=name))
+
+
+def arguments_beside(
+    data: Mapping[str, Any],
+    path: str,
+    name_keys: Iterable[str],
+    argument_keys: Iterable[str],
+    others: Iterable[str] = (),
+) -> tuple[Any, str]:
+    """The arguments that stand beside a name, or behind a key of their own, and where.
+
+    Args:
+        data: what has the name behind one of `name_keys`.
+        path: where it stands.
+        name_keys, argument_keys: behind which a name, and arguments, may stand.
+        others: what is neither.
+    """
+    for key in argument_keys:
+        if key in data:
+            return ({} if data[key] is None else data[key]), child_path(path, key)
+    named = next(key for key in name_keys if isinstance(data.get(key), str))
+    return {key: value for key, value in data.items() if key != named and key not in others}, path
+
+
+def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[str, Any]:
+    """The numbers among an optimizer's arguments, by field.
+
+    Args:
+        same: names that are those of fields.
+        named: other names, by field.
+
+    >>> numbers_by_field({"lr": 1, "epsilon": 0.1, "momentum": None}, "lr", "momentum", eps="epsilon")
+    {'lr': 1.0, 'eps': 0.1}
+    """
+    names = {**dict(zip(same, same, strict=True)), **named}
+    return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
+
+
+def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
+    """The numbers of an optimizer in a config, by field; its arguments may be in a mapping of their own."""
+    inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
+    if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
+        optimizer = inner[0]
+    if not isinstance(optimizer, Mapping):
+        return {}
+    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
+    betas = optimizer.get("betas")
+    if isinstance(betas, (list, tuple)) and betas and all(map(is_plain_number, betas)):
+        found["betas"] = tuple(map(float, betas))
+    return found
+
+
+def given_rate(base: float | Mapping[str, float] | None) -> float | None:
+    """lr's own value, where a caller gave it."""
+    return base.get("lr") if isinstance(base, Mapping) else base
+
+
+def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
+    """The same as what levels are multiples of, which 0 is not."""
+    return float(given_rate(base) or 0.0) or None
+
+
+def updates_with_accumulation(accumulation: Any, path: str, calendar: Calendar, faults: Faults) -> int | None:
+    """The updates of an epoch where a config accumulates batches; the accumulation of the calendar takes precedence.
+
+    Args:
+        accumulation: as it is written.
+        path: of its entry.
+    """
+    if is_unknown(accumulation):
+        if calendar.batches_per_epoch is not None and calendar.accumulation is None:
+            found = f"{accumulation} is not known, and batches count as updates; give the accumulation"
+            warn_user(Diagnostic(path, found, code=NOT_IN_SCRIPT))
+        return calendar.updates_per_epoch
+    if not is_count(accumulation, 1):
+        found = f"{short_json(accumulation)} is no whole number from 1 on"
+        faults.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
+        return calendar.updates_per_epoch
+    if calendar.accumulation is not None and calendar.accumulation != accumulation:
+        found = f"it is {accumulation}, and the accumulation that was given, {calendar.accumulation}, is used"
+        warn_user(Diagnostic(path, found, code=UNUSED_SETTING))
+    if calendar.batches_per_epoch is None or calendar.accumulation is not None:
+        return calendar.updates_per_epoch
+    return -(-calendar.batches_per_epoch // int(accumulation))
+
+
+def accumulation_fact(value: Any) -> Calendar | None:
+    """The accumulation of a config as a fact of its run."""
+    return Calendar(accumulation=int(value)) if is_count(value, 1) else None
+
+
+def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
+    """A stage that takes just so long: cut, or held from its own end on.
+
+    >>> from paramsched.schedules import cosine
+    >>> print(cut_to_length(constant(0.5), 10), cut_to_length(cosine(over=10), 10), cut_to_length(cosine(over=10), 5))
+    constant(0.5, 10) cosine(over=10) take(cosine(over=10), 5)
+    """
+    if isinstance(schedule, Constant):
+        return constant(schedule.value, length)
+    return schedule if schedule.length == Duration.of(length) else take(schedule, length)

@@ -170,15 +170,6 @@ def is_unknown(value: Any) -> bool:
     return isinstance(value, str) and _UNKNOWN.search(value) is not None
 
 
-def advice_instead(value: Any, sample: str) -> str:
-    """The advice for a value that is not of its kind: a sample; for an unknown substitution to write its value.
-
-    >>> advice_instead("x", "Write lr: 0.1"), advice_instead("$LR", "Write lr: 0.1")
-    ('Write lr: 0.1', 'Write the value in place of $LR')
-    """
-    return f"Write the value in place of {value}" if is_unknown(value) else sample
-
-
 def _is_option(word: Any) -> bool:
     """A negative number is none."""
     return isinstance(word, str) and re.match(r"--?[A-Za-z]", word) is not None

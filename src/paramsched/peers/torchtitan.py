@@ -14,10 +14,16 @@ from typing import Any, Final, Literal, final
 from paramsched import curves
 from paramsched.base.codes import MISSING_FACT, UNKNOWN_FIELD
 from paramsched.base.diagnostic import child_path
-from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
+from paramsched.config.arguments import (
+    argument,
+    argument_table,
+    arguments_of,
+    located,
+    numbers_by_field,
+    read_arguments,
+)
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import numbers_by_field
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.curves import Curve
@@ -55,7 +61,6 @@ class _Training:
     steps: int | None = argument(None, low=1, example=1000)
 
 
-_STEPS: Final = 10_000
 _OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
 _TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
 
@@ -119,7 +124,16 @@ def to_plan(
         faults.refuse_kind("$", data, "job", "Write [lr_scheduler]")
         data = {}
     given, path = _read_table(data, faults)
-    steps, written = _steps_of_job(data, calendar, faults)
+    training = data.get("training") if _is_job(data) else None
+    steps = None if calendar is None else calendar.horizon
+    written = isinstance(training, Mapping)
+    if isinstance(training, Mapping) and training.get("steps") is not None:
+        entries = located({"steps": training["steps"]}, "$.training")
+        steps = read_arguments(_Training, entries, "$.training", faults)[0].steps
+    elif written and steps is None:
+        steps = 10_000  # torchtitan's default
+    else:
+        written = False
     total = given.total_steps or steps
     if given.decay_ratio is not None and total is None:
         found = "it is a share of total_steps, which nothing says"
@@ -158,17 +172,6 @@ def _read_table(data: Mapping[str, Any], faults: Faults) -> tuple[_Entries, str]
         }
         report_unused_settings(beside, ("lr", "steps"), faults, library="torchtitan")
     return read_arguments(_Entries, located(written, path), path, faults)[0], path
-
-
-def _steps_of_job(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> tuple[int | None, bool]:
-    """The updates of the run, and whether the job itself says them."""
-    training = data.get("training") if _is_job(data) else None
-    if isinstance(training, Mapping) and training.get("steps") is not None:
-        steps = {"steps": training["steps"]}
-        return read_arguments(_Training, located(steps, "$.training"), "$.training", faults)[0].steps, True
-    if calendar is not None and calendar.horizon is not None:
-        return calendar.horizon, False
-    return (_STEPS, True) if isinstance(training, Mapping) else (None, False)
 
 
 def _schedule_of_job(given: _Entries, total: int | None, steps: int | None) -> Schedule:

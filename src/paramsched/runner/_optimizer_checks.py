@@ -19,7 +19,7 @@ from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config.faults import Faults, short_json
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.peers.mmengine.config_run import run_of_config
-from paramsched.peers.mmengine.read_schedulers import SchedulerReader
+from paramsched.peers.mmengine.plans import SchedulerReader
 from paramsched.plan import bind
 from paramsched.runner._building import WRAPPERS, names_several, optimizer_class
 from paramsched.runner._param_schedulers import plan_in

@@ -62,9 +62,8 @@ def read(table, data):
 def test_what_the_advice_of_a_diagnostic_says_to_write_is_read(table):
     # Advice is the example of an argument, or its default.
     for name, row in arguments_of(table).items():
-        example = row.metadata["argument"].example
-        advised = row.default if example is None else example
-        required = {one: row.metadata["argument"].example for one, row in arguments_of(table).items()}
+        advised = row.default if row.example is None else row.example
+        required = {one: other.example for one, other in arguments_of(table).items()}
         written = json.loads(json.dumps({**{k: v for k, v in required.items() if v is not None}, name: advised}))
 
         *_, faults = read(table, written)

@@ -132,7 +132,7 @@ def test_short_options_and_negative_numbers_are_told_apart():
     [
         ("megatron", IN_ARRAYS.replace("0.00015", "$LR"), (8, 5), '$.lr: expected a number of at least 0, got "$LR"'),
         ("megatron", IN_A_TEXT.replace("decay-style", "decay-stile"), (3, 5), '$.lr_decay_stile: unknown argument'),
-        ("transformers", "train.py \\\n  --warmup_ratio=3", (2, 3), "$.warmup_ratio: 3 is no share"),
+        ("transformers", "train.py \\\n  --warmup_ratio=3", (2, 3), "$.warmup_ratio: expected a number"),
         ("timm", "train.py --sched=cosine \\\n  --epochs x", (2, 3), "$.epochs"),
     ],
 )  # fmt: skip

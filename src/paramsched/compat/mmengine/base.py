@@ -323,7 +323,6 @@ class RuleScheduler(_ParamScheduler):
         return kept[1]
 
     def _rule_now(self) -> Rule:
-        assert self.table_row.rule is not None
         return self.table_row.rule(vars(self))
 
     def _replay_for_group(self, index: int) -> None:
@@ -340,19 +339,19 @@ class RuleScheduler(_ParamScheduler):
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Refuse counts by position; warn of a factor that would act in each iteration."""
-        required = [one.name for one in cls.table_row.arguments if one.counted and one.required]
-        absent = [name for name in required if name not in kwargs]
+        row = cls.table_row
+        absent = [name for name in row.counted if row.arguments[name].default is ... and name not in kwargs]
         before = 1 if issubclass(cls, (LRSchedulerMixin, MomentumSchedulerMixin)) else 2
-        positional = [one.name for one in cls.table_row.arguments[: max(len(args) - before, 0)] if one.counted]
+        positional = [name for name in list(row.arguments)[: max(len(args) - before, 0)] if name in row.counted]
         if absent or positional:
             name = (absent or positional)[0]
             raise TypeError(
                 f"{cls.__name__}.build_iter_from_epoch: {name} has to be given by keyword, so that it is converted. "
                 f"Write {name}=…"
             )
-        if cls.table_row.name == "Exponential":
-            arguments = cls.table_row.defaulted({"gamma": None, **kwargs})
-            for caution in argument_cautions(cls.table_row, {**arguments, "end": INF}, converted_from_epochs=True):
+        if row.name == "Exponential":
+            arguments = row.defaulted({"gamma": None, **kwargs})
+            for caution in argument_cautions(row, {**arguments, "end": INF}, converted_from_epochs=True):
                 warn_user(f"{cls.__name__}: {caution}")
 
 

@@ -253,7 +253,7 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
         # Of a user's class only its arguments are known. Whatever else it keeps is its memory.
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
     scheduler._remember({key: state[key] for key in taken if key in state})
-    if isinstance(scheduler, RuleScheduler) and scheduler.table_row.rule is not None:
+    if isinstance(scheduler, RuleScheduler) and not scheduler.table_row.reacts_to_metric:
         # The new window may be another one, so other ticks were in it.
         within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
@@ -263,7 +263,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
     """Write the present values of the new arguments, if a formula has them."""
     for field in sorted(fields):
         mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
-        by_rule = [one for one in mine if isinstance(one, RuleScheduler) and one.table_row.rule is not None]
+        by_rule = [one for one in mine if isinstance(one, RuleScheduler) and not one.table_row.reacts_to_metric]
         # One that was built with `last_step` does not know the values before it.
         if len(by_rule) < len(mine) or any(one._window_tick != one._global_step for one in by_rule):
             _log.warning("%s: the present value stays; a formula for it is not known", field)
@@ -287,7 +287,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
 def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
     """Return the arguments, with this group's own peak if there is one for each group."""
     held, row = vars(scheduler), scheduler.table_row
-    arguments = row.complete({one.name: held[one.name] for one in row.arguments if one.name in held})
+    arguments = row.complete({name: held[name] for name in row.arguments if name in held})
     peaks = arguments.get("eta_max")
     if isinstance(peaks, (list, tuple)):
         arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]

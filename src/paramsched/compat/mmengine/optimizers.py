@@ -3,7 +3,7 @@
 import inspect
 import sys
 from abc import ABCMeta
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
 from paramsched.compat.group_fields import ParamGroup, put_both_momenta, put_entries, put_value
+from paramsched.config.arguments import Argument
 from paramsched.fields import is_number
-from paramsched.peers.mmengine.rows.arguments import Argument
 from paramsched.peers.mmengine.table import meaning_of_class, row_of_class
 from paramsched.scheduler.updates import watch_updates
 
@@ -231,8 +231,8 @@ def _peer_namesake(cls: type) -> type | None:
 _AnyClass = TypeVar("_AnyClass", bound=type)
 
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-_OPTIMIZER = Argument("optimizer", ..., "a torch optimizer, or a wrapper that holds one")
-_PARAM_NAME = Argument("param_name", ..., "the entry of the param groups")
+_OPTIMIZER = {"optimizer": Argument(meaning="a torch optimizer, or a wrapper that holds one")}
+_PARAM_NAME = {"param_name": Argument(meaning="the entry of the param groups")}
 # `last_step` is the clock; MMEngine's own states have not the others.
 _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 
@@ -245,13 +245,13 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
     scheduler: Any = cls
     scheduler.table_row = row
     scheduler._counted = row.counted
-    scheduler._configured = ("param_name", *(one.name for one in row.arguments if one.name not in _NOT_IN_STATES))
-    scheduler._argument_signature = inspect.Signature(list(map(_parameter_of, row.arguments)))
-    arguments = (_OPTIMIZER, *((_PARAM_NAME,) if family == "ParamScheduler" else ()), *row.arguments)
+    scheduler._configured = ("param_name", *(name for name in row.arguments if name not in _NOT_IN_STATES))
+    scheduler._argument_signature = inspect.Signature(_parameters_of(row.arguments))
+    arguments = {**_OPTIMIZER, **(_PARAM_NAME if family == "ParamScheduler" else {}), **row.arguments}
     if "__init__" not in vars(cls):
         scheduler.__init__ = _constructor_of(cls)
-    scheduler.__init__.__signature__ = inspect.Signature([_SELF, *map(_parameter_of, arguments)])
-    described = "\n    ".join(f"{one.name}: {one.meaning}." for one in arguments)
+    scheduler.__init__.__signature__ = inspect.Signature([_SELF, *_parameters_of(arguments)])
+    described = "\n    ".join(f"{name}: {one.meaning}." for name, one in arguments.items())
     remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []
     scheduler.__doc__ = "\n\n".join([meaning_of_class(row, family), *remarks, f"Args:\n    {described}\n"])
     return cls
@@ -266,6 +266,7 @@ def _constructor_of(cls: Any) -> Callable[..., None]:
     return __init__
 
 
-def _parameter_of(argument: Argument) -> inspect.Parameter:
-    default = inspect.Parameter.empty if argument.required else argument.default
-    return inspect.Parameter(argument.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
+def _parameters_of(arguments: Mapping[str, Argument]) -> list[inspect.Parameter]:
+    defaults = {name: one.default for name, one in arguments.items() if one.default is not ...}
+    kind, none = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+    return [inspect.Parameter(name, kind, default=defaults.get(name, none)) for name in arguments]

@@ -6,15 +6,24 @@ from typing import Any, Final
 
 from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.base.diagnostic import ROOT, child_path, entry_path
-from paramsched.config.arguments import argument, argument_table, arguments_of, located, read_arguments
+from paramsched.config.arguments import (
+    ReadingNotes,
+    argument,
+    argument_table,
+    arguments_of,
+    located,
+    read_arguments,
+    read_entry,
+    values_of_optimizer,
+)
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import values_of_optimizer
 from paramsched.config.references import with_references
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.errors import InvalidArgument
-from paramsched.peers.composer.rows import NAMES, SCHEDULERS
-from paramsched.peers.composer.times import (
+from paramsched.peers.composer.schedulers import (
+    NAMES,
+    SCHEDULERS,
     UNITS_OF_TIMES,
     ComposerRun,
     ComposerTime,
@@ -99,6 +108,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     if not listed:
         instead = "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}"
         faults.add(path_of_run, "no scheduler is in it", instead, code=NOTHING_PLANNED)
+    by_epoch = settings.get("step_schedulers_every_batch") is False
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
@@ -108,34 +118,31 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         if not _is_scheduler(name):
             faults.refuse_word(path, name, NAMES, "no scheduler of Composer's; ")
             continue
-        if not isinstance(values, Mapping):
-            faults.refuse_kind(path, values, "arguments", 'Write {step_size: "30ep"}')
+        entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, ReadingNotes(faults))
+        if entry is None:
             continue
-        table = SCHEDULERS[NAMES[name]]
-        arguments, _, wrong = read_arguments(table, located(values, path), path, faults, of=name)
-        times = TimesInRun(run, path, faults, wrong)
+        times = TimesInRun(run, path, faults, entry.wrong)
         try:
-            schedules.append(arguments.schedule(times))
+            schedules.append(entry.arguments.schedule(times))
         except InvalidArgument as refusal:
             faults.refuse(path, refusal)
         clocks |= times.clocks
-        if settings.get("step_schedulers_every_batch") is False:
+        if by_epoch:
             _refuse_ends_within_epochs(times)
     own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
     report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
-    clock = _clock_of(clocks, faults)
+    # A plan counts tokens or samples where a time does; updates are converted.
+    amounts = sorted(clocks - {"ba"})
+    if len(amounts) > 1:
+        found = f"times in {' and in '.join(amounts)}, and lr of a plan has one clock"
+        faults.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
     faults.raise_any("config")
-    return _plan_of(settings, schedules, run, clock, faults)
-
-
-def _plan_of(data: Mapping[str, Any], schedules: list[Schedule], run: ComposerRun, clock: str, faults: Faults) -> Plan:
-    """The schedulers multiply; they may be stepped once an epoch."""
     horizon = None if run.longest is None else run.longest.duration
     with faults.told_at(ROOT):
         whole = math.prod(schedules[1:], start=schedules[0])
-        if data.get("step_schedulers_every_batch") is False:
+        if by_epoch:
             whole = every(whole, "epoch")
-        return Plan(lr=whole, horizon=horizon, clock=None if clock == "ba" else UNITS_OF_TIMES[clock])
+        return Plan(lr=whole, horizon=horizon, clock=UNITS_OF_TIMES[amounts[0]] if amounts else None)
 
 
 def _refuse_ends_within_epochs(times: TimesInRun) -> None:
@@ -146,15 +153,6 @@ def _refuse_ends_within_epochs(times: TimesInRun) -> None:
         if not whole and end.amount:
             found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
             times.faults.add(path, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
-
-
-def _clock_of(clocks: set[str], faults: Faults) -> str:
-    """What the plan counts: tokens or samples where a time does; updates are converted."""
-    amounts = sorted(clocks - {"ba"})
-    if len(amounts) > 1:
-        found = f"times in {' and in '.join(amounts)}, and lr of a plan has one clock"
-        faults.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
-    return amounts[0] if amounts else "ba"
 
 
 def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:

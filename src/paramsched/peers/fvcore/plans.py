@@ -1,30 +1,294 @@
-"""From param schedulers, and from detectron2's `SOLVER`, to a plan; and back, where they say it."""
+"""From param schedulers, and from the `SOLVER` of detectron2, to a plan."""
 
 import ast
+import math
 import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any, Final, Literal, final
 
-from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE
+from paramsched import curves
+from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, child_path
-from paramsched.config.arguments import argument, argument_table, located, read_arguments
-from paramsched.config.faults import Faults, plain_data, short_json
+from paramsched.base.near_names import did_you_mean
+from paramsched.config.arguments import (
+    ReadingNotes,
+    WrongValue,
+    argument,
+    argument_table,
+    cut_to_length,
+    is_count,
+    is_plain_number,
+    located,
+    read_arguments,
+    read_entry,
+    table_named,
+)
+from paramsched.config.faults import Faults, plain_data, short_json, type_in_words
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import is_count, is_plain_number
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.peers.fvcore.base_files import BASE
-from paramsched.peers.fvcore.param_schedulers import (
-    CosineArguments,
-    MultiStepArguments,
-    StepWithFixedGammaArguments,
-    Where,
-    fvcore_class_in,
-    param_schedule_of,
-)
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
-from paramsched.schedules import Schedule, constant, linear, maximum, polynomial, skip, warmup
+from paramsched.schedules import (
+    Constant,
+    Schedule,
+    anneal,
+    constant,
+    cosine,
+    linear,
+    maximum,
+    multistep,
+    piecewise,
+    polynomial,
+    skip,
+    warmup,
+)
+from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
+
+NAME_KEYS: Final = ("_target_", "class", "type", "name")
+ENDING: Final = "ParamScheduler"
+_EPSILON: Final = 1e-6  # fvcore's tolerance of `where`
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the `where` of a param scheduler goes over, from 0 to 1.
+
+    Args:
+        updates: how many.
+        path: where the arguments of the scheduler are.
+        faults: where diagnostics are noted.
+        sound: whether each argument by itself is right; if not, others stand in for some, and no more is reported.
+    """
+
+    updates: int
+    path: str
+    faults: Faults
+    sound: bool = True
+
+    def fault(self, found: str, instead: str, *keys: object, code: str = REFUSED_VALUE) -> None:
+        if self.sound:
+            self.faults.add(child_path(self.path, *keys), found, instead, code=code)
+
+
+def _some_numbers(value: Any) -> tuple[float, ...]:
+    if not isinstance(value, (list, tuple)) or not value or not all(map(is_plain_number, value)):
+        raise WrongValue(f"expected a list of numbers, got {short_json(value)}")
+    return tuple(map(float, value))
+
+
+def first_update(reached: Callable[[float], bool], near: float, updates: int) -> int:
+    """The first update at whose `where` something is reached, looked for around a time, in fvcore's arithmetic."""
+    latest = max(min(round(near) + 2, updates), 0)
+    return bisect_left(range(latest), True, key=lambda t: reached(t / updates))
+
+
+_TABLES: Final[dict[str, Any]] = {}
+"""The table of each class, by its name without its ending."""
+
+
+@table_named(_TABLES, "Constant")
+class _ConstantArguments:
+    value: float = argument(example=1.0)
+
+    def schedule(self, where: Where) -> Schedule:  # as of the others
+        return constant(self.value)
+
+
+@table_named(_TABLES, "Linear")
+class _LinearArguments:
+    start_value: float = argument(example=1.0)
+    end_value: float = argument(example=0.0)
+
+    def schedule(self, where: Where) -> Schedule:
+        return linear(self.start_value, self.end_value, where.updates)
+
+
+@table_named(_TABLES, "Cosine")
+class CosineArguments:
+    """The arguments of `CosineParamScheduler`."""
+
+    start_value: float = argument(example=1.0)
+    end_value: float = argument(example=0.0)
+
+    def schedule(self, where: Where) -> Schedule:
+        return cosine(self.start_value, self.end_value, where.updates)
+
+
+@table_named(_TABLES, "Exponential")
+class _ExponentialArguments:
+    start_value: float = argument(example=1.0)
+    decay: float = argument(above=0, example=0.01)
+
+    def schedule(self, where: Where) -> Schedule:
+        start, decay = self.start_value, self.decay
+        return constant(start) if decay == 1 else anneal(start, start * decay, where.updates, curves.exponential(decay))
+
+
+@table_named(_TABLES, "PolynomialDecay")
+class _PolynomialArguments:
+    base_value: float = argument(example=1.0)
+    power: float = argument(low=0, example=1.0)
+
+    def schedule(self, where: Where) -> Schedule:
+        return polynomial(self.power, self.base_value, 0.0, where.updates) if self.power else constant(self.base_value)
+
+
+@table_named(_TABLES, "MultiStep")
+class MultiStepArguments:
+    """The arguments of `MultiStepParamScheduler`."""
+
+    values: tuple[float, ...] = argument(parse=_some_numbers, example=(1.0, 0.1))
+    num_updates: float | None = argument(None, above=0, example=90)
+    milestones: tuple[float, ...] | None = argument(None, example=[30, 60, 90])
+
+    def schedule(self, where: Where) -> Schedule:
+        values, whole, times = self.values, self.num_updates, self.milestones
+        if whole is None and not times:
+            found = "it has neither num_updates nor milestones"
+            where.fault(found, "Write milestones: [30, 60, 90]", code=WRONG_ARGUMENT)
+            return constant()
+        if times is None:
+            width = math.ceil((whole or 0.0) / len(values))
+            times = tuple(float(width * (index + 1)) for index in range(len(values) - 1))
+        if whole is None:
+            whole, times = times[-1], times[:-1]
+        if len(times) != len(values) - 1 or any(b <= a for a, b in pairwise([0.0, *times, whole])):
+            found = "the milestones do not grow from above 0 to below num_updates, one for each change of value"
+            where.fault(found, "Write values: [1, 0.1, 0.01], milestones: [30, 60, 90]")
+            return constant()
+        return _held_values(where, values, [(time, whole) for time in times])
+
+
+@table_named(_TABLES, "Step")
+class _StepArguments:
+    num_updates: float = argument(above=0, example=90)
+    values: tuple[float, ...] = argument(parse=_some_numbers, example=(1.0, 0.1))
+
+    def schedule(self, where: Where) -> Schedule:
+        parts = len(self.values)
+        return _held_values(where, self.values, [(float(part), float(parts)) for part in range(1, parts)])
+
+
+@table_named(_TABLES, "StepWithFixedGamma")
+class StepWithFixedGammaArguments:
+    """The arguments of `StepWithFixedGammaParamScheduler`."""
+
+    base_value: float = argument(example=1.0)
+    num_decays: float = argument(low=1, high=10_000, example=3)
+    gamma: float = argument(low=0, example=0.1)
+    num_updates: float = argument(above=0, example=90)
+
+    def schedule(self, where: Where) -> Schedule:
+        values = [self.base_value]
+        for _ in range(int(self.num_decays)):
+            values.append(values[-1] * self.gamma)
+        return _StepArguments(num_updates=self.num_updates, values=tuple(values)).schedule(where)
+
+
+@table_named(_TABLES, "Composite")
+class _CompositeArguments:
+    schedulers: list[Any] = argument(example=[{"CosineParamScheduler": {"start_value": 1, "end_value": 0}}])
+    lengths: tuple[float, ...] = argument(parse=_some_numbers, example=(0.1, 0.9))
+    interval_scaling: list[Any] | None = argument(None, example=["rescaled", "fixed"])
+
+    def schedule(self, where: Where) -> Schedule:
+        """Parts one after the other, each from begin to end in its share, or fixed to the clock of the whole."""
+        parts, shares, scaling = self.schedulers, list(self.lengths), self.interval_scaling
+        scaling = ["rescaled"] * len(shares) if scaling is None else scaling
+        if not len(parts) == len(shares) == len(scaling):
+            where.fault("schedulers, lengths and interval_scaling differ in length", "Write them so", code=WRONG_TYPE)
+            return constant()
+        for index, one in enumerate(scaling):
+            if one not in ("rescaled", "fixed"):
+                found = f"expected rescaled or fixed, got {short_json(one)}"
+                where.fault(found, "Write rescaled", "interval_scaling", index)
+        if abs(sum(shares) - 1.0) >= 1e-3 or min(shares) < 0:
+            where.fault("they do not sum up to 1", "Write lengths: [0.1, 0.9]", "lengths")
+            return constant()
+        shares[-1] = 1.0 - sum(shares[:-1])
+        bounds = [0, *(_bound(where, end) for end in accumulate(shares[:-1])), where.updates]
+        stages: list[Schedule] = []
+        for index, (begin, end) in enumerate(pairwise(bounds)):
+            path = child_path(where.path, "schedulers", index)
+            fixed, size = scaling[index] == "fixed", end - begin
+            if size <= 0:
+                continue
+            inner = param_schedule_of(parts[index], path, where.updates if fixed else size, where.faults)
+            if fixed and begin and not isinstance(inner, Constant):
+                inner = skip(inner, begin)
+            stages.append(cut_to_length(inner, size))
+        return in_order(stages)
+
+
+def _held_values(where: Where, values: Sequence[float], marks: list[tuple[float, float]]) -> Schedule:
+    """Values that are held from a mark, in parts of a whole, to the next."""
+    n = where.updates
+    times = [
+        first_update(lambda share, m=mark, w=whole: int((share + _EPSILON) * w) >= m, mark / whole * n, n)  # type: ignore[misc]
+        for mark, whole in marks
+    ]
+    if len(values) > 1 and all(value == values[1] ** k for k, value in enumerate(values)) and values[1] > 0:
+        reached = tuple(time for time in times if time < n)
+        return multistep(reached, values[1]) if reached else constant()
+    # Several marks may fall into one update: the last one counts.
+    points = {0: values[0], **dict(zip(times, values[1:], strict=True))}
+    points = {time: value for time, value in points.items() if time < n}
+    return piecewise(tuple(points.items())) if len(points) > 1 else constant(points[0])
+
+
+def _bound(where: Where, end: float) -> int:
+    """The update at which a part ends; a part of an update is refused."""
+    exact = end * where.updates
+    found = first_update(lambda share: share + _EPSILON > end, exact, where.updates)
+    if abs(exact - found) > 1e-6 * max(1.0, where.updates * 1e-6):
+        why = f"a part of it ends at update {exact:.6g} of {where.updates:,}, which is no whole number"
+        instead = 'Write lengths that are whole updates, or a native plan: lr: linear(0.001, 1, over="5%") >> cosine()'
+        if abs(exact - round(exact)) < 1e-6:
+            early = round(exact) - found
+            why = f"in a run of {where.updates:,} updates fvcore's tolerance ends a part {early} too early"
+        where.fault(why, instead, "lengths")
+    return found
+
+
+def fvcore_class_in(data: Any) -> str | None:
+    """The class that data names, without its ending; None where it names none of fvcore's."""
+    if not isinstance(data, Mapping):
+        return None
+    words: list[str] = [data[key] for key in NAME_KEYS if isinstance(data.get(key), str)]
+    words += [str(key) for key in data if str(key).endswith(ENDING)]
+    for word in words:
+        bare = word.rpartition(".")[2]
+        if bare.endswith(ENDING):
+            return bare.removesuffix(ENDING)
+        if bare in _TABLES:
+            return bare
+    return None
+
+
+def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside: tuple[str, ...] = ()) -> Schedule:
+    """The schedule of a param scheduler over a number of updates; `constant()` stands in where a fault was noted."""
+    name = fvcore_class_in(data)
+    if name is None or name not in _TABLES:
+        known = [one + ENDING for one in _TABLES]
+        kind = type_in_words(data) if not isinstance(data, Mapping) else "it names no class of fvcore's"
+        found = kind if name is None else f"fvcore has no {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
+        faults.add(path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME)
+        return constant()
+    key = next((key for key in data if str(key).endswith(ENDING) and key not in NAME_KEYS), None)
+    given, where = {key: value for key, value in data.items() if key not in (*NAME_KEYS, *beside)}, path
+    if key is not None:
+        given, where = data[key], child_path(path, key)
+    entry = read_entry(name + ENDING, _TABLES[name], given, where, ReadingNotes(faults))
+    if entry is None:
+        return constant()
+    schedule: Schedule = entry.arguments.schedule(Where(updates, where, faults, sound=not entry.wrong))
+    return schedule
 
 
 @final

@@ -9,8 +9,7 @@
   `run_config=True` MMEngine executes them
 """
 
-from paramsched.peers.mmengine.config_run import read, write
-from paramsched.peers.mmengine.execute import execute
+from paramsched.peers.mmengine.config_run import execute, read, write
 from paramsched.peers.mmengine.plans import bases_of, to_plan, to_plans
 from paramsched.peers.mmengine.table import recognizes
 from paramsched.peers.mmengine.write_plan import from_plan

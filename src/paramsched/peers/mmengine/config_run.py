@@ -10,13 +10,14 @@ from typing import Any, final
 
 from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.base.diagnostic import child_path, entry_path
+from paramsched.base.user_warnings import warn_user
 from paramsched.config.faults import Faults, short_json, type_in_words
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import public_names
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.read_bases import read_with_bases
-from paramsched.errors import ConfigError, MissingFact
-from paramsched.peers.mmengine.rows.arguments import CONVERTED, INF, Arguments, is_finite
+from paramsched.errors import ConfigError, MissingDependency, MissingFact
+from paramsched.peers.mmengine.row import CONVERTED, INF, Arguments, is_finite
 from paramsched.time import Calendar, Duration
 
 
@@ -249,3 +250,32 @@ def _python_expression(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return "[\n" + "".join(f"    {_python_expression(one)},\n" for one in value) + "]"
     return repr(value)
+
+
+def execute(path: str) -> dict[str, Any]:
+    """Return the values of a config file that MMEngine executes, with all its imports, and warn that it was executed.
+
+    Raises:
+        MissingDependency: MMEngine is not installed.
+        ConfigError: the file cannot be executed.
+    """
+    try:
+        from mmengine.config import Config
+    except ImportError:
+        raise MissingDependency("run_config=True", "mmengine", "mmengine") from None
+    try:
+        data = Config.fromfile(path, format_python_code=False).to_dict()
+    except Exception as error:  # whatever the file raises
+        found = f"MMEngine cannot execute it: {type(error).__name__}: {error}"
+        raise ConfigError(path, [f"{found}. Correct the file, or leave out --run-config (run_config=True)"]) from error
+    warn_user(f"{path} was executed in MMEngine")
+    return {name: _with_short_types(value) for name, value in data.items()}
+
+
+def _with_short_types(value: Any) -> Any:
+    """Return the value with MMEngine's own classes by their names alone: lazy imports give `mmengine.optim.StepLR`."""
+    if isinstance(value, Mapping):
+        own = str(value.get("type", "")).startswith("mmengine.")
+        short = {"type": str(value["type"]).rpartition(".")[2]} if own else {}
+        return {name: _with_short_types(one) for name, one in {**value, **short}.items()}
+    return type(value)(map(_with_short_types, value)) if type(value) in (list, tuple) else value

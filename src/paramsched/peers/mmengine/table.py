@@ -14,28 +14,10 @@ from paramsched.base.diagnostic import ROOT, entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.schedule_text import user_class
 from paramsched.peers.mmengine.config_run import bare_class_name, refuse_unread
-from paramsched.peers.mmengine.rows.arguments import CONVERTED, Arguments
-from paramsched.peers.mmengine.rows.arguments import INF as INF
-from paramsched.peers.mmengine.rows.factor_rows import CONSTANT, LINEAR, MULTI_STEP, STEP
-from paramsched.peers.mmengine.rows.floor_rows import COSINE_ANNEALING, COSINE_RESTART, EXPONENTIAL, POLY
-from paramsched.peers.mmengine.rows.other_rows import ONE_CYCLE, REDUCE_ON_PLATEAU
-from paramsched.peers.mmengine.rows.row import SchedulerRow as SchedulerRow
-
-_ROWS = (
-    CONSTANT,
-    COSINE_ANNEALING,
-    COSINE_RESTART,
-    EXPONENTIAL,
-    LINEAR,
-    MULTI_STEP,
-    ONE_CYCLE,
-    POLY,
-    REDUCE_ON_PLATEAU,
-    STEP,
-)
-
-SCHEDULER_ROWS: Final = {row.name: row for row in _ROWS}
-"""The ten rows by name."""
+from paramsched.peers.mmengine.row import CONVERTED, Arguments
+from paramsched.peers.mmengine.row import INF as INF
+from paramsched.peers.mmengine.row import SchedulerRow as SchedulerRow
+from paramsched.peers.mmengine.rows import SCHEDULER_ROWS as SCHEDULER_ROWS
 
 SCOPES: Final = (
     "mmengine", "mmcls", "mmdet", "mmdet3d", "mmseg", "mmaction", "mmtrack", "mmpose", "mmedit", "mmocr", "mmgen",
@@ -95,7 +77,7 @@ def arguments_in_iterations(counted: Iterable[str], given: Arguments, epoch_leng
 
 def argument_cautions(row: SchedulerRow, arguments: Arguments, *, converted_from_epochs: bool = False) -> Iterator[str]:
     """What is legal and hardly meant, with cause and cure: rows 3, 10 and 35 of `docs/compat/divergences.md`."""
-    yield from row.cautions(arguments, converted_from_epochs)
+    yield from row.cautions(arguments, converted_from_epochs=converted_from_epochs)
     if arguments.get(CONVERTED, False):
         return
     for name in row.counted:

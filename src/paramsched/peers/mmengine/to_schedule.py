@@ -18,17 +18,16 @@ from paramsched.peers.mmengine.config_run import (
     ticks_by_epoch,
     windows_overlap,
 )
-from paramsched.peers.mmengine.rows.arguments import (
+from paramsched.peers.mmengine.row import (
     CONVERTED,
     INF,
     Arguments,
     ClosedForm,
     FormNeeds,
+    SchedulerRow,
     SchedulerTicks,
 )
-from paramsched.peers.mmengine.rows.factor_rows import MULTI_STEP, STEP
-from paramsched.peers.mmengine.rows.floor_rows import COSINE_ANNEALING, EXPONENTIAL, POLY
-from paramsched.peers.mmengine.rows.row import SchedulerRow
+from paramsched.peers.mmengine.rows import COSINE_ANNEALING, DECAYS, MULTI_STEP
 from paramsched.schedules import absolute, chain, constant, recurrence, rules, window
 from paramsched.schedules.affine import Absolute
 from paramsched.schedules.base import Schedule
@@ -107,17 +106,18 @@ def _one_after_another(pieces: Sequence[_WindowedPiece], length: RunLength, *, a
             if enough is None:
                 return None
             least = max(least, enough)
-    ordered = sorted(pieces, key=lambda piece: _begin_in_iterations(piece.arguments, length))
+
+    def begin(piece: _WindowedPiece) -> tuple[bool, float]:
+        # Windows in epochs come last where nothing says how long one is.
+        given = piece.arguments
+        at = length.in_iterations(given["begin"], given["by_epoch"])
+        return (False, at) if at is not None else (True, given["begin"])
+
+    ordered = sorted(pieces, key=begin)
     for index, piece in enumerate(ordered):
         if piece.to_base and not all(before.form.undone for before in ordered[:index]):
             return None
     return Combined(chain(*(piece.schedule for piece in ordered)), least)
-
-
-def _begin_in_iterations(arguments: Arguments, length: RunLength) -> tuple[bool, float]:
-    """Windows in epochs come last where nothing says how long one is."""
-    at = length.in_iterations(arguments["begin"], arguments["by_epoch"])
-    return (False, at) if at is not None else (True, arguments["begin"])
 
 
 def _windowed_piece(
@@ -128,7 +128,7 @@ def _windowed_piece(
     begin, end = arguments["begin"], arguments["end"]
     run = length.end(by_epoch)
     ticks = SchedulerTicks(by_epoch, bool(arguments.get(CONVERTED)))
-    if row.schedule is None or _counts_parts(row, arguments, ticks):
+    if _counts_parts(row, arguments, ticks):
         return None
     try:
         form = row.schedule(arguments, FormNeeds(ticks, end - begin, end >= INF, alone, run, alone or unknown))
@@ -161,7 +161,7 @@ def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks
 
 def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
     """The kernel's rules, in the order of the list; what a OneCycle writes into the groups goes for the others."""
-    made = [row.rule(arguments) for row, arguments in schedulers if row.rule is not None]
+    made = [row.rule(arguments) for row, arguments in schedulers if not row.reacts_to_metric]
     cycles = [rule for rule in made if isinstance(rule, OneCycleRule)]
     found: list[Rule] = []
     base: Absolute | None = None
@@ -198,9 +198,6 @@ def _without_endless_end(rule: Rule) -> Rule:
     return rule
 
 
-_DECAYS = (COSINE_ANNEALING, EXPONENTIAL, MULTI_STEP, POLY, STEP)
-"""Schedulers that lower a value in all of their window."""
-
 _MOST_CAUTIONS: Final = 10
 
 
@@ -214,20 +211,16 @@ class _ListCaution:
     code: str
 
 
-def list_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
-    """What a list does that is hardly meant; of each kind the first ten."""
-    return _first_of_each_kind(_cautions_of_ticks(list(schedulers), length))
+def list_cautions(
+    schedulers: Iterable[RowWithArguments], length: RunLength, *, windows: bool = False
+) -> Iterator[_ListCaution]:
+    """What a list does that is hardly meant; of each kind the first ten, and the number of the others.
 
-
-def window_cautions(schedulers: Iterable[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
-    """What the windows of a list hardly can be meant to be; arguments as of `list_cautions`."""
-    return _first_of_each_kind(_cautions_of_windows(list(schedulers), length))
-
-
-def _first_of_each_kind(cautions: Iterable[_ListCaution]) -> Iterator[_ListCaution]:
-    """The first ten cautions of each code; the tenth gives the number of the others."""
-    by_code: dict[str, list[_ListCaution]] = {}
-    for one in cautions:
+    Args:
+        windows: whether the windows are looked at too, which hardly can be meant so.
+    """
+    together, by_code = list(schedulers), dict[str, list[_ListCaution]]()
+    for one in (*_cautions_of_ticks(together, length), *(_cautions_of_windows(together, length) if windows else ())):
         by_code.setdefault(one.code, []).append(one)
     for several in by_code.values():
         yield from several[: _MOST_CAUTIONS - 1]
@@ -284,21 +277,25 @@ class _Windows:
         by_epoch = bool(arguments["by_epoch"])
         begins, ends = self._bounds[by_epoch]
         same = bisect_left(begins, arguments["end"]) - bisect_right(ends, arguments["begin"])
+
+        def in_other_unit(tick: float) -> float | None:
+            if by_epoch or tick >= INF or tick == 0:
+                return self._length.in_iterations(tick, by_epoch)
+            return None if self._length.epoch_length is None else tick / self._length.epoch_length
+
         begins, ends = self._bounds[not by_epoch]
-        begin, end = (self._in_other_unit(arguments[name], by_epoch=by_epoch) for name in ("begin", "end"))
+        begin, end = in_other_unit(arguments["begin"]), in_other_unit(arguments["end"])
         if begin is None or end is None:
             return same + len(begins)
         return same + bisect_left(begins, end) - bisect_right(ends, begin)
 
-    def _in_other_unit(self, tick: float, *, by_epoch: bool) -> float | None:
-        if by_epoch or tick >= INF or tick == 0:
-            return self._length.in_iterations(tick, by_epoch)
-        return None if self._length.epoch_length is None else tick / self._length.epoch_length
-
 
 def _cautions_of_windows(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
     for index, (row, arguments) in enumerate(together):
-        late = _milestones_too_late(arguments, length) if row is MULTI_STEP else []
+        last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
+        # Milestones count from the begin of their window.
+        milestones = arguments["milestones"] if row is MULTI_STEP and last is not None else ()
+        late = sorted(one for one in milestones if arguments["begin"] + one > last)
         if late:
             numbers = ", ".join(f"{one:g}" for one in late[:_MOST_CAUTIONS])
             run = f"{length.max_epochs} epochs" if length.max_epochs is not None else f"{length.max_iters} iterations"
@@ -312,7 +309,7 @@ def _cautions_of_windows(together: Sequence[RowWithArguments], length: RunLength
     for windows in alike.values():
         windows.sort(key=lambda one: one[2]["begin"])
         yield from _gaps_of_one(windows)
-        yield from _decays_at_once([one for one in windows if one[1] in _DECAYS])
+        yield from _decays_at_once([one for one in windows if one[1] in DECAYS])
 
 
 def _gaps_of_one(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListCaution]:
@@ -343,9 +340,3 @@ def _decays_at_once(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> I
             yield _ListCaution(index, text, TWO_DECAYS)
         if last is None or one[2]["end"] > last[2]["end"]:
             last = one
-
-
-def _milestones_too_late(arguments: Arguments, length: RunLength) -> list[float]:
-    """The milestones behind the end of the run; they count from the begin of their window."""
-    last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
-    return [] if last is None else sorted(one for one in arguments["milestones"] if arguments["begin"] + one > last)

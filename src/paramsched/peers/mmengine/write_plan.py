@@ -6,11 +6,10 @@ from typing import Any, TypeAlias
 
 from paramsched.curves import Cosine
 from paramsched.feedback.base import Guided
-from paramsched.peers.mmengine.rows.row import (
+from paramsched.peers.mmengine.row import (
     EPOCH,
-    MMENGINE_WORDS,
+    MMENGINE,
     UPDATE,
-    FoundArguments,
     RuleOfPlan,
     StretchedWindow,
     WrittenPart,
@@ -26,7 +25,6 @@ from paramsched.schedules import Absolute, AffineLevel, Anneal, Constant, Expone
 from paramsched.schedules.affine import NeighborLevel
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Chain, Every, Window
-from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Duration
@@ -51,14 +49,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     selectors = {binding.groups for binding in plan.bindings}
     if None in selectors or len(selectors) == 0:
         if len(selectors) > 1:
-            MMENGINE_WORDS.refuse(plan.bindings[-1], "its schedulers act on all groups of an optimizer alike")
+            MMENGINE.refuse(plan.bindings[-1], "its schedulers act on all groups of an optimizer alike")
         config["param_scheduler"] = _schedulers_of(plan, plan.bindings)
     else:
         by_name: dict[str, list[dict[str, Any]]] = {}
         for selector in selectors:
             mine = [binding for binding in plan.bindings if binding.groups == selector]
             if not isinstance(selector, str):
-                MMENGINE_WORDS.refuse(mine[0], "its schedulers act on all groups of an optimizer alike")
+                MMENGINE.refuse(mine[0], "its schedulers act on all groups of an optimizer alike")
             by_name[selector] = _schedulers_of(plan, mine)
         config["param_scheduler"] = dict(sorted(by_name.items()))
     return config
@@ -66,7 +64,13 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, Any]]:
     for binding in bindings:
-        _refuse_levels_without_words(binding)
+        # None of its arguments can be the level of a neighbor, or the sum of a multiple and a value.
+        for value in values_inside(binding.schedule):
+            if isinstance(value, NeighborLevel):
+                found = f"{value} is no number before ps.resolve puts it in"
+                MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)")
+            if isinstance(value, AffineLevel):
+                MMENGINE.refuse(binding, "its levels are multiples of base or values, not sums of both")
     return [
         _with_class(binding, name, arguments)
         for binding in bindings
@@ -77,25 +81,15 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
 def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """With the class of the family, and the field where the class does not say it."""
     if isinstance(binding.field, Target):
-        MMENGINE_WORDS.refuse(binding, "it knows no targets outside the optimizer")
+        MMENGINE.refuse(binding, "it knows no targets outside the optimizer")
     family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
     if SCHEDULER_ROWS[row].only_field is not None and family != "LR":
-        MMENGINE_WORDS.refuse(binding, f"its {row} is for lr only")
+        MMENGINE.refuse(binding, f"its {row} is for lr only")
     if family is None and "[" in binding.name:
-        MMENGINE_WORDS.refuse(binding, "of a tuple it schedules betas[0] only")
+        MMENGINE.refuse(binding, "of a tuple it schedules betas[0] only")
     if family is None:
         return {"type": f"{row}ParamScheduler", "param_name": binding.name, **arguments}
     return {"type": row + family, **arguments}
-
-
-def _refuse_levels_without_words(binding: Binding) -> None:
-    """Refuse levels that none of its arguments can be: those of a neighbor, and sums of a multiple and a value."""
-    for value in values_inside(binding.schedule):
-        if isinstance(value, NeighborLevel):
-            found = f"{value} is no number before ps.resolve puts it in"
-            MMENGINE_WORDS.refuse(binding, found, "Write ps.resolve(plan, calendar)")
-        if isinstance(value, AffineLevel):
-            MMENGINE_WORDS.refuse(binding, "its levels are multiples of base or values, not sums of both")
 
 
 def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
@@ -105,23 +99,23 @@ def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]
         found = [] if neutral else _written_schedule(schedule.schedule, part)
         return found + [_written_rule(rule, part, "it has no such rule") for rule in schedule.guides]
     if isinstance(schedule, Recurrence):
-        return [_written_tick_rule(rule, part) for rule in schedule.rules]
+        for rule in schedule.rules:
+            if rule.by not in ("update", "epoch"):
+                part.refuse(rule, "its schedulers tick by iterations or epochs")
+        rows = [(rule, *_written_rule(rule, part, "it has no such scheduler")) for rule in schedule.rules]
+        return [
+            (name, {**given, **window_arguments(one.begin, one.end, one.by == "epoch")}) for one, name, given in rows
+        ]
     if isinstance(schedule, Chain):
         return [one for operand in schedule.operands for one in _written_schedule(operand, part)]
     return _written_part(schedule, part)
 
 
-def _written_tick_rule(rule: Rule, part: WrittenPart) -> WrittenRow:
-    if rule.by not in ("update", "epoch"):
-        part.refuse(rule, "its schedulers tick by iterations or epochs")
-    name, arguments = _written_rule(rule, part, "it has no such scheduler")
-    return name, {**arguments, **window_arguments(rule.begin, rule.end, rule.by == "epoch")}
-
-
 def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenRow:
-    rows = SCHEDULER_ROWS.values()
-    found = _first_found((row.name, row.from_rule and row.from_rule(rule, part)) for row in rows)
-    return found or part.refuse(rule, unknown)
+    for name, row in SCHEDULER_ROWS.items():
+        if (arguments := row.from_rule(rule, part)) is not None:
+            return name, arguments
+    return part.refuse(rule, unknown)
 
 
 def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
@@ -151,12 +145,10 @@ def _written_shape(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
 
 def _row_for(schedule: Schedule, part: WrittenPart) -> WrittenRow | None:
     """The first row that says a schedule; None where none does."""
-    rows = SCHEDULER_ROWS.values()
-    return _first_found((row.name, row.from_schedule and row.from_schedule(schedule, part)) for row in rows)
-
-
-def _first_found(rows: Iterable[tuple[str, FoundArguments]]) -> WrittenRow | None:
-    return next(((name, arguments) for name, arguments in rows if arguments is not None), None)
+    for name, row in SCHEDULER_ROWS.items():
+        if (arguments := row.from_schedule(schedule, part)) is not None:
+            return name, arguments
+    return None
 
 
 def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:

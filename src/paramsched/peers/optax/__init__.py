@@ -9,7 +9,7 @@
 Facts: optax 0.2.8.
 """
 
-from paramsched.peers.optax.entries import read
 from paramsched.peers.optax.plans import bases_of, from_plan, recognizes, to_plan
+from paramsched.peers.optax.python_text import read
 
 __all__ = ["bases_of", "from_plan", "read", "recognizes", "to_plan"]

@@ -1,42 +1,32 @@
-"""A schedule of optax as a schedule of ours: a row for each constructor."""
+"""The constructors of optax's schedules, a table each: the arguments in their order, and the schedule of ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from paramsched import curves
-from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import child_path
-from paramsched.config.faults import short_json
-from paramsched.config.peer_arguments import (
+from paramsched.base.near_names import did_you_mean
+from paramsched.config.arguments import (
     ReadEntry,
     ReadingNotes,
+    argument,
+    argument_table,
+    arguments_beside,
+    arguments_of,
     cut_to_length,
     is_count,
     is_plain_number,
     product_as_written,
+    read_entry,
+    table_named,
 )
+from paramsched.config.faults import short_json, type_in_words
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau
-from paramsched.peers.optax.entries import read_arguments_of, read_optax_entry
-from paramsched.peers.optax.tables import (
-    PLATEAU,
-    CosineDecay,
-    CosineOneCycle,
-    ExponentialDecay,
-    Join,
-    Linear,
-    LinearOneCycle,
-    PiecewiseConstant,
-    Polynomial,
-    ReduceOnPlateau,
-    Sgdr,
-    WarmupConstant,
-    WarmupCosine,
-    WarmupExponential,
-)
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -53,25 +43,47 @@ from paramsched.schedules.sequence import in_order
 from paramsched.time import Duration
 
 
-def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
-    """The schedule that stands at a path; `constant()` stands in where a fault was noted."""
-    given = read_optax_entry(data, path, notes)
-    if given is None:
-        return constant()
-    if given.name == PLATEAU:
-        found = "it reacts to a metric, and no schedule is made of it"
-        notes.faults.add(
-            path, found, "Put it beside the schedule: {schedule: {…}, reduce_on_plateau: {…}}", code=REFUSED_VALUE
-        )
-        return constant()
-    try:
-        return _ROWS[given.name](given, given.arguments)
-    except InvalidArgument as refusal:
-        notes.faults.refuse(given.path, refusal)
-        return constant()
+def _value() -> Any:
+    return argument(example=0.1)
 
 
-def _power_way(at: ReadEntry, given: Linear | Polynomial, power: float) -> Schedule:
+CONSTRUCTORS: Final[dict[str, Any]] = {}
+"""The table of each constructor."""
+
+
+@table_named(CONSTRUCTORS, "constant_schedule")
+class _Constant:
+    value: float = _value()
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        return constant(at.notes.level(self.value))
+
+
+@table_named(CONSTRUCTORS, "linear_schedule")
+class _Linear:
+    init_value: float = _value()
+    end_value: float = _value()
+    transition_steps: int = argument(example=1000)
+    transition_begin: int = argument(0)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        return _polynomial_decay(at, self, 1.0)
+
+
+@table_named(CONSTRUCTORS, "polynomial_schedule")
+class _Polynomial:
+    init_value: float = _value()
+    end_value: float = _value()
+    power: float = argument(low=0, example=1.0)
+    transition_steps: int = argument(example=1000)
+    transition_begin: int = argument(0)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        return _polynomial_decay(at, self, self.power)
+
+
+def _polynomial_decay(at: ReadEntry, given: _Linear | _Polynomial, power: float) -> Schedule:
+    """From one value to another as a power of the time."""
     start, to, steps = at.notes.level(given.init_value), at.notes.level(given.end_value), given.transition_steps
     if steps <= 0:
         at.warn_held("transition_steps", steps)
@@ -85,72 +97,61 @@ def _later(schedule: Schedule, begin: int, first: Level) -> Schedule:
     return constant(first, begin) >> schedule if begin > 0 else schedule
 
 
-def _optax_exponential(at: ReadEntry, given: ExponentialDecay | WarmupExponential, value: float) -> Schedule:
-    steps, rate, end, notes = given.transition_steps, given.decay_rate, given.end_value, at.notes
-    if steps <= 0:
-        at.warn_held("transition_steps", steps)
-    if steps <= 0 or rate == 0:
-        return constant(notes.level(value))
-    if value == 0:
-        return constant(notes.level(0.0 if end is None else max(0.0, end) if rate < 1 else min(0.0, end)))
-    period = Duration.of_updates(Fraction(repr(steps)))
-    shape = step(period, rate) if given.staircase else exponential(rate, period)
-    decay = _later(notes.scaled(value, shape), given.transition_begin, notes.level(value))
-    if end is None:
-        return decay
-    return (maximum if rate < 1 else minimum)(decay, constant(notes.level(end)))
+@argument_table
+class _Decay:
+    """The arguments that both constructors with an exponential decay take."""
+
+    transition_steps: float = argument(example=1000)
+    decay_rate: float = argument(low=0, example=0.9)
+    transition_begin: int = argument(0)
+    staircase: bool = argument(False)
+    end_value: float | None = argument(None, example=0.0)
+
+    def from_value(self, at: ReadEntry, value: float) -> Schedule:
+        """The decay from a value on."""
+        steps, rate, end, notes = self.transition_steps, self.decay_rate, self.end_value, at.notes
+        if steps <= 0:
+            at.warn_held("transition_steps", steps)
+        if steps <= 0 or rate == 0:
+            return constant(notes.level(value))
+        if value == 0:
+            return constant(notes.level(0.0 if end is None else max(0.0, end) if rate < 1 else min(0.0, end)))
+        period = Duration.of_updates(Fraction(repr(steps)))
+        shape = step(period, rate) if self.staircase else exponential(rate, period)
+        decay = _later(notes.scaled(value, shape), self.transition_begin, notes.level(value))
+        if end is None:
+            return decay
+        return (maximum if rate < 1 else minimum)(decay, constant(notes.level(end)))
 
 
-def _warmup_exponential(at: ReadEntry, given: WarmupExponential) -> Schedule:
-    return in_order([*_ramp_of(at, given), _optax_exponential(at, given, given.peak_value)])
+@argument_table
+class _InitialValue:
+    init_value: float = _value()
 
 
-def _cosine_way(at: ReadEntry, start: float, to: float, steps: int, exponent: float) -> Schedule:
+@table_named(CONSTRUCTORS, "exponential_decay")
+class _ExponentialDecay(_Decay, _InitialValue):
+    def schedule(self, at: ReadEntry) -> Schedule:
+        return self.from_value(at, self.init_value)
+
+
+def _cosine_decay(at: ReadEntry, start: float, to: float, steps: int, exponent: float) -> Schedule:
     if exponent == 0 or start == 0:
         return constant(at.notes.level(start))
     curve = curves.cosine if exponent == 1 else curves.cosine_power(exponent)
     return anneal(at.notes.level(start), at.notes.level(to), steps, curve)
 
 
-def _cosine_decay(at: ReadEntry, given: CosineDecay) -> Schedule:
-    to = product_as_written(given.init_value, given.alpha)
-    return _cosine_way(at, given.init_value, to, given.decay_steps, given.exponent)
+@table_named(CONSTRUCTORS, "cosine_decay_schedule")
+class _CosineDecay:
+    init_value: float = _value()
+    decay_steps: int = argument(low=1, example=1000)
+    alpha: float = argument(0.0)
+    exponent: float = argument(1.0, low=0)
 
-
-def _ramp_of(at: ReadEntry, given: WarmupConstant) -> tuple[Schedule, ...]:
-    first, peak = at.notes.level(given.init_value), at.notes.level(given.peak_value)
-    return (anneal(first, peak, given.warmup_steps),) if given.warmup_steps else ()
-
-
-def _warmup_constant(at: ReadEntry, given: WarmupConstant) -> Schedule:
-    if given.warmup_steps <= 0:
-        at.warn_held("warmup_steps", given.warmup_steps)
-        return constant(at.notes.level(given.init_value))
-    return _ramp_of(at, given)[0]
-
-
-def _warmup_cosine(at: ReadEntry, given: WarmupCosine) -> Schedule:
-    steps = given.decay_steps - given.warmup_steps
-    if steps <= 0:
-        found = f"{given.decay_steps} with the warmup's {given.warmup_steps} updates in it"
-        at.refuse("decay_steps", found, "Write the updates of the warmup and of the decay together", "warmup_steps")
-        return constant()
-    # optax divides by the peak: an end is nothing where the peak is.
-    end = given.end_value if given.peak_value else 0.0
-    return in_order([*_ramp_of(at, given), _cosine_way(at, given.peak_value, end, steps, given.exponent)])
-
-
-def _sgdr(at: ReadEntry, given: Sgdr) -> Schedule:
-    """A warmup and a cosine in each cycle."""
-    stages = []
-    for index, one in enumerate(given.cosine_kwargs):
-        path = child_path(at.path, "cosine_kwargs", index)
-        cycle = read_arguments_of("warmup_cosine_decay_schedule", one, path, at.notes)
-        if cycle is not None:
-            stages.append(cut_to_length(_warmup_cosine(cycle, cycle.arguments), cycle.arguments.decay_steps))
-    if not given.cosine_kwargs:
-        at.refuse("cosine_kwargs", "expected a cycle at least", "Write a list with the arguments of each cycle")
-    return in_order(stages) if stages else constant()
+    def schedule(self, at: ReadEntry) -> Schedule:
+        to = product_as_written(self.init_value, self.alpha)
+        return _cosine_decay(at, self.init_value, to, self.decay_steps, self.exponent)
 
 
 def _boundaries(at: ReadEntry, found: Any) -> list[tuple[int, float]]:
@@ -176,16 +177,24 @@ def _boundaries(at: ReadEntry, found: Any) -> list[tuple[int, float]]:
     return sorted(pairs)
 
 
-def _optax_piecewise_constant(at: ReadEntry, given: PiecewiseConstant) -> Schedule:
-    value = given.init_value
-    points = {0: value}
-    for time, scale in _boundaries(at, given.boundaries_and_scales):
-        value = product_as_written(value, scale)
-        points[time] = value
-    return piecewise(tuple((time, at.notes.level(one)) for time, one in points.items()))
+@table_named(CONSTRUCTORS, "piecewise_constant_schedule")
+class _PiecewiseConstant:
+    init_value: float = _value()
+    boundaries_and_scales: Any = argument(None)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        value = self.init_value
+        points = {0: at.notes.level(value)}
+        for time, scale in _boundaries(at, self.boundaries_and_scales):
+            value = product_as_written(value, scale)
+            points[time] = at.notes.level(value)
+        return piecewise(tuple(points.items()))
 
 
-def _ways_between(at: ReadEntry, kind: str, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
+_Kind = Literal["linear", "cosine"]
+
+
+def _anneals_between(at: ReadEntry, kind: _Kind, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
     """From each value to the next; the last is held."""
     curve, level = curves.cosine if kind == "cosine" else curves.linear, at.notes.level
     stages: list[Schedule] = []
@@ -194,75 +203,235 @@ def _ways_between(at: ReadEntry, kind: str, value: float, boundaries: list[tuple
         if end > begin:
             stages.append(anneal(level(value), level(reached), end - begin, curve))
         value = reached
-    if not stages:
-        return constant(level(value))
-    return in_order(stages)
+    return in_order(stages) if stages else constant(level(value))
 
 
-def _linear_cycle(at: ReadEntry, given: LinearOneCycle) -> Schedule:
-    steps, first, last = given.transition_steps, given.div_factor, given.final_div_factor
-    # A dict, as in optax: of two boundaries at one update the later one counts.
-    scales = {int(given.pct_start * steps): first, int(given.pct_final * steps): 1.0 / first, steps: 1.0 / last}
-    return _ways_between(at, "linear", given.peak_value / first, sorted(scales.items()))
+@table_named(CONSTRUCTORS, "piecewise_interpolate_schedule")
+class _PiecewiseInterpolate:
+    interpolate_type: _Kind = argument(example="linear")
+    init_value: float = _value()
+    boundaries_and_scales: Any = argument(None)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        boundaries = _boundaries(at, self.boundaries_and_scales)
+        return _anneals_between(at, self.interpolate_type, self.init_value, boundaries)
 
 
-def _cosine_cycle(at: ReadEntry, given: CosineOneCycle) -> Schedule:
-    steps, first = given.transition_steps, given.div_factor
-    scales = {int(given.pct_start * steps): first, steps: 1.0 / (first * given.final_div_factor)}
-    return _ways_between(at, "cosine", given.peak_value / first, sorted(scales.items()))
+@table_named(CONSTRUCTORS, "cosine_onecycle_schedule")
+class _CosineOneCycle:
+    transition_steps: int = argument(low=1, example=1000)
+    peak_value: float = _value()
+    pct_start: float = argument(0.3, low=0)
+    div_factor: float = argument(25.0, above=0)
+    final_div_factor: float = argument(1e4, above=0)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        steps, first = self.transition_steps, self.div_factor
+        scales = {int(self.pct_start * steps): first, steps: 1.0 / (first * self.final_div_factor)}
+        return _anneals_between(at, "cosine", self.peak_value / first, sorted(scales.items()))
 
 
-def _joined(at: ReadEntry, given: Join) -> Schedule:
-    """A stage for each schedule, on its own clock."""
-    if not given.schedules:
-        at.refuse("schedules", "expected a schedule at least", "Write a list of schedules")
-        return constant()
-    path = child_path(at.path, "schedules")
-    members = [schedule_of_entry(one, child_path(path, index), at.notes) for index, one in enumerate(given.schedules)]
-    times = _joints(at, given.boundaries, len(members))
-    if times is None:
-        return constant()
-    # A stage that ends where it begins is none.
-    stages = [
-        cut_to_length(member, end - begin)
-        for member, (begin, end) in zip(members[:-1], pairwise([0, *times]), strict=True)
-        if end > begin
-    ]
-    return in_order([*stages, members[-1]])
+@table_named(CONSTRUCTORS, "linear_onecycle_schedule")
+class _LinearOneCycle:
+    transition_steps: int = argument(low=1, example=1000)
+    peak_value: float = _value()
+    pct_start: float = argument(0.3, low=0)
+    pct_final: float = argument(0.85, low=0)
+    div_factor: float = argument(25.0, above=0)
+    final_div_factor: float = argument(1e4, above=0)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        steps, first, last = self.transition_steps, self.div_factor, self.final_div_factor
+        # A dict, as in optax: of two boundaries at one update the later one counts.
+        scales = {int(self.pct_start * steps): first, int(self.pct_final * steps): 1.0 / first, steps: 1.0 / last}
+        return _anneals_between(at, "linear", self.peak_value / first, sorted(scales.items()))
 
 
-def _joints(at: ReadEntry, times: Any, members: int) -> list[int] | None:
-    """The boundaries; None, and a fault, where they do not fit."""
-    whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
-    if not whole or list(times) != sorted(times):
-        found = f"expected a list of updates in order, got {short_json(times)}"
-        at.refuse("boundaries", found, "Write boundaries: [1000] for two schedules")
+@table_named(CONSTRUCTORS, "warmup_constant_schedule")
+class _WarmupConstant:
+    init_value: float = argument(example=0.0)
+    peak_value: float = _value()
+    warmup_steps: int = argument(example=100)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        if self.warmup_steps <= 0:
+            at.warn_held("warmup_steps", self.warmup_steps)
+            return constant(at.notes.level(self.init_value))
+        return in_order(self.ramp(at))
+
+    def ramp(self, at: ReadEntry) -> list[Schedule]:
+        """The warmup, if there is one."""
+        first, peak = at.notes.level(self.init_value), at.notes.level(self.peak_value)
+        return [anneal(first, peak, self.warmup_steps)] if self.warmup_steps else []
+
+
+@table_named(CONSTRUCTORS, "warmup_cosine_decay_schedule")
+class _WarmupCosine(_WarmupConstant):
+    warmup_steps: int = argument(low=0, example=100)
+    decay_steps: int = argument(low=1, example=1000)
+    end_value: float = argument(0.0)
+    exponent: float = argument(1.0, low=0)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        steps = self.decay_steps - self.warmup_steps
+        if steps <= 0:
+            found = f"{self.decay_steps} with the warmup's {self.warmup_steps} updates in it"
+            at.refuse("decay_steps", found, "Write the updates of the warmup and of the decay together", "warmup_steps")
+            return constant()
+        # optax divides by the peak: an end is nothing where the peak is.
+        end = self.end_value if self.peak_value else 0.0
+        return in_order([*self.ramp(at), _cosine_decay(at, self.peak_value, end, steps, self.exponent)])
+
+
+@table_named(CONSTRUCTORS, "warmup_exponential_decay_schedule")
+class _WarmupExponential(_Decay, _WarmupConstant):
+    warmup_steps: int = argument(low=0, example=100)
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        return in_order([*self.ramp(at), self.from_value(at, self.peak_value)])
+
+
+@table_named(CONSTRUCTORS, "sgdr_schedule")
+class _Sgdr:
+    cosine_kwargs: list[Any] = argument(
+        example=[{"init_value": 0.0, "peak_value": 0.1, "warmup_steps": 100, "decay_steps": 1000}]
+    )
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        """A warmup and a cosine in each cycle."""
+        stages = []
+        for index, one in enumerate(self.cosine_kwargs):
+            path = child_path(at.path, "cosine_kwargs", index)
+            cycle = _read_arguments("warmup_cosine_decay_schedule", one, path, at.notes)
+            if cycle is not None:
+                stages.append(cut_to_length(cycle.arguments.schedule(cycle), cycle.arguments.decay_steps))
+        if not self.cosine_kwargs:
+            at.refuse("cosine_kwargs", "expected a cycle at least", "Write a list with the arguments of each cycle")
+        return in_order(stages) if stages else constant()
+
+
+@table_named(CONSTRUCTORS, "join_schedules")
+class _Join:
+    schedules: list[Any] = argument(example=[{"constant_schedule": {"value": 0.1}}])
+    boundaries: Any = argument(example=[])
+
+    def schedule(self, at: ReadEntry) -> Schedule:
+        """A stage for each schedule, on its own clock."""
+        if not self.schedules:
+            at.refuse("schedules", "expected a schedule at least", "Write a list of schedules")
+            return constant()
+        path = child_path(at.path, "schedules")
+        members = [schedule_of_entry(one, child_path(path, at_), at.notes) for at_, one in enumerate(self.schedules)]
+        times = self.boundaries
+        if not isinstance(times, (list, tuple)) or not all(map(is_count, times)) or list(times) != sorted(times):
+            found = f"expected a list of updates in order, got {short_json(times)}"
+            at.refuse("boundaries", found, "Write boundaries: [1000] for two schedules")
+            return constant()
+        if len(times) != len(members) - 1:
+            found = f"{len(times)} for {len(members)} schedules, and optax leaves out what has no partner"
+            at.refuse("boundaries", found, f"Write {len(members) - 1} boundaries", "schedules")
+            return constant()
+        # A stage that ends where it begins is none.
+        stages = [
+            cut_to_length(member, end - begin)
+            for member, (begin, end) in zip(members[:-1], pairwise([0, *map(int, times)]), strict=True)
+            if end > begin
+        ]
+        return in_order([*stages, members[-1]])
+
+
+@argument_table
+class _ReduceOnPlateau:
+    factor: float = argument(0.1, above=0)
+    patience: int = argument(10, low=1)
+    rtol: float = argument(1e-4, low=0)
+    atol: float = argument(0.0, low=0)
+    cooldown: int = argument(0, low=0)
+    accumulation_size: Any = argument(1)
+    min_scale: float = argument(0.0, low=0)
+
+
+PLATEAU: Final = "reduce_on_plateau"
+
+_NAME_KEYS: Final = (
+    "_target_", "schedule", "schedule_type", "class_name", "class_path", "target", "func", "type", "name",
+)  # fmt: skip
+"""The keys that name a constructor: Hydra's, and what people write."""
+
+ARGUMENT_KEYS: Final = ("kwargs", "params", "parameters", "init_args", "config")
+POSITIONAL: Final = "_args_"
+_BESIDE: Final = ("_partial_", "_convert_", "_recursive_", "horizon", "monitor")
+
+
+def optax_name_in(data: Any) -> str | None:
+    """The constructor of optax's that data names; None where it names none."""
+    if not isinstance(data, Mapping):
         return None
-    if len(times) != members - 1:
-        found = f"{len(times)} for {members} schedules, and optax leaves out what has no partner"
-        at.refuse("boundaries", found, f"Write {members - 1} boundaries", "schedules")
+    word = _word_in(data)
+    if word is not None:
+        return known_constructor(word)
+    return known_constructor(str(next(iter(data)))) if len(data) == 1 else None
+
+
+def is_named_in_full(data: Mapping[str, Any]) -> bool:
+    """Whether data names a constructor as optax does, and no other library would."""
+    word = _word_in(data) or str(next(iter(data)))
+    return word.startswith("optax.") or word in CONSTRUCTORS or word == PLATEAU
+
+
+def _word_in(data: Mapping[str, Any]) -> str | None:
+    return next((str(data[key]) for key in _NAME_KEYS if isinstance(data.get(key), str)), None)
+
+
+def known_constructor(word: str) -> str | None:
+    """A name with or without its module, and without `_schedule` where nothing else is called so."""
+    last = word.rpartition(".")[2]
+    return next((one for one in (last, f"{last}_schedule") if one in CONSTRUCTORS or one == PLATEAU), None)
+
+
+def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> ReadEntry | None:
+    """The constructor at a path, with its arguments; None, and a diagnostic, if there is none."""
+    name = optax_name_in(data)
+    word = _word_in(data) if isinstance(data, Mapping) else None
+    if name is None:
+        found = "it names no schedule of optax" if isinstance(data, Mapping) else f"{type_in_words(data)}, no schedule"
+        if word is not None:
+            found = f"optax has no schedule {word}; {did_you_mean(word.rpartition('.')[2], CONSTRUCTORS)}"
+        instead = 'Write {"_target_": "optax.cosine_decay_schedule", "init_value": 0.001, "decay_steps": 10000}'
+        notes.faults.add(path, found, instead, code=WRONG_TYPE)
         return None
-    return [int(one) for one in times]
+    if word is not None:
+        return _read_arguments(name, *arguments_beside(data, path, _NAME_KEYS, ARGUMENT_KEYS), notes)
+    ((key, inner),) = data.items()
+    return _read_arguments(name, {} if inner is None else inner, child_path(path, key), notes)
 
 
-_ROWS: Final[Mapping[str, Callable[[ReadEntry, Any], Schedule]]] = {
-    "constant_schedule": lambda at, given: constant(at.notes.level(given.value)),
-    "linear_schedule": lambda at, given: _power_way(at, given, 1.0),
-    "polynomial_schedule": lambda at, given: _power_way(at, given, given.power),
-    "exponential_decay": lambda at, given: _optax_exponential(at, given, given.init_value),
-    "cosine_decay_schedule": _cosine_decay,
-    "piecewise_constant_schedule": _optax_piecewise_constant,
-    "piecewise_interpolate_schedule": lambda at, given: _ways_between(
-        at, given.interpolate_type, given.init_value, _boundaries(at, given.boundaries_and_scales)
-    ),
-    "linear_onecycle_schedule": _linear_cycle,
-    "cosine_onecycle_schedule": _cosine_cycle,
-    "warmup_constant_schedule": _warmup_constant,
-    "warmup_cosine_decay_schedule": _warmup_cosine,
-    "warmup_exponential_decay_schedule": _warmup_exponential,
-    "sgdr_schedule": _sgdr,
-    "join_schedules": _joined,
-}
+def _read_arguments(name: str, given: Any, path: str, notes: ReadingNotes) -> ReadEntry | None:
+    """Read the arguments of a constructor; None, and a diagnostic, if they are none."""
+    table = _ReduceOnPlateau if name == PLATEAU else CONSTRUCTORS[name]
+    if not isinstance(given, Mapping) or POSITIONAL not in given:
+        return read_entry(name, table, given, path, notes, _BESIDE)
+    positional, names = given[POSITIONAL], list(arguments_of(table))
+    if not isinstance(positional, (list, tuple)) or len(positional) > len(names):
+        found, where = f"{name} takes {len(names)} arguments", child_path(path, POSITIONAL)
+        notes.faults.add(where, found, f"Write {names[0]}: 0.001", code=WRONG_ARGUMENT)
+        positional = ()
+    given = {**dict(zip(names, positional, strict=False)), **given}
+    return read_entry(name, table, given, path, notes, (*_BESIDE, POSITIONAL))
+
+
+def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
+    """The schedule at a path; `constant()` stands in where a diagnostic was noted."""
+    given = read_optax_entry(data, path, notes)
+    if given is None:
+        return constant()
+    if given.name == PLATEAU:
+        found = "it reacts to a metric, and no schedule is made of it"
+        instead = "Put it beside the schedule: {schedule: {…}, reduce_on_plateau: {…}}"
+        notes.faults.add(path, found, instead, code=REFUSED_VALUE)
+        return constant()
+    schedule: Schedule | None = given.schedule()
+    return constant() if schedule is None else schedule
 
 
 def rule_of_entry(data: Any, path: str, monitor: str, notes: ReadingNotes) -> Plateau | None:
@@ -270,7 +439,7 @@ def rule_of_entry(data: Any, path: str, monitor: str, notes: ReadingNotes) -> Pl
     at = read_optax_entry(data, path, notes)
     if at is None:
         return None
-    given: ReduceOnPlateau = at.arguments
+    given: _ReduceOnPlateau = at.arguments
     relative, fixed = given.rtol, given.atol
     if relative and fixed:
         at.refuse("atol", "a plan's threshold is relative or a value, not both", "Write atol: 0", "rtol")

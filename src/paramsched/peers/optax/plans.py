@@ -1,35 +1,39 @@
 """From schedules of optax to a plan; and back, where its constructors say it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from paramsched.base.codes import SAID_TWICE, WRONG_TYPE
-from paramsched.base.diagnostic import HORIZON, ROOT, entry_path
+from paramsched.base.diagnostic import HORIZON, ROOT, child_path, entry_path
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.faults import Faults, short_json
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import (
-    PeerWords,
+from paramsched.config.arguments import (
     ReadingNotes,
     base_of_lr,
-    begins_of_stages,
+    from_level,
     numbers_by_field,
     product_as_written,
     ratio_as_written,
 )
+from paramsched.config.faults import Faults, short_json
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_exports import PeerExporter, begins_of_stages, schedules_lr_alone
 from paramsched.curves import Cosine, CosinePower, Linear, Polynomial
+from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
-from paramsched.peers.optax.constructors import rule_of_entry, schedule_of_entry
-from paramsched.peers.optax.entries import (
-    FIELDS,
+from paramsched.peers.optax.constructors import (
+    ARGUMENT_KEYS,
+    PLATEAU,
+    POSITIONAL,
     is_named_in_full,
-    optimizer_in,
+    known_constructor,
+    optax_name_in,
     read_optax_entry,
-    scheduled_parts,
+    rule_of_entry,
+    schedule_of_entry,
 )
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
-from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Schedule
+from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Level, Schedule, constant
 from paramsched.schedules.cuts import Take
 from paramsched.schedules.pointwise import Maximum, Minimum, Product
 from paramsched.schedules.retimed import Shift
@@ -37,16 +41,56 @@ from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Calendar, Duration
 
+_FIELDS: Final[Mapping[str, str]] = {
+    "learning_rate": "lr",
+    "weight_decay": "weight_decay",
+    "momentum": "momentum",
+    "b1": "betas[0]",
+    "b2": "betas[1]",
+    "eps": "eps",
+}
+"""Arguments of optax's optimizers, and the fields of a group that are theirs."""
+
+_HOLDERS: Final = ("optimizer", "tx", "schedule", "scheduler", "lr_schedule", "learning_rate_schedule", *ARGUMENT_KEYS)
+
+
+def _scheduled_parts(data: Any, path: str, field: str = "lr") -> Iterator[tuple[str, Any, str]]:
+    """Each schedule in the data with its field and its path; the rule of a plateau has the field "plateau"."""
+    if isinstance(data, (list, tuple)):
+        for index, one in enumerate(data):
+            yield from _scheduled_parts(one, child_path(path, index), field)
+    name = optax_name_in(data)
+    if not isinstance(data, Mapping):
+        return
+    if name is not None:
+        yield ("plateau" if name == PLATEAU else field), data, path
+        return
+    for key, value in data.items():
+        if known_constructor(str(key)) and isinstance(value, Mapping):
+            yield ("plateau" if key == PLATEAU else field), {key: value}, path
+        elif isinstance(value, (Mapping, list, tuple)) and (key in _FIELDS or key in (*_HOLDERS, POSITIONAL)):
+            yield from _scheduled_parts(value, child_path(path, key), _FIELDS.get(str(key), field))
+
+
+def _optimizer_in(data: Any) -> Mapping[str, Any]:
+    """The arguments of the optimizer that stands in the data; nothing where there is none."""
+    if not isinstance(data, Mapping):
+        return {}
+    if "learning_rate" in data:
+        return data
+    inner = (_optimizer_in(data[key]) for key in _HOLDERS if isinstance(data.get(key), Mapping))
+    return next((one for one in inner if one), {})
+
 
 def recognizes(data: Any) -> bool:
     """Whether data looks like a schedule of optax's, or like what holds one."""
-    return any(is_named_in_full(part) for _, part, _ in scheduled_parts(data, ROOT))
+    return any(is_named_in_full(part) for _, part, _ in _scheduled_parts(data, ROOT))
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """The numbers among the arguments of the optimizer that stands in the data."""
-    given = optimizer_in(data)
-    numbers = numbers_by_field(given, **{field: name for name, field in FIELDS.items()})
+    given = _optimizer_in(data)
+    numbers = numbers_by_field(given, **{field: name for name, field in _FIELDS.items()})
     betas = (numbers.pop("betas[0]", 0.9), numbers.pop("betas[1]", 0.999))
     if "b1" in given or "b2" in given:
         return Bases(({**numbers, "betas": betas},), "optimizer")
@@ -76,20 +120,26 @@ def to_plan(
     lr: linear(0.5, 0.25, 50)
     """
     notes = ReadingNotes(Faults(), base=base_of_lr(base))
-    parts = list(scheduled_parts(data, ROOT))
+    parts = list(_scheduled_parts(data, ROOT))
     if not parts:
         read_optax_entry(data, ROOT, notes)
     beside = data if isinstance(data, Mapping) else {}
     monitor = beside.get("monitor", "loss")
     if not isinstance(monitor, str):
-        notes.faults.add(
-            entry_path("monitor"),
-            f"{short_json(monitor)} is no name of a metric",
-            "Write monitor: loss",
-            code=WRONG_TYPE,
-        )
+        found = f"{short_json(monitor)} is no name of a metric"
+        notes.faults.add(entry_path("monitor"), found, "Write monitor: loss", code=WRONG_TYPE)
         monitor = "loss"
-    fields, rule = _fields_of_parts(parts, monitor, notes)
+    fields: dict[str, Any] = {}
+    rule = None
+    for field, part, path in parts:
+        if field in fields or (field == "plateau" and rule is not None):
+            notes.faults.add(path, f"a second one for {field}", "Keep one", code=SAID_TWICE)
+        elif field == "plateau":
+            rule = rule_of_entry(part, path, monitor, notes)
+        else:
+            # Of fields besides lr the values are values as they stand.
+            own = notes if field == "lr" else ReadingNotes(notes.faults, notes.cautions)
+            fields[field] = schedule_of_entry(part, path, own)
     notes.faults.raise_any("config")
     if rule is not None:
         fields["lr"] = fields["lr"] * rule if "lr" in fields else rule
@@ -100,24 +150,7 @@ def to_plan(
     return plan
 
 
-def _fields_of_parts(
-    parts: list[tuple[str, Any, str]], monitor: str, notes: ReadingNotes
-) -> tuple[dict[str, Any], Any]:
-    """What each field follows, and lr's rule."""
-    fields: dict[str, Any] = {}
-    rule = None
-    for field, data, path in parts:
-        if field in fields or (field == "plateau" and rule is not None):
-            notes.faults.add(path, f"a second one for {field}", "Keep one", code=SAID_TWICE)
-        elif field == "plateau":
-            rule = rule_of_entry(data, path, monitor, notes)
-        else:
-            own = notes if field == "lr" else ReadingNotes(notes.faults, notes.cautions)
-            fields[field] = schedule_of_entry(data, path, own)
-    return fields, rule
-
-
-_WORDS: Final = PeerWords("optax")
+_EXPORTER: Final = PeerExporter("optax")
 _DELAYED: Final = ("optax.linear_schedule", "optax.polynomial_schedule", "optax.exponential_decay")
 """The constructors with a `transition_begin`."""
 
@@ -133,16 +166,22 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=warmup(5, to=peak) >> cosine(peak, over=45)))["_target_"]
     'optax.warmup_cosine_decay_schedule'
     """
-    schedule, rule = _WORDS.schedule_and_rule(plan)
-    horizon = None if plan.horizon is None else _WORDS.updates(plan.horizon)
-    if rule is None and schedule is not None and horizon is None:
+    if not schedules_lr_alone(plan) or plan.clock != "updates":
+        _EXPORTER.refuse(plan, "its schedules are of lr in all groups, by updates")
+    whole = plan.bindings[0].schedule
+    rules = [one for one in whole.metric_rules if isinstance(one, Plateau)]
+    if len(rules) > 1 or len(rules) < len(whole.metric_rules):
+        _EXPORTER.refuse(whole, "of rules that react to a metric it has one plateau")
+    schedule = whole.schedule if isinstance(whole, Guided) else whole
+    horizon = None if plan.horizon is None else _EXPORTER.count(plan.horizon)
+    if not rules and horizon is None:
         return _optax_written(schedule, horizon)
-    whole: dict[str, Any] = {}
-    if schedule is not None:
-        whole["schedule"] = _optax_written(schedule, horizon)
-    if rule is not None:
-        whole |= {"reduce_on_plateau": _rule_for_optax(rule), "monitor": rule.metric}
-    return whole if horizon is None else {**whole, "horizon": horizon}
+    written: dict[str, Any] = {}
+    if not rules or schedule != constant():
+        written["schedule"] = _optax_written(schedule, horizon)
+    if rules:
+        written |= {"reduce_on_plateau": _rule_for_optax(rules[0]), "monitor": rules[0].metric}
+    return written if horizon is None else {**written, "horizon": horizon}
 
 
 def _call(name: str, **arguments: Any) -> dict[str, Any]:
@@ -153,30 +192,45 @@ def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
     """`size` is the time it is given, where that is known."""
     match schedule:
         case Constant():
-            return _call("constant_schedule", value=_WORDS.value(schedule.value))
+            return _call("constant_schedule", value=_value(schedule.value))
         case Anneal():
-            return _written_way(schedule, size)
+            return _written_anneal(schedule, size)
         case Product(operands=(Constant(value=Absolute(value), over=None), shape)):
             return _written_decay(shape, value)
-        case Shift():
-            return _written_later(schedule, size)
+        case Shift(schedule=inner, by=by):
+            begin = _EXPORTER.count(by)
+            later = _optax_written(inner, None if size is None else size - begin)
+            return _joined_calls([_call("constant_schedule", value=float(schedule(0))), later], [begin])
         case Maximum(operands=(decay, Constant(value=end, over=None))):
-            return _written_clip(decay, _WORDS.value(end), rises=False)
+            return _written_clip(decay, _value(end), rises=False)
         case Minimum(operands=(decay, Constant(value=end, over=None))):
-            return _written_clip(decay, _WORDS.value(end), rises=True)
+            return _written_clip(decay, _value(end), rises=True)
         case Take(schedule=inner, over=over):
-            end = _WORDS.updates(over)
+            end = _EXPORTER.count(over)
             held = _call("constant_schedule", value=float(schedule(end)))
             return _call("join_schedules", schedules=[_optax_written(inner, None), held], boundaries=[end])
         case Sequence():
             return _stages_for_optax(schedule, size)
-    return _WORDS.refuse(schedule, "it has no such schedule in values as they stand")
+    return _EXPORTER.refuse(schedule, "it has no such schedule in values as they stand")
 
 
-def _written_way(schedule: Anneal, size: int | None) -> dict[str, Any]:
+def _value(level: Level) -> float:
+    """A level as a value."""
+    value = from_level(level)
+    if value is None:
+        why = "its values stand as they are, and this is a multiple of base"
+        _EXPORTER.refuse(level, why, "Write absolute(0.1)")
+    return value
+
+
+def _written_anneal(schedule: Anneal, size: int | None) -> dict[str, Any]:
     """From one value to another along a curve."""
-    steps = _WORDS.steps_of(schedule, size)
-    start, to = _WORDS.value(schedule.start), _WORDS.value(schedule.to)
+    if schedule.index != "t/n":
+        _EXPORTER.refuse(schedule, 'its schedules follow index="t/n"')
+    steps = size if schedule.over is None else _EXPORTER.count(schedule.over)
+    if steps is None:
+        _EXPORTER.refuse(schedule, "it takes the time it is given, and nothing says how much")
+    start, to = _value(schedule.start), _value(schedule.to)
     if steps == 0 or start == to:
         return _call("constant_schedule", value=to)
     ends = {"init_value": start, "end_value": to}
@@ -194,7 +248,7 @@ def _written_way(schedule: Anneal, size: int | None) -> dict[str, Any]:
                 alpha=ratio_as_written(to, start),
                 **exponent,
             )
-    return _WORDS.refuse(schedule, "it has no such curve between such values")
+    return _EXPORTER.refuse(schedule, "it has no such curve between such values")
 
 
 def _written_decay(shape: Schedule, value: float) -> dict[str, Any]:
@@ -205,33 +259,29 @@ def _written_decay(shape: Schedule, value: float) -> dict[str, Any]:
         case Step(gamma=rate, every=period):
             return _written_exponential(value, rate, period, stairs=True)
         case MultiStep(milestones=times, gamma=rate):
-            updates = [_WORDS.updates(one) for one in times]
+            updates = [_EXPORTER.count(one) for one in times]
             scales = {time: rate ** updates.count(time) for time in updates}
             return _call("piecewise_constant_schedule", init_value=value, boundaries_and_scales=scales)
-    return _WORDS.refuse(shape, "it has no schedule of a value times this")
+    return _EXPORTER.refuse(shape, "it has no schedule of a value times this")
 
 
 def _written_exponential(value: float, rate: float, period: Duration, *, stairs: bool) -> dict[str, Any]:
-    found = _call("exponential_decay", init_value=value, transition_steps=_WORDS.period(period), decay_rate=rate)
+    updates = period.exact
+    steps: float = _EXPORTER.count(period) if updates is None or updates.denominator == 1 else float(updates)
+    found = _call("exponential_decay", init_value=value, transition_steps=steps, decay_rate=rate)
     return {**found, "staircase": True} if stairs else found
-
-
-def _written_later(schedule: Shift, size: int | None) -> dict[str, Any]:
-    begin = _WORDS.updates(schedule.by)
-    inner = _optax_written(schedule.schedule, None if size is None else size - begin)
-    return _joined_calls([_call("constant_schedule", value=float(schedule(0))), inner], [begin])
 
 
 def _written_clip(decay: Schedule, end: float, *, rises: bool) -> dict[str, Any]:
     inner = _optax_written(decay, None)
     if "decay_rate" not in inner or (inner["decay_rate"] >= 1) != rises or "end_value" in inner:
-        _WORDS.refuse(decay, "a bound is of exponential_decay, below where it falls and above where it rises")
+        _EXPORTER.refuse(decay, "a bound is of exponential_decay, below where it falls and above where it rises")
     return {**inner, "end_value": end}
 
 
 def _stages_for_optax(schedule: Sequence, total: int | None) -> dict[str, Any]:
     """One after the other; a warmup and a cosine have a constructor of their own."""
-    sizes = _WORDS.stage_sizes(schedule.stages, total)
+    sizes = _EXPORTER.stage_sizes(schedule.stages, total)
     parts = [
         # A stage that the next one ends is what it is cut from.
         *(
@@ -273,9 +323,9 @@ def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, An
 def _rule_for_optax(rule: Plateau) -> dict[str, Any]:
     """A plateau as `reduce_on_plateau`, which reduces one value earlier."""
     if rule.mode != "min" or rule.eps or isinstance(rule.min, Absolute) or not rule.threshold:
-        _WORDS.refuse(rule, 'it has mode="min", a threshold above 0, a floor that is a multiple, and no eps')
+        _EXPORTER.refuse(rule, 'it has mode="min", a threshold above 0, a floor that is a multiple, and no eps')
     if rule.nonfinite != "count" or rule.min > 1 or (rule.threshold_mode == "rel" and rule.threshold >= 1):
-        _WORDS.refuse(rule, 'it counts what is not finite as worse; its floor and its "rel" threshold are below 1')
+        _EXPORTER.refuse(rule, 'it counts what is not finite as worse; its floor and its "rel" threshold are below 1')
     relative = rule.threshold_mode == "rel"
     return {
         "factor": rule.factor,

@@ -1,16 +1,15 @@
 """The arguments of timm's `create_scheduler_v2`, and what each of its schedulers is behind its warmup."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final, Literal, final, get_args
 
 import numpy as np
 
 from paramsched import curves
-from paramsched.config.arguments import WrongValue, argument, argument_table
+from paramsched.config.arguments import WrongValue, argument, argument_table, is_plain_number, to_level
 from paramsched.config.faults import short_json
-from paramsched.config.peer_arguments import is_plain_number, level_of_value
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -36,12 +35,12 @@ def _only_for(*schedulers: str) -> Callable[[Mapping[str, Any]], bool]:
     return lambda others: others["sched"] in schedulers
 
 
-def _cycles_repeat(others: Mapping[str, Any]) -> bool:
-    return others["sched"] in CYCLES and others["cycle_limit"] != 1
-
-
 def _has_noise(others: Mapping[str, Any]) -> bool:
     return others["noise"] is not None
+
+
+def _repeats(others: Mapping[str, Any]) -> bool:
+    return others["sched"] in CYCLES and others["cycle_limit"] != 1
 
 
 def _noise_range(value: Any) -> float | tuple[float, ...]:
@@ -79,7 +78,7 @@ class TimmArguments:
     noise_seed: int | None = argument(42, high=10**18, used=_has_noise, aliases=("seed",))
     cycle_limit: int = argument(1, low=1, high=1000, used=_only_for(*CYCLES), aliases=("lr_cycle_limit",))
     cycle_mul: float = argument(1.0, low=1, used=_only_for(*CYCLES), aliases=("lr_cycle_mul",))
-    cycle_decay: float = argument(0.1, above=0, used=_cycles_repeat, aliases=("lr_cycle_decay",))
+    cycle_decay: float = argument(0.1, above=0, used=_repeats, aliases=("lr_cycle_decay",))
     k_decay: float = argument(1.0, above=0, used=_only_for("cosine", "poly"), aliases=("lr_k_decay",))
     decay_fn: Literal["linear", "1-sqrt", "cosine", "power", "exp"] | None = argument(None, aliases=("lr_decay_fn",))
     stable_timescale: float | None = argument(None, above=0, example=10, aliases=("lr_stable_timescale",))
@@ -133,7 +132,7 @@ class TimmArguments:
     @property
     def floor(self) -> Level:
         """`min_lr` as a level."""
-        return level_of_value(self.min_lr)
+        return to_level(self.min_lr)
 
     def length(self, ticks: float) -> Duration:
         """So many counts as a length of a plan."""
@@ -159,10 +158,18 @@ def curve_behind_warmup(given: TimmArguments) -> Schedule:
     if given.sched in STABLE:
         return _stable_and_descent(given)
     if given.sched == "step":
-        return _even_stairs(given)
+        return _step_decay(given)
     if given.sched == "multistep":
-        return _at_milestones(given)
+        # timm acts one count before a milestone. The first value of a run without a warmup is base in any case.
+        first = 0 if given.is_prefix and given.warmup else 1
+        counts = [max(math.ceil(one * given.ticks_in_epoch - 1), first) for one in given.decay_milestones]
+        return _steps_at(given, [count for count in counts if count < given.run])
     return constant()
+
+
+def _steps_at(given: TimmArguments, counts: Sequence[int]) -> Schedule:
+    """A factor at each of these counts."""
+    return multistep(tuple(map(given.length, counts)), float(given.decay_rate)) if counts else constant()
 
 
 def changes_between_epochs_only(given: TimmArguments) -> bool:
@@ -222,16 +229,7 @@ def _behind(level: float, way: Schedule, ticks: int, given: TimmArguments) -> Sc
     return constant(level, given.length(ticks)) >> way if ticks else way
 
 
-def _at_milestones(given: TimmArguments) -> Schedule:
-    """timm acts one count before a milestone."""
-    # The first value of a run without a warmup is base in any case.
-    first = 0 if given.is_prefix and given.warmup else 1
-    counts = [max(math.ceil(one * given.ticks_in_epoch - 1), first) for one in given.decay_milestones]
-    times = tuple(given.length(count) for count in counts if count < given.run)
-    return multistep(times, float(given.decay_rate)) if times else constant()
-
-
-def _even_stairs(given: TimmArguments) -> Schedule:
+def _step_decay(given: TimmArguments) -> Schedule:
     """A factor every `decay_epochs`, which may be parts of epochs.
 
     timm divides floats, which may round a whole number of periods into the one before; where that happens in the run,
@@ -242,10 +240,5 @@ def _even_stairs(given: TimmArguments) -> Schedule:
         ticks = np.arange(given.run)
         steps = (ticks // (given.epochs_of_decay * given.ticks_in_epoch)).astype(np.int64)
         if not np.array_equal(steps, ticks * exact.denominator // exact.numerator):
-            times = np.repeat(ticks[1:], np.diff(steps))
-            return multistep(tuple(given.length(int(t)) for t in times), rate)
-    return step(given.length(given.epochs_of_decay) if given.step_on_epochs else _exact_updates(exact), rate)
-
-
-def _exact_updates(exact: Fraction) -> DurationLike:
-    return f"{exact} steps" if exact.denominator > 1 else int(exact)
+            return _steps_at(given, np.repeat(ticks[1:], np.diff(steps)).tolist())
+    return step(given.length(given.epochs_of_decay) if given.step_on_epochs else Duration.of_updates(exact), rate)

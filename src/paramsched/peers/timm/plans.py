@@ -1,14 +1,27 @@
-"""From arguments of timm to a plan."""
+"""From timm's arguments, or the options of its training script, to a plan."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Final
 
-from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.base.codes import MISSING_FACT, NOT_IN_SCRIPT, REFUSED_VALUE
 from paramsched.base.diagnostic import ROOT, Diagnostic
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.arguments import (
+    accumulation_fact,
+    arguments_of,
+    defaults_of,
+    given_rate,
+    located,
+    names_of,
+    numbers_by_field,
+    read_arguments,
+    updates_with_accumulation,
+)
+from paramsched.config.command_lines import named_options, value_of_words
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import accumulation_fact, given_rate, numbers_by_field
-from paramsched.config.unused_settings import note_defaults
+from paramsched.config.unused_settings import note_defaults, report_unused_settings
 from paramsched.feedback import plateau
 from paramsched.peers.timm.arguments import (
     CYCLES,
@@ -18,17 +31,156 @@ from paramsched.peers.timm.arguments import (
     changes_between_epochs_only,
     curve_behind_warmup,
 )
-from paramsched.peers.timm.options import (
-    defaults_taken,
-    read_timm_arguments,
-    report_unused_options,
-    timm_options,
-)
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Level, Schedule, absolute, constant, every, following, linear, noise, overlay, take
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
+
+_OPTIONS: Final = names_of(TimmArguments)
+"""The arguments by name, and by the option of timm's script."""
+
+_OF_SCRIPT: Final[Mapping[str, Any]] = {
+    "num_epochs": 100,
+    "decay_epochs": 30,
+    "decay_milestones": (30, 60),
+    "warmup_epochs": 5,
+}
+"""What timm's `scheduler_kwargs` takes where an option is missing, if that is not the default of the argument."""
+
+_OF_COMMAND_LINE: Final[Mapping[str, Any]] = {"warmup_epochs": 5, "cycle_decay": 0.5, "eval_metric": "top1"}
+"""The same of the script's command line."""
+
+_SWITCHES: Final = ("sched_on_updates", "warmup_prefix")
+
+
+def timm_options(data: Any) -> Mapping[str, tuple[Any, str]] | None:
+    """The options of timm's training script, each with its place; None for arguments of `create_scheduler_v2`."""
+    if isinstance(data, Mapping):
+        aliases = _OPTIONS.keys() - arguments_of(TimmArguments).keys() - {"seed"}
+        return located(data, ROOT) if "num_epochs" not in data and any(name in data for name in aliases) else None
+    found = {name: (value_of_words(words), path) for name, (words, path) in named_options(data).items()}
+    found |= {name: (True, found[name][1]) for name in _SWITCHES if name in found}
+    times, path = found.get("decay_milestones", ([], ""))
+    return (found if isinstance(times, list) else {**found, "decay_milestones": ([times], path)}) or None
+
+
+def read_timm_arguments(data: Any, calendar: Calendar | None, faults: Faults) -> tuple[TimmArguments, dict[str, str]]:
+    """Read the arguments, and the location of each; report every problem."""
+    options = timm_options(data)
+    if options is not None:
+        written = {option: one for option, one in options.items() if option in _OPTIONS and option != "plateau_mode"}
+        if "sched_on_updates" in options:
+            value, path = options["sched_on_updates"]
+            written["sched_on_updates"] = (not value if isinstance(value, bool) else value, path)
+        given, places, _ = read_arguments(TimmArguments, written, ROOT, faults, defaults=_defaults_of_script(data))
+        # The script derives the mode from the metric.
+        given = replace(given, plateau_mode="min" if "loss" in str(given.eval_metric) else "max")
+    else:
+        if not isinstance(data, Mapping):
+            faults.refuse_kind(ROOT, data, "arguments", "Write sched: cosine")
+            data = {}
+        given, places, _ = read_arguments(TimmArguments, located(data, ROOT), ROOT, faults, aliases=False)
+    if calendar is not None and not given.updates_per_epoch:
+        value, path = (options or {}).get("grad_accum_steps", (None, ""))
+        # timm's script rounds up if it accumulates batches.
+        accumulates = value is not None and calendar.steps_per_epoch is None
+        updates = (
+            updates_with_accumulation(value, path, calendar, faults) if accumulates else calendar.updates_per_epoch
+        )
+        updates = updates or 0
+        given = replace(given, updates_per_epoch=updates, in_updates=updates != (calendar.updates_per_epoch or 0))
+    if list(given.decay_milestones) != sorted(given.decay_milestones):
+        found = "they are not in order, and timm takes them to be"
+        instead = f"Write [{', '.join(f'{one:g}' for one in sorted(given.decay_milestones))}]"
+        faults.add(places["decay_milestones"], found, instead, code=REFUSED_VALUE)
+    if not faults.count:
+        _check_together(given, places, faults)
+    return given, places
+
+
+def _defaults_of_script(data: Any) -> Mapping[str, Any]:
+    return _OF_SCRIPT if isinstance(data, Mapping) else _OF_COMMAND_LINE
+
+
+_HARMLESS: Final = (
+    "lr", "epoch_repeats", "mixup_off_epoch", "start_epoch", "layer_decay", "layer_decay_min_scale",
+    "layer_decay_no_opt_scale", "model_ema_decay", "model_ema_warmup", "cooldown_epochs", "train_batches_per_epoch",
+    "train_size_schedule", "train_size_schedule_spread", "use_multi_epochs_loader",
+)  # fmt: skip
+"""Options of timm's script whose names look like those of schedules, which they leave as they are."""
+
+_RATE_OF_BATCH: Final = ("lr_base", "lr_base_size", "lr_base_scale")
+"""The rate of a run that says none: it depends on the batch size of all processes."""
+
+
+def report_unused_options(data: Any, faults: Faults) -> None:
+    """Report options that look like settings of a schedule, and are none of timm's."""
+    options = timm_options(data)
+    if options is None:
+        return
+    written = {name: path for name, (value, path) in options.items() if value is not None}
+    used = [*_OPTIONS, *_HARMLESS, *(_RATE_OF_BATCH if "lr" in written else ())]
+    report_unused_settings(written, used, faults, library="timm")
+    for name in ("c", "config"):
+        if name in written and not isinstance(data, Mapping):
+            found = f"the options in {options[name][0]} are not read"
+            warn_user(Diagnostic(written[name], found, code=NOT_IN_SCRIPT))
+
+
+def defaults_taken(data: Any) -> dict[str, object]:
+    """The options of timm's script that data leaves out and that its schedule depends on."""
+    options = timm_options(data)
+    if options is None:
+        return {}
+    given = {_OPTIONS.get(name, name): value for name, (value, _) in options.items() if value is not None}
+    values = {**defaults_of(TimmArguments), **_defaults_of_script(data), **given}
+    sched = values["sched"]
+    used = ["sched", "num_epochs", "warmup_epochs", *(["warmup_lr"] if values["warmup_epochs"] else [])]
+    used += ["min_lr", "cooldown_epochs"] if sched in (*CYCLES, *STABLE) else []
+    used += _USED_BY.get(str(sched), ())
+    written = {argument: option for option, argument in _OPTIONS.items() if option != "dr"}
+    return {written[name]: values[name] for name in used if name not in given}
+
+
+_USED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "step": ("decay_epochs", "decay_rate"),
+    "multistep": ("decay_milestones", "decay_rate"),
+    "poly": ("decay_rate",),
+    "plateau": ("patience_epochs", "decay_rate", "min_lr"),
+}
+
+_MOST_ROUNDED: Final = 10_000_000
+"""Counts of a run whose steps are looked at one by one."""
+
+
+def _check_together(given: TimmArguments, places: Mapping[str, str], faults: Faults) -> None:
+    """Report what timm asserts of several arguments."""
+
+    def refuse(name: str, found: str, example: object, code: str = REFUSED_VALUE) -> None:
+        faults.add(places[name], found, entry=(places[name].rpartition(".")[2], example), code=code)
+
+    if not given.step_on_epochs and not given.updates_per_epoch:
+        found = "nothing says how many updates an epoch has, and the rate changes at each"
+        instead = "Write updates_per_epoch: 500, or give a calendar"
+        faults.add(places["updates_per_epoch"], found, instead, code=MISSING_FACT)
+        return
+    if given.sched in STABLE and not 0 < given.decay <= given.stable_and_decay:
+        unit = "epochs" if given.step_on_epochs else "updates"
+        refuse(
+            "decay_epochs", f"a descent of {given.decay} {unit}, and the warmup leaves {given.stable_and_decay}", 0.2
+        )
+    if given.sched == "rsqrt" and given.stable_timescale is None and not given.warmup:
+        refuse("stable_timescale", "it is as long as the warmup where it is not given, and there is none", 10)
+    if given.sched == "step" and given.step_period.denominator > 1 and given.run > _MOST_ROUNDED:
+        found = f"it is no whole number, so timm rounds in each of {given.run:,} counts"
+        refuse("decay_epochs", found, 30)
+    if given.sched == "plateau":
+        if not given.step_on_epochs:
+            opposite = places["step_on_epochs"].endswith("sched_on_updates")
+            refuse("step_on_epochs", "a plateau steps by epochs", not opposite)
+        if given.decay_rate >= 1:
+            refuse("decay_rate", f"{given.decay_rate!r} reduces nothing", 0.1)
 
 
 def recognizes(data: Any) -> bool:
@@ -78,33 +230,34 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     report_unused_options(data, faults)
     lr = given_rate(base)
     if given.noise is not None and given.sched != "none":
-        _refuse_noise(given, places["noise"], faults)
+        # timm seeds torch's generator anew for each draw.
+        found = "timm draws it from torch's generator, and a plan draws other numbers"
+        instead = "Leave it out" if faults.count else f"Write a native plan, lr: {_with_noise(given)}"
+        faults.add(places["noise"], found, instead, code=REFUSED_VALUE)
     if given.sched == "plateau":
         _refuse_unheard_metric(given, places, faults)
     if given.sched == "wsd" and lr is not None and lr < given.min_lr:
-        faults.add(
-            places["min_lr"],
-            f"{given.min_lr:g} is above lr, {lr:g}: timm's wsd then holds it",
-            "Write 0",
-            code=REFUSED_VALUE,
-        )
+        found = f"{given.min_lr:g} is above lr, {lr:g}: timm's wsd then holds it"
+        faults.add(places["min_lr"], found, "Write 0", code=REFUSED_VALUE)
     faults.raise_any("config")
     with faults.told_at(ROOT):
-        schedule = _whole_schedule(given)
+        schedule = curve_behind_warmup(given)
+        if given.warmup:
+            schedule = _with_warmup(given, schedule)
+        if given.step_on_epochs and (given.warmup or not changes_between_epochs_only(given)):
+            schedule = every(schedule, given.length(1))
         horizon = given.length(_returned_epochs(given) * given.ticks_in_epoch)
         if given.sched == "plateau":
-            schedule = schedule * _plateau_rule(given, lr)
+            rule = plateau(
+                given.eval_metric or "",
+                given.plateau_mode,
+                factor=given.decay_rate,
+                patience=given.patience_epochs,
+                min=given.floor,
+                eps=1e-8 / lr if lr else 0.0,
+            )
+            schedule = schedule * rule
         return Plan(lr=schedule, horizon=horizon)
-
-
-def _whole_schedule(given: TimmArguments) -> Schedule:
-    """The curve with its warmup, changing when timm changes it."""
-    whole = curve_behind_warmup(given)
-    if given.warmup:
-        whole = _with_warmup(given, whole)
-    if given.step_on_epochs and (given.warmup or not changes_between_epochs_only(given)):
-        whole = every(whole, given.length(1))
-    return whole
 
 
 def _with_warmup(given: TimmArguments, curve: Schedule) -> Schedule:
@@ -132,17 +285,6 @@ def _returned_epochs(given: TimmArguments) -> int:
     return (ticks + given.cooldown_epochs * given.ticks_in_epoch) // given.ticks_in_epoch
 
 
-def _refuse_noise(given: TimmArguments, path: str, faults: Faults) -> None:
-    """timm seeds torch's generator anew for each draw; a plan's own noise is of the same kind, with other draws."""
-    found = "timm draws it from torch's generator, and a plan draws other numbers"
-    faults.add(
-        path,
-        found,
-        "Leave it out" if faults.count else f"Write a native plan, lr: {_with_noise(given)}",
-        code=REFUSED_VALUE,
-    )
-
-
 def _with_noise(given: TimmArguments) -> Schedule:
     """The schedule with noise of a plan's own, between the counts at which timm has it."""
     begin, end = given.noise if isinstance(given.noise, tuple) else (given.noise or 0.0, None)
@@ -151,20 +293,20 @@ def _with_noise(given: TimmArguments) -> Schedule:
         clip=given.noise_pct / given.noise_std,
         seed=42 if given.noise_seed is None else max(given.noise_seed, 0),
     )
-    before = _first_count(begin, given)
+
+    def first_count(share: float) -> Duration:
+        return given.length(max(-int(-share * given.run // 1), 0))
+
+    before = first_count(begin)
     stages: list[Schedule] = [constant(1.0, before)] if before.terms else []
     if end is None:
         stages.append(draws)
     else:
-        last = _first_count(end, given)
+        last = first_count(end)
         stages += [take(draws, last - before if last.terms else last), constant()]
     plain = curve_behind_warmup(given)
     whole = (_with_warmup(given, plain) if given.warmup else plain) * in_order(stages)
     return every(whole, given.length(1)) if given.step_on_epochs else whole
-
-
-def _first_count(share: float, given: TimmArguments) -> Duration:
-    return given.length(max(-int(-share * given.run // 1), 0))
 
 
 def _refuse_unheard_metric(given: TimmArguments, places: Mapping[str, str], faults: Faults) -> None:
@@ -180,16 +322,3 @@ def _refuse_unheard_metric(given: TimmArguments, places: Mapping[str, str], faul
         line = f'every({linear(absolute(given.warmup_lr), 1.0, given.length(given.warmup))} >> constant(), "epoch")'
         instead = f"Write warmup_epochs: 0, or a native plan, lr: {line} * plateau({mode})"
         faults.add(places["warmup_epochs"], found, instead, code=MISSING_FACT)
-
-
-def _plateau_rule(given: TimmArguments, lr: float | None) -> Any:
-    """torch's plateau, whose floor and smallest change are values."""
-    mode: Literal["min", "max"] = "min" if given.plateau_mode == "min" else "max"
-    return plateau(
-        given.eval_metric or "",
-        mode,
-        factor=given.decay_rate,
-        patience=given.patience_epochs,
-        min=given.floor,
-        eps=1e-8 / lr if lr else 0.0,
-    )

@@ -8,7 +8,7 @@
 Facts: torch 2.13.
 """
 
-from paramsched.peers.torch.entries import from_plan
+from paramsched.peers.torch.from_plan import from_plan
 from paramsched.peers.torch.plans import bases_of, recognizes, to_plan
 
 __all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]

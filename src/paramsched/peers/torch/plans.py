@@ -1,5 +1,6 @@
 """From a scheduler of torch to a plan."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -13,28 +14,29 @@ from paramsched.base.codes import (
     WRONG_ARGUMENT,
 )
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.faults import Faults, short_json
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import (
+from paramsched.config.arguments import (
+    argument,
+    argument_table,
+    arguments_beside,
+    arguments_of,
     cut_to_length,
     given_rate,
     is_count,
     is_plain_number,
+    located,
+    names_of,
+    read_arguments,
     values_of_optimizer,
 )
+from paramsched.config.faults import Faults, short_json
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.references import with_references
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
-from paramsched.peers.torch.entries import (
-    ARGUMENT_KEYS,
-    NAME_KEYS,
-    is_state,
-    read_entry,
-    torch_class_in,
-)
-from paramsched.peers.torch.shapes import RULES, SMOOTH, TABLES, SteppedEntry, TorchEntry
+from paramsched.peers.torch.shapes import SMALL_FLOAT, SMOOTH, TABLES, TorchEntry
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import Schedule, chain, constant, every, recurrence
@@ -54,8 +56,129 @@ _NO_MEMBERS: Final = {
 }
 """What stands in no composition: why, and what to write."""
 
-_SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWALR")
+_COMPOSITIONS: Final = ("SequentialLR", "ChainedScheduler")
+_SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWALR", *_COMPOSITIONS)
 """Those that write their value, whatever was there."""
+
+
+_IGNORED: Final = ("optimizer", "last_epoch", "verbose", "_partial_", "_convert_", "_recursive_")
+"""Arguments that schedule nothing, and entries beside a Hydra `_target_`."""
+_NAME_KEYS: Final = ("_target_", "class_path", "class", "type", "name")
+"""The keys that name a class: Hydra's, Lightning's, and what people write."""
+
+_MODULES: Final = re.compile(
+    r"((torch\.)?optim\.)?(lr_scheduler|swa_utils)|torch(\.optim)?|paramsched\.compat\.torch"
+    r"|(lightning\.pytorch|pytorch_lightning)(\.utilities)?\.cli"
+)
+
+_ARGUMENT_KEYS: Final = ("init_args", "kwargs", "params")
+
+_STATE_MARKS: Final = {
+    "step_size": "StepLR",
+    "milestones": "MultiStepLR",
+    "factor": "ConstantLR",
+    "start_factor": "LinearLR",
+    "power": "PolynomialLR",
+    "T_max": "CosineAnnealingLR",
+    "T_0": "CosineAnnealingWarmRestarts",
+    "step_ratio": "CyclicLR",
+    "_schedule_phases": "OneCycleLR",
+    "anneal_epochs": "SWALR",
+    "patience": "ReduceLROnPlateau",
+    "_milestones": "SequentialLR",
+    "_schedulers": "ChainedScheduler",
+    "lr_lambdas": "LambdaLR",
+    "gamma": "ExponentialLR",
+}
+"""What only the state of one class holds, asked in this order."""
+
+
+def _is_state(data: Any) -> bool:
+    """Whether data is the `state_dict()` of a scheduler."""
+    return isinstance(data, Mapping) and "_last_lr" in data and not any(key in data for key in _NAME_KEYS)
+
+
+def _torch_class_in(data: Any) -> str | None:
+    """The class of torch's that data names; None where it names none."""
+    if _is_state(data):
+        # A plateau has a factor too.
+        marks = ["patience"] if "patience" in data else [mark for mark in _STATE_MARKS if mark in data]
+        return _STATE_MARKS[marks[0]] if marks else None
+    if not isinstance(data, Mapping):
+        return None
+    for key in _NAME_KEYS:
+        if isinstance(data.get(key), str):
+            return _bare_name(data[key])
+    named = [_bare_name(str(key)) for key in data]
+    return next((name for name in named if name in TABLES), None)
+
+
+def _bare_name(name: str) -> str:
+    """The name of a class without its module, if the module can be torch's; MONAI's LinearLR is another one."""
+    module, _, bare = name.rpartition(".")
+    return bare if not module or _MODULES.fullmatch(module) else name
+
+
+def _read_entry(data: Any, path: str, faults: Faults, *, by_epoch: bool, run: int | None) -> TorchEntry | None:
+    """The scheduler at a path; None, and a diagnostic, if there is none."""
+    if not isinstance(data, Mapping):
+        faults.refuse_kind(path, data, "scheduler", 'Write {"StepLR": {"step_size": 30}}')
+        return None
+    name = _torch_class_in(data)
+    if name is None or name not in TABLES:
+        if name is not None and "." in name:
+            why, instead = f"{name} is not a class of torch.optim.lr_scheduler", "Write a native plan: lr: cosine()"
+        else:
+            meant = "" if name is None else did_you_mean(name, TABLES)
+            why = f"torch has no scheduler {name}; {meant}" if name else "it names no class of torch's"
+            instead = 'Write {"StepLR": {"step_size": 30}}'
+        faults.add(path, why, instead, code=REFUSED_VALUE)
+        return None
+    table = TABLES[name]
+    if _is_state(data):
+        if name in ("OneCycleLR", "SWALR"):
+            argument = "max_lr" if name == "OneCycleLR" else "swa_lr"
+            found = f"its state does not say {argument}: the optimizer's groups do"
+            faults.add(path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
+            return None
+        # A state holds all arguments, and more.
+        written = located({key: value for key, value in data.items() if key in names_of(table)}, path)
+        missing = {one: False if one == "cycle_momentum" else None for one in arguments_of(table)}
+        if name == "CyclicLR":
+            written |= _sides_in_state(data, path, faults)
+        read = read_arguments(table, written, path, faults, defaults=missing)
+    else:
+        key = next((one for one in data if _bare_name(str(one)) == name and one not in _NAME_KEYS), None)
+        if key is None:
+            given, path = arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
+        else:
+            given, path = {} if data[key] is None else data[key], child_path(path, key)
+        if not isinstance(given, Mapping):
+            faults.refuse_kind(path, given, "arguments", "Write a mapping of arguments")
+            return None
+        written = located({key: value for key, value in given.items() if key not in _IGNORED}, path)
+        read = read_arguments(table, written, path, faults, aliases=False, of=name)
+    return TorchEntry(name, path, *read, faults, by_epoch, run)
+
+
+@argument_table
+class _Sides:
+    """What a saved state of `CyclicLR` holds in place of its step sizes."""
+
+    total_size: float = argument(above=0, example=4000)
+    step_ratio: float = argument(above=0, example=0.5)
+
+
+def _sides_in_state(data: Mapping[str, Any], path: str, faults: Faults) -> dict[str, tuple[Any, str]]:
+    """The step sizes of `CyclicLR` in a saved state, with their location."""
+    written = {name: data.get(name) for name in arguments_of(_Sides)}
+    given, places, _ = read_arguments(_Sides, located(written, path), path, faults)
+    up, total = given.total_size * given.step_ratio, given.total_size
+    if abs(up - round(up)) > SMALL_FLOAT * total or abs(total - round(total)) > SMALL_FLOAT:
+        found = f"a side of {up!r} steps is no whole number"
+        faults.add(places["step_ratio"], found, "Write a native plan with cyclic", code=REFUSED_VALUE)
+    sides = {"step_size_up": max(round(up), 1), "step_size_down": max(round(total) - round(up), 1)}
+    return {name: (size, places["step_ratio"]) for name, size in sides.items()}
 
 
 @final
@@ -91,7 +214,7 @@ def _find_scheduler(data: Any, faults: Faults) -> _FoundScheduler:
     if not isinstance(data, Mapping):
         return _FoundScheduler(data)
     if not any(isinstance(data.get(key), Mapping) for key in _SCHEDULER_KEYS):
-        places = [] if torch_class_in(data) in TABLES else list(_places_of_schedulers(data, ROOT))
+        places = [] if _torch_class_in(data) in TABLES else list(_places_of_schedulers(data, ROOT))
         if not places:
             return _FoundScheduler(data, beside=_entries_beside((data, ROOT)))
         if len(places) > 1:
@@ -127,7 +250,7 @@ def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, A
             yield from _places_of_schedulers(one, child_path(path, index))
     if not isinstance(data, Mapping):
         return
-    key = next((key for key in _SCHEDULER_KEYS if torch_class_in(data.get(key)) in TABLES), None)
+    key = next((key for key in _SCHEDULER_KEYS if _torch_class_in(data.get(key)) in TABLES), None)
     if key is not None:
         yield data, path, key
         return
@@ -141,16 +264,16 @@ def recognizes(data: Any) -> bool:
     inner = _find_scheduler(data, Faults()).data
     if not isinstance(inner, Mapping) or "param_scheduler" in inner:
         return False
-    named = any(isinstance(inner.get(key), str) for key in NAME_KEYS)
-    alone = all(key in _BESIDE or key in ARGUMENT_KEYS or str(key).rpartition(".")[2] in TABLES for key in inner)
-    return is_state(inner) or ((named or alone) and torch_class_in(inner) in TABLES)
+    named = any(isinstance(inner.get(key), str) for key in _NAME_KEYS)
+    alone = all(key in _BESIDE or key in _ARGUMENT_KEYS or str(key).rpartition(".")[2] in TABLES for key in inner)
+    return _is_state(inner) or ((named or alone) and _torch_class_in(inner) in TABLES)
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """The values of the optimizer beside the scheduler, or the learning rates in a saved state."""
     found = _find_scheduler(with_references(data), Faults())
     inner = found.data
-    if not is_state(inner):
+    if not _is_state(inner):
         written = values_of_optimizer(found.around.get("optimizer"))
         return Bases((written,), child_path(found.around_path, "optimizer")) if written else NO_BASES
     rates = inner.get("base_lrs")
@@ -186,13 +309,13 @@ def to_plan(
     found = _find_scheduler(data, faults)
     by_epoch = _is_by_epoch(found, faults)
     horizon = found.entry("horizon", _horizon_of_trainer(data, by_epoch=by_epoch))
-    entry = read_entry(found.data, found.path, faults, _BESIDE)
+    entry = _read_entry(found.data, found.path, faults, by_epoch=by_epoch, run=None)
     faults.raise_any("config")
     assert entry is not None
     rate = values_of_optimizer(found.around.get("optimizer")).get("lr") if base is None else base
     with faults.told_at(found.path):
-        run = _steps_of_run(horizon, calendar, by_epoch=by_epoch)
-        fields = _fields_of(SteppedEntry(entry, faults, by_epoch, run), found.entry("monitor"), rate)
+        entry = replace(entry, run=_steps_of_run(horizon, calendar, by_epoch=by_epoch))
+        fields = _fields_of(entry, found.entry("monitor"), rate)
         faults.raise_any("config")
         plan = Plan(**fields, horizon=horizon)
     if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
@@ -240,81 +363,77 @@ def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) ->
     return int(terms[0][1]) if len(terms) == 1 and terms[0][0] == unit else None
 
 
-def _fields_of(given: SteppedEntry, metric: Any, base: BaseLike | None) -> dict[str, Any]:
+def _fields_of(given: TorchEntry, metric: Any, base: BaseLike | None) -> dict[str, Any]:
     """What each field follows."""
-    if given.entry.name == "ReduceLROnPlateau":
+    if given.name == "ReduceLROnPlateau":
         rule = _plateau(given, metric, base)
         return {} if rule is None else {"lr": rule}
     fields: dict[str, Any] = {"lr": _between_epochs(given, _schedule_of(given))}
-    cycles = given.entry.name in ("CyclicLR", "OneCycleLR") and given.entry.arguments.cycle_momentum
-    momentum = given.entry.arguments.momentum(given) if cycles and not given.faults.count else None
+    cycles = getattr(given.arguments, "cycle_momentum", False)
+    momentum = given.arguments.momentum(given) if cycles and not given.faults.count else None
     if momentum is not None:
         fields["momentum"] = _between_epochs(given, momentum)
     return fields
 
 
-def _between_epochs(given: SteppedEntry, schedule: Schedule) -> Schedule:
+def _between_epochs(given: TorchEntry, schedule: Schedule) -> Schedule:
     """What is stepped once per epoch changes between epochs only."""
-    smooth = given.by_epoch and not SMOOTH.isdisjoint(_leaf_names(given.entry))
-    return every(schedule, "epoch") if smooth else schedule
+    return every(schedule, "epoch") if given.by_epoch and _is_smooth(given) else schedule
 
 
-def _leaf_names(entry: TorchEntry) -> list[str]:
-    """The classes inside an entry, and its own."""
-    found = [entry.name]
-    for member in entry.arguments.schedulers if entry.name in ("SequentialLR", "ChainedScheduler") else ():
-        name = torch_class_in(member)
-        inner = read_entry(member, entry.path, Faults()) if name in ("SequentialLR", "ChainedScheduler") else None
-        found += _leaf_names(inner) if inner is not None else [str(name)]
-    return found
+def _is_smooth(entry: TorchEntry) -> bool:
+    """Whether it, or a member of it, changes from step to step."""
+    members = entry.arguments.schedulers if entry.name in _COMPOSITIONS else ()
+    read = (_read_entry(one, entry.path, Faults(), by_epoch=True, run=None) for one in members)
+    return entry.name in SMOOTH or any(_is_smooth(one) for one in read if one is not None)
 
 
-def _schedule_of(given: SteppedEntry) -> Schedule:
+def _schedule_of(given: TorchEntry) -> Schedule:
     """`constant()` stands in where a fault was noted."""
-    name = given.entry.name
+    name = given.name
     if name in _NO_DATA:
-        given.faults.add(given.entry.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
+        given.faults.add(given.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
         return constant()
     if name == "SequentialLR":
         return _torch_stages(given)
     if name == "ChainedScheduler":
         return _all_at_once(given)
     try:
-        schedule: Schedule = given.entry.arguments.schedule(given)
+        schedule: Schedule = given.arguments.schedule(given)
     except InvalidArgument as refusal:
-        given.faults.refuse(given.entry.path, refusal)
+        given.faults.refuse(given.path, refusal)
         return constant()
     return schedule
 
 
-def _members(given: SteppedEntry) -> list[TorchEntry] | None:
+def _members(given: TorchEntry) -> list[TorchEntry] | None:
     """The members of a composition; None where there are none."""
-    key = "_schedulers" if given.entry.state else "schedulers"
-    found = given.entry.arguments.schedulers
+    found, path = given.arguments.schedulers, given.places["schedulers"]
     if not found:
-        given.refuse(key, "expected a scheduler at least", 'Write [{"StepLR": {"step_size": 30}}]')
+        given.refuse("schedulers", "expected a scheduler at least", 'Write [{"StepLR": {"step_size": 30}}]')
         return None
-    path = child_path(given.entry.path, key)
-    read = [read_entry(one, child_path(path, index), given.faults) for index, one in enumerate(found)]
+    read = [
+        _read_entry(one, child_path(path, index), given.faults, by_epoch=given.by_epoch, run=given.run)
+        for index, one in enumerate(found)
+    ]
     entries = [one for one in read if one is not None]
     for entry in entries:
         if entry.name in _NO_MEMBERS:
             given.faults.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
-        elif entry.name in ("CyclicLR", "OneCycleLR") and entry.arguments.cycle_momentum:
+        elif getattr(entry.arguments, "cycle_momentum", False):
             why = "in a composition its momentum is not read"
             given.faults.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
     return entries if len(entries) == len(found) and not given.faults.count else None
 
 
-def _torch_stages(given: SteppedEntry) -> Schedule:
+def _torch_stages(given: TorchEntry) -> Schedule:
     """A stage for each member, on its own clock."""
     entries = _members(given)
-    key = "_milestones" if given.entry.state else "milestones"
-    times = given.entry.arguments.milestones
+    times = given.arguments.milestones
     whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
     if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
         found = f"{short_json(times)} is no list of steps in order, one for each change"
-        given.refuse(key, found, "Write milestones: [5] for two schedulers")
+        given.refuse("milestones", found, "Write milestones: [5] for two schedulers")
         return constant()
     if entries is None:
         return constant()
@@ -325,41 +444,40 @@ def _torch_stages(given: SteppedEntry) -> Schedule:
         run = end - begin if end is not None else None if given.run is None else given.run - begin
         if run is not None and run <= 0 and (end is not None or stages):
             continue  # torch never comes to it
-        member = _schedule_of(SteppedEntry(entry, given.faults, given.by_epoch, run, staged=True))
+        member = _schedule_of(replace(entry, run=run, staged=True))
         stages.append(member if end is None else cut_to_length(member, given.length(end - begin)))
     return in_order(stages)
 
 
-def _all_at_once(given: SteppedEntry) -> Schedule:
+def _all_at_once(given: TorchEntry) -> Schedule:
     """A product; where one has a floor, what each makes of the value it finds."""
     entries = _members(given)
     if entries is None:
         return constant()
-    members = [SteppedEntry(entry, given.faults, given.by_epoch, given.run) for entry in entries]
-    if len(members) == 1:
-        return _schedule_of(members[0])
+    if len(entries) == 1:
+        return _schedule_of(entries[0])
     for entry in entries:
-        if entry.name in (*_SETTERS, "SequentialLR", "ChainedScheduler"):
+        if entry.name in _SETTERS:
             instead = "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
             given.faults.add(entry.path, "in a chain it writes over what stands before it", instead, code=REFUSED_VALUE)
     if given.faults.count:
         return constant()
     floors = any(entry.name == "CosineAnnealingLR" and entry.arguments.eta_min for entry in entries)
-    if not floors or any(entry.name not in RULES for entry in entries):
-        return chain(*map(_schedule_of, members))
-    made = [member.entry.arguments.rule() for member in members]
+    if not floors or not all(hasattr(entry.arguments, "rule") for entry in entries):
+        return chain(*map(_schedule_of, entries))
+    made = [entry.arguments.rule() for entry in entries]
     if given.faults.count:
         return constant()
     return recurrence(*(replace(rule, by="epoch") for rule in made) if given.by_epoch else made)
 
 
-def _plateau(given: SteppedEntry, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
+def _plateau(given: TorchEntry, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
     """The rule of a plateau; its metric is `monitor`, beside it or, as in LightningCLI's class, among its arguments."""
-    arguments = given.entry.arguments
+    arguments = given.arguments
     metric = arguments.monitor if metric is None else metric
     if not isinstance(metric, str):
         why = "a plateau reacts to a metric, and its name is not said"
-        given.faults.add(given.entry.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
+        given.faults.add(given.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
         return None
     rate = given_rate(base)
     if rate is None and isinstance(arguments.base_lrs, (list, tuple)) and arguments.base_lrs:

@@ -2,16 +2,21 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
 from paramsched import curves
 from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
-from paramsched.base.diagnostic import child_path
-from paramsched.config.arguments import WrongValue, argument, argument_table
+from paramsched.config.arguments import (
+    WrongValue,
+    argument,
+    is_count,
+    is_plain_number,
+    table_named,
+    to_level,
+)
 from paramsched.config.faults import Faults, short_json
-from paramsched.config.peer_arguments import is_count, is_plain_number, level_of_value
 from paramsched.curves import Curve
 from paramsched.schedules import (
     Level,
@@ -34,43 +39,32 @@ from paramsched.schedules import (
 from paramsched.schedules.sequence import sequence
 from paramsched.time import DurationLike
 
-_SMALL_FLOAT: Final = 1e-9
+SMALL_FLOAT: Final = 1e-9
 _STRATEGIES: Final[Mapping[str, Curve]] = {"cos": curves.cosine, "linear": curves.linear}
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class TorchEntry:
-    """One scheduler.
+    """One scheduler, and how it is stepped.
 
     Args:
         arguments: the table of its class.
+        places: the location of each argument.
         wrong: the arguments that have another value in place of one that is wrong or missing.
-        state: whether the arguments are those of a saved state.
+        by_epoch: whether it is stepped once per epoch.
+        run: the steps of the run, or of its stage, if they are known.
+        staged: whether it is a stage of a sequence.
     """
 
     name: str
     path: str
     arguments: Any
-    wrong: frozenset[str] = frozenset()
-    state: bool = False
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class SteppedEntry:
-    """One scheduler, and how it is stepped.
-
-    Args:
-        by_epoch: whether it is stepped once per epoch.
-        run: the steps of the run, or of its stage, where they are known.
-        staged: whether it is a stage of a sequence.
-    """
-
-    entry: TorchEntry
+    places: Mapping[str, str]
+    wrong: Set[str]
     faults: Faults
     by_epoch: bool
-    run: int | None = None
+    run: int | None
     staged: bool = False
 
     def length(self, steps: int) -> DurationLike:
@@ -78,9 +72,9 @@ class SteppedEntry:
         return f"{steps} epochs" if self.by_epoch else steps
 
     def refuse(self, name: str, found: str, instead: str) -> None:
-        """Note a problem of several arguments, unless one of them has a problem of its own."""
-        if not self.entry.wrong:
-            self.faults.add(child_path(self.entry.path, name), found, instead, code=REFUSED_VALUE)
+        """Report a problem of several arguments, unless one of them has a problem of its own."""
+        if not self.wrong:
+            self.faults.add(self.places[name], found, instead, code=REFUSED_VALUE)
 
 
 def _of_all_groups(value: Any) -> float:
@@ -101,12 +95,16 @@ def _per_group(default: float | None = None, example: float = 0.1, **row: Any) -
     return argument(**row) if default is None else argument(default, **row)
 
 
-@argument_table
+TABLES: Final[dict[str, Any]] = {}
+"""The table of each class."""
+
+
+@table_named(TABLES, "StepLR")
 class _StepLR:
     step_size: int = argument(low=1, example=30)
     gamma: float = argument(0.1, above=0)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         return step(at.length(self.step_size), self.gamma)
 
     def rule(self) -> Any:
@@ -128,12 +126,12 @@ def _milestones(value: Any) -> tuple[int, ...]:
     return tuple(sorted(map(int, steps)))
 
 
-@argument_table
+@table_named(TABLES, "MultiStepLR")
 class _MultiStepLR:
     milestones: tuple[int, ...] = argument(parse=_milestones, example=[30, 80])
     gamma: float = argument(0.1, above=0)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         # A stage has no milestones that it never comes to.
         last = at.run if at.staged and at.run is not None else math.inf
         times = tuple(at.length(one) for one in self.milestones if one < last)
@@ -143,82 +141,79 @@ class _MultiStepLR:
         return rules.multistep(list(self.milestones), self.gamma)
 
 
-@argument_table
+@table_named(TABLES, "ConstantLR")
 class _ConstantLR:
     factor: float = argument(1.0 / 3, low=0, high=1)
     total_iters: int = argument(5, low=1)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         return constant(self.factor, at.length(self.total_iters)) >> constant()
 
     def rule(self) -> Any:
         return rules.constant(self.factor, self.total_iters)
 
 
-@argument_table
+@table_named(TABLES, "LinearLR")
 class _LinearLR:
     start_factor: float = argument(1.0 / 3, above=0, high=1)
     end_factor: float = argument(1.0, low=0, high=1)
     total_iters: int = argument(5, low=1)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         return linear(self.start_factor, self.end_factor, at.length(self.total_iters))
 
     def rule(self) -> Any:
         return rules.linear(self.start_factor, self.end_factor, self.total_iters)
 
 
-@argument_table
+@table_named(TABLES, "ExponentialLR")
 class _ExponentialLR:
     gamma: float = argument(above=0, example=0.9)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         return exponential(self.gamma, at.length(1))
 
     def rule(self) -> Any:
         return rules.exponential(self.gamma)
 
 
-@argument_table
+@table_named(TABLES, "PolynomialLR")
 class _PolynomialLR:
     total_iters: int = argument(5, low=1)
     power: float = argument(1.0, above=0)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         return polynomial(self.power, over=at.length(self.total_iters))
 
     def rule(self) -> Any:
         return rules.polynomial(self.power, over=self.total_iters)
 
 
-@argument_table
+@table_named(TABLES, "CosineAnnealingLR")
 class _CosineAnnealingLR:
     T_max: int = argument(low=1, example=100)
     eta_min: float = _per_group(0.0, 1e-6)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         """Down in `T_max`; a run that goes on climbs back up, and so on."""
-        floor, steps = level_of_value(self.eta_min), at.length(self.T_max)
+        floor, steps = to_level(self.eta_min), at.length(self.T_max)
         down = cosine(1.0, floor, steps)
         if at.run is not None and at.run <= self.T_max + 1:
             return down
         return restarts(down >> cosine(floor, 1.0, steps), at.length(2 * self.T_max))
 
     def rule(self) -> Any:
-        return rules.cosine(level_of_value(self.eta_min), self.T_max)
+        return rules.cosine(to_level(self.eta_min), self.T_max)
 
 
-@argument_table
+@table_named(TABLES, "CosineAnnealingWarmRestarts")
 class _CosineAnnealingWarmRestarts:
     T_0: int = argument(low=1, example=10)
     T_mult: int = argument(1, low=1)
     eta_min: float = _per_group(0.0, 1e-6)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
-        return cosine_restarts(at.length(self.T_0), self.T_mult, level_of_value(self.eta_min))
-
-
-_Mode = Literal["triangular", "triangular2", "exp_range"]
+    def schedule(self, at: TorchEntry) -> Schedule:
+        return cosine_restarts(at.length(self.T_0), self.T_mult, to_level(self.eta_min))
 
 
 def _no_function(value: Any) -> None:
@@ -235,66 +230,32 @@ def _without_total(others: Mapping[str, Any]) -> bool:
     return others["total_steps"] is None
 
 
-def _has_gamma(others: Mapping[str, Any]) -> bool:
-    return bool(others["mode"] == "exp_range")
-
-
-@argument_table
+@table_named(TABLES, "CyclicLR")
 class _CyclicLR:
-    base_lr: float = _per_group(example=0.01)
-    max_lr: float = _per_group()
+    base_lr: float = _per_group(example=0.01, aliases=("base_lrs",))
+    max_lr: float = _per_group(aliases=("max_lrs",))
     step_size_up: int = argument(2000, low=1)
     step_size_down: int | None = argument(None, low=1, example=2000)
-    mode: _Mode = argument("triangular")
-    gamma: float = argument(1.0, above=0, used=_has_gamma)
-    scale_fn: Any = argument(None, parse=_no_function)
+    mode: Literal["triangular", "triangular2", "exp_range"] = argument("triangular")
+    gamma: float = argument(1.0, above=0, used=lambda others: bool(others["mode"] == "exp_range"))
+    scale_fn: Any = argument(None, parse=_no_function, aliases=("_scale_fn_custom",))
     scale_mode: Any = argument("cycle")
     cycle_momentum: bool = argument(True)
-    base_momentum: float = _per_group(0.8, 0.8, used=_has_momentum)
-    max_momentum: float = _per_group(0.9, 0.9, used=_has_momentum)
+    base_momentum: float = _per_group(0.8, 0.8, used=_has_momentum, aliases=("base_momentums",))
+    max_momentum: float = _per_group(0.9, 0.9, used=_has_momentum, aliases=("max_momentums",))
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         return self._triangles(at, self.base_lr, self.max_lr)
 
-    def momentum(self, at: SteppedEntry) -> Schedule:
+    def momentum(self, at: TorchEntry) -> Schedule:
         return self._triangles(at, self.max_momentum, self.base_momentum)
 
-    def _triangles(self, at: SteppedEntry, low: float, high: float) -> Schedule:
+    def _triangles(self, at: TorchEntry, low: float, high: float) -> Schedule:
         up, down = at.length(self.step_size_up), at.length(self.step_size_down or self.step_size_up)
-        return cyclic(up, down, level_of_value(low), level_of_value(high), self.mode, self.gamma)
+        return cyclic(up, down, to_level(low), to_level(high), self.mode, self.gamma)
 
 
-@argument_table
-class _CyclicState:
-    """What a saved state of `CyclicLR` holds."""
-
-    base_lrs: float = _per_group(example=0.01)
-    max_lrs: float = _per_group()
-    total_size: float = argument(above=0, example=4000)
-    step_ratio: float = argument(above=0, example=0.5)
-    mode: _Mode = argument("triangular")
-    gamma: float = argument(1.0, above=0, used=_has_gamma)
-    _scale_fn_custom: Any = argument(None, parse=_no_function)
-    cycle_momentum: bool | None = argument(None)
-    base_momentums: float = _per_group(0.8, 0.8, used=_has_momentum)
-    max_momentums: float = _per_group(0.9, 0.9, used=_has_momentum)
-
-    def schedule(self, at: SteppedEntry) -> Schedule:
-        return self._triangles(at, self.base_lrs, self.max_lrs)
-
-    def momentum(self, at: SteppedEntry) -> Schedule:
-        return self._triangles(at, self.max_momentums, self.base_momentums)
-
-    def _triangles(self, at: SteppedEntry, low: float, high: float) -> Schedule:
-        up, total = self.total_size * self.step_ratio, self.total_size
-        if abs(up - round(up)) > _SMALL_FLOAT * total or abs(total - round(total)) > _SMALL_FLOAT:
-            at.refuse("step_ratio", f"a side of {up!r} steps is no whole number", "Write a native plan with cyclic")
-            return constant()
-        sides = at.length(round(up)), at.length(round(total) - round(up))
-        return cyclic(*sides, level_of_value(low), level_of_value(high), self.mode, self.gamma)
-
-
-@argument_table
+@table_named(TABLES, "OneCycleLR")
 class _OneCycleLR:
     max_lr: float = _per_group()
     total_steps: int | None = argument(None, low=1, example=1000)
@@ -309,29 +270,29 @@ class _OneCycleLR:
     final_div_factor: float = argument(1e4, above=0)
     three_phase: bool = argument(False)
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         low = self.max_lr / self.div_factor
         return self._cycle(at, self.max_lr, low, low / self.final_div_factor, self.div_factor, self.final_div_factor)
 
-    def momentum(self, at: SteppedEntry) -> Schedule | None:
+    def momentum(self, at: TorchEntry) -> Schedule | None:
         low, high = self.base_momentum, self.max_momentum
         if low <= 0 or high <= 0:
             at.refuse("base_momentum", "momentum in a cycle is above 0", "Write cycle_momentum: false")
             return None
         return self._cycle(at, low, high, high, low / high, 1.0)
 
-    def _total(self, at: SteppedEntry) -> int:
+    def _total(self, at: TorchEntry) -> int:
         """The steps of a cycle."""
         if self.total_steps is not None:
             return self.total_steps
         if self.epochs is not None and self.steps_per_epoch is not None:
             return self.epochs * self.steps_per_epoch
-        if not at.entry.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
-            path, instead = child_path(at.entry.path, "total_steps"), "Write total_steps, or epochs and steps_per_epoch"
-            at.faults.add(path, "it is missing", instead, code=WRONG_ARGUMENT)
+        if not at.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
+            instead = "Write total_steps, or epochs and steps_per_epoch"
+            at.faults.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
         return 10
 
-    def _cycle(self, at: SteppedEntry, peak: float, low: float, floor: float, div: float, final_div: float) -> Schedule:
+    def _cycle(self, at: TorchEntry, peak: float, low: float, floor: float, div: float, final_div: float) -> Schedule:
         """Stages where its phases are whole steps, else the rule that follows torch's real ones."""
         total, three = self._total(at), self.three_phase
         top = self.pct_start * total - 1
@@ -340,7 +301,7 @@ class _OneCycleLR:
         if min(lengths) <= 0:
             at.refuse("pct_start", "a phase of it has no step: torch divides by zero", "Write pct_start: 0.3")
             return constant()
-        whole = all(abs(one - round(one)) < _SMALL_FLOAT for one in lengths)
+        whole = all(abs(one - round(one)) < SMALL_FLOAT for one in lengths)
         if at.by_epoch and not whole:
             at.refuse("pct_start", "by epochs its phases have to be whole epochs", "Write interval: step")
             return constant()
@@ -364,20 +325,20 @@ class _OneCycleLR:
         )
 
 
-@argument_table
+@table_named(TABLES, "SWALR")
 class _SWALR:
     swa_lr: float = _per_group(example=0.05)
     anneal_epochs: int = argument(10, low=0)
     anneal_strategy: Literal["cos", "linear"] = argument("cos")
 
-    def schedule(self, at: SteppedEntry) -> Schedule:
+    def schedule(self, at: TorchEntry) -> Schedule:
         level: Level = absolute(self.swa_lr)
         if self.anneal_epochs == 0:
             return constant(level)
         return anneal(1.0, level, at.length(self.anneal_epochs), _STRATEGIES[self.anneal_strategy])
 
 
-@argument_table
+@table_named(TABLES, "ReduceLROnPlateau")
 class _ReduceLROnPlateau:
     mode: Literal["min", "max"] = argument("min")
     factor: float = argument(0.1, above=0)
@@ -394,50 +355,24 @@ class _ReduceLROnPlateau:
 _EXAMPLE: Final = ({"StepLR": {"step_size": 30}},)
 
 
-@argument_table
+@table_named(TABLES, "SequentialLR")
 class _SequentialLR:
     schedulers: list[Any] = argument(aliases=("_schedulers",), example=_EXAMPLE)
     milestones: Any = argument(aliases=("_milestones",), example=[5])
 
 
-@argument_table
+@table_named(TABLES, "ChainedScheduler")
 class _ChainedScheduler:
     schedulers: list[Any] = argument(aliases=("_schedulers",), example=_EXAMPLE)
 
 
-@argument_table
+@table_named(TABLES, "LambdaLR", "MultiplicativeLR")
 class _Lambda:
     lr_lambda: Any = argument(None)
 
 
-TABLES: Final[Mapping[str, Any]] = {
-    "StepLR": _StepLR,
-    "MultiStepLR": _MultiStepLR,
-    "ConstantLR": _ConstantLR,
-    "LinearLR": _LinearLR,
-    "ExponentialLR": _ExponentialLR,
-    "PolynomialLR": _PolynomialLR,
-    "CosineAnnealingLR": _CosineAnnealingLR,
-    "CosineAnnealingWarmRestarts": _CosineAnnealingWarmRestarts,
-    "CyclicLR": _CyclicLR,
-    "OneCycleLR": _OneCycleLR,
-    "SWALR": _SWALR,
-    "ReduceLROnPlateau": _ReduceLROnPlateau,
-    "SequentialLR": _SequentialLR,
-    "ChainedScheduler": _ChainedScheduler,
-    "LambdaLR": _Lambda,
-    "MultiplicativeLR": _Lambda,
-}
-"""The arguments of each class."""
-
-CYCLIC_STATE: Final = _CyclicState
 SMOOTH: Final = TABLES.keys() - {
     "StepLR", "MultiStepLR", "ConstantLR", "ReduceLROnPlateau", "SequentialLR", "ChainedScheduler", "LambdaLR",
     "MultiplicativeLR",
 }  # fmt: skip
 """Those that change from step to step: by epochs they still change between epochs only."""
-
-RULES: Final = (
-    "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR",
-)  # fmt: skip
-"""Those with a rule: what a member of a chain makes of the value that it finds, where a product would not do."""

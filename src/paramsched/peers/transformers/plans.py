@@ -1,35 +1,45 @@
 """From arguments of transformers to a plan; and back, kept where they are read as the same plan."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import Enum
+from fractions import Fraction
+from itertools import islice
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched.base.codes import UNKNOWN_NAME
+from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.config.command_lines import mapping_of_options, named_options
-from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import (
-    PeerWords,
+from paramsched.config.arguments import (
+    WrongValue,
     accumulation_fact,
+    argument,
+    argument_table,
+    arguments_of,
+    defaults_of,
+    given_rate,
     is_plain_number,
-    is_read_as,
+    located,
+    names_of,
     numbers_by_field,
+    read_arguments,
+    updates_with_accumulation,
 )
-from paramsched.config.unused_settings import note_defaults
-from paramsched.errors import InvalidArgument
+from paramsched.config.command_lines import mapping_of_options, named_options
+from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_exports import PeerExporter, schedules_lr_alone
+from paramsched.config.unused_settings import note_defaults, report_unused_settings
+from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
-from paramsched.peers.transformers.rows import DESCENTS, RAMPS, SCHEDULERS, row_named, schedule_of_run
-from paramsched.peers.transformers.run_arguments import (
-    LEARNING_RATE,
-    defaults_taken,
-    is_call,
-    run_arguments,
-)
-from paramsched.plan import Plan
+from paramsched.peers.transformers.schedulers import DESCENTS, RAMPS, SCHEDULERS, Run
+from paramsched.plan import Plan, resolve
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.plan.contents import values_inside
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
@@ -39,8 +49,62 @@ from paramsched.schedules.decays import PowerLaw
 from paramsched.schedules.named_anneals import CosineWave
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import stages_of
-from paramsched.time import Calendar, Duration
+from paramsched.time import Calendar, Duration, DurationLike
 
+
+def _scheduler_name(value: Any) -> str:
+    """Return a name of `SchedulerType`, or the function of one, however the enum is written."""
+    written = value.value if isinstance(value, Enum) else value
+    name = str(written).removeprefix("SchedulerType.").lower()
+    if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):
+        return name
+    found = f"unknown scheduler {short_json(written)}; {did_you_mean(name, SCHEDULERS)}"
+    raise WrongValue(found, code=UNKNOWN_NAME, example=closest(name, SCHEDULERS))
+
+
+def _keywords(value: Any) -> Mapping[str, Any]:
+    """Return the arguments of a scheduler, which may be JSON in a text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise WrongValue(f"no JSON: {error}") from None
+    if value is not None and not isinstance(value, Mapping):
+        raise WrongValue(f"{type_in_words(value)}, no arguments")
+    return value or {}
+
+
+_CYCLES: Final = {"num_cycles": 3}
+
+
+@argument_table
+class _Trainer:
+    """What a plan is made of in a `TrainingArguments`."""
+
+    lr_scheduler_type: str = argument("linear", parse=_scheduler_name)
+    lr_scheduler_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
+    warmup_steps: float = argument(0, low=0, example=500)
+    warmup_ratio: float = argument(0.0, low=0, high=1, example=0.03)
+    max_steps: int = argument(-1, low=-1, example=1000)
+    num_train_epochs: float = argument(3, above=0)
+    learning_rate: float = argument(5e-5, low=0, aliases=("lr",))
+    gradient_accumulation_steps: Any = argument(None)
+
+
+@argument_table
+class _Call:
+    """The arguments of `get_scheduler`, and the rate."""
+
+    name: str = argument(parse=_scheduler_name, example="linear")
+    scheduler_specific_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
+    num_warmup_steps: int = argument(0, low=0, example=500)
+    num_training_steps: int | None = argument(None, low=1, example=1000)
+    learning_rate: float | None = argument(None, low=0, example=5e-5, aliases=("lr",))
+
+
+_OF_CALL: Final = tuple(name for name in arguments_of(_Call) if name != "learning_rate")
+_OF_TRAINER: Final = tuple(arguments_of(_Trainer))
+_OF_BOTH: Final = ("lr", "learning_rate", "optimizer", "metric_for_best_model")
 _SIGNS: Final = (
     "lr_scheduler_type",
     "lr_scheduler_kwargs",
@@ -52,6 +116,20 @@ _SIGNS: Final = (
 )
 _BETAS: Final = {"adam_beta1": 0.9, "adam_beta2": 0.999}
 _WITHOUT_BETAS: Final = ("sgd", "adafactor", "rmsprop", "adagrad", "lion")
+
+_RENAMED: Final = {
+    **dict.fromkeys(("lr_scheduler", "lr_schedule", "scheduler", "scheduler_type"), "lr_scheduler_type"),
+    **dict.fromkeys(("num_epochs", "epochs", "max_epochs", "train_epochs", "max_train_epochs"), "num_train_epochs"),
+    **dict.fromkeys(("max_train_steps", "train_steps", "total_steps", "num_training_steps"), "max_steps"),
+    "num_warmup_steps": "warmup_steps",
+}
+"""Names in other programs of settings that a `TrainingArguments` has."""
+
+_HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs", "multi_turn_scheduler")
+"""The rate by another name; and keys of trainers built upon transformers' that schedule nothing."""
+
+_MOST_NAMES: Final = 2_000
+"""Entries that are compared with ours; a `TrainingArguments` has 130."""
 
 
 def recognizes(data: Any) -> bool:
@@ -80,19 +158,138 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     """
     faults = Faults()
     data = mapping_of_options(data)
-    run = run_arguments(data, calendar, base, faults)
-    row = row_named(run.name)
-    key = "$.name" if isinstance(data, Mapping) and is_call(data) else "$.lr_scheduler_type"
-    if row is None:
-        near = closest(run.name, SCHEDULERS)
-        found = f'"{run.name}": no such scheduler; {did_you_mean(run.name, SCHEDULERS)}'
-        faults.add(key, found, code=UNKNOWN_NAME, replace=(run.name, near) if near else None)
+    if not isinstance(data, Mapping):
+        faults.refuse_kind("$", data, "arguments", "Write lr_scheduler_type: cosine")
         faults.raise_any("config")
-        raise InvalidArgument(f'"{run.name}"', "no such scheduler", "Write cosine")
-    if not row.ignores:
-        faults.refuse_unknown(run.keywords.values, row.keywords, run.keywords.path, f"no argument of {run.name}")
-    with faults.told_at(run.keywords.path):
-        return Plan(lr=schedule_of_run(row, run), horizon=run.horizon)
+    given = {name: one for name, one in located(data, "$").items() if one[0] is not None}
+    if "learning_rate" in given:
+        given.pop("lr", None)
+    read = _read_call if _is_call(data) else _read_trainer
+    name, keywords, run = read(given, calendar, given_rate(base), faults)
+    if not name:
+        faults.raise_any("config")
+    table = SCHEDULERS.get(name) or next(one for one in SCHEDULERS.values() if one.function == name)
+    written = {} if table.ignores else located(keywords, run.path)
+    written = {key: one for key, one in written.items() if one[0] is not None or key not in arguments_of(table)}
+    scheduler, _, wrong = read_arguments(table, written, run.path, faults, of=name)
+    with faults.told_at(run.path):
+        return Plan(lr=scheduler.schedule(replace(run, wrong=wrong)), horizon=run.horizon)
+
+
+def _is_call(data: Mapping[str, Any]) -> bool:
+    """Whether these are arguments of `get_scheduler`, not those of a trainer."""
+    own = any(name in data for name in _OF_TRAINER if name != "learning_rate")
+    return not own and any(name in data for name in _OF_CALL)
+
+
+_Given = Mapping[str, tuple[Any, str]]
+_Read = tuple[str, Mapping[str, Any], Run]
+
+
+def _read_call(written: _Given, calendar: Calendar | None, lr: float | None, faults: Faults) -> _Read:
+    """Read the arguments of `get_scheduler`; those of the scheduler may stand beside them."""
+    names = names_of(_Call).keys() - ({"learning_rate", "lr"} if lr is not None else ())
+    own = {name: one for name, one in written.items() if name in names}
+    given, places, wrong = read_arguments(_Call, own, "$", faults)
+    keywords, path = given.scheduler_specific_kwargs, places["scheduler_specific_kwargs"]
+    if not keywords:
+        keywords, path = {name: one for name, (one, _) in written.items() if name not in (*_OF_CALL, *_OF_BOTH)}, "$"
+    horizon = 1000 if "num_training_steps" in wrong else given.num_training_steps
+    total = horizon if horizon or calendar is None else calendar.horizon
+    metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
+    rate = given.learning_rate or None if lr is None else lr
+    warmup = Duration.of(given.num_warmup_steps)
+    run = Run(warmup, total, horizon, rate, metric, "num_training_steps", path, faults)
+    return "" if "name" in wrong else given.name, keywords, run
+
+
+def _read_trainer(written: _Given, calendar: Calendar | None, lr: float | None, faults: Faults) -> _Read:
+    """Read a `TrainingArguments`."""
+    names = names_of(_Trainer).keys() - ({"learning_rate", "lr"} if lr is not None else ())
+    own = {name: one for name, one in written.items() if name in names}
+    given, places, wrong = read_arguments(_Trainer, own, "$", faults)
+    _report_other_names(written, faults)
+    if given.max_steps == 0:
+        found = "a run of no update"
+        faults.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
+    total, horizon = _length_of_training(given, places, calendar, faults)
+    metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
+    run = Run(
+        _length_of_warmup(given, total, horizon),
+        total,
+        horizon,
+        (given.learning_rate or 5e-5) if lr is None else lr,
+        metric if metric.startswith("eval_") else f"eval_{metric}",
+        "max_steps",
+        places["lr_scheduler_kwargs"],
+        faults,
+    )
+    return "" if "lr_scheduler_type" in wrong else given.lr_scheduler_type, given.lr_scheduler_kwargs, run
+
+
+def _report_other_names(written: _Given, faults: Faults) -> None:
+    """Report entries that are nearly one of ours, or look like settings of a schedule."""
+    misspelt = set[str]()
+    for name in islice(written, _MOST_NAMES):
+        near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
+        if name not in _OF_TRAINER and name not in _RENAMED and near:
+            found = f'no such argument; did you mean "{near[0]}"?'
+            faults.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=(name, near[0]))
+            misspelt.add(name)
+    used = [*_OF_TRAINER, *_HARMLESS, *misspelt]
+    steps = written.get("max_steps", (None, ""))[0]
+    by_epochs = not is_plain_number(steps) or steps <= 0
+    renamed = {key: name for key, name in _RENAMED.items() if by_epochs or "epochs" not in name}
+    if by_epochs and "num_train_epochs" in written:
+        renamed = {key: name for key, name in renamed.items() if name != "max_steps"}
+    defaulted = tuple(_defaults_taken({name: one for name, (one, _) in written.items()}))
+    places = {name: path for name, (_, path) in written.items()}
+    report_unused_settings(places, used, faults, library="transformers", renamed=renamed, defaulted=defaulted)
+
+
+def _defaults_taken(data: Any) -> dict[str, object]:
+    """The settings of a `TrainingArguments` that data leaves out and that its schedule depends on."""
+    if not isinstance(data, Mapping) or _is_call(data):
+        return {}
+    given = {name for name in data if data[name] is not None}
+    given |= {"num_train_epochs"} if is_plain_number(data.get("max_steps")) and data["max_steps"] > 0 else set()
+    given |= {"warmup_steps"} if "warmup_ratio" in given else set()
+    given |= {"learning_rate"} if "lr" in given else set()
+    defaults = defaults_of(_Trainer)
+    counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_steps")
+    return {name: defaults[name] for name in counted if name not in given}
+
+
+def _length_of_training(
+    given: _Trainer, places: Mapping[str, str], calendar: Calendar | None, faults: Faults
+) -> tuple[int | None, DurationLike | None]:
+    """The run of a trainer in updates, if they are known, and as a plan has it."""
+    if given.max_steps > 0:
+        return given.max_steps, given.max_steps
+    epochs = given.num_train_epochs
+    in_words = f"{Decimal(repr(epochs)).normalize():f} epochs"
+    if calendar is None:
+        return None, in_words
+    length, accumulation = calendar.updates_per_epoch, given.gradient_accumulation_steps
+    if accumulation is not None and calendar.steps_per_epoch is None:
+        length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, faults)
+    if length is None:
+        return None, in_words
+    total = math.ceil(epochs * length)  # as the trainer rounds it, a float
+    same = length == calendar.updates_per_epoch and total == math.ceil(Fraction(repr(epochs)) * length)
+    return total, in_words if same else total
+
+
+def _length_of_warmup(given: _Trainer, total: int | None, horizon: DurationLike | None) -> Duration:
+    """The warmup in updates, or in per cent of a run of unknown length."""
+    if given.warmup_steps >= 1:
+        return Duration.of(int(given.warmup_steps))
+    share = given.warmup_steps or given.warmup_ratio
+    if total is not None:
+        rounded = math.ceil(total * share)
+        if isinstance(horizon, int) or rounded != math.ceil(total * Fraction(repr(share))):
+            return Duration.of(rounded)
+    return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
@@ -100,10 +297,10 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     data = mapping_of_options(data)
     if not isinstance(data, Mapping):
         return NO_BASES
-    if is_call(data):
+    if _is_call(data):
         rate = data.get("learning_rate", data.get("lr"))
         return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES
-    found: dict[str, Any] = {"lr": LEARNING_RATE, "weight_decay": 0.0}
+    found: dict[str, Any] = {"lr": defaults_of(_Trainer)["learning_rate"], "weight_decay": 0.0}
     found |= numbers_by_field(data, lr="learning_rate", weight_decay="weight_decay")
     if not any(word in str(data.get("optim", "adamw")) for word in _WITHOUT_BETAS):
         betas = [data.get(name, default) for name, default in _BETAS.items()]
@@ -120,10 +317,10 @@ def facts_of(data: Any) -> Calendar | None:
 
 def notes_of(data: Any) -> Iterator[Diagnostic]:
     """The defaults that count where entries are missing."""
-    return note_defaults("transformers 5.23", defaults_taken(mapping_of_options(data)))
+    return note_defaults("transformers 5.23", _defaults_taken(mapping_of_options(data)))
 
 
-_WORDS: Final = PeerWords("transformers")
+_EXPORTER: Final = PeerExporter("transformers")
 _UNTIL_BASE: Final = 1.0
 
 
@@ -137,18 +334,29 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=warmup("3%") >> cosine(), horizon="2 epochs"))
     {'lr_scheduler_type': 'cosine', 'warmup_steps': 0.03, 'num_train_epochs': 2}
     """
-    schedule = _WORDS.schedule_of_lr(plan)
+    if not schedules_lr_alone(plan):
+        _EXPORTER.refuse(plan.bindings[0], "it schedules lr, of all groups alike, and nothing else")
+    schedule = plan.bindings[0].schedule
     if plan.clock != "updates":
-        _WORDS.refuse(plan.bindings[0], "its schedulers count updates")
+        _EXPORTER.refuse(plan.bindings[0], "its schedulers count updates")
     if any(isinstance(value, NeighborLevel) for value in values_inside(schedule)):
-        _WORDS.refuse(plan.bindings[0], "a neighbor's level is no number before ps.resolve puts it in")
+        _EXPORTER.refuse(plan.bindings[0], "a neighbor's level is no number before ps.resolve puts it in")
     run = _run_entries(plan)
-    updates = [Calendar()] if plan.horizon is not None and plan.horizon.is_resolved else []
     for name, warmup, keywords in _all_guesses(schedule):
         found = _arguments_of(plan, name, warmup, keywords, run)
-        if found is not None and is_read_as(found, plan, to_plan, *updates):
+        if found is not None and _is_read_as(found, plan):
             return found
-    return _WORDS.refuse(plan.bindings[0], "none of its schedulers gives these values")
+    return _EXPORTER.refuse(plan.bindings[0], "none of its schedulers gives these values")
+
+
+def _is_read_as(found: dict[str, Any], plan: Plan) -> bool:
+    """Whether entries are read as the plan, or as the same one once lengths are resolved."""
+    try:
+        back = to_plan(found)
+        resolved = plan.horizon is not None and plan.horizon.is_resolved
+        return back == plan or (resolved and resolve(back, Calendar()) == resolve(plan, Calendar()))
+    except (ConfigError, InvalidArgument):
+        return False
 
 
 def _run_entries(plan: Plan) -> dict[str, Any]:
@@ -158,7 +366,7 @@ def _run_entries(plan: Plan) -> dict[str, Any]:
     if plan.horizon.is_resolved:
         return {"max_steps": plan.horizon.updates}
     if len(plan.horizon.terms) != 1 or plan.horizon.terms[0][0] != "epochs":
-        _WORDS.refuse(plan.bindings[0], f"it counts a run in updates or epochs, not as {plan.horizon}")
+        _EXPORTER.refuse(plan.bindings[0], f"it counts a run in updates or epochs, not as {plan.horizon}")
     amount = float(plan.horizon.terms[0][1])
     return {"num_train_epochs": int(amount) if amount.is_integer() else amount}
 

@@ -1,12 +1,17 @@
-"""Composer's schedulers and llm-foundry's: their arguments, and the schedule that each of them makes."""
+"""Composer's schedulers and llm-foundry's: their arguments, times as they write them, and the schedule of each."""
 
-from collections.abc import Callable, Mapping
+import math
+import re
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, final
 
+from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.base.diagnostic import child_path
-from paramsched.config.arguments import WrongValue, argument, argument_table
-from paramsched.peers.composer.times import ComposerTime, TimesInRun, composer_time
+from paramsched.config.arguments import WrongValue, argument, argument_table, is_count, table_named
+from paramsched.config.faults import Faults, short_json
 from paramsched.schedules import (
     Schedule,
     constant,
@@ -25,6 +30,186 @@ from paramsched.schedules import (
 )
 from paramsched.time import Duration
 
+UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
+"""Composer's units and ours; a batch of Composer's is an update."""
+
+_TIME: Final = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
+_WALL_CLOCK: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
+_MOST: Final = 10**18
+_NO_TIMES: Final = {
+    "sec": "Composer's schedulers take no wall-clock time",
+    "iter": "an iteration is as long as the run says, and a plan counts none",
+}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ComposerTime:
+    """An amount of `ep`, `ba`, `sp`, `tok`, or a share of the run, `dur`."""
+
+    amount: int | float
+    unit: str
+
+    @property
+    def duration(self) -> Duration:
+        """As a length of a plan."""
+        return Duration(((UNITS_OF_TIMES[self.unit], Fraction(self.amount)),) if self.amount else ())
+
+    @property
+    def clock(self) -> str:
+        """What counts it: epochs are made of updates."""
+        return "ba" if self.unit == "ep" else self.unit
+
+    def __str__(self) -> str:
+        return f"{self.amount}{self.unit}"
+
+
+def composer_time(value: Any) -> ComposerTime:
+    """Read a time that a plan can have, or raise `WrongValue`."""
+    shown = short_json(value)
+    if not isinstance(value, str):
+        raise WrongValue(f"expected a time, got {shown}", example=f"{value}ba" if is_count(value, 1) else None)
+    found = _TIME.fullmatch(value)
+    unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
+    if unit in _NO_TIMES:
+        raise WrongValue(f"{shown}: {_NO_TIMES[unit]}", code=REFUSED_VALUE)
+    try:
+        amount = float(found[1]) if found else math.nan
+    except ValueError:
+        amount = math.nan
+    if not 0 <= amount <= _MOST:
+        raise WrongValue(f"expected a time in ep, ba, sp, tok or dur, got {shown}")
+    if unit != "dur" and amount != int(amount):
+        whole = f"{int(amount) + 1}{unit}"
+        raise WrongValue(f"expected a whole number of {unit}, got {shown}", code=REFUSED_VALUE, example=whole)
+    return ComposerTime(amount if unit == "dur" else int(amount), unit)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ComposerRun:
+    """What times mean in a run.
+
+    Args:
+        longest: `max_duration`, scaled; None where nothing says it.
+        unscaled: as it was written.
+        batches: updates in an epoch, where they are known.
+    """
+
+    longest: ComposerTime | None
+    unscaled: ComposerTime | None
+    ratio: float
+    batches: int | None
+
+    def compared(self, time: ComposerTime, other: ComposerTime) -> int | None:
+        """Whether a time is shorter (-1), as long (0) or longer (1) than another; None where nothing says it."""
+        if time.unit != other.unit:
+            time, other = self.in_batches(time), self.in_batches(other)
+        if time.unit != other.unit:
+            return None
+        return (time.amount > other.amount) - (time.amount < other.amount)
+
+    def covers(self, time: ComposerTime) -> bool:
+        """Whether a time is known to be as long as the run, or longer."""
+        return self.longest is not None and self.compared(time, self.longest) in (0, 1)
+
+    def in_batches(self, time: ComposerTime) -> ComposerTime:
+        """Epochs as batches, where that is known."""
+        if time.unit != "ep" or self.batches is None:
+            return time
+        return ComposerTime(int(time.amount) * self.batches, "ba")
+
+
+_STAGES = ("t_warmup", "t_cooldown")
+_WHOLE_RUN = ComposerTime(1.0, "dur")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TimesInRun:
+    """The times of one scheduler in its run.
+
+    Args:
+        path: the location of the arguments of the scheduler.
+        faults: where diagnostics are noted.
+        wrong: the arguments that have another value in place of one that is wrong or missing.
+        clocks: what the times count: `ba`, `sp`, `tok`.
+        ends: the times at which a stage is over, each with its location.
+    """
+
+    run: ComposerRun
+    path: str
+    faults: Faults
+    wrong: Set[str]
+    clocks: set[str] = field(default_factory=set)
+    ends: list[tuple[str, ComposerTime]] = field(default_factory=list)
+
+    def fault(self, name: str, found: str, instead: str = "") -> None:
+        self.faults.add(child_path(self.path, name), found, instead, code=REFUSED_VALUE)
+
+    def converted(self, name: str, time: ComposerTime, *keys: int, scaled: bool = True) -> ComposerTime | None:
+        """A time in batches, samples or tokens, rounded down as Composer rounds it; None if it cannot be converted.
+
+        Epochs stay epochs if they are whole ones whatever an epoch has.
+        """
+        path, run = child_path(self.path, name, *keys), self.run
+        ratio = run.ratio if scaled else 1.0
+        unit, factor, what = time.unit, ratio, f"{time} times {ratio:g}"
+        if time.unit == "dur":  # a share of the run, which scales with it
+            if run.longest is None:
+                missing = f"{time} is a share of the run, and nothing says its length"
+                self.faults.add(path, missing, 'Write max_duration: "10ep"', code=MISSING_FACT)
+                return None
+            unit, factor, what = run.longest.unit, run.longest.amount, f"{time} of {run.longest}"
+        epochs = Fraction(time.amount) * Fraction(factor)
+        if unit != "ep":
+            found = ComposerTime(int(time.amount * factor), unit)
+        elif epochs.denominator == 1:
+            found = ComposerTime(int(epochs), "ep")
+        elif run.batches is not None:
+            found = ComposerTime(int(time.amount * run.batches * factor), "ba")
+        else:
+            missing = f"{what} is rounded to whole batches, and nothing says how many an epoch has"
+            instead = "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba"
+            self.faults.add(path, missing, instead, code=MISSING_FACT)
+            return None
+        self.clocks.add(found.clock)
+        self.ends.extend([(path, found)] if name in _STAGES else [])
+        return found
+
+    def period(self, name: str, written: ComposerTime) -> ComposerTime | None:
+        """A time that is not nothing."""
+        found = self.converted(name, written)
+        if found is not None and not found.amount:
+            self.fault(name, "a length of nothing", f'Write {name}: "1ba"')
+            return None
+        return found
+
+    def end(self, t_max: ComposerTime) -> ComposerTime | None:
+        """The end of a scheduler; None if it takes the whole run."""
+        longest = self.run.longest
+        if t_max == _WHOLE_RUN:
+            self.clocks.update([] if longest is None else [longest.clock])
+            return None
+        end = self.converted("t_max", t_max)
+        if end is not None and longest is not None and self.run.compared(end, longest) == 0:
+            return None
+        self.ends.extend([] if end is None else [(child_path(self.path, "t_max"), end)])
+        return end
+
+    def curve_end(self, t_max: ComposerTime) -> ComposerTime | None:
+        """The end of a curve, which takes some time."""
+        found = self.end(t_max)
+        if found is not None and not found.amount:
+            self.fault("t_max", "a length of nothing", 'Write t_max: "1dur"')
+        return found
+
+    def curve_length(self, t_max: ComposerTime) -> Duration | None:
+        """The same as a length of a plan."""
+        end = self.curve_end(t_max)
+        return None if end is None else end.duration
+
+
 _UNSAID: Final = constant()  # stands for a scheduler with a fault
 
 
@@ -34,7 +219,11 @@ def _time(default: str | None = None, example: str = "100ba") -> Any:
     return argument(**row) if default is None else argument(default, **row)
 
 
-@argument_table
+SCHEDULERS: Final[dict[str, Any]] = {}
+"""The table of each class."""
+
+
+@table_named(SCHEDULERS, "StepScheduler")
 class _Step:
     step_size: ComposerTime = _time()
     gamma: float = argument(0.1, above=0)
@@ -44,7 +233,7 @@ class _Step:
         return _UNSAID if size is None else step(size.duration, self.gamma)
 
 
-@argument_table
+@table_named(SCHEDULERS, "MultiStepScheduler")
 class _MultiStep:
     milestones: list[Any] = argument(example=["30ep", "60ep"])
     gamma: float = argument(0.1, above=0)
@@ -62,7 +251,7 @@ class _MultiStep:
         return multistep(tuple(found), self.gamma) if found else constant()
 
 
-@argument_table
+@table_named(SCHEDULERS, "ConstantScheduler")
 class _Constant:
     alpha: float = argument(1.0)
     t_max: ComposerTime = _time("1dur", "1dur")
@@ -82,7 +271,7 @@ class _Curve:
     t_max: ComposerTime = _time("1dur", "1dur")
 
 
-@argument_table
+@table_named(SCHEDULERS, "LinearScheduler")
 class _Linear(_Curve):
     alpha_i: float = argument(1.0)
 
@@ -90,7 +279,7 @@ class _Linear(_Curve):
         return linear(self.alpha_i, self.alpha_f, times.curve_length(self.t_max))
 
 
-@argument_table
+@table_named(SCHEDULERS, "ExponentialScheduler")
 class _Exponential:
     gamma: float = argument(above=0, example=0.1)
     decay_period: ComposerTime = _time("1ep", "1ep")
@@ -100,13 +289,13 @@ class _Exponential:
         return _UNSAID if period is None else exponential(self.gamma, period.duration)
 
 
-@argument_table
+@table_named(SCHEDULERS, "CosineAnnealingScheduler")
 class _CosineAnnealing(_Curve):
     def schedule(self, times: TimesInRun) -> Schedule:
         return cosine(to=self.alpha_f, over=times.curve_length(self.t_max))
 
 
-@argument_table
+@table_named(SCHEDULERS, "CosineAnnealingWarmRestartsScheduler")
 class _WarmRestarts:
     t_0: ComposerTime = _time()
     t_mult: float = argument(1.0)
@@ -125,7 +314,7 @@ class _WarmRestarts:
         return cosine_restarts(first.duration, 1.0 if stands_still else mult, self.alpha_f, lengths="floor")
 
 
-@argument_table
+@table_named(SCHEDULERS, "PolynomialScheduler")
 class _Polynomial(_Curve):
     power: float = argument(above=0, example=2.0)
 
@@ -191,7 +380,7 @@ def _check_clocks(times: TimesInRun, warm: ComposerTime, end: ComposerTime | Non
             return
 
 
-@argument_table
+@table_named(SCHEDULERS, "MultiStepWithWarmupScheduler")
 class _MultiStepWithWarmup(_Warmup, _MultiStep):
     def schedule(self, times: TimesInRun) -> Schedule:
         """The warmup lies over the stairs, whose milestones are times of the run."""
@@ -203,26 +392,26 @@ class _MultiStepWithWarmup(_Warmup, _MultiStep):
         return ramp if times.run.covers(warm) else ramp >> skip(stairs, warm.duration)
 
 
-@argument_table
+@table_named(SCHEDULERS, "ConstantWithWarmupScheduler")
 class _ConstantWithWarmup(_Warmup, _Constant):
     def schedule(self, times: TimesInRun) -> Schedule:
         """Unlike `ConstantScheduler` it stays at `alpha` after `t_max`."""
         return self.warmed_up(times, self.t_max, self.alpha, lambda _: constant(self.alpha))
 
 
-@argument_table
+@table_named(SCHEDULERS, "LinearWithWarmupScheduler")
 class _LinearWithWarmup(_Warmup, _Linear):
     def schedule(self, times: TimesInRun) -> Schedule:
         return self.warmed_up(times, self.t_max, self.alpha_i, partial(linear, self.alpha_i, self.alpha_f))
 
 
-@argument_table
+@table_named(SCHEDULERS, "CosineAnnealingWithWarmupScheduler")
 class _CosineWithWarmup(_Warmup, _Curve):
     def schedule(self, times: TimesInRun) -> Schedule:
         return self.warmed_up(times, self.t_max, 1.0, partial(cosine, 1.0, self.alpha_f))
 
 
-@argument_table
+@table_named(SCHEDULERS, "PolynomialWithWarmupScheduler")
 class _PolynomialWithWarmup(_Warmup, _Curve):
     power: float = argument(2.0, above=0)
 
@@ -230,7 +419,7 @@ class _PolynomialWithWarmup(_Warmup, _Curve):
         return self.warmed_up(times, self.t_max, 1.0, partial(polynomial, self.power, 1.0, self.alpha_f))
 
 
-@argument_table
+@table_named(SCHEDULERS, "InverseSquareRootWithWarmupScheduler")
 class _InverseSquareRoot:
     t_warmup: ComposerTime = _time()
     t_scale: ComposerTime = _time()
@@ -255,7 +444,9 @@ class _InverseSquareRoot:
             falling = decay + (1.0 - decay) * falling
         whole = run.longest if end is None else end
         ramp = warmup(warm.duration) if warm.amount else None
-        if whole is not None and run.compared(_together(times, warm, cool), whole) in (0, 1):
+        both = (warm, cool) if warm.unit == cool.unit else (run.in_batches(warm), run.in_batches(cool))
+        together = ComposerTime(both[0].amount + both[1].amount, both[0].unit)
+        if whole is not None and run.compared(together, whole) in (0, 1):
             down = linear(1.0, last, cool.duration) if cool.amount else constant()
             return down if ramp is None else ramp >> down
         if end is not None:
@@ -272,30 +463,6 @@ class _InverseSquareRoot:
                 found = f"{time}: llm-foundry wants the unit of max_duration"
                 times.fault(name, found, f'Write {name}: "100{"tok" if run is None else run.unit}"')
 
-
-def _together(times: TimesInRun, one: ComposerTime, other: ComposerTime) -> ComposerTime:
-    if one.unit != other.unit:
-        one, other = times.run.in_batches(one), times.run.in_batches(other)
-    return ComposerTime(one.amount + other.amount, one.unit)
-
-
-SCHEDULERS: Final[Mapping[str, Any]] = {
-    "StepScheduler": _Step,
-    "MultiStepScheduler": _MultiStep,
-    "ConstantScheduler": _Constant,
-    "LinearScheduler": _Linear,
-    "ExponentialScheduler": _Exponential,
-    "CosineAnnealingScheduler": _CosineAnnealing,
-    "CosineAnnealingWarmRestartsScheduler": _WarmRestarts,
-    "PolynomialScheduler": _Polynomial,
-    "MultiStepWithWarmupScheduler": _MultiStepWithWarmup,
-    "ConstantWithWarmupScheduler": _ConstantWithWarmup,
-    "LinearWithWarmupScheduler": _LinearWithWarmup,
-    "CosineAnnealingWithWarmupScheduler": _CosineWithWarmup,
-    "PolynomialWithWarmupScheduler": _PolynomialWithWarmup,
-    "InverseSquareRootWithWarmupScheduler": _InverseSquareRoot,
-}
-"""The arguments of each class, which make its schedule."""
 
 NAMES: Final[Mapping[str, str]] = {
     **{name: name for name in SCHEDULERS},

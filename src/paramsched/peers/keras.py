@@ -1,4 +1,13 @@
-"""From configs of Keras to a plan: a class of its own schedules, with its arguments, is a row."""
+"""The dialect of Keras: the config of a `LearningRateSchedule`, of an optimizer with one, or of `ReduceLROnPlateau`.
+
+- `{"class_name": "CosineDecay", "config": {…}}`, as `keras.optimizers.schedules.serialize` makes it, or shorter
+  `{"CosineDecay": {…}}`
+- `{"class_name": "Adam", "config": {"learning_rate": {…}, …}}`, as `keras.optimizers.serialize` makes it
+- `{"ReduceLROnPlateau": {"monitor": "val_loss", …}}`: the rule is told the metric once per epoch
+- values are values as they stand
+
+Facts: Keras 3.15.
+"""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -9,20 +18,23 @@ from paramsched.base.codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.diagnostic import HORIZON, ROOT, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
-from paramsched.config.faults import Faults, short_json, type_in_words
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import (
+from paramsched.config.arguments import (
     ReadEntry,
     ReadingNotes,
+    WrongValue,
+    argument,
+    argument_table,
     base_of_lr,
     is_plain_number,
-    level_of_value,
     numbers_by_field,
     product_as_written,
+    read_entry,
     rest_as_written,
+    table_named,
+    to_level,
 )
-from paramsched.errors import InvalidArgument
+from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.known_dialects import BaseLike
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
@@ -59,6 +71,10 @@ _METRICS_THAT_FALL: Final = (
 """Names that Keras gives its metrics: which way is better."""
 
 
+_TABLES: Final[dict[str, Any]] = {}
+"""The table of each class."""
+
+
 @argument_table
 class _Decay:
     initial_learning_rate: float = argument(example=0.1)
@@ -69,22 +85,22 @@ class _Decay:
         return Duration.of_updates(Fraction(repr(self.decay_steps)))
 
 
-@argument_table
+@table_named(_TABLES, "ExponentialDecay")
 class _ExponentialDecay(_Decay):
     decay_rate: float = argument(above=0, example=0.9)
     staircase: bool = argument(False)
 
-    def build(self, entry: ReadEntry) -> Schedule:
+    def schedule(self, entry: ReadEntry) -> Schedule:
         shape = step(self.period, self.decay_rate) if self.staircase else exponential(self.decay_rate, self.period)
         return entry.notes.scaled(self.initial_learning_rate, shape)
 
 
-@argument_table
+@table_named(_TABLES, "InverseTimeDecay")
 class _InverseTimeDecay(_Decay):
     decay_rate: float = argument(low=0, example=0.5)
     staircase: bool = argument(False)
 
-    def build(self, entry: ReadEntry) -> Schedule:
+    def schedule(self, entry: ReadEntry) -> Schedule:
         if self.staircase and not self.decay_steps.is_integer():
             entry.refuse("decay_steps", "a staircase needs a whole number of updates", "Write decay_steps: 1000")
         if self.decay_rate == 0:
@@ -93,7 +109,7 @@ class _InverseTimeDecay(_Decay):
         return entry.notes.scaled(self.initial_learning_rate, every(shape, self.period) if self.staircase else shape)
 
 
-@argument_table
+@table_named(_TABLES, "PolynomialDecay")
 class _PolynomialDecay:
     initial_learning_rate: float = argument(example=0.1)
     decay_steps: int = argument(low=1, example=1000)
@@ -101,7 +117,7 @@ class _PolynomialDecay:
     power: float = argument(1.0, low=0)
     cycle: bool = argument(False)
 
-    def build(self, entry: ReadEntry) -> Schedule:
+    def schedule(self, entry: ReadEntry) -> Schedule:
         start, to = (entry.notes.level(one) for one in (self.initial_learning_rate, self.end_learning_rate))
         if self.power == 0:
             return constant(start)
@@ -118,12 +134,12 @@ def _numbers(value: Any) -> tuple[float, ...]:
     raise WrongValue(f"expected a list of numbers, got {short_json(found)}")
 
 
-@argument_table
+@table_named(_TABLES, "PiecewiseConstantDecay")
 class _PiecewiseConstantDecay:
     boundaries: tuple[float, ...] = argument(parse=_numbers, example=(1000, 2000))
     values: tuple[float, ...] = argument(parse=_numbers, example=(0.1, 0.01, 0.001))
 
-    def build(self, entry: ReadEntry) -> Schedule:
+    def schedule(self, entry: ReadEntry) -> Schedule:
         """A value for each step up to a boundary, that one included."""
         times, values = self.boundaries, self.values
         if not times or len(values) != len(times) + 1 or any(b < a for a, b in pairwise(times)):
@@ -137,7 +153,7 @@ class _PiecewiseConstantDecay:
         return piecewise(tuple((time, entry.notes.level(value)) for time, value in points.items()))
 
 
-@argument_table
+@table_named(_TABLES, "CosineDecay")
 class _CosineDecay:
     initial_learning_rate: float = argument(example=0.1)
     decay_steps: int = argument(low=1, example=1000)
@@ -145,21 +161,19 @@ class _CosineDecay:
     warmup_target: float | None = argument(None, example=0.1)
     warmup_steps: int = argument(0, low=0)
 
-    def build(self, entry: ReadEntry) -> Schedule:
+    def schedule(self, entry: ReadEntry) -> Schedule:
         """A cosine, and before it a line where there is something to warm up to."""
         level, first, peak = entry.notes.level, self.initial_learning_rate, self.warmup_target
         if peak is None and self.warmup_steps:
             entry.notes.cautions.append(f"{entry.path}.warmup_steps: without a warmup_target Keras has no warmup")
         top = first if peak is None else peak
         fall = cosine(level(top), level(product_as_written(top, self.alpha)), self.decay_steps)
-        return (
-            fall
-            if peak is None or not self.warmup_steps
-            else anneal(level(first), level(peak), self.warmup_steps) >> fall
-        )
+        if peak is None or not self.warmup_steps:
+            return fall
+        return anneal(level(first), level(peak), self.warmup_steps) >> fall
 
 
-@argument_table
+@table_named(_TABLES, "CosineDecayRestarts")
 class _CosineDecayRestarts:
     initial_learning_rate: float = argument(example=0.1)
     first_decay_steps: int = argument(low=1, example=1000)
@@ -167,7 +181,7 @@ class _CosineDecayRestarts:
     m_mul: float = argument(1.0, above=0)
     alpha: float = argument(0.0)
 
-    def build(self, entry: ReadEntry) -> Schedule:
+    def schedule(self, entry: ReadEntry) -> Schedule:
         """Cycles whose peak shrinks and whose floor does not."""
         first, share, notes = self.initial_learning_rate, self.alpha, entry.notes
         steps, mult, gamma = self.first_decay_steps, self.t_mul, self.m_mul
@@ -184,7 +198,7 @@ def _metric(value: Any) -> str:
     return value
 
 
-@argument_table
+@table_named(_TABLES, "ReduceLROnPlateau")
 class _ReduceLROnPlateau:
     monitor: str = argument("val_loss", parse=_metric)
     factor: float = argument(0.1, above=0)
@@ -194,7 +208,7 @@ class _ReduceLROnPlateau:
     cooldown: int = argument(0, low=0)
     min_lr: float = argument(0.0, low=0)
 
-    def build(self, entry: ReadEntry) -> Plateau:
+    def schedule(self, entry: ReadEntry) -> Plateau:
         """The rule, which reduces at value number `patience`, and counts the last of a cooldown."""
         metric = self.monitor.removeprefix("val_")
         rises = self.mode == "max" or (self.mode == "auto" and metric in _METRICS_THAT_RISE)
@@ -208,20 +222,9 @@ class _ReduceLROnPlateau:
             threshold=abs(self.min_delta),
             threshold_mode="abs",
             cooldown=max(self.cooldown - 1, 0),
-            min=level_of_value(self.min_lr),
+            min=to_level(self.min_lr),
         )
 
-
-_TABLES: Final[Mapping[str, Any]] = {
-    "ExponentialDecay": _ExponentialDecay,
-    "InverseTimeDecay": _InverseTimeDecay,
-    "PolynomialDecay": _PolynomialDecay,
-    "PiecewiseConstantDecay": _PiecewiseConstantDecay,
-    "CosineDecay": _CosineDecay,
-    "CosineDecayRestarts": _CosineDecayRestarts,
-    "ReduceLROnPlateau": _ReduceLROnPlateau,
-}
-"""The arguments of each class, which make what it does."""
 
 _NAMES: Final = ("class_name", "_target_")
 _INNER: Final = ("compile_config", "optimizer", "config", "callbacks", "learning_rate")
@@ -293,16 +296,8 @@ def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
     key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
     given, path = (data, path) if key is None else (data[key], child_path(path, key))
     beside = (*_BESIDE, *_NAMES) if key is None else _BESIDE
-    if not isinstance(given, Mapping):
-        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
-        return None
-    written = {key: value for key, value in given.items() if key not in beside}
-    arguments, _, wrong = read_arguments(_TABLES[name], located(written, path), path, notes.faults, of=name)
-    try:
-        return arguments.build(ReadEntry(name, path, arguments, notes, wrong))
-    except InvalidArgument as refusal:
-        notes.faults.refuse(path, refusal)
-        return None
+    entry = read_entry(name, _TABLES[name], given, path, notes, beside)
+    return None if entry is None else entry.schedule()
 
 
 def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[tuple[Any, str]]:
@@ -328,12 +323,8 @@ def _keras_class_in(data: Mapping[str, Any]) -> str | None:
 def _words_for_class(data: Mapping[str, Any]) -> list[str]:
     """What may name a class: behind a key for it, else each key."""
     named = [str(data[key]) for key in _NAMES if isinstance(data.get(key), str)]
-    return [_bare_class(one) for one in named or map(str, data)]
-
-
-def _bare_class(name: str) -> str:
-    """The name of a class without its module; a package's registered class, `package>Class`, keeps its package."""
-    return name if ">" in name else name.rpartition(".")[2]
+    # Without their modules; a package's registered class, `package>Class`, keeps its package.
+    return [one if ">" in one else one.rpartition(".")[2] for one in named or map(str, data)]
 
 
 def _refuse_class(data: Mapping[str, Any], path: str, faults: Faults) -> None:

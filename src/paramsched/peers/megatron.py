@@ -1,24 +1,68 @@
-"""The arguments of Megatron-LM that schedule something, read from a command line, and written for a plan."""
+"""The dialect of Megatron-LM: the arguments of its learning rate, weight decay and batch size.
+
+- a mapping, `{"lr_decay_style": "cosine", …}`; the words of a command line, `["--lr-decay-style", "cosine", …]`; or the
+  text of one, or of the script that launches the run; arguments that schedule nothing may stand between them
+- runs by `train_iters` are plans by updates; those by `train_samples` are plans on the clock of samples
+- `min_lr`, `lr_warmup_init` and the weight decays are values; the learning rate's peak is base
+- `rampup_batch_size` and `global_batch_size` become the target `batch_size` of a plan in samples
+
+Facts: Megatron-LM core 0.14, `OptimizerParamScheduler`.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final, Literal, NamedTuple, final
 
 from paramsched import curves
 from paramsched.base.codes import (
     MISSING_FACT,
+    NOT_IN_SCRIPT,
     REFUSED_VALUE,
     SAID_TWICE,
     UNKNOWN_FIELD,
     UNREADABLE,
 )
-from paramsched.base.diagnostic import ROOT, child_path
-from paramsched.config.arguments import WrongValue, argument, argument_table, arguments_of, read_arguments
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.user_warnings import warn_user
+from paramsched.config.arguments import (
+    WrongValue,
+    argument,
+    argument_table,
+    arguments_of,
+    is_count,
+    is_plain_number,
+    read_arguments,
+    to_level,
+)
 from paramsched.config.command_lines import named_options, value_of_words
 from paramsched.config.faults import Faults, short_json
-from paramsched.config.peer_arguments import is_count, is_plain_number
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.unused_settings import program_of, report_unused_settings
 from paramsched.curves import Curve
+from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.bases import NO_BASES, Bases
+from paramsched.schedules import (
+    Level,
+    Schedule,
+    absolute,
+    anneal,
+    clamp,
+    constant,
+    inverse_sqrt,
+    restarts,
+    skip,
+    stairs,
+    take,
+    warmup,
+)
+from paramsched.schedules.sequence import in_order
+from paramsched.time import Calendar, DurationLike
+
+scheduler_entries: Final = ("lr_decay_style",)
+command_lines: Final = True
 
 CURVES: Final[Mapping[str, Curve]] = {
     "linear": curves.linear,
@@ -130,8 +174,11 @@ def read_megatron_arguments(data: Any, faults: Faults) -> MegatronArguments:
             written[name] = None if computed else value_of_words(value), path
         elif name in _TOKENS:
             _refuse_tokens(name, path, options, faults)
-        elif not faults.full and name.startswith(_SCHEDULED) and (near := _near_option(name)):
-            faults.add(path, f'unknown argument; did you mean "{near}"?', at_key=True, code=UNKNOWN_FIELD)
+        elif not faults.full and name.startswith(_SCHEDULED):
+            near = next(iter(get_close_matches(name, _NAMES, n=1, cutoff=0.8)), None)
+            unit = next((f"_{unit}" for unit in _UNITS if name.endswith(f"_{unit}")), "")
+            if near is not None and near.endswith(unit):
+                faults.add(path, f'unknown argument; did you mean "{near}"?', at_key=True, code=UNKNOWN_FIELD)
     given, _, _ = read_arguments(MegatronArguments, written, ROOT, faults)
     if not faults.count:
         _check_together(given, {name: path for name, (_, path) in options.items()}, faults)
@@ -146,13 +193,6 @@ def report_unused_options(data: Any, faults: Faults) -> None:
     # gpt-neox anneals by a rule of its own, whatever its arguments are called.
     renamed, own = ({}, ("lr_decay_style",)) if program_of(written) else (_RENAMED, ())
     report_unused_settings(written, used, faults, library="Megatron-LM", renamed=renamed, defaulted=own)
-
-
-def _near_option(name: str) -> str | None:
-    """The option that is probably meant; none that counts in another unit."""
-    near = next(iter(get_close_matches(name, _NAMES, n=1, cutoff=0.8)), None)
-    unit = next((unit for unit in _UNITS if name.endswith(f"_{unit}")), None)
-    return None if near is None or (unit is not None and not near.endswith(f"_{unit}")) else near
 
 
 def _refuse_tokens(name: str, path: str, options: Mapping[str, tuple[Any, str]], faults: Faults) -> None:
@@ -225,3 +265,200 @@ def begins_of_rises(rises: int, samples: int) -> list[int]:
     """
     exact = (-(-rise * samples // rises) for rise in range(1, rises + 1))
     return [at + (int(at / (samples / rises)) < rise) for rise, at in enumerate(exact, 1)]
+
+
+_MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd_decay_style", "lr_warmup_iters",
+                 "lr_warmup_samples", "rampup_batch_size", "weight_decay_incr_style")  # fmt: skip
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like arguments of Megatron's."""
+    if isinstance(data, (list, tuple)) and not any(str(one).startswith("--") for one in data):
+        return False
+    return any(name in _MARKS for name in written_options(data))
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """`lr` and `weight_decay`, where the arguments say them."""
+    faults = Faults()
+    given = read_megatron_arguments(data, faults)
+    if faults.count:
+        return NO_BASES
+    rate = {} if given.lr is None else {"lr": given.lr}
+    return Bases(({**rate, "weight_decay": given.weight_decay},), ROOT)
+
+
+def to_plan(
+    data: Any,
+    *,
+    calendar: Calendar | None = None,  # noqa: ARG001  # the contract; the arguments say it all
+    base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are values in a plan too
+) -> Plan:
+    """The plan that gives what Megatron's `OptimizerParamScheduler` gives.
+
+    Args:
+        data: the arguments, as a mapping or as the words of a command line.
+        calendar, base: are not needed.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> words = "--train-iters 1000 --lr-warmup-iters 10 --lr-decay-style cosine --min-lr 6e-6"
+    >>> print(to_plan(words.split()))
+    horizon: 1000
+    lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
+    """
+    faults = Faults()
+    given = read_megatron_arguments(data, faults)
+    report_unused_options(data, faults)
+    faults.raise_any("config")
+    with faults.told_at(ROOT):
+        run = _run_of(given, faults)
+        faults.raise_any("config")
+        fields: dict[str, Any] = {"lr": _planned_rate(given, run, faults)}
+        start, end, style = given.start_weight_decay, given.end_weight_decay, given.weight_decay_incr_style
+        if start is not None and end is not None and style != "constant":
+            fields["weight_decay"] = anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])
+        elif start is not None:
+            fields["weight_decay"] = constant(absolute(start))
+    targets = [] if run.batch is None else [Binding(Target("batch_size", 1), run.batch)]
+    return Plan(*targets, **fields, horizon=run.length(run.horizon), clock="samples" if run.unit else None)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _MegatronRun:
+    """What the counts of a run mean."""
+
+    unit: str  # "samples", or "" for updates
+    warmup: int | Fraction
+    decay: int
+    wsd: int
+    total: int
+    scale: int  # samples in a count
+    horizon: int
+    batch: Schedule | None  # what the batch size follows; None where nothing says it, or nothing needs it
+
+    def length(self, counts: int | Fraction) -> DurationLike:
+        """So many counts as a length of a plan."""
+        return counts if isinstance(counts, int) and not self.unit else f"{counts} {self.unit or 'steps'}"
+
+
+def _run_of(given: MegatronArguments, faults: Faults) -> _MegatronRun:
+    """The lengths of a run, on the clock on which they are whole."""
+    by, batch, scale = given.unit, given.global_batch_size, 1
+    counts = given.counts(by)
+    total, wsd = counts.train or 0, counts.wsd_decay or 0
+    decay = total if counts.decay is None else counts.decay
+    exact = counts.warmup if given.lr_warmup_fraction is None else given.lr_warmup_fraction * decay
+    if by == "iters" and _is_part(exact) and batch:
+        by, scale = "samples", batch
+        exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
+    warm = Fraction(repr(exact)) if _is_part(exact) else round(exact)
+    if not 0 <= warm < decay:
+        found = f"the warmup, {float(warm):,.12g}, is not shorter than the decay, {decay:,}"
+        name = f"lr_warmup_{by}" if given.lr_warmup_fraction is None else "lr_warmup_fraction"
+        shorter = decay // 10 if given.lr_warmup_fraction is None else 0.01
+        faults.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
+    if wsd > decay:
+        found = f"the decay of WSD, {wsd:,}, is longer than {decay:,}"
+        faults.add(ROOT, found, "Write a shorter one", code=REFUSED_VALUE)
+    unit = "samples" if by == "samples" else ""
+    followed = _planned_batch_size(given) if unit else None
+    if unit and batch is None:
+        found = "nothing says the batch size, so the horizon keeps a last batch that Megatron leaves out"
+        warn_user(Diagnostic(child_path(ROOT, "global_batch_size"), found, code=NOT_IN_SCRIPT))
+    horizon = total if not unit or batch is None else _consumed_in_all(given, batch, total)
+    in_samples = (batch or 0) if not unit else 1
+    return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
+
+
+def _is_part(exact: float) -> bool:
+    """Whether a count is no whole number, but for its last bits."""
+    return abs(exact - round(exact)) > 1e-9 * max(1.0, abs(exact))
+
+
+def _planned_batch_size(given: MegatronArguments) -> Schedule | None:
+    """What the batch size follows, as a multiple of 1."""
+    batch, ramp = given.global_batch_size, given.rampup_batch_size
+    if batch is None:
+        return None
+    if ramp is None or ramp[0] == batch or not ramp[2]:
+        return constant(float(batch))
+    start, increment, samples = ramp
+    rises = (batch - start) // increment
+    begins = begins_of_rises(rises, samples)
+    if begins == [-(-rise * samples // rises) for rise in range(1, rises + 1)]:
+        return stairs(float(start), float(batch), rises, f"{samples} samples")
+    sizes = [float(start + rise * increment) for rise in range(rises)]
+    lengths = [end - begin for begin, end in pairwise([0, *begins])]
+    held = [constant(size, f"{length} samples") for size, length in zip(sizes, lengths, strict=True)]
+    return in_order([*held, constant(float(batch))])
+
+
+def _consumed_in_all(given: MegatronArguments, batch: int, total: int) -> int:
+    """Megatron throws the last batch away where it is not whole."""
+    ramp = given.rampup_batch_size
+    if ramp is None:
+        return total // batch * batch if total >= batch else total
+    start, increment, samples = ramp
+    consumed = 0
+    rises = (batch - start) // increment
+    for rise, end in enumerate(begins_of_rises(rises, samples) if samples and rises else []):
+        size = start + rise * increment
+        steps = max(-(-(end - consumed) // size), 0)
+        if consumed <= total:
+            consumed += min(steps, (total - consumed) // size + 1) * size
+    if consumed <= min(samples, total):
+        consumed += batch
+    return consumed + max(total - consumed, 0) // batch * batch
+
+
+def _planned_rate(given: MegatronArguments, run: _MegatronRun, faults: Faults) -> Schedule:
+    """Warmup, then the style; then the floor."""
+    first, floor = to_level(given.lr_warmup_init), to_level(given.min_lr)
+    stages: list[Schedule] = [warmup(run.length(run.warmup), first)] if run.warmup else []
+    rest = run.decay - run.warmup
+    match given.lr_decay_style:
+        case "constant":
+            stages.append(constant())
+        case "inverse-square-root":
+            stages += _planned_root(run, floor, rest, faults)
+        case "WSD" if not run.wsd:
+            # After the last count of the decay the floor stands.
+            stages += [constant(1.0, run.length(rest + 1)), constant(floor)]
+        case "WSD":
+            descent: Schedule = anneal(1.0, floor, run.length(run.wsd), CURVES[given.lr_wsd_decay_style])
+            stable = rest - run.wsd
+            if stable < 0:  # it began below the warmup
+                descent = skip(descent, run.length(-stable))
+            stages += [constant(1.0, run.length(stable)), descent] if stable > 0 else [descent]
+        case style:
+            stages.append(anneal(1.0, floor, run.length(rest), CURVES[style]))
+    if isinstance(run.warmup, int):
+        return in_order(stages)
+    # Only in a cycle that is no whole number of counts are lengths inside it not rounded.
+    return restarts(in_order(stages), run.length(run.decay + Fraction(3, 2)), 1)
+
+
+def _planned_root(run: _MegatronRun, floor: Level, rest: int | Fraction, faults: Faults) -> list[Schedule]:
+    """sqrt(W / t), not below the floor; after the decay the floor itself.
+
+    Megatron counts in samples, and takes at least one sample for W and for t.
+    """
+    if run.warmup:
+        root: Schedule = inverse_sqrt(run.length(run.warmup))
+        if 0 < (samples := run.warmup * run.scale) < 1:
+            root = constant(float(samples) ** -0.5) * root
+        head: list[Schedule] = []
+    else:
+        if not run.scale:
+            found = "without a warmup it counts from the first sample, and nothing says how many an iteration takes"
+            instead = "Write global_batch_size, or lr_warmup_iters"
+            faults.add(child_path(ROOT, "lr_decay_style"), found, instead, code=MISSING_FACT)
+        root = inverse_sqrt(run.length(1))
+        if run.scale > 1:
+            root = constant(run.scale**-0.5) * root
+        head, rest = [constant(1.0, run.length(1))], rest - 1
+    bounded = clamp(root, low=floor) if floor else root
+    return [*head, take(bounded, run.length(rest + 1)), constant(floor)]
