@@ -6,6 +6,7 @@ The quick profile draws the same few examples each time and shows a failure as i
 
 import gc
 import os
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -25,6 +26,14 @@ settings.register_profile("thorough", max_examples=1000, **_common)
 # `make fuzz`: drawn anew in every round, as many as asked for.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked with a library whose folder in `paramsched.peers` is not there."""
+    for item in items:
+        for mark in item.iter_markers("peer"):
+            if find_spec(f"paramsched.peers.{mark.args[0]}") is None:
+                item.add_marker(pytest.mark.skip(f"paramsched.peers.{mark.args[0]} is not there"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

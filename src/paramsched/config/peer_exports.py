@@ -20,8 +20,7 @@ class PeerExporter:
     library: str
 
     def refuse(self, what: object, why: str, instead: str = "") -> NoReturn:
-        format = None if instead else "yaml"
-        raise PlanError(f"{self.library} cannot say {what}", why, instead, format=format)
+        raise PlanError(f"{self.library} cannot say {what}", why, instead, format=None if instead else "yaml")
 
     def count(self, length: Duration, unit: str = "updates") -> int:
         """A length as a whole number of a unit.

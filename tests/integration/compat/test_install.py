@@ -177,6 +177,7 @@ SPAWNING = textwrap.dedent("""\
 """)
 
 
+@pytest.mark.long
 def test_processes_and_threads_of_a_script_have_the_drop_ins_too(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "train.py").write_text(SPAWNING)

@@ -287,6 +287,7 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(kind: str, tmp_pa
     assert module.used == planned(54)[18:]
 
 
+@pytest.mark.long
 @pytest.mark.heavy
 def test_ranks_of_tensor_parallelism_count_each_sample_once(tmp_path: Path) -> None:
     port, tests = str(free_port()), Path(__file__).parents[2]

@@ -26,7 +26,8 @@ targets:
   batch_size: {initial: 1, schedule: 'rounded(linear(2, 16, over="30k tokens"), 2)'}
 """
 
-pytestmark = pytest.mark.heavy
+# The digits example is killed, resumed and refused in the same ways in `make test`.
+pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,6 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(
         assert torch.equal(weights(tmp_path)[name], expected), name
 
 
-@pytest.mark.long
 def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes_nothing(plan, tmp_path):
     process = example_runs.start(TRAIN, tmp_path, "--plan", str(plan))
     wait_for_checkpoint(process, tmp_path)

@@ -69,6 +69,7 @@ def test_the_command_trains_by_a_config_and_by_a_plan_and_goes_on(short, tmp_pat
     assert set(values(tmp_path / "first")[0]["groups"][0]) == {"lr", "momentum"}
 
 
+@pytest.mark.long
 def test_the_command_trains_by_a_plan_in_tokens(short, tmp_path):
     plan = tmp_path / "plan.yaml"
     plan.write_text('clock: tokens\nlr: warmup("50000 tokens") >> cosine(to=0.01)\n')

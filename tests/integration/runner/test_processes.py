@@ -72,6 +72,7 @@ def test_two_processes_count_once_and_resume_exactly_after_a_kill(tmp_path):
     assert [line["samples"] for line in validations] == [7, 7]
 
 
+@pytest.mark.long
 def test_a_plan_counts_the_updates_of_one_process(tmp_path):
     finished = launch(tmp_path, "plan")
 
@@ -90,6 +91,7 @@ def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path
     assert "it did not call self(…)" in errors
 
 
+@pytest.mark.long
 def test_the_samples_of_an_update_are_those_of_both_processes_also_after_a_kill(tmp_path):
     whole, again = tmp_path / "whole", tmp_path / "again"
     finished, errors = both(whole, "samples")
