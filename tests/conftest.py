@@ -25,15 +25,22 @@ settings.register_profile(
 settings.register_profile("thorough", max_examples=1000, **_common)
 # `make fuzz`: drawn anew in every round, as many as asked for.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
+PEERS = ["composer", "fvcore", "keras", "megatron", "mmengine", "optax", "timm", "torch", "torchtitan", "transformers"]
+"""The libraries that have a folder in `paramsched.peers`."""
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked with a library whose folder in `paramsched.peers` is not there."""
-    for item in items:
-        for mark in item.iter_markers("peer"):
-            if find_spec(f"paramsched.peers.{mark.args[0]}") is None:
-                item.add_marker(pytest.mark.skip(f"paramsched.peers.{mark.args[0]} is not there"))
+    """Skip the cases of libraries whose folders in `paramsched.peers` are not there, by their marks or parameters."""
+    absent = {name for name in PEERS if find_spec(f"paramsched.peers.{name}") is None}
+    for item in items if absent else ():
+        named = {mark.args[0] for mark in item.iter_markers("peer")}
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None:
+            named |= {one for one in callspec.params.values() if isinstance(one, str)}
+        if missing := absent & named:
+            item.add_marker(pytest.mark.skip(f"without {', '.join(missing)} in paramsched.peers"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

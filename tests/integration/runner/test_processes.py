@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import paramsched as ps
 from support.ports import free_port
 from support.programs import Program

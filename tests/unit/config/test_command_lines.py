@@ -118,6 +118,7 @@ def test_a_script_that_repeats_a_long_variable_is_read_in_bounded_time():
     assert words_of_command(text)[:3] == ["A=" + "x" * 50, "--", "train.py"]
 
 
+@pytest.mark.peer("timm")
 def test_short_options_and_negative_numbers_are_told_apart():
     text = "python train.py --sched cosine -b 128 --epochs 300 -j 8 --seed -1"
 
@@ -145,6 +146,7 @@ def test_a_fault_is_told_at_its_option(format, text, place, found):
     assert str(fault).partition(": ")[2].startswith(found) or found in str(fault)
 
 
+@pytest.mark.peer("timm")
 def test_yaml_with_two_dashes_in_it_is_yaml():
     text = "sched: step  # --sched cosine\nepochs: 9\ndecay_epochs: 3\nwarmup_epochs: 0\n"
 

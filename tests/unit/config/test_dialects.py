@@ -296,12 +296,14 @@ def test_values_of_no_use_are_faults_and_no_errors_of_python(data, dialect, said
     assert said in str(refusal.value)
 
 
+@pytest.mark.peer("timm")
 def test_a_rate_that_is_no_number_is_no_base():
     own = import_module("paramsched.peers.timm")
 
     assert own.bases_of(["--sched", "step", "--lr", "nan"], None).groups == ()
 
 
+@pytest.mark.peer("timm")
 def test_a_run_of_any_length_is_read_in_bounded_time():
     steps = {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 30, "warmup_epochs": 0}
     solver = {

@@ -271,6 +271,7 @@ def test_an_unknown_part_of_a_quoted_command_has_its_line():
     assert found == ["line 4: $MORE is not set in this file; options in it are not read"]
 
 
+@pytest.mark.peer("timm")
 def test_lines_that_end_in_crlf_are_named():
     text = "python train.py \\\r\n  --sched step \\\r\n  --epochs 9\r\n"
 
