@@ -36,8 +36,14 @@ multiples = st.one_of(
     case("CosineAnnealingWarmRestarts", T_0=lengths, T_mult=st.integers(1, 3)),
     case("LambdaLR", lr_lambda=st.sampled_from([lambda t: (t + 1) / 9, lambda t: max(0.0, 1 - t / 9)])),
 )
-in_sequence = multiples.filter(lambda c: c.name != "MultiplicativeLR")
-sequence = sequences(in_sequence)
+
+
+def is_no_product(one: Case) -> bool:
+    """A MultiplicativeLR behind another member goes on from the last value in torch: row 12 of the divergences."""
+    return one.name != "MultiplicativeLR"
+
+
+sequence = sequences(multiples.filter(is_no_product))
 in_chain = st.one_of(
     case("StepLR", step_size=lengths, gamma=gammas),
     case("LinearLR", start_factor=shares, end_factor=shares, total_iters=lengths),
@@ -69,7 +75,12 @@ def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
 
 
 @examples(300)
-@given(st.one_of(relative, swa, chains(in_chain), sequences(relative), nested), lrs, lrs, st.integers(0, 20))
+@given(
+    st.one_of(relative, swa, chains(in_chain), sequences(relative.filter(is_no_product)), nested),
+    lrs,
+    lrs,
+    st.integers(0, 20),
+)
 def test_as_far_as_torch_gets_the_values_are_torchs(one, base, lr, at):
     entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
     peers = rows_of(PEER, one, base, lr, at, **entries)
