@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Mapping
-from inspect import Parameter, signature
+from inspect import signature
 from typing import Any, get_args
 
 from paramsched.base.calls import build_from_call
@@ -196,13 +196,18 @@ def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
 def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
     """Put a value that was read up to a comma or a bracket among the arguments."""
     keyword = frame.keyword
-    if part.value is BROKEN or (keyword is None and frame.named):
-        known = {} if frame.builder in (BROKEN, None) else signature(frame.builder).parameters
-        if keyword is None and frame.named:
-            _name_argument(frame, part, [*known], faults)
-        if part.value is BROKEN:
-            here = [*known.values()][len(frame.items) :][:1] if keyword is None else [known.get(keyword.value)]
-            _tell_missing_quotes(frame, here[0] if here else None, part, faults)
+    if keyword is None and frame.named:
+        # An argument without a name behind one with a name is probably the next one of the function.
+        known, text = [*frame.parameters], faults.text[part.begin : part.end]
+        last = next(reversed(frame.named))
+        following = known[known.index(last) + 1 :] if last in known else []
+        meant = next((name for name in following if name not in frame.named), None)
+        edit = None if meant is None else (part.begin, part.end, f"{meant}={text}")
+        if re.fullmatch(r"\d,", faults.text[part.begin - 2 : part.begin]):  # 0,1
+            edit = part.begin - 1, part.end, f".{text}"
+        faults.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
+    if part.value is BROKEN:
+        _tell_missing_quotes(frame, part, faults)
     if keyword is None:
         frame.items.append(part)
         return
@@ -211,17 +216,6 @@ def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> Non
         faults.add(whole, f'"{keyword.value}" is given twice', "Give each argument once")
     frame.named[keyword.value] = TextPart(part.value, keyword.begin, part.end)
     frame.keyword = None
-
-
-def _name_argument(frame: OpenBracket, part: TextPart, known: list[str], faults: LineFaults) -> None:
-    """Report an argument without a name after one with a name; it is probably the next one of the function."""
-    last, begin, text = next(reversed(frame.named)), part.begin, faults.text[part.begin : part.end]
-    following = known[known.index(last) + 1 :] if last in known else []
-    meant = next((name for name in following if name not in frame.named), None)
-    edit = None if meant is None else (begin, part.end, f"{meant}={text}")
-    if re.fullmatch(r"\d,", faults.text[begin - 2 : begin]):  # 0,1
-        edit = begin - 1, part.end, f".{text}"
-    faults.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
 
 
 def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
@@ -249,7 +243,7 @@ def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, faults
     advice, argument = refusal.instead.removeprefix("Write "), refusal.argument or ""
     part = frame.named.get(argument)
     begin = 0 if part is None else faults.text.index("=", part.begin) + 1
-    if part is None and argument in (names := [*signature(frame.builder).parameters]):
+    if part is None and argument in (names := [*frame.parameters]):
         part = next(iter(frame.items[names.index(argument) :]), None)
         begin = 0 if part is None else part.begin
     if part is not None and refusal.sample is not None and not isinstance(part.value, Curve):
@@ -279,19 +273,12 @@ def curve_is_wanted(frame: OpenBracket) -> bool:
     """Whether the argument that is read now is a curve."""
     if frame.keyword is not None and frame.keyword.value == "curve":
         return True
-    if frame.kind != "call" or frame.builder is BROKEN:
-        return False
-    parameters = [*signature(frame.builder).parameters.values()]
-    if frame.keyword is not None:
-        parameters = [one for one in parameters if one.name == frame.keyword.value]
-    else:
-        parameters = parameters[len(frame.items) : len(frame.items) + 1]
-    return any(one.annotation == CurveLike for one in parameters)
+    return frame.parameter is not None and frame.parameter.annotation == CurveLike
 
 
-def _tell_missing_quotes(frame: OpenBracket, parameter: Parameter | None, part: TextPart, faults: LineFaults) -> None:
+def _tell_missing_quotes(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
     """Report text without quotes, `index=t/n`, as what it is, in place of the faults found in it."""
-    word = faults.text[part.begin : part.end]
+    word, parameter = faults.text[part.begin : part.end], frame.parameter
     if parameter is None or not (
         word in get_args(parameter.annotation)
         or (parameter.annotation in (str, str | None) and re.fullmatch(r"[\w/]+", word))

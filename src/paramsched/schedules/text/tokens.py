@@ -3,8 +3,10 @@
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from itertools import islice
 from typing import Any, TypeAlias, final
 
 from paramsched.base.codes import SYNTAX
@@ -232,6 +234,21 @@ class OpenBracket:
     comma: bool = False
     found_before: int = 0  # faults, when the argument that is read now began
     fault: int | None = None  # of the name that is called, as its place among the faults of the line
+    _parameters: Mapping[str, Parameter] | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The parameters of the function that is called; none where it is unknown."""
+        if self._parameters is None:  # looked up once: a call may have thousands of arguments
+            self._parameters = {} if self.builder in (BROKEN, None) else signature(self.builder).parameters
+        return self._parameters
+
+    @property
+    def parameter(self) -> Parameter | None:
+        """The parameter of the argument that is read now; None where it is unknown."""
+        if self.keyword is not None:
+            return self.parameters.get(self.keyword.value)
+        return next(islice(self.parameters.values(), len(self.items), None), None)
 
     @property
     def is_empty(self) -> bool:
