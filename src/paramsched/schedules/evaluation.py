@@ -127,7 +127,7 @@ def _shaped_column(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> 
 
 
 def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Array:
-    """Values for torch and JAX: their times are never read, negative ones count as 0."""
+    """Return values of torch or JAX, in the dtype of a floating base; times below 0 count as 0, and none is read."""
     known = is_numpy(t)
     times = checked_times(t) if known else t
     if not known and not (xp.is_whole(t) or xp.xp.isdtype(t.dtype, "real floating")):
@@ -145,11 +145,7 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Arr
         whole = known and times.dtype.kind == "i" and not (times.size and times.max() > xp.far)
         times = xp.clock(times if not known else xp.whole(times) if whole else xp.floating(times))
         values = schedule._at(times, Affine(None, wide), xp).constant()
-    return _in_dtype_of_base(xp.xp.broadcast_to(xp.lift(values), shape), base, xp)
-
-
-def _in_dtype_of_base(values: Array, base: Array, xp: Arrays) -> Array:
-    """Values in the dtype of a floating base; as they are for any other."""
+    values = xp.xp.broadcast_to(xp.lift(values), shape)
     if isinstance(base, (int, float)) or (is_numpy(base) and np.asarray(base).dtype.kind != "f"):
         return values
     keep = getattr(xp.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype

@@ -219,11 +219,17 @@ def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> Non
 
 
 def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
-    """What a function makes of the arguments in its brackets."""
+    """Return what a function makes of the arguments in its brackets; tell what is wrong with the call."""
     if frame.fault is not None:
         fault = faults.found[frame.fault].changed(asked=faults.quoted(frame.begin, end))
         faults.found[frame.fault] = fault
-        faults.edits[frame.fault] = _edit_of_unknown_call(frame, fault, faults.edits[frame.fault], end, faults)
+        advice = fault.instead.removeprefix("Write ")
+        if "(" in advice or advice == frame.name:  # else a name in place of a name corrects it
+            arguments = [("", faults.text[part.begin : part.end]) for part in frame.items]
+            for name, part in frame.named.items():
+                arguments.append((name, faults.text[part.begin : part.end].partition("=")[2].strip()))
+            line = call_as_meant(frame.name, advice, arguments) if arguments else advice
+            faults.edits[frame.fault] = None if line is None else (frame.begin, end, line)
     positional = [item.value for item in frame.items]
     named = {name: part.value for name, part in frame.named.items()}
     if frame.builder is BROKEN or any(value is BROKEN for value in (*positional, *named.values())):
@@ -253,20 +259,6 @@ def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, faults
     if re.match(rf"(.* >> )?{re.escape(frame.name)}\(", advice):
         return frame.begin, end, advice
     return None if part is None or advice.startswith(f"{argument}=") else (begin, part.end, advice)
-
-
-def _edit_of_unknown_call(
-    frame: OpenBracket, fault: InvalidArgument, edit: LineEdit | None, end: int, faults: LineFaults
-) -> LineEdit | None:
-    """Return what corrects a call of an unknown name: a name in place of a name, a call of ours for a peer's."""
-    advice = fault.instead.removeprefix("Write ")
-    if "(" not in advice and advice != frame.name:
-        return edit
-    arguments = [("", faults.text[part.begin : part.end]) for part in frame.items]
-    for name, part in frame.named.items():
-        arguments.append((name, faults.text[part.begin : part.end].partition("=")[2].strip()))
-    line = call_as_meant(frame.name, advice, arguments) if arguments else advice
-    return None if line is None else (frame.begin, end, line)
 
 
 def curve_is_wanted(frame: OpenBracket) -> bool:

@@ -42,7 +42,7 @@ class Token:
 
 
 def tokens_of(text: str) -> Iterator[Token]:
-    """The words of a line, in order, and an `end` behind them; newlines count outside brackets only."""
+    """Yield the words of a line, in order, and an `end` behind them; newlines count outside brackets only."""
     place = len(text) - len(text.lstrip())
     stop = len(text.rstrip())
     open_brackets = 0
@@ -50,7 +50,10 @@ def tokens_of(text: str) -> Iterator[Token]:
     while place < stop:
         found = match(text, place, stop)
         if found is None:
-            raise _strange_character(text, place)
+            if text[place] in "\"'":
+                raise not_an_expression(text, place, place + 1, "the quote that opens here is never closed")
+            shown = f'"{text[place]}"' if text[place].isprintable() else repr(text[place])
+            raise not_an_expression(text, place, place + 1, f"{shown} is in no schedule's text", "Take it out")
         kind, word, begin, place = found.lastgroup, found[0], place, found.end()
         if kind == "blank":
             continue
@@ -86,14 +89,6 @@ def shortened_text(text: str) -> str:
     """A line as it stands in a message: on one line, and not long."""
     flat = " ".join(text[:400].split())
     return flat if len(flat) <= 60 else flat[:57] + "..."
-
-
-def _strange_character(text: str, place: int) -> ParseError:
-    character = text[place]
-    if character in "\"'":
-        return not_an_expression(text, place, place + 1, "the quote that opens here is never closed")
-    shown = f'"{character}"' if character.isprintable() else repr(character)
-    return not_an_expression(text, place, place + 1, f"{shown} is in no schedule's text", "Take it out")
 
 
 def _number_value(text: str, word: str, begin: int) -> int | float:
