@@ -55,24 +55,17 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     if times.size <= _PIECE:
         return _values_of_piece(schedule, times, base, NUMPY, affine=affine)
     out = np.empty(times.size)
-    for begin, end in pairwise(_piece_edges(schedule, times)):
+    # A piece that lies inside one stage needs no masks, which cost twice as much as the formula. Any other cut gives
+    # the same values, so nothing hangs on it that the times are sorted, as the search takes them to be.
+    seams = [*islice(schedule._seams(), _MOST_SEAMS)]
+    places = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
+    for begin, end in pairwise(sorted({*range(0, times.size, _PIECE), *places, times.size})):
         piece = times[begin:end]
         low, high = piece.min().item(), piece.max().item()
         if low < 0 or high > LONGEST:
             checked_times(times)  # it refuses them; large floats it lets pass
         _write_piece(schedule, piece, base, NUMPY.knowing(piece, low, high), out[begin:end], affine=affine)
     return out
-
-
-def _piece_edges(schedule: Formula, times: Array) -> list[int]:
-    """Where to cut many times into pieces: after every `_PIECE`, and where a stage begins or ends.
-
-    A piece that lies inside one stage needs no masks, which cost twice as much as the formula. Any other cut gives the
-    same values, so nothing hangs on it that the times are sorted, as the search takes them to be.
-    """
-    seams = [*islice(schedule._seams(), _MOST_SEAMS)]
-    found = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
-    return sorted({*range(0, times.size, _PIECE), *found, times.size})
 
 
 @quiet
