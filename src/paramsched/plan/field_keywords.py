@@ -68,7 +68,7 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
             kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
         elif (unit := LENGTHS_OF_RUN.get(name)) is not None:
             kept.setdefault("horizon", f"{value} {unit}" if unit and isinstance(value, (int, float)) else value)
-        elif (meant := _entry(name)) is not None or (meant := name.lower()) in KNOWN:
+        elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
             kept.setdefault(meant, value)
     if kept.keys() <= set(_ENTRIES) and not written:
         kept = {"lr": "cosine()", **kept}

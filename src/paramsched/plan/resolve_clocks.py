@@ -148,14 +148,16 @@ def resolve_on_clocks(
     unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys(one.name for one in planned))
     sizes: list[Binding] = []
     for one in planned:  # its own lengths cannot hang on what an update takes
-        own, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
+        its_clock, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
         size_total: Total = None
         if length is not None:
             try:
-                size_total = _whole(ClockLengths(unknown, own).exact(length, asked=_asked_horizon(horizon)), own)
+                size_total = _whole(
+                    ClockLengths(unknown, its_clock).exact(length, asked=_asked_horizon(horizon)), its_clock
+                )
             except (MissingFact, PlanError) as error:
                 size_total = error
-        sizes.append(_resolved_on_clock(one, own, unknown, {own: size_total}))
+        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}))
     known = sizes_of_run(sizes, clock, calendar)
     totals = _totals(horizon, calendar, known, clock)
     done = {one.name: one for one in sizes}

@@ -46,7 +46,7 @@ class Sequence(Schedule):
             names = " and ".join(str(stage).split("(")[0] for stage in without)
             timed = f'window({without[0]}, end="60%")'
             if (name := length_field(type(without[0]), "fills", "open")) is not None:
-                timed = str(replace(without[0], **{name: Duration.of("60%")}))  # type: ignore[type-var,arg-type]  # a dataclass
+                timed = str(replace(without[0], **{name: Duration.of("60%")}))  # type: ignore[type-var]  # a dataclass
             raise InvalidArgument(
                 str(self),
                 f"{names} both have no length; only one stage can take what the others leave",

@@ -107,7 +107,9 @@ def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) ->
     if apply is None:
         whole = Token("sign", sign, left.begin, right.end)
         return faults.add(whole, f'"{sign}" is no operator of schedules', _KNOWN_OPERATORS)
-    if sign in ("+", "-") and _are_level_and_number(left.value, right.value):  # 0.5 + absolute(2e-05)
+    number, level = (left.value, right.value) if isinstance(right.value, Absolute) else (right.value, left.value)
+    is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+    if sign in ("+", "-") and is_number and isinstance(level, Absolute):  # 0.5 + absolute(2e-05)
         return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
     if not (_can_be_operand(left, faults) & _can_be_operand(right, faults)) or not known:
         return BROKEN
@@ -168,12 +170,6 @@ def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
         stages = [part.value for part in parts]
         made = _apply_operator(lambda: combine_operands("sequence", *stages), (), whole.begin, whole.end, faults)
         frame.values[0] = TextPart(made, whole.begin, whole.end)
-
-
-def _are_level_and_number(left: Any, right: Any) -> bool:
-    """Whether they are an absolute level and a number."""
-    number, level = (left, right) if isinstance(right, Absolute) else (right, left)
-    return isinstance(level, Absolute) and isinstance(number, (int, float)) and not isinstance(number, bool)
 
 
 def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
