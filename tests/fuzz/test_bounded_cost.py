@@ -115,7 +115,9 @@ small_lines = st.builds(lambda text, n: text.replace("{n}", str(n)), st.sampled_
 @st.composite
 def long_lines(draw: st.DrawFn) -> str:
     """A line of a schedule, about as long as one may be."""
-    kind = draw(st.sampled_from(["terms", "nested", "arguments", "name", "number", "signs", "list", "length", "huge"]))
+    kind = draw(
+        st.sampled_from(["terms", "nested", "arguments", "faults", "name", "number", "signs", "list", "length", "huge"])
+    )
     term = draw(terms)
     match kind:
         case "terms":
@@ -129,6 +131,9 @@ def long_lines(draw: st.DrawFn) -> str:
             return begin * many + term + end * many
         case "arguments":
             return f"{draw(names)}({','.join([draw(st.sampled_from(['1', 'a=1', 'to=1', term]))] * 900)})"
+        case "faults":
+            fault = draw(st.sampled_from([",1", ",x", ",t", ",-t", ",f()", ",[]", ",'t'", "*x", "+None"]))
+            return f"cosine(to=0{fault * (LINE // len(fault) - 8)})"
         case "name":
             return draw(long_names) + draw(st.sampled_from(["", "()", " >> cosine()"]))
         case "number":

@@ -237,7 +237,8 @@ def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
     ('lr-warmup-iters', 7, 22)
     """
     before = _WORD_AND_DASHES.match(text[:place][::-1])  # the characters of the same word, read backward
-    words = _DASHED_WORD.finditer(text, place - (before.end() if before else 0))
+    behind = _WORD_AND_DASHES.match(text, place)
+    words = _DASHED_WORD.finditer(text, place - (before.end() if before else 0), behind.end() if behind else place)
     found = next((one for one in takewhile(lambda one: one.start() <= place, words) if place < one.end()), None)
     return None if found is None or advice_for_word(found[0]) is None else (found[0], *found.span())
 

@@ -93,23 +93,16 @@ class Greedy(MetricRule[GreedyState]):
         object.__setattr__(self, "max", highest_level("greedy", self.max))
         if self.reset is not None:
             keep_checked(self, "greedy", whole_number, "reset")
-        self._require_one_kind()
-
-    def _require_one_kind(self) -> None:
-        """Refuse bounds of two kinds, and what absolute ones do not go with."""
-        relative = (isinstance(self.min, float) and self.min > 0) or isinstance(self.max, float)
         if not self._absolute:
             return
-        if relative:
+        if (isinstance(self.min, float) and self.min > 0) or isinstance(self.max, float):
             found = "min and max are one a multiple of base and one a value as it stands"
             raise InvalidArgument(f"greedy(min={self.min}, max={self.max})", found, "Use both as absolute(…)")
         for name, unset in (("reset", None), ("eps", 0.0)):
-            if getattr(self, name) != unset:
+            if (given := getattr(self, name)) != unset:
                 found = "where bounds are values as they stand, each group comes to them at another time"
-                refusal = InvalidArgument(
-                    Asked("greedy", name, str(getattr(self, name))), found, "Write min and max as multiples of base"
-                )
-                raise refusal
+                instead = "Write min and max as multiples of base"
+                raise InvalidArgument(Asked("greedy", name, str(given)), found, instead)
 
     @property
     def _absolute(self) -> bool:

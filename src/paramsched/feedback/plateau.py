@@ -207,16 +207,13 @@ class NewBob(MetricRule[NewBobState]):
             state = replace(state, reference=number)
         if before is None and finite:
             return state
-        if finite and before is not None and self._improvement(number, before) >= self.threshold:
-            return state
+        if finite and before is not None:
+            better = before - number if self.mode == "min" else number - before
+            if (better / abs(before) if before else 0.0) >= self.threshold:
+                return state
         if state.waited < self.patience:
             return replace(state, waited=state.waited + 1)
         return replace(state, waited=0, factor=reduced_factor(state.factor, self.factor, self.min))
-
-    def _improvement(self, value: float, before: float) -> float:
-        if before == 0:
-            return 0.0
-        return (before - value if self.mode == "min" else value - before) / abs(before)
 
     def apply(self, state: NewBobState, value: Any, base: Any = 1.0) -> Any:
         return reduced_value(value, state.factor, self.min, base)

@@ -152,24 +152,16 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
-        text = _text_of_file_form(schedule)
-        instead = f'For example: {name}="cosine()"' if text is None else f"Write {name}={text}"
+        line = None
+        if isinstance(schedule, Mapping):
+            if len(schedule) == 1 and isinstance(given := next(iter(schedule.values())), Mapping):
+                arguments = ", ".join(f"{key}={one!r}" for key, one in given.items())
+                line = meant_line(f"{next(iter(schedule))}({arguments})")
+        elif schedule and all(isinstance(one, (str, Schedule)) for one in schedule):
+            line = " >> ".join(map(str, schedule))
+        instead = f'For example: {name}="cosine()"' if line is None else f"Write {name}={json.dumps(line)}"
         raise InvalidArgument(asked(), f"a {type(schedule).__name__} is for files", instead)
     return schedule_of(schedule, asked)
-
-
-def _text_of_file_form(value: Any) -> str | None:
-    """The line of text of a list or a mapping; None where it has none."""
-    if isinstance(value, (list, tuple)) and value and all(isinstance(one, (str, Schedule)) for one in value):
-        line = " >> ".join(map(str, value))
-        return json.dumps(line)
-    if isinstance(value, Mapping) and len(value) == 1:
-        ((kind, given),) = value.items()
-        if isinstance(given, Mapping):
-            line = f"{kind}({', '.join(f'{key}={one!r}' for key, one in given.items())})"
-            meant = meant_line(line)
-            return None if meant is None else json.dumps(meant)
-    return None
 
 
 _MOST_CHAINS = 40

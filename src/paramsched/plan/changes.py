@@ -52,8 +52,11 @@ class PlanLines:
                 made.append(self._followed(binding, lines[own.index(index)].schedule, at, horizon))
             elif name := next((name for name, of_field in shared.items() if index in of_field), None):
                 made.append(self._followed(binding, fields[name].schedule, at, horizon))
-            else:
-                made.append(self._carried(binding, horizon))
+            else:  # it goes on as it was planned
+                old, rules = _without_rules(binding.schedule)
+                if (planned := self._planned_for(binding, old, horizon)) is not None:
+                    binding = replace_schedule(binding, _with_rules(take(old, planned, planned), rules))
+                made.append(binding)
         for given, place in zip(lines, own, strict=True):
             if place is None:  # a group that has followed the default so far
                 before = Binding(given.field, self._default_line(given).schedule, given.groups)
@@ -155,12 +158,6 @@ class PlanLines:
         bare, more = _without_rules(new)
         past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
-
-    def _carried(self, line: Binding, horizon: Duration | None) -> Binding:
-        """A line that goes on as it was planned."""
-        old, rules = _without_rules(line.schedule)
-        planned = self._planned_for(line, old, horizon)
-        return line if planned is None else replace_schedule(line, _with_rules(take(old, planned, planned), rules))
 
     def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
         """The run that a line goes on to be planned for; None where that is the same."""

@@ -52,13 +52,24 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
             if value is not None:
                 kept[name] = value
         elif name == "groups" and isinstance(value, Mapping):
-            written += _bindings(value)
+            written += [
+                f"Binding({field!r}, {_text(line)}, groups={group!r})"
+                for group, lines in value.items()
+                if isinstance(lines, Mapping)
+                for field, line in lines.items()
+            ]
         elif name == "targets" and isinstance(value, Mapping):
-            written += [_target(target, given) for target, given in value.items()]
+            for target, entry in value.items():
+                kind = "initial" if isinstance(entry, (int, float)) else "schedule"
+                whole = entry if isinstance(entry, Mapping) else {kind: entry}
+                initial, schedule = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
+                written.append(f"Binding(Target({target!r}, {initial!r}), {_text(schedule)})")
         elif is_warmup_length(name):
             kept["lr"] = f"warmup({value}) >> {kept.get('lr', fields.get('lr', 'cosine()'))}"
-        elif (meant := _meant(name, value)) is not None:
-            kept.setdefault(*meant)
+        elif (unit := LENGTHS_OF_RUN.get(name)) is not None:
+            kept.setdefault("horizon", f"{value} {unit}" if unit and isinstance(value, (int, float)) else value)
+        elif meant := _entry(name) or (name.lower() if name.lower() in KNOWN else ""):
+            kept.setdefault(meant, value)
     if kept.keys() <= set(_ENTRIES) and not written:
         kept = {"lr": "cosine()", **kept}
     written += [f"Binding({name!r}, {_text(value)})" for name, value in kept.items() if not name.isidentifier()]
@@ -66,15 +77,6 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
     found = [f'no field "{name}"; {reason}' for name, reason in wrong.items()]
     found += [f"{shown(one)}: no Binding" for one in others]
     raise InvalidCall("Plan(…)", "; ".join(found), f"Write Plan({', '.join([*written, *named])})")
-
-
-def _meant(name: str, value: Any) -> tuple[str, Any] | None:
-    """The keyword that another one was meant to be, and its value; None for one to be left out."""
-    if (unit := LENGTHS_OF_RUN.get(name)) is not None:
-        return "horizon", f"{value} {unit}" if unit and isinstance(value, (int, float)) else value
-    if (entry := _entry(name)) is not None:
-        return entry, value
-    return (name.lower(), value) if name.lower() in KNOWN else None
 
 
 def _entry(name: str) -> str | None:
@@ -98,25 +100,6 @@ def _reason(name: str, value: Any) -> str:
         return _OTHERS[name]
     # Other misspelled fields are refused when the optimizer is known, which may have a field of that name.
     return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""
-
-
-def _bindings(groups: Mapping[Any, Any]) -> list[str]:
-    """The lines of groups as a file has them, as Bindings."""
-    return [
-        f"Binding({field!r}, {_text(line)}, groups={group!r})"
-        for group, lines in groups.items()
-        if isinstance(lines, Mapping)
-        for field, line in lines.items()
-    ]
-
-
-def _target(name: object, given: Any) -> str:
-    """A target as a file has it, as a Binding."""
-    whole = (
-        given if isinstance(given, Mapping) else {"initial" if isinstance(given, (int, float)) else "schedule": given}
-    )
-    initial, schedule = whole.get("initial", 1.0), whole.get("schedule", "cosine()")
-    return f"Binding(Target({name!r}, {initial!r}), {_text(schedule)})"
 
 
 def _text(value: Any) -> str:

@@ -80,7 +80,7 @@ def _parts_of(selector: str) -> list[str]:
 
 
 def _is_meant(part: str, group: Group) -> bool:
-    """Whether a group has a name like this, or this entry."""
+    """Whether a group has a name like this, or an entry with this value: `true`, `0.05`, `bias`."""
     if "=" not in part:
         name = group.get("name")
         return isinstance(name, str) and (name == part or fnmatchcase(name, part))
@@ -88,19 +88,14 @@ def _is_meant(part: str, group: Group) -> bool:
     # A field that is scheduled is known by its base: what stands in the group changes.
     base = recorded_base(group, key)
     entry = group.get(key) if base is None else base
-    return key in group and _is_said(entry, value)
-
-
-def _is_said(entry: object, value: str) -> bool:
-    """Whether a text says an entry: `true`, `0.05`, `bias`."""
+    if key not in group:
+        return False
     if isinstance(entry, str):
         return entry == value
     if isinstance(entry, bool) or entry is None:
         return value.lower() == ("null" if entry is None else str(entry).lower())
-    if not is_number(entry):
-        return False
     try:
-        return float(entry) == float(value)  # type: ignore[arg-type]  # a number, or a tensor of one
+        return is_number(entry) and float(entry) == float(value)
     except ValueError:
         return False
 

@@ -146,7 +146,18 @@ def resolve_on_clocks(
     unit = amount_clock(clock)
     planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
     unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys(one.name for one in planned))
-    sizes = [_resolved_size(one, clock, unknown, horizon, calendar) for one in planned]
+    sizes: list[Binding] = []
+    for one in planned:  # its own lengths cannot hang on what an update takes
+        its_clock, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
+        size_total: Total = None
+        if length is not None:
+            try:
+                size_total = _whole(
+                    ClockLengths(unknown, its_clock).exact(length, asked=_asked_horizon(horizon)), its_clock
+                )
+            except (MissingFact, PlanError) as error:
+                size_total = error
+        sizes.append(_resolved_on_clock(one, its_clock, unknown, {its_clock: size_total}))
     known = sizes_of_run(sizes, clock, calendar)
     totals = _totals(horizon, calendar, known, clock)
     done = {one.name: one for one in sizes}
@@ -178,20 +189,6 @@ def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Ma
     lengths = ClockLengths(sizes, clock, total)
     schedule = resolve_in_span(binding.schedule, Span.of_run(lengths, total))
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
-
-
-def _resolved_size(
-    binding: Binding, clock: PlanClock, unknown: RunSizes, horizon: Duration | None, calendar: Calendar
-) -> Binding:
-    """A planned size, whose own lengths cannot hang on what an update takes."""
-    own, length = clock_of_field(clock, binding.name), _horizon_of(horizon, calendar)
-    total: Total = None
-    if length is not None:
-        try:
-            total = _whole(ClockLengths(unknown, own).exact(length, asked=_asked_horizon(horizon)), own)
-        except (MissingFact, PlanError) as error:
-            total = error
-    return _resolved_on_clock(binding, own, unknown, {own: total})
 
 
 def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:

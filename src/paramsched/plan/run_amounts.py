@@ -480,10 +480,8 @@ class PlannedAmounts(RunAmounts):
         size = int(guess[1]) - amount
         if right >= min(most, _FEW_RIGHT) or not self.sizes.only_by_amount or not 0 < size <= _WIDEST:
             return guess[1 : right + 1]
-        return self._looked_up_amounts(amount, most, min(2 * size * most, _TABULATED))
-
-    def _looked_up_amounts(self, amount: int, most: int, width: int) -> Array:
-        """The same where sizes change too often to be guessed: those at the next `width` amounts are looked up."""
+        # Sizes change too often to be guessed: those at the next amounts are looked up.
+        width = min(2 * size * most, _TABULATED)
         sizes = self._sizes_by_amount(np.arange(amount, amount + width)).tolist()
         found: list[int] = []
         at = 0

@@ -249,7 +249,11 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
         columns[key], schedules[key] = found, schedule
         if by_amount:
             ends[key] = amount_of_horizon
-        bases[key] = Base(base, _share_of_base(schedule, ends.get(key, total)))
+        share: Literal["all", "some", "none"] = "all"
+        if schedule.has_absolute:
+            few = np.unique(np.linspace(0, ends.get(key, total) - 1, 100).astype(np.int64))
+            share = "none" if np.array_equal(evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)) else "some"
+        bases[key] = Base(base, share)
 
     made_of = resolved, facts
     resolved = counted_plan(resolved)
@@ -267,13 +271,6 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
     clock = UPDATES if run is None else run.clock
     return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends, made_of)
-
-
-def _share_of_base(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:
-    if not schedule.has_absolute:
-        return "all"
-    times = np.unique(np.linspace(0, total - 1, 100).astype(np.int64))
-    return "none" if np.array_equal(evaluate(schedule, times, 1.0), evaluate(schedule, times, 2.0)) else "some"
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:

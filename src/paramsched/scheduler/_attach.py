@@ -354,25 +354,21 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
             break
         optimizer = inner
     groups = _param_groups_of(optimizer)
-    if not (isinstance(groups, list) and any(map(numeric, groups))) and (members := _members_in(optimizer)):
-        raise InvalidArgument(
-            f"Scheduler({type(optimizer).__name__}, …)",
-            "it is a container of optimizers; make one Scheduler for each of its optimizers",
-            f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
-        )
+    if not (isinstance(groups, list) and any(map(numeric, groups))):
+        own = getattr(optimizer, "__dict__", {})
+        members = next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
+        members = "optimizers" if _are_optimizers(optimizer) else members
+        if members is not None:
+            raise InvalidArgument(
+                f"Scheduler({type(optimizer).__name__}, …)",
+                "it is a container of optimizers; make one Scheduler for each of its optimizers",
+                f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
+            )
     if not isinstance(groups, list) or not groups:
         raise InvalidArgument(
             f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Write ps.Scheduler(optimizer, plan)"
         )
     return optimizer
-
-
-def _members_in(optimizer: Any) -> str | None:
-    """Return the expression for the optimizers in a container, such as a list."""
-    if _are_optimizers(optimizer):
-        return "optimizers"
-    own = getattr(optimizer, "__dict__", {})
-    return next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
 
 
 def _are_optimizers(value: Any) -> bool:

@@ -8,6 +8,7 @@ States of version 1 have mappings, and `amount`, `said` and `history` only where
 import ast
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, final, get_args
 
@@ -154,7 +155,14 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         rule: _read_mapping("feedback", saved) for rule, saved in _read_mapping("feedback", state["feedback"]).items()
     }
     if plan is not None:
-        _require_one_run(plan, bases, feedback)
+        scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
+        foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
+        missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
+        if foreign or missing:
+            raise StateError(f"state: bases are of {sorted(bases)}, its plan schedules {sorted(scheduled)}")
+        rules = {str(rule) for rule in plan.metric_rules}
+        if rules != feedback.keys():
+            raise StateError(f"state: feedback is of {sorted(feedback)}, the rules of its plan are {sorted(rules)}")
     for name in ("amount", "said"):
         if state.get(name) is not None and not is_amount(state[name]):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
@@ -208,32 +216,14 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
     except UnreadableTable as absent:  # the plan is sound, and its table stands elsewhere
         return None, str(absent)
     except (InvalidArgument, RecursionError) as error:
-        if unknown := _unregistered_names(text):
+        called: set[str] = set()
+        with suppress(ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
+            lines = [line for _, _, line in json.loads(text)["bindings"]]
+            nodes = [node for line in lines for node in ast.walk(ast.parse(line, mode="eval"))]
+            called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        if unknown := sorted(called - SHAPES.keys()):
             return None, f"nothing is registered here as {', '.join(unknown)}"
         raise StateError(f"state: plan is spoiled: {error}") from None
-
-
-def _unregistered_names(text: str) -> list[str]:
-    """What the lines of a plan call and nobody has registered here."""
-    try:
-        lines = [line for _, _, line in json.loads(text)["bindings"]]
-        nodes = [node for line in lines for node in ast.walk(ast.parse(line, mode="eval"))]
-    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
-        return []
-    called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-    return sorted(called - SHAPES.keys())
-
-
-def _require_one_run(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
-    """Refuse a state whose parts are not of one run."""
-    scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
-    foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
-    missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
-    if foreign or missing:
-        raise StateError(f"state: bases are of {sorted(bases)}, its plan schedules {sorted(scheduled)}")
-    rules = {str(rule) for rule in plan.metric_rules}
-    if rules != feedback.keys():
-        raise StateError(f"state: feedback is of {sorted(feedback)}, the rules of its plan are {sorted(rules)}")
 
 
 def _read_mapping(name: str, value: Any) -> dict[str, Any]:

@@ -150,7 +150,11 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     plain = None if unit is None else given.get(unit)
     if type(plain) is int and len(given) == 1 and 0 <= plain < MOST_CONSUMED:
         return plain if unit != "seconds" else float(plain)  # said at every update: ahead of all that takes time
-    asked = f"{call}{', '.join(f'{name}={_shown(value)}' for name, value in given.items())})"
+    plain_values = {
+        name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
+        for name, value in given.items()
+    }
+    asked = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
     if unit is None:
         name = next((name for name in given if OTHER_WORDS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(asked, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
@@ -188,10 +192,6 @@ def _number_of(value: Any) -> Amount | None:
     except OverflowError:
         return None
     return number if isfinite(number) else None
-
-
-def _shown(value: Any) -> str:
-    return str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
 
 
 def seconds_now() -> float:

@@ -50,7 +50,11 @@ class Affine:
 def zero_safe_product(x: Array, y: Array) -> Array:
     """x * y, where 0 times what has overflowed is 0: of a base of 0 nothing grows, however large its factor is."""
     if not (is_numpy(x) and is_numpy(y)):
-        return _foreign_product(x, y)
+        # Values are not read here. They are masked before the product, so that its gradients stay finite too.
+        xp = arrays_of(x, y)
+        x, y = xp.lift(x), xp.lift(y)
+        vanished = ((x == 0) & xp.xp.isinf(y)) | ((y == 0) & xp.xp.isinf(x))
+        return xp.where(vanished, 0.0, x) * xp.where(vanished, 0.0, y)
     product = x * y
     # NaN is the one number that spoils a smallest one: this looks through a curve once, and rarely twice.
     if not isinstance(product, np.ndarray):
@@ -58,14 +62,6 @@ def zero_safe_product(x: Array, y: Array) -> Array:
     if product.size and np.isnan(product.min()):
         product = np.where(np.isnan(product) & ~np.isnan(x) & ~np.isnan(y), 0.0, product)
     return product
-
-
-def _foreign_product(x: Array, y: Array) -> Array:
-    """The same where values are not read: masked before the product, so that its gradients stay finite too."""
-    xp = arrays_of(x, y)
-    x, y = xp.lift(x), xp.lift(y)
-    vanished = ((x == 0) & xp.xp.isinf(y)) | ((y == 0) & xp.xp.isinf(x))
-    return xp.where(vanished, 0.0, x) * xp.where(vanished, 0.0, y)
 
 
 BASE = Affine(1.0, None)

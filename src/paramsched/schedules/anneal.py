@@ -102,22 +102,19 @@ def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float
 
 
 def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
-    """The same for two numbers, where every time is inside: nothing to mask."""
+    """Return the way between two numbers at times that are all inside it, where nothing has to be masked."""
     rises = abs(first) <= abs(last)
     needs = curve._needs[0 if rises else 1]
     u = k / whole if needs != "rest" else None
-    rest = _rest_of(k, whole) if needs != "u" else None
+    rest = None
+    if needs != "u" and whole > _EXACT:
+        rest = (whole - k) / whole
+    elif needs != "u":  # 1 - k / whole, rounded once: floats hold these whole numbers exactly
+        rest = k.astype(np.float64)
+        out = in_place(rest)
+        rest = np.divide(np.subtract(whole, rest, out=out), whole, out=out)
     share = curve._rise(u, rest, xp) if rises else curve._fall(u, rest, xp)
     return _interpolate_levels(first, last, curve, share, xp)
-
-
-def _rest_of(k: Array, whole: float) -> Array:
-    """1 - k / whole, rounded once."""
-    if whole > _EXACT:
-        return (whole - k) / whole
-    rest = k.astype(np.float64)  # whole numbers that floats hold exactly
-    out = in_place(rest)
-    return np.divide(np.subtract(whole, rest, out=out), whole, out=out)
 
 
 def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> Array:

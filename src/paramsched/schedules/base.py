@@ -228,7 +228,22 @@ class Schedule(ABC):
 
     def _resolve(self, span: Span) -> "Schedule":
         """The same schedule with every length in updates."""
-        resolved = replace(self, **{field.name: _resolved_field(self, field, span) for field in fields(self)})  # type: ignore[type-var,arg-type]  # every schedule is a dataclass
+        made: dict[str, Any] = {}
+        for field in fields(self):  # type: ignore[arg-type]  # every schedule is a dataclass
+            value, role = getattr(self, field.name), field.metadata.get("role")
+            if isinstance(value, Duration) and role is not None:
+                if role == "period":
+                    value = span.period(value)
+                else:
+                    value = Duration.of_updates(span.exact(value)) if role == "scale" else span.resolved_length(value)
+            elif value is None and role == "fills":
+                if span.room is None:
+                    raise no_horizon(self)
+                value = span.room
+            else:
+                value = _resolved_item(value, span)
+            made[field.name] = value
+        resolved = replace(self, **made)  # type: ignore[type-var]
         if resolved.fills:
             raise InvalidArgument(
                 f"{type(self).__name__}.fills",
@@ -317,22 +332,8 @@ def with_changed_fields(value: Any, change: Callable[[Any], Any]) -> Any:
     return replace(value, **changed) if changed else value
 
 
-def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
-    """The value of a field with every length in updates."""
-    value, role = getattr(schedule, field.name), field.metadata.get("role")
-    if isinstance(value, Duration) and role is not None:
-        if role == "period":
-            return span.period(value)
-        return Duration.of_updates(span.exact(value)) if role == "scale" else span.resolved_length(value)
-    if value is None and role == "fills":
-        if span.room is None:
-            raise no_horizon(schedule)
-        return span.room
-    return _resolved_item(value, span)
-
-
 def _resolved_item(value: Any, span: Span) -> Any:
-    """The same without a role: counted from the begin of the span."""
+    """Return the value of a field without a role: its times are counted from the begin of the span."""
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):

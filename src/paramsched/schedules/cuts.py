@@ -264,32 +264,16 @@ def _renamed(value: Any, before: str, after: str) -> Any:
         if not any(unit == before for unit, _ in value.terms):
             return value
         return Duration(tuple((after if unit == before else unit, amount) for unit, amount in value.terms), value.until)
-    if not isinstance(value, (Schedule, Rule, tuple)):
+    if isinstance(value, (Schedule, tuple)):
+        return with_changed_fields(value, lambda one: _renamed(one, before, after))
+    if not isinstance(value, Rule) or value.by == "epoch":  # an epoch has no unit yet
         return value
+    tick = Duration.of(1 if value.by == "update" else value.by)
     # In a rule that ticks every several counts, a length is a number of ticks, which has no unit.
-    if not isinstance(value, Rule) or _ticks_at_each(value.by):
+    if [amount for _, amount in tick.terms] == [1] and tick.terms[0][0] != "epochs":
         value = with_changed_fields(value, lambda one: _renamed(one, before, after))
-    if isinstance(value, Rule) and (by := _renamed_tick(value.by, before, after)) is not value.by:
-        value = replace(value, by=by)  # type: ignore[type-var]  # every rule is a dataclass
-    return value
-
-
-def _ticks_at_each(by: Any) -> bool:
-    """Whether a rule ticks at each update, token or whatever its clock counts; an epoch is several of them."""
-    if by == "update":
-        return True
-    terms = Duration.of(by).terms
-    return [amount for _, amount in terms] == [1] and terms[0][0] != "epochs"
-
-
-def _renamed_tick(by: Any, before: str, after: str) -> Any:
-    """What a rule ticks by, with one unit in place of another; an epoch has none yet."""
-    if by == "epoch":
-        return by
-    ticks = Duration.of(1 if by == "update" else by)
-    renamed = _renamed(ticks, before, after)
-    if renamed is ticks:
-        return by
-    if renamed.is_resolved:
-        return "update" if renamed.updates == 1 else renamed.updates
-    return str(renamed)
+    renamed = _renamed(tick, before, after)
+    if renamed is tick:
+        return value
+    by = str(renamed) if not renamed.is_resolved else "update" if renamed.updates == 1 else renamed.updates
+    return replace(value, by=by)

@@ -81,7 +81,17 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     first, last = level_of(Asked("geometric", "start"), start), level_of(Asked("geometric", "to"), to)
     if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
         return _GeometricBesideNeighbor(first, last, None if over is None else Duration.of(over), index)
-    ratio = _ratio_of_levels(first, last)
+    if isinstance(first, Absolute) and isinstance(last, Absolute):
+        begins, ends = first.value, last.value
+    elif isinstance(first, float) and isinstance(last, float):
+        begins, ends = first, last
+    else:
+        found = "a ratio needs two multiples of base, or two absolute values, both as numbers"
+        raise InvalidArgument(f"geometric({first}, {last})", found, "Write geometric(1.0, 0.01)")
+    if not begins * ends > 0:
+        found = "no ratio leads there: neither level is 0, and both have one sign"
+        raise InvalidArgument(f"geometric({first}, {last})", found, "Write geometric(1.0, 0.01)")
+    ratio = ends / begins
     return anneal(start, to, over, curves.linear if ratio == 1 else curves.exponential(ratio), index)
 
 
@@ -131,22 +141,6 @@ def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
     # Of a time constant, not of the ratio of one update: the power of that would have its rounding so many times.
     period = Duration(tuple((unit, amount / whole) for unit, amount in Duration.of(per).terms))
     return exponential(math.exp(-1), period)
-
-
-def _ratio_of_levels(start: Level, to: Level) -> float:
-    """The last level over the first one, of two levels of one kind."""
-    match start, to:
-        case (Absolute(first), Absolute(last)):
-            pass
-        case (float(first), float(last)):
-            pass
-        case _:
-            found = "a ratio needs two multiples of base, or two absolute values, both as numbers"
-            raise InvalidArgument(f"geometric({start}, {to})", found, "Write geometric(1.0, 0.01)")
-    if not first * last > 0:
-        found = "no ratio leads there: neither level is 0, and both have one sign"
-        raise InvalidArgument(f"geometric({start}, {to})", found, "Write geometric(1.0, 0.01)")
-    return last / first
 
 
 @final

@@ -55,24 +55,17 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     if times.size <= _PIECE:
         return _values_of_piece(schedule, times, base, NUMPY, affine=affine)
     out = np.empty(times.size)
-    for begin, end in pairwise(_piece_edges(schedule, times)):
+    # A piece that lies inside one stage needs no masks, which cost twice as much as the formula. Any other cut gives
+    # the same values, so nothing hangs on it that the times are sorted, as the search takes them to be.
+    seams = [*islice(schedule._seams(), _MOST_SEAMS)]
+    places = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
+    for begin, end in pairwise(sorted({*range(0, times.size, _PIECE), *places, times.size})):
         piece = times[begin:end]
         low, high = piece.min().item(), piece.max().item()
         if low < 0 or high > LONGEST:
             checked_times(times)  # it refuses them; large floats it lets pass
         _write_piece(schedule, piece, base, NUMPY.knowing(piece, low, high), out[begin:end], affine=affine)
     return out
-
-
-def _piece_edges(schedule: Formula, times: Array) -> list[int]:
-    """Where to cut many times into pieces: after every `_PIECE`, and where a stage begins or ends.
-
-    A piece that lies inside one stage needs no masks, which cost twice as much as the formula. Any other cut gives the
-    same values, so nothing hangs on it that the times are sorted, as the search takes them to be.
-    """
-    seams = [*islice(schedule._seams(), _MOST_SEAMS)]
-    found = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
-    return sorted({*range(0, times.size, _PIECE), *found, times.size})
 
 
 @quiet
@@ -127,7 +120,7 @@ def _shaped_column(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> 
 
 
 def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Array:
-    """Values for torch and JAX: their times are never read, negative ones count as 0."""
+    """Return values of torch or JAX, in the dtype of a floating base; times below 0 count as 0, and none is read."""
     known = is_numpy(t)
     times = checked_times(t) if known else t
     if not known and not (xp.is_whole(t) or xp.xp.isdtype(t.dtype, "real floating")):
@@ -145,11 +138,7 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Arr
         whole = known and times.dtype.kind == "i" and not (times.size and times.max() > xp.far)
         times = xp.clock(times if not known else xp.whole(times) if whole else xp.floating(times))
         values = schedule._at(times, Affine(None, wide), xp).constant()
-    return _in_dtype_of_base(xp.xp.broadcast_to(xp.lift(values), shape), base, xp)
-
-
-def _in_dtype_of_base(values: Array, base: Array, xp: Arrays) -> Array:
-    """Values in the dtype of a floating base; as they are for any other."""
+    values = xp.xp.broadcast_to(xp.lift(values), shape)
     if isinstance(base, (int, float)) or (is_numpy(base) and np.asarray(base).dtype.kind != "f"):
         return values
     keep = getattr(xp.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype

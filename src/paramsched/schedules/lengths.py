@@ -98,7 +98,14 @@ def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int
     """The cycles whose first is so long; `times` of them, or all."""
     begins: list[int | Fraction] = [0]
     if lengths == "exact":
-        sizes = _exact_sizes(first, mult, begins, times)
+        sizes: list[int | Fraction] = [first]
+        with localcontext() as context:
+            context.prec = 60
+            ratio, exact, begin = Decimal(repr(mult)), Decimal(first.numerator) / first.denominator, Decimal(0)
+            while begin + exact <= _FAR and len(sizes) != times:
+                begin, exact = begin + exact, exact * ratio
+                begins.append(_without_last_digits(Fraction(begin)))
+                sizes.append(_without_last_digits(Fraction(exact)))
     else:
         whole = int(first)
         sizes, size = [whole], float(whole)
@@ -126,21 +133,6 @@ def length_of_cycles(every: Duration, mult: float, lengths: Lengths, times: int)
         return Duration.of(ceil(end_of_cycles(max(period, Fraction(1)), mult, lengths, times)))
     whole = sum_of_cycles(mult, times)
     return Duration(tuple((unit, amount * whole) for unit, amount in every.terms))
-
-
-def _exact_sizes(
-    first: int | Fraction, mult: float, begins: list[int | Fraction], times: int | None
-) -> list[int | Fraction]:
-    """The sizes of cycles that are not rounded, to 60 digits; their begins are put behind the first."""
-    with localcontext() as context:
-        context.prec = 60
-        ratio, size, begin = Decimal(repr(mult)), Decimal(first.numerator) / first.denominator, Decimal(0)
-        sizes = [first]
-        while begin + size <= _FAR and len(sizes) != times:
-            begin, size = begin + size, size * ratio
-            begins.append(_without_last_digits(Fraction(begin)))
-            sizes.append(_without_last_digits(Fraction(size)))
-    return sizes
 
 
 def _without_last_digits(number: Fraction) -> int | Fraction:

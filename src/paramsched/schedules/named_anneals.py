@@ -45,19 +45,17 @@ def tanh(
     (0.999999168, 0.5, 0.002472623)
     """
     curve = curves.tanh(lower, upper)
-    first, last = (_level_at((1 - math.tanh(x)) / 2, start, to) for x in (curve.lower, curve.upper))
-    return anneal(first, last, over, curve)
-
-
-def _level_at(share: float, start: Level, to: Level) -> Level:
-    """So much of the way from `to` to `start`."""
     for name, level in (("start", start), ("to", to)):
         if isinstance(level, NeighborLevel):
             found = "its level is computed, so a neighbor's is none for it"
             raise InvalidArgument(Asked("tanh", name, str(level)), found, f"Write {name}=0.1", sample=0.1)
     begins, ends = (split_level(level_of(Asked("tanh", name), level)) for name, level in (("start", start), ("to", to)))
-    parts = [(end or 0.0) + ((begin or 0.0) - (end or 0.0)) * share for begin, end in zip(begins, ends, strict=True)]
-    return level_from_parts(*parts)
+    reached: list[Level] = []
+    for x in (curve.lower, curve.upper):
+        share = (1 - math.tanh(x)) / 2  # of the way from `to` to `start`
+        pairs = [(begin or 0.0, end or 0.0) for begin, end in zip(begins, ends, strict=True)]
+        reached.append(level_from_parts(*(end + (begin - end) * share for begin, end in pairs)))
+    return anneal(reached[0], reached[1], over, curve)
 
 
 @final

@@ -130,8 +130,13 @@ def _place_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> in
 
 
 def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
-    """The level at which a resolved neighbor ends, or begins."""
-    if (reason := _unknown_at_resolve(neighbor)) is not None:
+    """Return the level at which a resolved neighbor ends, or begins."""
+    reason = None  # why no number says the level for every base
+    if _holds_function(neighbor):
+        reason = "a function of yours is in it, which is not asked before the run"
+    elif not (neighbor.affine or (scales_with_base(neighbor) and not neighbor.has_absolute)):
+        reason = "its value is no multiple of base plus a value"
+    if reason is not None:
         found = f"{word} cannot be taken from {short_line(neighbor)}: {reason}"
         raise InvalidArgument(short_line(stage), found, "Use the level as a number")
     end = neighbor.length if word == previous else None
@@ -146,15 +151,6 @@ def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> L
         found = f"{word} is not finite: it is taken from {short_line(neighbor)}"
         raise InvalidArgument(short_line(stage), found, "Use the level as a number")
     return level_from_parts(factor, offset)
-
-
-def _unknown_at_resolve(neighbor: Schedule) -> str | None:
-    """Why no number says a neighbor's level for every base."""
-    if _holds_function(neighbor):
-        return "a function of yours is in it, which is not asked before the run"
-    if neighbor.affine or (scales_with_base(neighbor) and not neighbor.has_absolute):
-        return None
-    return "its value is no multiple of base plus a value"
 
 
 def _holds_function(schedule: Schedule) -> bool:

@@ -136,7 +136,11 @@ class Rounded(OneOperand):
     has_absolute = True  # `to` is a value as it stands
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        ratio = _onto_halves(xp.lift(self.schedule._at(t, base, xp).constant()) / self.to, xp)
+        ratio = xp.lift(self.schedule._at(t, base, xp).constant()) / self.to
+        # A ratio that only rounding errors keep from a whole or a half number is that number. So a line takes a
+        # multiple at the update at which it reaches it: 15 / 22 * 22 is 15, also where it is rounded down.
+        halves = xp.xp.round(ratio * 2.0) / 2.0
+        ratio = xp.where(xp.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * xp.xp.abs(halves), halves, ratio)
         match self.way:
             case "nearest":
                 whole = xp.xp.round(ratio)
@@ -145,15 +149,6 @@ class Rounded(OneOperand):
             case "up":
                 whole = xp.xp.ceil(ratio)
         return Affine(None, whole * self.to)
-
-
-def _onto_halves(ratio: Array, xp: Arrays) -> Array:
-    """A ratio that only rounding errors keep from a whole or a half number is that number.
-
-    So a line takes a multiple at the update at which it reaches it: 15 / 22 * 22 is 15, also where it is rounded down.
-    """
-    halves = xp.xp.round(ratio * 2.0) / 2.0
-    return xp.where(xp.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * xp.xp.abs(halves), halves, ratio)
 
 
 @shape

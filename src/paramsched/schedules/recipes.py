@@ -340,24 +340,18 @@ def wsd_s(
     for place, period in enumerate(map(Duration.of, periods)):
         if period.until:
             raise InvalidArgument(f'wsd_s(["{period}"])', "a period is a length", f'Write "{Duration(period.terms)}"')
-        down = _part_of(period, Fraction(repr(share)))
-        stages.append(constant(over=period - down if place else _without_warmup(period - down, up)))
-        stages.append(cooldown(down, to, curve, decay_index))
+        part = Fraction(repr(share))
+        down = Duration(tuple((unit, amount * part) for unit, amount in period.terms))
+        if period.exact is not None:
+            down = Duration.of_updates(round(period.exact * part))
+        stable = period - down
+        try:
+            rest = stable if place else stable - up
+        except InvalidArgument:  # less than nothing
+            found = f'the first period has "{stable}" before its decay'
+            raise InvalidArgument(Asked("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
+        stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
     return sequence(*stages)
-
-
-def _without_warmup(stable: Duration, up: Duration) -> Duration:
-    try:
-        return stable - up
-    except InvalidArgument:  # less than nothing
-        found = f'the first period has "{stable}" before its decay'
-        raise InvalidArgument(Asked("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
-
-
-def _part_of(length: Duration, share: Fraction) -> Duration:
-    if length.exact is not None:
-        return Duration.of_updates(round(length.exact * share))
-    return Duration(tuple((unit, amount * share) for unit, amount in length.terms))
 
 
 @shape
@@ -415,15 +409,10 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
     scale = positive_number(Asked("power_scheduler", "batch"), batch) * per_token
     level = positive_number(Asked("power_scheduler", "most"), most)
     power = positive_number(Asked("power_scheduler", "exponent"), exponent)
-    falls = constant(Absolute(level)) * power_law(power, begin := _first_token_below(level, scale, power))
-    return with_lengths(constant(Absolute(level), begin) >> falls)
-
-
-def _first_token_below(level: float, scale: float, power: float) -> Duration:
-    """The token n0 from which on the power is below the level; there (n / n0) ** -p is (1 + (n - n0) / n0) ** -p."""
-    try:
-        return Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
+    try:  # the token n0 from which on the power is below the level: (n / n0) ** -p is (1 + (n - n0) / n0) ** -p
+        begin = Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
     except (OverflowError, InvalidArgument):
         asked = f"power_scheduler(…, exponent={power!r}, most={level!r})"
         found = f"batch * a = {scale:g} comes to that at no token that a clock counts"
         raise InvalidArgument(asked, found, "Write power_scheduler(1024)") from None
+    return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))

@@ -147,7 +147,10 @@ class Recurrence(Schedule):
 
         now = (factor, offset)
         at = begin
-        for alone in [*self._begins_in(begin, end), end]:
+        begins = {rule.begin * _period_of(rule) for rule in self.rules} | {
+            0
+        }  # at the first update the order is another
+        for alone in [*sorted(t for t in begins if begin <= t < end), end]:
             if alone - at > _FEW:
                 piece = slice(at - begin, alone - begin)
                 columns = _scanned_columns(active, entries, piece, now)
@@ -164,11 +167,6 @@ class Recurrence(Schedule):
         if end == begin + BLOCK:
             self._block_starts[block + 1] = (*now, *entries)
         return factors, offsets
-
-    def _begins_in(self, begin: int, end: int) -> list[int]:
-        """The updates at which a rule begins, and the first of all, whose order is another."""
-        begins = {rule.begin * _period_of(rule) for rule in self.rules} | {0}
-        return sorted(t for t in begins if begin <= t < end)
 
     def _active_coefficients(self, begin: int, end: int) -> list[tuple[int, Coefficients]]:
         """The columns of the rules that do something in `[begin, end)`; those by update come first."""
@@ -222,11 +220,7 @@ class Recurrence(Schedule):
             # A rule says nothing of its shape but its columns: each tick of a stepwise one may bend.
             if period > 1:
                 yield from boundaries(period, until, max(since, rule.begin * period))
-        yield from self._stepwise_ticks(since, until)
-
-    def _stepwise_ticks(self, since: int, until: int) -> Iterable[int]:
-        """Ticks at which a rule does something else than at the one before."""
-        for rule in self.rules:
+        for rule in self.rules:  # ticks at which it does something else than at the one before
             period = _period_of(rule)
             first = max(since // period - rule.begin - 1, 0)
             last = min(max(until // period - rule.begin, first), first + _MOST)
@@ -240,7 +234,14 @@ class Recurrence(Schedule):
         """The same rules on clocks of updates, up to the end of the span."""
         rules = []
         for rule in self.rules:
-            by = _ticks_in(rule, span)
+            if span.calendar.updates_vary and (isinstance(rule.by, int) or rule.by in ("update", "epoch")):
+                raise InvalidArgument(
+                    str(rule),
+                    "it ticks by updates, and each of them takes another amount",
+                    "Put the field on the clock of updates: clock={…}",
+                )
+            tick = {"update": "1 step", "epoch": "1 epoch"}.get(str(rule.by), rule.by)
+            by = ceil(span.period(Duration.of(tick)))  # on the clock of the span
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if rule.by != "update" and by != 1:
@@ -257,19 +258,6 @@ class Recurrence(Schedule):
 def _period_of(rule: Rule) -> int:
     """The updates between two ticks of a rule whose clock is known."""
     return rule.by if isinstance(rule.by, int) else 1
-
-
-def _ticks_in(rule: Rule, span: Span) -> int:
-    """A rule's tick as a count of the span's clock."""
-    by_updates = isinstance(rule.by, int) or rule.by in ("update", "epoch")
-    if by_updates and span.calendar.updates_vary:
-        raise InvalidArgument(
-            str(rule),
-            "it ticks by updates, and each of them takes another amount",
-            "Put the field on the clock of updates: clock={…}",
-        )
-    tick = {"update": "1 step", "epoch": "1 epoch"}.get(rule.by, rule.by) if isinstance(rule.by, str) else rule.by
-    return ceil(span.period(Duration.of(tick)))
 
 
 def _zero_safe_times(x: float, y: float) -> float:

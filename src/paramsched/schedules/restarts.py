@@ -106,23 +106,18 @@ class Restarts(Cycles):
         keep_checked(self, "restarts", checked_growth, "mult")
         keep_checked(self, "restarts", positive_number, "gamma")
         if self.every is None:
-            self._require_shares()
             first = None
+            if self.times is None:
+                found = "neither how long a cycle is nor how many there are"
+                raise InvalidArgument(Asked("restarts", "times", "None"), found, "Write times=4", sample=4)
+            if self.lengths != "exact":
+                asked = Asked("restarts", "lengths", repr(self.lengths))
+                found = "cycles that share the time there is are not rounded"
+                raise InvalidArgument(asked, found, "Leave it out", sample="exact")
         else:
             keep_checked(self, "restarts", some_length, "every")
             first = self.every.exact
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
-
-    def _require_shares(self) -> None:
-        """Refuse cycles without a length that are not counted, or that are rounded."""
-        if self.times is None:
-            found = "neither how long a cycle is nor how many there are"
-            raise InvalidArgument(Asked("restarts", "times", "None"), found, "Write times=4", sample=4)
-        if self.lengths != "exact":
-            found = "cycles that share the time there is are not rounded"
-            raise InvalidArgument(
-                Asked("restarts", "lengths", repr(self.lengths)), found, "Leave it out", sample="exact"
-            )
 
     @property
     def first_cycle(self) -> Duration | None:
@@ -142,20 +137,16 @@ class Restarts(Cycles):
         """The schedule at the time since the last restart."""
         if self.mult == 1:
             cycle, since = split_periods(t, self._period.number, xp, self.times)
-        else:
-            cycle, since = self._grown_cycle(t, xp)
+        else:  # the time at which the first cycle has the same share
+            first, over = self._period.count, self._held_from()
+            cycle, since, size = self._table.split(t, xp)
+            since, size = xp.floating(since), xp.floating(size)
+            since = xp.where(size == first, since, since * first / size)
+            if over is not None:
+                since = xp.where(t >= count_of(over), first, since)
         if self.gamma != 1:
             base = base.scaled(self.gamma ** xp.floating(cycle))
         return self.schedule._at(since, base, xp)
-
-    def _grown_cycle(self, t: Array, xp: Arrays) -> tuple[Array, Array]:
-        """The cycle at each time, and the time at which the first cycle has the same share."""
-        first = self._period.count
-        cycle, since, size = self._table.split(t, xp)
-        since, size = xp.floating(since), xp.floating(size)
-        stretched = xp.where(size == first, since, since * first / size)
-        over = self._held_from()
-        return cycle, stretched if over is None else xp.where(t >= count_of(over), first, stretched)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         period = self._period.number
@@ -180,13 +171,9 @@ class Restarts(Cycles):
             yield from (begin + stretched_time(b, size, period) for b in inside if b <= period)
 
     def _resolve(self, span: Span) -> Schedule:
-        if self.every is None:
-            return self._resolved_shares(span)
-        return self._resolved_cycles(span, span.period(self.every), span.exact(self.every))
-
-    def _resolved_shares(self, span: Span) -> Schedule:
-        """The cycles that share the time there is."""
-        room, wanted = span.room, self.times
+        if self.every is not None:
+            return self._resolved_cycles(span, span.period(self.every), span.exact(self.every))
+        room, wanted = span.room, self.times  # the cycles share the time there is
         assert wanted is not None
         if room is None:
             raise no_horizon(self)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from math import ceil, floor
-from typing import Any, final
+from typing import final
 
 from paramsched.base.arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
@@ -44,10 +44,13 @@ class Sequence(Schedule):
         without = [stage for stage in self.stages if not stage.has_length]
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
+            timed = f'window({without[0]}, end="60%")'
+            if (name := length_field(type(without[0]), "fills", "open")) is not None:
+                timed = str(replace(without[0], **{name: Duration.of("60%")}))  # type: ignore[type-var]  # a dataclass
             raise InvalidArgument(
                 str(self),
                 f"{names} both have no length; only one stage can take what the others leave",
-                f"Write {_with_a_length(without[0])}",
+                f"Write {timed}",
             )
 
     # Found out once: each level of a deep tree asks them of all below it.
@@ -151,7 +154,15 @@ class Sequence(Schedule):
             size = rest if length is None else length
             end = None if size is None else begin + size
             part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
-            stages.append(_resolved_stage(stage, part, stage is self.stages[-1]))
+            resolved = stage._resolve(part)
+            own, room = resolved.length, part.room
+            # Every stage gets a length, unless it is the last.
+            if room is not None and (stage is not self.stages[-1] if own is None else own != room):
+                if isinstance(resolved, Constant):
+                    resolved = replace(resolved, over=room)
+                else:
+                    resolved = Window(resolved, Duration.of(0), room)
+            stages.append(resolved)
             begin += size or 0
         return Sequence(tuple(stages))
 
@@ -181,29 +192,9 @@ class Sequence(Schedule):
         return " >> ".join(in_brackets(stage, SEQUENCE + 1) for stage in self.stages)
 
 
-def _with_a_length(stage: Schedule) -> str:
-    """A stage as it has a length, for advice."""
-    name = length_field(type(stage), "fills", "open")
-    if name is not None:
-        timed: dict[str, Any] = {name: Duration.of("60%")}
-        return str(replace(stage, **timed))  # type: ignore[type-var]  # every schedule is a dataclass
-    return f'window({stage}, end="60%")'
-
-
 def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
     """The stages of a sequence; any other schedule is the only one."""
     return stage.stages if isinstance(stage, Sequence) else (stage,)
-
-
-def _resolved_stage(stage: Schedule, span: Span, last: bool) -> Schedule:
-    """A resolved stage that has a length, unless it is the last."""
-    resolved = stage._resolve(span)
-    length, room = resolved.length, span.room
-    if room is None or (last if length is None else length == room):
-        return resolved
-    if isinstance(resolved, Constant):
-        return replace(resolved, over=room)
-    return Window(resolved, Duration.of(0), room)
 
 
 def in_order(stages: Iterable[Schedule]) -> Schedule:

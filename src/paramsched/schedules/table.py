@@ -422,8 +422,16 @@ def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:
         try:
             names = [name.strip() for name in next(rows, [])]
             place = _place_of_column(names, column, shown)
-            cells = ((rows.line_num, row) for row in rows if row)
-            return [_number_of_cell(row, place, f"{shown}, line {line}") for line, row in cells]
+            numbers: list[float] = []
+            for row in filter(None, rows):
+                try:
+                    numbers.append(float(row[place]))
+                except (ValueError, IndexError):
+                    said = printable(row[place])[:40] if place < len(row) else ""
+                    found = f"{said} is no number" if said else "the cell is empty"
+                    where = f"{shown}, line {rows.line_num}"
+                    raise UnreadableTable(where, found, "Give a number in each row") from None
+            return numbers
         except csv.Error as error:
             raise UnreadableTable(f"{shown}, line {rows.line_num}", f"no CSV ({error})", _INSTEAD) from None
 
@@ -442,13 +450,3 @@ def _place_of_column(names: list[str], column: str | None, shown: str) -> int:
         )
         raise UnreadableTable(shown, found, "Name one that is there")
     return names.index(column)
-
-
-def _number_of_cell(row: list[str], place: int, where: str) -> float:
-    """The number of a cell, as Python reads it."""
-    try:
-        return float(row[place])
-    except (ValueError, IndexError):
-        said = printable(row[place])[:40] if place < len(row) else ""
-        found = f"{said} is no number" if said else "the cell is empty"
-        raise UnreadableTable(where, found, "Give a number in each row") from None

@@ -66,11 +66,15 @@ class Calendar:
             value = getattr(self, name)
             if value is not None:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
+                    sample = 100
+                    with suppress(TypeError, ValueError, OverflowError):
+                        count = ceil(abs(float(value)))
+                        sample = count if 1 <= count <= _MOST and not isinstance(value, bool) else 100
                     raise InvalidArgument(
                         Asked("Calendar", name, shown(value)),
                         "not a whole number from 1 to 1e18",
                         f"Write {name}=100",
-                        sample=_meant_count(value),
+                        sample=sample,
                     )
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step", "frames_per_step"):
@@ -176,7 +180,11 @@ class Calendar:
         for names in SIZES[unit]:
             sizes = [ASSUMED_SIZES.get(name) if (size := getattr(self, name)) is None else size for name in names]
             if None not in sizes:
-                return prod(map(_decimal_fraction, sizes), start=Fraction(1))
+                # 0.1 is one tenth, as it was written, not the float nearest to it.
+                exact = (
+                    Fraction(one if isinstance(one, int) else repr(float(one))) for one in sizes if one is not None
+                )
+                return prod(exact, start=Fraction(1))
         return None
 
     def known(self) -> str:
@@ -207,14 +215,6 @@ class Calendar:
         raise MissingFact(asked, found, instead, fact=fact, example=example)
 
 
-def _meant_count(value: object) -> int:
-    """The whole number that a wrong one was meant to be."""
-    with suppress(TypeError, ValueError, OverflowError):
-        count = ceil(abs(float(value)))  # type: ignore[arg-type]  # suppressed
-        return count if 1 <= count <= _MOST and not isinstance(value, bool) else 100
-    return 100
-
-
 _MOST = 10**18  # updates, and what one of them is made of
 
 
@@ -227,11 +227,6 @@ _NEEDED = {
     "seconds": ("seconds_per_step", "0.25", "how many seconds an update takes"),
     "frames": ("frames_per_step", "1024", "how many frames an update sees"),
 }
-
-
-def _decimal_fraction(number: Any) -> Fraction:
-    """The fraction a number was written as: 0.1 is one tenth, not the float nearest to it."""
-    return Fraction(number) if isinstance(number, int) else Fraction(repr(float(number)))
 
 
 UPDATES = "updates"

@@ -408,16 +408,11 @@ def meant_length(text: str) -> int | str:
     spelled = f"{_NUMBER_NAMES.get(first.lower(), first)} {rest}".strip(" +-.,;")
     for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _WRITTEN_OTHERWISE)):
         for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _own_unit(word[0]), meant)):
-            if all(map(_is_term, candidate.split(" + "))):
+            terms = map(_TERM.fullmatch, candidate.split(" + "))
+            if all(one and one["unit"] in UNIT_NAMES and (one["by"] or "1").strip("0_") for one in terms):
                 return candidate
     found = re.search(_NUMBER_IN_TEXT, text)
     return f"{found[0]} steps" if found and abs(Fraction(found[0])) <= _MOST else "5%"
-
-
-def _is_term(text: str) -> bool:
-    """Whether a text is one amount with a unit."""
-    found = _TERM.fullmatch(text)
-    return found is not None and found["unit"] in UNIT_NAMES and (found["by"] or "1").strip("0_") != ""
 
 
 def _own_unit(word: str) -> str:

@@ -77,7 +77,14 @@ def rewritten(text: str, names: Mapping[str, Callable[..., Any]]) -> str | None:
             groups = [text[begin:end] for begin, end in slip.regs]
             new = re.sub(r"\\(\d)", lambda group: groups[int(group[1])], template)  # noqa: B023
             return text[: slip.start()] + new + text[slip.end() :]
-    return _with_brackets_closed(text, outside) or _with_stages_joined(text, solid)
+    if closed := _with_brackets_closed(text, outside):
+        return closed
+    # `>>` between stages, and `,` between arguments, where a comma or nothing is
+    for found in re.finditer(r"[,;]\s*(?=[A-Za-z_(]|\Z)|(?<=\))\s+" + _NAMED_CALL, solid):
+        inside = solid.count("(", 0, found.start()) > solid.count(")", 0, found.start())
+        if not inside or found[0].isspace():
+            return f"{text[: found.start()]}{',' if inside else ' >>'} {text[found.end() :]}"
+    return None
 
 
 def _with_brackets_closed(text: str, outside: str) -> str | None:
@@ -98,15 +105,6 @@ def _with_brackets_closed(text: str, outside: str) -> str | None:
     stage = outside.find(">>", opened[-1])  # an argument ends before the operator between stages
     place = len(outside[:stage].rstrip()) if stage > 0 else len(text)
     return text[:place] + _CLOSING[outside[opened[-1]]] + text[place:]
-
-
-def _with_stages_joined(text: str, solid: str) -> str | None:
-    """Return the line with `>>` between stages, and `,` between arguments, where a comma or nothing is."""
-    for found in re.finditer(r"[,;]\s*(?=[A-Za-z_(]|\Z)|(?<=\))\s+" + _NAMED_CALL, solid):
-        inside = solid.count("(", 0, found.start()) > solid.count(")", 0, found.start())
-        if not inside or found[0].isspace():
-            return f"{text[: found.start()]}{',' if inside else ' >>'} {text[found.end() :]}"
-    return None
 
 
 def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> str | None:

@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Mapping
-from inspect import Parameter, signature
+from inspect import signature
 from typing import Any, get_args
 
 from paramsched.base.calls import build_from_call
@@ -107,7 +107,9 @@ def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) ->
     if apply is None:
         whole = Token("sign", sign, left.begin, right.end)
         return faults.add(whole, f'"{sign}" is no operator of schedules', _KNOWN_OPERATORS)
-    if sign in ("+", "-") and _are_level_and_number(left.value, right.value):  # 0.5 + absolute(2e-05)
+    number, level = (left.value, right.value) if isinstance(right.value, Absolute) else (right.value, left.value)
+    is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+    if sign in ("+", "-") and is_number and isinstance(level, Absolute):  # 0.5 + absolute(2e-05)
         return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
     if not (_can_be_operand(left, faults) & _can_be_operand(right, faults)) or not known:
         return BROKEN
@@ -170,12 +172,6 @@ def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
         frame.values[0] = TextPart(made, whole.begin, whole.end)
 
 
-def _are_level_and_number(left: Any, right: Any) -> bool:
-    """Whether they are an absolute level and a number."""
-    number, level = (left, right) if isinstance(right, Absolute) else (right, left)
-    return isinstance(level, Absolute) and isinstance(number, (int, float)) and not isinstance(number, bool)
-
-
 def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
     """Whether a value can stand beside an operator; else that is told."""
     value = part.value
@@ -196,13 +192,18 @@ def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
 def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
     """Put a value that was read up to a comma or a bracket among the arguments."""
     keyword = frame.keyword
-    if part.value is BROKEN or (keyword is None and frame.named):
-        known = {} if frame.builder in (BROKEN, None) else signature(frame.builder).parameters
-        if keyword is None and frame.named:
-            _name_argument(frame, part, [*known], faults)
-        if part.value is BROKEN:
-            here = [*known.values()][len(frame.items) :][:1] if keyword is None else [known.get(keyword.value)]
-            _tell_missing_quotes(frame, here[0] if here else None, part, faults)
+    if keyword is None and frame.named:
+        # An argument without a name behind one with a name is probably the next one of the function.
+        known, text = [*frame.parameters], faults.text[part.begin : part.end]
+        last = next(reversed(frame.named))
+        following = known[known.index(last) + 1 :] if last in known else []
+        meant = next((name for name in following if name not in frame.named), None)
+        edit = None if meant is None else (part.begin, part.end, f"{meant}={text}")
+        if re.fullmatch(r"\d,", faults.text[part.begin - 2 : part.begin]):  # 0,1
+            edit = part.begin - 1, part.end, f".{text}"
+        faults.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
+    if part.value is BROKEN:
+        _tell_missing_quotes(frame, part, faults)
     if keyword is None:
         frame.items.append(part)
         return
@@ -213,23 +214,18 @@ def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> Non
     frame.keyword = None
 
 
-def _name_argument(frame: OpenBracket, part: TextPart, known: list[str], faults: LineFaults) -> None:
-    """Report an argument without a name after one with a name; it is probably the next one of the function."""
-    last, begin, text = next(reversed(frame.named)), part.begin, faults.text[part.begin : part.end]
-    following = known[known.index(last) + 1 :] if last in known else []
-    meant = next((name for name in following if name not in frame.named), None)
-    edit = None if meant is None else (begin, part.end, f"{meant}={text}")
-    if re.fullmatch(r"\d,", faults.text[begin - 2 : begin]):  # 0,1
-        edit = begin - 1, part.end, f".{text}"
-    faults.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
-
-
 def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
-    """What a function makes of the arguments in its brackets."""
+    """Return what a function makes of the arguments in its brackets; tell what is wrong with the call."""
     if frame.fault is not None:
         fault = faults.found[frame.fault].changed(asked=faults.quoted(frame.begin, end))
         faults.found[frame.fault] = fault
-        faults.edits[frame.fault] = _edit_of_unknown_call(frame, fault, faults.edits[frame.fault], end, faults)
+        advice = fault.instead.removeprefix("Write ")
+        if "(" in advice or advice == frame.name:  # else a name in place of a name corrects it
+            arguments = [("", faults.text[part.begin : part.end]) for part in frame.items]
+            for name, part in frame.named.items():
+                arguments.append((name, faults.text[part.begin : part.end].partition("=")[2].strip()))
+            line = call_as_meant(frame.name, advice, arguments) if arguments else advice
+            faults.edits[frame.fault] = None if line is None else (frame.begin, end, line)
     positional = [item.value for item in frame.items]
     named = {name: part.value for name, part in frame.named.items()}
     if frame.builder is BROKEN or any(value is BROKEN for value in (*positional, *named.values())):
@@ -249,7 +245,7 @@ def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, faults
     advice, argument = refusal.instead.removeprefix("Write "), refusal.argument or ""
     part = frame.named.get(argument)
     begin = 0 if part is None else faults.text.index("=", part.begin) + 1
-    if part is None and argument in (names := [*signature(frame.builder).parameters]):
+    if part is None and argument in (names := [*frame.parameters]):
         part = next(iter(frame.items[names.index(argument) :]), None)
         begin = 0 if part is None else part.begin
     if part is not None and refusal.sample is not None and not isinstance(part.value, Curve):
@@ -261,37 +257,16 @@ def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, faults
     return None if part is None or advice.startswith(f"{argument}=") else (begin, part.end, advice)
 
 
-def _edit_of_unknown_call(
-    frame: OpenBracket, fault: InvalidArgument, edit: LineEdit | None, end: int, faults: LineFaults
-) -> LineEdit | None:
-    """Return what corrects a call of an unknown name: a name in place of a name, a call of ours for a peer's."""
-    advice = fault.instead.removeprefix("Write ")
-    if "(" not in advice and advice != frame.name:
-        return edit
-    arguments = [("", faults.text[part.begin : part.end]) for part in frame.items]
-    for name, part in frame.named.items():
-        arguments.append((name, faults.text[part.begin : part.end].partition("=")[2].strip()))
-    line = call_as_meant(frame.name, advice, arguments) if arguments else advice
-    return None if line is None else (frame.begin, end, line)
-
-
 def curve_is_wanted(frame: OpenBracket) -> bool:
     """Whether the argument that is read now is a curve."""
     if frame.keyword is not None and frame.keyword.value == "curve":
         return True
-    if frame.kind != "call" or frame.builder is BROKEN:
-        return False
-    parameters = [*signature(frame.builder).parameters.values()]
-    if frame.keyword is not None:
-        parameters = [one for one in parameters if one.name == frame.keyword.value]
-    else:
-        parameters = parameters[len(frame.items) : len(frame.items) + 1]
-    return any(one.annotation == CurveLike for one in parameters)
+    return frame.parameter is not None and frame.parameter.annotation == CurveLike
 
 
-def _tell_missing_quotes(frame: OpenBracket, parameter: Parameter | None, part: TextPart, faults: LineFaults) -> None:
+def _tell_missing_quotes(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
     """Report text without quotes, `index=t/n`, as what it is, in place of the faults found in it."""
-    word = faults.text[part.begin : part.end]
+    word, parameter = faults.text[part.begin : part.end], frame.parameter
     if parameter is None or not (
         word in get_args(parameter.annotation)
         or (parameter.annotation in (str, str | None) and re.fullmatch(r"[\w/]+", word))

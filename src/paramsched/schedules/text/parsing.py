@@ -331,25 +331,27 @@ class LineReader:
         self._value_wanted = True  # else an operator, a comma or the end of a bracket
 
     def read(self) -> TextPart:
-        """What the line says: its value, and where it stands."""
+        """Return what the line says: its value, and where it stands."""
         here, ahead = next(self._words), None
         self._stack = [OpenBracket("line", here.begin, here.begin)]
         while here.kind != "end":
-            self._check_nesting(here)
+            if self.most_depth is not None and self._brackets > _MOST_BRACKETS:
+                raise not_an_expression(self.text, here.begin, here.end, f"more than {_MOST_BRACKETS} open brackets")
+            if self.most_depth is not None and self._depth >= self.most_depth:
+                found = f"nested more than {self.most_depth} deep"
+                refusal = ParseError(f'"{shortened_text(self.text)}"', found, "Name parts apart")
+                raise refusal.at(self.text, here.begin, here.end)
             ahead = self._take_word(here, next(self._words))
             here = ahead or next(self._words)
-        return self._end_line(here)
-
-    def _check_nesting(self, here: Token) -> None:
-        """Refuse a line that is nested too deep, where that is limited."""
-        if self.most_depth is None:
-            return
-        if self._brackets > _MOST_BRACKETS:
-            raise not_an_expression(self.text, here.begin, here.end, f"more than {_MOST_BRACKETS} open brackets")
-        if self._depth >= self.most_depth:
-            found = f"nested more than {self.most_depth} deep"
-            refusal = ParseError(f'"{shortened_text(self.text)}"', found, "Name parts apart")
-            raise refusal.at(self.text, here.begin, here.end)
+        frame = self._stack[-1]
+        if frame.kind != "line":
+            found = f'the "{self.text[frame.place]}" of character {frame.place + 1} is not closed'
+            raise not_an_expression(self.text, frame.place, frame.place + 1, found)
+        if self._value_wanted:
+            found = "nothing stands there" if frame.is_empty else "a value is missing at the end"
+            raise not_an_expression(self.text, max(here.begin - 1, 0), here.end, found)
+        reduce_operators(frame, 0, self.faults)
+        return frame.values[0]
 
     def _take_word(self, here: Token, ahead: Token) -> Token | None:
         """Put one word where it belongs; the word ahead, where it was not taken."""
@@ -384,11 +386,17 @@ class LineReader:
         self._value_wanted = False
 
     def _take_name(self, frame: OpenBracket, here: Token, ahead: Token) -> Token | None:
-        """A name: of an argument, of a function that is called, or of a value."""
+        """Take the name of an argument, of a function that is called, or of a value."""
         if ahead.value == "=" and ahead.kind == "sign" and frame.kind == "call" and frame.is_empty:
             frame.keyword, frame.found_before = here, len(self.faults.found)
             return None
-        name, here, ahead = self._dotted_name(here, ahead)
+        name, end = here.value, here.end
+        while ahead.value == "." and ahead.kind == "sign":  # curves.power
+            word = next(self._words)
+            if word.kind != "name":
+                raise not_an_expression(self.text, ahead.begin, ahead.end, "no name behind the dot")
+            name, end, ahead = f"{name}.{word.value}", word.end, next(self._words)
+        here = Token("name", name, here.begin, end)
         if not (ahead.value == "(" and ahead.kind == "sign"):
             self._put_value(frame, self._meaning_of(frame, name, here, value_of_name), here)
             return ahead
@@ -399,16 +407,6 @@ class LineReader:
         self._stack.append(call)
         self._depth += 1
         return None
-
-    def _dotted_name(self, here: Token, ahead: Token) -> tuple[str, Token, Token]:
-        """A name with what stands behind its dots, `curves.power`; its place, and the word ahead."""
-        name, end = here.value, here.end
-        while ahead.value == "." and ahead.kind == "sign":
-            word = next(self._words)
-            if word.kind != "name":
-                raise not_an_expression(self.text, ahead.begin, ahead.end, "no name behind the dot")
-            name, end, ahead = f"{name}.{word.value}", word.end, next(self._words)
-        return name, Token("name", name, here.begin, end), ahead
 
     def _meaning_of(self, frame: OpenBracket, name: str, here: Token, meaning: Callable[..., Any]) -> Any:
         """What a name means here; what is wrong with it is kept as a fault."""
@@ -433,7 +431,11 @@ class LineReader:
     def _close_bracket(self, here: Token) -> None:
         """Put the value of a bracket that ends here into the one around it."""
         frame = self._stack[-1]
-        self._check_pair(frame, here)
+        if frame.kind == "line" or (here.value == "]") != (frame.kind == "list"):
+            found = f'"{here.value}" closes nothing'
+            if frame.kind != "line":
+                found = f'"{here.value}" closes "{self.text[frame.place]}" of character {frame.place + 1}'
+            raise not_an_expression(self.text, here.begin, here.end, found, "Close each bracket once")
         if not self._value_wanted:
             self._end_argument(frame)
         elif not frame.is_empty:
@@ -444,15 +446,6 @@ class LineReader:
         self._stack[-1].values.append(TextPart(self._value_of(frame, here.end), frame.begin, here.end))
         self._value_wanted = False
 
-    def _check_pair(self, frame: OpenBracket, here: Token) -> None:
-        """Refuse a bracket that closes nothing, or one of another kind."""
-        if frame.kind != "line" and (here.value == "]") == (frame.kind == "list"):
-            return
-        found = f'"{here.value}" closes nothing'
-        if frame.kind != "line":
-            found = f'"{here.value}" closes "{self.text[frame.place]}" of character {frame.place + 1}'
-        raise not_an_expression(self.text, here.begin, here.end, found, "Close each bracket once")
-
     def _value_of(self, frame: OpenBracket, end: int) -> Any:
         """What a bracket stands for: a call, a value in brackets, or a list."""
         if frame.kind == "call":
@@ -461,18 +454,6 @@ class LineReader:
             return frame.items[0].value
         values = tuple(item.value for item in frame.items)
         return BROKEN if any(value is BROKEN for value in values) else values
-
-    def _end_line(self, here: Token) -> TextPart:
-        """What the whole line stands for; refuse one that ends too early."""
-        frame = self._stack[-1]
-        if frame.kind != "line":
-            found = f'the "{self.text[frame.place]}" of character {frame.place + 1} is not closed'
-            raise not_an_expression(self.text, frame.place, frame.place + 1, found)
-        if self._value_wanted:
-            found = "nothing stands there" if frame.is_empty else "a value is missing at the end"
-            raise not_an_expression(self.text, max(here.begin - 1, 0), here.end, found)
-        reduce_operators(frame, 0, self.faults)
-        return frame.values[0]
 
     def _stray_word(self, here: Token, frame: OpenBracket, *, wanted: bool) -> ParseError:
         """The error of a word where none, or another, should stand."""

@@ -3,8 +3,10 @@
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from inspect import Parameter, signature
+from itertools import islice
 from typing import Any, TypeAlias, final
 
 from paramsched.base.codes import SYNTAX
@@ -40,7 +42,7 @@ class Token:
 
 
 def tokens_of(text: str) -> Iterator[Token]:
-    """The words of a line, in order, and an `end` behind them; newlines count outside brackets only."""
+    """Yield the words of a line, in order, and an `end` behind them; newlines count outside brackets only."""
     place = len(text) - len(text.lstrip())
     stop = len(text.rstrip())
     open_brackets = 0
@@ -48,7 +50,10 @@ def tokens_of(text: str) -> Iterator[Token]:
     while place < stop:
         found = match(text, place, stop)
         if found is None:
-            raise _strange_character(text, place)
+            if text[place] in "\"'":
+                raise not_an_expression(text, place, place + 1, "the quote that opens here is never closed")
+            shown = f'"{text[place]}"' if text[place].isprintable() else repr(text[place])
+            raise not_an_expression(text, place, place + 1, f"{shown} is in no schedule's text", "Take it out")
         kind, word, begin, place = found.lastgroup, found[0], place, found.end()
         if kind == "blank":
             continue
@@ -84,14 +89,6 @@ def shortened_text(text: str) -> str:
     """A line as it stands in a message: on one line, and not long."""
     flat = " ".join(text[:400].split())
     return flat if len(flat) <= 60 else flat[:57] + "..."
-
-
-def _strange_character(text: str, place: int) -> ParseError:
-    character = text[place]
-    if character in "\"'":
-        return not_an_expression(text, place, place + 1, "the quote that opens here is never closed")
-    shown = f'"{character}"' if character.isprintable() else repr(character)
-    return not_an_expression(text, place, place + 1, f"{shown} is in no schedule's text", "Take it out")
 
 
 def _number_value(text: str, word: str, begin: int) -> int | float:
@@ -232,6 +229,21 @@ class OpenBracket:
     comma: bool = False
     found_before: int = 0  # faults, when the argument that is read now began
     fault: int | None = None  # of the name that is called, as its place among the faults of the line
+    _parameters: Mapping[str, Parameter] | None = None
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The parameters of the function that is called; none where it is unknown."""
+        if self._parameters is None:  # looked up once: a call may have thousands of arguments
+            self._parameters = {} if self.builder in (BROKEN, None) else signature(self.builder).parameters
+        return self._parameters
+
+    @property
+    def parameter(self) -> Parameter | None:
+        """The parameter of the argument that is read now; None where it is unknown."""
+        if self.keyword is not None:
+            return self.parameters.get(self.keyword.value)
+        return next(islice(self.parameters.values(), len(self.items), None), None)
 
     @property
     def is_empty(self) -> bool:
