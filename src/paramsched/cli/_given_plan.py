@@ -98,7 +98,15 @@ def read_given_plan(
         return GivenPlan(given, source.loaded(calendar=calendar_if_known(facts)), source)
     calendar_if_known(facts)  # refuses wrong facts
     if given.startswith(_RECIPE):
-        recipe = _recipe_named(given.removeprefix(_RECIPE))
+        name = given.removeprefix(_RECIPE)
+        try:
+            recipe = recipe_book.recipes[name]
+        except UnknownRecipe as error:
+            names = list(recipe_book.recipes)
+            near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
+            instead = "" if near is None else f"Write {_RECIPE}{near}"
+            clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
+            raise UnknownRecipe(given, f"no such recipe; {clause}", instead) from error
         return GivenPlan(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
     if (name := given.removeprefix("recipes:")) in list(recipe_book.recipes):
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")
@@ -141,18 +149,6 @@ def loaded_with_facts(
     """As `read_with_assumed_epoch`, and with the facts that stand beside the plan; without the places in the file."""
     read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
     return read.loaded, with_facts_beside(read.loaded, known)
-
-
-def _recipe_named(name: str) -> recipe_book.Recipe:
-    """A published recipe; a name that none has is answered with one that the command line takes."""
-    try:
-        return recipe_book.recipes[name]
-    except UnknownRecipe as error:
-        names = list(recipe_book.recipes)
-        near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
-        instead = "" if near is None else f"Write {_RECIPE}{near}"
-        clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
-        raise UnknownRecipe(f"{_RECIPE}{name}", f"no such recipe; {clause}", instead) from error
 
 
 def names_a_file(given: str) -> bool:
