@@ -20,7 +20,6 @@ from paramsched.show._axes import (
 )
 from paramsched.show._curves import (
     Curves,
-    Envelope,
     Floats,
     Group,
     Key,
@@ -82,7 +81,19 @@ def picture(
             to be drawn over several.
     """
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
-    _check_plans(plans, other)
+    for _, one in plans:
+        if one.total < 1 or not one.keys():
+            raise InvalidArgument(
+                "show(trace)",
+                f"there is nothing to draw in {len(one.keys())} curves of {one.total} updates",
+                'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
+            )
+    if other is not None and len(plans) > 1:
+        raise InvalidArgument(
+            "show(together(…), other=…)",
+            f"{len(plans)} plans are drawn together, and one more over them is none of these",
+            'Add it to them: together({…, "other": other})',
+        )
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
     drawn = [*(one for _, one in plans), *([] if other is None else [other])]
@@ -93,12 +104,19 @@ def picture(
     fields = list(dict.fromkeys(field for one in drawn for field, _ in one.keys()))
     axis = axis_of_curves(drawn, total, view)
     panels = [_make_panel(field, plans, runs, other, axis, view) for field in fields[:_MOST_PANELS]]
-    verdicts = list(_runs_verdicts(trace, runs))
+    verdicts: list[Note] = []
+    for run in runs:
+        if run.used:
+            every = union_of_times(times for times, _ in run.used.values()).size
+            differing, rounding = _differing_in_log(trace, run.used, run.tolerance)
+            agreeing = f"planned = used at {with_thousands(every - differing.size)} of {with_thousands(every)} updates"
+            whose = f"{run.name}: " if len(runs) > 1 else ""
+            verdicts.append(Note(f"{whose}{agreeing}{rounding}", differs=differing.size > 0))
     if other is not None:
         longest = max(trace.total, other.total)
-        differing = union_of_times(panel.differing for panel in panels).size
-        text = f"the plans agree at {with_thousands(longest - differing)} of {with_thousands(longest)} updates"
-        verdicts = [Note(text, differs=differing > 0)]
+        many = union_of_times(panel.differing for panel in panels).size
+        text = f"the plans agree at {with_thousands(longest - many)} of {with_thousands(longest)} updates"
+        verdicts = [Note(text, differs=many > 0)]
     if len(fields) > _MOST_PANELS:
         verdicts.append(Note(f"{len(fields) - _MOST_PANELS:,} more fields are not drawn"))
     # Of several runs each has one color in all panels, which no plan has.
@@ -110,23 +128,6 @@ def picture(
     ]
     horizon = _horizon_summary([one for _, one in plans])
     return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, horizon, tuple(verdicts))
-
-
-def _check_plans(plans: _Plans, other: Curves | None) -> None:
-    """Refuse what cannot be drawn."""
-    for _, trace in plans:
-        if trace.total < 1 or not trace.keys():
-            raise InvalidArgument(
-                "show(trace)",
-                f"there is nothing to draw in {len(trace.keys())} curves of {trace.total} updates",
-                'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
-            )
-    if other is not None and len(plans) > 1:
-        raise InvalidArgument(
-            "show(together(…), other=…)",
-            f"{len(plans)} plans are drawn together, and one more over them is none of these",
-            'Add it to them: together({…, "other": other})',
-        )
 
 
 def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
@@ -178,17 +179,6 @@ def _horizon_summary(traces: Sequence[Curves]) -> str:
     return " · ".join(parts)
 
 
-def _runs_verdicts(trace: Curves, runs: Sequence[_Run]) -> Iterator[Note]:
-    """Yield a note on how far each run agrees with the plan, over all panels."""
-    for run in runs:
-        if run.used:
-            every = union_of_times(times for times, _ in run.used.values()).size
-            differing, rounding = _differing_in_log(trace, run.used, run.tolerance)
-            agreeing = f"planned = used at {with_thousands(every - differing.size)} of {with_thousands(every)} updates"
-            whose = f"{run.name}: " if len(runs) > 1 else ""
-            yield Note(f"{whose}{agreeing}{rounding}", differs=differing.size > 0)
-
-
 def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: float) -> tuple[Times, str]:
     """Return the updates at which used values differ from planned ones, and a clause if some agree only by rounding."""
     differing, in_bits = (
@@ -230,11 +220,19 @@ def _make_panel(
         compared.append(_compare_plan(field, trace, other, axis.total, len(curves)))
     panel = _panel_of_curves(field, curves, axis, view, [curve for one in compared for curve in one.overlays])
     notes = [note for one in compared for note in one.notes]
+    bases = _base_texts(trace, field)
+    further = [*plans[1:], *([] if other is None else [("other plan", other)])]
+    bases += [f"{name}: {text}" for name, one in further for text in _base_texts(one, field) if text not in bases]
+    baseless = all(
+        isinstance(one, Trace) and (base := one.base(field, group)).value is None and base.share == "all"
+        for _, one in plans
+        for group in _groups_of_field(one, field)
+    )
     return replace(
         panel,
         differing=union_of_times(one.differing for one in compared),
-        other_notes=(*notes, *panel.other_notes, *_base_notes(field, plans, other)),
-        unit=_TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
+        other_notes=(*notes, *panel.other_notes, *map(Note, bases)),
+        unit=_TIMES_BASE if baseless else "",
     )
 
 
@@ -328,15 +326,6 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
     return _Comparison(overlays, tuple(notes), differing)
 
 
-def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:
-    """Yield notes on the bases that the curves are drawn from, each text once."""
-    ours = _base_texts(plans[0][1], field)
-    yield from map(Note, ours)
-    others = [*plans[1:], *([] if other is None else [("other plan", other)])]
-    for name, trace in others:
-        yield from (Note(f"{name}: {text}") for text in _base_texts(trace, field) if text not in ours)
-
-
 def _base_texts(source: Curves, field: str) -> list[str]:
     """Describe the bases of a field: one text for all groups, or one for each base."""
     if not isinstance(source, Trace):
@@ -355,12 +344,6 @@ def _base_texts(source: Curves, field: str) -> list[str]:
     if len(found) == 1:
         return list(found)
     return [f"{groups_in_words(tuple(members))}: {text}" for text, members in found.items()]
-
-
-def _has_no_base(source: Curves, field: str) -> bool:
-    """Return whether no curve of a field has a base."""
-    bases = [source.base(field, g) for g in _groups_of_field(source, field)] if isinstance(source, Trace) else []
-    return bool(bases) and all(base.value is None and base.share == "all" for base in bases)
 
 
 def _merge_groups(
@@ -480,6 +463,14 @@ def _panel_of_curves(
         notes.append(Note("infinite values are drawn at the edge"))
     if any(np.isnan(curve.values).any() for curve in every):
         notes.append(Note("gaps are values that are no number (nan)"))
+    on_log = []
+    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
+    if scales.log is None:
+        on_log.append(Note("no value is above 0: the axis is linear"))
+    elif lowest < 0:
+        on_log.append(Note("gaps are values below 0, which have no logarithm"))
+    if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
+        on_log.append(Note("0 has no logarithm: it is drawn at the bottom edge"))
     return Panel(
         field=field,
         curves=tuple(curves),
@@ -489,16 +480,5 @@ def _panel_of_curves(
         breakpoints=inner[(inner > 0) & (inner < axis.total)],
         differing=_NO_TIMES,
         other_notes=tuple(notes),
-        log_notes=tuple(_log_notes(scales.log is not None, envelopes)),
+        log_notes=tuple(on_log),
     )
-
-
-def _log_notes(has_log: bool, envelopes: Sequence[Envelope]) -> Iterator[Note]:
-    """Notes on values that have no place on a logarithmic axis."""
-    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
-    if not has_log:
-        yield Note("no value is above 0: the axis is linear")
-    elif lowest < 0:
-        yield Note("gaps are values below 0, which have no logarithm")
-    if has_log and any((side == 0).any() for one in envelopes for side in one):
-        yield Note("0 has no logarithm: it is drawn at the bottom edge")
