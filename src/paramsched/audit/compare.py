@@ -133,7 +133,12 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         fitting = seen.exact / seen.values
         return apart - fitting if fitting > 0.5 else apart
 
-    found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
+    stays = []  # for how many updates values usually stay the same
+    for pair in some:
+        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
+        if changes.size > 1 and (usual := int(np.median(np.diff(pair.column.t[changes])))) > 1:
+            stays.append(usual)
+    found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(stays))))
     steps = [
         later / first
         for pair, _, _, planned in match.columns
@@ -206,16 +211,6 @@ def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
         return True
     step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
     return np.unique(np.floor(planned / step)).size >= _LEAST_KINDS
-
-
-def _usual_runs(pairs: Sequence[PlannedColumn]) -> tuple[int, ...]:
-    """For how many updates values usually stay the same in the log."""
-    lengths = []
-    for pair in _spread(pairs, 16):
-        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
-        if changes.size > 1:
-            lengths.append(int(np.median(np.diff(pair.column.t[changes]))))
-    return tuple(dict.fromkeys(one for one in lengths if one > 1))
 
 
 def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:

@@ -69,7 +69,14 @@ def text_of_given_plan(given: str, format: str | None) -> PlanText | None:
             raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
         raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
     if given == "-":
-        return PlanText(f"{format or 'yaml'} text", _standard_input(), format or "yaml")
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "it is closed", "standard input")
+        with naming_errors("standard input"):
+            data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        try:
+            return PlanText(f"{format or 'yaml'} text", data.decode("utf-8-sig"), format or "yaml")
+        except UnicodeDecodeError as error:
+            raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
         return None
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
@@ -160,17 +167,6 @@ def title_of_plans(given: Sequence[str]) -> str:
     """The title of a picture: the names of the files, if there are some."""
     names = [Path(one).name for one in given if names_a_file(one)]
     return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
-
-
-def _standard_input() -> str:
-    if sys.stdin is None:
-        raise OSError(errno.EBADF, "it is closed", "standard input")
-    with naming_errors("standard input"):
-        data = sys.stdin.buffer.read(MOST_BYTES + 1)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
 
 
 _FACTS = tuple(one.name for one in fields(CalendarOptions) if one.name != "horizon")

@@ -395,7 +395,17 @@ class Command(click.Command):
         try:
             return click.Command.parse_args(self, ctx, args)
         except click.BadParameter as error:
-            raise _with_meant_choice(error, given) from None
+            option = error.param
+            if option is not None and isinstance(option.type, click.Choice):
+                values = [value.partition("=")[2] for value in given if value.partition("=")[0] in option.opts]
+                values += [value for before, value in pairwise(given) if before in option.opts]
+                choices = [str(one) for one in option.type.choices]
+                for value in values:
+                    near = _OTHER_CHOICES.get(value, closest(value, choices))
+                    if value not in choices and near in choices:
+                        message = f"{error.message} Write {option.opts[0]} {near}"
+                        raise click.BadParameter(message, error.ctx, option) from None
+            raise
         except click.NoSuchOption as error:
             advice = self._advice(ctx, error.option_name, given)
             raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
@@ -442,22 +452,6 @@ _OTHER_CHOICES: Mapping[str, str] = {
     **dict.fromkeys(("step", "steps", "iteration", "iterations", "iters", "update"), "updates"),
     **dict.fromkeys(("s", "sec", "secs", "second"), "seconds"),
 }
-
-
-def _with_meant_choice(error: click.BadParameter, given: list[str]) -> click.BadParameter:
-    """The same error, with the choice that was meant where one is near."""
-    option = error.param
-    if option is None or not isinstance(option.type, click.Choice):
-        return error
-    values = [value.partition("=")[2] for value in given if value.partition("=")[0] in option.opts]
-    values += [value for before, value in pairwise(given) if before in option.opts]
-    choices = [str(one) for one in option.type.choices]
-    for value in values:
-        near = _OTHER_CHOICES.get(value, closest(value, choices))
-        if value not in choices and near in choices:
-            message = f"{error.message} Write {option.opts[0]} {near}"
-            return click.BadParameter(message, error.ctx, option)
-    return error
 
 
 _OTHER_OPTIONS: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest
 from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
-from paramsched.show._words import short_amount, short_number, tick_label, with_thousands
+from paramsched.show._words import short_amount, short_number, tick_label
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
@@ -343,7 +343,7 @@ def amount_in_words(unit: str, amount: float) -> str:
     """
     if unit == "updates":
         whole = amount >= 100 or abs(amount - round(amount)) < 0.05
-        return with_thousands(round(amount)) if whole else short_number(amount, 3)
+        return f"{round(amount):,}" if whole else short_number(amount, 3)
     return short_number(amount, 3 if amount < 10 else 4) if unit in ("epochs", "seconds") else short_amount(amount)
 
 

@@ -32,7 +32,7 @@ from paramsched.show._curves import (
     union_of_times,
 )
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
-from paramsched.show._words import short_number, times_in_words, with_thousands
+from paramsched.show._words import short_number, times_in_words
 
 _Points: TypeAlias = tuple[Times, Floats]
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
@@ -109,13 +109,13 @@ def picture(
         if run.used:
             every = union_of_times(times for times, _ in run.used.values()).size
             differing, rounding = _differing_in_log(trace, run.used, run.tolerance)
-            agreeing = f"planned = used at {with_thousands(every - differing.size)} of {with_thousands(every)} updates"
+            agreeing = f"planned = used at {every - differing.size:,} of {every:,} updates"
             whose = f"{run.name}: " if len(runs) > 1 else ""
             verdicts.append(Note(f"{whose}{agreeing}{rounding}", differs=differing.size > 0))
     if other is not None:
         longest = max(trace.total, other.total)
         many = union_of_times(panel.differing for panel in panels).size
-        text = f"the plans agree at {with_thousands(longest - many)} of {with_thousands(longest)} updates"
+        text = f"the plans agree at {longest - many:,} of {longest:,} updates"
         verdicts = [Note(text, differs=many > 0)]
     if len(fields) > _MOST_PANELS:
         verdicts.append(Note(f"{len(fields) - _MOST_PANELS:,} more fields are not drawn"))
@@ -168,12 +168,12 @@ def _checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> _Points:
 def _horizon_summary(traces: Sequence[Curves]) -> str:
     """Describe the longest horizon: `460 updates · 20 epochs of 23`."""
     trace = max(traces, key=lambda one: one.total)
-    parts = [f"{with_thousands(trace.total)} update{'s' if trace.total > 1 else ''}"]
+    parts = [f"{trace.total:,} update{'s' if trace.total > 1 else ''}"]
     if trace.steps_per_epoch:
         epochs = short_number(trace.total / trace.steps_per_epoch, 4)
-        parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {with_thousands(trace.steps_per_epoch)}")
+        parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {trace.steps_per_epoch:,}")
     if isinstance(trace, Trace) and trace.horizon_amount is not None:
-        parts.append(f"{with_thousands(trace.horizon_amount)} {trace.clock}")
+        parts.append(f"{trace.horizon_amount:,} {trace.clock}")
     if len(traces) > 1:
         parts.insert(0, f"{len(traces)} plans")
     return " · ".join(parts)
@@ -257,7 +257,7 @@ def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[
     if not left:
         return drawn, ()
     begin, whose = min(left)
-    text = f"{name} leaves {whose} at update {with_thousands(begin)}" if drawn else f"{name} is as {whose}"
+    text = f"{name} leaves {whose} at update {begin:,}" if drawn else f"{name} is as {whose}"
     return drawn, (Note(text),)
 
 
@@ -283,12 +283,12 @@ def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCur
     members = [(group, *points) for (_, group), points in used.items()]
     overlays = _merge_groups("log", members, trace, field, colors, owner=owner)
     differing, rounding = _differing_in_log(trace, used, run.tolerance)
-    every = with_thousands(union_of_times(times for times, _ in used.values()).size)
+    every = union_of_times(times for times, _ in used.values()).size
     whose = f"{owner}: " if owner else ""
     if not differing.size:
-        return _Comparison(overlays, (Note(f"{whose}used as planned at {every} of {every} updates{rounding}"),))
-    many, where = with_thousands(differing.size), times_in_words(differing)
-    text = f"{whose}used differs from planned at {many} of {every} updates: {where}"
+        return _Comparison(overlays, (Note(f"{whose}used as planned at {every:,} of {every:,} updates{rounding}"),))
+    where = times_in_words(differing)
+    text = f"{whose}used differs from planned at {differing.size:,} of {every:,} updates: {where}"
     return _Comparison(overlays, (Note(text, differs=True),), differing)
 
 
@@ -311,10 +311,10 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
         parts = [_differing_times(trace[field, g], *_planned(other, (field, g)), 0.0) for g in both]
         # Updates that the other plan lacks differ too.
         differing = union_of_times([*parts, np.arange(other.total, trace.total)])
-        text = f"both plans agree at all {with_thousands(longest)} updates"
+        text = f"both plans agree at all {longest:,} updates"
         if differing.size:
-            many, where = with_thousands(differing.size), times_in_words(differing)
-            text = f"the plans differ at {many} of {with_thousands(longest)} updates: {where}"
+            where = times_in_words(differing)
+            text = f"the plans differ at {differing.size:,} of {longest:,} updates: {where}"
         notes = [Note(text, differs=differing.size > 0)]
     for alone, whose in ((set(groups) - set(theirs), "first"), (set(theirs) - set(groups), "second")):
         if alone:

@@ -16,7 +16,7 @@ from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
 from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
-from paramsched.show._words import clip_text, with_thousands, wrap_text
+from paramsched.show._words import clip_text, wrap_text
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
@@ -355,9 +355,9 @@ def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> 
     for first, size in zip(starts.tolist(), many.tolist(), strict=True):
         at, end = int(marks[first]), int(marks[first + size - 1])
         x = round(float(whole.axis.place(at)) * width, 1)
-        said = f"breakpoint {with_thousands(at)}"
+        said = f"breakpoint {at:,}"
         if size > 1:
-            said = f"{with_thousands(size)} breakpoints, {with_thousands(at)} to {with_thousands(end)}"
+            said = f"{size:,} breakpoints, {at:,} to {end:,}"
         yield (
             f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{said}</title>'
             f'<path class="ps-break" style="stroke-width:1" d="M0 {-_MARGIN}V{height}"/></g>'
