@@ -183,7 +183,12 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
     known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _FAR // rows]
     batches = calendar.batches_per_epoch
     if batches is not None and accumulation > 1 and batches < _FAR // rows:
-        yield _moved_per_batch(batches, accumulation)
+        updates = -(-batches // accumulation)  # of an epoch; the last one may have fewer batches
+        yield Cause(
+            "accumulation",
+            f"the schedule moved once per batch, {accumulation} times per update",
+            lambda t: t // updates * batches + np.minimum((t % updates + 1) * accumulation, batches) - 1,
+        )
     for n in dict.fromkeys([*known, *_FACTORS]):
         name, text = _TOO_FAST[_meaning(n, processes, accumulation, epoch)]
         text = text.format(n=n)
@@ -196,16 +201,6 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
         text = f"the schedule was stepped in epochs: {n} updates in a row used the value planned for the first of them"
         yield Cause("once per epoch", text, lambda t, n=n: t // n * n)  # type: ignore[misc]  # as above
     yield from _other_lengths(facts, rows, processes)
-
-
-def _moved_per_batch(batches: int, accumulation: int) -> Cause:
-    """A schedule that moved with every batch; the last update of an epoch may have fewer of them."""
-    updates = -(-batches // accumulation)
-
-    def clock(t: Times) -> Times:
-        return t // updates * batches + np.minimum((t % updates + 1) * accumulation, batches) - 1
-
-    return Cause("accumulation", f"the schedule moved once per batch, {accumulation} times per update", clock)
 
 
 def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterator[Cause]:

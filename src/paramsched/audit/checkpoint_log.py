@@ -1,7 +1,7 @@
 """A checkpoint, read as plain data."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, final
@@ -34,11 +34,18 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
     name, state = _chosen_optimizer(file, optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
     taken, notes = _update_of(file, state, groups, at)
-    columns = [
-        LogColumn(field, index, np.array([taken]), np.array([value]), base=_recorded_base(group, field))
-        for index, group in enumerate(groups)
-        for field, value in _scheduled_numbers(group, f"group {index} of {name} in {path_text(file)}")
-    ]
+    columns = []
+    for index, group in enumerate(groups):
+        for field in numeric({key: one for key, one in group.items() if isinstance(key, str) and key.isidentifier()}):
+            try:
+                value = float(Field.of(field).read(group))
+            except InvalidArgument:
+                continue  # an entry that no plan can schedule
+            except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+                where = f"{printable(field)} of group {index} of {name} in {path_text(file)}"
+                raise UnreadableLog(where, f"no number ({_first_line(error)[:100]})", "Is it damaged?") from None
+            base = _recorded_base(group, field)
+            columns.append(LogColumn(field, index, np.array([taken]), np.array([value]), base=base))
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
     counted = finite_or_none(groups[0].get(f"{OURS}clock"))
     carried = groups[0].get(f"{OURS}amount") if clock is not None and counted == CLOCKS.index(clock) else None
@@ -67,18 +74,16 @@ def read_groups(file: Path) -> CheckpointGroups:
         updates, _ = _update_of(file, state, state["param_groups"], None)
     except UnreadableLog:
         updates = None
-    return CheckpointGroups(tuple(map(_group_at_base, state["param_groups"])), updates)
-
-
-def _group_at_base(group: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A group with its own entries, each number at what schedules are multiples of."""
-    own = {key: value for key, value in group.items() if key != "params" and not str(key).startswith(OURS)}
-    for key, value in own.items():
-        if isinstance(value, (list, tuple)):
-            own[key] = tuple(_base_or_nan(group, f"{key}[{index}]") for index in range(len(value)))
-        elif is_number(value) and not isinstance(value, bool):
-            own[key] = _base_or_nan(group, key)
-    return own
+    groups = []
+    for group in state["param_groups"]:
+        own = {key: value for key, value in group.items() if key != "params" and not str(key).startswith(OURS)}
+        for key, value in own.items():
+            if isinstance(value, (list, tuple)):
+                own[key] = tuple(_base_or_nan(group, f"{key}[{index}]") for index in range(len(value)))
+            elif is_number(value) and not isinstance(value, bool):
+                own[key] = _base_or_nan(group, key)
+        groups.append(own)
+    return CheckpointGroups(tuple(groups), updates)
 
 
 def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
@@ -106,7 +111,15 @@ def _update_of(
 
 def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str, Any]]:
     """The state of the optimizer that was asked for, with its name."""
-    states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
+    states = find_states(
+        load_checkpoint(file),
+        lambda one: (
+            isinstance(groups := one.get("param_groups"), list)
+            and len(groups) > 0
+            and all(isinstance(group, dict) for group in groups)
+        ),
+        "optimizer",
+    )
     missing = "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
     name = choose_state(file, states, "--optimizer", optimizer, missing)
     if len(states[name]["param_groups"]) > MOST_GROUPS:
@@ -114,23 +127,6 @@ def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str,
             f"{printable(name)} in {path_text(file)}", f"more than {MOST_GROUPS} groups", "Is it damaged?"
         )
     return name, states[name]
-
-
-def _is_optimizer_state(one: dict[Any, Any]) -> bool:
-    groups = one.get("param_groups")
-    return isinstance(groups, list) and bool(groups) and all(isinstance(group, dict) for group in groups)
-
-
-def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]]:
-    """What a plan can schedule in a group."""
-    for key in numeric({key: value for key, value in group.items() if isinstance(key, str) and key.isidentifier()}):
-        try:
-            yield key, float(Field.of(key).read(group))
-        except InvalidArgument:
-            continue  # an entry that no plan can schedule
-        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-            found = f"no number ({_first_line(error)[:100]})"
-            raise UnreadableLog(f"{printable(key)} of {where}", found, "Is it damaged?") from None
 
 
 def _update_count(value: Any) -> int | None:

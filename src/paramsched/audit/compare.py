@@ -66,7 +66,13 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
         text = "all values are as planned up to rounding: other code computed them"
         return (Explanation("rounding", text, match.exact),)
     found = _tried_causes(facts, match, processes)
-    found += _other_amounts(facts.calendar, match, processes)
+    # Other counts of what the run consumed.
+    clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
+    for cause in () if clock is None else amount_causes_to_try(clock, processes, facts.calendar.accumulation):
+        counted = [
+            one if one.amounts is None else replace(one, amounts=cause.counted(one.amounts)) for one in match.pairs
+        ]
+        found += _as_found(cause, counted, match)
     # A checkpoint has one row, and one row fits to every jump.
     if max(pair.column.t.size for pair in match.pairs) > 1:
         found += _jumping_clocks(facts.resolved, match)
@@ -127,7 +133,12 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         fitting = seen.exact / seen.values
         return apart - fitting if fitting > 0.5 else apart
 
-    found = search(causes_to_try(facts, rows, processes, _usual_runs(pairs)))
+    stays = []  # for how many updates values usually stay the same
+    for pair in some:
+        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
+        if changes.size > 1 and (usual := int(np.median(np.diff(pair.column.t[changes])))) > 1:
+            stays.append(usual)
+    found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(stays))))
     steps = [
         later / first
         for pair, _, _, planned in match.columns
@@ -202,33 +213,18 @@ def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
     return np.unique(np.floor(planned / step)).size >= _LEAST_KINDS
 
 
-def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -> list[_Found]:
-    """Other counts of what the run consumed that explain more."""
-    clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
-    found = []
-    for cause in amount_causes_to_try(clock, processes, calendar.accumulation) if clock is not None else ():
-        pairs = [
-            pair if pair.amounts is None else replace(pair, amounts=cause.counted(pair.amounts)) for pair in match.pairs
-        ]
-        found += _as_found(cause, pairs, match)
-    return found
-
-
-def _usual_runs(pairs: Sequence[PlannedColumn]) -> tuple[int, ...]:
-    """For how many updates values usually stay the same in the log."""
-    lengths = []
-    for pair in _spread(pairs, 16):
-        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
-        if changes.size > 1:
-            lengths.append(int(np.median(np.diff(pair.column.t[changes]))))
-    return tuple(dict.fromkeys(one for one in lengths if one > 1))
-
-
 def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
     """Clocks that jump."""
-    fixed = [
-        replace(pair, base=_early_base(pair) if pair.base is None else pair.base) for pair in _spread(match.pairs, 16)
-    ]
+    fixed = []
+    for pair in _spread(match.pairs, 16):
+        base = pair.base
+        if base is None:
+            base = fitted_base(pair)
+            # Where the first values do not fit, these alone say the base.
+            few = slice(0, max(_LEAST_ROWS, pair.column.t.size // 50))
+            if not LogMatch.of([replace(pair, base=base)]).columns[0].equal[few].all():
+                base = fitted_base(pair, few)
+        fixed.append(replace(pair, base=base))
     t = fixed[0].column.t
     # One clock moves all fields, so their rows must be the same, and in order.
     if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
@@ -261,14 +257,6 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
             shifted = f"{text}: shifts by {abs(jumps[-1][1])} in all, at update {at}"
             found += explained_by("skipped steps", shifted, jumps)
     return found
-
-
-def _early_base(pair: PlannedColumn) -> float:
-    base = fitted_base(pair)
-    few = slice(0, max(_LEAST_ROWS, pair.column.t.size // 50))
-    if LogMatch.of([replace(pair, base=base)]).columns[0].equal[few].all():
-        return base
-    return fitted_base(pair, few)
 
 
 def _clock_jumps(
@@ -401,7 +389,14 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
         # To a base that was not given, every straight line that begins at 0 fits.
         if pair.base is None and _is_ramp_from_zero(pair.column.t[rows], planned[rows]):
             continue
-        if sure or not _is_boundary(pair, int(pair.column.t[rows[-1]]), k):
+        if sure:
+            return True
+        # Where a stage begins between the two updates, or at one of them, another plan may go on.
+        begin, end = int(pair.column.t[rows[-1]]), k
+        if pair.amounts is not None:
+            begin, end = pair.amounts(np.array([begin, end])).tolist()
+        points = pair.schedule.breakpoints(until=ceil(end) + 1)
+        if not any(begin <= point <= end for point in points if point > 0):
             return True
     return False
 
@@ -412,13 +407,6 @@ def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
     allowed = 1e-6 * np.abs(values).max()
     straight = np.abs(values - (offset + slope * t)).max() <= allowed
     return bool(straight and abs(offset) <= abs(slope) + allowed and offset * slope >= -allowed * abs(slope))
-
-
-def _is_boundary(pair: PlannedColumn, before: int, k: int) -> bool:
-    """Whether a stage begins between two updates, or at one of them."""
-    at = (before, k) if pair.amounts is None else tuple(pair.amounts(np.array([before, k])).tolist())
-    points = pair.schedule.breakpoints(until=ceil(at[1]) + 1)
-    return any(at[0] <= point <= at[1] for point in points if 0 < point <= at[1])
 
 
 @final

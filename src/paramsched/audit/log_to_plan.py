@@ -131,18 +131,13 @@ def _counts_from_one(file: Path) -> bool:
 
 
 def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
-    """A table, or each value at its time."""
-    if curve is None or values.size == 1:
-        return _held_table(t, values, field, keep)
-    gaps = np.diff(t)
-    every = int(gaps[0])
-    if (gaps != every).any():
-        return _values_at_times(t, values, curve)
-    return _from_update(int(t[0]), _kept_table(values, every, curve, field, keep))
-
-
-def _held_table(t: Times, values: Floats, field: str, keep: Path | None) -> Schedule:
-    """Each value until the next one, in as few as that takes."""
+    """Make a table, or a schedule with each value at its time; values that are held are as few as that takes."""
+    if curve is not None and values.size > 1:
+        gaps = np.diff(t)
+        every = int(gaps[0])
+        if (gaps != every).any():
+            return _values_at_times(t, values, curve)
+        return _from_update(int(t[0]), _kept_table(values, every, curve, field, keep))
     changed = np.flatnonzero(np.diff(values) != 0) + 1
     if not changed.size:
         return constant(absolute(values[0]))
@@ -159,7 +154,7 @@ def _held_table(t: Times, values: Floats, field: str, keep: Path | None) -> Sche
 
 
 def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
-    """A table in the plan, or in a file where it is long."""
+    """Make a table in the plan, or in a file where it is long; a file that exists must have the same values."""
     if values.size <= MOST_WRITTEN:
         return table(values, every, curve, absolute=True)
     if keep is None:
@@ -168,25 +163,20 @@ def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str,
             f"plan_from_log(…): {field}", found, 'Write tables="replay", a folder for them; -o plan.yaml in a command'
         )
     keep.parent.mkdir(parents=True, exist_ok=True)
-    _write_table(keep, field, values)
-    return table_file_in(keep.parent)(keep.name, field, every, curve, absolute=True)
-
-
-def _write_table(file: Path, field: str, values: Floats) -> None:
-    """Write the values of a field as CSV. A file that exists is kept; it must have the same values."""
-    if len(os.fsencode(file.name)) > _LONGEST_NAME:
+    if len(os.fsencode(keep.name)) > _LONGEST_NAME:
         found = f"the name of its table has more than {_LONGEST_NAME} bytes"
         raise InvalidArgument(f"plan_from_log(…): {field[:40]}", found, "Rename the log, or the field in it")
-    if not os.path.lexists(file):
-        write_whole_file(file, "\n".join([field, *map(repr, values.tolist())]).encode() + b"\n")
-        return
-    try:
-        same = np.array_equal(np.array(read_column(file, field), dtype=np.float64), values)
-    except UnreadableTable:
-        same = False
-    if not same:
-        found = "it exists and does not have the values of the log. Move it, or write the plan into another folder"
-        raise FileExistsError(errno.EEXIST, found, str(file))
+    if os.path.lexists(keep):
+        try:
+            same = np.array_equal(np.array(read_column(keep, field), dtype=np.float64), values)
+        except UnreadableTable:
+            same = False
+        if not same:
+            found = "it exists and does not have the values of the log. Move it, or write the plan into another folder"
+            raise FileExistsError(errno.EEXIST, found, str(keep))
+    else:
+        write_whole_file(keep, "\n".join([field, *map(repr, values.tolist())]).encode() + b"\n")
+    return table_file_in(keep.parent)(keep.name, field, every, curve, absolute=True)
 
 
 def _values_at_times(t: Times, values: Floats, curve: CurveLike | None) -> Schedule:

@@ -158,8 +158,9 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
         raise UnreadableLog(where, f"an update numbered {times.min()}", "Updates count from 0")
-    values = np.array(_numbers_in_rows(rows, where), dtype=np.float64)
-    digits = max(map(_significant_digits, {value for _, value in rows}), default=17)
+    values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
+    mantissas = {re.split("[eE]", str(value), maxsplit=1)[0] for value in {value for _, value in rows}}
+    digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one in mantissas), default=17)
     return LogColumn(field, group, times, values, digits)
 
 
@@ -225,16 +226,6 @@ def path_text(file: Path, line: int | None = None) -> str:
     return printable(str(file)) + ("" if line is None else f", line {line}")
 
 
-def _numbers_in_rows(rows: list[tuple[int, Any]], where: str) -> list[float]:
-    """Logged values as floats."""
-    try:
-        if not any(isinstance(value, bool) for _, value in rows):
-            return [float(value) for _, value in rows]
-    except (OverflowError, TypeError, ValueError):
-        pass
-    return [_number_in_row(value, where) for _, value in rows]  # it names the one that is no number
-
-
 def _number_in_row(value: Any, where: str) -> float:
     """A logged value as a float."""
     said = None
@@ -247,8 +238,3 @@ def _number_in_row(value: Any, where: str) -> float:
         pass
     said = said or printable(repr(value))[:80]
     raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
-
-
-def _significant_digits(value: Any) -> int:
-    mantissa = re.split("[eE]", str(value), maxsplit=1)[0]
-    return len(mantissa.replace(".", "").lstrip("+-0")) or 1

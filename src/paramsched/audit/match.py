@@ -367,11 +367,11 @@ def _base_on_line(pair: PlannedColumn, times: Times, seen: Times, offset: Floats
     fitting = [base for base, score in zip(bases, scores, strict=True) if score == best]
     if len(fitting) == 1 or best[2] < _FEW:
         return fitting[0]
-    return max(fitting, key=lambda base: _bits_that_fit(pair, times, seen, base))
 
+    def bits_that_fit(base: float) -> tuple[int, bool]:
+        """How many values are as planned under a base, and whether most are in all bits."""
+        planned = pair.planned_at(times, base)
+        as_written = pair.column.equals_as_written(planned, seen)
+        return int(pair.column.equals(planned, seen).sum()), 2 * int(as_written.sum()) > as_written.size
 
-def _bits_that_fit(pair: PlannedColumn, times: Times, rows: Times, base: float) -> tuple[int, bool]:
-    """How many values are as planned under a base, and whether most are in all bits."""
-    planned = pair.planned_at(times, base)
-    as_written = pair.column.equals_as_written(planned, rows)
-    return int(pair.column.equals(planned, rows).sum()), 2 * int(as_written.sum()) > as_written.size
+    return max(fitting, key=bits_that_fit)

@@ -4,6 +4,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import ceil
@@ -90,27 +91,20 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
 
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
-    """Rules that wait for a metric that is not in a log with metrics."""
-    from paramsched.audit import read_metrics
+    """Yield the rules that wait for a metric that a log with metrics does not have."""
+    from paramsched.audit import UnreadableLog, read_metrics
 
     waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
     measured = [one.name for one in read_metrics(log)] if waiting else []
     for path, metric in waiting:
-        if measured and not _is_logged(metric, log, measured):
-            found = f"the rule waits for {metric}, and the log has {', '.join(measured)}"
-            yield Diagnostic(path, found, "Write the name under which the metric is observed", code=METRIC_NOT_LOGGED)
-
-
-def _is_logged(metric: str, log: Path, measured: Iterable[str]) -> bool:
-    """Whether a log has a metric, be it as `val_loss` in `val/loss_epoch`."""
-    from paramsched.audit import UnreadableLog, read_metrics
-
-    if any(_plain_name(metric) in _plain_name(name) for name in measured):
-        return True
-    try:
-        return bool(read_metrics(log, names=[metric]))
-    except UnreadableLog:
-        return False
+        # The log may name it otherwise: `val_loss` is in `val/loss_epoch`.
+        if not measured or any(_plain_name(metric) in _plain_name(name) for name in measured):
+            continue
+        with suppress(UnreadableLog):
+            if read_metrics(log, names=[metric]):
+                continue
+        found = f"the rule waits for {metric}, and the log has {', '.join(measured)}"
+        yield Diagnostic(path, found, "Write the name under which the metric is observed", code=METRIC_NOT_LOGGED)
 
 
 def _plain_name(metric: str) -> str:
@@ -244,7 +238,9 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
         edits = edits_of(checked.findings)
         if checked.text is None or not edits:
             break
-        if _replace_text(Path(given), checked.text, with_edits(checked.text, edits)):
+        old, new = checked.text.encode(), with_edits(checked.text, edits).encode()
+        # Written only if the file still has the old text, with or without a mark before it.
+        if any(write_whole_file(Path(given), mark + new, over=mark + old) for mark in (b"", _MARK)):
             changed += len(edits)
     if changed:
         say_note(f"{given}: mended {changed} {'place' if changed == 1 else 'places'}")
@@ -274,11 +270,6 @@ def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _replace_text(file: Path, old: str, new: str) -> bool:
-    """Replace the text of a file, with or without a mark, if it still has the old one."""
-    return any(write_whole_file(file, mark + new.encode(), over=mark + old.encode()) for mark in (b"", _MARK))
-
-
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
 """What SARIF calls a severity."""
 _COMMANDS: Final = _LEVELS | {"info": "notice"}
@@ -303,13 +294,18 @@ def findings_as_json(findings: Sequence[Diagnostic]) -> str:
 def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
     """A SARIF log of one run, with the rules that were broken."""
     codes = sorted({one.code for one in findings})
-    driver = {
-        "name": "paramsched",
-        "version": version("paramsched"),
-        "rules": [_sarif_rule(code) for code in codes],
-    }
+    rules = [
+        {
+            "id": code,
+            "name": rule.name,
+            "shortDescription": {"text": rule.line},
+            "fullDescription": {"text": rule.why},
+            "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        }
+        for code, rule in ((code, check_rules()[code]) for code in codes)
+    ]
     run = {
-        "tool": {"driver": driver},
+        "tool": {"driver": {"name": "paramsched", "version": version("paramsched"), "rules": rules}},
         "columnKind": "unicodeCodePoints",
         "results": [_sarif_result(one, codes.index(one.code)) for one in findings],
     }
@@ -325,18 +321,6 @@ def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
         given = ",".join(f"{key}={_escaped(str(value), ',:')}" for key, value in where.items() if value is not None)
         lines.append(f"::{_COMMANDS[one.severity]} {given}::{_escaped(one.message)}")
     return "\n".join(lines)
-
-
-def _sarif_rule(code: str) -> dict[str, Any]:
-    """What a code stands for."""
-    rule = check_rules()[code]
-    return {
-        "id": code,
-        "name": rule.name,
-        "shortDescription": {"text": rule.line},
-        "fullDescription": {"text": rule.why},
-        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
-    }
 
 
 def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:

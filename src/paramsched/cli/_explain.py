@@ -47,7 +47,13 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
     clock = amount_clock(plan.clock)
     if clock is None and resolved is not None and resolved.horizon is not None:
         total = resolved.horizon.updates
-    lines = [_length_of_run(plan, total, steps_per_epoch)]
+    if total is not None:
+        epochs = f", {total / steps_per_epoch:.6g} epochs of {steps_per_epoch:,}" if steps_per_epoch else ""
+        lines = [f"The run is {total:,} updates long{epochs}."]
+    elif plan.horizon is not None:
+        lines = [f"The run is {plan.horizon}{' updates' * plan.horizon.is_resolved} long."]
+    else:
+        lines = ["The length of the run is unknown."]
     if clock is not None:
         lines.append(f"Its clock counts {clock_text(plan.clock)}.")
     as_written = {(isinstance(one.field, Target), one.name, one.groups): one for one in plan.bindings}
@@ -62,15 +68,6 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
         unit = clock if by_amount and clock is not None else "updates"
         lines += [f"  {row}" for row in aligned_rows([_HEAD, *_rows(one.schedule, end, unit)], right=_NUMBERS)]
     return "\n".join(lines)
-
-
-def _length_of_run(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
-    if total is None and plan.horizon is None:
-        return "The length of the run is unknown."
-    if total is None:
-        return f"The run is {plan.horizon}{' updates' * (plan.horizon is not None and plan.horizon.is_resolved)} long."
-    epochs = f", {total / steps_per_epoch:.6g} epochs of {steps_per_epoch:,}" if steps_per_epoch else ""
-    return f"The run is {total:,} updates long{epochs}."
 
 
 def _heading(binding: Binding, bases: Bases) -> Iterator[str]:
@@ -103,7 +100,10 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
     if schedule.has_absolute:
         value_unit = "× base + absolute" if schedule.affine else "absolute, of base 1"
     for number, stage in enumerate(stages, 1):
-        length = _length(stage)
+        try:
+            length = stage.length
+        except Unresolved:  # the longest of lengths in different units
+            length = None
         after = None if begin is None or length is None else begin + length
         if number == len(stages) and end is not None:
             after = end
@@ -123,13 +123,6 @@ def _rows(schedule: Schedule, end: Duration | None, unit: str) -> Iterator[tuple
         formula = formula if len(formula) <= _LONGEST else formula[: _LONGEST - 1] + "…"
         yield (str(number), *times, *values, printable(formula), f"{unit}, {value_unit}")
         begin = after
-
-
-def _length(stage: Schedule) -> Duration | None:
-    try:
-        return stage.length
-    except Unresolved:  # the longest of lengths in different units
-        return None
 
 
 def _value(schedule: Schedule, update: int) -> str:

@@ -69,7 +69,14 @@ def text_of_given_plan(given: str, format: str | None) -> PlanText | None:
             raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
         raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
     if given == "-":
-        return PlanText(f"{format or 'yaml'} text", _standard_input(), format or "yaml")
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "it is closed", "standard input")
+        with naming_errors("standard input"):
+            data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        try:
+            return PlanText(f"{format or 'yaml'} text", data.decode("utf-8-sig"), format or "yaml")
+        except UnicodeDecodeError as error:
+            raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
         return None
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
@@ -98,7 +105,15 @@ def read_given_plan(
         return GivenPlan(given, source.loaded(calendar=calendar_if_known(facts)), source)
     calendar_if_known(facts)  # refuses wrong facts
     if given.startswith(_RECIPE):
-        recipe = _recipe_named(given.removeprefix(_RECIPE))
+        name = given.removeprefix(_RECIPE)
+        try:
+            recipe = recipe_book.recipes[name]
+        except UnknownRecipe as error:
+            names = list(recipe_book.recipes)
+            near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
+            instead = "" if near is None else f"Write {_RECIPE}{near}"
+            clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
+            raise UnknownRecipe(given, f"no such recipe; {clause}", instead) from error
         return GivenPlan(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
     if (name := given.removeprefix("recipes:")) in list(recipe_book.recipes):
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")
@@ -143,18 +158,6 @@ def loaded_with_facts(
     return read.loaded, with_facts_beside(read.loaded, known)
 
 
-def _recipe_named(name: str) -> recipe_book.Recipe:
-    """A published recipe; a name that none has is answered with one that the command line takes."""
-    try:
-        return recipe_book.recipes[name]
-    except UnknownRecipe as error:
-        names = list(recipe_book.recipes)
-        near = next((one for one in names if name and one.startswith(name)), None) or closest(name, names)
-        instead = "" if near is None else f"Write {_RECIPE}{near}"
-        clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
-        raise UnknownRecipe(f"{_RECIPE}{name}", f"no such recipe; {clause}", instead) from error
-
-
 def names_a_file(given: str) -> bool:
     """Whether a plan was given as a file, not as standard input or a line of text."""
     return given != "-" and os.path.exists(given)  # noqa: PTH110  # unlike Path.exists it takes a text of any length
@@ -164,17 +167,6 @@ def title_of_plans(given: Sequence[str]) -> str:
     """The title of a picture: the names of the files, if there are some."""
     names = [Path(one).name for one in given if names_a_file(one)]
     return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
-
-
-def _standard_input() -> str:
-    if sys.stdin is None:
-        raise OSError(errno.EBADF, "it is closed", "standard input")
-    with naming_errors("standard input"):
-        data = sys.stdin.buffer.read(MOST_BYTES + 1)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
 
 
 _FACTS = tuple(one.name for one in fields(CalendarOptions) if one.name != "horizon")

@@ -96,7 +96,7 @@ def calendar_options(command: _Function) -> _Function:
             "--run-config",
             is_flag=True,
             expose_value=False,
-            callback=_note_run_config,
+            callback=lambda context, _, value: context.meta.update({_RUN_CONFIG: value}),
             help="Execute a config of MMEngine in MMEngine instead of reading it; only for files you trust.",
         ),
         click.option("--frames-per-step", type=float, help="Frames of an environment that one update sees."),
@@ -157,11 +157,6 @@ def view_options(command: _Function) -> _Function:
 
 
 _RUN_CONFIG = "paramsched.run_config"
-
-
-def _note_run_config(context: click.Context, parameter: click.Parameter, value: bool) -> None:  # noqa: ARG001  # click's
-    """Keep the option for whoever reads the plans of this command."""
-    context.meta[_RUN_CONFIG] = value
 
 
 def runs_configs() -> bool:
@@ -255,11 +250,21 @@ BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 
 def run_guarded(run: Callable[[], _Result]) -> _Result:
-    """Run a command. An error that a user can cause ends in one message and an exit code, without a traceback."""
+    """Run a command. An error that a user can cause ends in one message and an exit code, without a traceback.
+
+    Each warning is printed once, as a line on standard error.
+    """
+    said: set[str] = set()
+
+    def show_once(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            click.echo(f"warning: {message}", err=True)
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _show_each_once()
+            warnings.showwarning = show_once
             return run()
     except click.UsageError as error:  # click prints it, and ends with its exit code
         raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
@@ -309,18 +314,6 @@ def file_problem(error: OSError) -> str:
     # Errors of files have their names. Two kinds are left: the current folder was removed, or what is printed is lost.
     unnamed = "the current folder" if isinstance(error, FileNotFoundError) else "standard output"
     return printable(f"{error.filename or unnamed}: {error.strerror or error}")
-
-
-def _show_each_once() -> Callable[..., None]:
-    """Print each warning once, as a line on standard error."""
-    said: set[str] = set()
-
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if str(message) not in said:
-            said.add(str(message))
-            click.echo(f"warning: {message}", err=True)
-
-    return show
 
 
 def _printable_lines(text: str) -> str:
@@ -402,7 +395,17 @@ class Command(click.Command):
         try:
             return click.Command.parse_args(self, ctx, args)
         except click.BadParameter as error:
-            raise _with_meant_choice(error, given) from None
+            option = error.param
+            if option is not None and isinstance(option.type, click.Choice):
+                values = [value.partition("=")[2] for value in given if value.partition("=")[0] in option.opts]
+                values += [value for before, value in pairwise(given) if before in option.opts]
+                choices = [str(one) for one in option.type.choices]
+                for value in values:
+                    near = _OTHER_CHOICES.get(value, closest(value, choices))
+                    if value not in choices and near in choices:
+                        message = f"{error.message} Write {option.opts[0]} {near}"
+                        raise click.BadParameter(message, error.ctx, option) from None
+            raise
         except click.NoSuchOption as error:
             advice = self._advice(ctx, error.option_name, given)
             raise click.UsageError(f'No such option "{error.option_name}".{advice}', ctx) from None
@@ -449,22 +452,6 @@ _OTHER_CHOICES: Mapping[str, str] = {
     **dict.fromkeys(("step", "steps", "iteration", "iterations", "iters", "update"), "updates"),
     **dict.fromkeys(("s", "sec", "secs", "second"), "seconds"),
 }
-
-
-def _with_meant_choice(error: click.BadParameter, given: list[str]) -> click.BadParameter:
-    """The same error, with the choice that was meant where one is near."""
-    option = error.param
-    if option is None or not isinstance(option.type, click.Choice):
-        return error
-    values = [value.partition("=")[2] for value in given if value.partition("=")[0] in option.opts]
-    values += [value for before, value in pairwise(given) if before in option.opts]
-    choices = [str(one) for one in option.type.choices]
-    for value in values:
-        near = _OTHER_CHOICES.get(value, closest(value, choices))
-        if value not in choices and near in choices:
-            message = f"{error.message} Write {option.opts[0]} {near}"
-            return click.BadParameter(message, error.ctx, option)
-    return error
 
 
 _OTHER_OPTIONS: Mapping[str, tuple[str, ...]] = {

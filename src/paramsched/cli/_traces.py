@@ -10,8 +10,6 @@ import click
 import numpy as np
 
 from paramsched.audit import UnreadableLog, read_log, read_metrics
-from paramsched.audit.log_values import LogColumn
-from paramsched.base.arrays import Floats
 from paramsched.base.near_names import did_you_mean
 from paramsched.cli._given_plan import (
     assumed_fact,
@@ -145,10 +143,21 @@ def groups_with_bases(
 
     Returns:
         The groups, and the fields and groups whose base is not known, so that 1 was taken.
+
+    Raises:
+        UsageError: a selector asks for the thousandth group or a later one.
     """
     values = given_bases(loaded.plan, bases, beside)
     bindings = _field_bindings(loaded.plan)
-    groups = _groups_of_selectors(bindings, loaded, [one for plan in beside for one in _field_bindings(plan)])
+    selecting = [*bindings, *(one for plan in beside for one in _field_bindings(plan))]
+    most = max((one.groups for one in selecting if isinstance(one.groups, int)), default=0)
+    if most >= _MOST_GROUPS:
+        raise click.UsageError(f"A group of index {most} is more than a picture shows.")
+    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
+    if len(several) > 1 and all(one.groups is None for one in bindings):  # one list of schedulers, several optimizers
+        groups: list[dict[str, Any]] = [{"name": name} for name in several]
+    else:
+        groups = groups_of_selectors(selecting)
     assumed: set[tuple[str, str | int]] = set()
     for index, group in enumerate(groups):
         label = group.get("name", index)
@@ -166,21 +175,6 @@ def groups_with_bases(
 
 def _field_bindings(plan: Plan) -> list[Binding]:
     return [one for one in plan.bindings if not isinstance(one.field, Target)]
-
-
-def _groups_of_selectors(bindings: list[Binding], loaded: Loaded, more: list[Binding]) -> list[dict[str, Any]]:
-    """Groups without fields: as many as the selectors of a plan need, and one for what is bound to all groups.
-
-    Raises:
-        UsageError: a selector asks for the thousandth group or a later one.
-    """
-    indices = {one.groups for one in (*bindings, *more) if isinstance(one.groups, int)}
-    if indices and max(indices) >= _MOST_GROUPS:
-        raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
-    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
-    if len(several) > 1 and all(one.groups is None for one in bindings):  # one list of schedulers, several optimizers
-        return [{"name": name} for name in several]
-    return groups_of_selectors([*bindings, *more])
 
 
 def given_bases(
@@ -302,7 +296,12 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
         if base.value is None and base.share != "none":
             baseless[column.field] = None
         else:
-            found[column.field, group] = column.t, _as_exact_as_logged(column, drawn[column.field, group])
+            # The planned value stands for a logged one that is the same in the digits of the log.
+            planned, values = drawn[column.field, group], column.values.copy()
+            inside = column.t < planned.size
+            at = planned[column.t[inside]]
+            values[inside] = np.where(column.equals_as_written(at, np.flatnonzero(inside)), at, values[inside])
+            found[column.field, group] = column.t, values
     if baseless:
         field = next(iter(baseless))
         what = f"{', '.join(baseless)} {'is' if len(baseless) == 1 else 'are'} drawn as a multiple of base"
@@ -314,12 +313,3 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
         said = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
         raise UnreadableLog(log, "it has no group that the plan draws", f"There are {said}")
     return found, max(column.tolerance for column in logged.columns)
-
-
-def _as_exact_as_logged(column: LogColumn, planned: Floats) -> Floats:
-    """The values of a log; the planned one where both are the same in the digits of the log."""
-    values = column.values.copy()
-    inside = column.t < planned.size
-    at = planned[column.t[inside]]
-    values[inside] = np.where(column.equals_as_written(at, np.flatnonzero(inside)), at, values[inside])
-    return values

@@ -68,8 +68,17 @@ class PlanHandler:
         trainer.add_event_handler(Events.STARTED, self._attach_plan)
         trainer.add_event_handler(Events.ITERATION_STARTED, self._count_batch)
         if evaluator is not None:
-            evaluator.add_event_handler(Events.COMPLETED, self._tell_metrics)
-            trainer.add_event_handler(Events.COMPLETED, self._warn_of_missed)
+
+            def tell_metrics() -> None:
+                if self.scheduler is not None:
+                    self._metrics.tell(self.scheduler, evaluator.state.metrics)
+
+            def warn_of_missed() -> None:
+                if self.scheduler is not None:
+                    self._metrics.finish(self.scheduler)
+
+            evaluator.add_event_handler(Events.COMPLETED, tell_metrics)
+            trainer.add_event_handler(Events.COMPLETED, warn_of_missed)
         return self
 
     def state_dict(self) -> dict[str, Any]:
@@ -97,14 +106,6 @@ class PlanHandler:
         if self._amounts is not None:
             ends_update = trainer.state.iteration % self._accumulation == 0
             self._amounts.see(trainer.state.batch, ends_update=ends_update)
-
-    def _tell_metrics(self, evaluator: Any) -> None:
-        if self.scheduler is not None:
-            self._metrics.tell(self.scheduler, evaluator.state.metrics)
-
-    def _warn_of_missed(self) -> None:
-        if self.scheduler is not None:
-            self._metrics.finish(self.scheduler)
 
 
 def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:

@@ -250,10 +250,12 @@ def register(*, force: bool = False) -> None:
         MissingDependency: mmengine is not installed.
     """
     _peer_bases()
-    from mmengine.registry import HOOKS, PARAM_SCHEDULERS
+    from mmengine.registry import HOOKS, PARAM_SCHEDULERS, Registry
 
     allow_checkpoints()
-    scope = _own_scope()
+    scope = PARAM_SCHEDULERS.children.get("paramsched")  # what `paramsched.` before a name means; made once
+    if scope is None:
+        scope = Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="paramsched")
     for name in class_names():
         scope.register_module(name=name, module=_class_of(name), force=True)
         if force:
@@ -296,14 +298,6 @@ def _peer_bases() -> tuple[type[Any], type[Any]]:
     except ModuleNotFoundError:
         raise MissingDependency("paramsched.engines.mmengine", "mmengine", "mmengine") from None
     return Hook, _ParamScheduler
-
-
-@cache
-def _own_scope() -> Any:
-    """What `paramsched.` before a name means in MMEngine's registry."""
-    from mmengine.registry import PARAM_SCHEDULERS, Registry
-
-    return Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="paramsched")
 
 
 if TYPE_CHECKING:

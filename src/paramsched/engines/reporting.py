@@ -137,14 +137,25 @@ class BatchAmounts:
             self.tell(amount, self._unit)
 
     def tell(self, amount: Amount, unit: str | None) -> None:
-        """The coming update uses so much more of a unit, of all processes together."""
+        """Let the coming update use so much more of a unit, of all processes together.
+
+        Where the plan says the sizes of its batches, warn, once, of batches of another size.
+        """
         self._look_at_plan()
         if unit is None or unit != self._unit:
             return
-        if self._planned is not None:
-            self._compare(amount, self._planned)
-        else:
+        if self._planned is None:
             self.scheduler.measured(**{unit: amount})
+        elif not self._has_warned:
+            t = self.scheduler.t
+            now, after = self._planned.amounts_from(t, self.scheduler.amount, 2).tolist()
+            if after - now != amount:
+                self._has_warned = True
+                warn_user(
+                    f"update {t}: the plan says that it takes {after - now} {unit}, and the engine's batches "
+                    f"hold {amount}; the plan's number counts. Let the loader follow the plan: "
+                    'scheduler.value("batch_size") is that of the coming update.'
+                )
 
     def saved_state(self) -> dict[str, Amount]:
         """What was seen and not told yet, of all processes together, each of which calls this."""
@@ -185,20 +196,6 @@ class BatchAmounts:
     def _shares(self) -> int:
         """How many processes have batches of their own; a batch is counted once."""
         return 1 if self._unit == "batches" else self.processes
-
-    def _compare(self, seen: Amount, planned: RunAmounts) -> None:
-        """Warn, once, of batches that are not of the size that the plan says."""
-        if self._has_warned:
-            return
-        t = self.scheduler.t
-        now, after = planned.amounts_from(t, self.scheduler.amount, 2).tolist()
-        if after - now != seen:
-            self._has_warned = True
-            warn_user(
-                f"update {t}: the plan says that it takes {after - now} {self._unit}, and the engine's batches "
-                f"hold {seen}; the plan's number counts. Let the loader follow the plan: "
-                'scheduler.value("batch_size") is that of the coming update.'
-            )
 
 
 def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) -> Callable[[Any], Any] | None:

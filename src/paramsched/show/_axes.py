@@ -12,7 +12,7 @@ from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest
 from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
-from paramsched.show._words import short_amount, short_number, tick_label, with_thousands
+from paramsched.show._words import short_amount, short_number, tick_label
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
@@ -343,7 +343,7 @@ def amount_in_words(unit: str, amount: float) -> str:
     """
     if unit == "updates":
         whole = amount >= 100 or abs(amount - round(amount)) < 0.05
-        return with_thousands(round(amount)) if whole else short_number(amount, 3)
+        return f"{round(amount):,}" if whole else short_number(amount, 3)
     return short_number(amount, 3 if amount < 10 else 4) if unit in ("epochs", "seconds") else short_amount(amount)
 
 
@@ -452,7 +452,13 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
     units = (even_unit("updates", total, 1.0), *_shared_units(traces, total))
     names = [one.name for one in units]
     if view.unit not in names:
-        _refuse_unit(traces, view.unit)
+        if any(one.name == view.unit for trace in traces for one in _units_of_curves(trace)):
+            found = f"not all plans tell the same {view.unit} of an update"
+            raise InvalidArgument(f'View(unit="{view.unit}")', found, "Draw each alone")
+        asked = f'unit "{view.unit}"'
+        Calendar().exact(Duration.of(f"1 {view.unit}"), asked=asked)  # it names the fact that is missing
+        found = f"nothing says how many {view.unit} an update takes"  # one, where nobody says more
+        raise MissingFact(asked, found, fact="accumulation", example="4")
     if view.log_time and total < 2:
         raise InvalidArgument("View(log_time=True)", f"the picture has {total} update", "Leave it out")
     second = "epochs"
@@ -481,14 +487,3 @@ def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
         alike = all(one.is_even for one in units) and np.allclose(ends, ends[:1], rtol=1e-12)
         if units and len(units) == len(telling) and (alike or len(traces) == 1):
             yield units[0]
-
-
-def _refuse_unit(traces: Sequence[Curves], unit: str) -> None:
-    """Say why no axis can be told in a unit."""
-    if any(one.name == unit for trace in traces for one in _units_of_curves(trace)):
-        raise InvalidArgument(
-            f'View(unit="{unit}")', f"not all plans tell the same {unit} of an update", "Draw each alone"
-        )
-    Calendar().exact(Duration.of(f"1 {unit}"), asked=f'unit "{unit}"')  # it names the fact that is missing
-    found = f"nothing says how many {unit} an update takes"  # one, where nobody says more
-    raise MissingFact(f'unit "{unit}"', found, fact="accumulation", example="4")

@@ -5,13 +5,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
-from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View
-from paramsched.show._curves import Curves, Floats, RunsOrLog
+from paramsched.show._axes import AS_VALUES_ASK, View
+from paramsched.show._curves import Curves, RunsOrLog
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._words import wrap_text
@@ -52,7 +51,15 @@ def axes(
         MissingDependency: matplotlib is not installed.
     """
     whole = picture(trace, log=log, other=other, view=view)
-    given = _new_axes(whole) if axes is None else tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
+    if axes is None:
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as absent:
+            raise MissingDependency("show.axes", "matplotlib", "plot") from absent
+        many = len(whole.panels)
+        _, made = plt.subplots(many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained")
+        axes = made[:, 0]
+    given = tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
     if len(given) != len(whole.panels):
         fields = ", ".join(panel.field for panel in whole.panels)
         raise InvalidArgument(
@@ -64,7 +71,9 @@ def axes(
         _draw_panel(ax, panel, whole)
     given[-1].set_xlabel(whole.axis.unit)
     if whole.axis.second:
-        _add_second_row(given[0], whole.axis)
+        main, second = whole.axis.main, next(one for one in whole.axis.units if one.name == whole.axis.second)
+        there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
+        given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(whole.axis.second)
     return given
 
 
@@ -84,30 +93,6 @@ def plan_axes(
     return found
 
 
-def _add_second_row(ax: "Axes", axis: TimeAxis) -> None:
-    """Add a second axis of time above."""
-    second = next(one for one in axis.units if one.name == axis.second)
-
-    def there(amounts: ArrayLike) -> Floats:
-        return second.at(axis.main.update_of(amounts))
-
-    def back(amounts: ArrayLike) -> Floats:
-        return axis.main.at(second.update_of(amounts))
-
-    ax.secondary_xaxis("top", functions=(there, back)).set_xlabel(axis.second)
-
-
-def _new_axes(whole: Picture) -> "tuple[Axes, ...]":
-    """Axes of a new figure, one for each panel."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as absent:
-        raise MissingDependency("show.axes", "matplotlib", "plot") from absent
-    many = len(whole.panels)
-    _, made = plt.subplots(many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained")
-    return tuple(made[:, 0])
-
-
 def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     """Draw one field."""
     for entry in panel.legend:
@@ -117,7 +102,15 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     for span in panel.differing_spans(whole.axis, _COLUMNS, most=_SHADES):
         left, right = whole.axis.main.at(span).tolist()
         ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
-    _set_limits(ax, panel)
+    # The values have some room; on a logarithmic axis no limit may become 0 or infinite.
+    low, high = panel.scale.low, panel.scale.high
+    if panel.scale.log:
+        ax.set_yscale("log")
+        room = (high / low) ** 0.04
+        ax.set_ylim(max(low / room, 5e-324), min(high * room, 1e308))
+    else:
+        room = high * 0.04 - low * 0.04
+        ax.set_ylim(low - room, high + room)
     if whole.axis.log:
         ax.set_xscale("log")
     ax.set_xlim(*whole.axis.main.at([whole.axis.first, whole.axis.total]).tolist())
@@ -129,18 +122,6 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
         ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize="small")
-
-
-def _set_limits(ax: "Axes", panel: Panel) -> None:
-    """Set the limits of the values, with some room; on a logarithmic axis none may become 0 or infinite."""
-    low, high = panel.scale.low, panel.scale.high
-    if panel.scale.log:
-        ax.set_yscale("log")
-        room = (high / low) ** 0.04
-        ax.set_ylim(max(low / room, 5e-324), min(high * room, 1e308))
-    else:
-        room = high * 0.04 - low * 0.04
-        ax.set_ylim(low - room, high + room)
 
 
 def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) -> None:
@@ -156,7 +137,11 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
 
         color = colormaps["viridis"](curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
-    name = _legend_name(panel, entry)
+    name = entry.label
+    if curve.kind == "log":  # of a run with several curves the first one has its name
+        name = entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
+    elif curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
+        name = ""
     ax.plot(
         whole.axis.main.at(times),
         shown,
@@ -168,16 +153,6 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
         label=_literal(name) if name else "_",
     )
-
-
-def _legend_name(panel: Panel, entry: LegendEntry) -> str:
-    """The name of a curve in the legend; "" for further ones of a run, and behind ten of a plan."""
-    curve = entry.curve
-    if curve.kind == "log":
-        return entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
-    if curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
-        return ""
-    return entry.label
 
 
 def _literal(text: str) -> str:

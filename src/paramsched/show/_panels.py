@@ -20,7 +20,6 @@ from paramsched.show._axes import (
 )
 from paramsched.show._curves import (
     Curves,
-    Envelope,
     Floats,
     Group,
     Key,
@@ -33,7 +32,7 @@ from paramsched.show._curves import (
     union_of_times,
 )
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
-from paramsched.show._words import short_number, times_in_words, with_thousands
+from paramsched.show._words import short_number, times_in_words
 
 _Points: TypeAlias = tuple[Times, Floats]
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
@@ -82,7 +81,19 @@ def picture(
             to be drawn over several.
     """
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
-    _check_plans(plans, other)
+    for _, one in plans:
+        if one.total < 1 or not one.keys():
+            raise InvalidArgument(
+                "show(trace)",
+                f"there is nothing to draw in {len(one.keys())} curves of {one.total} updates",
+                'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
+            )
+    if other is not None and len(plans) > 1:
+        raise InvalidArgument(
+            "show(together(…), other=…)",
+            f"{len(plans)} plans are drawn together, and one more over them is none of these",
+            'Add it to them: together({…, "other": other})',
+        )
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
     drawn = [*(one for _, one in plans), *([] if other is None else [other])]
@@ -93,12 +104,19 @@ def picture(
     fields = list(dict.fromkeys(field for one in drawn for field, _ in one.keys()))
     axis = axis_of_curves(drawn, total, view)
     panels = [_make_panel(field, plans, runs, other, axis, view) for field in fields[:_MOST_PANELS]]
-    verdicts = list(_runs_verdicts(trace, runs))
+    verdicts: list[Note] = []
+    for run in runs:
+        if run.used:
+            every = union_of_times(times for times, _ in run.used.values()).size
+            differing, rounding = _differing_in_log(trace, run.used, run.tolerance)
+            agreeing = f"planned = used at {every - differing.size:,} of {every:,} updates"
+            whose = f"{run.name}: " if len(runs) > 1 else ""
+            verdicts.append(Note(f"{whose}{agreeing}{rounding}", differs=differing.size > 0))
     if other is not None:
         longest = max(trace.total, other.total)
-        differing = union_of_times(panel.differing for panel in panels).size
-        text = f"the plans agree at {with_thousands(longest - differing)} of {with_thousands(longest)} updates"
-        verdicts = [Note(text, differs=differing > 0)]
+        many = union_of_times(panel.differing for panel in panels).size
+        text = f"the plans agree at {longest - many:,} of {longest:,} updates"
+        verdicts = [Note(text, differs=many > 0)]
     if len(fields) > _MOST_PANELS:
         verdicts.append(Note(f"{len(fields) - _MOST_PANELS:,} more fields are not drawn"))
     # Of several runs each has one color in all panels, which no plan has.
@@ -110,23 +128,6 @@ def picture(
     ]
     horizon = _horizon_summary([one for _, one in plans])
     return Picture((*panels, *_metric_panels(runs, axis, view, colors)), axis, horizon, tuple(verdicts))
-
-
-def _check_plans(plans: _Plans, other: Curves | None) -> None:
-    """Refuse what cannot be drawn."""
-    for _, trace in plans:
-        if trace.total < 1 or not trace.keys():
-            raise InvalidArgument(
-                "show(trace)",
-                f"there is nothing to draw in {len(trace.keys())} curves of {trace.total} updates",
-                'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
-            )
-    if other is not None and len(plans) > 1:
-        raise InvalidArgument(
-            "show(together(…), other=…)",
-            f"{len(plans)} plans are drawn together, and one more over them is none of these",
-            'Add it to them: together({…, "other": other})',
-        )
 
 
 def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
@@ -167,26 +168,15 @@ def _checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> _Points:
 def _horizon_summary(traces: Sequence[Curves]) -> str:
     """Describe the longest horizon: `460 updates · 20 epochs of 23`."""
     trace = max(traces, key=lambda one: one.total)
-    parts = [f"{with_thousands(trace.total)} update{'s' if trace.total > 1 else ''}"]
+    parts = [f"{trace.total:,} update{'s' if trace.total > 1 else ''}"]
     if trace.steps_per_epoch:
         epochs = short_number(trace.total / trace.steps_per_epoch, 4)
-        parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {with_thousands(trace.steps_per_epoch)}")
+        parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {trace.steps_per_epoch:,}")
     if isinstance(trace, Trace) and trace.horizon_amount is not None:
-        parts.append(f"{with_thousands(trace.horizon_amount)} {trace.clock}")
+        parts.append(f"{trace.horizon_amount:,} {trace.clock}")
     if len(traces) > 1:
         parts.insert(0, f"{len(traces)} plans")
     return " · ".join(parts)
-
-
-def _runs_verdicts(trace: Curves, runs: Sequence[_Run]) -> Iterator[Note]:
-    """Yield a note on how far each run agrees with the plan, over all panels."""
-    for run in runs:
-        if run.used:
-            every = union_of_times(times for times, _ in run.used.values()).size
-            differing, rounding = _differing_in_log(trace, run.used, run.tolerance)
-            agreeing = f"planned = used at {with_thousands(every - differing.size)} of {with_thousands(every)} updates"
-            whose = f"{run.name}: " if len(runs) > 1 else ""
-            yield Note(f"{whose}{agreeing}{rounding}", differs=differing.size > 0)
 
 
 def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: float) -> tuple[Times, str]:
@@ -230,11 +220,19 @@ def _make_panel(
         compared.append(_compare_plan(field, trace, other, axis.total, len(curves)))
     panel = _panel_of_curves(field, curves, axis, view, [curve for one in compared for curve in one.overlays])
     notes = [note for one in compared for note in one.notes]
+    bases = _base_texts(trace, field)
+    further = [*plans[1:], *([] if other is None else [("other plan", other)])]
+    bases += [f"{name}: {text}" for name, one in further for text in _base_texts(one, field) if text not in bases]
+    baseless = all(
+        isinstance(one, Trace) and (base := one.base(field, group)).value is None and base.share == "all"
+        for _, one in plans
+        for group in _groups_of_field(one, field)
+    )
     return replace(
         panel,
         differing=union_of_times(one.differing for one in compared),
-        other_notes=(*notes, *panel.other_notes, *_base_notes(field, plans, other)),
-        unit=_TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
+        other_notes=(*notes, *panel.other_notes, *map(Note, bases)),
+        unit=_TIMES_BASE if baseless else "",
     )
 
 
@@ -259,7 +257,7 @@ def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[
     if not left:
         return drawn, ()
     begin, whose = min(left)
-    text = f"{name} leaves {whose} at update {with_thousands(begin)}" if drawn else f"{name} is as {whose}"
+    text = f"{name} leaves {whose} at update {begin:,}" if drawn else f"{name} is as {whose}"
     return drawn, (Note(text),)
 
 
@@ -285,12 +283,12 @@ def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCur
     members = [(group, *points) for (_, group), points in used.items()]
     overlays = _merge_groups("log", members, trace, field, colors, owner=owner)
     differing, rounding = _differing_in_log(trace, used, run.tolerance)
-    every = with_thousands(union_of_times(times for times, _ in used.values()).size)
+    every = union_of_times(times for times, _ in used.values()).size
     whose = f"{owner}: " if owner else ""
     if not differing.size:
-        return _Comparison(overlays, (Note(f"{whose}used as planned at {every} of {every} updates{rounding}"),))
-    many, where = with_thousands(differing.size), times_in_words(differing)
-    text = f"{whose}used differs from planned at {many} of {every} updates: {where}"
+        return _Comparison(overlays, (Note(f"{whose}used as planned at {every:,} of {every:,} updates{rounding}"),))
+    where = times_in_words(differing)
+    text = f"{whose}used differs from planned at {differing.size:,} of {every:,} updates: {where}"
     return _Comparison(overlays, (Note(text, differs=True),), differing)
 
 
@@ -313,10 +311,10 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
         parts = [_differing_times(trace[field, g], *_planned(other, (field, g)), 0.0) for g in both]
         # Updates that the other plan lacks differ too.
         differing = union_of_times([*parts, np.arange(other.total, trace.total)])
-        text = f"both plans agree at all {with_thousands(longest)} updates"
+        text = f"both plans agree at all {longest:,} updates"
         if differing.size:
-            many, where = with_thousands(differing.size), times_in_words(differing)
-            text = f"the plans differ at {many} of {with_thousands(longest)} updates: {where}"
+            where = times_in_words(differing)
+            text = f"the plans differ at {differing.size:,} of {longest:,} updates: {where}"
         notes = [Note(text, differs=differing.size > 0)]
     for alone, whose in ((set(groups) - set(theirs), "first"), (set(theirs) - set(groups), "second")):
         if alone:
@@ -326,15 +324,6 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
             notes.append(Note(f"only in the {whose} plan: {what}", differs=True))
             differing = np.arange(total)
     return _Comparison(overlays, tuple(notes), differing)
-
-
-def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:
-    """Yield notes on the bases that the curves are drawn from, each text once."""
-    ours = _base_texts(plans[0][1], field)
-    yield from map(Note, ours)
-    others = [*plans[1:], *([] if other is None else [("other plan", other)])]
-    for name, trace in others:
-        yield from (Note(f"{name}: {text}") for text in _base_texts(trace, field) if text not in ours)
 
 
 def _base_texts(source: Curves, field: str) -> list[str]:
@@ -355,12 +344,6 @@ def _base_texts(source: Curves, field: str) -> list[str]:
     if len(found) == 1:
         return list(found)
     return [f"{groups_in_words(tuple(members))}: {text}" for text, members in found.items()]
-
-
-def _has_no_base(source: Curves, field: str) -> bool:
-    """Return whether no curve of a field has a base."""
-    bases = [source.base(field, g) for g in _groups_of_field(source, field)] if isinstance(source, Trace) else []
-    return bool(bases) and all(base.value is None and base.share == "all" for base in bases)
 
 
 def _merge_groups(
@@ -480,6 +463,14 @@ def _panel_of_curves(
         notes.append(Note("infinite values are drawn at the edge"))
     if any(np.isnan(curve.values).any() for curve in every):
         notes.append(Note("gaps are values that are no number (nan)"))
+    on_log = []
+    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
+    if scales.log is None:
+        on_log.append(Note("no value is above 0: the axis is linear"))
+    elif lowest < 0:
+        on_log.append(Note("gaps are values below 0, which have no logarithm"))
+    if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
+        on_log.append(Note("0 has no logarithm: it is drawn at the bottom edge"))
     return Panel(
         field=field,
         curves=tuple(curves),
@@ -489,16 +480,5 @@ def _panel_of_curves(
         breakpoints=inner[(inner > 0) & (inner < axis.total)],
         differing=_NO_TIMES,
         other_notes=tuple(notes),
-        log_notes=tuple(_log_notes(scales.log is not None, envelopes)),
+        log_notes=tuple(on_log),
     )
-
-
-def _log_notes(has_log: bool, envelopes: Sequence[Envelope]) -> Iterator[Note]:
-    """Notes on values that have no place on a logarithmic axis."""
-    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
-    if not has_log:
-        yield Note("no value is above 0: the axis is linear")
-    elif lowest < 0:
-        yield Note("gaps are values below 0, which have no logarithm")
-    if has_log and any((side == 0).any() for one in envelopes for side in one):
-        yield Note("0 has no logarithm: it is drawn at the bottom edge")

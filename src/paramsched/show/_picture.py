@@ -7,7 +7,7 @@ import numpy as np
 
 from paramsched.show._axes import Scale, Scales, TimeAxis
 from paramsched.show._curves import Floats, Group, Times, distinct_times, outline, runs_of_times
-from paramsched.show._words import short_number, times_in_words, with_thousands
+from paramsched.show._words import short_number, times_in_words
 
 CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
 """What a curve is: planned, really used, of the plan compared with, or measured."""
@@ -218,10 +218,10 @@ class Panel:
 
     def breakpoint_summary(self, most: int) -> str:
         """The breakpoints in words, the first few of them."""
-        first = ", ".join(with_thousands(int(t)) for t in self.breakpoints[:most])
+        first = ", ".join(f"{int(t):,}" for t in self.breakpoints[:most])
         many = self.breakpoints.size
         if many > most:
-            return f"{with_thousands(many)} breakpoints: {first}, …"
+            return f"{many:,} breakpoints: {first}, …"
         return f"breakpoint{'s' if many > 1 else ''} {first}"
 
 

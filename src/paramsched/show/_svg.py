@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from html import escape
 from importlib.resources import files
+from itertools import pairwise
 from math import isfinite
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
 from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
-from paramsched.show._words import clip_text, with_thousands, wrap_text
+from paramsched.show._words import clip_text, wrap_text
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
@@ -354,9 +355,9 @@ def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> 
     for first, size in zip(starts.tolist(), many.tolist(), strict=True):
         at, end = int(marks[first]), int(marks[first + size - 1])
         x = round(float(whole.axis.place(at)) * width, 1)
-        said = f"breakpoint {with_thousands(at)}"
+        said = f"breakpoint {at:,}"
         if size > 1:
-            said = f"{with_thousands(size)} breakpoints, {with_thousands(at)} to {with_thousands(end)}"
+            said = f"{size:,} breakpoints, {at:,} to {end:,}"
         yield (
             f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{said}</title>'
             f'<path class="ps-break" style="stroke-width:1" d="M0 {-_MARGIN}V{height}"/></g>'
@@ -403,26 +404,19 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
             continue
         if not steps:
             piece = piece[_corner_points(xs[piece], ys[piece])]
-        parts.append(_path_piece(times[piece], xs[piece], ys[piece], steps))
-        last = round(float(axis.place(times[piece[-1]] + 1)) * width * 10)
+        parts.append(f"M{_tenths(xs[piece[0]])} {_tenths(ys[piece[0]])}")
+        for last, at in pairwise(piece.tolist()):
+            if ys[at] == ys[last]:
+                parts.append(f"H{_tenths(xs[at])}")
+            elif steps and times[at] - times[last] == 1 and xs[at] - xs[last] >= 10 * _STEP - 1:
+                parts.append(f"H{_tenths(xs[at])}V{_tenths(ys[at])}")
+            else:
+                parts.append(f"L{_tenths(xs[at])} {_tenths(ys[at])}")
         if (end is not None and times[piece[-1]] + 1 == end) or steps:
-            parts.append(f"H{_tenths(last)}")
+            parts.append(f"H{_tenths(round(float(axis.place(times[piece[-1]] + 1)) * width * 10))}")
         elif piece.size == 1:
             parts.append("h0")  # with round ends: a dot
     return "".join(parts)
-
-
-def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
-    """One piece of a path without gaps: `steps` joins updates that follow each other by a step, where one sees it."""
-    words = [f"M{_tenths(xs[0])} {_tenths(ys[0])}"]
-    for i in range(1, xs.size):
-        if ys[i] == ys[i - 1]:
-            words.append(f"H{_tenths(xs[i])}")
-        elif steps and times[i] - times[i - 1] == 1 and xs[i] - xs[i - 1] >= 10 * _STEP - 1:
-            words.append(f"H{_tenths(xs[i])}V{_tenths(ys[i])}")
-        else:
-            words.append(f"L{_tenths(xs[i])} {_tenths(ys[i])}")
-    return "".join(words)
 
 
 def _corner_points(xs: Times, ys: Times) -> Times:

@@ -69,7 +69,16 @@ class TerminalLines:
             kept.append((character, style))
         while kept and kept[-1][0] == " ":
             kept.pop()
-        self.lines.append(self._as_text(kept))
+        painted, now = "", ""
+        for character, style in kept:
+            wanted = ""
+            if self.color and style is not None:
+                wanted = f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else _STYLES[style]
+            if wanted != now:  # a color is written only where it changes
+                painted += ("\x1b[0m" if now else "") + (f"\x1b[{wanted}m" if wanted else "")
+                now = wanted
+            painted += character
+        self.lines.append(painted + ("\x1b[0m" if now else ""))
 
     def add_plot(self, rows: Iterable[Iterable[Cell]], labels: Mapping[int, str], gutter: int) -> None:
         """Add the rows of a plot, from the top, with labels left of its axis."""
@@ -98,19 +107,6 @@ class TerminalLines:
 
     def text(self) -> str:
         return "\n".join(self.lines)
-
-    def _as_text(self, parts: list[Cell]) -> str:
-        """Cells as text; a color is written only where it changes."""
-        painted, now = "", ""
-        for character, style in parts:
-            wanted = ""
-            if self.color and style is not None:
-                wanted = f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else _STYLES[style]
-            if wanted != now:
-                painted += ("\x1b[0m" if now else "") + (f"\x1b[{wanted}m" if wanted else "")
-                now = wanted
-            painted += character
-        return painted + ("\x1b[0m" if now else "")
 
 
 def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:

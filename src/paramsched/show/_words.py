@@ -46,11 +46,6 @@ def short_amount(value: float) -> str:
     return short_number(value, 3)
 
 
-def with_thousands(value: int) -> str:
-    """Write a number of updates with its thousands apart: `1,000,000`."""
-    return f"{value:,}"
-
-
 def times_in_words(times: Times, most: int = 4) -> str:
     """Name the first few of some times; the times must be sorted.
 
@@ -59,10 +54,7 @@ def times_in_words(times: Times, most: int = 4) -> str:
     '3, 7–9'
     """
     runs = runs_of_times(times)
-    words = [
-        with_thousands(first) if first == last else f"{with_thousands(first)}–{with_thousands(last)}"
-        for first, last in runs[:most]
-    ]
+    words = [f"{first:,}" if first == last else f"{first:,}–{last:,}" for first, last in runs[:most]]
     return ", ".join([*words, "…"] if len(runs) > most else words)
 
 

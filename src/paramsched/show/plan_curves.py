@@ -30,7 +30,26 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
     >>> curves.total, assumed
     (2000, 'steps_per_epoch taken to be 100')
     """
-    facts, assumed = _with_assumed_facts(plan, calendar or Calendar())
+    facts = calendar or Calendar()
+    notes = []
+    units = units_of_plan(plan) - {"percent"}
+    if len(units) == 1 and "updates" not in units:
+        (unit,) = units
+        amounts = plan.horizon.terms if plan.horizon is not None else _terms_of(plan)
+        share = 1 if plan.horizon is not None else 4  # a quarter of the picture is the longest length
+        fact, value = assumed_value(unit, share * max(float(amount) for one, amount in amounts if one == unit))
+        if getattr(facts, fact) is None and not (unit == "epochs" and facts.updates_per_epoch):
+            more: dict[str, Any] = {fact: value}
+            facts = replace(facts, **more)
+            notes.append(f"{fact} taken to be {value:g}")
+    if plan.horizon is None and facts.total is None:
+        total = length_of_plan(plan, facts)
+        if total is None:
+            longest = max((facts.exact(Duration((term,))) for term in _terms_of(plan)), default=0)
+            total = max(ASSUMED_TOTAL, 4 * ceil(longest))
+            notes.append(f"horizon taken to be {total} updates")
+        facts = replace(facts, total=total)
+    assumed = ", ".join(notes)
     if bases is not None:
         return trace(plan, bases, facts), assumed
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
@@ -45,29 +64,6 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
 def plan_of_schedule(schedule: Schedule) -> Plan:
     """A plan that has a schedule alone, as multiples of base."""
     return Plan(Binding(Target("value", 1.0), schedule))
-
-
-def _with_assumed_facts(plan: Plan, calendar: Calendar) -> tuple[Calendar, str]:
-    """The facts, with missing ones that only stretch the picture, and these in words."""
-    notes = []
-    units = units_of_plan(plan) - {"percent"}
-    if len(units) == 1 and "updates" not in units:
-        (unit,) = units
-        amounts = plan.horizon.terms if plan.horizon is not None else _terms_of(plan)
-        share = 1 if plan.horizon is not None else 4  # a quarter of the picture is the longest length
-        fact, value = assumed_value(unit, share * max(float(amount) for one, amount in amounts if one == unit))
-        if getattr(calendar, fact) is None and not (unit == "epochs" and calendar.updates_per_epoch):
-            assumed: dict[str, Any] = {fact: value}
-            calendar = replace(calendar, **assumed)
-            notes.append(f"{fact} taken to be {value:g}")
-    if plan.horizon is None and calendar.total is None:
-        total = length_of_plan(plan, calendar)
-        if total is None:
-            longest = max((calendar.exact(Duration((term,))) for term in _terms_of(plan)), default=0)
-            total = max(ASSUMED_TOTAL, 4 * ceil(longest))
-            notes.append(f"horizon taken to be {total} updates")
-        calendar = replace(calendar, total=total)
-    return calendar, ", ".join(notes)
 
 
 def _terms_of(plan: Plan) -> list[tuple[str, Any]]:

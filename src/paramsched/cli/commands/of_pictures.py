@@ -115,11 +115,15 @@ def paramsched_show(
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     colored = terminal and not plain if color is None else color
     columns = width or (shutil.get_terminal_size().columns if terminal else 80)
+    try:
+        "⣿".encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):  # what cannot print one is drawn in ASCII
+        only_ascii = True
     picture = show.text(
         drawn,
         width=max(columns, 24),
         height=height,
-        ascii=only_ascii or not _can_print("⣿"),
+        ascii=only_ascii,
         color=colored,
         log=runs_to_draw(used, metrics, drawn, tolerance) or None,
         other=over,
@@ -184,16 +188,6 @@ def _values_by_column(
 def _finite_or_none(value: float) -> float | None:
     """JSON has no infinities."""
     return value if abs(value) < float("inf") else None
-
-
-def _can_print(character: str) -> bool:
-    if sys.stdout is None:
-        return False
-    try:
-        character.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 @click.command(

@@ -81,25 +81,19 @@ def paramsched_recipes(
         return
     whole = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
     if whole is not None:
-        click.echo(_whole_recipe(whole))
+        from paramsched import config
+
+        lines = [f"# {whole.title}", f"# Source: {whole.source}"]
+        lines += [f"# The source says: {one}" for one in whole.certain]
+        lines += [f"# Inferred: {one}" for one in whole.inferred]
+        lines += [f"# Base values: {_named_values(group)}" for group in whole.bases if group]
+        if of_run := _facts_of(whole):
+            lines.append(f"# Facts of the run: {_named_values(of_run)}")
+        click.echo("\n".join([*lines, (config.dump(whole.plan) or "").rstrip("\n")]))
         return
     if not found:
         raise click.UsageError(f"No recipe has all of: {' '.join(words)}. Without words all {len(recipes)} are listed.")
     click.echo("\n".join(aligned_rows([(one.name, one.area, one.title) for one in found])))
-
-
-def _whole_recipe(recipe: "Recipe") -> str:
-    """All that is known of a recipe."""
-    from paramsched import config
-
-    text = config.dump(recipe.plan) or ""
-    lines = [f"# {recipe.title}", f"# Source: {recipe.source}"]
-    lines += [f"# The source says: {one}" for one in recipe.certain]
-    lines += [f"# Inferred: {one}" for one in recipe.inferred]
-    lines += [f"# Base values: {_named_values(group)}" for group in recipe.bases if group]
-    facts = _facts_of(recipe)
-    lines += [f"# Facts of the run: {_named_values(facts)}"] if facts else []
-    return "\n".join([*lines, text.rstrip("\n")])
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:

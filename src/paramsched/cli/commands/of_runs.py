@@ -100,7 +100,13 @@ def paramsched_audit(
     read = read_given_plan(plan, format=format, field=field, facts=facts).plan
     planned = [one.name for one in read.bindings if isinstance(one.field, str)]
     try:
-        named = dict(_column(one) for one in columns)
+        named: dict[str, str] = {}
+        for column in columns:
+            place, equals, its_name = column.partition("=")
+            if not equals or not place or not its_name:
+                instead = 'Write --column lr=learning_rate, or --column "lr@head=lr_1"'
+                raise click.UsageError(f"--column {column}: no name. {instead}")
+            named[place] = its_name
         clock = amount_clock(read.clock)
         if clock is None and amount is not None:
             raise click.UsageError(f"--amount {amount}: the plan's clock counts updates. Leave --amount out")
@@ -136,13 +142,6 @@ def paramsched_audit(
         click.echo(str(report))
     if report.first is not None:
         click.get_current_context().exit(BAD_PLAN)
-
-
-def _column(text: str) -> tuple[str, str]:
-    place, equals, name = text.partition("=")
-    if not equals or not place or not name:
-        raise click.UsageError(f'--column {text}: no name. Write --column lr=learning_rate, or --column "lr@head=lr_1"')
-    return place, name
 
 
 def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
@@ -217,7 +216,16 @@ def paramsched_check(
     from dataclasses import replace
 
     from paramsched.base.diagnostic import Diagnostic
-    from paramsched.cli._checked_plan import CheckedPlan, RunEvidence, checked_plan, fix_file
+    from paramsched.cli._checked_plan import (
+        CheckedPlan,
+        RunEvidence,
+        checked_plan,
+        findings_as_commands,
+        findings_as_json,
+        findings_as_sarif,
+        findings_as_text,
+        fix_file,
+    )
 
     told = (_codes("--select", select) if select else frozenset(check_rules())) - _codes("--ignore", ignore or "")
     evidence = RunEvidence(checkpoint, log)
@@ -240,7 +248,15 @@ def paramsched_check(
         except OSError as error:
             usage = True
             click.echo(file_problem(error), err=True)
-    _tell(found, "json" if as_json else output_format)
+    output_format = "json" if as_json else output_format
+    if found or output_format in ("json", "sarif"):  # which say it even where nothing was found
+        write = {
+            "text": findings_as_text,
+            "json": findings_as_json,
+            "sarif": findings_as_sarif,
+            "github": findings_as_commands,
+        }[output_format]
+        click.echo(write(found), err=output_format == "text")
     worst = {one.severity for one in found}
     bad = "error" in worst or (strict and "warning" in worst)
     click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
@@ -255,23 +271,6 @@ def _codes(option: str, given: str) -> frozenset[str]:
         return codes_given(given)
     except InvalidArgument as error:
         raise click.UsageError(f"{option} {given}: {error.found}. {error.instead}") from None
-
-
-def _tell(found: list[Any], output_format: str) -> None:
-    """Print findings: text to standard error, what programs read to standard output."""
-    from paramsched.cli._checked_plan import findings_as_commands, findings_as_json, findings_as_sarif, findings_as_text
-
-    match output_format:
-        case "json":
-            click.echo(findings_as_json(found))
-        case "sarif":
-            click.echo(findings_as_sarif(found))
-        case "github":
-            if found:
-                click.echo(findings_as_commands(found))
-        case _:
-            if found:
-                click.echo(findings_as_text(found), err=True)
 
 
 @click.command(
