@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeAlias, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.time import Duration
+from paramsched.time.duration import NEGATIVE
 
 Rounding: TypeAlias = Literal["up", "nearest", "floor", "exact"]
 """Which update a boundary between two is: the one behind it, the nearest, the one before, or none: it stays there."""
@@ -139,7 +140,7 @@ class Span:
         """The updates from the begin of the span on; their end is rounded once, where boundaries are."""
         updates = self.boundary(self.begin + exact) - self.first if self.rounds else exact
         if updates < 0:
-            found = f"that is {float(updates):.12g} updates of this run, and a length is not negative"
+            found = f"that is {float(updates):.12g} updates of this run, and {NEGATIVE}"
             raise InvalidArgument(f'length "{length}"', found, "Use a longer one")
         return Duration.of_updates(updates)
 

@@ -40,6 +40,7 @@ _UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches, s, min, h"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
 _MOST = Fraction(10**18)  # beyond what a clock of 64 bits counts
+NEGATIVE = "a length is not negative"
 _LEAST = 1 / _MOST
 _RESOLVE_IT = "Write ps.resolve(schedule, ps.Calendar(...))"
 
@@ -89,8 +90,8 @@ class Duration:
             raise _no_length(amount)
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
-            found = "a length is not negative"
-            raise InvalidArgument(f"length {shown(amount)}", found, f"Write {sample}", sample=sample, refused=amount)
+            asked = f"length {shown(amount)}"
+            raise InvalidArgument(asked, NEGATIVE, f"Write {sample}", sample=sample, refused=amount)
         return Duration.of_updates(int(amount))
 
     @staticmethod
@@ -245,8 +246,7 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
     if terms and all(amount < 0 for _, amount in terms):
         meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
         sample = int(meant) if meant.isdecimal() else meant
-        refusal = InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", f"Write {_quoted(sample)}")
-        raise refusal.changed(sample=sample)
+        raise InvalidArgument(f'length "{Duration(terms)}"', NEGATIVE, f"Write {_quoted(sample)}", sample=sample)
     return Duration(terms)
 
 
