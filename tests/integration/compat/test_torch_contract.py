@@ -64,7 +64,7 @@ def test_signatures_begin_as_torchs(name):
     ours = inspect.signature(getattr(drop_in, name)).parameters
 
     expected = inspect.signature(theirs).parameters
-    assert list(ours)[: len(expected)] == list(expected)
+    assert list(ours)[: len(expected)] == list(expected), getattr(drop_in, name).__module__
     assert [ours[key].default for key in expected] == [parameter.default for parameter in expected.values()]
 
 
