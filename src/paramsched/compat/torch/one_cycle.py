@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch.optim import Optimizer
@@ -43,6 +43,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
     """
 
     __slots__ = ("_cycle_ends", "_table")
+    _slot_values: ClassVar[dict[str, Any]] = {"_cycle_ends": {}}
     _option_names = ("total_steps", "cycle_momentum")
 
     @staticmethod
@@ -73,7 +74,15 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         self.optimizer = optimizer_of(optimizer)
-        self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
+        if total_steps is not None:
+            self.total_steps = _positive_count("total_steps", total_steps)
+        elif epochs is None or steps_per_epoch is None:
+            raise refused_as_torch(
+                "You must define either total_steps OR (epochs AND steps_per_epoch)",
+                "Write total_steps=epochs * len(loader)",
+            )
+        else:
+            self.total_steps = _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise refused_as_torch(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
@@ -97,10 +106,6 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
                 if cycle_momentum:
                     self._begin_momentum(lowest, highest)
             super().__init__(optimizer, last_epoch, verbose)
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._cycle_ends = {}
 
     def _check_tick(self, tick: float) -> None:
         if tick > self.total_steps:
@@ -196,18 +201,6 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
     @staticmethod
     def _annealing_linear(start: float, end: float, pct: float) -> float:
         return (end - start) * pct + start
-
-
-def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    """The number of steps, given as such or as epochs."""
-    if total_steps is not None:
-        return _positive_count("total_steps", total_steps)
-    if epochs is None or steps_per_epoch is None:
-        raise refused_as_torch(
-            "You must define either total_steps OR (epochs AND steps_per_epoch)",
-            "Write total_steps=epochs * len(loader)",
-        )
-    return _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
 
 
 def _positive_count(name: str, number: int) -> int:
