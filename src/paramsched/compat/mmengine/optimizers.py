@@ -3,7 +3,7 @@
 import inspect
 import sys
 from abc import ABCMeta
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -249,21 +249,16 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
     scheduler._argument_signature = inspect.Signature(_parameters_of(row.arguments))
     arguments = {**_OPTIMIZER, **(_PARAM_NAME if family == "ParamScheduler" else {}), **row.arguments}
     if "__init__" not in vars(cls):
-        scheduler.__init__ = _constructor_of(cls)
+
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
+            super(scheduler, self).__init__(*args, **kwargs)
+
+        scheduler.__init__ = __init__  # an inherited one would have the signature of another class
     scheduler.__init__.__signature__ = inspect.Signature([_SELF, *_parameters_of(arguments)])
     described = "\n    ".join(f"{name}: {one.meaning}." for name, one in arguments.items())
     remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []
     scheduler.__doc__ = "\n\n".join([meaning_of_class(row, family), *remarks, f"Args:\n    {described}\n"])
     return cls
-
-
-def _constructor_of(cls: Any) -> Callable[..., None]:
-    """`__signature__` on an inherited constructor would be that of all classes."""
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
-        super(cls, self).__init__(*args, **kwargs)
-
-    return __init__
 
 
 def _parameters_of(arguments: Mapping[str, Argument]) -> list[inspect.Parameter]:
