@@ -320,27 +320,24 @@ def _check_hooks(hooks: Any, path: str, faults: Faults, kind: str, instead: str)
         _refuse_kind(hooks, kind, path, faults, instead)
         return
     for key, hook in hooks.items() if isinstance(hooks, Mapping) else enumerate(hooks):
-        if hook is not None or not isinstance(hooks, Mapping):
-            _check_hook(hook, child_path(path, key), faults)
-        elif key not in DEFAULT_HOOKS and key not in _NOT_HERE:
-            found = f"there is none to remove; {did_you_mean(str(key), DEFAULT_HOOKS)}"
-            faults.add(child_path(path, key), found, code=UNKNOWN_NAME)
-
-
-def _check_hook(hook: Any, path: str, faults: Faults) -> None:
-    """Check a hook, or a dict that names its class, and its priority."""
-    if isinstance(hook, Mapping):
-        arguments = {name: value for name, value in hook.items() if name != "priority"}
-        _check_class_dict(arguments, HOOKS, path, faults)
-        priority = hook.get("priority", "NORMAL")
-    else:
-        if not is_hook(hook):
-            _refuse_kind(hook, "hook", path, faults, "Give a Hook, or dict(type='…')")
-        priority = getattr(hook, "priority", "NORMAL")
-    try:
-        priority_of(priority)
-    except InvalidArgument as refusal:
-        faults.refuse(child_path(path, "priority"), refusal)
+        where = child_path(path, key)
+        if hook is None and isinstance(hooks, Mapping):
+            if key not in DEFAULT_HOOKS and key not in _NOT_HERE:
+                found = f"there is none to remove; {did_you_mean(str(key), DEFAULT_HOOKS)}"
+                faults.add(where, found, code=UNKNOWN_NAME)
+            continue
+        if isinstance(hook, Mapping):
+            arguments = {name: value for name, value in hook.items() if name != "priority"}
+            _check_class_dict(arguments, HOOKS, where, faults)
+            priority = hook.get("priority", "NORMAL")
+        else:
+            if not is_hook(hook):
+                _refuse_kind(hook, "hook", where, faults, "Give a Hook, or dict(type='…')")
+            priority = getattr(hook, "priority", "NORMAL")
+        try:
+            priority_of(priority)
+        except InvalidArgument as refusal:
+            faults.refuse(child_path(where, "priority"), refusal)
 
 
 def _check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, faults: Faults) -> None:

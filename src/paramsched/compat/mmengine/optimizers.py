@@ -107,7 +107,14 @@ def start_counting(optimizer: Any) -> None:
     if inner is not None:
         if inner not in _updates:
             _updates[inner] = 0
-            watch_updates(inner, _note_step, _note_update)
+
+            def note_step(optimizer: Optimizer) -> None:
+                _has_stepped[optimizer] = True
+
+            def note_update(optimizer: Optimizer) -> None:
+                _updates[optimizer] += 1
+
+            watch_updates(inner, note_step, note_update)
         _has_stepped[inner] = False
 
 
@@ -134,14 +141,6 @@ def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
-
-
-def _note_step(optimizer: Optimizer) -> None:
-    _has_stepped[optimizer] = True
-
-
-def _note_update(optimizer: Optimizer) -> None:
-    _updates[optimizer] += 1
 
 
 # Once MMEngine is imported, `isinstance` takes our classes for MMEngine's, and MMEngine's for ours: its Runner and its

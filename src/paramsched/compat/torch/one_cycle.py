@@ -88,7 +88,18 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         if anneal_strategy not in ("cos", "linear"):
             raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type = anneal_strategy
-        self._schedule_phases: Any = _cycle_phases(self.total_steps, pct_start, three_phase)
+        # The phases as torch writes them; each begins at the level where the one before it ends.
+        length = self.total_steps
+        up, back = float(pct_start * length) - 1, float(2 * pct_start * length) - 2
+        names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
+        phases = [
+            (up, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
+            (back, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
+            (length - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
+        ]
+        if not three_phase:
+            phases[1:] = [(length - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+        self._schedule_phases: Any = [dict(zip(names, phase, strict=True)) for phase in phases]
         self.cycle_momentum = cycle_momentum
         peaks = one_per_group(self, "max_lr", max_lr)
         if cycle_momentum:
@@ -208,14 +219,3 @@ def _positive_count(name: str, number: int) -> int:
         raise refused_as_torch(f"Expected positive integer {name}, but got {number}")
     as_float(Asked("OneCycleLR", name), number)
     return number
-
-
-def _cycle_phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
-    """The phases as torch writes them; each begins at the level where the last one ends."""
-    up = float(pct_start * total) - 1
-    ends = [up, float(2 * pct_start * total) - 2, total - 1] if three_phase else [up, total - 1]
-    rates = ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three_phase else ["initial_lr", "max_lr", "min_lr"]
-    momenta = ["max_momentum", "base_momentum", "max_momentum", "max_momentum"]
-    names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
-    rows = zip(ends, rates, rates[1:], momenta, momenta[1:], strict=False)
-    return [dict(zip(names, row, strict=True)) for row in rows]
