@@ -65,11 +65,20 @@ class TrainingSnapshot:
                 put_back(setattr, part, name, buffer)
         entries = [{key: value for key, value in group.items() if key != "params"} for group in self.groups]
         tensors += _held_tensors([entries, list(optimizer.state.values())])
-        put_back(
-            self._restore_optimizer, optimizer, optimizer.param_groups, _with_own_containers(dict(optimizer.state))
-        )
-        for group, own in zip(self.groups, entries, strict=True):
-            put_back(_restore_group, group, _with_own_containers(own), group["params"], list(group["params"]))
+        group_list, state = optimizer.param_groups, _with_own_containers(dict(optimizer.state))
+
+        @put_back
+        def restore_optimizer() -> None:
+            if optimizer.param_groups is not group_list:
+                optimizer.param_groups = group_list
+            group_list[:] = self.groups
+            optimizer.state.clear()
+            optimizer.state.update(state)
+
+        for group, own in zip(self.groups, entries, strict=True):  # cleared first, then filled
+            put_back(group.update, {"params": group["params"], **_with_own_containers(own)})
+            put_back(group.clear)
+            put_back(group["params"].__setitem__, slice(None), list(group["params"]))
         for parameter in parameters:
             put_back(setattr, parameter, "grad", parameter.grad)
             put_back(parameter.requires_grad_, parameter.requires_grad)
@@ -83,22 +92,9 @@ class TrainingSnapshot:
         """Put everything back."""
         self._parts.close()
 
-    def _restore_optimizer(self, optimizer: Any, group_list: list[dict[str, Any]], state: dict[Any, Any]) -> None:
-        if optimizer.param_groups is not group_list:
-            optimizer.param_groups = group_list
-        group_list[:] = self.groups
-        optimizer.state.clear()
-        optimizer.state.update(state)
-
     def parameters_moved(self) -> bool:
         """Return whether any parameter of the optimizer has changed."""
         return not all(torch.equal(parameter, kept) for parameter, kept in self._trained)
-
-
-def _restore_group(group: dict[str, Any], entries: dict[str, Any], parameter_list: list[Any], members: Any) -> None:
-    parameter_list[:] = members
-    group.clear()
-    group.update({"params": parameter_list, **entries})
 
 
 def _fill_tensor(tensor: torch.Tensor, kept: torch.Tensor) -> None:

@@ -68,7 +68,7 @@ class RangeTest:
         return None if way_down is None else float(self.rates[way_down[1]]) / 10
 
     def text(self, width: int = 80, *, ascii: bool = False) -> str:
-        """The smoothed loss over the rates, for a terminal, and the three suggestions.
+        """Draw the smoothed loss over the rates, for a terminal; say the suggestions, and why the test ended.
 
         Args:
             width: of the picture, in characters.
@@ -76,7 +76,14 @@ class RangeTest:
         """
         marks = {name: rate for name, rate in self._named_rates() if rate is not None}
         picture = loss_by_rate(self.rates, self.smoothed, marks, width=width, ascii=ascii)
-        return f"{picture}\n{self._sentence()}"
+        last = f"{self.rates[-1]:.2g}"
+        why = {
+            "highest rate": f"The highest rate, {last}, was reached.",
+            "diverged": f"The loss rose too far at {last}.",
+            "not finite": f"The loss was not finite above {last}.",
+        }[self.ending]
+        named = ", ".join(f"{name} {rate:.2g}" for name, rate in marks.items())
+        return f"{picture}\n{named or 'The loss never fell: no suggestion'}. {why}"
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw losses and smoothed loss over the rates with Matplotlib, and the suggestions.
@@ -119,14 +126,3 @@ class RangeTest:
 
     def _named_rates(self) -> tuple[tuple[str, float | None], ...]:
         return ("valley", self.valley), ("steepest", self.steepest), ("minimum / 10", self.minimum_tenth)
-
-    def _sentence(self) -> str:
-        """The suggestions in words, and why the test ended."""
-        last = f"{self.rates[-1]:.2g}"
-        why = {
-            "highest rate": f"The highest rate, {last}, was reached.",
-            "diverged": f"The loss rose too far at {last}.",
-            "not finite": f"The loss was not finite above {last}.",
-        }[self.ending]
-        named = ", ".join(f"{name} {rate:.2g}" for name, rate in self._named_rates() if rate is not None)
-        return f"{named or 'The loss never fell: no suggestion'}. {why}"

@@ -74,6 +74,7 @@ def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
     return dict(sorted(texts.items()))
 
 
+@cache
 def read_recipe(name: str, area: str, text: str) -> Recipe:
     """The recipe that a document says.
 
@@ -117,7 +118,7 @@ class RecipeBook(Mapping[str, Recipe]):
             nearest = f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
             found = f"no such recipe; {nearest}"
             raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists them")
-        return _recipe_of(name)
+        return read_recipe(name, *_all_texts()[name])
 
     def __contains__(self, name: object) -> bool:
         return name in _all_texts()
@@ -151,11 +152,6 @@ recipes = RecipeBook()
 @cache
 def _all_texts() -> dict[str, tuple[str, str]]:
     return texts_by_name(Path(__file__).with_name("data"))
-
-
-@cache
-def _recipe_of(name: str) -> Recipe:
-    return read_recipe(name, *_all_texts()[name])
 
 
 _POINTS = 200

@@ -89,7 +89,11 @@ class FolderLock:
                 file.close()
                 log.warning("%s: it cannot be locked (%s), so do not start two runs in this folder", self.path, error)
                 return
-            if self._is_still_there(file):
+            try:
+                is_still_there = os.path.samestat(os.fstat(file.fileno()), self.path.stat())
+            except FileNotFoundError:
+                is_still_there = False
+            if is_still_there:
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
                 file.flush()
@@ -119,12 +123,6 @@ class FolderLock:
             yield
         finally:
             self.release()
-
-    def _is_still_there(self, file: IO[str]) -> bool:
-        try:
-            return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
-        except FileNotFoundError:
-            return False
 
 
 def _name_in(file: IO[str]) -> str:

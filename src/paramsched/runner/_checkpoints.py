@@ -100,20 +100,7 @@ def _problems_of(folder: Path) -> list[str]:
 
 
 def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> StateError:
-    """Return an error that also names an older checkpoint in `home` that is whole."""
-    older = _latest_whole(home, besides)
-    if older is None:
-        advice = f"No checkpoint in {home} is whole. To begin anew leave resume out"
-    else:
-        advice = (
-            f"{older} is whole. To go on from there write resume=True, load_from={str(older)!r}; "
-            f"on the command line --resume --load-from {shlex.quote(str(older))}"
-        )
-    return StateError(f"{problem}\nNothing was changed. {advice}")
-
-
-def _latest_whole(home: Path, besides: Path | None) -> Path | None:
-    """Return the latest whole checkpoint in a folder, of the same run if possible."""
+    """Return an error that also names the latest whole checkpoint in `home`, of the same run if possible."""
     places = {
         path: place
         for path in checkpoints_in(home)
@@ -124,7 +111,15 @@ def _latest_whole(home: Path, besides: Path | None) -> Path | None:
     latest = max(states, key=lambda file: file.stat().st_mtime_ns, default=None)
     run = mine[0] if mine else places[latest.parent][0] if latest else ""
     order = sorted(places, key=lambda path: (places[path][0] == run, places[path][1]), reverse=True)
-    return next((path for path in order if not _problems_of(path)), None)
+    older = next((path for path in order if not _problems_of(path)), None)
+    if older is None:
+        advice = f"No checkpoint in {home} is whole. To begin anew leave resume out"
+    else:
+        advice = (
+            f"{older} is whole. To go on from there write resume=True, load_from={str(older)!r}; "
+            f"on the command line --resume --load-from {shlex.quote(str(older))}"
+        )
+    return StateError(f"{problem}\nNothing was changed. {advice}")
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -226,7 +221,16 @@ class Checkpoints:
             if main:
                 meta = state["meta"]
                 digest = write_manifest(part, meta["run"], meta["iter"]).digest
-                self._publish_folder(part, target, LastCheckpoint(name, digest) if newest else None)
+                before, file = place_before(target), self.folder / NEWEST
+                if not file.exists():  # a checkpoint that nothing names would be taken for a lost name
+                    disk.replace_text(file, LastCheckpoint(None, None).text)
+                if target.exists():
+                    shutil.rmtree(before, ignore_errors=True)
+                    disk.rename_on_disk(target, before)  # a kill from here on: `newest` finds it there
+                disk.rename_on_disk(part, target)
+                if newest:
+                    disk.replace_text(file, LastCheckpoint(name, digest).text)
+                shutil.rmtree(before, ignore_errors=True)
 
     @contextmanager
     def _saving(self, target: Path) -> Iterator[None]:
@@ -238,19 +242,6 @@ class Checkpoints:
                 raise StateError(
                     f"{target}: it could not be saved ({error}). Checkpoints that were there still are"
                 ) from error
-
-    def _publish_folder(self, part: Path, target: Path, newest: LastCheckpoint | None) -> None:
-        """Give a checkpoint its name, and note that it is the newest."""
-        before = place_before(target)
-        if not (self.folder / NEWEST).exists():  # a checkpoint that nothing names would be taken for a lost name
-            disk.replace_text(self.folder / NEWEST, LastCheckpoint(None, None).text)
-        if target.exists():
-            shutil.rmtree(before, ignore_errors=True)
-            disk.rename_on_disk(target, before)  # a kill from here on: `newest` finds it there
-        disk.rename_on_disk(part, target)
-        if newest is not None:
-            disk.replace_text(self.folder / NEWEST, newest.text)
-        shutil.rmtree(before, ignore_errors=True)
 
     def newest(self) -> Path | None:
         """Return the checkpoint that a resume begins with, which is whole; None if the run has none yet."""
@@ -379,7 +370,14 @@ def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
             "are registered with the Accelerator. Register those it was saved with"
         )
     if accelerator.process_index < saved_processes:
-        _require_random_states(random_states_file(accelerator, source))
+        file = random_states_file(accelerator, source)
+        states = read_torch(file)
+        try:
+            random.Random().setstate(states["random_state"])  # noqa: S311  # only to see whether it is one
+            np.random.RandomState().set_state(states["numpy_random_seed"])
+            torch.Generator().set_state(states["torch_manual_seed"])
+        except (TypeError, ValueError, KeyError, RuntimeError, IndexError, OverflowError) as error:
+            raise StateError(f"{file}: it has no random states ({type(error).__name__}: {error})") from None
 
 
 def random_states_file(accelerator: Any, source: Path) -> Path:
@@ -453,16 +451,6 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
         lost = [name for name in needed if isinstance(group.get(name), numeric) and name not in saved]
         if lost:
             raise StateError(f"{file}: group {index} has no {', '.join(lost)}, which {type(optimizer).__name__} needs")
-
-
-def _require_random_states(file: Path) -> None:
-    states = read_torch(file)
-    try:
-        random.Random().setstate(states["random_state"])  # noqa: S311  # only to see whether it is one
-        np.random.RandomState().set_state(states["numpy_random_seed"])
-        torch.Generator().set_state(states["torch_manual_seed"])
-    except (TypeError, ValueError, KeyError, RuntimeError, IndexError, OverflowError) as error:
-        raise StateError(f"{file}: it has no random states ({type(error).__name__}: {error})") from None
 
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")

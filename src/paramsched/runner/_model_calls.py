@@ -39,7 +39,15 @@ class ModelCalls:
     ) -> None:
         self.model, self.prepared, self.loss = model, prepared, loss
         self.style = style or training_style(model, loss)
-        self._spread: Any = model if prepared is model else _calling_through(model, prepared)
+        self._spread: Any = model
+        if prepared is not model:  # the model, such that calling it goes through the wrapper that shares gradients
+
+            def forward_through(spread: Any, *args: Any, **kwargs: Any) -> Any:
+                spread.__dict__["_was_called"] = True
+                return prepared(*args, **kwargs)
+
+            self._spread = object.__new__(type(type(model).__name__, (type(model),), {"__call__": forward_through}))
+            self._spread.__dict__ = model.__dict__
 
     def train(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
         """Train on a batch; returns what is logged."""
@@ -134,16 +142,3 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         total = total + one
     logged = {"loss": total.detach()} | {name: value.detach() for name, value in means.items() if name != "loss"}
     return total, logged
-
-
-def _calling_through(model: nn.Module, prepared: nn.Module) -> Any:
-    """Return the model such that calling it goes through the wrapper that shares gradients."""
-
-    def forward_through(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self.__dict__["_was_called"] = True
-        return prepared(*args, **kwargs)
-
-    kind = type(type(model).__name__, (type(model),), {"__call__": forward_through})
-    spread: Any = object.__new__(kind)
-    spread.__dict__ = model.__dict__
-    return spread

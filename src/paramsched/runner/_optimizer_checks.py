@@ -223,18 +223,15 @@ def _check_scheduler(
             warnings.simplefilter("ignore")
             (built,) = build_param_scheduler(config, model, **lengths)
     except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
-        faults.add(path, _refusal_text(error, config) or type(error).__name__, code=REFUSED_VALUE)
+        refusal: BaseException = error
+        name, cause = "", error.__cause__
+        if type(cause) is type(error):  # `build_param_scheduler` has added the index in its list; the path has it here
+            name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
+        # `str` of a KeyError would quote the message.
+        found = name + str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
+        faults.add(path, found or type(error).__name__, code=REFUSED_VALUE)
         return
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:
         found = f"{type(built).__name__} has no {', '.join(missing)}()"
         faults.add(path, found, "Derive it from paramsched.compat.mmengine._ParamScheduler", code=WRONG_ARGUMENT)
-
-
-def _refusal_text(error: BaseException, config: Mapping[str, Any]) -> str:
-    """Return the message of a scheduler's class, without the index in the list that `build_param_scheduler` adds."""
-    name, cause = "", error.__cause__
-    if type(cause) is type(error):  # else the class was not found, or raised an error that is passed on unchanged
-        name, error = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
-    # `str` of a KeyError would quote the message.
-    return name + str(error.args[0] if isinstance(error, KeyError) and error.args else error)

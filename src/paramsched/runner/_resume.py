@@ -80,23 +80,6 @@ def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
     }
 
 
-def _require_hook_states(runner: "Runner", states: Mapping[str, Any], source: Path) -> None:
-    """Refuse states from which a hook cannot go on; nothing is loaded."""
-    for key, hook in _hooks_by_key(runner.hooks):
-        if key not in states:
-            continue
-        unusable = f"{source / STATE}: it cannot be read; nothing usable at hooks.{key}"
-        if isinstance(hook, (CheckpointHook, EarlyStoppingHook, LoggerHook)) and not isinstance(states[key], dict):
-            raise StateError(unusable)
-        if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):
-            try:
-                copy(hook).load_state_dict(states[key])
-            except (KeyError, TypeError, ValueError) as error:
-                raise StateError(f"{unusable} ({type(error).__name__}: {error})") from None
-        if hasattr(hook, "require_resumable"):
-            hook.require_resumable(runner, states[key])
-
-
 def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """Yield each hook after its class and its number among those of the class."""
     counts = Counter[str]()
@@ -223,7 +206,19 @@ def require_fit_for(runner: "Runner", source: Path) -> None:
             )
         require_fit(runner.accelerator, source, was)
         runner.checkpoints.gradients(source)
-        _require_hook_states(runner, state["hooks"], source)
+        for key, hook in _hooks_by_key(runner.hooks):
+            if key not in state["hooks"]:
+                continue
+            kept, unusable = state["hooks"][key], f"{source / STATE}: it cannot be read; nothing usable at hooks.{key}"
+            if isinstance(hook, (CheckpointHook, EarlyStoppingHook, LoggerHook)) and not isinstance(kept, dict):
+                raise StateError(unusable)
+            if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):
+                try:
+                    copy(hook).load_state_dict(kept)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise StateError(f"{unusable} ({type(error).__name__}: {error})") from None
+            if hasattr(hook, "require_resumable"):
+                hook.require_resumable(runner, kept)
 
 
 def _load_accelerate_state(runner: "Runner", source: Path, saved_processes: int) -> None:

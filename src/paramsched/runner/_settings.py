@@ -4,6 +4,7 @@ import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sized
+from contextlib import suppress
 from dataclasses import field, replace
 from importlib import import_module
 from os import PathLike
@@ -230,24 +231,18 @@ def _check_loss(loss: Any, path: str, faults: Faults, model: Any) -> None:
         return
     if not callable(loss):
         _refuse_kind(loss, "function", path, faults, "Write loss=torch.nn.functional.cross_entropy")
-    elif not _takes_two(loss):
+        return
+    try:
+        with suppress(ValueError):  # some functions written in C have no signature
+            inspect.signature(loss).bind(None, None)
+    except TypeError:
         found = f"{short_json(loss)} does not take (output, target)"
         faults.add(path, found, "Write def loss(output, target): …", code=REFUSED_VALUE)
-    elif isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
+        return
+    if isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
         found = f"{type(model).__name__} has its own {has}, so the loss would not be used"
         faults.add(path, found, "Leave loss out", code=REFUSED_VALUE)
-
-
-def _takes_two(function: Callable[..., Any]) -> bool:
-    """Return whether a function can be called with two arguments."""
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError:
-        return False
-    except ValueError:  # some functions written in C have no signature
-        return True
-    return True
 
 
 def _check_combinations(model: Any, _: str, faults: Faults, given: Mapping[str, Any]) -> None:
@@ -325,27 +320,24 @@ def _check_hooks(hooks: Any, path: str, faults: Faults, kind: str, instead: str)
         _refuse_kind(hooks, kind, path, faults, instead)
         return
     for key, hook in hooks.items() if isinstance(hooks, Mapping) else enumerate(hooks):
-        if hook is not None or not isinstance(hooks, Mapping):
-            _check_hook(hook, child_path(path, key), faults)
-        elif key not in DEFAULT_HOOKS and key not in _NOT_HERE:
-            found = f"there is none to remove; {did_you_mean(str(key), DEFAULT_HOOKS)}"
-            faults.add(child_path(path, key), found, code=UNKNOWN_NAME)
-
-
-def _check_hook(hook: Any, path: str, faults: Faults) -> None:
-    """Check a hook, or a dict that names its class, and its priority."""
-    if isinstance(hook, Mapping):
-        arguments = {name: value for name, value in hook.items() if name != "priority"}
-        _check_class_dict(arguments, HOOKS, path, faults)
-        priority = hook.get("priority", "NORMAL")
-    else:
-        if not is_hook(hook):
-            _refuse_kind(hook, "hook", path, faults, "Give a Hook, or dict(type='…')")
-        priority = getattr(hook, "priority", "NORMAL")
-    try:
-        priority_of(priority)
-    except InvalidArgument as refusal:
-        faults.refuse(child_path(path, "priority"), refusal)
+        where = child_path(path, key)
+        if hook is None and isinstance(hooks, Mapping):
+            if key not in DEFAULT_HOOKS and key not in _NOT_HERE:
+                found = f"there is none to remove; {did_you_mean(str(key), DEFAULT_HOOKS)}"
+                faults.add(where, found, code=UNKNOWN_NAME)
+            continue
+        if isinstance(hook, Mapping):
+            arguments = {name: value for name, value in hook.items() if name != "priority"}
+            _check_class_dict(arguments, HOOKS, where, faults)
+            priority = hook.get("priority", "NORMAL")
+        else:
+            if not is_hook(hook):
+                _refuse_kind(hook, "hook", where, faults, "Give a Hook, or dict(type='…')")
+            priority = getattr(hook, "priority", "NORMAL")
+        try:
+            priority_of(priority)
+        except InvalidArgument as refusal:
+            faults.refuse(child_path(where, "priority"), refusal)
 
 
 def _check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, faults: Faults) -> None:
@@ -423,7 +415,17 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
 
 def _config_as_dict(cfg: Any) -> dict[str, Any]:
     """Return a config as a dict, from a file, from MMEngine's Config, or from a mapping."""
-    plain = _read_config_file(Path(cfg)) if isinstance(cfg, (str, PathLike)) else cfg
+    plain = cfg
+    if isinstance(cfg, (str, PathLike)):  # a `.py` file is not run
+        path = Path(cfg)
+        try:
+            if not path.is_file():  # nor a pipe, which may never say anything
+                raise FileNotFoundError("no such file" if not path.exists() else "no plain file")
+            plain = mmengine.read(read_plan_text(path, "mmengine").text, str(path))
+        except ParamschedError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ConfigError(str(path), [f"it cannot be read: {error}"]) from None
     to_dict = getattr(plain, "to_dict", None)  # MMEngine's Config has it
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping):
@@ -435,18 +437,6 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
             "Runner.from_cfg(…)", f"its entry {short_json(odd)} is no name", "Name each entry by text"
         )
     return dict(plain)
-
-
-def _read_config_file(path: Path) -> Any:
-    """Read a config file; a `.py` file is not run."""
-    try:
-        if not path.is_file():  # nor a pipe, which may never say anything
-            raise FileNotFoundError("no such file" if not path.exists() else "no plain file")
-        return mmengine.read(read_plan_text(path, "mmengine").text, str(path))
-    except (OSError, ValueError) as error:
-        if isinstance(error, ParamschedError):
-            raise
-        raise ConfigError(str(path), [f"it cannot be read: {error}"]) from None
 
 
 def _import_named_modules(config: Any, faults: Faults) -> None:

@@ -87,23 +87,22 @@ class AcceleratedWrapper:
         self.updates = 0  # that happened: a step that the scaler skipped is none
         # Counts the samples or tokens of an update; its hook goes ahead of the scheduler's.
         self.amounts: BatchAmounts | None = None
-        watch_updates(inner.optimizer, self._before_update, self._after_update)
+
+        def before_update(_: Optimizer) -> None:
+            if self.amounts is not None:
+                self.amounts.tell_seen()
+
+        def after_update(_: Optimizer) -> None:
+            self.updates += 1
+            seen = vars(inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
+            if seen is not None:
+                inner._global_step = seen + 1  # type: ignore[attr-defined]  # as it says
+
+        watch_updates(inner.optimizer, before_update, after_update)
 
     def note_batch(self, data: Any) -> None:
         if self.amounts is not None:
             self.amounts.see(data, ends_update=False)  # which batch ends it, the step says
-
-    def _before_update(self, optimizer: Optimizer) -> None:
-        del optimizer
-        if self.amounts is not None:
-            self.amounts.tell_seen()
-
-    def _after_update(self, optimizer: Optimizer) -> None:
-        del optimizer
-        self.updates += 1
-        seen = vars(self.inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
-        if seen is not None:
-            self.inner._global_step = seen + 1  # type: ignore[attr-defined]  # as it says
 
     @property
     def optimizer(self) -> Optimizer:

@@ -10,10 +10,10 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.arrays import NUMPY, Floats
+from paramsched.base.arrays import NUMPY
 from paramsched.config import dump, loads
 from paramsched.config.known_dialects import BaseLike
-from paramsched.curves import Curve, CurveLike, curve_of
+from paramsched.curves import CurveLike, curve_of
 from paramsched.errors import ParamschedError
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, replay
@@ -47,7 +47,14 @@ def check_curve(curve: CurveLike) -> None:
     """
     known = curve_of(curve)
     values = np.asarray(known(_SHARES), dtype=np.float64)
-    _require_ends_and_finite(known, values)
+    for place, end in ((0, 0.0), (-1, 1.0)):
+        if abs(values[place] - end) > 1e-9:
+            law = "a curve goes from 0 at u = 0 to 1 at u = 1"
+            raise BrokenLaw(law, known, f"at u = {end:g}", repr(values[place].item()))
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        found = repr(values[bad[0]].item())
+        raise BrokenLaw("a curve is finite", known, f"at u = {_SHARES[bad[0]].item()!r}", found)
     for u, value in zip(_SHARES.tolist(), values.tolist(), strict=True):
         alone = known(u)
         if abs(alone - value) > 4e-16:  # a library's sin may differ in the last bit between one and many
@@ -58,46 +65,25 @@ def check_curve(curve: CurveLike) -> None:
             if behind < before:
                 found = f"{before!r}, and behind it {behind!r}"
                 raise BrokenLaw("a curve that is monotone never turns back", known, f"at u = {u!r}", found)
-    _require_fall_beside_rise(known)
-    _require_exact_levels(known)
-    if known.serializable and parse(str(anneal(curve=known))) != anneal(curve=known):
-        raise BrokenLaw("text reads back as an equal curve", known, f"parse({str(anneal(curve=known))!r})", "another")
-
-
-def _require_ends_and_finite(curve: Curve, values: Floats) -> None:
-    for place, end in ((0, 0.0), (-1, 1.0)):
-        if abs(values[place] - end) > 1e-9:
-            law = "a curve goes from 0 at u = 0 to 1 at u = 1"
-            raise BrokenLaw(law, curve, f"at u = {end:g}", repr(values[place].item()))
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        found = repr(values[bad[0]].item())
-        raise BrokenLaw("a curve is finite", curve, f"at u = {_SHARES[bad[0]].item()!r}", found)
-
-
-def _require_fall_beside_rise(curve: Curve) -> None:
-    """`_fall` is what `_rise` leaves of 1."""
     inside = _SHARES[1:-1]
-    rise = np.asarray(curve._rise(inside.copy(), 1.0 - inside, NUMPY))
-    fall = np.asarray(curve._fall(inside.copy(), 1.0 - inside, NUMPY))
+    rise = np.asarray(known._rise(inside.copy(), 1.0 - inside, NUMPY))
+    fall = np.asarray(known._fall(inside.copy(), 1.0 - inside, NUMPY))
     differ = np.flatnonzero(~(np.abs(rise + fall - 1.0) <= 1e-12))
     if differ.size:
         place = differ[0]
         found = f"_rise {rise[place].item()!r} and _fall {fall[place].item()!r}"
-        raise BrokenLaw("_rise and _fall together are 1", curve, f"at u = {inside[place].item()!r}", found)
-
-
-def _require_exact_levels(curve: Curve) -> None:
-    """A schedule along the curve begins and ends at its levels."""
+        raise BrokenLaw("_rise and _fall together are 1", known, f"at u = {inside[place].item()!r}", found)
     for start, to in ((1.0, 0.1), (0.0, 0.3), (0.7, 0.7)):
-        schedule = anneal(start, to, 37, curve)
+        schedule = anneal(start, to, 37, known)
         values = schedule(np.arange(40))
         if values[0] != start or (values[37:] != to).any():
             found = f"it begins at {values[0].item()!r} and ends at {values[37].item()!r}"
-            raise BrokenLaw("levels are exact at both ends", curve, f"in {schedule}", found)
-        if curve.monotone and not ((values >= min(start, to)) & (values <= max(start, to))).all():
+            raise BrokenLaw("levels are exact at both ends", known, f"in {schedule}", found)
+        if known.monotone and not ((values >= min(start, to)) & (values <= max(start, to))).all():
             found = f"values from {values.min().item()!r} to {values.max().item()!r}"
-            raise BrokenLaw("a monotone curve stays between the levels", curve, f"in {schedule}", found)
+            raise BrokenLaw("a monotone curve stays between the levels", known, f"in {schedule}", found)
+    if known.serializable and parse(str(anneal(curve=known))) != anneal(curve=known):
+        raise BrokenLaw("text reads back as an equal curve", known, f"parse({str(anneal(curve=known))!r})", "another")
 
 
 _METRICS = (1.0, 0.9, 0.95, 0.95, 0.96, 0.97, 0.5, 0.5, 0.5, 0.5, 2.0, 0.1, 0.1, -3.0, 1e-9, 1e9, 0.0)
@@ -137,9 +123,26 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
             found = f"{state!r}, a second time {rule.observe(before, metric)!r}"
             raise BrokenLaw("the same state and metric give the same state", rule, where, found)
         _require_plain_state(rule, state, where)
-        _require_same_values(rule, state, where)
+        text = repr(state)
+        for value in _VALUES:
+            first, second = rule.apply(state, value, 0.1), rule.apply(state, value, 0.1)
+            if first != second or repr(state) != text:
+                found = f"of {value!r} it makes {first!r}, then {second!r}"
+                raise BrokenLaw("apply says the same twice, and changes no state", rule, where, found)
+            if not abs(first) < float("inf"):
+                raise BrokenLaw("apply gives a finite number", rule, where, f"of {value!r} it makes {first!r}")
     for metric in (float("nan"), float("inf"), float("-inf")):
-        _require_answer(rule, state, metric)
+        law, where = "a metric that is not finite leads to a state or to an error of paramsched", f"metric {metric!r}"
+        try:
+            after = rule.observe(state, metric)
+        except ParamschedError:
+            continue
+        except Exception as error:
+            raise BrokenLaw(law, rule, where, f"{type(error).__name__}: {error}") from error
+        for value in _VALUES:
+            made = rule.apply(after, value, 0.1)
+            if not abs(made) < float("inf"):
+                raise BrokenLaw(law, rule, where, f"of {value!r} it makes {made!r}")
     plan = Plan(lr=1.0 * rule)
     if has_shape(rule) and Plan(lr=str(1.0 * rule)) != plan:
         raise BrokenLaw("text reads back as an equal rule", rule, "parse(str(rule))", str(Plan(lr=str(1.0 * rule))))
@@ -165,32 +168,6 @@ def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
             raise BrokenLaw(law, rule, where, f"{state!r}, from {kind} {again!r}")
     if pickle.loads(pickle.dumps(state)) != state:  # noqa: S301  # packed a moment ago
         raise BrokenLaw(law, rule, where, f"{state!r}, another one from a pickle")
-
-
-def _require_same_values(rule: MetricRule[Any], state: Any, where: str) -> None:
-    """To apply a state changes nothing and says the same twice, a finite number."""
-    text = repr(state)
-    for value in _VALUES:
-        first, second = rule.apply(state, value, 0.1), rule.apply(state, value, 0.1)
-        if first != second or repr(state) != text:
-            found = f"of {value!r} it makes {first!r}, then {second!r}"
-            raise BrokenLaw("apply says the same twice, and changes no state", rule, where, found)
-        if not abs(first) < float("inf"):
-            raise BrokenLaw("apply gives a finite number", rule, where, f"of {value!r} it makes {first!r}")
-
-
-def _require_answer(rule: MetricRule[Any], state: Any, metric: float) -> None:
-    """A metric that is not finite leads to a state, or to an error of ours."""
-    law = "a metric that is not finite leads to a state or to an error of paramsched"
-    try:
-        after = rule.observe(state, metric)
-    except ParamschedError:
-        return
-    except Exception as error:
-        raise BrokenLaw(law, rule, f"metric {metric!r}", f"{type(error).__name__}: {error}") from error
-    for value in _VALUES:
-        if not abs(rule.apply(after, value, 0.1)) < float("inf"):
-            raise BrokenLaw(law, rule, f"metric {metric!r}", f"of {value!r} it makes {rule.apply(after, value, 0.1)!r}")
 
 
 @final
@@ -243,48 +220,37 @@ def check_dialect(
     def plan_of(config: Any) -> Any:
         return dialect.to_plan(config, calendar=calendar, base=base)
 
-    for config in configs:
-        _check_config(dialect, name, config, plan_of)
     recognizes = getattr(dialect, "recognizes", None)
+    for config in configs:
+        where, given = f"to_plan({_short(config)})", copy.deepcopy(config)
+        law = "a config that is right gives a plan"
+        try:
+            plan = plan_of(given)
+        except Exception as error:
+            raise BrokenLaw(law, name, where, f"{type(error).__name__}: {error}") from error
+        if not isinstance(plan, Plan):
+            raise BrokenLaw(law, name, where, f"a {type(plan).__name__}")
+        if given != config:
+            raise BrokenLaw("to_plan leaves the config as it is", name, where, _short(given))
+        if plan_of(given) != plan:
+            raise BrokenLaw("to_plan gives the same plan each time", name, where, str(plan_of(given)))
+        if not plan.serializable or loads(str(dump(plan))) != plan:
+            raise BrokenLaw("a plan can be saved, and is read back equal", name, where, str(plan))
+        if recognizes is not None and not _answer_of(recognizes, config, name):
+            raise BrokenLaw("recognizes knows its own configs", name, f"recognizes({_short(config)})", "False")
+        for path, spoiled in _spoiled(config, ""):
+            try:
+                plan_of(spoiled)
+            except ParamschedError:
+                continue
+            except Exception as error:
+                found = f"{type(error).__name__}: {error}"
+                law = "what a dialect cannot read is told as an error of paramsched"
+                raise BrokenLaw(law, name, f"at {path}, {_short(spoiled)}", found) from error
+        _require_way_back(dialect, name, plan, plan_of)
     for other in _NO_CONFIGS:
         if recognizes is not None and other != {} and _answer_of(recognizes, other, name):
             raise BrokenLaw("recognizes knows its own configs only", name, f"recognizes({other!r})", "True")
-
-
-def _check_config(dialect: Any, name: str, config: Any, plan_of: Callable[[Any], Any]) -> None:
-    """Each law for one config."""
-    where, given = f"to_plan({_short(config)})", copy.deepcopy(config)
-    try:
-        plan = plan_of(given)
-    except Exception as error:
-        raise BrokenLaw(
-            "a config that is right gives a plan", name, where, f"{type(error).__name__}: {error}"
-        ) from error
-    if not isinstance(plan, Plan):
-        raise BrokenLaw("a config that is right gives a plan", name, where, f"a {type(plan).__name__}")
-    if given != config:
-        raise BrokenLaw("to_plan leaves the config as it is", name, where, _short(given))
-    if plan_of(given) != plan:
-        raise BrokenLaw("to_plan gives the same plan each time", name, where, str(plan_of(given)))
-    if not plan.serializable or loads(str(dump(plan))) != plan:
-        raise BrokenLaw("a plan can be saved, and is read back equal", name, where, str(plan))
-    recognizes = getattr(dialect, "recognizes", None)
-    if recognizes is not None and not _answer_of(recognizes, config, name):
-        raise BrokenLaw("recognizes knows its own configs", name, f"recognizes({_short(config)})", "False")
-    _require_errors_of_ours(name, config, plan_of)
-    _require_way_back(dialect, name, plan, plan_of)
-
-
-def _require_errors_of_ours(name: str, config: Any, plan_of: Callable[[Any], Any]) -> None:
-    """A spoiled config leads to a plan, or to an error of paramsched."""
-    for path, spoiled in _spoiled(config, ""):
-        try:
-            plan_of(spoiled)
-        except ParamschedError:
-            continue
-        except Exception as error:
-            law = "what a dialect cannot read is told as an error of paramsched"
-            raise BrokenLaw(law, name, f"at {path}, {_short(spoiled)}", f"{type(error).__name__}: {error}") from error
 
 
 def _require_way_back(dialect: Any, name: str, plan: Plan, plan_of: Callable[[Any], Any]) -> None:

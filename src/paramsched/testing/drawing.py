@@ -222,8 +222,10 @@ class Drawing:
 
     def __call__(self, name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
         del default
-        return _strategy_of(self, name, hint, builder)
+        return self.strategy(name, hint, builder)
 
+    # Hypothesis looks a strategy over when it is new, which takes longer than to draw.
+    @functools.lru_cache(maxsize=8192)  # noqa: B019  # a Drawing is frozen, and compared by value
     def strategy(self, name: str, hint: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
         """What is drawn for a parameter."""
         kind = without_none(hint)
@@ -254,11 +256,6 @@ class Drawing:
         if kind == Union[Callable[[Any], Any], str] and self.function is not None:  # noqa: UP007  # as typing spells it
             return st.just(self.function)
         raise ungenerable(builder, name, hint)
-
-
-@functools.lru_cache(maxsize=8192)  # Hypothesis looks a strategy over when it is new, which takes longer than to draw
-def _strategy_of(drawing: Drawing, name: str, hint: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
-    return drawing.strategy(name, hint, builder)
 
 
 _PARTS = (constant(0.5), linear(1.0, 0.1), cosine(over="20%"), exponential(0.9), step(10, 0.5), warmup(7) >> cosine())

@@ -259,7 +259,11 @@ def _check_schedule(written: Schedule, calendar: Calendar, array_laws: list[Call
     if written.serializable:
         copies_are_equal(resolved)
     breakpoints_in_order(resolved, min(total, 5000))
-    times = _telling_times(resolved, total)
+    # Whole times around what changes, everywhere, and behind the end.
+    points = np.array(resolved.breakpoints(min(total, 5000))[:12])
+    everywhere = np.linspace(0, total + 3, 15).astype(np.int64)
+    times = np.concatenate([points - 1, points, points + 1, everywhere, [0, 1, 5, total]])
+    times = np.unique(np.clip(times, 0, None)).astype(np.int64)
     nothing_of_nothing(resolved, times)
     for base in _BASES:
         value_at_each_time(resolved, times, base)
@@ -270,11 +274,3 @@ def _check_schedule(written: Schedule, calendar: Calendar, array_laws: list[Call
         held_after_end(resolved, base)
     for law in array_laws:
         law(resolved, times, _BASES[0])
-
-
-def _telling_times(schedule: Schedule, total: int) -> Array:
-    """Whole times around what changes, everywhere, and behind the end."""
-    points = np.array(schedule.breakpoints(min(total, 5000))[:12])
-    near = np.concatenate([points - 1, points, points + 1])
-    everywhere = np.linspace(0, total + 3, 15).astype(np.int64)
-    return np.unique(np.clip(np.concatenate([near, everywhere, [0, 1, 5, total]]), 0, None)).astype(np.int64)

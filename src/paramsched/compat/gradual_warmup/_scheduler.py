@@ -269,18 +269,29 @@ class GradualWarmupScheduler(LRScheduler):
         return [base * ((self.multiplier - 1.0) * self.last_epoch / self._length + 1.0) for base in self.base_lrs]
 
     def _lr_of_package(self) -> list[Number]:
-        """Return what the `get_lr` of the package returns at `last_epoch`."""
-        if self.last_epoch > self._length:
-            after: Any = self.after_scheduler
-            if after is None:
-                return [base * self.multiplier for base in self.base_lrs]
-            if not self.finished:
-                after.base_lrs = [base * self.multiplier for base in self.base_lrs]
-                self.finished = True
-            return _lr_between_steps(after)
-        if self.multiplier == 1.0:
-            return [base * (float(self.last_epoch) / self._length) for base in self.base_lrs]
-        return self._ramp_of_package()
+        """Return what the `get_lr` of the package returns at `last_epoch`.
+
+        After the ramp that is what the after-scheduler's own `get_lr()` returns outside of a step: with torch's
+        recursions a value that they never step to, a cosine 1.025 of its start. The drop-ins give theirs.
+        """
+        if self.last_epoch <= self._length:
+            if self.multiplier == 1.0:
+                return [base * (float(self.last_epoch) / self._length) for base in self.base_lrs]
+            return self._ramp_of_package()
+        after: Any = self.after_scheduler
+        tops = [base * self.multiplier for base in self.base_lrs]
+        if after is None:
+            return tops
+        if not self.finished:
+            after.base_lrs, self.finished = tops, True
+        definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
+        is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
+        asked = vars(peers)[drop_in_name(after)] if is_drop_in_class else type(after)
+        within, after._get_lr_called_within_step = after._get_lr_called_within_step, True  # no warning about the call
+        try:
+            return list(asked.get_lr(after))
+        finally:
+            after._get_lr_called_within_step = within
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """Go to an epoch: on the ramp write its values, after it let the after-scheduler write."""
@@ -368,7 +379,17 @@ class GradualWarmupScheduler(LRScheduler):
         if "after" not in state_dict and all(name in state_dict for name in _FOREIGN_KEYS):
             self._load_foreign(state_dict)
             return
-        self._refuse_other_state(state_dict)
+        missing = [name for name in (*_STATE_KEYS, "lr", "after_scheduler", "after") if name not in state_dict]
+        if missing:
+            raise StateError(_NO_STATE.format(", ".join(missing)))
+        self._require_same_kind(state_dict["after_scheduler"] is None)
+        saved, own = bool(state_dict.get("published")), bool(self._form)  # "head" of old goes on as "0.3" does
+        if saved != own:
+            said = [f"published={'0.3' if one else False!r}" for one in (saved, own)]
+            raise StateError(
+                f"GradualWarmupScheduler.load_state_dict(…): the state was saved with {said[0]}, and this scheduler "
+                f"has {said[1]}. Build it with {said[0]}"
+            )
         state = by_value(state_dict)
         self._set_ramp(state["multiplier"], state["total_epoch"], state["warmup_epoch"])
         self.base_lrs, self.last_epoch, self._step_count = state["base_lrs"], state["last_epoch"], state["_step_count"]
@@ -444,32 +465,3 @@ class GradualWarmupScheduler(LRScheduler):
                 f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler and {lacks} has none. "
                 "Build it as it was built when the state was saved"
             )
-
-    def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
-        """Refuse a state that is not of this class, or that goes on by other numbers."""
-        missing = [name for name in (*_STATE_KEYS, "lr", "after_scheduler", "after") if name not in state]
-        if missing:
-            raise StateError(_NO_STATE.format(", ".join(missing)))
-        self._require_same_kind(state["after_scheduler"] is None)
-        saved, own = bool(state.get("published")), bool(self._form)  # "head" of old goes on as "0.3" does
-        if saved != own:
-            said = [f"published={'0.3' if one else False!r}" for one in (saved, own)]
-            raise StateError(
-                f"GradualWarmupScheduler.load_state_dict(…): the state was saved with {said[0]}, and this scheduler "
-                f"has {said[1]}. Build it with {said[0]}"
-            )
-
-
-def _lr_between_steps(after: Any) -> list[Number]:
-    """Return what torch's `get_lr()` returns outside of a step, with the numbers of our drop-ins.
-
-    There torch's recursions give a value that they never step to, a cosine 1.025 of its start.
-    """
-    definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
-    is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
-    asked = vars(peers)[drop_in_name(after)] if is_drop_in_class else type(after)
-    within, after._get_lr_called_within_step = after._get_lr_called_within_step, True  # no warning about the call
-    try:
-        return list(asked.get_lr(after))
-    finally:
-        after._get_lr_called_within_step = within

@@ -77,7 +77,15 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             raise AssertionError(f"last_step={last_step!r} is not an integer from -1 on. Write -1 to begin")
         self.optimizer, self.param_name = optimizer, param_name
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
-        self.base_values = self._bases_of_groups(begins=last_step == -1)
+        self.base_values = []
+        initial = f"initial_{param_name}"
+        for index, group in enumerate(optimizer.param_groups):
+            optimizers.require_number_field(group, param_name)
+            if last_step != -1 and initial not in group:
+                raise KeyError(
+                    f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
+                )
+            self.base_values.append(optimizers.initial_number(group, param_name))
         self._follow_groups()
         self.last_step = last_step
         if last_step >= 0:
@@ -203,19 +211,6 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         skipped: int = vars(self).get("_skipped", 0)
         return self._global_step + skipped
 
-    def _bases_of_groups(self, *, begins: bool) -> list[Any]:
-        """Return `initial_<entry>` of each group; write it if it is missing and a run begins."""
-        initial = f"initial_{self.param_name}"
-        groups = self.optimizer.param_groups
-        for index, group in enumerate(groups):
-            optimizers.require_number_field(group, self.param_name)
-            if not begins and initial not in group:
-                raise KeyError(
-                    f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
-                )
-            optimizers.initial_number(group, self.param_name)
-        return [optimizers.initial_number(group, self.param_name) for group in groups]
-
     def _present_values(self) -> list[Any]:
         return [optimizers.present_value(group, self.param_name) for group in self.optimizer.param_groups]
 
@@ -303,24 +298,18 @@ class RuleScheduler(_ParamScheduler):
 
     def _get_value(self) -> list[float]:
         """Apply the rule to the present values at local tick `last_step`."""
-        present = self._present_values()
-        engine = self._engine_now()
-        bases = list(self.base_values)
-        if engine.bases != bases:
-            engine.bind(bases)
-        # A foreign state does not tell what the groups held at the first tick. Their bases stand in for it.
-        entries: list[float] | None = vars(self).get("_entry")
-        return engine.stepped(self.last_step, present, entries)
-
-    def _engine_now(self) -> StepEngine:
-        """Return the engine for the arguments, which users may change between two steps."""
-        held = vars(self)
-        given = tuple([held.get(name) for name in self._configured])
+        present, held = self._present_values(), vars(self)
+        given = tuple([held.get(name) for name in self._configured])  # users may change them between two steps
         kept: tuple[Any, StepEngine] | None = getattr(self, "_engine", None)
         if kept is None or kept[0] != given:
             # A copy, so that milestones changed in place are noticed.
             self._engine = kept = by_value(given), StepEngine(self._rule_now())
-        return kept[1]
+        engine, bases = kept[1], list(self.base_values)
+        if engine.bases != bases:
+            engine.bind(bases)
+        # A foreign state does not tell what the groups held at the first tick. Their bases stand in for it.
+        entries: list[float] | None = held.get("_entry")
+        return engine.stepped(self.last_step, present, entries)
 
     def _rule_now(self) -> Rule:
         return self.table_row.rule(vars(self))

@@ -274,7 +274,13 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
             continue
         now = max(one._global_step * (length if one.by_epoch else 1) for one in by_rule)
         for index, group in enumerate(by_rule[0].optimizer.param_groups):
-            together = [(one.table_row, _arguments_of_group(one, index)) for one in by_rule]
+            together = []
+            for row, held in ((one.table_row, vars(one)) for one in by_rule):
+                arguments = row.complete({name: held[name] for name in row.arguments if name in held})
+                peaks = arguments.get("eta_max")
+                if isinstance(peaks, (list, tuple)):  # one for each group
+                    arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]
+                together.append((row, arguments))
             schedule = combine_schedulers(together, RunLength(length), any_epoch=True).schedule
             if not schedule.is_resolved:
                 schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
@@ -282,16 +288,6 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
             optimizers.write_value(group, field, value)
         for one in by_rule:
             one._last_value = one._present_values()
-
-
-def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
-    """Return the arguments, with this group's own peak if there is one for each group."""
-    held, row = vars(scheduler), scheduler.table_row
-    arguments = row.complete({name: held[name] for name in row.arguments if name in held})
-    peaks = arguments.get("eta_max")
-    if isinstance(peaks, (list, tuple)):
-        arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]
-    return arguments
 
 
 def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:

@@ -37,7 +37,17 @@ class OneCycleParamScheduler(RuleScheduler):
             raise AssertionError(
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"
             )
-        peaks = self._peak_of_groups(optimizer)
+        groups = len(optimizer.param_groups)
+        peaks: list[Any] = [self.eta_max] * groups
+        if isinstance(self.eta_max, (list, tuple)):
+            pseudo = optimizers.pseudo_group(optimizer) is not None
+            peaks = list(self.eta_max)
+            if pseudo and len(peaks) == groups - 1:
+                peaks.append(peaks[-1])  # row 6
+            if len(peaks) != groups:
+                raise ValueError(
+                    f"expected {groups - pseudo} values for max_lr, got {len(self.eta_max)}. Give one for each group"
+                )
         # A run that goes on finds the ends in the groups.
         if last_step == -1:
             self._write_ends(optimizer.param_groups, peaks)
@@ -45,21 +55,6 @@ class OneCycleParamScheduler(RuleScheduler):
     def _write_ends(self, groups: Sequence[ParamGroup], peaks: Sequence[float]) -> None:
         first = [peak / self.div_factor for peak in peaks]
         put_entries(groups, initial_lr=first, max_lr=peaks, min_lr=[low / self.final_div_factor for low in first])
-
-    def _peak_of_groups(self, optimizer: OptimizerLike) -> list[float]:
-        """`eta_max` for each group, also a wrapper's pseudo group."""
-        groups = len(optimizer.param_groups)
-        if not isinstance(self.eta_max, (list, tuple)):
-            return [self.eta_max] * groups  # type: ignore[list-item]  # a list was asked for above
-        pseudo = optimizers.pseudo_group(optimizer) is not None
-        peaks = list(self.eta_max)
-        if pseudo and len(peaks) == groups - 1:
-            peaks.append(peaks[-1])  # row 6
-        if len(peaks) != groups:
-            raise ValueError(
-                f"expected {groups - pseudo} values for max_lr, got {len(self.eta_max)}. Give one for each group"
-            )
-        return peaks
 
     def _get_value(self) -> list[float]:
         if self.last_step > self.total_steps:

@@ -54,7 +54,21 @@ class OptimWrapper(SeenAsPeer):
         self.clip_kwargs: dict[str, Any] = {}
         self.clip_func: Any = None
         if clip_grad is not None:
-            self._set_clipping(clip_grad)
+            if not isinstance(clip_grad, Mapping):
+                raise TypeError(f"OptimWrapper(clip_grad={clip_grad!r}): a dict is needed. Write dict(max_norm=1.0)")
+            self.clip_kwargs = dict(clip_grad)
+            kinds = {
+                "norm": ("max_norm", torch.nn.utils.clip_grad_norm_),
+                "value": ("clip_value", torch.nn.utils.clip_grad_value_),
+            }
+            kind = self.clip_kwargs.pop("type", "norm")
+            if kind not in kinds:
+                raise ValueError(f"OptimWrapper(clip_grad={dict(clip_grad)!r}): type is 'norm' or 'value'")
+            limit, self.clip_func = kinds[kind]
+            if limit not in self.clip_kwargs:
+                raise ValueError(
+                    f"OptimWrapper(clip_grad={dict(clip_grad)!r}): it says no {limit}. Write dict({limit}=1.0)"
+                )
         self.base_param_settings: dict[str, Any] | None = None
         if len(optimizer.param_groups) > 1:
             self.base_param_settings = {"params": torch.tensor([0.0]), **optimizer.defaults}
@@ -159,25 +173,6 @@ class OptimWrapper(SeenAsPeer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.optimizer!r}, accumulative_counts={self._accumulative_counts})"
-
-    def _set_clipping(self, clip_grad: Mapping[str, Any]) -> None:
-        """Read `clip_grad`: which function clips, and its arguments."""
-        if not isinstance(clip_grad, Mapping):
-            raise TypeError(f"OptimWrapper(clip_grad={clip_grad!r}): a dict is needed. Write dict(max_norm=1.0)")
-        arguments = dict(clip_grad)
-        kind = arguments.pop("type", "norm")
-        kinds = {
-            "norm": ("max_norm", torch.nn.utils.clip_grad_norm_),
-            "value": ("clip_value", torch.nn.utils.clip_grad_value_),
-        }
-        if kind not in kinds:
-            raise ValueError(f"OptimWrapper(clip_grad={dict(clip_grad)!r}): type is 'norm' or 'value'")
-        limit, self.clip_func = kinds[kind]
-        if limit not in arguments:
-            raise ValueError(
-                f"OptimWrapper(clip_grad={dict(clip_grad)!r}): it says no {limit}. Write dict({limit}=1.0)"
-            )
-        self.clip_kwargs = arguments
 
     def _clip_grad(self) -> None:
         parameters: Iterable[torch.Tensor] = (one for group in self.optimizer.param_groups for one in group["params"])

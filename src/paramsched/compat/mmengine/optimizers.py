@@ -3,7 +3,7 @@
 import inspect
 import sys
 from abc import ABCMeta
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -107,7 +107,14 @@ def start_counting(optimizer: Any) -> None:
     if inner is not None:
         if inner not in _updates:
             _updates[inner] = 0
-            watch_updates(inner, _note_step, _note_update)
+
+            def note_step(optimizer: Optimizer) -> None:
+                _has_stepped[optimizer] = True
+
+            def note_update(optimizer: Optimizer) -> None:
+                _updates[optimizer] += 1
+
+            watch_updates(inner, note_step, note_update)
         _has_stepped[inner] = False
 
 
@@ -134,14 +141,6 @@ def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
-
-
-def _note_step(optimizer: Optimizer) -> None:
-    _has_stepped[optimizer] = True
-
-
-def _note_update(optimizer: Optimizer) -> None:
-    _updates[optimizer] += 1
 
 
 # Once MMEngine is imported, `isinstance` takes our classes for MMEngine's, and MMEngine's for ours: its Runner and its
@@ -249,21 +248,16 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
     scheduler._argument_signature = inspect.Signature(_parameters_of(row.arguments))
     arguments = {**_OPTIMIZER, **(_PARAM_NAME if family == "ParamScheduler" else {}), **row.arguments}
     if "__init__" not in vars(cls):
-        scheduler.__init__ = _constructor_of(cls)
+
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
+            super(scheduler, self).__init__(*args, **kwargs)
+
+        scheduler.__init__ = __init__  # an inherited one would have the signature of another class
     scheduler.__init__.__signature__ = inspect.Signature([_SELF, *_parameters_of(arguments)])
     described = "\n    ".join(f"{name}: {one.meaning}." for name, one in arguments.items())
     remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []
     scheduler.__doc__ = "\n\n".join([meaning_of_class(row, family), *remarks, f"Args:\n    {described}\n"])
     return cls
-
-
-def _constructor_of(cls: Any) -> Callable[..., None]:
-    """`__signature__` on an inherited constructor would be that of all classes."""
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
-        super(cls, self).__init__(*args, **kwargs)
-
-    return __init__
 
 
 def _parameters_of(arguments: Mapping[str, Argument]) -> list[inspect.Parameter]:

@@ -188,20 +188,12 @@ class WSDLrScheduler(StatefulSchedulerBase):
         self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
         self.is_continuation_from_checkpoint = is_continuation_from_checkpoint
         self.previous_checkpoint_step: int | None = None
-        self._refuse_contradictions(call)
-        self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, decay_phase_ratio)
-        first, last = self.get_updated_values(0), self.get_updated_values(self.total_steps)
-        warn_of_reversals(call, self.base_lr_values, first, last)
-        self._update_param_groups(first)
-
-    def _refuse_contradictions(self, call: str) -> None:
-        """Refuse arguments that are each in range and contradict each other."""
-        bases = [float(base) for base in self.base_lr_values]
-        if self.warmup_starting_lr > max(bases):
+        highest = max(float(base) for base in self.base_lr_values)
+        if warmup_starting_lr > highest:
             raise InvalidArgument(
-                f"{call}(warmup_starting_lr={self.warmup_starting_lr!r})",
-                f"it should not exceed the maximum base learning rate, {max(bases)!r}",
-                f"Write {max(bases) / 100!r}",
+                f"{call}(warmup_starting_lr={warmup_starting_lr!r})",
+                f"it should not exceed the maximum base learning rate, {highest!r}",
+                f"Write {highest / 100!r}",
             )
         if self.num_checkpoints > 1 and self.decay_phase_ratio > _MOST_DECAY:
             raise InvalidArgument(
@@ -209,6 +201,10 @@ class WSDLrScheduler(StatefulSchedulerBase):
                 "decays of doubling periods may overlap above a third",
                 "Write decay_phase_ratio=0.33 at most, or num_checkpoints=1",
             )
+        self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, decay_phase_ratio)
+        first, last = self.get_updated_values(0), self.get_updated_values(self.total_steps)
+        warn_of_reversals(call, self.base_lr_values, first, last)
+        self._update_param_groups(first)
 
     @classmethod
     def create_scheduler_fn(

@@ -64,6 +64,7 @@ class SteppedLR(LRScheduler):
     """
 
     __slots__ = ("_in_a_chain", "_seen")
+    _slot_values: ClassVar[dict[str, Any]] = {"_in_a_chain": False, "_seen": None}
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
     _hooks: ClassVar[tuple[str, ...]] = ("get_lr",)  # what torch asks; a user's subclass that says it is asked here too
     _own_get_lr: ClassVar[bool] = False
@@ -77,10 +78,6 @@ class SteppedLR(LRScheduler):
         if "_option_names" in cls.__dict__ and "_read_options" not in cls.__dict__:
             cls._read_options = staticmethod(attrgetter(*cls._option_names))
         cls._own_get_lr = says_its_own(cls, *cls._hooks)
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._seen, self._in_a_chain = None, False
 
     @abstractmethod
     def _values_at(self, tick: float) -> Sequence[Any]:
@@ -141,21 +138,20 @@ class SteppedLR(LRScheduler):
             seen.stamps = [stamp_of(group["lr"]) for group in seen.groups]
 
     def _refresh_if_changed(self) -> GroupSnapshot:
-        """Return what is known of groups, bases and options; look again if one has changed."""
+        """Return what is known of groups, bases and options.
+
+        If one has changed, take in late groups and prepare the values for the present groups.
+        """
         seen, groups = self._seen, self.optimizer.param_groups
         if (
-            seen is None
-            or groups is not seen.groups
-            or not group_fields.same_groups(groups, seen.members)
-            or self.base_lrs is not seen.held
-            or self.base_lrs != seen.bases
-            or self._read_options(self) != seen.options
+            seen is not None
+            and groups is seen.groups
+            and group_fields.same_groups(groups, seen.members)
+            and self.base_lrs is seen.held
+            and self.base_lrs == seen.bases
+            and self._read_options(self) == seen.options
         ):
-            seen = self._refresh()
-        return seen
-
-    def _refresh(self) -> GroupSnapshot:
-        """Take in late groups and prepare the values for the present groups."""
+            return seen
         self._take_in_late_groups()
         before, groups = self._seen, self.optimizer.param_groups
         if not self._own_get_lr and len(self.base_lrs) > len(groups):  # a state of more groups was loaded
@@ -232,6 +228,7 @@ class RuleLR(SteppedLR):
     """
 
     __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
+    _slot_values: ClassVar[dict[str, Any]] = {"_before_zero": None, "_last_tick": -1, "_only_writer": False}
     _hooks = ("get_lr", "_get_closed_form_lr")
     _sets_values = False
     _may_reach_zero: ClassVar[bool] = False  # whether a share of 0 may come and go
@@ -240,10 +237,6 @@ class RuleLR(SteppedLR):
     _last_tick: float  # the tick of the last step
     _only_writer: bool  # whether the groups hold what the closed form gave at the last step
     _before_zero: list[float] | None  # what the groups held before a share of 0 took it away
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._before_zero, self._only_writer, self._last_tick = None, False, -1
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = optimizer_of(optimizer)
@@ -323,7 +316,15 @@ class RuleLR(SteppedLR):
             self._only_writer = False
             return self._step_relative(seen, tick)
         row = self._engine.values_at(tick)
-        return row if self._untouched(seen) else self._step_after_foreign_write(seen, tick, row)
+        if seen.floats:
+            untouched = list(map(_RATE, seen.groups)) == seen.written
+        else:  # without reading tensors
+            pairs = zip(seen.groups, seen.written, seen.stamps, strict=True)
+            untouched = all(
+                stamp_of(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
+                for group, written, stamp in pairs
+            )
+        return row if untouched else self._step_after_foreign_write(seen, tick, row)
 
     def _begin_values(self, seen: GroupSnapshot, tick: float) -> None:
         """Write the first values, also if a composition begins this member."""
@@ -341,16 +342,6 @@ class RuleLR(SteppedLR):
         for group, value, there in zip(seen.groups, new, present, strict=True):
             if value != there:
                 group_fields.put_value(group, value)
-
-    def _untouched(self, seen: GroupSnapshot) -> bool:
-        """Return whether the groups hold what the last step wrote; tensors are not read for it."""
-        if seen.floats:
-            return list(map(_RATE, seen.groups)) == seen.written
-        pairs = zip(seen.groups, seen.written, seen.stamps, strict=True)
-        return all(
-            stamp_of(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
-            for group, written, stamp in pairs
-        )
 
     def _step_after_foreign_write(self, seen: GroupSnapshot, tick: float, row: Sequence[float]) -> Sequence[float]:
         """Return the closed form for groups that hold what we wrote, and the relative step for the others."""

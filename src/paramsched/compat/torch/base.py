@@ -76,7 +76,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         KeyError: `last_epoch` is 0 or more and a group has no `initial_lr`.
     """
 
-    __slots__ = ("_constructed", "_known_groups")
+    __slots__ = ("_constructed", "_known_groups")  # what is in no state
+    _slot_values: ClassVar[dict[str, Any]] = {"_constructed": [], "_known_groups": (None, [])}
+    """The first values of the slots; each class has its own."""
     _option_names: tuple[str, ...] = ()  # attributes that are options of the constructor
     _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")  # attributes with one entry for each group
 
@@ -92,15 +94,12 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     _known_groups: group_fields.KnownGroups
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # those of the constructor
-        """Set up what is in no state, because subclasses need not call the constructor, and unpickling does not."""
+        """Fill the slots, because subclasses need not call the constructor, and unpickling does not."""
         scheduler = super().__new__(cls)
-        scheduler._forget_steps()
+        for kind in cls.__mro__:
+            for name, value in vars(kind).get("_slot_values", {}).items():
+                setattr(scheduler, name, copy.copy(value))
         return scheduler
-
-    def _forget_steps(self) -> None:
-        """Forget what is in no state."""
-        self._constructed = []
-        self._known_groups = None, []
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = optimizer_of(optimizer)
@@ -259,7 +258,19 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             ValueError: the state of another class.
         """
         self._load_checked(self._checked_state(state_dict))
-        self._restore_groups(state_dict)
+        groups = self._present_groups()
+        if _is_current(state_dict):
+            for field, row in state_dict[GROUPS].items():
+                for group, value in zip(groups, row, strict=False):
+                    group_fields.put_value(group, value, field)
+            return
+        # torch's states have only what the scheduler wrote last, and no momentum. Those values are written only where a
+        # group still holds what this constructor left there, so constructing and loading may come in any order.
+        for field, row in {"lr": state_dict.get("_last_lr") or (), **self._momenta_now()}.items():
+            for group, value, (known, left) in zip(groups, row, self._constructed, strict=False):
+                untouched = group is known and _has_field(group, field) and field in left
+                if untouched and equal_values(_held_value(group, field), left[field]):
+                    group_fields.put_value(group, value, field)
 
     def _checked_state(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """Copy a state without our keys; refuse another drop-in's, warn of other options."""
@@ -279,24 +290,6 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             )
         dropped = {CLASS, GROUPS, BESIDE} | (set() if _is_current(state) else {LOST})
         return {key: by_value(value) for key, value in state.items() if key not in dropped}
-
-    def _restore_groups(self, state: Mapping[str, Any]) -> None:
-        """Write the values of a state into the groups: right in any order of constructing and loading.
-
-        torch's states have only what the scheduler wrote last, and no momentum. Those values are written where nothing
-        else was restored: where a group still holds what this scheduler's constructor left there.
-        """
-        groups = self._present_groups()
-        if _is_current(state):
-            for field, row in state[GROUPS].items():
-                for group, value in zip(groups, row, strict=False):
-                    group_fields.put_value(group, value, field)
-            return
-        for field, row in {"lr": state.get("_last_lr") or (), **self._momenta_now()}.items():
-            for group, value, (known, left) in zip(groups, row, self._constructed, strict=False):
-                untouched = group is known and _has_field(group, field) and field in left
-                if untouched and equal_values(_held_value(group, field), left[field]):
-                    group_fields.put_value(group, value, field)
 
     def _present_groups(self) -> list[dict[str, Any]]:
         """Return the groups; none for a subclass that never called the constructor."""

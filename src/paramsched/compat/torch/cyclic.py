@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch.optim import Optimizer
@@ -50,6 +50,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     """
 
     __slots__ = ("_last_height", "_noted", "_table", "_triangle")
+    _slot_values: ClassVar[dict[str, Any]] = {"_last_height": (-1.0, 0.0), "_noted": None}
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
     _per_group = (*CycleLR._per_group, "max_lrs", "base_momentums", "max_momentums")
     _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
@@ -108,10 +109,6 @@ class CyclicLR(CycleLR, peers.CyclicLR):
                 if cycle_momentum:
                     self._begin_momentum(self.base_momentums, self.max_momentums)
             super().__init__(optimizer, last_epoch, verbose)
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._noted, self._last_height = None, (-1.0, 0.0)
 
     def _initial_bases(self) -> list[Number]:
         return self.base_lrs  # not `initial_lr`, which another scheduler may have left

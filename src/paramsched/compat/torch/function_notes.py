@@ -32,12 +32,6 @@ def _is_object(function: Any) -> bool:
     return hasattr(function, "__dict__") and not isinstance(function, _FUNCTIONS) and not wraps
 
 
-def _note_of(function: Any) -> dict[str, Any] | None:
-    if function is None or _is_object(function):
-        return None
-    return {"name": _function_name(function), "code": _code_digest(function), "given": dict(_given_values(function))}
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class FunctionNotes:
@@ -51,8 +45,14 @@ class FunctionNotes:
         """Make new notes if the functions have changed; read each function once."""
         if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
             return before
-        notes = {key: _note_of(function) for key, function in {id(one): one for one in functions}.items()}
-        return FunctionNotes(list(functions), [notes[id(function)] for function in functions])
+        notes: dict[int, dict[str, Any] | None] = {}
+        for one in functions:
+            if one is None or _is_object(one):
+                notes[id(one)] = None
+            elif id(one) not in notes:
+                given = dict(_given_values(one))
+                notes[id(one)] = {"name": _function_name(one), "code": _code_digest(one), "given": given}
+        return FunctionNotes(list(functions), [notes[id(one)] for one in functions])
 
     def saved_objects(self) -> list[dict[str, Any] | None]:
         """Return what a state keeps of callable objects: their `__dict__`; None for a function."""

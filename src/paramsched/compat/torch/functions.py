@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter, mul
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
@@ -22,16 +22,13 @@ class FunctionLR(SteppedLR):
     """A scheduler of users' functions of the epoch, one for all groups or one for each."""
 
     __slots__ = ("_noted", "_one")
+    _slot_values: ClassVar[dict[str, Any]] = {"_noted": None}
     _rows_of_tables = False
     _per_group = (*SteppedLR._per_group, "lr_lambdas")
     _read_options = staticmethod(attrgetter("lr_lambdas"))
     _one: bool  # whether one function serves all groups
     _noted: FunctionNotes | None
     lr_lambdas: list[Factor]
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._noted = None
 
     def __init__(
         self,
@@ -98,12 +95,9 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
     """
 
     __slots__ = ("_gave",)
+    _slot_values: ClassVar[dict[str, Any]] = {"_gave": []}
     _sets_values = False
     _gave: list[float]  # what the functions gave in the last step
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._gave = []
 
     def _next_row(self, seen: GroupSnapshot, tick: Any, epoch: float | None) -> Sequence[Any] | None:
         """The values that are there times the factors; at an epoch that is asked for, the product up to it."""

@@ -62,7 +62,7 @@ class _InChild:
 
 
 def _replacements() -> list[tuple[ModuleType, str, Any]]:
-    """Every module and name that is replaced, and what by."""
+    """Return every module and name that is replaced, and by what."""
     # Whatever of ours is built on torch's classes has to be imported before these are replaced.
     import paramsched.compat.gradual_warmup
     import paramsched.scheduler.scheduler  # noqa: F401  # imported for that reason only
@@ -71,7 +71,13 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
     named = {kind.__name__: kind for kind in _drop_ins_below(LRScheduler)}
     homes = {name: averaging if name == "SWALR" else schedulers for name in named}
     places = [(home, name, named[name]) for name, home in homes.items() if hasattr(home, name)]
-    return [*places, (spawn, "get_preparation_data", _with_installation(spawn.get_preparation_data))]
+    prepare: Any = spawn.get_preparation_data
+
+    @wraps(prepare)
+    def get_preparation_data(name: str) -> dict[str, Any]:  # what a spawned process is told: scripts train in such ones
+        return {**prepare(name), "paramsched": _InChild()}
+
+    return [*places, (spawn, "get_preparation_data", get_preparation_data)]
 
 
 def _drop_ins_below(kind: type) -> Iterator[type]:
@@ -80,16 +86,6 @@ def _drop_ins_below(kind: type) -> Iterator[type]:
     for child in kind.__subclasses__():
         if is_drop_in_class(child):
             yield from _drop_ins_below(child)
-
-
-def _with_installation(prepare: Any) -> Any:
-    """What a spawned process is told before it begins, with the drop-ins: scripts train in such processes."""
-
-    @wraps(prepare)
-    def get_preparation_data(name: str) -> dict[str, Any]:
-        return {**prepare(name), "paramsched": _InChild()}
-
-    return get_preparation_data
 
 
 def install() -> Installation:

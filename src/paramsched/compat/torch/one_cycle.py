@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch.optim import Optimizer
@@ -43,6 +43,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
     """
 
     __slots__ = ("_cycle_ends", "_table")
+    _slot_values: ClassVar[dict[str, Any]] = {"_cycle_ends": {}}
     _option_names = ("total_steps", "cycle_momentum")
 
     @staticmethod
@@ -73,13 +74,32 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         self.optimizer = optimizer_of(optimizer)
-        self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
+        if total_steps is not None:
+            self.total_steps = _positive_count("total_steps", total_steps)
+        elif epochs is None or steps_per_epoch is None:
+            raise refused_as_torch(
+                "You must define either total_steps OR (epochs AND steps_per_epoch)",
+                "Write total_steps=epochs * len(loader)",
+            )
+        else:
+            self.total_steps = _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise refused_as_torch(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
             raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type = anneal_strategy
-        self._schedule_phases: Any = _cycle_phases(self.total_steps, pct_start, three_phase)
+        # The phases as torch writes them; each begins at the level where the one before it ends.
+        length = self.total_steps
+        up, back = float(pct_start * length) - 1, float(2 * pct_start * length) - 2
+        names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
+        phases = [
+            (up, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
+            (back, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
+            (length - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
+        ]
+        if not three_phase:
+            phases[1:] = [(length - 1, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+        self._schedule_phases: Any = [dict(zip(names, phase, strict=True)) for phase in phases]
         self.cycle_momentum = cycle_momentum
         peaks = one_per_group(self, "max_lr", max_lr)
         if cycle_momentum:
@@ -97,10 +117,6 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
                 if cycle_momentum:
                     self._begin_momentum(lowest, highest)
             super().__init__(optimizer, last_epoch, verbose)
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._cycle_ends = {}
 
     def _check_tick(self, tick: float) -> None:
         if tick > self.total_steps:
@@ -198,31 +214,8 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         return (end - start) * pct + start
 
 
-def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    """The number of steps, given as such or as epochs."""
-    if total_steps is not None:
-        return _positive_count("total_steps", total_steps)
-    if epochs is None or steps_per_epoch is None:
-        raise refused_as_torch(
-            "You must define either total_steps OR (epochs AND steps_per_epoch)",
-            "Write total_steps=epochs * len(loader)",
-        )
-    return _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
-
-
 def _positive_count(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
         raise refused_as_torch(f"Expected positive integer {name}, but got {number}")
     as_float(Asked("OneCycleLR", name), number)
     return number
-
-
-def _cycle_phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
-    """The phases as torch writes them; each begins at the level where the last one ends."""
-    up = float(pct_start * total) - 1
-    ends = [up, float(2 * pct_start * total) - 2, total - 1] if three_phase else [up, total - 1]
-    rates = ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three_phase else ["initial_lr", "max_lr", "min_lr"]
-    momenta = ["max_momentum", "base_momentum", "max_momentum", "max_momentum"]
-    names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
-    rows = zip(ends, rates, rates[1:], momenta, momenta[1:], strict=False)
-    return [dict(zip(names, row, strict=True)) for row in rows]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, SupportsFloat, final
+from typing import Any, ClassVar, Literal, SupportsFloat, final
 
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
@@ -45,6 +45,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     """
 
     __slots__ = ("_checked", "_said", "_seen")
+    _slot_values: ClassVar[dict[str, Any]] = {"_checked": (), "_said": False, "_seen": None}
     _per_group = ("min_lrs",)
     _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
     _checked: tuple[Any, ...]  # options
@@ -137,10 +138,14 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return True
 
     def _reduced_alike(self) -> bool:
-        """Cut all groups at once, where they are floats and each drops by its full share."""
+        """Cut all groups at once if they hold floats and each drops by its full share; return whether that was done."""
         groups, seen, factor = self.optimizer.param_groups, self._seen, self.factor
         if seen is None or self.min_lrs != seen.min_lrs or not group_fields.same_groups(groups, seen.groups):
-            seen = self._look_again()
+            if self.default_min_lr is None:  # else no entry belongs to a group
+                self._follow_groups()
+            least = list(self.min_lrs)
+            highest = max(as_floats(least), default=0.0)
+            seen = self._seen = _Seen(list(groups), group_fields.hold_floats(groups), least, highest)
         own = type(self)._reduce_lr is not ReduceLROnPlateau._reduce_lr
         if own or not seen.floats or factor <= 0 or len(groups) != len(seen.min_lrs):
             return False
@@ -152,14 +157,6 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         group_fields.put_floats(groups, row)
         self._last_lr = row
         return True
-
-    def _look_again(self) -> _Seen:
-        """Leave each `min_lr` with its group, and look at what the groups hold."""
-        if self.default_min_lr is None:  # else no entry belongs to a group
-            self._follow_groups()
-        floats, least = group_fields.hold_floats(self.optimizer.param_groups), list(self.min_lrs)
-        self._seen = _Seen(list(self.optimizer.param_groups), floats, least, max(as_floats(least), default=0.0))
-        return self._seen
 
     def _reduce_lr(self, epoch: int) -> None:
         """Cut the rate of each group, as far as `min_lr` and `eps` let it."""
@@ -223,7 +220,3 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     def _load_checked(self, state: dict[str, Any]) -> None:
         super()._load_checked(state)
         self._init_is_better(mode=self.mode, threshold=self.threshold, threshold_mode=self.threshold_mode)
-
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        self._checked, self._said, self._seen = (), False, None

@@ -339,21 +339,15 @@ class ProgressBarHook(Hook):
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
             shown = {} if not outputs or "loss" not in outputs else {"loss": f"{float(outputs['loss']):.4f}"}
             shown |= {f"{field} {group}".strip(): f"{value:.3g}" for (field, group), value in runner.values().items()}
-            look = self._bar.format_dict
-            self._bar.set_postfix(values_that_fit(shown, _free_columns(look)), refresh=False)
+            look, room = self._bar.format_dict, None
+            if look["ncols"] is not None:  # the columns that are left beside a bar of ten
+                times = 2 * max(len("00:00"), len(tqdm.format_interval(look["elapsed"] or 0)))
+                room = int(look["ncols"]) - len(f"100%|{'':10}| {look['total']}/{look['total']} [<, 99.99it/s]") - times
+            self._bar.set_postfix(values_that_fit(shown, room), refresh=False)
         self._bar.update()
 
     def after_train(self, runner: "Runner") -> None:
         self._bar.close()
-
-
-def _free_columns(look: Mapping[str, Any]) -> int | None:
-    """Return the columns that are left beside a bar of ten; None if the width is unknown."""
-    if look["ncols"] is None:
-        return None
-    times = 2 * max(len("00:00"), len(tqdm.format_interval(look["elapsed"] or 0)))
-    total = f"{look['total']}"
-    return int(look["ncols"]) - 10 - len("100%||  [<, 99.99it/s]") - len(f"{total}/{total}") - times
 
 
 def values_that_fit(shown: Mapping[str, str], room: int | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Hooks that step schedulers, and those of MMEngine that do nothing here."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,12 +66,21 @@ class ParamSchedulerHook(Hook):
     def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         if metrics is None:
             return
-        for schedulers in runner.schedulers.values():
-            for scheduler in schedulers:
-                if isinstance(scheduler, Scheduler):
-                    _tell_metrics(scheduler, metrics)
-                elif scheduler.by_epoch and getattr(scheduler, "need_val_args", False):
+        for scheduler in chain.from_iterable(runner.schedulers.values()):
+            if not isinstance(scheduler, Scheduler):
+                if scheduler.by_epoch and getattr(scheduler, "need_val_args", False):
                     scheduler.step(metrics)
+                continue
+            watched = {rule.metric for rule in scheduler.states}
+            missing = sorted(watched - metrics.keys())
+            if missing:
+                raise InvalidArgument(
+                    f'plateau("{missing[0]}")',
+                    f"the validation computed no {missing[0]!r}; {nearest(missing[0], metrics)}",
+                    "Watch one of these, or add a metric of that name to val_evaluator",
+                )
+            if watched:
+                scheduler.observe(**{name: metrics[name] for name in watched})
 
 
 def _schedulers_to_tick(runner: "Runner") -> Iterator[tuple[str, Any]]:
@@ -84,20 +94,6 @@ def _tick_by_epoch(runner: "Runner") -> None:
     for _, scheduler in _schedulers_to_tick(runner):
         if scheduler.by_epoch:
             scheduler.step()
-
-
-def _tell_metrics(scheduler: Scheduler, metrics: dict[str, Any]) -> None:
-    """Pass a plan's rules the metrics that they watch."""
-    watched = {rule.metric for rule in scheduler.states}
-    for name in sorted(watched):
-        if name not in metrics:
-            raise InvalidArgument(
-                f'plateau("{name}")',
-                f"the validation computed no {name!r}; {nearest(name, metrics)}",
-                "Watch one of these, or add a metric of that name to val_evaluator",
-            )
-    if watched:
-        scheduler.observe(**{name: metrics[name] for name in watched})
 
 
 @HOOKS.register_module()
@@ -136,9 +132,20 @@ class UpdateSchedulerHook(Hook):
     def before_run(self, runner: "Runner") -> None:
         if runner.train_loop is None:
             return
-        stepper = runner.steppers[self.optimizer]
-        trainer = _trainer_for(runner, self.optimizer)
-        self.scheduler = replace_trainer_placeholder_values(trainer, self.create_scheduler_fn)(stepper.optimizer)
+        facts = runner.facts
+        assert facts is not None  # the hook is called once the training is prepared
+        updates = facts.calendar_for(self.optimizer).updates_per_epoch
+        trainer = SimpleNamespace(  # what placeholders read of pytorch-accelerated's Trainer
+            run_config=SimpleNamespace(
+                num_epochs=runner.max_epochs,
+                num_update_steps_per_epoch=updates * runner.accelerator.num_processes,
+                num_local_update_steps_per_epoch=updates,
+            ),
+            _train_dataloader=range(facts.epoch_length),
+            _eval_dataloader=() if runner.val_loop is None else runner.val_loop.dataloader,
+        )
+        create = replace_trainer_placeholder_values(trainer, self.create_scheduler_fn)
+        self.scheduler = create(runner.steppers[self.optimizer].optimizer)
 
     def before_train(self, runner: "Runner") -> None:
         self._updates = runner.steppers[self.optimizer].updates
@@ -159,22 +166,6 @@ class UpdateSchedulerHook(Hook):
         """Go on with the scheduler; it is built before the checkpoint is read."""
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state)
-
-
-def _trainer_for(runner: "Runner", name: str) -> SimpleNamespace:
-    """Return an object with the entries of pytorch-accelerated's Trainer that placeholders read."""
-    facts = runner.facts
-    assert facts is not None  # the hook is called once the training is prepared
-    updates = facts.calendar_for(name).updates_per_epoch
-    return SimpleNamespace(
-        run_config=SimpleNamespace(
-            num_epochs=runner.max_epochs,
-            num_update_steps_per_epoch=updates * runner.accelerator.num_processes,
-            num_local_update_steps_per_epoch=updates,
-        ),
-        _train_dataloader=range(facts.epoch_length),
-        _eval_dataloader=() if runner.val_loop is None else runner.val_loop.dataloader,
-    )
 
 
 @HOOKS.register_module()
