@@ -179,8 +179,9 @@ class _MeantCall:
         self.prefix, self.facts, self.written, self.in_order = "", dict[str, str](), dict[str, str](), list[str]()
         self.complete = True  # whether every argument has a place in the right call
         first = next(iter(parameters.values()), None)
-        if first is not None and _is_length_list(first) and len(positional) > 1 and _are_plain(positional):
-            positional = [positional]
+        if first is not None and takes_list(first) and len(positional) > 1 and _are_plain(positional):
+            # A list of lengths, not one of pairs, may have been written without its brackets.
+            positional = positional if get_origin(get_args(first.annotation)[0]) is tuple else [positional]
         if first is not None and first.kind is first.VAR_POSITIONAL:
             self.in_order = [_value_text(value, "", name) for value in positional]
         else:
@@ -279,10 +280,6 @@ class _MeantCall:
 def takes_list(parameter: inspect.Parameter) -> bool:
     """Whether an argument is a list."""
     return get_origin(parameter.annotation) is tuple
-
-
-def _is_length_list(parameter: inspect.Parameter) -> bool:
-    return takes_list(parameter) and get_origin(get_args(parameter.annotation)[0]) is not tuple
 
 
 def _as_share(parameter: inspect.Parameter, value: Any) -> Any:

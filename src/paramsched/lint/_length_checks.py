@@ -33,13 +33,16 @@ _CLEARLY_LONGER: Final = Fraction(101, 100)  # one tick too many changes nothing
 def check_lengths(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """What is wrong with the lengths of one line.
+    """Yield what is wrong with the lengths of one line.
 
     Args:
-        epochs: how many the run has; None where nothing says it.
-        native: whether it is in the library's own words.
+        epochs: how many the run has; None if that is unknown.
+        native: whether its author wrote it in the library's own text form.
     """
-    yield from _mixed_milestones(schedule, path)
+    for part in values_inside(schedule):
+        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
+            yield Diagnostic(path, found, "Write each once, the first one first", code=codes.MILESTONES_MIXED)
+            break
     if native:
         yield from _last_stage_of_no_update(schedule, path)
     mistaken = [*_epochs_for_updates(schedule, epochs, path, native=native)]
@@ -162,13 +165,13 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
 
 
 def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Periods that are longer than the run."""
+    """Yield the first period that is longer than the run."""
+    ticks = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
     for part in _parts_over_the_run(schedule):
         periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
         for rule in values_inside(part):
-            tick = _tick_of(rule, trial)
-            if isinstance(rule, StepRule) and tick is not None:
-                periods.append((Fraction(rule.every) * tick, str(rule.every)))
+            if isinstance(rule, StepRule) and (tick := ticks.get(rule.by)) is not None:
+                periods.append((Fraction(rule.every * tick), str(rule.every)))
         for length, text in periods:
             if length > trial.end:
                 found = (
@@ -208,16 +211,8 @@ def _last_stage_of_no_update(schedule: Schedule, path: str) -> Iterator[Diagnost
             return
 
 
-def _mixed_milestones(schedule: Schedule, path: str) -> Iterator[Diagnostic]:
-    """Milestones that stand twice, or out of order."""
-    for part in values_inside(schedule):
-        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
-            yield Diagnostic(path, found, "Write each once, the first one first", code=codes.MILESTONES_MIXED)
-            return
-
-
 def _order_of(milestones: tuple[Any, ...]) -> str:
-    """What is wrong with the order; "" for nothing."""
+    """Return what is wrong with the order of milestones; "" if nothing is."""
     seen: set[Any] = set()
     for one in milestones:
         if one in seen:
@@ -237,14 +232,6 @@ def _counts_of_rule(rule: Rule) -> list[int]:
     if isinstance(rule, StepRule):
         return [rule.every]
     return [] if rule.end is None else [rule.end]
-
-
-def _tick_of(rule: Any, trial: TrialRun) -> Fraction | None:
-    if not isinstance(rule, Rule):
-        return None
-    if rule.by == "update":
-        return Fraction(1) if "updates" in trial.units else None
-    return None if rule.by != "epoch" or trial.epoch is None else Fraction(trial.epoch)
 
 
 def _number(value: Fraction) -> str:

@@ -39,7 +39,14 @@ class PythonSource:
         try:
             self.tree = parse_python(text)
         except _REFUSED as error:
-            raise ConfigError(name, [_no_python(text, error)]) from None
+            instead = "Write param_scheduler = dict(type='StepLR', …)"
+            found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
+            if isinstance(error, SyntaxError) and error.msg and error.msg.isprintable():
+                found += f" ({error.msg})"
+            fault = Diagnostic("", found, instead, code=SYNTAX)
+            if isinstance(error, SyntaxError) and error.lineno:
+                fault = TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
+            raise ConfigError(name, [fault]) from None
         self._text = text
         self._lines: list[bytes] = []
 
@@ -76,17 +83,6 @@ def parse_python(text: str) -> ast.Module:
         return ast.parse(text)
 
 
-def _no_python(text: str, error: Exception) -> Diagnostic:
-    """Why, and where, if the parser says it."""
-    instead = "Write param_scheduler = dict(type='StepLR', …)"
-    found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
-    if isinstance(error, SyntaxError):
-        found += f" ({error.msg})" if error.msg and error.msg.isprintable() else ""
-        if error.lineno:
-            return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
-    return Diagnostic("", found, instead, code=SYNTAX)
-
-
 @contextmanager
 def no_collection(length: int) -> Iterator[None]:
     """No search for garbage while a large tree grows: there is none in it, and the search doubles the time."""
@@ -116,27 +112,24 @@ def python_places(text: str) -> Place:
 
 
 def _python_place(node: ast.expr, lines: TextLines, name: ast.expr | ast.keyword | None = None) -> Place:
+    """Return the range of a value, with those of its entries if it is a list, a tuple, a dict, or a call of `dict`."""
     begin = _offset(lines, node.lineno, node.col_offset)
-    key = None if name is None else _offset(lines, name.lineno, name.col_offset)
+    begin_of_name = None if name is None else _offset(lines, name.lineno, name.col_offset)
     end = _offset(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
     text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-    return Place(begin, end, key=key, text=text, parts=_python_parts(node, lines))
-
-
-def _python_parts(node: ast.expr, lines: TextLines) -> dict[str | int, Place] | list[Place] | None:
-    """The entries of a list, a tuple, a dict, or a call of `dict`."""
+    parts: dict[str | int, Place] | list[Place] | None = None
     match node:
         case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [_python_place(item, lines) for item in items]
+            parts = [_python_place(item, lines) for item in items]
         case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
-            return {one.arg: _python_place(one.value, lines, one) for one in keywords if one.arg is not None}
+            parts = {one.arg: _python_place(one.value, lines, one) for one in keywords if one.arg is not None}
         case ast.Dict(keys=keys, values=values):
-            return {
+            parts = {
                 key.value: _python_place(value, lines, key)
                 for key, value in zip(keys, values, strict=True)
                 if isinstance(key, ast.Constant) and isinstance(key.value, (str, int))
             }
-    return None
+    return Place(begin, end, key=begin_of_name, text=text, parts=parts)
 
 
 def _offset(lines: TextLines, number: int, column: int) -> int:
