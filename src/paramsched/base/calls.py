@@ -264,17 +264,20 @@ class _MeantCall:
             instead = f"Write {example_call(builder, self.name)}"
         if not self.meant:
             return InvalidCall(f"{self.name}(…)", error, instead)
-        found = "; ".join(f'no argument "{key}"; {self._advice(key, ours)}' for key, ours in self.meant.items())
+        unknown = []
+        for key, ours in self.meant.items():
+            if ours is None:
+                advice = instead_of(key) or nearest(key, self.parameters)
+            elif ours in _FACTS and ours not in self.parameters:
+                advice = f'it is a fact of the run, "{ours}" of a Calendar'
+            elif our_word(key, [ours], self.name) is None:
+                advice = nearest(key, [ours])
+            else:
+                advice = f'here it is "{ours}"'
+            unknown.append(f'no argument "{key}"; {advice}')
         key, ours = next(iter(self.meant.items()))
-        refusal = InvalidCall(f"{self.name}(…)", found, instead)
+        refusal = InvalidCall(f"{self.name}(…)", "; ".join(unknown), instead)
         return refusal.changed(code=refusal.code, replace=(key, ours) if len(self.meant) == 1 and ours else None)
-
-    def _advice(self, key: str, ours: str | None) -> str:
-        if ours is None:
-            return instead_of(key) or nearest(key, self.parameters)
-        if ours in _FACTS and ours not in self.parameters:
-            return f'it is a fact of the run, "{ours}" of a Calendar'
-        return nearest(key, [ours]) if our_word(key, [ours], self.name) is None else f'here it is "{ours}"'
 
 
 def takes_list(parameter: inspect.Parameter) -> bool:

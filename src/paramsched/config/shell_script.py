@@ -535,19 +535,13 @@ def _divided(first: int, second: int) -> int:
     return quotient if (first < 0) == (second < 0) else -quotient
 
 
-def _power(first: int, second: int) -> int:
-    if not 0 <= second <= 64:
-        raise OverflowError
-    return int(first**second)
-
-
 _OPERATIONS: Final[Mapping[type[ast.operator], Callable[[int, int], int]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: _divided,
     ast.Mod: lambda first, second: first - second * _divided(first, second),
-    ast.Pow: _power,
+    ast.Pow: lambda first, second: int(first**second) if 0 <= second <= 64 else _LARGEST,
 }
 _MOST_ARITHMETIC: Final = 500  # characters
 _MOST_DEEP: Final = 10  # variables in variables

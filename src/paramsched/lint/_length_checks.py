@@ -43,8 +43,12 @@ def check_lengths(
         if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
             yield Diagnostic(path, found, "Write each once, the first one first", code=codes.MILESTONES_MIXED)
             break
-    if native:
-        yield from _last_stage_of_no_update(schedule, path)
+    for part in values_inside(schedule) if native else ():
+        last = part.stages[-1] if isinstance(part, Sequence) else None
+        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_after_nothing:
+            found = f"the last stage, {last}, is 0 updates long and is passed over"
+            yield Diagnostic(path, found, "Leave it out, or write a longer one", code=codes.ONE_UPDATE)
+            break
     mistaken = [*_epochs_for_updates(schedule, epochs, path, native=native)]
     mistaken += _updates_for_epochs(schedule, trial, epochs, path, native=native)
     yield from mistaken
@@ -198,16 +202,6 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
                 continue
             found = f'"{written}" is {_number(length)} of {_number(trial.end)} updates'
             yield Diagnostic(path, found, 'Write a longer one: "5%"', code=codes.ONE_UPDATE)
-            return
-
-
-def _last_stage_of_no_update(schedule: Schedule, path: str) -> Iterator[Diagnostic]:
-    """A last stage whose length is 0: its levels are never used."""
-    for part in values_inside(schedule):
-        last = part.stages[-1] if isinstance(part, Sequence) else None
-        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_after_nothing:
-            found = f"the last stage, {last}, is 0 updates long and is passed over"
-            yield Diagnostic(path, found, "Leave it out, or write a longer one", code=codes.ONE_UPDATE)
             return
 
 

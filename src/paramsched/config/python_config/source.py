@@ -51,29 +51,25 @@ class PythonSource:
         self._lines: list[bytes] = []
 
     def mark(self, node: ast.AST, why: str = "needs running") -> NeedsRunning:
-        """Return the placeholder of a value that depends on this node."""
-        return NeedsRunning(getattr(node, "lineno", 1), self._text_of_node(node), self._shown, why)
-
-    def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
-        """The error about a statement, with its place."""
-        fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
-        return ConfigError(self.name, [fault])
-
-    def _text_of_node(self, node: ast.AST) -> str:
-        """The text of a node in one line, shortened."""
+        """Return the placeholder of a value that depends on this node, with the node's text in one line, shortened."""
         if not self._lines:
             self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
-        first = getattr(node, "lineno", 0) - 1
-        if not 0 <= first < len(self._lines):
-            return "…"
-        begin, last, end = (getattr(node, name, 0) or 0 for name in ("col_offset", "end_lineno", "end_col_offset"))
-        pieces = self._lines[first : min(last, first + 4)]
-        if last == first + len(pieces):
-            pieces[-1] = pieces[-1][:end]
-        pieces[0] = pieces[0][begin:]
-        # Four bytes a character at most: never the whole of a long line.
-        text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
-        return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+        text, number = "…", getattr(node, "lineno", 0)
+        if 0 < number <= len(self._lines):
+            begin, last, end = (getattr(node, name, 0) or 0 for name in ("col_offset", "end_lineno", "end_col_offset"))
+            pieces = self._lines[number - 1 : min(last, number + 3)]
+            if last == number - 1 + len(pieces):
+                pieces[-1] = pieces[-1][:end]
+            pieces[0] = pieces[0][begin:]
+            # Four bytes a character at most: never the whole of a long line.
+            text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
+        text = text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+        return NeedsRunning(getattr(node, "lineno", 1), text, self._shown, why)
+
+    def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
+        """Return the error about a statement, with its location."""
+        fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
+        return ConfigError(self.name, [fault])
 
 
 def parse_python(text: str) -> ast.Module:

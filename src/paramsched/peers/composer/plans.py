@@ -127,8 +127,14 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         except InvalidArgument as refusal:
             faults.refuse(path, refusal)
         clocks |= times.clocks
-        if by_epoch:
-            _refuse_ends_within_epochs(times)
+        for place, end in times.ends if by_epoch else ():
+            # Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before.
+            at_end = end.unit == "ep" or (
+                end.unit == "ba" and run.batches is not None and end.amount % run.batches == 0
+            )
+            if end.amount and not at_end:
+                found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
+                faults.add(place, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
     own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
     report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
     # A plan counts tokens or samples where a time does; updates are converted.
@@ -143,16 +149,6 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         if by_epoch:
             whole = every(whole, "epoch")
         return Plan(lr=whole, horizon=horizon, clock=UNITS_OF_TIMES[amounts[0]] if amounts else None)
-
-
-def _refuse_ends_within_epochs(times: TimesInRun) -> None:
-    """Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before."""
-    length = times.run.batches
-    for path, end in times.ends:
-        whole = end.unit == "ep" or (end.unit == "ba" and length is not None and end.amount % length == 0)
-        if not whole and end.amount:
-            found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
-            times.faults.add(path, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
 
 
 def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:

@@ -198,18 +198,17 @@ class _HardRestarts(Scheduler):
             if period < 1 or cycles > _MOST_CYCLES:
                 run.refuse("num_cycles", f"{cycles:g} cycles in {left} updates", "Write num_cycles: 4")
                 return
-            self._refuse_rounded_begin(run, left, period)
+            # transformers itself rounds: where a cycle begins it may have the floor instead of the peak.
+            for index in range(1, math.ceil(cycles)):
+                begin = index * period
+                if begin.denominator == 1 and (cycles * (float(begin) / float(left))) % 1.0 > 0.5:
+                    native = f'lr: warmup({run.warmup}) >> restarts(cosine(), "{Duration.of_updates(period)}")'
+                    found = (
+                        f"transformers itself rounds the begin of cycle {index}, update {begin}, into the one before"
+                    )
+                    run.refuse("num_cycles", found, f"Write a native plan, {native}")
+                    break
             yield restarts(cosine(), Duration.of_updates(period), int(cycles) if cycles.is_integer() else None)
-
-    def _refuse_rounded_begin(self, run: Run, left: int, period: Fraction) -> None:
-        """transformers itself rounds: where a cycle begins it then has the floor instead of the peak."""
-        for index in range(1, math.ceil(self.num_cycles)):
-            begin = index * period
-            if begin.denominator == 1 and (self.num_cycles * (float(begin) / float(left))) % 1.0 > 0.5:
-                native = f'lr: warmup({run.warmup}) >> restarts(cosine(), "{Duration.of_updates(period)}")'
-                found = f"transformers itself rounds the begin of cycle {index}, update {begin}, into the one before"
-                run.refuse("num_cycles", found, f"Write a native plan, {native}")
-                return
 
 
 @table_named(SCHEDULERS, "polynomial")
