@@ -262,7 +262,12 @@ class _Script:
             self.at += 1
             words = self.words_until(")")
             self.at += 1
-            value = tuple(map(_pieces_of, words))
+            value = tuple(
+                [_Piece(word.text, word.begin, unknown=word.unknown[0])]
+                if word.unknown and word.unknown[0].text == word.text  # an unknown substitution stays one piece
+                else [_Piece(word.text, word.begin), *(_Piece("", one.begin, unknown=one) for one in word.unknown)]
+                for word in words
+            )
         else:
             pieces = [piece._replace(quoted=False) for piece in self.pieces_of_word()]
             text = "".join(piece.text for piece in pieces)
@@ -515,13 +520,6 @@ def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int)
     if len(value) > len(before):  # an array has one more item
         return (*before, [piece])
     return (*before[:-1], [*before[-1], _Piece(" ", begin), piece])
-
-
-def _pieces_of(word: ShellWord) -> _Pieces:
-    """The pieces of a word that was split off; an unknown substitution stays one."""
-    if word.unknown and word.unknown[0].text == word.text:
-        return [_Piece(word.text, word.begin, unknown=word.unknown[0])]
-    return [_Piece(word.text, word.begin), *(_Piece("", one.begin, unknown=one) for one in word.unknown)]
 
 
 def _text_of(value: _Value) -> str:

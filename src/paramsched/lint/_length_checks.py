@@ -64,28 +64,24 @@ def check_lengths(
 def _epochs_for_updates(
     schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """A length in epochs that is many times the run."""
+    """Yield the first length in epochs that is many times the run; a warmup is to be a small part of it."""
     if epochs is None:
         return
-    for length, written, times in _epochs_in(schedule):
-        if length >= _MANY_EPOCHS and length >= times * epochs:
-            by_iteration = "If iterations are meant write by_epoch=False"
-            instead = f'If updates are meant write "{_number(length)} steps"' if native else by_iteration
-            found = f'"{written}" in a run of {_number(epochs)} epochs'
-            yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
-            return
-
-
-def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str, int]]:
-    """Lengths in epochs, as written, and how many times the run each may be."""
     for part in values_inside(schedule):
-        if isinstance(part, Anneal) and part.over is not None:
-            times = _TIMES_FOR_WARMUP if _is_warmup(part) else _TIMES_THE_RUN
-            yield dict(part.over.terms).get("epochs", Fraction(0)), str(part.over), times
-        elif isinstance(part, Duration):
-            yield dict(part.terms).get("epochs", Fraction(0)), str(part), _TIMES_THE_RUN
+        times = _TIMES_FOR_WARMUP if isinstance(part, Anneal) and _is_warmup(part) else _TIMES_THE_RUN
+        over = part.over if isinstance(part, Anneal) else part
+        lengths: list[tuple[Fraction, str]] = []
+        if isinstance(over, Duration):
+            lengths = [(dict(over.terms).get("epochs", Fraction(0)), str(over))]
         elif isinstance(part, Rule) and part.by == "epoch":
-            yield from ((Fraction(count), f"{count} epochs", _TIMES_THE_RUN) for count in _counts_of_rule(part))
+            lengths = [(Fraction(count), f"{count} epochs") for count in _counts_of_rule(part)]
+        for length, written in lengths:
+            if length >= _MANY_EPOCHS and length >= times * epochs:
+                by_iteration = "If iterations are meant write by_epoch=False"
+                instead = f'If updates are meant write "{_number(length)} steps"' if native else by_iteration
+                found = f'"{written}" in a run of {_number(epochs)} epochs'
+                yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
+                return
 
 
 def _updates_for_epochs(
@@ -170,7 +166,7 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
 
 def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
     """Yield the first period that is longer than the run."""
-    ticks = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
+    ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
     for part in _parts_over_the_run(schedule):
         periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
         for rule in values_inside(part):

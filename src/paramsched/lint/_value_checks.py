@@ -35,10 +35,18 @@ def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
         found = f"the value is {float(curve.values[first])} at {_when(curve, int(curve.times[first]))}"
         yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
-    yield from _out_of_range(curve)
+    name, lowest = curve.binding.name, float(np.min(curve.values))
+    if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
+        at = int(curve.times[np.argmin(curve.values)])
+        found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
+        yield Diagnostic(curve.path, found, "End at 0, or above: clamp(…, min=0)", code=codes.NEGATIVE)
+    if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
+        at = int(curve.times[np.argmax(curve.values)])
+        found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
+        yield Diagnostic(curve.path, found, "Stay below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
     yield from _jumps(curve)
     base = 1.0 if curve.base is None else curve.base
-    if curve.binding.name == "lr" and curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
+    if name == "lr" and curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
         at = int(curve.times[np.argmax(curve.values)])
         found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
         advice = "Write a ratio below 1, or a value as it stands: absolute(0.1)"
@@ -69,18 +77,6 @@ def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagn
     if names and np.all(curve.values == curve.values[0]):
         found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
         yield Diagnostic(curve.path, found, "Schedule it, or leave this line out", code=codes.FOLLOWS_CONSTANT)
-
-
-def _out_of_range(curve: FieldCurve) -> Iterator[Diagnostic]:
-    name, lowest = curve.binding.name, float(np.min(curve.values))
-    if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
-        at = int(curve.times[np.argmin(curve.values)])
-        found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "End at 0, or above: clamp(…, min=0)", code=codes.NEGATIVE)
-    if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
-        at = int(curve.times[np.argmax(curve.values)])
-        found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "Stay below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
 
 
 def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:

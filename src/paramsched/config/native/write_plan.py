@@ -50,11 +50,13 @@ def from_plan(plan: Plan) -> dict[str, Any]:
             data[binding.name] = schedule
         elif isinstance(binding.groups, int):
             groups.setdefault(f"[{binding.groups}]", {})[binding.name] = schedule
-        elif index_in_name(binding.groups) is None:
-            groups.setdefault(binding.groups, {})[binding.name] = schedule
         else:
-            found = "in a file that is an index"
-            raise PlanError(f"dump(plan): group {binding.groups!r}", found, "Give the group another name")
+            name = str(binding.groups)
+            if index_in_name(name) is not None:
+                raise PlanError(
+                    f"dump(plan): group {name!r}", "in a file that is an index", "Give the group another name"
+                )
+            groups.setdefault(name, {})[binding.name] = schedule
     return data | ({"groups": groups} if groups else {}) | ({"targets": targets} if targets else {})
 
 

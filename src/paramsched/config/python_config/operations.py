@@ -141,23 +141,18 @@ def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
             raise Unknown  # Python may share equal numbers and texts
         return (left is right) is isinstance(op, ast.Is)
     if isinstance(op, (ast.In, ast.NotIn)):
-        return _contains(right, left, memory) is isinstance(op, ast.In)
+        kind = type(right)
+        if kind is Iteration and iter(right.iterable) is not right.iterable:  # a view, not an iterator
+            right, kind = list(memory.items(right)), list
+        memory.require_plain(left)
+        if kind in (list, tuple):
+            memory.require_plain(right)
+        elif kind not in (str, bytes, dict, BaseDict, set, range) or (kind is range and type(left) not in (int, bool)):
+            raise Unknown
+        memory.budget.spend(len(right) >> 6)
+        return (left in right) is isinstance(op, ast.In)
     memory.require_plain(left, right)
     return bool(_ORDER[type(op)](left, right))
-
-
-def _contains(holder: Any, item: Any, memory: Memory) -> bool:
-    """Return `item in holder`."""
-    kind = type(holder)
-    if kind is Iteration and iter(holder.iterable) is not holder.iterable:  # a view, not an iterator
-        holder, kind = list(memory.items(holder)), list
-    memory.require_plain(item)
-    if kind in (list, tuple):
-        memory.require_plain(holder)
-    elif kind not in (str, bytes, dict, BaseDict, set, range) or (kind is range and type(item) not in (int, bool)):
-        raise Unknown
-    memory.budget.spend(len(holder) >> 6)
-    return item in holder
 
 
 def format_value(value: Any, conversion: int, spec: str, memory: Memory) -> str:
