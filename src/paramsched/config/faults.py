@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
@@ -98,10 +98,6 @@ class Faults:
     def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
         """Note a value that is of another kind than what is wanted."""
         self.add(path, f"{type_in_words(value)}, no {wanted}", instead, code=WRONG_TYPE)
-
-    def refuse_word(self, path: str, word: object, known: Collection[str], what: str = "") -> None:
-        """Note a word that is none of those known, with the one that was probably meant."""
-        self.add(path, f"{short_json(word)}: {what}{did_you_mean(str(word), known)}", code=UNKNOWN_NAME)
 
     def problems(self) -> tuple[str, ...]:
         """What was noted, a line each."""

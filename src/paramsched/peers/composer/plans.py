@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.base.diagnostic import ROOT, child_path, entry_path
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import (
     ReadingNotes,
     argument,
@@ -16,7 +17,7 @@ from paramsched.config.arguments import (
     read_entry,
     values_of_optimizer,
 )
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.references import with_references
 from paramsched.config.unused_settings import report_unused_settings
@@ -116,7 +117,8 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             faults.add(path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT)
             continue
         if not _is_scheduler(name):
-            faults.refuse_word(path, name, NAMES, "no scheduler of Composer's; ")
+            found = f"{short_json(name)}: no scheduler of Composer's; {did_you_mean(str(name), NAMES)}"
+            faults.add(path, found, code=UNKNOWN_NAME)
             continue
         entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, ReadingNotes(faults))
         if entry is None:

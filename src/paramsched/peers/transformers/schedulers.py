@@ -64,10 +64,10 @@ class Run:
         """Report a problem of an argument of the scheduler."""
         self.faults.add(child_path(self.path, name), found, instead, code=code)
 
-    def require_total(self, name: str, why: str) -> None:
-        """Report that an argument needs the number of updates of the run."""
+    def require_total(self, why: str) -> None:
+        """Report that `num_cycles` needs the number of updates of the run."""
         instead = f"Write {self.total_name}: 1000, or give a calendar with steps_per_epoch"
-        self.refuse(name, f"{why} the number of updates of the run", instead, MISSING_FACT)
+        self.refuse("num_cycles", f"{why} the number of updates of the run", instead, MISSING_FACT)
 
     def require_rate(self, why: str) -> None:
         """Report that the rate is missing."""
@@ -172,7 +172,7 @@ class _EarlyCosine(_CosineWithFloor):
         if self.num_cycles == 0.5:
             yield cosine(to=floor, index="(t+1)/n")
         elif run.left is None:
-            run.require_total("num_cycles", "waves that begin one update early need")
+            run.require_total("waves that begin one update early need")
         elif run.left > 0:
             yield skip(_waves(self.num_cycles, floor, run.left), 1)
 
@@ -192,7 +192,7 @@ class _HardRestarts(Scheduler):
         if cycles == 1:
             yield cosine()
         elif left is None:
-            run.require_total("num_cycles", "its cycles are shares of what is left behind the warmup, which needs")
+            run.require_total("its cycles are shares of what is left behind the warmup, which needs")
         elif left > 0:
             period = Fraction(left) / Fraction(repr(cycles))
             if period < 1 or cycles > _MOST_CYCLES:
