@@ -39,16 +39,16 @@ from paramsched.time import Calendar
 _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
 
 
-def _length_of_run(value: Any) -> ComposerTime:
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return composer_time(f"{value}ep" if is_count else value)
-
-
 @argument_table
 class _RunArguments:
     """The settings of a run that its schedule depends on."""
 
-    max_duration: ComposerTime | None = argument(None, parse=_length_of_run, example="10ep")
+    max_duration: ComposerTime | None = argument(
+        None,
+        # A number without a unit counts epochs.
+        parse=lambda one: composer_time(f"{one}ep" if isinstance(one, int) and not isinstance(one, bool) else one),
+        example="10ep",
+    )
     scale_schedule_ratio: float = argument(1.0, above=0, high=1e18)  # then its product with a length is finite
     step_schedulers_every_batch: bool | None = argument(True)
 
