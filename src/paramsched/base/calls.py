@@ -179,8 +179,9 @@ class _MeantCall:
         self.prefix, self.facts, self.written, self.in_order = "", dict[str, str](), dict[str, str](), list[str]()
         self.complete = True  # whether every argument has a place in the right call
         first = next(iter(parameters.values()), None)
-        if first is not None and _is_length_list(first) and len(positional) > 1 and _are_plain(positional):
-            positional = [positional]
+        if first is not None and takes_list(first) and len(positional) > 1 and _are_plain(positional):
+            # A list of lengths, not one of pairs, may have been written without its brackets.
+            positional = positional if get_origin(get_args(first.annotation)[0]) is tuple else [positional]
         if first is not None and first.kind is first.VAR_POSITIONAL:
             self.in_order = [_value_text(value, "", name) for value in positional]
         else:
@@ -263,26 +264,25 @@ class _MeantCall:
             instead = f"Write {example_call(builder, self.name)}"
         if not self.meant:
             return InvalidCall(f"{self.name}(…)", error, instead)
-        found = "; ".join(f'no argument "{key}"; {self._advice(key, ours)}' for key, ours in self.meant.items())
+        unknown = []
+        for key, ours in self.meant.items():
+            if ours is None:
+                advice = instead_of(key) or nearest(key, self.parameters)
+            elif ours in _FACTS and ours not in self.parameters:
+                advice = f'it is a fact of the run, "{ours}" of a Calendar'
+            elif our_word(key, [ours], self.name) is None:
+                advice = nearest(key, [ours])
+            else:
+                advice = f'here it is "{ours}"'
+            unknown.append(f'no argument "{key}"; {advice}')
         key, ours = next(iter(self.meant.items()))
-        refusal = InvalidCall(f"{self.name}(…)", found, instead)
+        refusal = InvalidCall(f"{self.name}(…)", "; ".join(unknown), instead)
         return refusal.changed(code=refusal.code, replace=(key, ours) if len(self.meant) == 1 and ours else None)
-
-    def _advice(self, key: str, ours: str | None) -> str:
-        if ours is None:
-            return instead_of(key) or nearest(key, self.parameters)
-        if ours in _FACTS and ours not in self.parameters:
-            return f'it is a fact of the run, "{ours}" of a Calendar'
-        return nearest(key, [ours]) if our_word(key, [ours], self.name) is None else f'here it is "{ours}"'
 
 
 def takes_list(parameter: inspect.Parameter) -> bool:
     """Whether an argument is a list."""
     return get_origin(parameter.annotation) is tuple
-
-
-def _is_length_list(parameter: inspect.Parameter) -> bool:
-    return takes_list(parameter) and get_origin(get_args(parameter.annotation)[0]) is not tuple
 
 
 def _as_share(parameter: inspect.Parameter, value: Any) -> Any:

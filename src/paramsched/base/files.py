@@ -130,7 +130,10 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
     try:
         mode = file.stat().st_mode if own is None and file.exists() else None
         if own is not None:
-            _write_into(_duplicate(own), data)
+            for stream in (sys.stdout, sys.stderr):  # what Python still holds for them comes first
+                if stream is not None:
+                    stream.flush()
+            _write_into(os.dup(own), data)
         elif mode is None or stat.S_ISREG(mode):
             return _write_regular(target, data, over)
         elif stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
@@ -144,14 +147,6 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
             error.filename = str(file)  # in place of none, or of the file beside
         raise
     return True
-
-
-def _duplicate(descriptor: int) -> int:
-    """The same open file, after what Python still holds for it."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    return os.dup(descriptor)
 
 
 def _open_pipe_or_device(file: Path) -> int:

@@ -212,8 +212,11 @@ def index_in_source(raw: str, text: str, index: int) -> int:
         at = raw.find("\n") + 1
     for one in text[: min(index, len(text))]:
         escaped = raw[at : at + 1] == "\\" and quote == '"'
-        if escaped and one.isspace() and not _escapes_blank(raw, at):
-            continue  # the blanks before it were passed together, since a line that is folded has more than its text
+        if escaped and one.isspace():
+            sign = raw[at + 1 : at + 2]
+            digits = raw[at + 2 : at + _ESCAPED.get(sign, 2)]
+            if sign in ('"', "\\", "/") or (digits and not chr(int(digits, 16)).isspace()):
+                continue  # another character is escaped; the blanks before it were passed together
         if not escaped:
             at = _skip_blanks(raw, at)
             if one.isspace():
@@ -234,11 +237,3 @@ def _skip_blanks(raw: str, at: int) -> int:
     while at < len(raw) and raw[at].isspace():
         at += 1
     return at
-
-
-def _escapes_blank(raw: str, at: int) -> bool:
-    sign = raw[at + 1 : at + 2]
-    if sign in _ESCAPED:
-        digits = raw[at + 2 : at + _ESCAPED[sign]]
-        return chr(int(digits, 16)).isspace()
-    return sign not in ('"', "\\", "/")

@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
 from paramsched.base.near_names import did_you_mean
 from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
@@ -99,10 +99,6 @@ class Faults:
         """Note a value that is of another kind than what is wanted."""
         self.add(path, f"{type_in_words(value)}, no {wanted}", instead, code=WRONG_TYPE)
 
-    def refuse_word(self, path: str, word: object, known: Collection[str], what: str = "") -> None:
-        """Note a word that is none of those known, with the one that was probably meant."""
-        self.add(path, f"{short_json(word)}: {what}{did_you_mean(str(word), known)}", code=UNKNOWN_NAME)
-
     def problems(self) -> tuple[str, ...]:
         """What was noted, a line each."""
         return tuple(one.problem for one in self.found())
@@ -140,7 +136,8 @@ def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
     if syntax == "python":
         return f"{key}={data!r}"
     if syntax == "toml":
-        return f"{_bare_key(key)} = {_toml_value(data)}"
+        name = key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
+        return f"{name} = {_toml_value(data)}"
     return f"{flow_text(key)}: {flow_text(data, top=True)}"
 
 
@@ -159,10 +156,6 @@ def flow_text(data: Any, *, top: bool = False) -> str:
     if plain and (_BARE.fullmatch(data) or (top and _BARE_IN_BLOCK.fullmatch(data))):
         return str(data)
     return json.dumps(data, ensure_ascii=False)
-
-
-def _bare_key(key: str) -> str:
-    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
 
 
 def _toml_value(data: Any) -> str:
@@ -342,11 +335,17 @@ class _PlainReader:
         return BadValue(path, found, "Write numbers, text, lists and mappings")
 
     def read_number(self, raw: Any, path: str) -> int | float | BadValue:
-        """A finite number; in another library's config one beyond every float is infinite."""
-        number = _finite_number(raw, path)
-        if self.twice is None or not isinstance(number, BadValue) or not isinstance(raw, (int, float)):
+        """Return a finite number; in another library's config one beyond every float is infinite."""
+        number = raw.item() if isinstance(raw, np.number) else raw
+        instead = "Write 1"  # which is a length too
+        if not isinstance(number, (int, float)):
+            return BadValue(path, f"{number!r} is no real number", instead)
+        if abs(number) <= sys.float_info.max:
             return number
-        return float(raw) if isinstance(raw, float) else math.inf if raw > 0 else -math.inf
+        if self.twice is not None and isinstance(raw, (int, float)):
+            return float(number) if isinstance(number, float) else math.inf if number > 0 else -math.inf
+        found = f"{number} is not finite" if isinstance(number, float) else "the number is too large for any schedule"
+        return BadValue(path, found, instead)
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
         """A mapping; each key once, text or an integer."""
@@ -372,19 +371,6 @@ class _PlainReader:
             raise ConfigError(
                 "config", [Diagnostic(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")]
             )
-
-
-def _finite_number(raw: Any, path: str) -> int | float | BadValue:
-    """A number that schedules can reckon with."""
-    number = raw.item() if isinstance(raw, np.number) else raw
-    instead = "Write 1"  # which is a length too
-    if isinstance(number, float) and not math.isfinite(number):
-        return BadValue(path, f"{number} is not finite", instead)
-    if isinstance(number, int) and abs(number) > sys.float_info.max:
-        return BadValue(path, "the number is too large for any schedule", instead)
-    if not isinstance(number, (int, float)):
-        return BadValue(path, f"{number!r} is no real number", instead)
-    return number
 
 
 def number_from_text(text: str) -> int | float:

@@ -139,7 +139,7 @@ def dialect_names() -> tuple[str, ...]:
     >>> "native" in dialect_names()
     True
     """
-    return tuple(sorted({*own_names(), *(point.name for point in _entry_points())}))
+    return tuple(sorted({*own_names(), *(point.name for point in _entry_points(tuple(sys.path)))}))
 
 
 def dialect_named(name: str) -> KnownDialect:
@@ -147,7 +147,7 @@ def dialect_named(name: str) -> KnownDialect:
     if name in own_names():
         module = native if name == "native" else import_module(f"{_PEERS}.{name}")
         return _functions_of(module, name, "")
-    points = [point for point in _entry_points() if point.name == name]
+    points = [point for point in _entry_points(tuple(sys.path)) if point.name == name]
     origins = [entry_point_in_words(point) for point in points]
     if len(points) != 1:
         found = f"{' and '.join(origins)} have the same name. Uninstall one of them" if points else "there is none"
@@ -186,12 +186,8 @@ def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
     return KnownDialect(name, given.to_plan, **functions, scheduler_entries=entries, command_lines=words, origin=origin)
 
 
-def _entry_points() -> tuple["EntryPoint", ...]:
-    return _entry_points_on(tuple(sys.path))
-
-
 @lru_cache(maxsize=2)
-def _entry_points_on(_: tuple[str, ...]) -> tuple["EntryPoint", ...]:
+def _entry_points(_: tuple[str, ...]) -> tuple["EntryPoint", ...]:
     """The entry points of the packages on a path; kept, because looking reads every installed package."""
     own = own_names()
     return tuple(point for point in entry_points_of(DIALECT_ENTRY_POINTS) if point.name not in own)

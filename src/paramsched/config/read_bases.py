@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
@@ -117,7 +117,13 @@ class _BaseFileReader:
         """Return the names that the files in `_base_` give together; no two may have the same name."""
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
-        for path in _paths_of_bases(paths, file):
+        given = [paths] if isinstance(paths, str) else paths
+        for one in given if isinstance(given, (list, tuple)) else [given]:
+            if isinstance(one, NeedsRunning):
+                raise file.error(str(one), "Write the path itself, _base_ = './base.py'")
+        if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
+            raise file.error(f"{short_json(paths)} is no path and no list of paths", "Write _base_ = './base.py'")
+        for path in given:
             names = self.read_base(path, file)
             values = {name: value for name, value in names.values.items() if name not in names.imported}
             twice = [name for name in values if name in found]
@@ -133,8 +139,14 @@ class _BaseFileReader:
         """Read a base by its path, `./base.py` or `package::folder/base.py`."""
         if file.path is None:
             raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
-        beside = path_without_dots(file.path.absolute().parent / path)
-        return self.read_once(_config_in_package(path, file.error) if "::" in path else beside, path, file)
+        if "::" not in path:
+            return self.read_once(path_without_dots(file.path.absolute().parent / path), path, file)
+        package, _, inside = path.partition("::")
+        place = _package_folder(package, path, file.error) / ".mim" / "configs" / inside
+        if not place.is_file():
+            advice = f"Install the version of {_DISTRIBUTIONS.get(package, package)} that has it"
+            raise file.error(f"{path}: the package {package} is here, and has no {place}", advice)
+        return self.read_once(place, path, file)
 
     def read_module(self, file: _ConfigFile, module: str, level: int) -> FileNames:
         """Read a base by the name of its module, as `with read_base():` asks for it."""
@@ -171,17 +183,6 @@ class _BaseFileReader:
             raise error_in_base(error, base.source, self._source) from None
         self._done[str(place)] = found
         return found
-
-
-def _paths_of_bases(paths: Any, file: _ConfigFile) -> Sequence[str]:
-    """Return the paths in `_base_`, which may be one path."""
-    given = [paths] if isinstance(paths, str) else paths
-    for one in given if isinstance(given, (list, tuple)) else [given]:
-        if isinstance(one, NeedsRunning):
-            raise file.error(str(one), "Write the path itself, _base_ = './base.py'")
-    if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
-        raise file.error(f"{short_json(paths)} is no path and no list of paths", "Write _base_ = './base.py'")
-    return given
 
 
 def path_without_dots(path: Path) -> Path:
@@ -309,16 +310,6 @@ _DISTRIBUTIONS: Final = {"mmseg": "mmsegmentation", "mmaction": "mmaction2"}
 
 _RENAMED: Final = {"mmcls": "mmpretrain"}
 """Packages that go on under another name, with the same configs."""
-
-
-def _config_in_package(asked: str, error: Callable[..., ConfigError]) -> Path:
-    """Return the file that `package::folder/file.py` means."""
-    package, _, inside = asked.partition("::")
-    file = _package_folder(package, asked, error) / ".mim" / "configs" / inside
-    if not file.is_file():
-        advice = f"Install the version of {_DISTRIBUTIONS.get(package, package)} that has it"
-        raise error(f"{asked}: the package {package} is here, and has no {file}", advice)
-    return file
 
 
 def _package_folder(package: str, asked: str, error: Callable[..., ConfigError]) -> Path:

@@ -65,18 +65,19 @@ class _References:
         if only is not None:
             found = self._named(only[1], keys)
             return text if found is _MISSING else found
+
+        def text_of_value(reference: re.Match[str]) -> str:
+            found = self._named(reference[1], keys)
+            value = reference[0] if found is _MISSING or isinstance(found, (dict, list)) else str(found)
+            self._count(len(value))
+            return value
+
         before = None
         while before != text and len(text) <= MOST_LINE:  # a reference may be a part of another one
             before = text
-            text = _REFERENCE.sub(lambda reference: self._as_text(reference, keys), before)
+            text = _REFERENCE.sub(text_of_value, before)
             if _REFERENCE.fullmatch(text):
                 return self._text(text, keys)
-        return text
-
-    def _as_text(self, reference: re.Match[str], keys: _Keys) -> str:
-        found = self._named(reference[1], keys)
-        text = reference[0] if found is _MISSING or isinstance(found, (dict, list)) else str(found)
-        self._count(len(text))
         return text
 
     def _named(self, name: str, keys: _Keys) -> Any:

@@ -262,7 +262,12 @@ class _Script:
             self.at += 1
             words = self.words_until(")")
             self.at += 1
-            value = tuple(map(_pieces_of, words))
+            value = tuple(
+                [_Piece(word.text, word.begin, unknown=word.unknown[0])]
+                if word.unknown and word.unknown[0].text == word.text  # an unknown substitution stays one piece
+                else [_Piece(word.text, word.begin), *(_Piece("", one.begin, unknown=one) for one in word.unknown)]
+                for word in words
+            )
         else:
             pieces = [piece._replace(quoted=False) for piece in self.pieces_of_word()]
             text = "".join(piece.text for piece in pieces)
@@ -517,13 +522,6 @@ def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int)
     return (*before[:-1], [*before[-1], _Piece(" ", begin), piece])
 
 
-def _pieces_of(word: ShellWord) -> _Pieces:
-    """The pieces of a word that was split off; an unknown substitution stays one."""
-    if word.unknown and word.unknown[0].text == word.text:
-        return [_Piece(word.text, word.begin, unknown=word.unknown[0])]
-    return [_Piece(word.text, word.begin), *(_Piece("", one.begin, unknown=one) for one in word.unknown)]
-
-
 def _text_of(value: _Value) -> str:
     """All of a variable's text; "" where it has none."""
     return " ".join("".join(piece.text for piece in item) for item in value or ())
@@ -535,19 +533,13 @@ def _divided(first: int, second: int) -> int:
     return quotient if (first < 0) == (second < 0) else -quotient
 
 
-def _power(first: int, second: int) -> int:
-    if not 0 <= second <= 64:
-        raise OverflowError
-    return int(first**second)
-
-
 _OPERATIONS: Final[Mapping[type[ast.operator], Callable[[int, int], int]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: _divided,
     ast.Mod: lambda first, second: first - second * _divided(first, second),
-    ast.Pow: _power,
+    ast.Pow: lambda first, second: int(first**second) if 0 <= second <= 64 else _LARGEST,
 }
 _MOST_ARITHMETIC: Final = 500  # characters
 _MOST_DEEP: Final = 10  # variables in variables

@@ -90,15 +90,11 @@ def read_bounded_text(file: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(str(file), [no_utf8_fault(data, error)]) from None
-
-
-def no_utf8_fault(data: bytes, error: UnicodeDecodeError) -> Diagnostic:
-    """The fault of a file that is no UTF-8, at its first byte that is none."""
-    before = data[: error.start].decode("utf-8", "replace")
-    line, column = TextLines(before).of(len(before))
-    found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
-    return Diagnostic("", found, "Save the file as UTF-8", line=line, column=column)
+        before = data[: error.start].decode("utf-8", "replace")
+        line, column = TextLines(before).of(len(before))
+        found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
+        fault = Diagnostic("", found, "Save the file as UTF-8", line=line, column=column)
+        raise ConfigError(str(file), [fault]) from None
 
 
 def advice_of_line(line: str) -> str:

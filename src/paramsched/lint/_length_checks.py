@@ -33,15 +33,22 @@ _CLEARLY_LONGER: Final = Fraction(101, 100)  # one tick too many changes nothing
 def check_lengths(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """What is wrong with the lengths of one line.
+    """Yield what is wrong with the lengths of one line.
 
     Args:
-        epochs: how many the run has; None where nothing says it.
-        native: whether it is in the library's own words.
+        epochs: how many the run has; None if that is unknown.
+        native: whether its author wrote it in the library's own text form.
     """
-    yield from _mixed_milestones(schedule, path)
-    if native:
-        yield from _last_stage_of_no_update(schedule, path)
+    for part in values_inside(schedule):
+        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
+            yield Diagnostic(path, found, "Write each once, the first one first", code=codes.MILESTONES_MIXED)
+            break
+    for part in values_inside(schedule) if native else ():
+        last = part.stages[-1] if isinstance(part, Sequence) else None
+        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_after_nothing:
+            found = f"the last stage, {last}, is 0 updates long and is passed over"
+            yield Diagnostic(path, found, "Leave it out, or write a longer one", code=codes.ONE_UPDATE)
+            break
     mistaken = [*_epochs_for_updates(schedule, epochs, path, native=native)]
     mistaken += _updates_for_epochs(schedule, trial, epochs, path, native=native)
     yield from mistaken
@@ -57,28 +64,24 @@ def check_lengths(
 def _epochs_for_updates(
     schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """A length in epochs that is many times the run."""
+    """Yield the first length in epochs that is many times the run; a warmup is to be a small part of it."""
     if epochs is None:
         return
-    for length, written, times in _epochs_in(schedule):
-        if length >= _MANY_EPOCHS and length >= times * epochs:
-            by_iteration = "If iterations are meant write by_epoch=False"
-            instead = f'If updates are meant write "{_number(length)} steps"' if native else by_iteration
-            found = f'"{written}" in a run of {_number(epochs)} epochs'
-            yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
-            return
-
-
-def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str, int]]:
-    """Lengths in epochs, as written, and how many times the run each may be."""
     for part in values_inside(schedule):
-        if isinstance(part, Anneal) and part.over is not None:
-            times = _TIMES_FOR_WARMUP if _is_warmup(part) else _TIMES_THE_RUN
-            yield dict(part.over.terms).get("epochs", Fraction(0)), str(part.over), times
-        elif isinstance(part, Duration):
-            yield dict(part.terms).get("epochs", Fraction(0)), str(part), _TIMES_THE_RUN
+        times = _TIMES_FOR_WARMUP if isinstance(part, Anneal) and _is_warmup(part) else _TIMES_THE_RUN
+        over = part.over if isinstance(part, Anneal) else part
+        lengths: list[tuple[Fraction, str]] = []
+        if isinstance(over, Duration):
+            lengths = [(dict(over.terms).get("epochs", Fraction(0)), str(over))]
         elif isinstance(part, Rule) and part.by == "epoch":
-            yield from ((Fraction(count), f"{count} epochs", _TIMES_THE_RUN) for count in _counts_of_rule(part))
+            lengths = [(Fraction(count), f"{count} epochs") for count in _counts_of_rule(part)]
+        for length, written in lengths:
+            if length >= _MANY_EPOCHS and length >= times * epochs:
+                by_iteration = "If iterations are meant write by_epoch=False"
+                instead = f'If updates are meant write "{_number(length)} steps"' if native else by_iteration
+                found = f'"{written}" in a run of {_number(epochs)} epochs'
+                yield Diagnostic(path, found, instead, code=codes.EPOCHS_FOR_UPDATES)
+                return
 
 
 def _updates_for_epochs(
@@ -162,13 +165,13 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
 
 
 def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Periods that are longer than the run."""
+    """Yield the first period that is longer than the run."""
+    ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
     for part in _parts_over_the_run(schedule):
         periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
         for rule in values_inside(part):
-            tick = _tick_of(rule, trial)
-            if isinstance(rule, StepRule) and tick is not None:
-                periods.append((Fraction(rule.every) * tick, str(rule.every)))
+            if isinstance(rule, StepRule) and (tick := ticks.get(rule.by)) is not None:
+                periods.append((Fraction(rule.every * tick), str(rule.every)))
         for length, text in periods:
             if length > trial.end:
                 found = (
@@ -198,26 +201,8 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
             return
 
 
-def _last_stage_of_no_update(schedule: Schedule, path: str) -> Iterator[Diagnostic]:
-    """A last stage whose length is 0: its levels are never used."""
-    for part in values_inside(schedule):
-        last = part.stages[-1] if isinstance(part, Sequence) else None
-        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_after_nothing:
-            found = f"the last stage, {last}, is 0 updates long and is passed over"
-            yield Diagnostic(path, found, "Leave it out, or write a longer one", code=codes.ONE_UPDATE)
-            return
-
-
-def _mixed_milestones(schedule: Schedule, path: str) -> Iterator[Diagnostic]:
-    """Milestones that stand twice, or out of order."""
-    for part in values_inside(schedule):
-        if isinstance(part, (MultiStep, MultiStepRule)) and (found := _order_of(part.milestones)):
-            yield Diagnostic(path, found, "Write each once, the first one first", code=codes.MILESTONES_MIXED)
-            return
-
-
 def _order_of(milestones: tuple[Any, ...]) -> str:
-    """What is wrong with the order; "" for nothing."""
+    """Return what is wrong with the order of milestones; "" if nothing is."""
     seen: set[Any] = set()
     for one in milestones:
         if one in seen:
@@ -237,14 +222,6 @@ def _counts_of_rule(rule: Rule) -> list[int]:
     if isinstance(rule, StepRule):
         return [rule.every]
     return [] if rule.end is None else [rule.end]
-
-
-def _tick_of(rule: Any, trial: TrialRun) -> Fraction | None:
-    if not isinstance(rule, Rule):
-        return None
-    if rule.by == "update":
-        return Fraction(1) if "updates" in trial.units else None
-    return None if rule.by != "epoch" or trial.epoch is None else Fraction(trial.epoch)
 
 
 def _number(value: Fraction) -> str:

@@ -40,12 +40,13 @@ _SMALL = 0.01
 
 
 def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
-    """What of a binding hardly means what its author meant: what happens, and what to write.
+    """Yield a warning for each part of a binding that hardly means what its author meant.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
     $.learning_rate: warning: torch's optimizers have no "learning_rate". Write lr
     """
     schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
+    traps: list[_Trap] = []
     if not isinstance(binding.field, Target):
         if (ours := OTHER_NAMES.get(binding.name.lower()) or known_field(binding.name)) is not None:
             found = f'torch\'s optimizers have no "{binding.name}"'
@@ -59,16 +60,19 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
                 path, found, "Name a field of the optimizer, or leave it out", code=OTHERS_NAME, at_key=True
             )
         if binding.name == "lr":
-            yield from (
-                Diagnostic(path, found, advice, code=code) for code, found, advice in _levels_meant_as_values(schedule)
-            )
-    told = dict.fromkeys(one for part in _parts_of_schedule(schedule) for one in _traps_in_part(part))
-    yield from (Diagnostic(path, found, advice, code=code) for code, found, advice in told)
+            traps += _levels_meant_as_values(schedule)
+    for part in _parts_of_schedule(schedule):
+        if isinstance(part, Sequence):
+            traps += [*_counted_from_the_stage(part), *_bound_before_the_sequence(part)]
+        elif isinstance(part, Restarts):
+            traps += _shares_of_the_run(part)
+    yield from (Diagnostic(path, found, advice, code=code) for code, found, advice in dict.fromkeys(traps))
 
 
 def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
     """`lr: 1e-3` is a thousandth of the group's own lr; `cosine(0.1)` begins at a tenth of it."""
     peak = _highest_level(schedule)
+    last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
     if peak is not None and 0 < peak < _SMALL:
         yield (
             LEVEL_AS_VALUE,
@@ -84,26 +88,12 @@ def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
                 f"the first argument is start: it falls from {start:g} × base to 0",
                 f"To fall from base to {start:g} × base write cosine(to={start!r}{length})",
             )
-    elif floor := _floor_meant_as_value(schedule):
+    elif isinstance(last, Anneal) and isinstance(last.to, float) and 0 < last.to <= _SMALL_FLOOR:
         yield (
             FLOOR_AS_VALUE,
-            f"numbers are multiples of the group's own lr: it ends at {floor:g} × base",
-            f"For a value as it stands write absolute({floor!r})",
+            f"numbers are multiples of the group's own lr: it ends at {last.to:g} × base",
+            f"For a value as it stands write absolute({last.to!r})",
         )
-
-
-def _floor_meant_as_value(schedule: Schedule) -> float | None:
-    last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
-    to = last.to if isinstance(last, Anneal) else None
-    return to if isinstance(to, float) and 0 < to <= _SMALL_FLOOR else None
-
-
-def _traps_in_part(schedule: Schedule) -> Iterator[_Trap]:
-    if isinstance(schedule, Sequence):
-        yield from _counted_from_the_stage(schedule)
-        yield from _bound_before_the_sequence(schedule)
-    if isinstance(schedule, Restarts):
-        yield from _shares_of_the_run(schedule)
 
 
 def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:

@@ -202,7 +202,14 @@ def curve_in_run(
         times = _times_to_look_at(schedule, end, run.samples)
         number = 1.0 if base is None else base
         values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
-        share = _share_of_values(schedule, times)
+        share: Literal["all", "some", "none"] = "all"
+        if schedule.has_absolute:
+            few = times[:: max(1, len(times) // 100)]
+            one, two = evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)
+            if np.array_equal(one, two):
+                share = "none"
+            elif not np.allclose(two, 2 * one, rtol=1e-9, atol=0):
+                share = "some"
     except (ParamschedError, ArithmeticError, MemoryError):
         return None
     return FieldCurve(binding, path, run, schedule, times, values, base, share)
@@ -216,14 +223,3 @@ def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
     spread = np.linspace(0, end - 1, samples).astype(np.int64)
     several = np.unique(np.concatenate([spread, marks - 1, marks, np.arange(64), end - 1 - np.arange(64)]))
     return several[(several >= 0) & (several < end)]
-
-
-def _share_of_values(schedule: Schedule, times: Integers) -> Literal["all", "some", "none"]:
-    """How much of a curve scales with base."""
-    if not schedule.has_absolute:
-        return "all"
-    few = times[:: max(1, len(times) // 100)]
-    one, two = evaluate(schedule, few, 1.0), evaluate(schedule, few, 2.0)
-    if np.array_equal(one, two):
-        return "none"
-    return "all" if np.allclose(two, 2 * one, rtol=1e-9, atol=0) else "some"

@@ -28,15 +28,29 @@ _MOST_SEAMS: Final = 1_000
 
 
 def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """What is wrong with the values of one line of a plan."""
-    broken = [*_not_finite(curve)]
-    yield from broken
-    if broken:
+    """Yield what is wrong with the values of one line of a plan."""
+    bad = ~np.isfinite(curve.values)
+    if np.any(bad):
+        first = int(np.argmax(bad))
+        found = f"the value is {float(curve.values[first])} at {_when(curve, int(curve.times[first]))}"
+        yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
         return
-    yield from _out_of_range(curve)
+    name, lowest = curve.binding.name, float(np.min(curve.values))
+    if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
+        at = int(curve.times[np.argmin(curve.values)])
+        found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
+        yield Diagnostic(curve.path, found, "End at 0, or above: clamp(…, min=0)", code=codes.NEGATIVE)
+    if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
+        at = int(curve.times[np.argmax(curve.values)])
+        found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
+        yield Diagnostic(curve.path, found, "Stay below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
     yield from _jumps(curve)
-    if curve.binding.name == "lr":
-        yield from _grows(curve)
+    base = 1.0 if curve.base is None else curve.base
+    if name == "lr" and curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
+        at = int(curve.times[np.argmax(curve.values)])
+        found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
+        advice = "Write a ratio below 1, or a value as it stands: absolute(0.1)"
+        yield Diagnostic(curve.path, found, advice, code=codes.GROWS)
 
 
 def check_rates(curves: Iterable[FieldCurve]) -> Iterator[Diagnostic]:
@@ -63,37 +77,6 @@ def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagn
     if names and np.all(curve.values == curve.values[0]):
         found = f"{' and '.join(names)} never changes, so {curve.binding.name} does not either"
         yield Diagnostic(curve.path, found, "Schedule it, or leave this line out", code=codes.FOLLOWS_CONSTANT)
-
-
-def _not_finite(curve: FieldCurve) -> Iterator[Diagnostic]:
-    bad = ~np.isfinite(curve.values)
-    if np.any(bad):
-        at = int(curve.times[np.argmax(bad)])
-        value = float(curve.values[np.argmax(bad)])
-        found = f"the value is {value} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "Write a ratio below 1, or a longer period", code=codes.NOT_FINITE)
-
-
-def _out_of_range(curve: FieldCurve) -> Iterator[Diagnostic]:
-    name, lowest = curve.binding.name, float(np.min(curve.values))
-    if _NEVER_NEGATIVE.fullmatch(name) and lowest < -1e-9 * max(abs(curve.peak), abs(lowest)):
-        at = int(curve.times[np.argmin(curve.values)])
-        found = f"{name} falls to {_in_words(curve, lowest)} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "End at 0, or above: clamp(…, min=0)", code=codes.NEGATIVE)
-    if _BELOW_ONE.fullmatch(name) and curve.real and curve.peak >= 1:
-        at = int(curve.times[np.argmax(curve.values)])
-        found = f"{name} is {curve.peak:g} at {_when(curve, at)}"
-        yield Diagnostic(curve.path, found, "Stay below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
-
-
-def _grows(curve: FieldCurve) -> Iterator[Diagnostic]:
-    base = 1.0 if curve.base is None else curve.base
-    if curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
-        at = int(curve.times[np.argmax(curve.values)])
-        found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
-        yield Diagnostic(
-            curve.path, found, "Write a ratio below 1, or a value as it stands: absolute(0.1)", code=codes.GROWS
-        )
 
 
 def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
@@ -148,7 +131,9 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
         # A rate that has been as high before, as in cycles, has had the time.
         if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
-        found = f"the learning rate rises until {_when_of_all(curve, int(curve.times[top]))}"
+        when, epoch = _when(curve, int(curve.times[top])), curve.run.epoch or 1
+        end = {"update": f" of {curve.end}", "epoch": f" of {curve.end / epoch:g}"}.get(when.split()[0], "")
+        found = f"the learning rate rises until {when}{end}"
         yield Diagnostic(curve.path, found, 'Shorten the warmup: warmup("5%")', code=RISES_TO_THE_END)
 
 
@@ -178,10 +163,3 @@ def _when(curve: FieldCurve, time: int) -> str:
     if curve.run.epoch is not None:
         return f"epoch {time / curve.run.epoch:.3g}"
     return f"{time / curve.end:.0%} of the run"
-
-
-def _when_of_all(curve: FieldCurve, time: int) -> str:
-    """A time and the length of the run, both in the same unit."""
-    when, epoch = _when(curve, time), curve.run.epoch or 1
-    ends = {"update": f" of {curve.end}", "epoch": f" of {curve.end / epoch:g}"}
-    return when + ends.get(when.split()[0], "")

@@ -152,7 +152,7 @@ def _says_nothing(plan: Plan) -> Iterator[Diagnostic]:
 
 
 def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
-    """What of a plan does not go with param groups; nothing where none are known."""
+    """Yield what of a plan does not fit the param groups; nothing if none are known."""
     for binding in plan.bindings:
         if isinstance(binding.field, Target) or not groups:
             continue
@@ -167,11 +167,19 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
                 continue
         mine = [one for index, one in enumerate(groups) if is_selected(binding.groups, one, index)]
         field = Field.of(binding.name)
-        lacking = [one for one in mine if _lacks_field(one, field.key, whole=whole)]
+        key = field.key
+        lacking = [
+            one
+            for one in mine
+            if key not in one
+            and not (key == "momentum" and "betas" in one)
+            # Of a group of which little is known only this is certain: with momentum it has no betas.
+            and (whole or (key == "betas" and "momentum" in one))
+        ]
         if lacking:
-            numbers = {key: value for key, value in lacking[0].items() if type(value) is not bool}
-            there = [key for key, value in numbers.items() if isinstance(value, (int, float, tuple))]
-            found = f"the optimizer has no {field.key}; it has {', '.join(there)}"
+            numbers = {name: value for name, value in lacking[0].items() if type(value) is not bool}
+            there = [name for name, value in numbers.items() if isinstance(value, (int, float, tuple))]
+            found = f"the optimizer has no {key}; it has {', '.join(there)}"
             yield Diagnostic(path, found, "Leave it out", code=codes.NO_SUCH_FIELD)
         elif mine and not binding.schedule.has_absolute and all(Bases.value(one, field) == 0 for one in mine):
             found = f"{binding.name} of the optimizer is 0, and so is every multiple of it"
@@ -207,13 +215,6 @@ def check_field_names(plan: Plan) -> Iterator[Diagnostic]:
             found = f'it selects the group whose name is "{group}"'
             path = child_path(GROUPS, group)
             yield Diagnostic(path, found, f'For the index write "[{group}]"', code=codes.NAME_AS_INDEX, at_key=True)
-
-
-def _lacks_field(group: Mapping[str, Any], key: str, *, whole: bool) -> bool:
-    """Whether a group has no such field; of a group of which little is known, that it has momentum and no betas."""
-    if key in group or (key == "momentum" and "betas" in group):
-        return False
-    return whole or (key == "betas" and "momentum" in group)
 
 
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Diagnostic]:

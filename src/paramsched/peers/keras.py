@@ -288,10 +288,20 @@ def to_plan(
 
 
 def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
-    """A schedule or a rule; None where a fault was noted."""
+    """Return a schedule or a rule; None, and a diagnostic, if it has a fault."""
     name = _keras_class_in(data)
     if name is None:
-        _refuse_class(data, path, notes.faults)
+        words = _words_for_class(data)
+        package, _, bare = words[0].rpartition(">") if words else ("", "", "")
+        if package and package != "keras":
+            found = f"{bare} is a class of the package {package}, not of Keras"
+            instead = "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)"
+        else:
+            found = (
+                f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _TABLES)}" if words else "it names no class"
+            )
+            instead = _EXAMPLE
+        notes.faults.add(path, found, instead, code=UNKNOWN_NAME)
         return None
     key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
     given, path = (data, path) if key is None else (data[key], child_path(path, key))
@@ -325,19 +335,6 @@ def _words_for_class(data: Mapping[str, Any]) -> list[str]:
     named = [str(data[key]) for key in _NAMES if isinstance(data.get(key), str)]
     # Without their modules; a package's registered class, `package>Class`, keeps its package.
     return [one if ">" in one else one.rpartition(".")[2] for one in named or map(str, data)]
-
-
-def _refuse_class(data: Mapping[str, Any], path: str, faults: Faults) -> None:
-    """Note that data names no class of Keras that schedules."""
-    words = _words_for_class(data)
-    package, _, bare = words[0].rpartition(">") if words else ("", "", "")
-    if package and package != "keras":
-        found = f"{bare} is a class of the package {package}, not of Keras"
-        instead = "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)"
-        faults.add(path, found, instead, code=UNKNOWN_NAME)
-        return
-    found = f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _TABLES)}" if words else "it names no class"
-    faults.add(path, found, _EXAMPLE, code=UNKNOWN_NAME)
 
 
 def _optimizer_config(data: Any) -> Mapping[str, Any]:

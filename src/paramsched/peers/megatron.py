@@ -239,22 +239,21 @@ def _check_together(given: MegatronArguments, places: Mapping[str, str], faults:
     elif start is None or end is None or end < start:
         found = "it needs start_weight_decay, and end_weight_decay that is not below it"
         refuse("weight_decay_incr_style", found, "Write start_weight_decay: 0.01, end_weight_decay: 0.1")
-    if given.rampup_batch_size is not None:
-        _check_ramp(given.rampup_batch_size, given.global_batch_size, unit, places["rampup_batch_size"], faults)
-
-
-def _check_ramp(ramp: tuple[int, ...], batch: int | None, unit: str, path: str, faults: Faults) -> None:
-    start, increment, samples = ramp
+    if given.rampup_batch_size is None:
+        return
+    first, increment, samples = given.rampup_batch_size
+    batch = given.global_batch_size
     if unit == "iters":
-        faults.add(path, "the batch grows in runs by samples only", "Write train_samples", code=REFUSED_VALUE)
+        refuse("rampup_batch_size", "the batch grows in runs by samples only", "Write train_samples")
     if batch is None:
-        faults.add(path, "nothing says up to where it grows", "Write global_batch_size: 1536", code=MISSING_FACT)
-    elif batch < start or (batch - start) % increment:
-        found = f"from {start} to {batch} are no whole number of rises by {increment}"
-        faults.add(path, found, f"Write global_batch_size: {start + increment}", code=REFUSED_VALUE)
-    elif (rises := (batch - start) // increment) > _MOST_RISES:
+        found = "nothing says up to where it grows"
+        refuse("rampup_batch_size", found, "Write global_batch_size: 1536", MISSING_FACT)
+    elif batch < first or (batch - first) % increment:
+        found = f"from {first} to {batch} are no whole number of rises by {increment}"
+        refuse("rampup_batch_size", found, f"Write global_batch_size: {first + increment}")
+    elif (rises := (batch - first) // increment) > _MOST_RISES:
         found = f"the batch grows {rises:,} times, and at most {_MOST_RISES:,} can be read"
-        faults.add(path, found, f"Write rampup_batch_size: [{start}, {batch - start}, {samples}]", code=REFUSED_VALUE)
+        refuse("rampup_batch_size", found, f"Write rampup_batch_size: [{first}, {batch - first}, {samples}]")
 
 
 def begins_of_rises(rises: int, samples: int) -> list[int]:

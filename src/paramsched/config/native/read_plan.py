@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -204,7 +204,13 @@ class _PlanReader:
 
     def read_groups(self, value: Any) -> None:
         """The fields of each group."""
-        if listed := dict(_misplaced_groups(value)):
+        listed: dict[str, dict[str, Any]] = {}
+        for one in value if isinstance(value, list) else ():
+            if isinstance(one, dict) and isinstance(one.get("name"), str):  # [{name: head, lr: …}]
+                listed[one["name"]] = {key: line for key, line in one.items() if key not in ("name", "params")}
+            elif isinstance(one, dict):  # [{head: {lr: …}}]
+                listed |= {str(name): fields for name, fields in one.items() if isinstance(fields, dict)}
+        if listed:
             found = f"{short_json(value)} is a list; groups are a mapping by their names"
             self.faults.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
@@ -512,12 +518,3 @@ def _groups_in_field(value: Any, names: ShapeNames) -> tuple[dict[str, Any], Any
             return None
     others = next((one for name, one in value.items() if name in _DEFAULTS), None)
     return {str(name): one for name, one in value.items() if name not in _DEFAULTS}, others
-
-
-def _misplaced_groups(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The lines by groups of a list, `[{name: head, lr: …}]` or `[{head: {lr: …}}]`."""
-    for one in value if isinstance(value, list) else ():
-        if isinstance(one, dict) and isinstance(one.get("name"), str):
-            yield one["name"], {key: line for key, line in one.items() if key not in ("name", "params")}
-        elif isinstance(one, dict):
-            yield from ((str(name), fields) for name, fields in one.items() if isinstance(fields, dict))

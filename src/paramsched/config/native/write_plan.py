@@ -48,38 +48,32 @@ def from_plan(plan: Plan) -> dict[str, Any]:
             if binding.name in RESERVED:
                 raise PlanError(f"dump(plan): field {binding.name!r}", "files use that name", "Schedule it in code")
             data[binding.name] = schedule
+        elif isinstance(binding.groups, int):
+            groups.setdefault(f"[{binding.groups}]", {})[binding.name] = schedule
         else:
-            groups.setdefault(_name_in_file(binding.groups), {})[binding.name] = schedule
+            name = str(binding.groups)
+            if index_in_name(name) is not None:
+                raise PlanError(
+                    f"dump(plan): group {name!r}", "in a file that is an index", "Give the group another name"
+                )
+            groups.setdefault(name, {})[binding.name] = schedule
     return data | ({"groups": groups} if groups else {}) | ({"targets": targets} if targets else {})
-
-
-def _name_in_file(groups: Any) -> str:
-    if isinstance(groups, int):
-        return f"[{groups}]"
-    if index_in_name(groups) is not None:
-        raise PlanError(f"dump(plan): group {groups!r}", "in a file that is an index", "Give the group another name")
-    return str(groups)
 
 
 _LONG = 1500  # characters: quoting may double a line, and no line of a file has more than 10,000
 
 
 def schedule_to_data(schedule: Schedule) -> Any:
-    """Text, or lists and mappings of text and numbers; the shorter of what can be read back.
+    """Return the text of a schedule; of a long one lists and mappings: operators with their operands, others as calls.
 
     >>> from paramsched.schedules import cosine, warmup
     >>> schedule_to_data(warmup(10) >> cosine())
     'warmup(10) >> cosine()'
     """
     text = str(schedule)
-    return text if len(text) <= _LONG else _schedule_in_parts(schedule)
-
-
-def _schedule_in_parts(schedule: Any) -> Any:
-    """Operators as lists of their operands, others as calls."""
+    if len(text) <= _LONG or isinstance(schedule, FromFunction):  # a name, not a value
+        return text
     match schedule:
-        case FromFunction():
-            return str(schedule)  # a name, not a value
         case Sequence(stages=stages):
             return [schedule_to_data(stage) for stage in stages]
         case Product(operands=operands):

@@ -141,23 +141,18 @@ def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
             raise Unknown  # Python may share equal numbers and texts
         return (left is right) is isinstance(op, ast.Is)
     if isinstance(op, (ast.In, ast.NotIn)):
-        return _contains(right, left, memory) is isinstance(op, ast.In)
+        kind = type(right)
+        if kind is Iteration and iter(right.iterable) is not right.iterable:  # a view, not an iterator
+            right, kind = list(memory.items(right)), list
+        memory.require_plain(left)
+        if kind in (list, tuple):
+            memory.require_plain(right)
+        elif kind not in (str, bytes, dict, BaseDict, set, range) or (kind is range and type(left) not in (int, bool)):
+            raise Unknown
+        memory.budget.spend(len(right) >> 6)
+        return (left in right) is isinstance(op, ast.In)
     memory.require_plain(left, right)
     return bool(_ORDER[type(op)](left, right))
-
-
-def _contains(holder: Any, item: Any, memory: Memory) -> bool:
-    """Return `item in holder`."""
-    kind = type(holder)
-    if kind is Iteration and iter(holder.iterable) is not holder.iterable:  # a view, not an iterator
-        holder, kind = list(memory.items(holder)), list
-    memory.require_plain(item)
-    if kind in (list, tuple):
-        memory.require_plain(holder)
-    elif kind not in (str, bytes, dict, BaseDict, set, range) or (kind is range and type(item) not in (int, bool)):
-        raise Unknown
-    memory.budget.spend(len(holder) >> 6)
-    return item in holder
 
 
 def format_value(value: Any, conversion: int, spec: str, memory: Memory) -> str:
@@ -248,7 +243,7 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
             extend(memory, holder, *values)
             return None
         case "insert" | "pop":
-            _require_types((int, bool), *values[:1])
+            _of_type(values[0] if values else 0, int, bool)
         case "count" | "index" | "remove" | "sort":
             memory.require_plain(holder, *values, *named.values())
         case _ if kind is str:
@@ -283,9 +278,11 @@ def pairs(memory: Memory, values: Any = ()) -> dict[Any, Any]:
     return found
 
 
-def _require_types(kinds: tuple[type, ...], *values: Any) -> None:
-    if any(type(one) not in kinds for one in values):
+def _of_type(value: Any, *kinds: type) -> Any:
+    """Return the value, which must have one of these types."""
+    if type(value) not in kinds:
         raise Unknown
+    return value
 
 
 Function = Callable[..., Any]
@@ -318,11 +315,6 @@ def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
     return start
 
 
-def _length(_: Memory, value: Any) -> int:
-    _require_types((list, tuple, dict, BaseDict, set, str, bytes, range), value)
-    return len(value)
-
-
 def set_of(memory: Memory, values: Any = ()) -> set[Any]:
     """Return `set(values)`."""
     found = list(memory.items(values))
@@ -334,21 +326,6 @@ def set_of(memory: Memory, values: Any = ()) -> set[Any]:
 def _roots(*values: Any) -> tuple[Any, ...]:
     """Return the containers that an iterator over these reads."""
     return tuple(root for one in values for root in (one.roots if isinstance(one, Iteration) else (one,)))
-
-
-def _enumerate(memory: Memory, values: Any, start: Any = 0) -> Iteration:
-    _require_types((int,), start)
-    return Iteration(enumerate(memory.items(values), start), _roots(values))
-
-
-def _reversed(_: Memory, values: Any) -> Iteration:
-    _require_types((list, tuple, str, range), values)
-    return Iteration(reversed(values), (values,))
-
-
-def _copied(memory: Memory, value: Any) -> Any:
-    """Return `copy.copy(value)`."""
-    return value if type(value) in ATOMS or type(value) is tuple else call_method(memory, value, "copy")
 
 
 def _deep_copied(memory: Memory, value: Any) -> Any:
@@ -364,12 +341,6 @@ def _get_attribute(_: Memory, holder: Any, name: Any, *default: Any) -> Any:
     if type(holder) is not BaseDict or name in BASE_DICT_ATTRIBUTES:
         raise Unknown
     return holder.get(name, *default) if default else holder[name]
-
-
-def _has_attribute(_: Memory, holder: Any, name: Any) -> bool:
-    _require_types((BaseDict,), holder)
-    _require_types((str,), name)
-    return name in holder or name in BASE_DICT_ATTRIBUTES
 
 
 _OF_MATH: Final = (
@@ -389,18 +360,22 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "builtins.any": lambda memory, values, /: any(map(truth, memory.items(values))),
     "builtins.bool": lambda _, value=False, /: truth(value),
     "builtins.dict": lambda memory, values=(), /, **named: {**pairs(memory, values), **named},
-    "builtins.enumerate": _enumerate,
+    "builtins.enumerate": lambda memory, values, start=0: Iteration(
+        enumerate(memory.items(values), _of_type(start, int)), _roots(values)
+    ),
     "builtins.getattr": _get_attribute,
-    "builtins.hasattr": _has_attribute,
-    "builtins.len": _length,
+    "builtins.hasattr": lambda _, holder, name: (
+        _of_type(name, str) in _of_type(holder, BaseDict) or name in BASE_DICT_ATTRIBUTES
+    ),
+    "builtins.len": lambda _, value: len(_of_type(value, list, tuple, dict, BaseDict, set, str, bytes, range)),
     "builtins.list": lambda memory, values=(), /: list(memory.items(values)),
     "builtins.print": lambda *_, **__: None,
-    "builtins.reversed": _reversed,
+    "builtins.reversed": lambda _, values: Iteration(reversed(_of_type(values, list, tuple, str, range)), (values,)),
     "builtins.set": set_of,
     "builtins.sum": _sum,
     "builtins.tuple": lambda memory, values=(), /: tuple(memory.items(values)),
     "builtins.zip": lambda memory, *values: Iteration(zip(*map(memory.items, values), strict=False), _roots(*values)),
-    "copy.copy": _copied,
+    "copy.copy": lambda memory, value: value if type(value) in (*ATOMS, tuple) else call_method(memory, value, "copy"),
     "copy.deepcopy": _deep_copied,
 }
 """Functions by their dotted names; each raises Unknown, or what Python raises."""

@@ -39,34 +39,37 @@ class PythonSource:
         try:
             self.tree = parse_python(text)
         except _REFUSED as error:
-            raise ConfigError(name, [_no_python(text, error)]) from None
+            instead = "Write param_scheduler = dict(type='StepLR', …)"
+            found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
+            if isinstance(error, SyntaxError) and error.msg and error.msg.isprintable():
+                found += f" ({error.msg})"
+            fault = Diagnostic("", found, instead, code=SYNTAX)
+            if isinstance(error, SyntaxError) and error.lineno:
+                fault = TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
+            raise ConfigError(name, [fault]) from None
         self._text = text
         self._lines: list[bytes] = []
 
     def mark(self, node: ast.AST, why: str = "needs running") -> NeedsRunning:
-        """Return the placeholder of a value that depends on this node."""
-        return NeedsRunning(getattr(node, "lineno", 1), self._text_of_node(node), self._shown, why)
-
-    def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
-        """The error about a statement, with its place."""
-        fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
-        return ConfigError(self.name, [fault])
-
-    def _text_of_node(self, node: ast.AST) -> str:
-        """The text of a node in one line, shortened."""
+        """Return the placeholder of a value that depends on this node, with the node's text in one line, shortened."""
         if not self._lines:
             self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
-        first = getattr(node, "lineno", 0) - 1
-        if not 0 <= first < len(self._lines):
-            return "…"
-        begin, last, end = (getattr(node, name, 0) or 0 for name in ("col_offset", "end_lineno", "end_col_offset"))
-        pieces = self._lines[first : min(last, first + 4)]
-        if last == first + len(pieces):
-            pieces[-1] = pieces[-1][:end]
-        pieces[0] = pieces[0][begin:]
-        # Four bytes a character at most: never the whole of a long line.
-        text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
-        return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+        text, number = "…", getattr(node, "lineno", 0)
+        if 0 < number <= len(self._lines):
+            begin, last, end = (getattr(node, name, 0) or 0 for name in ("col_offset", "end_lineno", "end_col_offset"))
+            pieces = self._lines[number - 1 : min(last, number + 3)]
+            if last == number - 1 + len(pieces):
+                pieces[-1] = pieces[-1][:end]
+            pieces[0] = pieces[0][begin:]
+            # Four bytes a character at most: never the whole of a long line.
+            text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
+        text = text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
+        return NeedsRunning(getattr(node, "lineno", 1), text, self._shown, why)
+
+    def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
+        """Return the error about a statement, with its location."""
+        fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
+        return ConfigError(self.name, [fault])
 
 
 def parse_python(text: str) -> ast.Module:
@@ -74,17 +77,6 @@ def parse_python(text: str) -> ast.Module:
     with warnings.catch_warnings(), no_collection(len(text)):
         warnings.simplefilter("ignore")
         return ast.parse(text)
-
-
-def _no_python(text: str, error: Exception) -> Diagnostic:
-    """Why, and where, if the parser says it."""
-    instead = "Write param_scheduler = dict(type='StepLR', …)"
-    found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
-    if isinstance(error, SyntaxError):
-        found += f" ({error.msg})" if error.msg and error.msg.isprintable() else ""
-        if error.lineno:
-            return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
-    return Diagnostic("", found, instead, code=SYNTAX)
 
 
 @contextmanager
@@ -116,27 +108,24 @@ def python_places(text: str) -> Place:
 
 
 def _python_place(node: ast.expr, lines: TextLines, name: ast.expr | ast.keyword | None = None) -> Place:
+    """Return the range of a value, with those of its entries if it is a list, a tuple, a dict, or a call of `dict`."""
     begin = _offset(lines, node.lineno, node.col_offset)
-    key = None if name is None else _offset(lines, name.lineno, name.col_offset)
+    begin_of_name = None if name is None else _offset(lines, name.lineno, name.col_offset)
     end = _offset(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
     text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-    return Place(begin, end, key=key, text=text, parts=_python_parts(node, lines))
-
-
-def _python_parts(node: ast.expr, lines: TextLines) -> dict[str | int, Place] | list[Place] | None:
-    """The entries of a list, a tuple, a dict, or a call of `dict`."""
+    parts: dict[str | int, Place] | list[Place] | None = None
     match node:
         case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [_python_place(item, lines) for item in items]
+            parts = [_python_place(item, lines) for item in items]
         case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
-            return {one.arg: _python_place(one.value, lines, one) for one in keywords if one.arg is not None}
+            parts = {one.arg: _python_place(one.value, lines, one) for one in keywords if one.arg is not None}
         case ast.Dict(keys=keys, values=values):
-            return {
+            parts = {
                 key.value: _python_place(value, lines, key)
                 for key, value in zip(keys, values, strict=True)
                 if isinstance(key, ast.Constant) and isinstance(key.value, (str, int))
             }
-    return None
+    return Place(begin, end, key=begin_of_name, text=text, parts=parts)
 
 
 def _offset(lines: TextLines, number: int, column: int) -> int:

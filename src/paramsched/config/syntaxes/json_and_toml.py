@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any, final
 
-from paramsched.base.diagnostic import Diagnostic, TextLines
+from paramsched.base.diagnostic import TextLines
 from paramsched.base.lookalikes import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
@@ -139,7 +139,9 @@ def read_toml(text: str, source: str) -> Any:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(source, [_toml_fault(text, str(error))]) from None
+        lines = TextLines(text)
+        offset, found, instead = _toml_cause(text, str(error), lines)
+        raise ConfigError(source, [lines.fault(offset, f"no TOML: {found}", instead)]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     except ValueError as error:  # an integer of thousands of digits, a date that is none
@@ -159,27 +161,19 @@ _STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
 _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
-def _toml_fault(text: str, said: str) -> Diagnostic:
-    """Return the diagnostic of a message of tomllib, which has the location in its sentence up to Python 3.13."""
-    lines = TextLines(text)
-    found = _WHERE.search(said)
-    offset = lines.offset_of(int(found[1]), int(found[2])) if found else len(text)
+def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
+    """Return the offset, what was found, and what to write.
+
+    Args:
+        said: the message of tomllib, which has the location in its sentence up to Python 3.13.
+    """
+    location = _WHERE.search(said)
+    offset = lines.offset_of(int(location[1]), int(location[2])) if location else len(text)
     said = said.partition(" (at ")[0]
     number = lines.of(offset)[0]
     if offset == len(text) and number > 1 and not lines.line(number).strip():
         number -= 1
-    offset, cause, instead = _toml_cause(text, offset, said, lines.line(number), lines.begins[number - 1])
-    return lines.fault(offset, f"no TOML: {cause}", instead)
-
-
-def _toml_cause(text: str, offset: int, said: str, line: str, begin: int) -> tuple[int, str, str]:
-    """Return the offset, what was found, and what to write.
-
-    Args:
-        offset: where tomllib stopped.
-        said: its message.
-        line, begin: the line of the text, and where it begins.
-    """
+    line, begin = lines.line(number), lines.begins[number - 1]
     name, equals, rest = line.partition("=")
     value = rest.strip()
     value_begin = begin + len(name) + 1 + len(rest) - len(rest.lstrip())

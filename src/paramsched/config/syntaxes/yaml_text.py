@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeAlias
 
-from paramsched.base.diagnostic import Diagnostic, TextEdit, TextLines
+from paramsched.base.diagnostic import TextEdit, TextLines
 from paramsched.config._text_places import MERGE, Place, PlaceTree
 from paramsched.config.faults import Pairs, number_from_text, short_json
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, advice_to_close, too_many_values
@@ -218,7 +218,13 @@ def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
                 if documents > 1:
                     raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
     except yaml.YAMLError as error:
-        raise ConfigError(source, [_yaml_fault(text, error)]) from None
+        lines = TextLines(text)
+        if control := _CONTROL.search(text):
+            found = f"the character {control[0].encode('unicode_escape').decode()} is no text"
+            offset, instead = control.start(), "Leave it out"
+        else:
+            offset, found, instead = _yaml_cause(text, error, lines)
+        raise ConfigError(source, [lines.fault(min(offset, len(text)), f"no YAML: {found}", instead)]) from None
 
 
 def _content(pieces: Iterator[_Piece], text: str, source: str, *, peer: bool) -> Any:
@@ -343,17 +349,6 @@ _MEANINGS = {
     ">": "a text that begins with > is a block of lines",
     "|": "a text that begins with | is a block of lines",
 }
-
-
-def _yaml_fault(text: str, error: Any) -> Diagnostic:
-    """Return the diagnostic of a parser's error."""
-    lines = TextLines(text)
-    control = _CONTROL.search(text)
-    if control:
-        found = f"the character {control[0].encode('unicode_escape').decode()} is no text"
-        return lines.fault(control.start(), f"no YAML: {found}", "Leave it out")
-    offset, found, instead = _yaml_cause(text, error, lines)
-    return lines.fault(min(offset, len(text)), f"no YAML: {found}", instead)
 
 
 def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]:

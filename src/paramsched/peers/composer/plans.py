@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, WRONG_ARGUMENT
+from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.base.diagnostic import ROOT, child_path, entry_path
+from paramsched.base.near_names import did_you_mean
 from paramsched.config.arguments import (
     ReadingNotes,
     argument,
@@ -16,7 +17,7 @@ from paramsched.config.arguments import (
     read_entry,
     values_of_optimizer,
 )
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.references import with_references
 from paramsched.config.unused_settings import report_unused_settings
@@ -38,16 +39,16 @@ from paramsched.time import Calendar
 _OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
 
 
-def _length_of_run(value: Any) -> ComposerTime:
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return composer_time(f"{value}ep" if is_count else value)
-
-
 @argument_table
 class _RunArguments:
     """The settings of a run that its schedule depends on."""
 
-    max_duration: ComposerTime | None = argument(None, parse=_length_of_run, example="10ep")
+    max_duration: ComposerTime | None = argument(
+        None,
+        # A number without a unit counts epochs.
+        parse=lambda one: composer_time(f"{one}ep" if isinstance(one, int) and not isinstance(one, bool) else one),
+        example="10ep",
+    )
     scale_schedule_ratio: float = argument(1.0, above=0, high=1e18)  # then its product with a length is finite
     step_schedulers_every_batch: bool | None = argument(True)
 
@@ -116,7 +117,8 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             faults.add(path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT)
             continue
         if not _is_scheduler(name):
-            faults.refuse_word(path, name, NAMES, "no scheduler of Composer's; ")
+            found = f"{short_json(name)}: no scheduler of Composer's; {did_you_mean(str(name), NAMES)}"
+            faults.add(path, found, code=UNKNOWN_NAME)
             continue
         entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, ReadingNotes(faults))
         if entry is None:
@@ -127,8 +129,14 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         except InvalidArgument as refusal:
             faults.refuse(path, refusal)
         clocks |= times.clocks
-        if by_epoch:
-            _refuse_ends_within_epochs(times)
+        for place, end in times.ends if by_epoch else ():
+            # Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before.
+            at_end = end.unit == "ep" or (
+                end.unit == "ba" and run.batches is not None and end.amount % run.batches == 0
+            )
+            if end.amount and not at_end:
+                found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
+                faults.add(place, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
     own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
     report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
     # A plan counts tokens or samples where a time does; updates are converted.
@@ -143,16 +151,6 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         if by_epoch:
             whole = every(whole, "epoch")
         return Plan(lr=whole, horizon=horizon, clock=UNITS_OF_TIMES[amounts[0]] if amounts else None)
-
-
-def _refuse_ends_within_epochs(times: TimesInRun) -> None:
-    """Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before."""
-    length = times.run.batches
-    for path, end in times.ends:
-        whole = end.unit == "ep" or (end.unit == "ba" and length is not None and end.amount % length == 0)
-        if not whole and end.amount:
-            found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
-            times.faults.add(path, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
 
 
 def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:

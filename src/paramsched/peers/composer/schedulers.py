@@ -430,10 +430,16 @@ class _InverseSquareRoot:
 
     def schedule(self, times: TimesInRun) -> Schedule:
         """llm-foundry's inverse root towards `alpha_f_decay`, then a line."""
-        self._check(times)
+        run, decay, last = times.run, self.alpha_f_decay, self.alpha_f_cooldown
+        if decay < last and not times.wrong & {"alpha_f_decay", "alpha_f_cooldown"}:
+            times.fault("alpha_f_decay", f"{decay:g} is below alpha_f_cooldown, {last:g}", "Write alpha_f_cooldown: 0")
+        unit = None if run.unscaled is None else run.unscaled.unit
+        for name, time in (("t_warmup", self.t_warmup), ("t_scale", self.t_scale), ("t_cooldown", self.t_cooldown)):
+            if name not in times.wrong and (time.unit == "dur" or (unit is not None and time.unit != unit)):
+                found = f"{time}: llm-foundry wants the unit of max_duration"
+                times.fault(name, found, f'Write {name}: "100{unit or "tok"}"')
         if times.faults.count:
             return _UNSAID
-        run, decay, last = times.run, self.alpha_f_decay, self.alpha_f_cooldown
         warm = times.converted("t_warmup", self.t_warmup, scaled=False)
         cool = times.converted("t_cooldown", self.t_cooldown)
         scale, end = times.period("t_scale", self.t_scale), times.end(self.t_max)
@@ -453,15 +459,6 @@ class _InverseSquareRoot:
             falling = take(falling, end.duration - cool.duration - warm.duration)
         stages = falling >> linear(previous, last, cool.duration) if cool.amount else falling
         return stages if ramp is None else ramp >> stages
-
-    def _check(self, times: TimesInRun) -> None:
-        decay, last, run = self.alpha_f_decay, self.alpha_f_cooldown, times.run.unscaled
-        if decay < last and not times.wrong & {"alpha_f_decay", "alpha_f_cooldown"}:
-            times.fault("alpha_f_decay", f"{decay:g} is below alpha_f_cooldown, {last:g}", "Write alpha_f_cooldown: 0")
-        for name, time in (("t_warmup", self.t_warmup), ("t_scale", self.t_scale), ("t_cooldown", self.t_cooldown)):
-            if name not in times.wrong and (time.unit == "dur" or (run is not None and time.unit != run.unit)):
-                found = f"{time}: llm-foundry wants the unit of max_duration"
-                times.fault(name, found, f'Write {name}: "100{"tok" if run is None else run.unit}"')
 
 
 NAMES: Final[Mapping[str, str]] = {

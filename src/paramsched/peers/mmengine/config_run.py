@@ -161,11 +161,6 @@ def run_of_config(whole: Mapping[str, Any], calendar: Calendar, faults: Faults) 
         return ConfigRun(RunLength(epoch, None, iterations), Duration.of(iterations), accumulation)
     if epochs is not None:
         return ConfigRun(RunLength(epoch, epochs, None), Duration.of(f"{epochs} epochs"), accumulation)
-    return _run_of_calendar(calendar, epoch, accumulation)
-
-
-def _run_of_calendar(calendar: Calendar, epoch: int | None, accumulation: int) -> ConfigRun:
-    """The length that a calendar says."""
     if calendar.total is None:
         return ConfigRun(RunLength(epoch), None, accumulation)
     total = Duration.of(calendar.total)
@@ -174,10 +169,8 @@ def _run_of_calendar(calendar: Calendar, epoch: int | None, accumulation: int) -
         return ConfigRun(RunLength(epoch, ceil(exact["epochs"]), None), total, accumulation)
     horizon = calendar.horizon
     assert horizon is not None
-    if epoch is not None:
-        epochs = ceil(Fraction(horizon, epoch))
-        return ConfigRun(RunLength(epoch, epochs, None), Duration.of(horizon), accumulation)
-    return ConfigRun(RunLength(None, None, horizon), Duration.of(horizon), accumulation)
+    length = RunLength(None, None, horizon) if epoch is None else RunLength(epoch, ceil(Fraction(horizon, epoch)), None)
+    return ConfigRun(length, Duration.of(horizon), accumulation)
 
 
 def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:

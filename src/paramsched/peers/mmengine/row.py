@@ -63,21 +63,6 @@ def is_real_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _window_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
-    """What is wrong with begin, end and last_step."""
-    for fault in number_faults(arguments, "begin", "end"):
-        yield fault
-        return
-    begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
-    if end <= begin:
-        message = f"end should be larger than begin, but got begin={begin}, end={end}"
-        yield ArgumentFault(
-            "end", message, instead=f"Write end={begin + 1} or more, or leave the scheduler out: the run is over"
-        )
-    if not isinstance(last, int) or isinstance(last, bool) or last < -1:
-        yield ArgumentFault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
-
-
 def each_number(value: Any) -> Sequence[Any]:
     """The entries of a list; what is none is the only one."""
     return value if isinstance(value, (list, tuple)) else (value,)
@@ -359,7 +344,7 @@ class SchedulerRow:
         return arguments | self.derived(arguments)
 
     def check(self, arguments: Arguments) -> Iterator[ArgumentFault]:
-        """Everything that is wrong with complete arguments (before what follows from them is added)."""
+        """Yield everything that is wrong with complete arguments, before what follows from them is added."""
         endless = [
             ArgumentFault(name, f"{name} is no finite number")
             for name, value in arguments.items()
@@ -368,5 +353,15 @@ class SchedulerRow:
         if endless:
             yield from endless
             return
-        yield from _window_faults(arguments)
+        unreadable = next(number_faults(arguments, "begin", "end"), None)
+        begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
+        if unreadable is not None:
+            yield unreadable
+        else:
+            if end <= begin:
+                message = f"end should be larger than begin, but got begin={begin}, end={end}"
+                instead = f"Write end={begin + 1} or more, or leave the scheduler out: the run is over"
+                yield ArgumentFault("end", message, instead=instead)
+            if not isinstance(last, int) or isinstance(last, bool) or last < -1:
+                yield ArgumentFault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
         yield from self.faults(arguments)

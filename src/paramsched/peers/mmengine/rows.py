@@ -124,37 +124,30 @@ class _Constant(SchedulerRow):
         return {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """To the end of the run, or of one tick; or for a while."""
+        """Return a factor with its window: to the end of the run, or of one tick; or for a while."""
         match schedule:
             case Sequence(stages=(Constant(value=float() as factor, over=Duration() as over), Constant(value=1.0))) if (
                 0 <= factor <= 1
             ):
-                return {"factor": factor, **self._window_taken_back(over, part)}
+                # The last tick of the window takes the factor back.
+                first, size = whole_epochs(part.begin), whole_epochs(over + UPDATE)
+                if size and first is not None:
+                    return {"factor": factor, **window_arguments(first, first + size, True, converted=True)}
+                count, by_epoch = part.ticks(over)
+                begin = part.first_tick(by_epoch)
+                return {"factor": factor, **window_arguments(begin, begin + count + 1, by_epoch)}
             case Constant():
                 if not isinstance(schedule.value, float) or not 0 <= schedule.value <= 1:
                     part.refuse(schedule, "its Constant multiplies by a factor in [0, 1]")
-                return {"factor": schedule.value, **self._window_kept(schedule, part)}
+                begin, by_epoch = part.ticks(part.begin)
+                end = begin
+                if part.stop is None or part.stop != part.begin:
+                    if part.horizon is None:
+                        part.refuse(schedule, "it needs an end, and the plan has no horizon")
+                    # The last tick takes the factor back: that has to come after the run.
+                    end, by_epoch = part.ticks(part.horizon)
+                return {"factor": schedule.value, **window_arguments(begin, end + 1, by_epoch)}
         return None
-
-    def _window_kept(self, schedule: Constant, part: WrittenPart) -> dict[str, Any]:
-        """The window of a factor that is not taken back."""
-        begin, by_epoch = part.ticks(part.begin)
-        if part.stop is not None and part.stop == part.begin:
-            return window_arguments(begin, begin + 1, by_epoch)
-        if part.horizon is None:
-            part.refuse(schedule, "it needs an end, and the plan has no horizon")
-        end, by_epoch = part.ticks(part.horizon)
-        # The last tick takes the factor back: that has to come after the run.
-        return window_arguments(begin, end + 1, by_epoch)
-
-    def _window_taken_back(self, over: Duration, part: WrittenPart) -> dict[str, Any]:
-        """The window of a factor for so long, whose last tick takes it back."""
-        first, size = whole_epochs(part.begin), whole_epochs(over + UPDATE)
-        if size and first is not None:
-            return window_arguments(first, first + size, True, converted=True)
-        count, by_epoch = part.ticks(over)
-        begin = part.first_tick(by_epoch)
-        return window_arguments(begin, begin + count + 1, by_epoch)
 
 
 class _Linear(SchedulerRow):

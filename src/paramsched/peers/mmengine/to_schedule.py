@@ -160,7 +160,11 @@ def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks
 
 
 def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
-    """The kernel's rules, in the order of the list; what a OneCycle writes into the groups goes for the others."""
+    """Return the kernel's rules, in the order of the list.
+
+    The numbers that a OneCycle writes into the groups apply to the others too. Each OneCycle is drawn through those
+    that the one built last wrote; at the first tick through its own (row 7 of docs/compat/divergences.md).
+    """
     made = [row.rule(arguments) for row, arguments in schedulers if not row.reacts_to_metric]
     cycles = [rule for rule in made if isinstance(rule, OneCycleRule)]
     found: list[Rule] = []
@@ -168,26 +172,16 @@ def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
     for rule in made:
         if isinstance(rule, OneCycleRule):
             base = absolute(rule.peak / rule.div)
-            found += _one_cycle_drawn(rule, cycles[-1])
+            drawn = replace(rule, peak=cycles[-1].peak, div=cycles[-1].div, final_div=cycles[-1].final_div)
+            found.append(_without_endless_end(drawn))
+            if rule.begin == 0 and drawn != rule:
+                first = rule.step_columns(np.zeros(1)).c[0]
+                found.append(rules.schedule(constant(absolute(float(first))), begin=0, end=1, by=rule.by))
         elif base is not None and isinstance(rule, (CosineRule, CosineRestartsRule)):
             floor = absolute(rule.to * base.value) if isinstance(rule.to, float) else rule.to
             found.append(_without_endless_end(replace(rule, base=base, to=floor)))
         else:
             found.append(_without_endless_end(rule))
-    return found
-
-
-def _one_cycle_drawn(rule: OneCycleRule, latest: OneCycleRule) -> list[Rule]:
-    """A OneCycle as MMEngine draws it.
-
-    Each OneCycle is drawn through the numbers that the one built last wrote into the groups; at the first tick through
-    its own (row 7 of docs/compat/divergences.md).
-    """
-    drawn = replace(rule, peak=latest.peak, div=latest.div, final_div=latest.final_div)
-    found = [_without_endless_end(drawn)]
-    if rule.begin == 0 and drawn != rule:
-        first = rule.step_columns(np.zeros(1)).c[0]
-        found.append(rules.schedule(constant(absolute(float(first))), begin=0, end=1, by=rule.by))
     return found
 
 

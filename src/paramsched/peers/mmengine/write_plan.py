@@ -122,8 +122,12 @@ def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
     """One window."""
     match schedule:
         case Window() if part.everywhere:
-            inside = replace(part, begin=schedule.begin, stop=_stop_inside(schedule.end, part))
-            return _written_part(schedule.schedule, inside)
+            stop, horizon = schedule.end, part.horizon
+            if stop is not None and horizon is not None and dict(stop.terms).keys() == dict(horizon.terms).keys():
+                left = [count - dict(stop.terms)[unit] for unit, count in horizon.terms]
+                if len(left) == 1 and left[0] <= 1:  # the run is over with the window
+                    stop = None
+            return _written_part(schedule.schedule, replace(part, begin=schedule.begin, stop=stop))
         case Every() if schedule.period == EPOCH and schedule.phase == 0:
             return _written_part(schedule.schedule, replace(part, stepwise=True))
         case Sequence() if part.stop is None or _ends_before_stop(schedule, part):
@@ -223,15 +227,6 @@ def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
         if not last and isinstance(to, Absolute):
             part.refuse(stage, "what follows would have to start from a value, not from a multiple of base")
     return found
-
-
-def _stop_inside(stop: Duration | None, part: WrittenPart) -> Duration | None:
-    """The last tick of a window, where the run goes on behind it."""
-    horizon = part.horizon
-    if stop is None or horizon is None or dict(stop.terms).keys() != dict(horizon.terms).keys():
-        return stop
-    left = [count - dict(stop.terms)[unit] for unit, count in horizon.terms]
-    return None if len(left) == 1 and left[0] <= 1 else stop
 
 
 def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:

@@ -210,7 +210,13 @@ def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
             held = _call("constant_schedule", value=float(schedule(end)))
             return _call("join_schedules", schedules=[_optax_written(inner, None), held], boundaries=[end])
         case Sequence():
-            return _stages_for_optax(schedule, size)
+            sizes = _EXPORTER.stage_sizes(schedule.stages, size)
+            # A stage that the next one ends is what it is cut from.
+            parts = [
+                _optax_written(stage.schedule, None) if isinstance(stage, Take) else _optax_written(stage, length)
+                for stage, length in zip(schedule.stages[:-1], sizes[:-1], strict=True)
+            ]
+            return _joined_calls([*parts, _optax_written(schedule.stages[-1], sizes[-1])], begins_of_stages(sizes))
     return _EXPORTER.refuse(schedule, "it has no such schedule in values as they stand")
 
 
@@ -279,22 +285,8 @@ def _written_clip(decay: Schedule, end: float, *, rises: bool) -> dict[str, Any]
     return {**inner, "end_value": end}
 
 
-def _stages_for_optax(schedule: Sequence, total: int | None) -> dict[str, Any]:
-    """One after the other; a warmup and a cosine have a constructor of their own."""
-    sizes = _EXPORTER.stage_sizes(schedule.stages, total)
-    parts = [
-        # A stage that the next one ends is what it is cut from.
-        *(
-            _optax_written(stage.schedule, None) if isinstance(stage, Take) else _optax_written(stage, size)
-            for stage, size in zip(schedule.stages[:-1], sizes[:-1], strict=True)
-        ),
-        _optax_written(schedule.stages[-1], sizes[-1]),
-    ]
-    return _joined_calls(parts, begins_of_stages(sizes))
-
-
 def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, Any]:
-    """Some pairs are arguments of one constructor."""
+    """Return parts one after the other; some pairs are arguments of one constructor."""
     match parts:
         case [{"_target_": "optax.constant_schedule", "value": first}, {"init_value": begin} as later] if (
             first == begin and later["_target_"] in _DELAYED and "transition_begin" not in later
@@ -303,21 +295,16 @@ def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, An
         case [{"_target_": "optax.linear_schedule"} as up, {"_target_": "optax.cosine_decay_schedule"} as down] if (
             up["end_value"] == down["init_value"] and [up["transition_steps"]] == times
         ):
-            return _warmup_and_cosine(up, down)
+            return _call(
+                "warmup_cosine_decay_schedule",
+                init_value=up["init_value"],
+                peak_value=up["end_value"],
+                warmup_steps=up["transition_steps"],
+                decay_steps=up["transition_steps"] + down["decay_steps"],  # of both
+                end_value=product_as_written(down["alpha"], down["init_value"]),
+                **({"exponent": down["exponent"]} if "exponent" in down else {}),
+            )
     return _call("join_schedules", schedules=parts, boundaries=times)
-
-
-def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, Any]:
-    """Both as one constructor, whose length is that of both."""
-    found = _call(
-        "warmup_cosine_decay_schedule",
-        init_value=up["init_value"],
-        peak_value=up["end_value"],
-        warmup_steps=up["transition_steps"],
-        decay_steps=up["transition_steps"] + down["decay_steps"],
-        end_value=product_as_written(down["alpha"], down["init_value"]),
-    )
-    return {**found, "exponent": down["exponent"]} if "exponent" in down else found
 
 
 def _rule_for_optax(rule: Plateau) -> dict[str, Any]:

@@ -6,6 +6,7 @@ names and arithmetic, is read as in any Python config.
 
 import ast
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -24,29 +25,23 @@ _EXAMPLE: Final = "Write schedule = optax.cosine_decay_schedule(0.001, 10000), w
 
 
 def read(text: str, source: str = "config") -> Any:
-    """What a text says: Python that calls optax, or YAML or JSON. Of Python the last line that calls it counts.
+    """Read a text: Python that calls optax, or YAML or JSON. Of Python the last line that calls it counts.
 
     >>> read("n = 100; optax.cosine_decay_schedule(1e-3, decay_steps=10 * n)")
     {'_target_': 'optax.cosine_decay_schedule', '_args_': [0.001], 'decay_steps': 1000}
     """
     faults = Faults()
-    if Path(source).suffix == ".py" or _calls_optax(text, source):
-        data = _without_unknown(_data_of_calls(text, source), ROOT, faults)
-    else:
+    is_python = Path(source).suffix == ".py"
+    if not is_python:
+        refuse_many_words(text, source)
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            tree = parse_python(text)
+            is_python = any(map(_OptaxCalls(tree).called, ast.walk(tree)))
+    if not is_python:
         return read_peer_data(text, "yaml", source)
-    plain = plain_data(data, faults)
+    plain = plain_data(_without_unknown(_data_of_calls(text, source), ROOT, faults), faults)
     faults.raise_any(source)
     return plain
-
-
-def _calls_optax(text: str, source: str) -> bool:
-    """Whether a text is Python that calls something of optax."""
-    refuse_many_words(text, source)
-    try:
-        tree = parse_python(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return any(map(_OptaxCalls(tree).called, ast.walk(tree)))
 
 
 def _data_of_calls(text: str, source: str) -> Any:

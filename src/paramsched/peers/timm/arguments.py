@@ -39,10 +39,6 @@ def _has_noise(others: Mapping[str, Any]) -> bool:
     return others["noise"] is not None
 
 
-def _repeats(others: Mapping[str, Any]) -> bool:
-    return others["sched"] in CYCLES and others["cycle_limit"] != 1
-
-
 def _noise_range(value: Any) -> float | tuple[float, ...]:
     """Return the share of the run at which the noise begins; a pair also has its end."""
     shares = value if isinstance(value, (list, tuple)) else [value]
@@ -78,7 +74,12 @@ class TimmArguments:
     noise_seed: int | None = argument(42, high=10**18, used=_has_noise, aliases=("seed",))
     cycle_limit: int = argument(1, low=1, high=1000, used=_only_for(*CYCLES), aliases=("lr_cycle_limit",))
     cycle_mul: float = argument(1.0, low=1, used=_only_for(*CYCLES), aliases=("lr_cycle_mul",))
-    cycle_decay: float = argument(0.1, above=0, used=_repeats, aliases=("lr_cycle_decay",))
+    cycle_decay: float = argument(
+        0.1,
+        above=0,
+        used=lambda others: bool(others["sched"] in CYCLES and others["cycle_limit"] != 1),
+        aliases=("lr_cycle_decay",),
+    )
     k_decay: float = argument(1.0, above=0, used=_only_for("cosine", "poly"), aliases=("lr_k_decay",))
     decay_fn: Literal["linear", "1-sqrt", "cosine", "power", "exp"] | None = argument(None, aliases=("lr_decay_fn",))
     stable_timescale: float | None = argument(None, above=0, example=10, aliases=("lr_stable_timescale",))

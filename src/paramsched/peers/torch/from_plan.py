@@ -59,7 +59,11 @@ def _parts(schedule: Sequence | Product | Chain) -> tuple[Schedule, ...]:
 
 
 def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, Any]:
-    """`run` is how many steps of it are seen."""
+    """Return a scheduler by its name, with its arguments.
+
+    Args:
+        run: the number of its steps that the run has.
+    """
     match schedule:
         case Step():
             return {"StepLR": {"step_size": _EXPORTER.count(schedule.every, unit), "gamma": schedule.gamma}}
@@ -85,18 +89,21 @@ def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, 
         case Take():
             return _torch_written(schedule.schedule, unit, _EXPORTER.count(schedule.over, unit))
         case Sequence():
-            return _torch_stages_written(schedule, unit, run)
+            lengths = _EXPORTER.stage_sizes(schedule.stages, run, unit)
+            begins = begins_of_stages(lengths)
+            seen = [*lengths[:-1], None if run is None else run - (begins[-1] if begins else 0)]
+            members = [_torch_written(one, unit, size) for one, size in zip(schedule.stages, seen, strict=True)]
+            return {"SequentialLR": {"schedulers": members, "milestones": begins}}
         case Product() | Chain():
             members = [_torch_written(one, unit, run) for one in _parts(schedule)]
-            if all(_is_factor(one) for one in _parts(schedule)):
+            # torch's chain multiplies by steps, exponentials and straight lines that never reach 0.
+            if all(
+                isinstance(one, (Step, MultiStep, Exponential, Constant))
+                or (isinstance(one, Anneal) and isinstance(one.to, float) and one.to != 0)
+                for one in _parts(schedule)
+            ):
                 return {"ChainedScheduler": {"schedulers": members}}
     return _EXPORTER.refuse(schedule, "it has no such scheduler")
-
-
-def _is_factor(schedule: Schedule) -> bool:
-    """Whether torch's chain multiplies by it: steps, exponentials and straight lines that never reach 0."""
-    line = isinstance(schedule, Anneal) and schedule.to not in (0, 0.0) and isinstance(schedule.to, float)
-    return line or isinstance(schedule, (Step, MultiStep, Exponential, Constant))
 
 
 def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, Any]:
@@ -125,13 +132,3 @@ def _floor(schedule: Schedule, to: Any) -> float:
     if value is None:
         _EXPORTER.refuse(schedule, "eta_min is a value, not a multiple of base; write to=absolute(…)")
     return value
-
-
-def _torch_stages_written(schedule: Sequence, unit: str, run: int | None) -> dict[str, Any]:
-    """A scheduler for each stage."""
-    lengths = _EXPORTER.stage_sizes(schedule.stages, run, unit)
-    times = begins_of_stages(lengths)
-    rest = None if run is None else run - (times[-1] if times else 0)
-    seen = [*lengths[:-1], rest]
-    members = [_torch_written(one, unit, size) for one, size in zip(schedule.stages, seen, strict=True)]
-    return {"SequentialLR": {"schedulers": members, "milestones": times}}

@@ -314,8 +314,18 @@ def to_plan(
     assert entry is not None
     rate = values_of_optimizer(found.around.get("optimizer")).get("lr") if base is None else base
     with faults.told_at(found.path):
-        entry = replace(entry, run=_steps_of_run(horizon, calendar, by_epoch=by_epoch))
-        fields = _fields_of(entry, found.entry("monitor"), rate)
+        total = calendar.total if horizon is None and calendar is not None else horizon
+        terms = () if total is None else Duration.of(total).terms
+        counted = len(terms) == 1 and terms[0][0] == ("epochs" if by_epoch else "updates")
+        entry = replace(entry, run=int(terms[0][1]) if counted else None)
+        if entry.name == "ReduceLROnPlateau":
+            fields: dict[str, Any] = {"lr": _plateau(entry, found.entry("monitor"), rate)}
+        else:
+            fields = {"lr": _between_epochs(entry, _schedule_of(entry))}
+            cycles = getattr(entry.arguments, "cycle_momentum", False) and not faults.count
+            momentum = entry.arguments.momentum(entry) if cycles else None
+            if momentum is not None:
+                fields["momentum"] = _between_epochs(entry, momentum)
         faults.raise_any("config")
         plan = Plan(**fields, horizon=horizon)
     if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
@@ -351,29 +361,6 @@ def _horizon_of_trainer(data: Any, *, by_epoch: bool) -> str | int | None:
     if by_epoch:
         return None if epochs is None else f"{epochs} epochs"
     return steps
-
-
-def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) -> int | None:
-    """The steps of the scheduler in the run, where they are known."""
-    total = calendar.total if horizon is None and calendar is not None else horizon
-    if total is None:
-        return None
-    terms = Duration.of(total).terms
-    unit = "epochs" if by_epoch else "updates"
-    return int(terms[0][1]) if len(terms) == 1 and terms[0][0] == unit else None
-
-
-def _fields_of(given: TorchEntry, metric: Any, base: BaseLike | None) -> dict[str, Any]:
-    """What each field follows."""
-    if given.name == "ReduceLROnPlateau":
-        rule = _plateau(given, metric, base)
-        return {} if rule is None else {"lr": rule}
-    fields: dict[str, Any] = {"lr": _between_epochs(given, _schedule_of(given))}
-    cycles = getattr(given.arguments, "cycle_momentum", False)
-    momentum = given.arguments.momentum(given) if cycles and not given.faults.count else None
-    if momentum is not None:
-        fields["momentum"] = _between_epochs(given, momentum)
-    return fields
 
 
 def _between_epochs(given: TorchEntry, schedule: Schedule) -> Schedule:

@@ -281,20 +281,16 @@ class _OneCycleLR:
             return None
         return self._cycle(at, low, high, high, low / high, 1.0)
 
-    def _total(self, at: TorchEntry) -> int:
-        """The steps of a cycle."""
-        if self.total_steps is not None:
-            return self.total_steps
-        if self.epochs is not None and self.steps_per_epoch is not None:
-            return self.epochs * self.steps_per_epoch
-        if not at.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
-            instead = "Write total_steps, or epochs and steps_per_epoch"
-            at.faults.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
-        return 10
-
     def _cycle(self, at: TorchEntry, peak: float, low: float, floor: float, div: float, final_div: float) -> Schedule:
         """Stages where its phases are whole steps, else the rule that follows torch's real ones."""
-        total, three = self._total(at), self.three_phase
+        total, three = self.total_steps, self.three_phase
+        if total is None and self.epochs is not None and self.steps_per_epoch is not None:
+            total = self.epochs * self.steps_per_epoch
+        if total is None:
+            total = 10
+            if not at.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
+                instead = "Write total_steps, or epochs and steps_per_epoch"
+                at.faults.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
         top = self.pct_start * total - 1
         ends = [top, 2 * top, total - 1] if three else [top, total - 1]
         lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]

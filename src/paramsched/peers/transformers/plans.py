@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
@@ -342,21 +343,17 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if any(isinstance(value, NeighborLevel) for value in values_inside(schedule)):
         _EXPORTER.refuse(plan.bindings[0], "a neighbor's level is no number before ps.resolve puts it in")
     run = _run_entries(plan)
+    in_updates = plan.horizon is not None and plan.horizon.is_resolved
     for name, warmup, keywords in _all_guesses(schedule):
         found = _arguments_of(plan, name, warmup, keywords, run)
-        if found is not None and _is_read_as(found, plan):
-            return found
+        if found is None:
+            continue
+        with suppress(ConfigError, InvalidArgument):
+            back = to_plan(found)
+            # In a run of known length the two may write one length in different units.
+            if back == plan or (in_updates and resolve(back, Calendar()) == resolve(plan, Calendar())):
+                return found
     return _EXPORTER.refuse(plan.bindings[0], "none of its schedulers gives these values")
-
-
-def _is_read_as(found: dict[str, Any], plan: Plan) -> bool:
-    """Whether entries are read as the plan, or as the same one once lengths are resolved."""
-    try:
-        back = to_plan(found)
-        resolved = plan.horizon is not None and plan.horizon.is_resolved
-        return back == plan or (resolved and resolve(back, Calendar()) == resolve(plan, Calendar()))
-    except (ConfigError, InvalidArgument):
-        return False
 
 
 def _run_entries(plan: Plan) -> dict[str, Any]:

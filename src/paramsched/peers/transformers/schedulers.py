@@ -64,10 +64,10 @@ class Run:
         """Report a problem of an argument of the scheduler."""
         self.faults.add(child_path(self.path, name), found, instead, code=code)
 
-    def require_total(self, name: str, why: str) -> None:
-        """Report that an argument needs the number of updates of the run."""
+    def require_total(self, why: str) -> None:
+        """Report that `num_cycles` needs the number of updates of the run."""
         instead = f"Write {self.total_name}: 1000, or give a calendar with steps_per_epoch"
-        self.refuse(name, f"{why} the number of updates of the run", instead, MISSING_FACT)
+        self.refuse("num_cycles", f"{why} the number of updates of the run", instead, MISSING_FACT)
 
     def require_rate(self, why: str) -> None:
         """Report that the rate is missing."""
@@ -172,7 +172,7 @@ class _EarlyCosine(_CosineWithFloor):
         if self.num_cycles == 0.5:
             yield cosine(to=floor, index="(t+1)/n")
         elif run.left is None:
-            run.require_total("num_cycles", "waves that begin one update early need")
+            run.require_total("waves that begin one update early need")
         elif run.left > 0:
             yield skip(_waves(self.num_cycles, floor, run.left), 1)
 
@@ -192,24 +192,23 @@ class _HardRestarts(Scheduler):
         if cycles == 1:
             yield cosine()
         elif left is None:
-            run.require_total("num_cycles", "its cycles are shares of what is left behind the warmup, which needs")
+            run.require_total("its cycles are shares of what is left behind the warmup, which needs")
         elif left > 0:
             period = Fraction(left) / Fraction(repr(cycles))
             if period < 1 or cycles > _MOST_CYCLES:
                 run.refuse("num_cycles", f"{cycles:g} cycles in {left} updates", "Write num_cycles: 4")
                 return
-            self._refuse_rounded_begin(run, left, period)
+            # transformers itself rounds: where a cycle begins it may have the floor instead of the peak.
+            for index in range(1, math.ceil(cycles)):
+                begin = index * period
+                if begin.denominator == 1 and (cycles * (float(begin) / float(left))) % 1.0 > 0.5:
+                    native = f'lr: warmup({run.warmup}) >> restarts(cosine(), "{Duration.of_updates(period)}")'
+                    found = (
+                        f"transformers itself rounds the begin of cycle {index}, update {begin}, into the one before"
+                    )
+                    run.refuse("num_cycles", found, f"Write a native plan, {native}")
+                    break
             yield restarts(cosine(), Duration.of_updates(period), int(cycles) if cycles.is_integer() else None)
-
-    def _refuse_rounded_begin(self, run: Run, left: int, period: Fraction) -> None:
-        """transformers itself rounds: where a cycle begins it then has the floor instead of the peak."""
-        for index in range(1, math.ceil(self.num_cycles)):
-            begin = index * period
-            if begin.denominator == 1 and (self.num_cycles * (float(begin) / float(left))) % 1.0 > 0.5:
-                native = f'lr: warmup({run.warmup}) >> restarts(cosine(), "{Duration.of_updates(period)}")'
-                found = f"transformers itself rounds the begin of cycle {index}, update {begin}, into the one before"
-                run.refuse("num_cycles", found, f"Write a native plan, {native}")
-                return
 
 
 @table_named(SCHEDULERS, "polynomial")
