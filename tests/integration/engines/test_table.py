@@ -47,7 +47,7 @@ LONG = {
     ("pytorch_accelerated", "function"),
 }
 OTHER_STEPS = {(engine, True) for engine, _ in LONG}
-IN_TWO_ALWAYS = {one[:2] for one in IN_TWO if one[0] == "plain" or one[:2] == ("accelerate", "")}
+IN_TWO_ALWAYS = {one[:2] for one in IN_TWO if one[:2] == ("accelerate", "")}
 PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")

@@ -12,7 +12,7 @@ import paramsched as ps
 FOLDER = Path(__file__).parents[3] / "examples" / "cooldown_branches"
 LINE = re.compile(r"update (\d+): loss [\d.]+; cooled down at (\d+): ([\d.]+), while the run has ([\d.]+)")
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

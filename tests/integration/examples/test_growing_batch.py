@@ -55,7 +55,7 @@ def whole(request, tmp_path_factory):
     return request.param, folder, finished(process), time.monotonic() - began
 
 
-@pytest.mark.parametrize("whole", LOOPS, indirect=True)
+@pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
 def test_the_batch_grows_as_planned(whole):
     _, folder, said, _ = whole
     sizes = [json.loads(line)[1] for line in (folder / "values.jsonl").read_text().splitlines()]
@@ -66,7 +66,7 @@ def test_the_batch_grows_as_planned(whole):
     assert sum(sizes[:-1]) < 6_000 <= sum(sizes)
 
 
-@pytest.mark.parametrize("whole", spread(LOOPS, "written_to_the_loader"), indirect=True)
+@pytest.mark.parametrize("whole", spread(LOOPS, "with_accelerate"), indirect=True)
 def test_a_finished_run_that_is_started_again_says_its_result_again(whole, tmp_path):
     loop, uninterrupted, said, _ = whole
     folder = shutil.copytree(uninterrupted, tmp_path / "run")

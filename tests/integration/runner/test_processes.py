@@ -86,6 +86,7 @@ def test_a_plan_counts_the_updates_of_one_process(tmp_path):
     assert used == ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=12))["lr", 0].tolist()
 
 
+@pytest.mark.long
 def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path):
     finished, errors = both(tmp_path, "never")
 
