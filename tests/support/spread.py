@@ -14,9 +14,9 @@ def spread(cases: Iterable[Any], *kept: Any) -> list[Any]:
     return [_parameter(one, is_long=one not in kept) for one in cases]
 
 
-def every(step: int, cases: Iterable[Any]) -> list[Any]:
-    """Return the cases as values of a parameter; all but the first of each `step` are marked long."""
-    return [_parameter(one, is_long=place % step > 0) for place, one in enumerate(cases)]
+def every(step: int, cases: Iterable[Any], first: int = 0) -> list[Any]:
+    """Return the cases as values of a parameter; of each `step` all but one are marked long: that at `first`."""
+    return [_parameter(one, is_long=place % step != first % step) for place, one in enumerate(cases)]
 
 
 def _parameter(case: Any, *, is_long: bool) -> Any:

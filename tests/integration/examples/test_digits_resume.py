@@ -82,6 +82,7 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(
         assert torch.equal(weights(tmp_path)[name], expected), name
 
 
+@pytest.mark.long
 def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes_nothing(tmp_path):
     process = start(tmp_path)
     wait_for_checkpoint(process, tmp_path)
@@ -99,6 +100,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == left
 
 
+@pytest.mark.long
 def test_a_run_after_a_finished_one_starts_afresh(tmp_path, one_epoch):
     output = tmp_path / "run"
     first = run(output, "--plan", str(one_epoch))
@@ -111,6 +113,7 @@ def test_a_run_after_a_finished_one_starts_afresh(tmp_path, one_epoch):
     assert (output / "values.jsonl").read_bytes() == values
 
 
+@pytest.mark.long
 def test_resuming_a_finished_run_says_its_result_again(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
 
