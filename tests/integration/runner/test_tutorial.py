@@ -22,6 +22,12 @@ pytest.importorskip("mmengine")
 cross_entropy = torch.nn.functional.cross_entropy
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Runs of the tutorial name no folder: those of two workers would meet in `work_dir`."""
+    monkeypatch.chdir(tmp_path)
+
+
 def used_by(param_scheduler, optimizer, *, batches: int, epochs: int, model=None) -> np.ndarray:
     """Train, and return what each update used."""
     recorder = Recorder(mmengine_peer.present)
