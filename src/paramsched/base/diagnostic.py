@@ -129,7 +129,7 @@ class Diagnostic:
         return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
 
     def as_data(self) -> dict[str, Any]:
-        """Return the diagnostic as `paramsched check --output json` prints it."""
+        """Return the diagnostic as `paramsched check --json` prints it."""
         return {
             "plan": self.file,
             "path": self.path,
