@@ -163,7 +163,7 @@ def errors_page() -> str:
     """Every error as a tree, and each with its data."""
     tree = "```text\n" + "\n".join(branches(errors.ParamschedError, 0)) + "\n```"
     found = [name for name in public_names("paramsched.errors") if is_error(getattr(errors, name))]
-    rest = [name for name in ("Asked", "Diagnostic") if hasattr(errors, name)]
+    rest = [name for name in ("CallSite", "Diagnostic") if hasattr(errors, name)]
     return "\n\n".join(["# Errors", ERRORS_OPENING, tree, documented("paramsched.errors", found + rest)]) + "\n"
 
 

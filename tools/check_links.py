@@ -24,11 +24,11 @@ def main() -> int:
         ROOT / "tests" / "README.md",
     ]
     documents = [one for one in documents if not {"_build", "_generated"} & set(one.parts)]
-    faults = [fault for one in sorted(documents) for fault in faults_of(one)]
-    for fault in faults:
+    diagnostics = [fault for one in sorted(documents) for fault in faults_of(one)]
+    for fault in diagnostics:
         print(fault)
-    print(f"{len(documents)} documents, {len(faults)} broken links")
-    return 1 if faults else 0
+    print(f"{len(documents)} documents, {len(diagnostics)} broken links")
+    return 1 if diagnostics else 0
 
 
 def faults_of(document: Path) -> list[str]:

@@ -38,7 +38,7 @@ from paramsched.cli._options import (
     plans_argument,
     view_options,
 )
-from paramsched.cli._traces import trace_given_plans
+from paramsched.cli._traces import trace_plan_inputs
 
 WIDE, NARROW = 736, 350  # pixels: furo's column, and a telephone
 _FIELD = re.compile(r"^[\w\[\], @\"']+:", re.MULTILINE)
@@ -63,7 +63,7 @@ def _traces(
     view: show.View,
 ) -> Any:
     """The curves that `paramsched show` draws for the same words, and their axes."""
-    return *trace_given_plans(plans, other, bases, format=format, field=field, facts=facts), view
+    return *trace_plan_inputs(plans, other, bases, format=format, field=field, facts=facts), view
 
 
 class PlanDirective(SphinxDirective):

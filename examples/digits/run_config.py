@@ -19,11 +19,11 @@ def main() -> None:
     parser.add_argument("--output", default="runs/digits-config", help="folder for logs and checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     parser.add_argument("--load-from", help="begin with the weights of this checkpoint; with --resume go on from there")
-    asked = parser.parse_args()
+    site = parser.parse_args()
 
-    settings = {"work_dir": asked.output, "resume": asked.resume, "load_from": asked.load_from}
-    if asked.plan:
-        settings["param_scheduler"] = asked.plan
+    settings = {"work_dir": site.output, "resume": site.resume, "load_from": site.load_from}
+    if site.plan:
+        settings["param_scheduler"] = site.plan
     runner = Runner.from_cfg(HERE / "mmengine_config.py", **settings)
     runner.train()
     print(

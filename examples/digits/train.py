@@ -27,26 +27,26 @@ def main() -> int:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--resume", action="store_true", help="go on where the last run stopped")
     choice.add_argument("--restart", action="store_true", help="start over, whatever is there")
-    asked = parser.parse_args()
-    if not asked.plan.exists():
-        parser.error(f"--plan {asked.plan}: no such file")
+    site = parser.parse_args()
+    if not site.plan.exists():
+        parser.error(f"--plan {site.plan}: no such file")
 
-    folder = Folder(asked.output)
-    changed = [name for name in ("plan", "output") if getattr(asked, name) != parser.get_default(name)]
-    paths = [part for name in changed for part in (f"--{name}", str(getattr(asked, name)))]
+    folder = Folder(site.output)
+    changed = [name for name in ("plan", "output") if getattr(site, name) != parser.get_default(name)]
+    paths = [part for name in changed for part in (f"--{name}", str(getattr(site, name)))]
     go_on, start_over = command("--resume", *paths), command("--restart", *paths)
-    if asked.resume and not folder.has_run:
+    if site.resume and not folder.has_run:
         print(f"Nothing to resume in {folder.path}. To start a run:  {command(*paths)}", file=sys.stderr)
         return 2
-    if folder.is_unfinished and not (asked.resume or asked.restart) and folder.holder is None:
+    if folder.is_unfinished and not (site.resume or site.restart) and folder.holder is None:
         print(f"An unfinished run is in {folder.path}; it was left as it is.", file=sys.stderr)
         print(f"To continue it:  {go_on}\nTo start over:   {start_over}", file=sys.stderr)
         return 2
     try:
         with folder.locked():
-            if not asked.resume:
+            if not site.resume:
                 folder.begin()
-            return train(asked.plan, folder)
+            return train(site.plan, folder)
     except FolderInUse as refusal:
         elsewhere = [*paths[: paths.index("--output") if "--output" in paths else None], "--output", f"{folder.path}-2"]
         print(f"{refusal}.\nTo train beside it:  {command(*elsewhere)}", file=sys.stderr)

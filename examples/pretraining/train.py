@@ -36,22 +36,22 @@ def main() -> int:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--resume", action="store_true", help="go on where the last run stopped, by its own plan")
     choice.add_argument("--restart", action="store_true", help="start over, whatever is there")
-    asked = parser.parse_args()
+    site = parser.parse_args()
 
-    folder = RunFolder(asked.output)
-    changed = [name for name in ("plan", "output") if getattr(asked, name) != parser.get_default(name)]
-    line = [*PYTHON, sys.argv[0], *(part for name in changed for part in (f"--{name}", str(getattr(asked, name))))]
+    folder = RunFolder(site.output)
+    changed = [name for name in ("plan", "output") if getattr(site, name) != parser.get_default(name)]
+    line = [*PYTHON, sys.argv[0], *(part for name in changed for part in (f"--{name}", str(getattr(site, name))))]
     go_on, start_over = shlex.join([*line, "--resume"]), shlex.join([*line, "--restart"])
-    if asked.resume and not folder.has_run:
+    if site.resume and not folder.has_run:
         print(f"Nothing to resume in {folder.path}. To start a run:  {shlex.join(line)}", file=sys.stderr)
         return 2
-    if folder.has_run and not (asked.resume or asked.restart):
+    if folder.has_run and not (site.resume or site.restart):
         print(f"A run is in {folder.path}; it was left as it is.", file=sys.stderr)
         print(f"To go on with it:  {go_on}\nTo start over:     {start_over}", file=sys.stderr)
         return 2
     try:
         with folder.locked():
-            return train(ps.load(asked.plan), folder, resume=asked.resume)
+            return train(ps.load(site.plan), folder, resume=site.resume)
     except (ParamschedError, OSError) as refusal:
         print(refusal, file=sys.stderr)
         return 2 if isinstance(refusal, FolderInUse) else 1

@@ -26,12 +26,15 @@ from dataclasses import replace
 from typing import Any, Self, final
 
 from paramsched.base import codes
-from paramsched.base.diagnostic import Asked as Asked
+from paramsched.base.diagnostic import CallSite as CallSite
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
 from paramsched.base.near_names import closest
 
 Fault = Diagnostic
 """The former name of `Diagnostic`."""
+
+Asked = CallSite
+"""The former name of `CallSite`."""
 
 
 class ParamschedError(Exception):
@@ -42,7 +45,7 @@ class InvalidArgument(ParamschedError, ValueError):
     """An invalid argument: what was asked, what was found, and what to write instead.
 
     Args:
-        asked: the call as the user wrote it.
+        site: the call as the user wrote it.
         found: what was found.
         instead: a line that can be pasted.
         sample: a valid value, where the function that refuses one does not know the whole call.
@@ -52,14 +55,14 @@ class InvalidArgument(ParamschedError, ValueError):
         format: the format to read a file by, where that is the advice: a keyword in Python, an option of a command.
         text, span: a line of text and the piece of it that is wrong, `text[slice(*span)]`; None otherwise.
 
-    `call` is `asked`, and `argument` the name in it, where an argument of a call is refused; None otherwise.
+    `call` is `site`, and `argument` the name in it, where an argument of a call is refused; None otherwise.
     """
 
     code: str = codes.REFUSED_VALUE
 
     def __init__(
         self,
-        asked: str | Asked,
+        site: str | CallSite,
         found: str = "",
         instead: str = "",
         *,
@@ -73,9 +76,9 @@ class InvalidArgument(ParamschedError, ValueError):
     ) -> None:
         if format is not None and not instead:
             instead = f'Write format="{format}"'
-        super().__init__(str(asked), found, instead)
-        self.asked, self.found, self.instead = str(asked), found, instead
-        self.call = asked if isinstance(asked, Asked) else None
+        super().__init__(str(site), found, instead)
+        self.site, self.found, self.instead = str(site), found, instead
+        self.call = site if isinstance(site, CallSite) else None
         self.sample, self.refused, self.replace, self.format = sample, refused, replace, format
         self.text, self.span = text, span
         if code is not None:
@@ -87,19 +90,24 @@ class InvalidArgument(ParamschedError, ValueError):
         return None if self.call is None else self.call.argument
 
     @property
+    def asked(self) -> str:
+        """Return `site`, by its former name."""
+        return self.site
+
+    @property
     def problem(self) -> str:
         """What was asked and what was found, without what to write."""
-        return f"{self.asked}: {self.found}" if self.found else self.asked
+        return f"{self.site}: {self.found}" if self.found else self.site
 
-    def changed(self, *, asked: str | Asked | None = None, **data: Any) -> Self:
-        """Return the same error with other data; a text for `asked` keeps `call`."""
+    def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
+        """Return the same error with other data; a text for `site` keeps `call`."""
         new = copy(self)
-        if isinstance(asked, Asked):
-            data["call"] = asked
-        if asked is not None:
-            data["asked"] = str(asked)
+        if isinstance(site, CallSite):
+            data["call"] = site
+        if site is not None:
+            data["site"] = str(site)
         vars(new).update(data)
-        new.args = (new.asked, new.found, new.instead)
+        new.args = (new.site, new.found, new.instead)
         return new
 
     def at(self, text: str, begin: int, end: int) -> Self:
@@ -132,7 +140,7 @@ class MissingFact(InvalidArgument):
 
     def __init__(
         self,
-        asked: str | Asked,
+        site: str | CallSite,
         found: str = "",
         instead: str = "",
         *,
@@ -140,7 +148,7 @@ class MissingFact(InvalidArgument):
         example: str = "10_000",
         **data: Any,
     ) -> None:
-        InvalidArgument.__init__(self, asked, found, instead or f"Write Calendar({fact}={example})", **data)
+        InvalidArgument.__init__(self, site, found, instead or f"Write Calendar({fact}={example})", **data)
         self.fact, self.example = fact, example
 
 
@@ -183,8 +191,10 @@ class PlanError(InvalidArgument):
         path: the entry of a file that is meant, `$.groups.head`; empty if unknown.
     """
 
-    def __init__(self, asked: str | Asked, found: str = "", instead: str = "", *, path: str = "", **data: Any) -> None:
-        InvalidArgument.__init__(self, asked, found, instead, **data)
+    def __init__(
+        self, site: str | CallSite, found: str = "", instead: str = "", *, path: str = "", **data: Any
+    ) -> None:
+        InvalidArgument.__init__(self, site, found, instead, **data)
         self.path = path
 
 
@@ -218,7 +228,7 @@ class ConfigError(ParamschedError, ValueError):
 
     @property
     def faults(self) -> tuple[Diagnostic, ...]:
-        """The former name of `diagnostics`."""
+        """Return `diagnostics`, by their former name."""
         return self.diagnostics
 
     @property
@@ -286,9 +296,13 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def asked_with_value(asked: str | Asked, value: object) -> str | Asked:
+def site_with_value(site: str | CallSite, value: object) -> str | CallSite:
     """What was asked, with the value that was given."""
-    return replace(asked, got=shown(value)) if isinstance(asked, Asked) else f"{asked} got {shown(value)}"
+    return replace(site, got=shown(value)) if isinstance(site, CallSite) else f"{site} got {shown(value)}"
+
+
+asked_with_value = site_with_value
+"""The former name of `site_with_value`."""
 
 
 _LONGEST_LIST = 360  # characters of names in a message

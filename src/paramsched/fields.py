@@ -145,7 +145,7 @@ def json_or_none(text: Any) -> Any:
         return None
 
 
-def base_of(asked: str, value: Any) -> float:
+def base_of(site: str, value: Any) -> float:
     """What a schedule's values are multiples of: a finite real number, else every value of the run would be none.
 
     Args:
@@ -156,18 +156,18 @@ def base_of(asked: str, value: Any) -> float:
         PlanError: it is not finite, or no real number.
     """
     if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
-        raise PlanError(f"{asked}={value!r}", "a complex number is no base", "Use a real number, 0.1 say")
+        raise PlanError(f"{site}={value!r}", "a complex number is no base", "Use a real number, 0.1 say")
     try:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
         base = float(value)
     except (TypeError, ValueError):
-        raise PlanError(f"{asked}={value!r}", "it is no number", "Use a number, 0.1 say") from None
+        raise PlanError(f"{site}={value!r}", "it is no number", "Use a number, 0.1 say") from None
     except OverflowError:  # an integer of more than 308 digits
         base = math.inf
     if not math.isfinite(base):
         raise PlanError(
-            f"{asked}={base!r}", "not finite, so no value of the plan would be", "Use a finite number, 0.1 say"
+            f"{site}={base!r}", "not finite, so no value of the plan would be", "Use a finite number, 0.1 say"
         )
     return base
 

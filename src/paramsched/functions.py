@@ -6,7 +6,7 @@ from typing import Any, final
 from paramsched.base.calls import explain_wrong_keywords
 from paramsched.base.number_checks import finite_number
 from paramsched.base.peer_words import line_in_code
-from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
 from paramsched.plan.binding import clock_of_field, is_by_amount
@@ -40,8 +40,8 @@ def handed_schedule(
         _refuse_metric(call, line.schedule)
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
-        asked = f"{call}({shown(given)}, field={field!r}, group={group!r})"
-        raise InvalidArgument(asked, "field and group choose a line of a plan; leave them out")
+        site = f"{call}({shown(given)}, field={field!r}, group={group!r})"
+        raise InvalidArgument(site, "field and group choose a line of a plan; leave them out")
     schedule = parse(given) if isinstance(given, str) else given
     _refuse_metric(call, schedule)
     whole = schedule_of(schedule, lambda: f"{call}({shown(schedule)})")
@@ -64,22 +64,18 @@ def _refuse_metric(call: str, schedule: Any) -> None:
 def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | None) -> Binding:
     """The one line of a resolved plan that is meant."""
     names = list(dict.fromkeys(line.name for line in plan.bindings))
-    asked = (
-        f"{call}(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
-    )
+    site = f"{call}(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
     if field is None and len(names) > 1:
-        raise PlanError(
-            asked, f"the plan has {', '.join(names)}, and a function is of one", f'Write field="{names[0]}"'
-        )
+        raise PlanError(site, f"the plan has {', '.join(names)}, and a function is of one", f'Write field="{names[0]}"')
     name = names[0] if field is None else field
     lines = {line.groups: line for line in plan.bindings if line.name == name}
     if not lines:
         raise UnknownField(
-            asked, f"the plan has no {shown(name)}; {nearest(str(name), names)}", f'Write field="{names[0]}"'
+            site, f"the plan has no {shown(name)}; {nearest(str(name), names)}", f'Write field="{names[0]}"'
         )
     if is_by_amount(plan.clock, name):
         found = f"{name} is on a clock of {clock_of_field(plan.clock, name)}, and a count of updates says nothing of it"
-        raise PlanError(asked, found, "Leave the plan's clock out: the calendar turns lengths into updates")
+        raise PlanError(site, found, "Leave the plan's clock out: the calendar turns lengths into updates")
     if group is None and len(lines) == 1:
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
@@ -92,11 +88,11 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
         choices = [f"group={named[0]!r}"] if named else []
         if None in lines and len(named) == len(others):  # a name without a line of its own
             choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the line of all others")
-        raise PlanError(asked, there, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
+        raise PlanError(site, there, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
     overlaps = {selector: overlap_of(group, selector) for selector in others}
     inside = next((selector for selector in others if overlaps[selector] is Overlap.INSIDE), None)
     if inside is None and (None not in lines or Overlap.UNKNOWN in overlaps.values()):
-        raise UnknownGroup(asked, f"{there}; none of them is surely that of {shown(group)}", _BY_NAME)
+        raise UnknownGroup(site, f"{there}; none of them is surely that of {shown(group)}", _BY_NAME)
     return lines[inside]
 
 
@@ -175,9 +171,9 @@ def to_lambda(
     if base is None and needs_base:
         base = initial
     if base is not None:
-        number = finite_number(Asked("to_lambda", "base"), base)
+        number = finite_number(CallSite("to_lambda", "base"), base)
         if number == 0:
-            raise InvalidArgument(Asked("to_lambda", "base", "0"), "no factor makes another value of 0", "Write 0.1")
+            raise InvalidArgument(CallSite("to_lambda", "base", "0"), "no factor makes another value of 0", "Write 0.1")
         return LrLambda(resolved, number)
     if needs_base:
         found = "its values are no multiples of base, so the factors depend on it: the lr of the optimizer"
@@ -242,4 +238,4 @@ def to_optax(
     """
     resolved, initial = handed_schedule("to_optax", schedule, calendar, field, group)
     multiples_of = base if base is not None else 1.0 if initial is None else initial
-    return OptaxSchedule(resolved, finite_number(Asked("to_optax", "base"), multiples_of))
+    return OptaxSchedule(resolved, finite_number(CallSite("to_optax", "base"), multiples_of))

@@ -177,8 +177,8 @@ def test_a_group_that_is_mutated_between_two_steps_is_used_or_refused_before_the
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        asked = (scheduler.values, scheduler.state_dict, optimizer.state_dict, scheduler.get_last_lr)
-        for call in (optimizer.step, optimizer.step, *asked):
+        site = (scheduler.values, scheduler.state_dict, optimizer.state_dict, scheduler.get_last_lr)
+        for call in (optimizer.step, optimizer.step, *site):
             with suppress(ParamschedError):
                 call()
 

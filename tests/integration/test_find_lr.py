@@ -252,7 +252,7 @@ def test_it_is_drawn_in_a_terminal_and_by_matplotlib():
 
 
 @pytest.mark.parametrize(
-    ("options", "asked", "instead"),
+    ("options", "site", "instead"),
     [
         ({"low": 0}, "find_lr(low=…) got 0", "0.1"),
         ({"low": 1.0, "high": 0.1}, "low=1.0, high=0.1", "low=1e-7, high=10"),
@@ -263,13 +263,13 @@ def test_it_is_drawn_in_a_terminal_and_by_matplotlib():
         ({"restore": "model"}, "restore=", "restore=model"),
     ],
 )
-def test_an_argument_out_of_its_range_is_refused_before_any_step(options, asked, instead):
+def test_an_argument_out_of_its_range_is_refused_before_any_step(options, site, instead):
     training = Training()
 
     with pytest.raises(InvalidArgument) as refusal:
         ps.find_lr(training.optimizer, training.step, **options)
 
-    assert asked in str(refusal.value)
+    assert site in str(refusal.value)
     assert instead in str(refusal.value)
     assert training.used == []
 

@@ -129,12 +129,12 @@ def test_placeholders_are_replaced_as_by_the_library(numbers: list[int], factor:
 
     # Placeholders of either library in the replacement of either.
     for values in (ours.TrainerPlaceholderValues, trainer.TrainerPlaceholderValues):
-        asked = {}
+        site = {}
         for placeholder in values:
-            asked |= {placeholder.name: placeholder, f"{placeholder.name}*": placeholder * factor}
-            asked |= {f"{placeholder.name}+": placeholder + factor}
-        mine = ours.replace_trainer_placeholder_values(run, partial(dict, other="text", **asked))()
-        peer = trainer.replace_trainer_placeholder_values(run, partial(dict, other="text", **asked))()
+            site |= {placeholder.name: placeholder, f"{placeholder.name}*": placeholder * factor}
+            site |= {f"{placeholder.name}+": placeholder + factor}
+        mine = ours.replace_trainer_placeholder_values(run, partial(dict, other="text", **site))()
+        peer = trainer.replace_trainer_placeholder_values(run, partial(dict, other="text", **site))()
 
         assert mine == peer
     assert ours.TrainerPlaceholderValues.placeholder_set() == trainer.TrainerPlaceholderValues.placeholder_set()

@@ -44,7 +44,7 @@ class Run:
             marks: updates around which each one is looked at.
             of: "t" or "amount".
         """
-        times = looked_at(self.total, marks)
+        times = known_bounds(self.total, marks)
         at = [self.amount_at(t) for t in times] if of == "amount" else times
         found = np.array(self._values(field, group, times))
         expected = np.array([formula(t) for t in at], dtype=float)
@@ -63,7 +63,7 @@ class Run:
         return [bound.schedule(t, base=bound.field.base(self.groups[index])) for t in clocks]
 
 
-def looked_at(total: int, marks: Iterable[int]) -> list[int]:
+def known_bounds(total: int, marks: Iterable[int]) -> list[int]:
     """Updates to look at: two hundred of the run, and those around the marks."""
     near = {mark + away for mark in (0, *marks, total) for away in range(-2, 3)}
     return sorted(t for t in near.union(range(0, total, max(total // 200, 1))) if 0 <= t < total)

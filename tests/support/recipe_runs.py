@@ -31,7 +31,7 @@ def amounts_before_updates(size: Callable[[int, int], int], horizon: int) -> lis
     return amounts
 
 
-def looked_at(total: int, *marks: int) -> list[int]:
+def known_bounds(total: int, *marks: int) -> list[int]:
     """Updates to look at: all of a short run, of a long one a thousand, and those around the marks."""
     if total <= 20_000:
         return list(range(total))

@@ -223,7 +223,7 @@ def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code
 
 
 @pytest.mark.parametrize(
-    ("call", "asked", "line"),
+    ("call", "site", "line"),
     [
         (lambda: ps.cosine(to="x", over=5), "cosine(to=…) got 'x'", "cosine(to=0.0, over=5)"),
         (lambda: ps.linear(math.nan), "linear(start=…) got nan", "linear(start=1.0)"),
@@ -241,11 +241,11 @@ def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code
         (lambda: ps.Calendar(batch_size=0), "Calendar(batch_size=0)", "Calendar(batch_size=100)"),
     ],
 )
-def test_an_error_names_the_function_that_was_called_and_writes_its_call(call, asked, line):
+def test_an_error_names_the_function_that_was_called_and_writes_its_call(call, site, line):
     with pytest.raises(InvalidArgument) as refusal:
         call()
 
-    assert refusal.value.asked == asked
+    assert refusal.value.site == site
     assert refusal.value.instead == f"Write {line}"
 
 

@@ -25,7 +25,7 @@ from paramsched.base.arrays import Floats, last_of_each
 from paramsched.base.files import open_to_read, path_of_file, write_whole_file
 from paramsched.base.number_checks import whole_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument, UnreadableTable, shown
+from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, shown
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector
@@ -97,7 +97,7 @@ def plan_from_log(
     if not read:
         raise UnreadableLog(path_text(file), "no update in it has a value", "Give the log of a run")
     begins = 1 if is_history or (time is None and _counts_from_one(file)) else 0
-    start = begins if first is None else whole_number(Asked("plan_from_log", "first"), first, least=0)
+    start = begins if first is None else whole_number(CallSite("plan_from_log", "first"), first, least=0)
     moved: list[tuple[LogColumn, Times, Floats]] = []
     for column in read:
         ordered, values = last_of_each(column.t, column.values)

@@ -49,8 +49,8 @@ class AmountTimes:
                     f"nothing says how many {run.clock} the updates took; no column of the log is called {run.clock} "
                     "(--amount NAME names another)"
                 )
-                asked = "the amounts of the run"
-                raise MissingFact(asked, found, fact=error.fact, example=error.example) from None
+                site = "the amounts of the run"
+                raise MissingFact(site, found, fact=error.fact, example=error.example) from None
         most = int(t.max(initial=0)) + 2
         if most <= _MOST_IN_A_ROW:
             return cls(run.clock, np.arange(most), np.asarray(run.amounts_from(0, 0, most), dtype=np.float64))

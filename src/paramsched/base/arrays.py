@@ -31,7 +31,7 @@ class Arrays:
 
     `whole` turns floats and booleans into its widest integers, and `far` is the largest of those. Times that are
     `concrete` (NumPy) may be looked at, to evaluate only what is needed; torch and JAX
-    times are never read, since that would synchronise a device or fail under tracing. `looked_at` are times, the
+    times are never read, since that would synchronise a device or fail under tracing. `known_bounds` are times, the
     smallest and the largest of them: to look for these again would take as long as to divide them.
     """
 
@@ -41,16 +41,16 @@ class Arrays:
     lift: Callable[[Array], Array]
     whole: Callable[[Array], Array]
     far: int
-    looked_at: tuple[Array, float, float] | None = None
+    known_bounds: tuple[Array, float, float] | None = None
 
-    def knowing(self, t: Array, low: float, high: float) -> "Arrays":
+    def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
         """The same operations, which know the smallest and the largest of these times; of no other array."""
         return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
 
     def bounds(self, t: Array) -> tuple[float, float]:
         """The smallest and the largest of concrete times, of which there is one at least."""
-        if self.looked_at is not None and self.looked_at[0] is t:
-            return self.looked_at[1:]
+        if self.known_bounds is not None and self.known_bounds[0] is t:
+            return self.known_bounds[1:]
         if t.size == 1:  # a seek: the search would take twice as long as the curve
             only = t.item()
             return only, only

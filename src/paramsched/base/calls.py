@@ -17,12 +17,12 @@ from paramsched.base.peer_words import (
     is_warmup_length,
     line_in_code,
     meant_argument,
-    our_word,
+    own_name,
     unit_of_length,
     warmup_text,
     with_other_names,
 )
-from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, nearest, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
 
@@ -43,7 +43,7 @@ def explain_wrong_keywords(
         values: whether an error of a wrong value shows this call as well, in place of a call inside the function.
     """
     called, refuse, name_call, known = name or f"ps.{function.__name__}", refused_call, _with_call, InvalidArgument
-    asked, selves = (function, 0) if builder is None else (builder, 1)
+    site, selves = (function, 0) if builder is None else (builder, 1)
 
     def call(*positional: Any, **named: Any) -> Any:
         """Call the function; an error of an argument shows this call."""
@@ -53,9 +53,9 @@ def explain_wrong_keywords(
         except known as refusal:
             if not values:
                 raise
-            unknown = name_call(refusal, asked, called, positional[selves:], named)
+            unknown = name_call(refusal, site, called, positional[selves:], named)
         except TypeError:
-            unknown = refuse(asked, called, positional[selves:], named)
+            unknown = refuse(site, called, positional[selves:], named)
             if unknown is None:
                 raise
         raise unknown
@@ -120,11 +120,11 @@ def _with_call(
     # By their texts, because arrays are not compared by one truth value.
     same = [key for key, one in given.items() if refusal.refused is not None and shown(one) == shown(refusal.refused)]
     if len(same) == 1 and type(given[same[0]]) is type(refusal.refused):
-        asked = refused or Asked("", "", shown(refusal.refused))
-        refused = replace(asked, argument=same[0])
+        site = refused or CallSite("", "", shown(refusal.refused))
+        refused = replace(site, argument=same[0])
     if refused is None or (argument := refused.argument) not in parameters:
         return refusal
-    refusal = refusal.changed(asked=replace(refused, call=name))
+    refusal = refusal.changed(site=replace(refused, call=name))
     if refusal.sample is None:
         return refusal
     wrong, default, sample = given.get(argument), parameters[argument].default, refusal.sample
@@ -270,7 +270,7 @@ class _MeantCall:
                 advice = instead_of(key) or nearest(key, self.parameters)
             elif ours in _FACTS and ours not in self.parameters:
                 advice = f'it is a fact of the run, "{ours}" of a Calendar'
-            elif our_word(key, [ours], self.name) is None:
+            elif own_name(key, [ours], self.name) is None:
                 advice = nearest(key, [ours])
             else:
                 advice = f'here it is "{ours}"'

@@ -168,7 +168,7 @@ def names_listed(names: Iterable[str], most: int = 20) -> str:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CallSite:
     """An argument of a call, as an error shows it: `cosine(to=…) got 'x'`.
 
     Args:

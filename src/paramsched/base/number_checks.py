@@ -8,34 +8,34 @@ from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any, get_args
 
-from paramsched.errors import Asked, InvalidArgument, asked_with_value, nearest
+from paramsched.errors import CallSite, InvalidArgument, nearest, site_with_value
 
 MOST_COUNT = 10**18
 """Updates, and ticks, up to which a clock of 64 bits counts without care."""
 
 
-def finite_number(asked: str | Asked, number: object) -> float:
+def finite_number(site: str | CallSite, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
         found, sample = f"a {type(number).__name__} is no number", meant_number(number)
-        refusal = InvalidArgument(asked_with_value(asked, number), found, f"Write {sample}")
+        refusal = InvalidArgument(site_with_value(site, number), found, f"Write {sample}")
         raise refusal.changed(sample=sample, refused=number)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        refusal = InvalidArgument(asked_with_value(asked, number), "not finite", "Write 0.1")
+        refusal = InvalidArgument(site_with_value(site, number), "not finite", "Write 0.1")
         raise refusal.changed(sample=0.1, refused=number)
     return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
 
-def positive_number(asked: str | Asked, number: object) -> float:
+def positive_number(site: str | CallSite, number: object) -> float:
     """A finite number above 0."""
-    value = finite_number(asked, number)
+    value = finite_number(site, number)
     if value <= 0:
         sample = -value or 0.1
-        raise InvalidArgument(asked_with_value(asked, number), "not above 0", f"Write {sample}", sample=sample)
+        raise InvalidArgument(site_with_value(site, number), "not above 0", f"Write {sample}", sample=sample)
     return value
 
 
@@ -51,7 +51,7 @@ def meant_number(value: object, default: float = 0.1) -> float:
     return default
 
 
-def whole_number(asked: str | Asked, number: object, least: int = 1) -> int:
+def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
     """A whole number, at least `least`, and none that a clock does not count to."""
     if isinstance(number, Integral) and not isinstance(number, bool):
         number = int(number)  # NumPy's too
@@ -66,19 +66,19 @@ def whole_number(asked: str | Asked, number: object, least: int = 1) -> int:
     with suppress(TypeError, ValueError, OverflowError):
         meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
         whole = meant if least <= meant <= MOST_COUNT and meant else whole
-    raise InvalidArgument(asked_with_value(asked, number), found, f"Write {whole}", sample=whole)
+    raise InvalidArgument(site_with_value(site, number), found, f"Write {whole}", sample=whole)
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
     """Put fields of a frozen value through a check, as arguments of its call, and keep what that makes of them."""
     for name in names:
-        object.__setattr__(value, name, check(Asked(call, name), getattr(value, name), **limits))
+        object.__setattr__(value, name, check(CallSite(call, name), getattr(value, name), **limits))
 
 
-def require_choice(asked: Asked, given: object, choices: Any, found: str, instead: str = "") -> None:
+def require_choice(site: CallSite, given: object, choices: Any, found: str, instead: str = "") -> None:
     """Refuse what is none of the words of a `Literal`; the first of them is one that would do."""
     known = get_args(choices)
     if not isinstance(given, str) or given not in known:
-        instead = instead or f'Write {asked.argument}="{known[0]}"'
-        refusal = InvalidArgument(replace(asked, value=repr(given)), f"{found}; {nearest(str(given), known)}", instead)
+        instead = instead or f'Write {site.argument}="{known[0]}"'
+        refusal = InvalidArgument(replace(site, value=repr(given)), f"{found}; {nearest(str(given), known)}", instead)
         raise refusal.changed(sample=known[0], refused=given)

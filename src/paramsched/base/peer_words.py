@@ -72,8 +72,8 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
         last = f"{last.removesuffix(kind)}ParamScheduler"
     places = _places_by_letters()
     rows = other_names()
-    asked = {letters_of(last), letters_of(name)}
-    found = [rows[place] for place in sorted(place for letters in asked for place in places.get(letters, ()))]
+    site = {letters_of(last), letters_of(name)}
+    found = [rows[place] for place in sorted(place for letters in site for place in places.get(letters, ()))]
     return next((hit for hit in found if hit[0] in spaces), found[0] if found else None)
 
 
@@ -99,12 +99,12 @@ def advice_for_peer(name: str) -> tuple[str, str] | None:
     return f'"{name}" is {origin}; here it is {ours}{different and f" ({library}: {different})"}', line
 
 
-def advice_for_word(word: str) -> tuple[str, str] | None:
+def advice_for_name(word: str) -> tuple[str, str] | None:
     """Return what a name or a keyword is here, and a line to write, which may be empty; None for an unknown word.
 
-    >>> advice_for_word("--lr-warmup-iters")[1], advice_for_word("num_cycles")[1]
+    >>> advice_for_name("--lr-warmup-iters")[1], advice_for_name("num_cycles")[1]
     ('warmup(500) >> cosine()', 'cosine_wave(2.0)')
-    >>> advice_for_word("T_max")
+    >>> advice_for_name("T_max")
     ('"T_max" is an argument of other libraries; here it is over', 'cosine(over=100)')
     """
     written = _as_identifier(word)
@@ -155,13 +155,13 @@ def instead_of(name: str) -> str | None:
     return found
 
 
-def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
+def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
     """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
 
     Args:
         function: whose arguments they are.
 
-    >>> our_word("T_max", ["start", "to", "over"]), our_word("--lr-warmup-iters", ["warmup", "to"])
+    >>> own_name("T_max", ["start", "to", "over"]), own_name("--lr-warmup-iters", ["warmup", "to"])
     ('over', 'warmup')
     """
     known, name = set(known), _as_identifier(name)
@@ -179,7 +179,7 @@ def meant_argument(name: str, known: Iterable[str], function: str = "") -> str |
     """
     names = list(known)
     same = next((one for one in names if one.replace("_", "") == name.lower().replace("_", "")), None)
-    return same or our_word(name, names, function) or (None if instead_of(name) else closest(name, names))
+    return same or own_name(name, names, function) or (None if instead_of(name) else closest(name, names))
 
 
 def is_warmup_length(name: str) -> bool:
@@ -240,7 +240,7 @@ def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
     behind = _WORD_AND_DASHES.match(text, place)
     words = _DASHED_WORD.finditer(text, place - (before.end() if before else 0), behind.end() if behind else place)
     found = next((one for one in takewhile(lambda one: one.start() <= place, words) if place < one.end()), None)
-    return None if found is None or advice_for_word(found[0]) is None else (found[0], *found.span())
+    return None if found is None or advice_for_name(found[0]) is None else (found[0], *found.span())
 
 
 def unknown_attribute(name: str, known: Iterable[str]) -> str:
@@ -251,7 +251,7 @@ def unknown_attribute(name: str, known: Iterable[str]) -> str:
     """
     if name.startswith("_"):  # what Python and its tools ask every module for
         return ""
-    if peer := advice_for_word(name):
+    if peer := advice_for_name(name):
         return f"; {peer[0]}{peer[1] and f'. Write {line_in_code(peer[1])}'}"
     near = closest(name, known)
     return f'; did you mean "{near}"?' if near else ""

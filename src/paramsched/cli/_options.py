@@ -21,7 +21,7 @@ from click.shell_completion import CompletionItem
 from paramsched.base.diagnostic import Diagnostic, printable
 from paramsched.base.files import write_whole_file
 from paramsched.base.near_names import closest
-from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, our_word
+from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
 from paramsched.fields import KNOWN
 from paramsched.time.calendar import CLOCKS
@@ -270,14 +270,14 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
     except MissingFact as error:
         if error.call is not None and error.call.call == "Calendar":
-            error = error.changed(asked=option_of(error.call.argument))
+            error = error.changed(site=option_of(error.call.argument))
         _end_with(f"{error.problem}. Write {option_for_fact(error)}", BAD_USAGE)
     except MissingDependency as error:
         _end_with(str(error), BAD_USAGE)
     except ParamschedError as error:
         message = str(error)
         if isinstance(error, ConfigError):
-            message = str(ConfigError(error.source, map(fault_for_command, error.faults)))
+            message = str(ConfigError(error.source, map(fault_for_command, error.diagnostics)))
         elif isinstance(error, InvalidArgument) and error.format is not None:  # the command has an option for it
             message = f"{error.problem}. Write {'--to' if _has_option('--to') else '--format'} {error.format}"
         _end_with(message, BAD_PLAN)
@@ -373,7 +373,7 @@ def write_output(output: str, content: str | bytes) -> None:
         write_whole_file(Path(output), content.encode() if isinstance(content, str) else content)
 
 
-def say_note(text: str) -> None:
+def echo_note(text: str) -> None:
     """Say on standard error what was assumed, or where a value comes from."""
     click.echo(f"note: {text}", err=True)
 
@@ -434,7 +434,7 @@ class Command(click.Command):
         meant = meant or (None if fact is None else f"--{fact.replace('_', '-')}")
         if meant is None:
             return ""
-        known = meant in begun or key in _OTHER_OPTIONS or our_word(key, [meant[2:].replace("-", "_")]) is not None
+        known = meant in begun or key in _OTHER_OPTIONS or own_name(key, [meant[2:].replace("-", "_")]) is not None
         if not known and SequenceMatcher(None, meant, option).ratio() < 0.7:
             return ""
         takes = any(meant in one.opts and not getattr(one, "is_flag", False) for one in self.get_params(ctx))

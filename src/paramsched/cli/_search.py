@@ -48,7 +48,7 @@ class _Entry:
     library: str = ""
 
 
-def schedules_for(asked: str) -> list[Hit]:
+def schedules_for(site: str) -> list[Hit]:
     """The shapes, rules, curves, names elsewhere and keywords, the best first; of equals, what the tables have first.
 
     A name that is exactly the words comes first, then one of the same letters. Then counts how much of the words and
@@ -58,10 +58,10 @@ def schedules_for(asked: str) -> list[Hit]:
     >>> schedules_for("1cycle")[0].line
     'one_cycle("30%")'
     """
-    return _best_of(asked, list(_schedules()))
+    return _best_of(site, list(_schedules()))
 
 
-def recipes_for(asked: str) -> list[Hit]:
+def recipes_for(site: str) -> list[Hit]:
     """The published recipes whose names, titles, sources or plans have the words, in the same order.
 
     >>> recipes_for("gpt3")[0].line
@@ -72,10 +72,10 @@ def recipes_for(asked: str) -> list[Hit]:
         text = f"{recipe.title} {recipe.area} {recipe.source} {recipe.plan}"
         says = f"recipe {recipe.title}: {recipe.source}"
         entries.append(_Entry(recipe.name, f"recipe:{recipe.name}", says, text))
-    return _best_of(asked, entries)
+    return _best_of(site, entries)
 
 
-def nearest_for(asked: str) -> list[Hit]:
+def nearest_for(site: str) -> list[Hit]:
     """What has the most of the words, at least half of them, or is spelled most like it, where nothing has all.
 
     >>> nearest_for("cosin")[0].says[0].partition(":")[0]
@@ -85,27 +85,27 @@ def nearest_for(asked: str) -> list[Hit]:
     >>> nearest_for("PolynomialLR power 0.9")[0].says[0]
     'torch PolynomialLR: polynomial'
     """
-    wanted = _telling_words(asked)
-    if len(wanted) > 1 and (found := _best_of(asked, list(_schedules()), whole=False)):
+    wanted = _telling_words(site)
+    if len(wanted) > 1 and (found := _best_of(site, list(_schedules()), whole=False)):
         return found
-    near = closest(asked, {entry.name for entry in _schedules()})
+    near = closest(site, {entry.name for entry in _schedules()})
     return [] if near is None else schedules_for(near)
 
 
-def _best_of(asked: str, entries: list[_Entry], *, whole: bool = True) -> list[Hit]:
+def _best_of(site: str, entries: list[_Entry], *, whole: bool = True) -> list[Hit]:
     """The entries that answer, each line once; where a library is named beside other words, its own come first.
 
     Args:
         whole: whether an answer has all the words, or some of them.
     """
-    known = any(letters_of(asked) == letters_of(entry.name) for entry in entries)
-    library, asked = ("", asked) if known else _named_library(asked)
+    known = any(letters_of(site) == letters_of(entry.name) for entry in entries)
+    library, site = ("", site) if known else _named_library(site)
     score = _score if whole else _share_of_words
-    scores = [score(asked, entry) * (1.0 if library in ("", entry.library) else 0.5) for entry in entries]
+    scores = [score(site, entry) * (1.0 if library in ("", entry.library) else 0.5) for entry in entries]
     least = max(scores) / 3
     ranked = sorted(
         (place for place, score in enumerate(scores) if score and score >= least),
-        key=lambda at: (-scores[at], _spelling_of(entries[at].name) != _spelling_of(asked)),
+        key=lambda at: (-scores[at], _spelling_of(entries[at].name) != _spelling_of(site)),
     )
     gathered: dict[str, list[str]] = {}
     for place in ranked:
@@ -132,7 +132,7 @@ _OTHERWISE = {
 """What libraries are called besides."""
 
 
-def _named_library(asked: str) -> tuple[str, str]:
+def _named_library(site: str) -> tuple[str, str]:
     """The library that is named beside other words, and these; none where it is named alone.
 
     >>> _named_library("fairseq cosine"), _named_library("LinearLR of MMEngine"), _named_library("keras")
@@ -140,21 +140,21 @@ def _named_library(asked: str) -> tuple[str, str]:
     >>> _named_library("torch.optim.lr_scheduler.StepLR")
     ('torch', 'StepLR')
     """
-    if asked.replace(".", "").isidentifier() and "." in asked:
-        asked = f"{asked.partition('.')[0]} {asked.rpartition('.')[2]}"
+    if site.replace(".", "").isidentifier() and "." in site:
+        site = f"{site.partition('.')[0]} {site.rpartition('.')[2]}"
     libraries = {letters_of(name): name for name in EDGES if name != "papers"} | _OTHERWISE
-    words = asked.split()
+    words = site.split()
     for place, word in enumerate(words):
         if len(words) > 1 and (library := libraries.get(letters_of(word))) is not None:
             return library, " ".join(words[:place] + words[place + 1 :])
-    return "", asked
+    return "", site
 
 
-def _score(asked: str, entry: _Entry) -> float:
+def _score(site: str, entry: _Entry) -> float:
     """How well an entry answers: 3 for its very name, at most 2 for words of its name, at most 1/2 for its text."""
-    if letters_of(asked) == letters_of(entry.name):
+    if letters_of(site) == letters_of(entry.name):
         return 3.0
-    wanted, named = _telling_words(asked), _telling_words(entry.name)
+    wanted, named = _telling_words(site), _telling_words(entry.name)
     if not wanted:
         return 0.0
     both = len(wanted & named)
@@ -162,11 +162,11 @@ def _score(asked: str, entry: _Entry) -> float:
     return (4.0 * both / (len(wanted) + len(named)) if both == len(wanted) else 0.0) + 0.5 * (told == len(wanted))
 
 
-def _share_of_words(asked: str, entry: _Entry) -> float:
+def _share_of_words(site: str, entry: _Entry) -> float:
     """How well a name answers that has half of the words."""
-    if not entry.name.islower() and entry.name in asked.split():
+    if not entry.name.islower() and entry.name in site.split():
         return 2.5
-    words, named = _telling_words(asked), _telling_words(entry.name)
+    words, named = _telling_words(site), _telling_words(entry.name)
     wanted = {word for word in words if not word.isdecimal()} or words
     both = len(wanted & named)
     return 2.0 * both / (len(wanted) + len(named)) if 2 * both >= len(wanted) else 0.0

@@ -11,15 +11,15 @@ import numpy as np
 
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.base.near_names import did_you_mean
-from paramsched.cli._given_plan import (
+from paramsched.cli._options import CalendarOptions, echo_note, option_of
+from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
     known_length,
     names_a_file,
-    read_with_assumed_epoch,
+    read_with_default_epoch,
     with_facts_beside,
 )
-from paramsched.cli._options import CalendarOptions, option_of, say_note
 from paramsched.config import Loaded
 from paramsched.feedback.metric_names import metric_word
 from paramsched.fields import Field
@@ -47,7 +47,7 @@ def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], 
     plan = loaded.plan
     calendar = calendar_for_picture(plan, facts, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, bases, beside)
-    say_base_notes(loaded)
+    echo_base_notes(loaded)
     resolved = plan.resolve(calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar))
     count = 0 if total is None else total * max(len(groups), 1) * len({one.name for one in plan.bindings})
@@ -57,7 +57,7 @@ def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], 
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 
 
-def trace_given_plans(
+def trace_plan_inputs(
     given: Sequence[str],
     other: str | None,
     bases: tuple[str, ...],
@@ -93,7 +93,7 @@ def _trace_plans(
     """
     known, plans = facts, list[Loaded]()
     for name, its_format in given:
-        read, known = read_with_assumed_epoch(name, format=its_format, field=field, facts=known)
+        read, known = read_with_default_epoch(name, format=its_format, field=field, facts=known)
         plans.append(read.loaded)
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known), bases)]
@@ -105,7 +105,7 @@ def _trace_plans(
         if (found := assumed_fact(one.plan, its_facts, native=one.native)) is not None:
             assumed[found[0]] = max(found[1], assumed.get(found[0], 0))
     for fact, value in assumed.items():
-        say_note(f"no {option_of(fact)} given; taken to be {value:g}")
+        echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
         more: dict[str, Any] = {fact: value}
         told = [replace(one, **more) for one in told]
     lengthless = [
@@ -118,7 +118,7 @@ def _trace_plans(
         if lengthless[index] and drawn:
             longest = max(one.total for one in drawn.values())
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
-            say_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
+            echo_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
             told[index] = replace(told[index], horizon=str(longest))
         drawn[index] = _trace_plan(plans[index], told[index], bases, [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
@@ -127,10 +127,10 @@ def _trace_plans(
 _MOST_GROUPS = 1_000
 
 
-def say_base_notes(loaded: Loaded) -> None:
+def echo_base_notes(loaded: Loaded) -> None:
     """Print the notes on the bases that a file has; their values stand in the picture itself."""
     for note in (*loaded.bases.notes, *loaded.notes):
-        say_note(str(note))
+        echo_note(str(note))
 
 
 def groups_with_bases(
@@ -272,7 +272,7 @@ def _run_to_draw(
         except UnreadableLog as error:
             if not measured:
                 raise
-            say_note(f"--used: {error}. Only its metrics are drawn")
+            echo_note(f"--used: {error}. Only its metrics are drawn")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
         raise click.UsageError(f"--used: {error}") from None
@@ -308,7 +308,7 @@ def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float
         instead = f"Give its base, --base {field}=0.1, so that planned and used values are on one scale"
         if not found:
             raise UnreadableLog(log, what, instead)
-        say_note(f"--used {log}: {what}, and not compared. {instead}")
+        echo_note(f"--used {log}: {what}, and not compared. {instead}")
     elif not found:
         said = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
         raise UnreadableLog(log, "it has no group that the plan draws", f"There are {said}")

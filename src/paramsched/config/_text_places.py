@@ -106,22 +106,22 @@ class PlaceTree:
 
 
 def faults_with_places(
-    faults: Iterable[Diagnostic], text: str, places: Callable[[str], Place]
+    diagnostics: Iterable[Diagnostic], text: str, places: Callable[[str], Place]
 ) -> tuple[Diagnostic, ...]:
     """The same faults, each with its line and column.
 
     Args:
         places: finds the places of a text; what it cannot read has none.
     """
-    faults = tuple(faults)
-    if not any(map(_lacks_place, faults)):
-        return faults
+    diagnostics = tuple(diagnostics)
+    if not any(map(_lacks_place, diagnostics)):
+        return diagnostics
     try:
         root = places(text)
     except ConfigError:
-        return faults
+        return diagnostics
     lines = TextLines(text)
-    return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in faults)
+    return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in diagnostics)
 
 
 def _lacks_place(fault: Diagnostic) -> bool:
@@ -185,13 +185,13 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
         return given, rest
     name = str(key)
     builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
-    asked = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
-    after = rest[1 + len(asked) :]
+    site = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
+    after = rest[1 + len(site) :]
     parameters: list[Any] = [] if builder is None else list(annotated_signature(builder).parameters.values())
     for index, parameter in enumerate(parameters):
-        if parameter.name == asked and parameter.kind is parameter.VAR_POSITIONAL:
+        if parameter.name == site and parameter.kind is parameter.VAR_POSITIONAL:
             return given, after
-        if parameter.name == asked and index < len(given.parts):
+        if parameter.name == site and index < len(given.parts):
             return given.parts[index], after
     return given, ""
 

@@ -6,12 +6,12 @@ A table is a dataclass; the annotation of a field is the type that its argument 
 ... class StepArguments:
 ...     step_size: int = argument(low=1, example=30)
 ...     gamma: float = argument(0.1, above=0, aliases=("decay_rate",))
->>> faults = Faults()
+>>> diagnostics = DiagnosticCollector()
 >>> written = located({"step_size": 2.5, "decay_rate": 0, "gama": 1}, "$")
->>> arguments, locations, wrong = read_arguments(StepArguments, written, "$", faults)
+>>> arguments, locations, wrong = read_arguments(StepArguments, written, "$", diagnostics)
 >>> arguments, sorted(wrong)
 (StepArguments(step_size=30, gamma=0.1), ['gamma', 'step_size'])
->>> print(*faults.problems(), sep="\n")
+>>> print(*diagnostics.problems(), sep="\n")
 $.gama: unknown argument; did you mean "gamma"?
 $.step_size: expected a whole number of at least 1, got 2.5. Write step_size: 30
 $.decay_rate: expected a number above 0, got 0. Write decay_rate: 0.1
@@ -37,7 +37,7 @@ from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
 from paramsched.config.command_lines import is_unknown
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import Absolute, Constant, Level, Schedule, absolute, constant, take
 from paramsched.time import Calendar, Duration, DurationLike
@@ -178,7 +178,7 @@ def read_arguments(
     into: type[_Table],
     written: Mapping[str, tuple[Any, str]],
     path: str,
-    faults: Faults,
+    diagnostics: DiagnosticCollector,
     *,
     of: str = "",
     defaults: Mapping[str, Any] = _NO_DEFAULTS,
@@ -201,7 +201,7 @@ def read_arguments(
     table: type = into
     rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
     names = names_of(into) if aliases else {name: name for name in rows}
-    faults.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
+    diagnostics.refuse_unknown(written, names, path, f"unknown argument of {of}" if of else "unknown argument")
     keys = {names[key]: key for key in written if key in names}
     locations = {name: written[keys[name]][1] if name in keys else child_path(path, name) for name in rows}
     values = {**defaults_of(into), **defaults, **{name: written[key][0] for name, key in keys.items()}}
@@ -209,7 +209,7 @@ def read_arguments(
     for name, row in rows.items():
         key, example = keys.get(name, name), row.default if row.example is None else row.example
         if name not in values:
-            faults.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
+            diagnostics.add(path, f"{name} is missing", code=WRONG_ARGUMENT, entry=(name, example))
             values[name] = example
             wrong.add(name)
         default = example if row.default is ... else row.default
@@ -222,7 +222,7 @@ def read_arguments(
             instead = "" if unknown is None else f"Write the value in place of {unknown}"
             meant = example if problem.example is None else problem.example
             entry = None if instead or meant is None else (key, meant)
-            faults.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
+            diagnostics.add(locations[name], str(problem), instead, code=problem.code, entry=entry)
             values[name] = row.read(default, kinds[name])
     return into(**values), locations, wrong
 
@@ -299,14 +299,14 @@ class ReadingNotes:
         base: lr's own value; levels are multiples of it. None: they are values as they stand.
     """
 
-    faults: Faults
+    diagnostics: DiagnosticCollector
     cautions: list[str] = field(default_factory=list)
     base: float | None = None
 
     def level(self, value: float) -> Level:
         """A value of the other library as a level; 0 is the same in any unit.
 
-        >>> ReadingNotes(Faults()).level(0.01), ReadingNotes(Faults(), base=0.1).level(0.01)
+        >>> ReadingNotes(DiagnosticCollector()).level(0.01), ReadingNotes(DiagnosticCollector(), base=0.1).level(0.01)
         (absolute(0.01), 0.1)
         """
         return to_level(value) if self.base is None else ratio_as_written(value, self.base)
@@ -340,7 +340,7 @@ class ReadEntry:
     def refuse(self, name: str, found: str, instead: str, *others: str, code: str = REFUSED_VALUE) -> None:
         """Report a problem of an argument, and of others with it, unless one of them has a problem of its own."""
         if not self.wrong & {name, *others}:
-            self.notes.faults.add(self.places[name], found, instead, code=code)
+            self.notes.diagnostics.add(self.places[name], found, instead, code=code)
 
     def warn_held(self, name: str, length: float) -> None:
         """Note that a length of nothing holds the first value for good, which is hardly meant."""
@@ -352,7 +352,7 @@ class ReadEntry:
         try:
             return self.arguments.schedule(self)
         except InvalidArgument as refusal:
-            self.notes.faults.refuse(self.path, refusal)
+            self.notes.diagnostics.refuse(self.path, refusal)
             return None
 
 
@@ -365,10 +365,10 @@ def read_entry(
         beside: entries that are no arguments.
     """
     if not isinstance(given, Mapping):
-        notes.faults.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
+        notes.diagnostics.refuse_kind(path, given, f"arguments of {name}", "Write a mapping of arguments")
         return None
     written = located({key: value for key, value in given.items() if key not in beside}, path)
-    return ReadEntry(name, path, notes, *read_arguments(table, written, path, notes.faults, of=name))
+    return ReadEntry(name, path, notes, *read_arguments(table, written, path, notes.diagnostics, of=name))
 
 
 def arguments_beside(
@@ -431,7 +431,9 @@ def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
     return float(given_rate(base) or 0.0) or None
 
 
-def updates_with_accumulation(accumulation: Any, path: str, calendar: Calendar, faults: Faults) -> int | None:
+def updates_with_accumulation(
+    accumulation: Any, path: str, calendar: Calendar, diagnostics: DiagnosticCollector
+) -> int | None:
     """The updates of an epoch where a config accumulates batches; the accumulation of the calendar takes precedence.
 
     Args:
@@ -445,7 +447,7 @@ def updates_with_accumulation(accumulation: Any, path: str, calendar: Calendar, 
         return calendar.updates_per_epoch
     if not is_count(accumulation, 1):
         found = f"{short_json(accumulation)} is no whole number from 1 on"
-        faults.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
+        diagnostics.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
         return calendar.updates_per_epoch
     if calendar.accumulation is not None and calendar.accumulation != accumulation:
         found = f"it is {accumulation}, and the accumulation that was given, {calendar.accumulation}, is used"

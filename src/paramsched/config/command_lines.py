@@ -57,7 +57,7 @@ class CommandLine:
 
     words: list[str]
     cautions: tuple[Diagnostic, ...]
-    faults: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...]
     places: Place
 
 
@@ -85,20 +85,20 @@ def read_command_line(text: str) -> CommandLine | None:
     cautions = (*_not_known(used, lines), *(_not_counted(training, broken, lines) if training else ()))
     unknown = set(_may_hold_options(chosen))
     words = [_END if index in unknown else word.text for index, word in enumerate(chosen)]
-    faults: list[Diagnostic] = []
+    diagnostics: list[Diagnostic] = []
     if crlf := _CONTINUED_CRLF.search(text):
         found = "its lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
-        faults = [lines.fault(crlf.start(), found, "Save the file with LF line ends")]
+        diagnostics = [lines.fault(crlf.start(), found, "Save the file with LF line ends")]
     elif script.unclosed is not None:
-        faults = [lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote")]
+        diagnostics = [lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote")]
     elif not script.is_whole:
-        faults = [Diagnostic("", "the script has too many words; a plan is a short text", code=SYNTAX)]
+        diagnostics = [Diagnostic("", "the script has too many words; a plan is a short text", code=SYNTAX)]
     places: dict[str | int, Place] = {}  # the last option of a name counts
     for word in chosen:
         if _is_option(word.text):
             name = word.text.partition("=")[0]
             places[option_name(name)] = Place(word.begin, word.begin + len(name), key=word.begin)
-    return CommandLine([*words, _END], cautions, tuple(faults), Place(0, len(text), parts=places))
+    return CommandLine([*words, _END], cautions, tuple(diagnostics), Place(0, len(text), parts=places))
 
 
 def _schedule_options(command: ShellCommand) -> dict[str, Any]:

@@ -16,7 +16,14 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import CommandLine, command_places, read_command_line, words_of_command
-from paramsched.config.faults import Faults, Pairs, entry_text, peer_data, plain_data, refuse_large_plan
+from paramsched.config.diagnostic_collector import (
+    DiagnosticCollector,
+    Pairs,
+    entry_text,
+    peer_data,
+    plain_data,
+    refuse_large_plan,
+)
 from paramsched.config.known_dialects import (
     BaseLike,
     KnownDialect,
@@ -271,8 +278,8 @@ def format_of(path: Path) -> str:
     """Return the format that a file's suffix implies."""
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
-        asked = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}", format="yaml")
+        site = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
+        raise InvalidArgument(site, f"known: {', '.join(SUFFIXES)}", format="yaml")
     return found
 
 
@@ -329,7 +336,7 @@ class PlanText:
             notes = () if dialect.notes_of is None else tuple(dialect.call(dialect.notes_of, data))
             return Loaded(plan, bases, native=False, facts=facts, entry=dialect.entry_in(data), notes=notes)
         except ConfigError as error:
-            raise ConfigError(self.name, self.placed(error.faults)) from error.__cause__
+            raise ConfigError(self.name, self.placed(error.diagnostics)) from error.__cause__
 
     def _data_of(self, dialect: KnownDialect) -> Any:
         if self.run_config and dialect.execute is not None:
@@ -341,8 +348,8 @@ class PlanText:
             if not dialect.is_peer:
                 return read_data(self.text, _syntax_of(dialect.name, self.syntax)[0], self.name)
             return read_peer_data(self.text, self.syntax or "yaml", self.name)
-        if command.faults:
-            raise ConfigError(self.name, command.faults)
+        if command.diagnostics:
+            raise ConfigError(self.name, command.diagnostics)
         for caution in command.cautions:
             warn_user(caution)
         return command.words
@@ -358,7 +365,7 @@ class PlanText:
         within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
         return command if within or isinstance(data, str) else None
 
-    def placed(self, faults: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """Return faults by their paths, each with its line and column where the syntax is known."""
         name = self.format if self.format in SYNTAXES else self.syntax or ""
         is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
@@ -372,9 +379,9 @@ class PlanText:
                 return replace(one, instead=one.instead.replace('"', "'"))
             return one
 
-        faults = tuple(map(worded, faults))
+        diagnostics = tuple(map(worded, diagnostics))
         places = peer_yaml_places if name == "yaml" and is_peer else PLACES.get(name)
-        return faults if places is None else faults_with_places(faults, self.text, places)
+        return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)
 
     def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
         """Return the syntax of a dialect's text, where the suffix of the file does not say it."""
@@ -437,9 +444,9 @@ def plan_of_data(
     """Return the plan of a mapping, as a file of this format holds it."""
     if _is_native(known_format(format)):
         return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
-    faults, dialect = Faults(), dialect_named(format)
-    plain = peer_data(data, faults, []) if dialect.is_peer else plain_data(data, faults)
-    faults.raise_any("config")
+    diagnostics, dialect = DiagnosticCollector(), dialect_named(format)
+    plain = peer_data(data, diagnostics, []) if dialect.is_peer else plain_data(data, diagnostics)
+    diagnostics.raise_any("config")
     return dialect.plan_of(plain, calendar=calendar, base=base)
 
 
@@ -449,16 +456,16 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
         return native.to_plan(data, **facts)
     except ConfigError as error:
         hints = []
-        for name in dialects_that_recognize(plain_data(data, Faults())):
+        for name in dialects_that_recognize(plain_data(data, DiagnosticCollector())):
             hints.append(Diagnostic("", f"it looks like a config of {name}", f'Give format="{name}"', format=name))
-        raise ConfigError(error.source, (*hints, *error.faults)) from None
+        raise ConfigError(error.source, (*hints, *error.diagnostics)) from None
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
     """Return the content of a text: dicts, lists, text, finite numbers, booleans and None; each key once."""
-    faults = Faults()
-    data = plain_data(read(text, source), faults)
-    faults.raise_any(source)
+    diagnostics = DiagnosticCollector()
+    data = plain_data(read(text, source), diagnostics)
+    diagnostics.raise_any(source)
     return data
 
 
@@ -468,10 +475,10 @@ _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool
 
 def read_peer_data(text: str, syntax: str, source: str) -> Any:
     """Return the data of another library's text, as `peer_data` does; warn of a schedule's key that is there twice."""
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     twice: list[str] = []
-    data = peer_data(_PEER_SYNTAXES[syntax](text, source), faults, twice)
-    faults.raise_any(source)
+    data = peer_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)
+    diagnostics.raise_any(source)
     scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
     if scheduling:
         more = f" (and {len(scheduling) - 1} other keys)" if len(scheduling) > 1 else ""

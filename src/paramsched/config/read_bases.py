@@ -12,7 +12,7 @@ from typing import Any, Final, final
 
 from paramsched.base.diagnostic import Diagnostic, TextLines, entry_path
 from paramsched.base.files import kind_of_file, open_to_read
-from paramsched.config.faults import short_json
+from paramsched.config.diagnostic_collector import short_json
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import (
     FileNames,
@@ -160,21 +160,21 @@ class _BaseFileReader:
         place = folder.joinpath(*parts).with_suffix(".py")
         return self.read_once(path_without_dots(place) if level else place, said, file)
 
-    def read_once(self, place: Path, asked: str, file: _ConfigFile) -> FileNames:
+    def read_once(self, place: Path, site: str, file: _ConfigFile) -> FileNames:
         """Read a base, or return it if another file asked for it before."""
         known = self._done.get(str(place))
         if known is not None:
             return known
         if str(place) in file.above:
-            raise file.error(f"{asked} is its own base", "Leave it out")
+            raise file.error(f"{site} is its own base", "Leave it out")
         if len(file.above) >= _MOST_ABOVE:
-            raise file.error(f"{asked}: more than {_MOST_ABOVE} files, one the base of the other")
+            raise file.error(f"{site}: more than {_MOST_ABOVE} files, one the base of the other")
         if len(self._done) >= _MOST_FILES:
-            raise file.error(f"{asked}: more than {_MOST_FILES} files together")
+            raise file.error(f"{site}: more than {_MOST_FILES} files together")
         if place.suffix not in (".py", ".yaml", ".yml", ".json"):
-            raise file.error(f"{asked} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
+            raise file.error(f"{site} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
         base = _ConfigFile(
-            text_of_base(place, asked, file.error), str(place), place, place.suffix, (*file.above, str(place))
+            text_of_base(place, site, file.error), str(place), place, place.suffix, (*file.above, str(place))
         )
         try:
             refuse_long_text(base.text, base.source)
@@ -194,10 +194,10 @@ def error_in_base(error: ConfigError, base: str, config: str) -> ConfigError:
     """Return the error about a base as one about the config, which is what the reader of the message knows."""
     if error.source != base:  # about a base of its own, and says its place already
         return error
-    return ConfigError(config, [f"{fault.location(base)}: {fault.path_and_message}" for fault in error.faults])
+    return ConfigError(config, [f"{fault.location(base)}: {fault.path_and_message}" for fault in error.diagnostics])
 
 
-def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> str:
+def text_of_base(place: Path, site: str, error: Callable[..., ConfigError]) -> str:
     """Read a base file. Only regular files are opened, because a pipe could block forever.
 
     Args:
@@ -207,20 +207,20 @@ def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> 
     try:
         kind = place.stat().st_mode
         if not stat.S_ISREG(kind):
-            raise error(f"{asked} is {kind_of_file(kind)}", "Write the path of a file")
+            raise error(f"{site} is {kind_of_file(kind)}", "Write the path of a file")
         with open_to_read(place) as stream:
             data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
-            raise error(f"{asked} has more than {MOST_BYTES:,} bytes; a config is a short text")
+            raise error(f"{site} has more than {MOST_BYTES:,} bytes; a config is a short text")
         return data.decode("utf-8-sig")
     except ConfigError:
         raise
     except FileNotFoundError:
-        raise error(f"{asked} cannot be read: there is no {place}") from None
+        raise error(f"{site} cannot be read: there is no {place}") from None
     except UnicodeDecodeError:
-        raise error(f"{asked} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
+        raise error(f"{site} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
     except (OSError, ValueError) as refusal:
-        raise error(f"{asked} cannot be read: {refusal}") from None
+        raise error(f"{site} cannot be read: {refusal}") from None
 
 
 def _with_scope(value: Any, scope: str) -> Any:
@@ -312,7 +312,7 @@ _RENAMED: Final = {"mmcls": "mmpretrain"}
 """Packages that go on under another name, with the same configs."""
 
 
-def _package_folder(package: str, asked: str, error: Callable[..., ConfigError]) -> Path:
+def _package_folder(package: str, site: str, error: Callable[..., ConfigError]) -> Path:
     try:
         spec = find_spec(package) if package.isidentifier() else None
     except (ImportError, ValueError, AttributeError):
@@ -320,7 +320,7 @@ def _package_folder(package: str, asked: str, error: Callable[..., ConfigError])
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     if places:
         return Path(places[0])
-    found = f"{asked}: the package {package} is not installed"
+    found = f"{site}: the package {package} is not installed"
     if package in _RENAMED:
         name = _RENAMED[package]
         raise error(f"{found}; it is called {name} now", f"Write {name} in place of {package}")

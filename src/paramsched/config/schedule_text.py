@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.errors import ConfigError, InvalidArgument, shown
 from paramsched.schedules import SHAPES, Schedule, faults_in, parse
 from paramsched.schedules import value_in as value_of_text
@@ -127,7 +127,7 @@ Finder: TypeAlias = Callable[[object], UserClass | None]
 """From what a config has at `type`, a name or a class, to the user's class; None where it is none."""
 
 FINDERS: Final[list[Finder]] = []
-"""Asked in turn."""
+"""CallSite in turn."""
 
 
 def user_class(kind: object) -> UserClass | None:
@@ -147,16 +147,16 @@ def entry_point_in_words(point: "EntryPoint") -> str:
     return f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
 
 
-def read_schedule_line(text: str, path: str, names: ShapeNames, faults: Faults) -> Schedule | None:
+def read_schedule_line(text: str, path: str, names: ShapeNames, diagnostics: DiagnosticCollector) -> Schedule | None:
     """The schedule that a line says; None where it says none. Its faults are noted, unless enough are listed."""
-    if faults.full:
+    if diagnostics.full:
         return None
     shapes = names.called_in(text)
     try:
         return parse(text, shapes=shapes.values())
     except InvalidArgument as refusal:
         for fault in faults_in(text, shapes.values()) or [refusal]:
-            faults.refuse(path, fault)
+            diagnostics.refuse(path, fault)
     return None
 
 

@@ -7,13 +7,13 @@ from typing import Final
 from paramsched.base.codes import LIBRARY_DEFAULTS, UNKNOWN_FIELD, UNUSED_SETTING
 from paramsched.base.diagnostic import Diagnostic, names_listed
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 
 
 def report_unused_settings(
     written: Mapping[str, str],
     used: Collection[str],
-    faults: Faults,
+    diagnostics: DiagnosticCollector,
     *,
     library: str,
     renamed: Mapping[str, str] | None = None,
@@ -45,7 +45,7 @@ def report_unused_settings(
     instead = "; ".join(f"Write {name} in place of {key}" for key, name in meant.items())
     if program or meant:
         native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
-        faults.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
+        diagnostics.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
     else:
         warn_user(Diagnostic(path, f"{found}; the plan is read without it", code=UNUSED_SETTING))
 

@@ -37,9 +37,9 @@ class Curve(ABC):
         """The curve at `u`, a number or an array in [0, 1]."""
         if isinstance(u, (int, float)):
             return float(self(np.array([float(u)]))[0])
-        xp = arrays_of(u)
-        u = np.array(u, dtype=np.float64) if xp.concrete else xp.floating(u)
-        return self._rise(u, 1.0 - u, xp)
+        ops = arrays_of(u)
+        u = np.array(u, dtype=np.float64) if ops.concrete else ops.floating(u)
+        return self._rise(u, 1.0 - u, ops)
 
     @property
     def monotone(self) -> bool:
@@ -47,10 +47,10 @@ class Curve(ABC):
         return True
 
     @abstractmethod
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array: ...
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array: ...
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return 1.0 - self._rise(u, rest, xp)
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return 1.0 - self._rise(u, rest, ops)
 
     @property
     def serializable(self) -> bool:

@@ -27,17 +27,17 @@ class Cosine(Curve):
     _needs = ("u", "rest")
     _within = True
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        if xp.concrete:  # in place: new arrays would take a third of the time of a long curve
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        if ops.concrete:  # in place: new arrays would take a third of the time of a long curve
             out = in_place(u)
             u = np.multiply(u, math.pi / 2, out=out)
             u = np.sin(u, out=out)
             return np.multiply(u, u, out=out)
-        s = xp.xp.sin(u * (math.pi / 2))
+        s = ops.xp.sin(u * (math.pi / 2))
         return s * s
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return self._rise(rest, u, xp)
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return self._rise(rest, u, ops)
 
 
 cosine = constant_curve("cosine", Cosine())
@@ -52,8 +52,8 @@ class HalfCosine(Curve):
     0.707107
     """
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return xp.xp.sin(u * (math.pi / 2))
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return ops.xp.sin(u * (math.pi / 2))
 
 
 half_cosine = constant_curve("half_cosine", HalfCosine())
@@ -73,11 +73,11 @@ class CosinePower(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "exponent", 2.0)
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return 1.0 - self._fall(u, rest, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, ops)
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return cosine._fall(u, rest, xp) ** self.exponent
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return cosine._fall(u, rest, ops) ** self.exponent
 
 
 @curve
@@ -104,11 +104,11 @@ class CosineKDecay(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "k", 2.0)
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return cosine._rise(u**self.k, 1.0 - u**self.k, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return cosine._rise(u**self.k, 1.0 - u**self.k, ops)
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return cosine._fall(u**self.k, 1.0 - u**self.k, xp)
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return cosine._fall(u**self.k, 1.0 - u**self.k, ops)
 
 
 @curve
@@ -144,8 +144,8 @@ class CosineTruncated(Curve):
                 f"curves.cosine_truncated({self.share})", "a share is at most 1", "Write curves.cosine"
             )
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        s = xp.xp.sin(u * (math.pi / 2 * self.share)) / math.sin(math.pi / 2 * self.share)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        s = ops.xp.sin(u * (math.pi / 2 * self.share)) / math.sin(math.pi / 2 * self.share)
         return s * s  # of the ratio, not a ratio of squares, which a small share makes vanish
 
 
@@ -184,8 +184,8 @@ class CosineWave(Curve):
     def monotone(self) -> bool:
         return self.cycles == 0.5
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return cosine._rise(u * (2 * self.cycles), rest, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return cosine._rise(u * (2 * self.cycles), rest, ops)
 
 
 @curve

@@ -38,9 +38,9 @@ class Exponential(Curve):
                 "curves.exponential(1.0)", "a ratio of 1 goes nowhere", "Write curves.exponential(0.1)"
             )
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         rate = math.log(self.ratio)
-        return xp.xp.expm1(u * rate) / math.expm1(rate)
+        return ops.xp.expm1(u * rate) / math.expm1(rate)
 
 
 @curve
@@ -83,10 +83,10 @@ class HalfLife(Curve):
                 "Write curves.half_life(0.9, 0.9999)",
             )
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         first, last = math.log(self.start), math.log(self.to)
         way = u * (last - first) / (rest * last + u * first)  # from 0 to last / first - 1
-        return xp.xp.expm1(first * way) / math.expm1(last - first)
+        return ops.xp.expm1(first * way) / math.expm1(last - first)
 
 
 @curve
@@ -126,9 +126,9 @@ class Tanh(Curve):
                 f"curves.tanh({self.lower}, {self.upper})", "it is flat there", "Write curves.tanh(-7.0, 3.0)"
             )
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         low, high = np.tanh([self.lower, self.upper]).tolist()  # as the values between are computed
-        return (xp.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
+        return (ops.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
 
 
 @curve
@@ -159,9 +159,9 @@ class Sigmoid(Curve):
         if self.steepness < 1e-6:
             raise InvalidArgument(f"curves.sigmoid({self.steepness})", "it is a straight line", "Write curves.linear")
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         # logistic(x) = (1 + tanh(x / 2)) / 2, and the scaling to exact ends leaves this of it:
-        return 0.5 + 0.5 * xp.xp.tanh(self.steepness / 2 * (u - 0.5)) / math.tanh(self.steepness / 4)
+        return 0.5 + 0.5 * ops.xp.tanh(self.steepness / 2 * (u - 0.5)) / math.tanh(self.steepness / 4)
 
 
 @curve
@@ -193,11 +193,11 @@ class Gaussian(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "steepness", 5.0)
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return 1.0 - self._fall(u, rest, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, ops)
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return xp.xp.expm1(-self.steepness * rest**2) / math.expm1(-self.steepness)
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return ops.xp.expm1(-self.steepness * rest**2) / math.expm1(-self.steepness)
 
 
 @curve
@@ -231,8 +231,8 @@ class Logarithm(Curve):
         if self.ratio == 1:
             raise InvalidArgument("curves.logarithm(1.0)", "a ratio of 1 is a straight line", "Write curves.linear")
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return _logarithmic_way(u, self.ratio, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return _logarithmic_way(u, self.ratio, ops)
 
 
 @curve
@@ -254,12 +254,12 @@ class Log(Curve):
     0.620115
     """
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return _logarithmic_way(u, math.e, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return _logarithmic_way(u, math.e, ops)
 
 
 log = constant_curve("log", Log())
 
 
-def _logarithmic_way(u: Array, ratio: float, xp: Arrays) -> Array:
-    return xp.xp.log1p((ratio - 1.0) * u) / math.log(ratio)
+def _logarithmic_way(u: Array, ratio: float, ops: Arrays) -> Array:
+    return ops.xp.log1p((ratio - 1.0) * u) / math.log(ratio)

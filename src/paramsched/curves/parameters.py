@@ -3,7 +3,7 @@
 import numpy as np
 
 from paramsched.curves.base import NAME_OF_CLASS, Curve
-from paramsched.errors import Asked, InvalidArgument, shown
+from paramsched.errors import CallSite, InvalidArgument, shown
 
 _MOST = float(np.finfo(np.float64).max)
 
@@ -12,8 +12,8 @@ def finite_parameter(curve: Curve, name: str, example: float) -> None:
     """Keep a parameter as a float; refuse what is no finite number, with a value that would do."""
     value = getattr(curve, name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
-        asked = Asked(f"curves.{NAME_OF_CLASS[type(curve)]}", name, shown(value))
-        raise InvalidArgument(asked, "not a finite number", f"Write {name}={example}", sample=example)
+        site = CallSite(f"curves.{NAME_OF_CLASS[type(curve)]}", name, shown(value))
+        raise InvalidArgument(site, "not a finite number", f"Write {name}={example}", sample=example)
     object.__setattr__(curve, name, float(value))
 
 
@@ -22,7 +22,7 @@ def positive_parameter(curve: Curve, name: str, example: float) -> None:
     finite_parameter(curve, name, example)
     if getattr(curve, name) <= 0:
         raise InvalidArgument(
-            Asked(f"curves.{NAME_OF_CLASS[type(curve)]}", name, str(getattr(curve, name))),
+            CallSite(f"curves.{NAME_OF_CLASS[type(curve)]}", name, str(getattr(curve, name))),
             "not above 0",
             f"Write {name}={example}",
             sample=example,

@@ -21,10 +21,10 @@ class Linear(Curve):
     _needs = ("u", "rest")
     _within = True
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return rest
 
 
@@ -48,7 +48,7 @@ class Power(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "exponent", 2.0)
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u**self.exponent
 
 
@@ -81,10 +81,10 @@ class Polynomial(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "exponent", 0.9)
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return 1.0 - self._fall(u, rest, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, ops)
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return rest**self.exponent
 
 
@@ -114,10 +114,10 @@ class PolynomialKDecay(Curve):
         positive_parameter(self, "exponent", 1.0)
         positive_parameter(self, "k", 2.0)
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return 1.0 - self._fall(u, rest, xp)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, ops)
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return (1.0 - u**self.k) ** self.exponent
 
 
@@ -140,8 +140,8 @@ class OneMinusSqrt(Curve):
     0.5
     """
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return xp.xp.sqrt(u)
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
+        return ops.xp.sqrt(u)
 
 
 one_minus_sqrt = constant_curve("one_minus_sqrt", OneMinusSqrt())
@@ -166,10 +166,10 @@ class InverseProportional(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "ratio", 0.1)
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u / (u + self.ratio * rest)
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return self.ratio * rest / (u + self.ratio * rest)
 
 
@@ -192,10 +192,10 @@ class Rex(Curve):
     0.333333
     """
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return u / (1.0 + rest)
 
-    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _fall(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return rest / (1.0 - u / 2)
 
 

@@ -92,7 +92,7 @@ class Custom(Curve):
     def serializable(self) -> bool:
         return self.name is not None
 
-    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+    def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         return self.function(u)
 
     def __str__(self) -> str:

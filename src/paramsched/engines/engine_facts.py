@@ -85,7 +85,7 @@ class EngineFacts:
             if plan.horizon is not None and told.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)
                 # The updates of an amount are known only where nothing but the plan sizes them.
-                own = None if by_amount else ceil(calendar.exact(plan.horizon, asked=f'horizon "{plan.horizon}"'))
+                own = None if by_amount else ceil(calendar.exact(plan.horizon, site=f'horizon "{plan.horizon}"'))
                 if own is not None and engine is not None and engine != own:
                     log.warning(
                         'horizon "%s" of the plan is %d updates, %s counts %d for this run; the plan\'s counts',
@@ -102,12 +102,12 @@ class EngineFacts:
                 raise
         except MissingFact as error:
             raise self._missing_fact(
-                error.asked, f"{error.found}; {self._reason_for(error.fact)}", error.fact, error.example
+                error.site, f"{error.found}; {self._reason_for(error.fact)}", error.fact, error.example
             ) from None
         except Unresolved as error:
             if calendar.horizon is not None or plan.horizon is not None:
                 raise
-            raise self._missing_fact(error.asked, self._reason_for("total"), "total", "10_000") from None
+            raise self._missing_fact(error.site, self._reason_for("total"), "total", "10_000") from None
 
     def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
         """The Calendar of these facts, over which what the user told wins."""
@@ -136,9 +136,9 @@ class EngineFacts:
     def _reason_for(self, fact: str) -> str:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not say {fact}")
 
-    def _missing_fact(self, asked: str, found: str, fact: str, example: str) -> MissingFact:
+    def _missing_fact(self, site: str, found: str, fact: str, example: str) -> MissingFact:
         line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({fact}={example})"
-        return MissingFact(asked, found, f"Write {self.call}(..., {line})", fact=fact, example=example)
+        return MissingFact(site, found, f"Write {self.call}(..., {line})", fact=fact, example=example)
 
 
 def length_of(loader: Any) -> int | None:

@@ -16,8 +16,8 @@ from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
+from paramsched.scheduler.consumption import checked_amount
 from paramsched.scheduler.scheduler import Scheduler
-from paramsched.scheduler.told_amounts import checked_amount
 from paramsched.time.calendar import SIZES
 
 
@@ -226,8 +226,8 @@ def samples_in(batch: Any) -> int:
     sizes = set(_sizes_in(batch))
     if len(sizes) != 1:
         found = f"its tensors and lists are of the lengths {sorted(sizes)}" if sizes else "no tensor is in it"
-        asked = f"the samples in a batch, {type(batch).__name__}"
-        raise InvalidArgument(asked, found, "Write amount_of=lambda batch: … where the plan is given")
+        site = f"the samples in a batch, {type(batch).__name__}"
+        raise InvalidArgument(site, found, "Write amount_of=lambda batch: … where the plan is given")
     return sizes.pop()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import finite_number, positive_number, require_choice
-from paramsched.errors import Asked, InvalidArgument, StateError, shown
+from paramsched.errors import CallSite, InvalidArgument, StateError, shown
 from paramsched.schedules.affine import Absolute, Affine, Level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
@@ -98,8 +98,8 @@ class Guided(OneOperand):
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
         return self.guides
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at(t, base, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at(t, base, ops)
 
     def __mul__(self, other: Any) -> Schedule:
         return _multiply_guided(self, other, swapped=False)
@@ -142,55 +142,57 @@ Against: TypeAlias = Literal["best", "previous"]
 def require_metric(name: str, metric: Any) -> None:
     """Refuse what is no name of a metric."""
     if not isinstance(metric, str) or not metric:
-        raise InvalidArgument(Asked(name, "metric", repr(metric)), "no name", f'Write {name}("val_loss")')
+        raise InvalidArgument(CallSite(name, "metric", repr(metric)), "no name", f'Write {name}("val_loss")')
 
 
 def require_choices(name: str, rule: Any, choices: Mapping[str, Any]) -> None:
     """Refuse an option that is none of its choices."""
     for option, choice in choices.items():
-        require_choice(Asked(name, option), getattr(rule, option), choice, "not one of its choices")
+        require_choice(CallSite(name, option), getattr(rule, option), choice, "not one of its choices")
 
 
-def not_negative(asked: Asked, given: Any) -> float:
+def not_negative(site: CallSite, given: Any) -> float:
     """An option that is 0 or more."""
-    value = finite_number(asked, given)
+    value = finite_number(site, given)
     if value < 0:
-        refusal = InvalidArgument(replace(asked, value=str(value)), "below 0", f"Write {asked.argument}=0.1")
+        refusal = InvalidArgument(replace(site, value=str(value)), "below 0", f"Write {site.argument}=0.1")
         raise refusal.changed(sample=0.1)
     return value
 
 
-def factor_below_one(asked: Asked, given: Any) -> float:
+def factor_below_one(site: CallSite, given: Any) -> float:
     """The factor of a reduction."""
-    value = not_negative(asked, given)
+    value = not_negative(site, given)
     if not 0 < value < 1:
-        refusal = InvalidArgument(replace(asked, value=str(value)), "it would not reduce", "Write factor=0.1")
+        refusal = InvalidArgument(replace(site, value=str(value)), "it would not reduce", "Write factor=0.1")
         raise refusal.changed(sample=0.1)
     return value
 
 
 def lowest_level(name: str, given: Level) -> float | Absolute:
     """The level below which a rule does not reduce."""
-    return _checked_bound(Asked(name, "min"), given, not_negative, "absolute(1e-5)", 0.01)
+    return _checked_bound(CallSite(name, "min"), given, not_negative, "absolute(1e-5)", 0.01)
 
 
 def highest_level(name: str, given: Level | None) -> float | Absolute | None:
     """The level above which a rule does not raise."""
-    return None if given is None else _checked_bound(Asked(name, "max"), given, positive_number, "absolute(0.1)", 10.0)
+    return (
+        None if given is None else _checked_bound(CallSite(name, "max"), given, positive_number, "absolute(0.1)", 10.0)
+    )
 
 
 def _checked_bound(
-    asked: Asked, given: Level, check: Callable[[Asked, Any], float], absolute: str, sample: float
+    site: CallSite, given: Level, check: Callable[[CallSite, Any], float], absolute: str, sample: float
 ) -> float | Absolute:
     """A bound by its check, with examples for an error."""
     if isinstance(given, Absolute):
-        check(asked, given.value)
+        check(site, given.value)
         return given
     if not isinstance(given, (int, float)):
         found = f"not a multiple of base or a value as it stands, like {absolute}"
-        instead = f"Write {asked.argument}={sample}"
-        raise InvalidArgument(replace(asked, value=str(given)), found, instead, sample=sample)
-    return check(asked, given)
+        instead = f"Write {site.argument}={sample}"
+        raise InvalidArgument(replace(site, value=str(given)), found, instead, sample=sample)
+    return check(site, given)
 
 
 def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched.base.number_checks import keep_checked, whole_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.feedback.base import (
     Against,
     MetricRule,
@@ -102,7 +102,7 @@ class Greedy(MetricRule[GreedyState]):
             if (given := getattr(self, name)) != unset:
                 found = "where bounds are values as they stand, each group comes to them at another time"
                 instead = "Write min and max as multiples of base"
-                raise InvalidArgument(Asked("greedy", name, str(given)), found, instead)
+                raise InvalidArgument(CallSite("greedy", name, str(given)), found, instead)
 
     @property
     def _absolute(self) -> bool:

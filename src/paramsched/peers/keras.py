@@ -33,7 +33,7 @@ from paramsched.config.arguments import (
     table_named,
     to_level,
 )
-from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau
@@ -269,18 +269,18 @@ def to_plan(
     >>> print(to_plan({"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 1000, "alpha": 0.01}}))
     lr: cosine(absolute(0.1), absolute(0.001), 1000)
     """
-    notes = ReadingNotes(Faults(), base=base_of_lr(base))
+    notes = ReadingNotes(DiagnosticCollector(), base=base_of_lr(base))
     parts = list(_parts_of_config(data, ROOT))
     if len(parts) != 1:
-        found = type_in_words(data) if not isinstance(data, Mapping) else "it names no schedule of Keras"
+        found = type_name_of(data) if not isinstance(data, Mapping) else "it names no schedule of Keras"
         instead = _EXAMPLE
         if parts:
             found, instead = "Keras takes no ReduceLROnPlateau beside a schedule, nor two of them", "Keep one"
-        notes.faults.add(ROOT, found, instead, code=WRONG_TYPE)
+        notes.diagnostics.add(ROOT, found, instead, code=WRONG_TYPE)
     followed = [_followed(part, path, notes) for part, path in parts]
-    notes.faults.raise_any("config")
+    notes.diagnostics.raise_any("config")
     horizon = data.get("horizon")
-    with notes.faults.told_at(ROOT if horizon is None else HORIZON):
+    with notes.diagnostics.reported_at(ROOT if horizon is None else HORIZON):
         plan = Plan(lr=followed[0], horizon=horizon)
     for caution in notes.cautions:
         warn_user(caution)
@@ -301,7 +301,7 @@ def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
                 f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _TABLES)}" if words else "it names no class"
             )
             instead = _EXAMPLE
-        notes.faults.add(path, found, instead, code=UNKNOWN_NAME)
+        notes.diagnostics.add(path, found, instead, code=UNKNOWN_NAME)
         return None
     key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
     given, path = (data, path) if key is None else (data[key], child_path(path, key))

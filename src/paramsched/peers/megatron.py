@@ -38,7 +38,7 @@ from paramsched.config.arguments import (
     to_level,
 )
 from paramsched.config.command_lines import named_options, value_of_words
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.unused_settings import program_of, report_unused_settings
 from paramsched.curves import Curve
@@ -157,45 +157,47 @@ def written_options(data: Any) -> dict[str, tuple[Any, str]]:
     return named_options(data)
 
 
-def read_megatron_arguments(data: Any, faults: Faults) -> MegatronArguments:
+def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> MegatronArguments:
     """Read all arguments; report what is wrong with them."""
     if not isinstance(data, (Mapping, list, tuple)):
-        faults.refuse_kind(ROOT, data, "arguments", 'Write ["--lr-decay-style", "cosine"]')
+        diagnostics.refuse_kind(ROOT, data, "arguments", 'Write ["--lr-decay-style", "cosine"]')
         return MegatronArguments()
     options, written = written_options(data), dict[str, tuple[Any, str]]()
     for name, (value, path) in options.items():
         if name in _REFUSED:
             if value is not None:
                 instead = "Write a native plan, with a line for the groups of the embedding and the output layer"
-                faults.add(path, "it gives some groups another rate", instead, code=UNREADABLE)
+                diagnostics.add(path, "it gives some groups another rate", instead, code=UNREADABLE)
         elif name in _NAMES:
             # A batch size that a script computes is asked for where the plan needs it.
             computed = name == "global_batch_size" and str(value).startswith("$")
             written[name] = None if computed else value_of_words(value), path
         elif name in _TOKENS:
-            _refuse_tokens(name, path, options, faults)
-        elif not faults.full and name.startswith(_SCHEDULED):
+            _refuse_tokens(name, path, options, diagnostics)
+        elif not diagnostics.full and name.startswith(_SCHEDULED):
             near = next(iter(get_close_matches(name, _NAMES, n=1, cutoff=0.8)), None)
             unit = next((f"_{unit}" for unit in _UNITS if name.endswith(f"_{unit}")), "")
             if near is not None and near.endswith(unit):
-                faults.add(path, f'unknown argument; did you mean "{near}"?', at_key=True, code=UNKNOWN_FIELD)
-    given, _, _ = read_arguments(MegatronArguments, written, ROOT, faults)
-    if not faults.count:
-        _check_together(given, {name: path for name, (_, path) in options.items()}, faults)
+                diagnostics.add(path, f'unknown argument; did you mean "{near}"?', at_key=True, code=UNKNOWN_FIELD)
+    given, _, _ = read_arguments(MegatronArguments, written, ROOT, diagnostics)
+    if not diagnostics.count:
+        _check_together(given, {name: path for name, (_, path) in options.items()}, diagnostics)
     return given
 
 
-def report_unused_options(data: Any, faults: Faults) -> None:
+def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     """Report the options that look like settings of a schedule and that are not read."""
     written = {name: path for name, (value, path) in written_options(data).items() if value is not None}
-    told = {fault.path for fault in faults.found()}
+    told = {fault.path for fault in diagnostics.found()}
     used = {*_NAMES, *_REFUSED, *_HARMLESS, *(name for name, path in written.items() if path in told)}
     # gpt-neox anneals by a rule of its own, whatever its arguments are called.
     renamed, own = ({}, ("lr_decay_style",)) if program_of(written) else (_RENAMED, ())
-    report_unused_settings(written, used, faults, library="Megatron-LM", renamed=renamed, defaulted=own)
+    report_unused_settings(written, used, diagnostics, library="Megatron-LM", renamed=renamed, defaulted=own)
 
 
-def _refuse_tokens(name: str, path: str, options: Mapping[str, tuple[Any, str]], faults: Faults) -> None:
+def _refuse_tokens(
+    name: str, path: str, options: Mapping[str, tuple[Any, str]], diagnostics: DiagnosticCollector
+) -> None:
     """Counts of tokens, which Megatron-DeepSpeed has; the advice counts samples or iterations."""
     by = "samples" if "train_samples" in options else "iters"
     read = (value_of_words(options.get(key, (None, ""))[0]) for key in (name, "seq_length", "global_batch_size"))
@@ -206,14 +208,14 @@ def _refuse_tokens(name: str, path: str, options: Mapping[str, tuple[Any, str]],
     known = f"Write {meant}: {int(tokens // size)} in place of {name}" if tokens and size else ""
     found = "Megatron-LM does not count tokens, as Megatron-DeepSpeed does"
     instead = known or f"Write {meant} in place of {name}: the tokens divided by {what}"
-    faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
+    diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
 
 
-def _check_together(given: MegatronArguments, places: Mapping[str, str], faults: Faults) -> None:
+def _check_together(given: MegatronArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
     """Report what Megatron asserts of several arguments."""
 
     def refuse(name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
-        faults.add(places.get(name, ROOT), found, instead, code=code)
+        diagnostics.add(places.get(name, ROOT), found, instead, code=code)
 
     unit, counts = given.unit, given.counts(given.unit)
     other: Literal["iters", "samples"] = "samples" if unit == "iters" else "iters"
@@ -279,9 +281,9 @@ def recognizes(data: Any) -> bool:
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """`lr` and `weight_decay`, where the arguments say them."""
-    faults = Faults()
-    given = read_megatron_arguments(data, faults)
-    if faults.count:
+    diagnostics = DiagnosticCollector()
+    given = read_megatron_arguments(data, diagnostics)
+    if diagnostics.count:
         return NO_BASES
     rate = {} if given.lr is None else {"lr": given.lr}
     return Bases(({**rate, "weight_decay": given.weight_decay},), ROOT)
@@ -307,14 +309,14 @@ def to_plan(
     horizon: 1000
     lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
     """
-    faults = Faults()
-    given = read_megatron_arguments(data, faults)
-    report_unused_options(data, faults)
-    faults.raise_any("config")
-    with faults.told_at(ROOT):
-        run = _run_of(given, faults)
-        faults.raise_any("config")
-        fields: dict[str, Any] = {"lr": _planned_rate(given, run, faults)}
+    diagnostics = DiagnosticCollector()
+    given = read_megatron_arguments(data, diagnostics)
+    report_unused_options(data, diagnostics)
+    diagnostics.raise_any("config")
+    with diagnostics.reported_at(ROOT):
+        run = _run_of(given, diagnostics)
+        diagnostics.raise_any("config")
+        fields: dict[str, Any] = {"lr": _planned_rate(given, run, diagnostics)}
         start, end, style = given.start_weight_decay, given.end_weight_decay, given.weight_decay_incr_style
         if start is not None and end is not None and style != "constant":
             fields["weight_decay"] = anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])
@@ -343,7 +345,7 @@ class _MegatronRun:
         return counts if isinstance(counts, int) and not self.unit else f"{counts} {self.unit or 'steps'}"
 
 
-def _run_of(given: MegatronArguments, faults: Faults) -> _MegatronRun:
+def _run_of(given: MegatronArguments, diagnostics: DiagnosticCollector) -> _MegatronRun:
     """The lengths of a run, on the clock on which they are whole."""
     by, batch, scale = given.unit, given.global_batch_size, 1
     counts = given.counts(by)
@@ -358,10 +360,10 @@ def _run_of(given: MegatronArguments, faults: Faults) -> _MegatronRun:
         found = f"the warmup, {float(warm):,.12g}, is not shorter than the decay, {decay:,}"
         name = f"lr_warmup_{by}" if given.lr_warmup_fraction is None else "lr_warmup_fraction"
         shorter = decay // 10 if given.lr_warmup_fraction is None else 0.01
-        faults.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
+        diagnostics.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
         found = f"the decay of WSD, {wsd:,}, is longer than {decay:,}"
-        faults.add(ROOT, found, "Write a shorter one", code=REFUSED_VALUE)
+        diagnostics.add(ROOT, found, "Write a shorter one", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
     followed = _planned_batch_size(given) if unit else None
     if unit and batch is None:
@@ -413,7 +415,7 @@ def _consumed_in_all(given: MegatronArguments, batch: int, total: int) -> int:
     return consumed + max(total - consumed, 0) // batch * batch
 
 
-def _planned_rate(given: MegatronArguments, run: _MegatronRun, faults: Faults) -> Schedule:
+def _planned_rate(given: MegatronArguments, run: _MegatronRun, diagnostics: DiagnosticCollector) -> Schedule:
     """Warmup, then the style; then the floor."""
     first, floor = to_level(given.lr_warmup_init), to_level(given.min_lr)
     stages: list[Schedule] = [warmup(run.length(run.warmup), first)] if run.warmup else []
@@ -422,7 +424,7 @@ def _planned_rate(given: MegatronArguments, run: _MegatronRun, faults: Faults) -
         case "constant":
             stages.append(constant())
         case "inverse-square-root":
-            stages += _planned_root(run, floor, rest, faults)
+            stages += _planned_root(run, floor, rest, diagnostics)
         case "WSD" if not run.wsd:
             # After the last count of the decay the floor stands.
             stages += [constant(1.0, run.length(rest + 1)), constant(floor)]
@@ -440,7 +442,9 @@ def _planned_rate(given: MegatronArguments, run: _MegatronRun, faults: Faults) -
     return restarts(in_order(stages), run.length(run.decay + Fraction(3, 2)), 1)
 
 
-def _planned_root(run: _MegatronRun, floor: Level, rest: int | Fraction, faults: Faults) -> list[Schedule]:
+def _planned_root(
+    run: _MegatronRun, floor: Level, rest: int | Fraction, diagnostics: DiagnosticCollector
+) -> list[Schedule]:
     """sqrt(W / t), not below the floor; after the decay the floor itself.
 
     Megatron counts in samples, and takes at least one sample for W and for t.
@@ -454,7 +458,7 @@ def _planned_root(run: _MegatronRun, floor: Level, rest: int | Fraction, faults:
         if not run.scale:
             found = "without a warmup it counts from the first sample, and nothing says how many an iteration takes"
             instead = "Write global_batch_size, or lr_warmup_iters"
-            faults.add(child_path(ROOT, "lr_decay_style"), found, instead, code=MISSING_FACT)
+            diagnostics.add(child_path(ROOT, "lr_decay_style"), found, instead, code=MISSING_FACT)
         root = inverse_sqrt(run.length(1))
         if run.scale > 1:
             root = constant(run.scale**-0.5) * root

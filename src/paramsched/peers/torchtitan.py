@@ -22,7 +22,7 @@ from paramsched.config.arguments import (
     numbers_by_field,
     read_arguments,
 )
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.unused_settings import report_unused_settings
@@ -119,17 +119,17 @@ def to_plan(
     horizon: 1000
     lr: warmup(20, index="(t+1)/n") >> constant() >> linear(to=0.1, over=200)
     """
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        faults.refuse_kind("$", data, "job", "Write [lr_scheduler]")
+        diagnostics.refuse_kind("$", data, "job", "Write [lr_scheduler]")
         data = {}
-    given, path = _read_table(data, faults)
+    given, path = _read_table(data, diagnostics)
     training = data.get("training") if _is_job(data) else None
     steps = None if calendar is None else calendar.horizon
     written = isinstance(training, Mapping)
     if isinstance(training, Mapping) and training.get("steps") is not None:
         entries = located({"steps": training["steps"]}, "$.training")
-        steps = read_arguments(_Training, entries, "$.training", faults)[0].steps
+        steps = read_arguments(_Training, entries, "$.training", diagnostics)[0].steps
     elif written and steps is None:
         steps = 10_000  # torchtitan's default
     else:
@@ -137,11 +137,11 @@ def to_plan(
     total = given.total_steps or steps
     if given.decay_ratio is not None and total is None:
         found = "it is a share of total_steps, which nothing says"
-        faults.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000", code=MISSING_FACT)
+        diagnostics.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000", code=MISSING_FACT)
     if steps is not None and total is not None and steps > total + 1:
         found = f"{total}, and the run goes on to {steps}: there torchtitan leaves the levels of the decay"
-        faults.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
-    faults.raise_any("config")
+        diagnostics.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
+    diagnostics.raise_any("config")
     # A table by itself says its run by total_steps.
     alone = steps is None or (path == "$" and given.total_steps is not None)
     horizon = total if alone else steps
@@ -152,15 +152,15 @@ def _is_job(data: Mapping[str, Any]) -> bool:
     return any(name in data for name in ("lr_scheduler", "training", "optimizer"))
 
 
-def _read_table(data: Mapping[str, Any], faults: Faults) -> tuple[_Entries, str]:
+def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tuple[_Entries, str]:
     """The entries of the `lr_scheduler` table, and its location."""
     table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if _is_job(data) else (data, "$")
     if not isinstance(table, Mapping):
-        faults.refuse_kind(path, table, "table", "Write [lr_scheduler]")
+        diagnostics.refuse_kind(path, table, "table", "Write [lr_scheduler]")
         table = {}
     if "lr_min" in table:
         found = "it is of an older torchtitan, whose warmup and decay had other values"
-        faults.add(child_path(path, "lr_min"), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
+        diagnostics.add(child_path(path, "lr_min"), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
     missing = {"lr_min", *(name for name in arguments_of(_Entries) if table.get(name) is None)}
     written = {name: value for name, value in table.items() if name not in missing}
     if path != "$":
@@ -170,8 +170,8 @@ def _read_table(data: Mapping[str, Any], faults: Faults) -> tuple[_Entries, str]
             for one, entries in tables.items()
             for name in (entries if isinstance(entries, Mapping) else ())
         }
-        report_unused_settings(beside, ("lr", "steps"), faults, library="torchtitan")
-    return read_arguments(_Entries, located(written, path), path, faults)[0], path
+        report_unused_settings(beside, ("lr", "steps"), diagnostics, library="torchtitan")
+    return read_arguments(_Entries, located(written, path), path, diagnostics)[0], path
 
 
 def _schedule_of_job(given: _Entries, total: int | None, steps: int | None) -> Schedule:

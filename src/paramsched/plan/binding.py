@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, final
 from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.number_checks import finite_number
 from paramsched.base.user_warnings import renamed_property
-from paramsched.errors import Asked, InvalidArgument, PlanError, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, PlanError, nearest, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
 from paramsched.schedules import Schedule, chain, meant_line, parse, parse_own
@@ -54,7 +54,7 @@ class Target:
             raise InvalidArgument(f"Target({self.name!r})", "no identifier", 'Write Target("temperature", 1.0)')
         object.__setattr__(self, "initial", finite_number(f"Target({self.name!r}, initial=…)", self.initial))
         if self.write is not None and not callable(self.write):
-            raise InvalidArgument(Asked("Target", "write", repr(self.write)), "not callable", "Write write=print")
+            raise InvalidArgument(CallSite("Target", "write", repr(self.write)), "not callable", "Write write=print")
 
 
 @final
@@ -139,7 +139,7 @@ def selector_text(groups: Selector) -> str:
 def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     """A schedule from what people give for one."""
 
-    def asked() -> str:  # writing it costs as much as the schedule is long
+    def site() -> str:  # writing it costs as much as the schedule is long
         return f"{name}={schedule!r}"
 
     if isinstance(schedule, str):
@@ -147,7 +147,7 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     if isinstance(schedule, MetricRule):
         schedule = 1.0 * schedule
     if isinstance(schedule, Guided):
-        schedule_of(schedule.schedule, asked)
+        schedule_of(schedule.schedule, site)
         return schedule
     if isinstance(schedule, Schedule):
         return schedule
@@ -160,8 +160,8 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         elif schedule and all(isinstance(one, (str, Schedule)) for one in schedule):
             line = " >> ".join(map(str, schedule))
         instead = f'For example: {name}="cosine()"' if line is None else f"Write {name}={json.dumps(line)}"
-        raise InvalidArgument(asked(), f"a {type(schedule).__name__} is for files", instead)
-    return schedule_of(schedule, asked)
+        raise InvalidArgument(site(), f"a {type(schedule).__name__} is for files", instead)
+    return schedule_of(schedule, site)
 
 
 _MOST_CHAINS = 40
@@ -231,13 +231,13 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
     if clock is None:
         return UPDATES
     if not isinstance(clock, Mapping):
-        return known_clock(clock, Asked("Plan", "clock", shown(clock)))
+        return known_clock(clock, CallSite("Plan", "clock", shown(clock)))
     known = list(names)
     for name in clock:
         if name not in known:
             found = f"the plan has no field or target {shown(name)}; {nearest(str(name), known)}"
             raise PlanError(f"Plan(clock={{{shown(name)}: …}})", found)
-    named = {name: known_clock(clock[name], Asked("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
+    named = {name: known_clock(clock[name], CallSite("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
     kept = {name: one for name, one in named.items() if one != UPDATES}
     if len(set(kept.values())) > 1:
         raise PlanError(

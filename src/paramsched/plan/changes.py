@@ -6,7 +6,7 @@ from typing import Any, final
 
 from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import finite_number
-from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField
+from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
 from paramsched.plan.run_amounts import PLANNED_SIZES
@@ -69,7 +69,7 @@ class PlanLines:
             raise InvalidArgument(f'scale("{at}")', "no field is given", f'Write scale("{at}", lr=0.5)')
         _refuse_after_the_end("scale", at, self.horizon)
         self._refuse_another_count("scale", factors)
-        checked = {name: finite_number(Asked("scale", name), factor) for name, factor in factors.items()}
+        checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
         made = list(self.bindings)
         for name, factor in checked.items():
             for index in self._lines_of_field(name):
@@ -78,14 +78,14 @@ class PlanLines:
                 made[index] = replace_schedule(made[index], _with_rules(scaled, rules))
         return made
 
-    def of_run(self, asked: str, length: Duration) -> Duration:
+    def of_run(self, site: str, length: Duration) -> Duration:
         """A length without per cent, which are of the plan's own horizon."""
         share = sum(amount for unit, amount in length.terms if unit == "percent")
         if not share:
             return length
         if self.horizon is None:
             raise PlanError(
-                asked, "per cent are of the plan's horizon, and it has none of its own", 'Write "8000 steps"'
+                site, "per cent are of the plan's horizon, and it has none of its own", 'Write "8000 steps"'
             )
         rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))

@@ -40,11 +40,11 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
     """Refuse a selector, or a part of one, that means none of the groups."""
     if any(isinstance(selector, str) and group.get("name") == selector for group in groups):
         return
-    asked = f"Binding({name!r}, groups={selector!r})"
+    site = f"Binding({name!r}, groups={selector!r})"
     names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
     there = f"there are {len(groups)} groups" + (f": {', '.join(names)}" if names else "")
     if isinstance(selector, int) and not 0 <= selector < len(groups):
-        raise _unmatched(selector, asked, f"no group of that name or index; {there}", _HOW_TO_NAME)
+        raise _unmatched(selector, site, f"no group of that name or index; {there}", _HOW_TO_NAME)
     if isinstance(selector, str):
         parts = _parts_of(selector)
         for part in parts:
@@ -59,20 +59,20 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
                 ]
                 near = closest(part, entries)
                 meant = _HOW_TO_NAME if near is None else f'Write "{near}"'
-                raise _unmatched(selector, asked, f"no group has {part}; {there}", meant)
+                raise _unmatched(selector, site, f"no group has {part}; {there}", meant)
             which = "of that name or index" if len(parts) == 1 and "*" not in part else f"called {part!r}"
             near = closest(part, names)
             meant = f'Write "{near}"' if near is not None else _HOW_TO_NAME
-            raise _unmatched(selector, asked, f"no group {which}; {there}", meant)
+            raise _unmatched(selector, site, f"no group {which}; {there}", meant)
 
 
 _HOW_TO_NAME = 'Name groups in the optimizer: {"params": params, "name": "head"}'
 
 
-def _unmatched(selector: Selector, asked: str, found: str, instead: str) -> UnknownGroup:
+def _unmatched(selector: Selector, site: str, found: str, instead: str) -> UnknownGroup:
     """The error of a selector that means no group, with its place in a file."""
     path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
-    return UnknownGroup(asked, found, instead, path=path)
+    return UnknownGroup(site, found, instead, path=path)
 
 
 def _parts_of(selector: str) -> list[str]:

@@ -62,11 +62,11 @@ def refuse_no_plan(call: str, plan: object) -> None:
         raise InvalidArgument(f"{call}({shown(plan)}, …)", "no Plan", instead)
 
 
-def refuse_no_calendar(asked: str, calendar: object) -> None:
+def refuse_no_calendar(site: str, calendar: object) -> None:
     """Refuse what is no Calendar; a number is the length of the run."""
     if not isinstance(calendar, Calendar):
         total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
-        raise InvalidArgument(asked, "not a Calendar", f"Write ps.Calendar(total={total})")
+        raise InvalidArgument(site, "not a Calendar", f"Write ps.Calendar(total={total})")
 
 
 @final
@@ -260,11 +260,11 @@ class Plan:
             return Plan(*resolved, horizon=length, clock=self.clock)
         total = calendar.horizon
         if self.horizon is not None:
-            asked = f'horizon "{self.horizon}"'
-            updates = ceil(calendar.exact(self.horizon, asked=asked))
+            site = f'horizon "{self.horizon}"'
+            updates = ceil(calendar.exact(self.horizon, site=site))
             if total is not None and total != updates:
                 found = f"it is {updates} updates, and the Calendar's total is {total}"
-                raise PlanError(asked, found, "Give one of the two")
+                raise PlanError(site, found, "Give one of the two")
             total = updates
         if total is not None:
             calendar = replace(calendar, total=total)

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TypeAlias, final
 
-from paramsched.errors import Asked, InvalidArgument, MissingFact, PlanError
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, amount_clock, clock_of_field, replace_schedule
 from paramsched.plan.run_amounts import (
     PLANNED_SIZES,
@@ -47,13 +47,15 @@ class ClockLengths:
     def updates_vary(self) -> bool:
         return self.clock != UPDATES and self.varies
 
-    def exact(self, duration: Duration, *, begin: Fraction = Fraction(0), asked: str | Asked | None = None) -> Fraction:
+    def exact(
+        self, duration: Duration, *, begin: Fraction = Fraction(0), site: str | CallSite | None = None
+    ) -> Fraction:
         """A duration in the clock's unit, as an exact fraction.
 
         Args:
             asked: what a message names, if not the length.
         """
-        named = asked or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
+        named = site or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
@@ -62,52 +64,52 @@ class ClockLengths:
         total = exact if self.clock == "seconds" else Fraction(ceil(exact))
         return replace(self, total=total), total
 
-    def _count_in(self, unit: str, count: Fraction, begin: Fraction, asked: str | Asked) -> Fraction:
+    def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
         """So much of a unit, from `begin` on."""
         if unit == self.clock:
             return count
         if unit == "percent" and self.total is not None:
             return count * self.total / 100
         if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
-            return self._count_in("batches", count * batches, begin, asked)
+            return self._count_in("batches", count * batches, begin, site)
         if unit not in SIZES:
-            updates = self.sizes.calendar.exact(Duration(((unit, count),)), asked=asked)
+            updates = self.sizes.calendar.exact(Duration(((unit, count),)), site=site)
             if self.clock == UPDATES:
                 return updates
-            amounts = self._known_amounts(asked)
+            amounts = self._known_amounts(site)
             if amounts.is_constant:
                 return amounts.exact_at(updates)
             first = amounts.updates_until(begin)  # what they take, from the first that begins at or after `begin`
             return amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))
         if self.clock == UPDATES:
-            return self._updates_of_amount(unit, count, begin, asked)
+            return self._updates_of_amount(unit, count, begin, site)
         ratio = self.sizes.ratio(self.clock, unit)
         if ratio is not None:
             return count * ratio
-        mine = self._known_amounts(asked)
+        mine = self._known_amounts(site)
         start = Fraction(mine.updates_until(begin)) if self.varies else mine.place_of(begin)
-        updates = self._updates_of_amount(unit, count, start, asked)
+        updates = self._updates_of_amount(unit, count, start, site)
         return mine.exact_at(start + updates) - mine.exact_at(start)
 
-    def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, asked: str | Asked) -> Fraction:
+    def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
         """The updates that so much of an amount takes, from update `begin` on."""
         amounts = self.sizes.amounts_of(unit)
         if isinstance(amounts, UntoldAmounts):
             if amounts.beside is not None:
-                raise amounts.missing(asked)
-            return self.sizes.calendar.exact(Duration(((unit, count),)), asked=asked)  # which says what is missing
+                raise amounts.missing(site)
+            return self.sizes.calendar.exact(Duration(((unit, count),)), site=site)  # which says what is missing
         if amounts.is_constant:
             return amounts.place_of(count)
         return amounts.place_of(amounts.exact_at(begin) + count) - begin
 
-    def _known_amounts(self, asked: str | Asked) -> RunAmounts:
+    def _known_amounts(self, site: str | CallSite) -> RunAmounts:
         amounts = self.sizes.amounts_of(self.clock)
         if isinstance(amounts, UntoldAmounts):
             if amounts.beside is not None:
-                raise amounts.missing(asked)
+                raise amounts.missing(site)
             planned = f" or plan {usual_size(self.clock)}," if self.clock != "seconds" else ""
             raise MissingFact(
-                asked,
+                site,
                 f"the plan's clock counts {self.clock}, and nothing says how many an update takes",
                 f"Use the length in {self.clock},{planned} or give Calendar(…) the constant",
                 fact=SIZES[self.clock][-1][0],
@@ -153,7 +155,7 @@ def resolve_on_clocks(
         if length is not None:
             try:
                 size_total = _whole(
-                    ClockLengths(unknown, its_clock).exact(length, asked=_asked_horizon(horizon)), its_clock
+                    ClockLengths(unknown, its_clock).exact(length, site=_asked_horizon(horizon)), its_clock
                 )
             except (MissingFact, PlanError) as error:
                 size_total = error
@@ -199,7 +201,7 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
     if length is None:
         return dict.fromkeys(clocks)
     try:
-        found = _whole(ClockLengths(sizes, clocks[0]).exact(length, asked=_asked_horizon(horizon)), clocks[0])
+        found = _whole(ClockLengths(sizes, clocks[0]).exact(length, site=_asked_horizon(horizon)), clocks[0])
     except MissingFact as error:
         if len(clocks) == 1 or not _is_by_updates(length, sizes):
             raise
@@ -218,7 +220,7 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
 def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
     """Refuse a horizon and a total that are not one run."""
     try:
-        other = _whole(lengths.exact(total, asked=Asked("Calendar", "total")), lengths.clock)
+        other = _whole(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
     except MissingFact:  # an engine knows the updates of its run, and its loop says the amounts
         return
     try:
@@ -248,8 +250,8 @@ def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None
     return None if calendar.total is None else Duration.of(calendar.total)
 
 
-def _asked_horizon(horizon: Duration | None) -> str | Asked:
-    return Asked("Calendar", "total") if horizon is None else f'horizon "{horizon}"'
+def _asked_horizon(horizon: Duration | None) -> str | CallSite:
+    return CallSite("Calendar", "total") if horizon is None else f'horizon "{horizon}"'
 
 
 def _whole(amount: Fraction, clock: str) -> Fraction:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched.base.arrays import Array
-from paramsched.errors import Asked, InvalidArgument, MissingFact, PlanError
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, PlanError
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
@@ -138,21 +138,21 @@ class UntoldAmounts(RunAmounts):
             return 0
         raise self.missing("the amounts of the run")
 
-    def missing(self, asked: str | Asked) -> MissingFact:
+    def missing(self, site: str | CallSite) -> MissingFact:
         """The error of what needs these amounts."""
         if self.beside is None:
-            return missing_amounts(self.clock, asked)
+            return missing_amounts(self.clock, site)
         planned, fact = self.beside
         found = f"{planned} is planned, and {fact} is missing: together they are the {self.clock} of an update"
-        return MissingFact(asked, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
+        return MissingFact(site, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
 
 
-def missing_amounts(clock: str, asked: str | Asked) -> MissingFact:
+def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
     """The error of a run whose amounts nothing says."""
     fact = SIZES[clock][-1][0]
     planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "Write"
     found = f"nothing says how many {clock} an update takes"
-    return MissingFact(asked, found, f"{planned} Calendar(..., {fact}=…)", fact=fact, example=example_of_size(clock))
+    return MissingFact(site, found, f"{planned} Calendar(..., {fact}=…)", fact=fact, example=example_of_size(clock))
 
 
 def usual_size(clock: str) -> str:

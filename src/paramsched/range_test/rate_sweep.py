@@ -16,7 +16,7 @@ import torch
 from paramsched.base.arrays import Floats
 from paramsched.base.number_checks import positive_number
 from paramsched.compat.group_fields import put_value
-from paramsched.errors import Asked, InvalidArgument, ParamschedError, shown
+from paramsched.errors import CallSite, InvalidArgument, ParamschedError, shown
 from paramsched.fields import OURS, Field, base_of
 from paramsched.plan import Plan
 from paramsched.plan.trace import trace
@@ -238,7 +238,7 @@ def find_lr(
 
 def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> Floats:
     """The rate of each update in each group, from a plan; an optimizer where a plan is at work is refused."""
-    first, last = (positive_number(Asked("find_lr", name), value) for name, value in (("low", low), ("high", high)))
+    first, last = (positive_number(CallSite("find_lr", name), value) for name, value in (("low", low), ("high", high)))
     if not first < last:
         raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", "low is below high", "Write low=1e-7, high=10")
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 2:

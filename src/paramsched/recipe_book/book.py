@@ -192,15 +192,15 @@ def nearest_recipes(
     >>> nearest_recipes(plan, Calendar(), [{"lr": 0.1}])[0].recipe.name
     'bert-base'
     """
-    asked = curve_on_unit_run(plan, calendar, groups, field)
-    if asked is None:
+    site = curve_on_unit_run(plan, calendar, groups, field)
+    if site is None:
         raise InvalidArgument(
             f"nearest_recipes(field={field!r})",
             "the plan does not schedule it for the first group, or says no horizon",
             f"Write a plan with {field} and horizon",
         )
     found = [(one, _curve_of_recipe(one.name, field)) for one in recipes.values()]
-    distances = [Likeness(one, float(np.abs(asked - curve).mean())) for one, curve in found if curve is not None]
+    distances = [Likeness(one, float(np.abs(site - curve).mean())) for one, curve in found if curve is not None]
     return tuple(sorted(distances, key=lambda one: (one.distance, one.recipe.name)))
 
 

@@ -16,7 +16,7 @@ from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.arguments import WrongValue, argument, argument_table
-from paramsched.config.faults import short_json
+from paramsched.config.diagnostic_collector import short_json
 from paramsched.engines.accelerate import replicas, sum_over_replicas
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, samples_in_lists
@@ -80,12 +80,12 @@ DEFAULT_HOOKS: Final[Mapping[str, Callable[[], Hook]]] = {
 
 def all_hooks(default_hooks: Mapping[str, Any] | None, custom_hooks: Any) -> list[Any]:
     """Return all hooks of a Runner, in order."""
-    asked = default_hooks or {}
-    names = dict.fromkeys([*DEFAULT_HOOKS, *asked])
+    site = default_hooks or {}
+    names = dict.fromkeys([*DEFAULT_HOOKS, *site])
     default = [
-        build_hook(asked[name]) if name in asked else DEFAULT_HOOKS[name]()
+        build_hook(site[name]) if name in site else DEFAULT_HOOKS[name]()
         for name in names
-        if asked.get(name, name) is not None
+        if site.get(name, name) is not None
     ]
     return hooks_in_order([*default, *(build_hook(hook) for hook in custom_hooks or ())])
 
@@ -240,8 +240,8 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
     from accelerate.utils import DataLoaderConfiguration, GradScalerKwargs
 
     amp = next((one for one in wrappers if isinstance(one, AmpOptimWrapper)), None)
-    asked, scaling = (None, {}) if amp is None else (amp.precision, amp.scaling)
-    wanted = asked or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    site, scaling = (None, {}) if amp is None else (amp.precision, amp.scaling)
+    wanted = site or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     in_use = AcceleratorState().mixed_precision if is_initialized() else wanted
     if in_use != wanted:
         raise InvalidArgument(
@@ -250,7 +250,7 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
             "Train it in a process of its own, or give both the same precision",
         )
     return Accelerator(
-        mixed_precision=asked,
+        mixed_precision=site,
         kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
         # The order of an epoch is then a function of seed and number: no state of the loader is needed.
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),

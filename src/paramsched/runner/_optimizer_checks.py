@@ -16,7 +16,7 @@ from paramsched.base.near_names import did_you_mean
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.peers.mmengine.config_run import run_of_config
 from paramsched.peers.mmengine.plans import SchedulerReader
@@ -29,7 +29,9 @@ from paramsched.time import Calendar
 # Only building shows which arguments torch refuses. So each optimizer of a config is built here over one parameter.
 
 
-def check_optimizers(config: Any, path: str, faults: Faults, model: Any) -> Mapping[str, OptimWrapper | None]:
+def check_optimizers(
+    config: Any, path: str, diagnostics: DiagnosticCollector, model: Any
+) -> Mapping[str, OptimWrapper | None]:
     """Check `optim_wrapper`; return what `param_scheduler` can be tried on.
 
     Returns:
@@ -38,15 +40,15 @@ def check_optimizers(config: Any, path: str, faults: Faults, model: Any) -> Mapp
     if config is None:
         return {}
     if not names_several(config):
-        return {"": _check_wrapper(config, path, faults)}
+        return {"": _check_wrapper(config, path, diagnostics)}
     if isinstance(model, nn.Module):
         for name, one in config.items():
             needs_part = isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
             if needs_part and not isinstance(getattr(model, name, None), nn.Module):
                 found = f"{type(model).__name__} has no part {name!r} whose parameters it could have"
                 instead = "Name it after a part of the model, or give the optimizer itself"
-                faults.add(child_path(path, name), found, instead, code=REFUSED_VALUE)
-    return {name: _check_wrapper(one, child_path(path, name), faults) for name, one in config.items()}
+                diagnostics.add(child_path(path, name), found, instead, code=REFUSED_VALUE)
+    return {name: _check_wrapper(one, child_path(path, name), diagnostics) for name, one in config.items()}
 
 
 def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
@@ -63,7 +65,7 @@ def _one_parameter() -> nn.Parameter:
     return nn.Parameter(torch.zeros(1))
 
 
-def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | None:
+def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> OptimWrapper | None:
     """Check one wrapper; return it over one parameter, or None after a problem."""
     if isinstance(config, (OptimWrapper, Optimizer)):
         return _model_of_built(config)
@@ -72,22 +74,22 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
             f"expected an optimizer, got {short_json(config)}",
             "Write dict(optimizer=dict(type='SGD', lr=0.1))",
         )
-        faults.add(path, found, instead, code=WRONG_TYPE)
+        diagnostics.add(path, found, instead, code=WRONG_TYPE)
         return None
-    before = faults.count
+    before = diagnostics.count
     kind = config.get("type", "OptimWrapper")
     wrapper = kind if isinstance(kind, type) else WRAPPERS.get(str(kind).removeprefix("mmengine."))
     if wrapper is None:
         found = f"{short_json(kind)}; {did_you_mean(str(kind), WRAPPERS)}"
-        faults.add(child_path(path, "type"), found, "Write type='OptimWrapper'", code=UNKNOWN_NAME)
+        diagnostics.add(child_path(path, "type"), found, "Write type='OptimWrapper'", code=UNKNOWN_NAME)
         wrapper = AmpOptimWrapper  # it takes the most arguments
     taken = inspect.signature(wrapper).parameters
     most = inspect.signature(AmpOptimWrapper).parameters
-    faults.refuse_unknown(config, {"type", *taken, *most}, path, "unknown argument")
+    diagnostics.refuse_unknown(config, {"type", *taken, *most}, path, "unknown argument")
     for name in config.keys() & (most.keys() - taken.keys()):
         found = f"{short_json(kind)} has no {name}"
-        faults.add(child_path(path, name), found, "Write type='AmpOptimWrapper'", code=REFUSED_VALUE)
-    optimizer = _check_optimizer(config.get("optimizer"), child_path(path, "optimizer"), faults)
+        diagnostics.add(child_path(path, name), found, "Write type='AmpOptimWrapper'", code=REFUSED_VALUE)
+    optimizer = _check_optimizer(config.get("optimizer"), child_path(path, "optimizer"), diagnostics)
     blank = optimizer or torch.optim.SGD([_one_parameter()], lr=0.1)
 
     def wrap_and_clip(**arguments: Any) -> Any:
@@ -100,19 +102,19 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
         return made
 
     arguments = {name: value for name, value in config.items() if name in taken and name != "optimizer"}
-    made = _try_arguments(wrap_and_clip, arguments, path, faults, {})
-    if faults.count > before or optimizer is None:
+    made = _try_arguments(wrap_and_clip, arguments, path, diagnostics, {})
+    if diagnostics.count > before or optimizer is None:
         return None
     return made if isinstance(made, OptimWrapper) else OptimWrapper(optimizer, config.get("accumulative_counts", 1))
 
 
-def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None:
+def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -> Optimizer | None:
     """Check one optimizer; return it over one parameter, or None after a problem."""
     if isinstance(config, Optimizer):
         return _model_of_built(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
         found = "it is missing" if config is None else f"expected an optimizer, got {short_json(config)}"
-        faults.add(path, found, "Write optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
+        diagnostics.add(path, found, "Write optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
         return None
     arguments = dict(config)
     named = arguments.pop("type")
@@ -121,19 +123,23 @@ def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None
         taken = inspect.signature(cls).parameters.keys() - {"params"}
     except (InvalidArgument, TypeError, ValueError) as error:
         found = error.found if isinstance(error, InvalidArgument) else f"expected an optimizer, got {short_json(named)}"
-        faults.add(child_path(path, "type"), found, "Write type='SGD'", code=REFUSED_VALUE)
+        diagnostics.add(child_path(path, "type"), found, "Write type='SGD'", code=REFUSED_VALUE)
         return None
-    before = faults.count
-    faults.refuse_unknown(arguments, taken, path, f"{named} has no such argument", code=UNKNOWN_NAME)
+    before = diagnostics.count
+    diagnostics.refuse_unknown(arguments, taken, path, f"{named} has no such argument", code=UNKNOWN_NAME)
     arguments = {name: value for name, value in arguments.items() if name in taken}
 
     needed = {"lr": 0.1} if "lr" in taken else {}
-    optimizer = _try_arguments(partial(cls, [_one_parameter()]), arguments, path, faults, needed)
-    return None if faults.count > before else optimizer
+    optimizer = _try_arguments(partial(cls, [_one_parameter()]), arguments, path, diagnostics, needed)
+    return None if diagnostics.count > before else optimizer
 
 
 def _try_arguments(
-    build: Callable[..., Any], arguments: Mapping[str, Any], path: str, faults: Faults, needed: Mapping[str, Any]
+    build: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    path: str,
+    diagnostics: DiagnosticCollector,
+    needed: Mapping[str, Any],
 ) -> Any:
     """Call `build`; report each argument that it refuses, because one error names only the first of them.
 
@@ -144,20 +150,24 @@ def _try_arguments(
         return build(**arguments)
     except Exception as error:  # noqa: BLE001  # torch and classes of users raise any
         together = error
-    before = faults.count
+    before = diagnostics.count
     for name, value in arguments.items():
         try:
             build(**{**needed, name: value})
         except Exception as error:  # noqa: BLE001  # as above
             found = str(error) or f"expected another value, got {short_json(value)}"
-            faults.add(child_path(path, name), found, code=REFUSED_VALUE)
-    if faults.count == before:  # they do not go together
-        faults.add(path, str(together), code=REFUSED_VALUE)
+            diagnostics.add(child_path(path, name), found, code=REFUSED_VALUE)
+    if diagnostics.count == before:  # they do not go together
+        diagnostics.add(path, str(together), code=REFUSED_VALUE)
     return None
 
 
 def check_schedulers(
-    config: Any, path: str, faults: Faults, models: Mapping[str, OptimWrapper | None], lengths: Mapping[str, Any]
+    config: Any,
+    path: str,
+    diagnostics: DiagnosticCollector,
+    models: Mapping[str, OptimWrapper | None],
+    lengths: Mapping[str, Any],
 ) -> None:
     """Check `param_scheduler`: for one optimizer, for several by their names, or the same for all."""
     if config is None or not models:
@@ -166,12 +176,12 @@ def check_schedulers(
     try:
         plan = plan_in(config, names=names)
     except ConfigError as error:  # of a plan's text
-        for fault in error.faults:
+        for fault in error.diagnostics:
             line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
-            faults.add(path + path_from_root(fault.path), line + fault.found, fault.instead, code=fault.code)
+            diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.instead, code=fault.code)
         return
     except (InvalidArgument, OSError) as error:
-        faults.add(path, str(error), code=REFUSED_VALUE)
+        diagnostics.add(path, str(error), code=REFUSED_VALUE)
         return
     if plan is not None:
         for name, model in models.items():
@@ -179,44 +189,46 @@ def check_schedulers(
                 if model is not None:
                     bind(plan, model.optimizer.param_groups)  # its lengths are resolved when the loader is there
             except InvalidArgument as refusal:
-                faults.refuse(child_path(path, name) if name else path, refusal)
+                diagnostics.refuse(child_path(path, name) if name else path, refusal)
     elif names and isinstance(config, Mapping) and "type" not in config:
-        faults.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
+        diagnostics.refuse_unknown(config, names, path, "no optimizer has this name", code=UNKNOWN_NAME)
         for name in names:
             if name in config:
-                check_schedulers(config[name], child_path(path, name), faults, {"": models[name]}, lengths)
+                check_schedulers(config[name], child_path(path, name), diagnostics, {"": models[name]}, lengths)
             else:
-                faults.add(child_path(path, name), "it is missing", f"Write {name}=None for none", code=WRONG_ARGUMENT)
+                diagnostics.add(
+                    child_path(path, name), "it is missing", f"Write {name}=None for none", code=WRONG_ARGUMENT
+                )
     else:
         many = list(config) if isinstance(config, (list, tuple)) else [config]
         built = [isinstance(one, _ParamScheduler) for one in many]
         if any(built) and names:
             instead = f"Write {{{names[0]!r}: [scheduler], …}}, or a dict"
-            faults.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
+            diagnostics.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
         elif any(built) and not all(built):
             found, instead = "built schedulers and dicts are mixed", "Write dicts only, or build all of them"
-            faults.add(path, found, instead, code=REFUSED_VALUE)
+            diagnostics.add(path, found, instead, code=REFUSED_VALUE)
         elif not any(built):
             for index, one in enumerate(many):
                 where = child_path(path, index) if isinstance(config, (list, tuple)) else path
-                _check_scheduler(one, where, next(iter(models.values())), lengths, faults)
+                _check_scheduler(one, where, next(iter(models.values())), lengths, diagnostics)
 
 
 def _check_scheduler(
-    config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], faults: Faults
+    config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], diagnostics: DiagnosticCollector
 ) -> None:
     """Check one scheduler given as a dict: the arguments of one of MMEngine's; then that it can be built."""
     kind = config.get("type") if isinstance(config, Mapping) else None
     cls = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
-    before = faults.count
+    before = diagnostics.count
     if not isinstance(cls, type) or cls.__module__.startswith("paramsched."):
         counts = {name: lengths[name] for name in ("max_epochs", "max_iters") if lengths[name] is not None}
-        run = run_of_config({"train_cfg": counts}, Calendar(steps_per_epoch=lengths["epoch_length"]), faults)
+        run = run_of_config({"train_cfg": counts}, Calendar(steps_per_epoch=lengths["epoch_length"]), diagnostics)
         if isinstance(config, Mapping):
             config = {name: value for name, value in config.items() if name != "last_step"}
-        SchedulerReader(faults, None, run).read_entry(config, path)
+        SchedulerReader(diagnostics, None, run).read_entry(config, path)
         config = {**config, "verbose": False} if isinstance(config, Mapping) else config
-    if faults.count > before or model is None:
+    if diagnostics.count > before or model is None:
         return
     try:
         with warnings.catch_warnings():  # they are shown when it is built
@@ -229,9 +241,9 @@ def _check_scheduler(
             name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
         # `str` of a KeyError would quote the message.
         found = name + str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
-        faults.add(path, found or type(error).__name__, code=REFUSED_VALUE)
+        diagnostics.add(path, found or type(error).__name__, code=REFUSED_VALUE)
         return
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:
         found = f"{type(built).__name__} has no {', '.join(missing)}()"
-        faults.add(path, found, "Derive it from paramsched.compat.mmengine._ParamScheduler", code=WRONG_ARGUMENT)
+        diagnostics.add(path, found, "Derive it from paramsched.compat.mmengine._ParamScheduler", code=WRONG_ARGUMENT)

@@ -138,13 +138,13 @@ def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_
         return Scheduler(optimizer, plan, calendar=calendar, on_change=on_change)
     except MissingFact as error:
         refused = error
-    if str(refused.asked).startswith("Calendar(total="):
+    if str(refused.site).startswith("Calendar(total="):
         # The length of the run is in updates. A plan that says all its lengths in its own unit needs none.
         with suppress(MissingFact, Unresolved):
             return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), on_change=on_change)
-        refused = refused.changed(asked="train_cfg")
+        refused = refused.changed(site="train_cfg")
     instead = _WAYS_TO_SAY.get(refused.fact, "Write the length in epochs or updates")
-    raise MissingFact(refused.asked, refused.found, instead, fact=refused.fact, example=refused.example)
+    raise MissingFact(refused.site, refused.found, instead, fact=refused.fact, example=refused.example)
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:

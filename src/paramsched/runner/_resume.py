@@ -183,9 +183,9 @@ def resume_run(runner: "Runner", source: Path) -> None:
     for key, hook in _hooks_by_key(runner.hooks):
         if key in state["hooks"] and hasattr(hook, "load_state_dict"):
             hook.load_state_dict(state["hooks"][key])
-    asked, seed = runner.settings.randomness.seed, state["meta"]["seed"]
-    if asked is not None and asked != seed:
-        log.warning("resume: seed %d in the checkpoint, which goes on, %d now", seed, asked)
+    site, seed = runner.settings.randomness.seed, state["meta"]["seed"]
+    if site is not None and site != seed:
+        log.warning("resume: seed %d in the checkpoint, which goes on, %d now", seed, site)
     runner.seed = seed  # the order of the data is that of the run that goes on
     runner.training.seed(seed)
     runner.run_name = state["meta"].get("run", runner.run_name)

@@ -18,7 +18,7 @@ from paramsched.base.diagnostic import ROOT, Diagnostic, child_path, entry_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.arguments import WrongValue, argument, argument_table, located, read_arguments
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.plan_files import read_plan_text
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
@@ -109,18 +109,18 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     Raises:
         ConfigError: every problem.
     """
-    faults = Faults("python")
+    diagnostics = DiagnosticCollector("python")
     for fault in known:
-        faults.add(fault.path, fault.found, fault.instead, code=fault.code)
-    given = {name: _without_unreadable(value, entry_path(name), faults) for name, value in given.items()}
+        diagnostics.add(fault.path, fault.found, fault.instead, code=fault.code)
+    given = {name: _without_unreadable(value, entry_path(name), diagnostics) for name, value in given.items()}
 
     def attempt(read: Callable[..., _T], name: str, *more: Any) -> _T | None:
         """Read an argument; an error that a user's object raises is reported."""
         try:
-            return read(given[name], entry_path(name), faults, *more)
+            return read(given[name], entry_path(name), diagnostics, *more)
         except Exception as error:  # noqa: BLE001  # it may raise anything
             found = f"looking at it raised {type(error).__name__}: {error}"[:500]
-            faults.add(entry_path(name), found, code=REFUSED_VALUE)
+            diagnostics.add(entry_path(name), found, code=REFUSED_VALUE)
             return None
 
     attempt(_check_model, "model")
@@ -142,7 +142,7 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     epoch_length = (len(loader) if isinstance(loader, Sized) else 0) or 10**6
     lengths = {"epoch_length": epoch_length, "max_epochs": train.max_epochs, "max_iters": train.max_iters}
     attempt(check_schedulers, "param_scheduler", optimizers, lengths)
-    faults.raise_any("Runner")
+    diagnostics.raise_any("Runner")
     return replace(
         settings, train=train, scaling=scaling, randomness=randomness, loaders=loaders, optimizers=optimizers
     )
@@ -151,220 +151,222 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
 _DEEPEST: Final = 50
 
 
-def _without_unreadable(value: Any, path: str, faults: Faults, around: tuple[int, ...] = ()) -> Any:
+def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector, around: tuple[int, ...] = ()) -> Any:
     """Return the value with None for each part that cannot be read, and report these; else the value itself.
 
     Args:
         around: the containers that hold it, by their `id`.
     """
     if isinstance(value, NeedsRunning):
-        faults.add(path, str(value), "Write the value itself, or build the Runner in Python", code=UNREADABLE)
+        diagnostics.add(path, str(value), "Write the value itself, or build the Runner in Python", code=UNREADABLE)
         return None
     if not isinstance(value, (dict, list)):
         return value
     if id(value) in around or len(around) >= _DEEPEST:
         found = "it contains itself" if id(value) in around else f"it is nested more than {_DEEPEST} deep"
-        faults.add(path, found, code=REFUSED_VALUE)
+        diagnostics.add(path, found, code=REFUSED_VALUE)
         return None
     around = (*around, id(value))
     entries = list(value.items() if isinstance(value, dict) else enumerate(value))
-    read = {key: _without_unreadable(one, child_path(path, key), faults, around) for key, one in entries}
+    read = {key: _without_unreadable(one, child_path(path, key), diagnostics, around) for key, one in entries}
     if all(read[key] is one for key, one in entries):
         return value  # which may be of a subclass: a dataset, say
     return read if isinstance(value, dict) else list(read.values())
 
 
-def _read_section(config: Any, path: str, faults: Faults, table: type[_T]) -> _T | None:
+def _read_section(config: Any, path: str, diagnostics: DiagnosticCollector, table: type[_T]) -> _T | None:
     """Read a section of the config; None if it is absent or not a mapping."""
     if config is None:
         return None
     if not isinstance(config, Mapping):
-        faults.add(path, f"expected a mapping, got {short_json(config)}", "Write dict(…)", code=WRONG_TYPE)
+        diagnostics.add(path, f"expected a mapping, got {short_json(config)}", "Write dict(…)", code=WRONG_TYPE)
         return None
-    return read_arguments(table, located(config, path), path, faults)[0]
+    return read_arguments(table, located(config, path), path, diagnostics)[0]
 
 
-def _read_train_cfg(config: Any, path: str, faults: Faults) -> TrainSettings | None:
+def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) -> TrainSettings | None:
     """Read the loop: what it counts, how long it is, and when it validates."""
-    train = _read_section(config, path, faults, TrainSettings)
+    train = _read_section(config, path, diagnostics, TrainSettings)
     if train is None:
         return None
     # A wrong length was replaced by None.
     by_epoch, loop = replace(train, max_iters=config.get("max_iters")).counts_epochs, train.type
     if loop is not None and by_epoch != (loop == "EpochBasedTrainLoop"):
         found = f"{by_epoch}, and type={loop!r} says {not by_epoch}"
-        faults.add(f"{path}.by_epoch", found, "Leave one of them out", code=REFUSED_VALUE)
+        diagnostics.add(f"{path}.by_epoch", found, "Leave one of them out", code=REFUSED_VALUE)
     counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
     if config.get(counted) is None:
         instead = f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
-        faults.add(f"{path}.{counted}", "it is missing", instead, code=WRONG_ARGUMENT)
+        diagnostics.add(f"{path}.{counted}", "it is missing", instead, code=WRONG_ARGUMENT)
     if config.get(other) is not None:
         why = f"with by_epoch={by_epoch}" if loop is None or train.by_epoch is not None else f"with type={loop!r}"
-        faults.add(f"{path}.{other}", f"{why} the length is {counted}", f"Leave {other} out", code=REFUSED_VALUE)
+        diagnostics.add(f"{path}.{other}", f"{why} the length is {counted}", f"Leave {other} out", code=REFUSED_VALUE)
     return train
 
 
-def _read_plain(_: Any, _path: str, faults: Faults, given: Mapping[str, Any]) -> Settings:
+def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> Settings:
     """Read the arguments that are single values, and check `on_change`."""
     names = ("work_dir", "load_from", "resume", "tokens_per_sample", "amount_of", "accelerator", "cfg")
     written = {name: (given[name], entry_path(name)) for name in names}
-    settings, _, _ = read_arguments(Settings, written, ROOT, faults)
+    settings, _, _ = read_arguments(Settings, written, ROOT, diagnostics)
     if settings.amount_of is not None and given["tokens_per_sample"] is not None:
         found = "tokens_per_sample counts a batch too"
-        faults.add(entry_path("amount_of"), found, "Leave one of them out", code=REFUSED_VALUE)
+        diagnostics.add(entry_path("amount_of"), found, "Leave one of them out", code=REFUSED_VALUE)
     try:
         checked_on_change(given["on_change"])
     except InvalidArgument as refusal:
-        faults.refuse(entry_path("on_change"), refusal)
+        diagnostics.refuse(entry_path("on_change"), refusal)
     return settings
 
 
-def _check_model(model: Any, path: str, faults: Faults) -> None:
+def _check_model(model: Any, path: str, diagnostics: DiagnosticCollector) -> None:
     if isinstance(model, Mapping):
-        _check_class_dict(model, MODELS, path, faults)
+        _check_class_dict(model, MODELS, path, diagnostics)
     elif not isinstance(model, nn.Module):
-        _refuse_kind(model, "torch.nn.Module", path, faults, "Give a module, or dict(type='…')")
+        _refuse_kind(model, "torch.nn.Module", path, diagnostics, "Give a module, or dict(type='…')")
 
 
-def _check_loss(loss: Any, path: str, faults: Faults, model: Any) -> None:
+def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: Any) -> None:
     if loss is None:
         return
     if not callable(loss):
-        _refuse_kind(loss, "function", path, faults, "Write loss=torch.nn.functional.cross_entropy")
+        _refuse_kind(loss, "function", path, diagnostics, "Write loss=torch.nn.functional.cross_entropy")
         return
     try:
         with suppress(ValueError):  # some functions written in C have no signature
             inspect.signature(loss).bind(None, None)
     except TypeError:
         found = f"{short_json(loss)} does not take (output, target)"
-        faults.add(path, found, "Write def loss(output, target): …", code=REFUSED_VALUE)
+        diagnostics.add(path, found, "Write def loss(output, target): …", code=REFUSED_VALUE)
         return
     if isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
         found = f"{type(model).__name__} has its own {has}, so the loss would not be used"
-        faults.add(path, found, "Leave loss out", code=REFUSED_VALUE)
+        diagnostics.add(path, found, "Leave loss out", code=REFUSED_VALUE)
 
 
-def _check_combinations(model: Any, _: str, faults: Faults, given: Mapping[str, Any]) -> None:
+def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> None:
     """Check arguments that need or exclude each other."""
     training = ("train_dataloader", "train_cfg", "optim_wrapper")
     missing = [name for name in training if given[name] is None]
     if missing and len(missing) < len(training):
         found = "it is missing: train_dataloader, train_cfg and optim_wrapper go together"
         for name in missing:
-            faults.add(entry_path(name), found, code=WRONG_ARGUMENT)
+            diagnostics.add(entry_path(name), found, code=WRONG_ARGUMENT)
     if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
         found, instead = "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)"
-        faults.add(entry_path("param_scheduler"), found, instead, code=REFUSED_VALUE)
+        diagnostics.add(entry_path("param_scheduler"), found, instead, code=REFUSED_VALUE)
     for mode in ("val", "test"):
         if given[f"{mode}_dataloader"] is None:
             found = f"there is no {mode}_dataloader"
             for name in (f"{mode}_cfg", f"{mode}_evaluator"):
                 if given[name] is not None:
-                    faults.add(entry_path(name), found, f"Give it, or leave {name} out", code=REFUSED_VALUE)
+                    diagnostics.add(entry_path(name), found, f"Give it, or leave {name} out", code=REFUSED_VALUE)
         elif given[f"{mode}_evaluator"] is None and callable(getattr(model, "train_step", None)):
             found = "it is missing: a model with train_step says no loss here"
-            faults.add(entry_path(f"{mode}_evaluator"), found, "Give a metric", code=WRONG_ARGUMENT)
+            diagnostics.add(entry_path(f"{mode}_evaluator"), found, "Give a metric", code=WRONG_ARGUMENT)
 
 
-def _read_loader(loader: Any, path: str, faults: Faults) -> Any:
+def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
     """Return a loader, or the settings of one given as a dict like MMEngine's."""
     if loader is None:
         return None
     if not isinstance(loader, Mapping):
         if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
-            _refuse_kind(loader, "loader with a length", path, faults, "Give a DataLoader, or a dict")
+            _refuse_kind(loader, "loader with a length", path, diagnostics, "Give a DataLoader, or a dict")
             return None
         if not len(loader):
-            faults.add(path, "it has no batches", code=REFUSED_VALUE)
+            diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
         return loader
-    before = faults.count
-    settings, locations, wrong = read_arguments(LoaderSettings, located(loader, path), path, faults)
+    before = diagnostics.count
+    settings, locations, wrong = read_arguments(LoaderSettings, located(loader, path), path, diagnostics)
     dataset = settings.dataset
     if isinstance(dataset, Mapping) and not wrong & {"dataset"}:
-        _check_class_dict(dataset, DATASETS, locations["dataset"], faults)
+        _check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics)
     elif isinstance(dataset, (str, bytes)) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
-        _refuse_kind(dataset, "dataset", locations["dataset"], faults)
-    sampler = _read_section(settings.sampler, locations["sampler"], faults, SamplerSettings)
+        _refuse_kind(dataset, "dataset", locations["dataset"], diagnostics)
+    sampler = _read_section(settings.sampler, locations["sampler"], diagnostics, SamplerSettings)
     settings = replace(settings, sampler=sampler)
-    if faults.count == before:
+    if diagnostics.count == before:
         try:  # torch checks the other arguments
             with warnings.catch_warnings():  # they are shown when it is built
                 warnings.simplefilter("ignore")
                 build_loader(replace(settings, dataset=[0]))
         except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
-            faults.add(path, f"torch's DataLoader: {error}", code=REFUSED_VALUE)
+            diagnostics.add(path, f"torch's DataLoader: {error}", code=REFUSED_VALUE)
     return settings
 
 
-def _check_evaluator(config: Any, path: str, faults: Faults) -> None:
+def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector) -> None:
     """Check a metric, or each of a list."""
     if isinstance(config, (list, tuple)):
         for index, one in enumerate(config):
-            _check_evaluator(one, child_path(path, index), faults)
+            _check_evaluator(one, child_path(path, index), diagnostics)
     elif isinstance(config, Mapping) and config:
-        _check_class_dict(config, METRICS, path, faults)
+        _check_class_dict(config, METRICS, path, diagnostics)
     elif config and not (callable(config) or isinstance(config, MetricLike)):
-        _refuse_kind(config, "metric", path, faults, "Give a function of output and target, or a Metric")
+        _refuse_kind(config, "metric", path, diagnostics, "Give a function of output and target, or a Metric")
 
 
 _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
 """MMEngine's other default hooks; a config may remove what does not exist here."""
 
 
-def _check_hooks(hooks: Any, path: str, faults: Faults, kind: str, instead: str) -> None:
+def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: str, instead: str) -> None:
     """Check the hooks of a mapping, in which None removes a default hook, or of a list."""
     if hooks is None:
         return
     if not isinstance(hooks, Mapping if kind == "mapping" else (list, tuple)):
-        _refuse_kind(hooks, kind, path, faults, instead)
+        _refuse_kind(hooks, kind, path, diagnostics, instead)
         return
     for key, hook in hooks.items() if isinstance(hooks, Mapping) else enumerate(hooks):
         where = child_path(path, key)
         if hook is None and isinstance(hooks, Mapping):
             if key not in DEFAULT_HOOKS and key not in _NOT_HERE:
                 found = f"there is none to remove; {did_you_mean(str(key), DEFAULT_HOOKS)}"
-                faults.add(where, found, code=UNKNOWN_NAME)
+                diagnostics.add(where, found, code=UNKNOWN_NAME)
             continue
         if isinstance(hook, Mapping):
             arguments = {name: value for name, value in hook.items() if name != "priority"}
-            _check_class_dict(arguments, HOOKS, where, faults)
+            _check_class_dict(arguments, HOOKS, where, diagnostics)
             priority = hook.get("priority", "NORMAL")
         else:
             if not is_hook(hook):
-                _refuse_kind(hook, "hook", where, faults, "Give a Hook, or dict(type='…')")
+                _refuse_kind(hook, "hook", where, diagnostics, "Give a Hook, or dict(type='…')")
             priority = getattr(hook, "priority", "NORMAL")
         try:
             priority_of(priority)
         except InvalidArgument as refusal:
-            faults.refuse(child_path(where, "priority"), refusal)
+            diagnostics.refuse(child_path(where, "priority"), refusal)
 
 
-def _check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, faults: Faults) -> None:
+def _check_class_dict(
+    config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector
+) -> None:
     """Check a dict with `type`: the class it names, and its arguments."""
     if "type" not in config:
-        faults.add(child_path(path, "type"), "it is missing", "Write dict(type='…')", code=WRONG_ARGUMENT)
+        diagnostics.add(child_path(path, "type"), "it is missing", "Write dict(type='…')", code=WRONG_ARGUMENT)
         return
     arguments = dict(config)
     named = arguments.pop("type")
     try:
         cls = named if callable(named) else registry.find(named)
     except KeyError as error:
-        faults.add(child_path(path, "type"), str(error.args[0]), code=REFUSED_VALUE)
+        diagnostics.add(child_path(path, "type"), str(error.args[0]), code=REFUSED_VALUE)
         return
     try:
         parameters = inspect.signature(cls).parameters
     except (TypeError, ValueError):  # some classes written in C have no signature
         return
-    before = faults.count
+    before = diagnostics.count
     if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
         found = f"{short_json(named)} has no such argument"
-        faults.refuse_unknown(arguments, parameters, path, found, code=UNKNOWN_NAME)
-    is_own = not faults.count > before and str(getattr(cls, "__module__", "")).startswith("paramsched.")
+        diagnostics.refuse_unknown(arguments, parameters, path, found, code=UNKNOWN_NAME)
+    is_own = not diagnostics.count > before and str(getattr(cls, "__module__", "")).startswith("paramsched.")
     for name, one in parameters.items():
         is_named = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
         if is_named and one.default is one.empty and name not in arguments:
-            faults.add(child_path(path, name), f"{short_json(named)} needs it", code=REFUSED_VALUE)
+            diagnostics.add(child_path(path, name), f"{short_json(named)} needs it", code=REFUSED_VALUE)
     # A user's class may do anything when it is built; ours only check their arguments, and name one at a time.
     while is_own:
         try:
@@ -372,17 +374,17 @@ def _check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, 
         except (InvalidArgument, TypeError, ValueError, AttributeError) as refusal:
             refused = getattr(refusal, "argument", None)
             if refused in arguments:
-                faults.add(child_path(path, refused), f"{refusal}", code=REFUSED_VALUE)
+                diagnostics.add(child_path(path, refused), f"{refusal}", code=REFUSED_VALUE)
                 del arguments[refused]
                 continue
-            if faults.count == before:
-                faults.add(path, f"{refusal}", code=REFUSED_VALUE)
+            if diagnostics.count == before:
+                diagnostics.add(path, f"{refusal}", code=REFUSED_VALUE)
         return
 
 
-def _refuse_kind(value: Any, kind: str, path: str, faults: Faults, instead: str = "") -> None:
+def _refuse_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:
     """Report a value of another kind than the one that is needed."""
-    faults.add(path, f"expected a {kind}, got {short_json(value)}", instead, code=WRONG_TYPE)
+    diagnostics.add(path, f"expected a {kind}, got {short_json(value)}", instead, code=WRONG_TYPE)
 
 
 LEFT_TO_ACCELERATE: Final = (
@@ -394,22 +396,22 @@ LEFT_TO_ACCELERATE: Final = (
 
 def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arguments of a Runner in a config or a file, and the whole config; raise all problems."""
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     whole = _config_as_dict(cfg)
     settings = {name: value for name, value in whole.items() if name in parameters and name != "cfg"}
     for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
         if near is not None:  # else it is a variable of the config's own
-            faults.add(entry_path(name), f'no argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
+            diagnostics.add(entry_path(name), f'no argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
     # Before the rest is checked: they register what the config names.
-    _import_named_modules(whole.get("custom_imports"), faults)
+    _import_named_modules(whole.get("custom_imports"), diagnostics)
     if "model" not in settings:
         instead = "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
-        faults.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
-    if faults.count:
+        diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
+    if diagnostics.count:
         # The Runner itself would not be reached.
         defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
-        read_settings({**defaults, "model": nn.Identity(), **settings}, faults.found())
+        read_settings({**defaults, "model": nn.Identity(), **settings}, diagnostics.found())
     return settings, whole
 
 
@@ -439,7 +441,7 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     return dict(plain)
 
 
-def _import_named_modules(config: Any, faults: Faults) -> None:
+def _import_named_modules(config: Any, diagnostics: DiagnosticCollector) -> None:
     """Import the modules that register what a config names."""
     if config is None:
         return
@@ -447,14 +449,14 @@ def _import_named_modules(config: Any, faults: Faults) -> None:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         instead = "Write custom_imports=dict(imports=['my_model'])"
-        faults.add(entry_path("custom_imports"), "it names no modules", instead, code=REFUSED_VALUE)
+        diagnostics.add(entry_path("custom_imports"), "it names no modules", instead, code=REFUSED_VALUE)
         return
     for index, name in enumerate(names):
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
-            _refuse_kind(name, "module's name", path, faults, "Write it as after import: 'package.module'")
+            _refuse_kind(name, "module's name", path, diagnostics, "Write it as after import: 'package.module'")
             continue
         try:
             import_module(name)
         except ImportError as error:
-            faults.add(path, str(error), "It is looked for where Python looks for modules", code=REFUSED_VALUE)
+            diagnostics.add(path, str(error), "It is looked for where Python looks for modules", code=REFUSED_VALUE)

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from paramsched.config.arguments import WrongValue, argument, argument_table
-from paramsched.config.faults import short_json
+from paramsched.config.diagnostic_collector import short_json
 from paramsched.runner.metrics import MeanOf, MetricLike
 
 if TYPE_CHECKING:

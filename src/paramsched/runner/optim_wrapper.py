@@ -153,7 +153,7 @@ class AcceleratedWrapper:
                 raise
             by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
             instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"
-            raise MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example) from None
+            raise MissingFact(error.site, error.found, instead, fact=error.fact, example=error.example) from None
 
     def zero_grad(self, **kwargs: Any) -> None:
         self.prepared.zero_grad(**kwargs)

@@ -12,7 +12,7 @@ from paramsched.base.near_names import closest
 from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, nearest, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan
-from paramsched.scheduler._clock import Clock, PlanInForce, Standing
+from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition
 from paramsched.scheduler._group_keys import (
     AMOUNT,
     COUNT,
@@ -36,8 +36,8 @@ from paramsched.scheduler._resume import (
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
+from paramsched.scheduler.consumption import standing_in
 from paramsched.scheduler.saved_state import restored_states, saved_states
-from paramsched.scheduler.told_amounts import standing_in
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
 
@@ -162,7 +162,7 @@ def attach_plan(
         require_hooks(optimizer)
     groups: list[Group] = optimizer.param_groups
     resume, begin = request.resume, request.begin
-    in_force = PlanInForce(request.plan, resolve_for(call, request.plan, calendar), calendar)
+    in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
     _ = in_force.total  # an update that is planned to take nothing is refused now
     before = hooks_on(optimizer)
     check_entries(groups)
@@ -173,15 +173,15 @@ def attach_plan(
         carried: int | None = known.t
         changes = resume.changes_between(earlier, in_force)
         in_force = resume.decide(changes, earlier, in_force, known.standing, "that of the Scheduler before this one")
-        found = known.standing if earlier.unit == in_force.unit else Standing(known.t)
+        found = known.standing if earlier.unit == in_force.unit else RunPosition(known.t)
     else:
         carried = count_carried(groups)
         unknown = resume.differs(in_force, groups)
         if unknown:
             resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
-        found = Standing(begin or 0)
+        found = RunPosition(begin or 0)
         if carried is not None:
-            found, source = Standing(carried, *amount_carried(groups, in_force.unit)), "optimizer"
+            found, source = RunPosition(carried, *amount_carried(groups, in_force.unit)), "optimizer"
     clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
     clock.stand_at(standing_in(in_force, found, "the optimizer"), source)
     planned = PlannedGroups(in_force, clock, request.late_groups)
@@ -278,9 +278,9 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
     else:  # a copy of a Scheduler that was detached: hooks that are not registered
-        in_force = PlanInForce(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
+        in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
         clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
-        clock.stand_at(Standing(state["t"], amount, said))
+        clock.stand_at(RunPosition(state["t"], amount, said))
         planned, groups = PlannedGroups(in_force, clock, late_groups), optimizer.param_groups
         slots = slots_of(in_force.counted, groups)
         planned.block = ValueBlock(in_force.counted, slots, groups, clock.times, clock.states)
@@ -336,7 +336,7 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
         if not call.startswith("scheduler."):
             later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
             found += f"; it may be given later: {later}"
-        raise MissingFact(error.asked, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
+        raise MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")

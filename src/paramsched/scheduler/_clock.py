@@ -50,7 +50,7 @@ class UpdateTimes:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunPosition:
     """Where a run stands: its update, the amount before that, and what was said and is still to be counted.
 
     The amounts are None where the plan is by updates, or nobody knows them.
@@ -99,7 +99,7 @@ class Clock:
         self._came_from: tuple[int, str | None] = -1, None  # the checkpoint that the count was read from
         self._used: tuple[int, RuleStates] = -1, {}  # the states before a metric changed them at this update
 
-    def stand_at(self, standing: Standing, source: str | None = None) -> None:
+    def stand_at(self, standing: RunPosition, source: str | None = None) -> None:
         """Go to an update without taking it, by `seek` or for a checkpoint; `source` names the checkpoint."""
         t = standing.t
         self.t, self._came_from, self._used = t, (t, source), (-1, {})
@@ -108,8 +108,8 @@ class Clock:
         self.acknowledged_at = t
 
     @property
-    def standing(self) -> Standing:
-        return Standing(self.t, self.amount, self.said)
+    def standing(self) -> RunPosition:
+        return RunPosition(self.t, self.amount, self.said)
 
     @property
     def acknowledged(self) -> bool:
@@ -145,7 +145,7 @@ class Clock:
 
 @final
 @dataclass(frozen=True, slots=True)
-class PlanInForce:
+class ResolvedPlan:
     """A plan as it was written, the same plan with its lengths resolved, and the calendar that converted them.
 
     `number` is what param groups carry, so that a checkpoint of the optimizer tells of another plan. `counted` is what

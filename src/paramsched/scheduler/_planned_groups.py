@@ -10,11 +10,11 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import Clock, PlanInForce, Standing, UpdateTimes
+from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, Entry, Group, History, note_bases, note_position
 from paramsched.scheduler._slots import LateGroups, Slot, bases_by_place, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, ValueBlock
-from paramsched.scheduler.told_amounts import AmountSource
+from paramsched.scheduler.consumption import ConsumptionSource
 from paramsched.scheduler.updates import run_uncompiled
 
 
@@ -33,11 +33,11 @@ class PlannedGroups:
 
     block: ValueBlock  # once it is bound
 
-    def __init__(self, in_force: PlanInForce, clock: Clock, late_groups: LateGroups = "base") -> None:
+    def __init__(self, in_force: ResolvedPlan, clock: Clock, late_groups: LateGroups = "base") -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.history = History.begun(in_force.plan.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update that `seek` went to, and the history before it
-        self.source: AmountSource | None = None  # of a plan that is not by updates, once it is bound
+        self.source: ConsumptionSource | None = None  # of a plan that is not by updates, once it is bound
         self.bound: list[Group] = []
         self._first: Group = {}
         self._number = 0  # of the plan in force
@@ -62,7 +62,7 @@ class PlannedGroups:
     def _begin_amounts(self, groups: list[Group]) -> None:
         """What is measured or compared begins anew."""
         self.clock.unsettled = False
-        self.source = None if self.in_force.amounts is None else AmountSource(self.in_force, self.clock, groups)
+        self.source = None if self.in_force.amounts is None else ConsumptionSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Write into these groups from now on, which hold the values of the block."""
@@ -84,7 +84,7 @@ class PlannedGroups:
         """The plan and when it came into force, if that is now."""
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
-    def seek(self, standing: Standing) -> None:
+    def seek(self, standing: RunPosition) -> None:
         """Go to an update at once."""
         t = standing.t
         self.block.seek(standing.times, self.clock.states)
@@ -170,7 +170,7 @@ class PlannedGroups:
         """
         run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
         if self.clock.unsettled and self.source is not None:
-            run_uncompiled(AmountSource.settle)(self.source)
+            run_uncompiled(ConsumptionSource.settle)(self.source)
 
     def advance(self, optimizer: Any) -> None:
         """One update has happened, ahead of which `as_left` was asked: write the values of the next."""

@@ -11,7 +11,7 @@ from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
-from paramsched.scheduler._clock import PlanInForce, Standing
+from paramsched.scheduler._clock import ResolvedPlan, RunPosition
 from paramsched.scheduler._group_keys import (
     COUNT,
     PLAN,
@@ -25,8 +25,8 @@ from paramsched.scheduler._group_keys import (
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._slots import Slot, bases_by_place, initial_value, slots_of, with_base
 from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler.consumption import standing_in
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
-from paramsched.scheduler.told_amounts import standing_in
 from paramsched.scheduler.updates import updates_in_state
 
 log = logging.getLogger("paramsched")
@@ -102,7 +102,7 @@ def log_takeover(t: int) -> None:
 _KEEPS_ITS_PLACE = 'A plan with clock="samples" keeps its place in the data where the batches of all processes change'
 
 
-def log_other_epoch(saved: PlanInForce, code: PlanInForce) -> None:
+def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
     """Explain a plan that differs by the updates of an epoch alone, as on another number of processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
     if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
@@ -226,13 +226,13 @@ class Resume:
             self.log_unknown_plan(planned)
         warn_if_over(planned)
 
-    def _standing_of(self, planned: PlannedGroups, groups: list[Group]) -> Standing:
+    def _standing_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
         """Where the run stands that groups of a checkpoint are of."""
         in_force, count = planned.in_force, count_carried(groups)
         found = (
-            Standing(planned.clock.begin or 0)
+            RunPosition(planned.clock.begin or 0)
             if count is None
-            else Standing(count, *amount_carried(groups, in_force.unit))
+            else RunPosition(count, *amount_carried(groups, in_force.unit))
         )
         return standing_in(in_force, found, "the optimizer's checkpoint", planned.clock)
 
@@ -247,7 +247,7 @@ class Resume:
         code = planned.in_force
         chosen, same_text = code, state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
-            saved = PlanInForce(state.plan, state.plan.resolve(state.calendar), state.calendar)
+            saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar), state.calendar)
             chosen = self.decide(self.changes_between(saved, code), saved, code, state.standing)
         elif not same_text:
             why = state.unreadable or "one of them has no text"
@@ -292,7 +292,7 @@ class Resume:
             if is_finite_number(base) and "initial_lr" not in groups[index]  # that says it already
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
-        standing = standing_in(planned.in_force, Standing(t), "the state of torch's scheduler", planned.clock)
+        standing = standing_in(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
         block = ValueBlock(planned.in_force.counted, mine, groups, standing.times, planned.clock.states)
         log_bases(mine, bases_by_place(slots))
         unit = f"{t} updates as the optimizer's own state counts them" if taken is not None and taken != at else f"{t}"
@@ -307,12 +307,17 @@ class Resume:
 
     # ------------------------------------------------------------------ a plan that differs
 
-    def changes_between(self, saved: PlanInForce, code: PlanInForce) -> Diff:
+    def changes_between(self, saved: ResolvedPlan, code: ResolvedPlan) -> Diff:
         return diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
 
     def decide(
-        self, changes: Diff, saved: PlanInForce, code: PlanInForce, until: Standing, whose: str = "the checkpoint's"
-    ) -> PlanInForce:
+        self,
+        changes: Diff,
+        saved: ResolvedPlan,
+        code: ResolvedPlan,
+        until: RunPosition,
+        whose: str = "the checkpoint's",
+    ) -> ResolvedPlan:
         """Of the saved plan, which was in force until now, and the code's, the one to go on with.
 
         Changes are logged.
@@ -338,7 +343,7 @@ class Resume:
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
             mixed = mixed_plan(code.resolved, saved.resolved, self.on_change)
-            return PlanInForce(mixed, mixed, replace(code.calendar, total=None))  # the horizon is in the plan now
+            return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the horizon is in the plan now
         return code
 
     def _choices(self) -> list[OnChangeChoice]:
@@ -364,7 +369,7 @@ class Resume:
                 "number of updates, as with another number of processes. " + _KEEPS_ITS_PLACE
             )
 
-    def differs(self, in_force: PlanInForce, groups: list[Group]) -> bool:
+    def differs(self, in_force: ResolvedPlan, groups: list[Group]) -> bool:
         """Whether the groups carry another plan, one that has not been dealt with."""
         known = {in_force.number, *self.settled}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)

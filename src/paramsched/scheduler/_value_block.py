@@ -292,13 +292,13 @@ class ValueBlock:
             self.amounts = iter(times.amounts.tolist())
         self.writer = in_step([column.writer(self.overwritten) for column in self._columns])
 
-    def drop_coming(self, *, looked_at: bool) -> None:
+    def drop_coming(self, *, known_bounds: bool) -> None:
         """Forget what was computed for other amounts and not written.
 
         Args:
-            looked_at: whether the next of `amounts` has been taken already.
+            known_bounds: whether the next of `amounts` has been taken already.
         """
-        left = 0 if self.amounts is None else length_hint(self.amounts) + looked_at
+        left = 0 if self.amounts is None else length_hint(self.amounts) + known_bounds
         if left:
             self._take([column.entries[:-left] for column in self._columns])
         self._size = 0

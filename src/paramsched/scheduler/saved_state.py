@@ -19,7 +19,7 @@ from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import Standing
+from paramsched.scheduler._clock import RunPosition
 from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.schedules import SHAPES
@@ -49,13 +49,13 @@ class State:
     groups: int
     bases: dict[str, list[float | None]]
     feedback: dict[str, dict[str, Any]]
-    standing: Standing
+    standing: RunPosition
     history: History
 
-    def standing_on(self, unit: str | None) -> Standing:
+    def standing_on(self, unit: str | None) -> RunPosition:
         """Where the run stands on a clock."""
         other = self.plan is not None and amount_clock(self.plan.clock) != unit
-        return Standing(self.standing.t) if other else self.standing
+        return RunPosition(self.standing.t) if other else self.standing
 
     def bases_by_place(self) -> dict[tuple[int, str], float]:
         """The bases by group and flat name of the field."""
@@ -166,7 +166,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     for name in ("amount", "said"):
         if state.get(name) is not None and not is_amount(state[name]):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
-    standing = Standing(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
+    standing = RunPosition(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
     if plan is not None and standing.amount is not None and amount_clock(plan.clock) is None:
         raise StateError(f"state: amount is {shown(standing.amount)}, and the clock of its plan counts updates")
     if standing.amount is None and standing.said is not None:

@@ -32,11 +32,12 @@ from paramsched.scheduler._attach import (
     require_hooks,
     unwrapped_optimizer,
 )
-from paramsched.scheduler._clock import Standing
+from paramsched.scheduler._clock import RunPosition
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
+from paramsched.scheduler.consumption import MOST_CONSUMED, ConsumptionSource, checked_amount
 from paramsched.scheduler.saved_state import (
     OnChange,
     checked_on_change,
@@ -44,7 +45,6 @@ from paramsched.scheduler.saved_state import (
     read_scheduler_state,
     state_of,
 )
-from paramsched.scheduler.told_amounts import MOST_CONSUMED, AmountSource, checked_amount
 from paramsched.time import Calendar, DurationLike
 
 PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
@@ -305,7 +305,7 @@ class Scheduler(LRScheduler):
             instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
             found = f"nothing says how many {in_force.unit} the updates took"
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
-        planned.seek(Standing(t, reached))
+        planned.seek(RunPosition(t, reached))
 
     def consumed(self, **amount: Any) -> None:
         """Say how much the coming update consumes, before it: `scheduler.consumed(tokens=n)`.
@@ -354,7 +354,7 @@ class Scheduler(LRScheduler):
         source, counted = self._checked_amount("measured", amount)
         source.count(counted)
 
-    def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[AmountSource, Amount]:
+    def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
         """What was said of the coming update, and who takes it."""
         self._planned.require_alive(what)
         said = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
@@ -362,8 +362,8 @@ class Scheduler(LRScheduler):
         assert source is not None
         assert clock.amount is not None
         if clock.amount + (clock.said or 0) + said >= MOST_CONSUMED:
-            asked = f"scheduler.{what}({source.unit}={said})"
-            raise InvalidArgument(asked, f"more {source.unit} than a clock counts", "Say those of one update")
+            site = f"scheduler.{what}({source.unit}={said})"
+            raise InvalidArgument(site, f"more {source.unit} than a clock counts", "Say those of one update")
         return source, said
 
     def observe(self, **metrics: Any) -> None:
@@ -530,7 +530,7 @@ def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
 
         source = read_plan_text(plan)
         (fault,) = source.placed([Diagnostic(refusal.path, refusal.found, at_key=True)])
-        return refusal.changed(asked=f"{fault.location(source.name)}: {refusal.path}")
+        return refusal.changed(site=f"{fault.location(source.name)}: {refusal.path}")
     return refusal
 
 

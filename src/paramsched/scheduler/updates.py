@@ -152,7 +152,7 @@ class UpdateHooks:
         self._open = 0
         if self._is_hidden:
             return
-        # Asked ahead of the call: the wrapper costs a microsecond.
+        # CallSite ahead of the call: the wrapper costs a microsecond.
         if "found_inf" in optimizer.__dict__ and run_uncompiled(is_skipped_by_scaler)(optimizer):
             return
         after = self._after

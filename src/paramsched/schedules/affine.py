@@ -9,7 +9,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays, arrays_of, is_numpy
 from paramsched.base.number_checks import finite_number, keep_checked
-from paramsched.errors import Asked, InvalidArgument, Unresolved, asked_with_value
+from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_value
 
 
 @final
@@ -51,10 +51,10 @@ def zero_safe_product(x: Array, y: Array) -> Array:
     """x * y, where 0 times what has overflowed is 0: of a base of 0 nothing grows, however large its factor is."""
     if not (is_numpy(x) and is_numpy(y)):
         # Values are not read here. They are masked before the product, so that its gradients stay finite too.
-        xp = arrays_of(x, y)
-        x, y = xp.lift(x), xp.lift(y)
-        vanished = ((x == 0) & xp.xp.isinf(y)) | ((y == 0) & xp.xp.isinf(x))
-        return xp.where(vanished, 0.0, x) * xp.where(vanished, 0.0, y)
+        ops = arrays_of(x, y)
+        x, y = ops.lift(x), ops.lift(y)
+        vanished = ((x == 0) & ops.xp.isinf(y)) | ((y == 0) & ops.xp.isinf(x))
+        return ops.where(vanished, 0.0, x) * ops.where(vanished, 0.0, y)
     product = x * y
     # NaN is the one number that spoils a smallest one: this looks through a curve once, and rarely twice.
     if not isinstance(product, np.ndarray):
@@ -68,12 +68,12 @@ BASE = Affine(1.0, None)
 ONE = Affine(None, 1.0)
 
 
-def choose_affine(mask: Array, yes: Affine, no: Affine, xp: Arrays) -> Affine:
+def choose_affine(mask: Array, yes: Affine, no: Affine, ops: Arrays) -> Affine:
     """Elementwise choice between two values."""
     # Where one of them has no offset, -0.0 stands for it: adding it changes no number, not even the sign of a zero, so
     # a value is the same bits whether the update is chosen among others or alone.
     return Affine(
-        _chosen_column(mask, yes.factor, no.factor, 0.0, xp), _chosen_column(mask, yes.offset, no.offset, -0.0, xp)
+        _chosen_column(mask, yes.factor, no.factor, 0.0, ops), _chosen_column(mask, yes.offset, no.offset, -0.0, ops)
     )
 
 
@@ -83,10 +83,10 @@ def _sum_of_columns(left: Array | None, right: Array | None) -> Array | None:
     return left + right
 
 
-def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: float, xp: Arrays) -> Array | None:
+def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: float, ops: Arrays) -> Array | None:
     if yes is None and no is None:
         return None
-    return xp.where(mask, absent if yes is None else yes, absent if no is None else no)
+    return ops.where(mask, absent if yes is None else yes, absent if no is None else no)
 
 
 @final
@@ -187,15 +187,15 @@ def absolute(x: float) -> Absolute:
     return Absolute(x)
 
 
-def level_of(asked: str | Asked, level: Level) -> Level:
+def level_of(site: str | CallSite, level: Level) -> Level:
     """A level, checked and normalised."""
     if isinstance(level, (Absolute, NeighborLevel)):
         return level
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        raise InvalidArgument(asked_with_value(asked, level), "a str is no level", f"Write ps.{level}, without quotes")
-    return finite_number(asked, level)
+        raise InvalidArgument(site_with_value(site, level), "a str is no level", f"Write ps.{level}, without quotes")
+    return finite_number(site, level)
 
 
 def split_level(level: Level) -> tuple[float | None, float | None]:

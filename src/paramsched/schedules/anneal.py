@@ -9,7 +9,7 @@ from paramsched import curves
 from paramsched.base.arrays import Array, Arrays, in_place
 from paramsched.base.number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
-from paramsched.errors import Asked
+from paramsched.errors import CallSite
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
@@ -47,15 +47,15 @@ class Anneal(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "anneal", level_of, "start", "to")
-        require_choice(Asked("anneal", "index"), self.index, Index, "no index", 'Write "t/n"')
+        require_choice(CallSite("anneal", "index"), self.index, Index, "no index", 'Write "t/n"')
 
     @property
     def length(self) -> Duration | None:
         return self.over
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         k, whole = stage_fraction(self.index, t, cast(Duration, self.over).count)
-        return between_levels(self.start, self.to, self.curve, k, whole, base, xp)
+        return between_levels(self.start, self.to, self.curve, k, whole, base, ops)
 
     def __str__(self) -> str:
         named = {"start": self.start, "to": self.to, "over": self.over, "curve": self.curve, "index": self.index}
@@ -82,26 +82,26 @@ def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:
     return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
 
 
-def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
+def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, ops: Arrays) -> Affine:
     """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
-    if xp.concrete and k.size:
-        low, high = xp.bounds(k)
+    if ops.concrete and k.size:
+        low, high = ops.bounds(k)
         if low > 0 and high < whole:
-            return mixed_levels(start, to, base, lambda first, last: _all_inside(first, last, curve, k, whole, xp))
-    u, rest = xp.floating(k) / whole, xp.floating(whole - k) / whole
+            return mixed_levels(start, to, base, lambda first, last: _all_inside(first, last, curve, k, whole, ops))
+    u, rest = ops.floating(k) / whole, ops.floating(whole - k) / whole
     # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
     inside, done = (k > 0) & (k < whole), k >= whole
-    u, rest = xp.where(inside, u, 0.5), xp.where(inside, rest, 0.5)
+    u, rest = ops.where(inside, u, 0.5), ops.where(inside, rest, 0.5)
 
     def part(first: float, last: float) -> Array:
-        own = (u.copy(), rest.copy()) if xp.concrete else (u, rest)  # it may write into them
-        share = curve._rise(*own, xp) if abs(first) <= abs(last) else curve._fall(*own, xp)
-        return xp.where(inside, _interpolate_levels(first, last, curve, share, xp), xp.where(done, last, first))
+        own = (u.copy(), rest.copy()) if ops.concrete else (u, rest)  # it may write into them
+        share = curve._rise(*own, ops) if abs(first) <= abs(last) else curve._fall(*own, ops)
+        return ops.where(inside, _interpolate_levels(first, last, curve, share, ops), ops.where(done, last, first))
 
     return mixed_levels(start, to, base, part)
 
 
-def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
+def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float, ops: Arrays) -> Array:
     """Return the way between two numbers at times that are all inside it, where nothing has to be masked."""
     rises = abs(first) <= abs(last)
     needs = curve._needs[0 if rises else 1]
@@ -113,17 +113,17 @@ def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float,
         rest = k.astype(np.float64)
         out = in_place(rest)
         rest = np.divide(np.subtract(whole, rest, out=out), whole, out=out)
-    share = curve._rise(u, rest, xp) if rises else curve._fall(u, rest, xp)
-    return _interpolate_levels(first, last, curve, share, xp)
+    share = curve._rise(u, rest, ops) if rises else curve._fall(u, rest, ops)
+    return _interpolate_levels(first, last, curve, share, ops)
 
 
-def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> Array:
+def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, ops: Arrays) -> Array:
     """From `first` to `last` by shares of the way from the level nearer to zero."""
     # It starts from the level nearer to zero, so that the digits of small values survive; rounding can then only lead
     # past the other one, which a monotone curve must not.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
     # In place, but for a function of a user's, whose array might be his own.
-    if xp.concrete and curve.monotone and near != 0 and share.size:
+    if ops.concrete and curve.monotone and near != 0 and share.size:
         out = in_place(share)
         share = np.add(np.multiply(share, far - near, out=out), near, out=out)
         if curve._within and abs((far - near) + near) <= abs(far):
@@ -137,7 +137,7 @@ def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, x
     value = share * (far - near) + near
     if not curve.monotone:
         return value
-    return xp.smaller(value, far) if far > near else xp.larger(value, far)
+    return ops.smaller(value, far) if far > near else ops.larger(value, far)
 
 
 @shape

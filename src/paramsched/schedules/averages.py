@@ -9,7 +9,7 @@ from typing import final
 from paramsched import curves
 from paramsched.base.arrays import NUMPY, Array, Arrays
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine
 from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
@@ -35,8 +35,8 @@ class ExponentialWarmup(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(-xp.xp.expm1(-(xp.floating(t) + self.first) / self.timescale.count))
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(-ops.xp.expm1(-(ops.floating(t) + self.first) / self.timescale.count))
 
 
 @final
@@ -50,7 +50,7 @@ class RAdamWarmup(Schedule):
         object.__setattr__(self, "beta2", _second_beta("radam_warmup", self.beta2))
         if not self.beta2 > _LEAST_BETA:
             refusal = InvalidArgument(
-                Asked("radam_warmup", "beta2", repr(self.beta2)),
+                CallSite("radam_warmup", "beta2", repr(self.beta2)),
                 f"not above {_LEAST_BETA}, so no step is ever rectified",
                 "Write beta2=0.999",
             )
@@ -58,11 +58,11 @@ class RAdamWarmup(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)), p the length of the average of k squares, P of all."""
-        p, most = self._length_of_average(xp.floating(t) + self._first_step, xp), (1 + self.beta2) / (1 - self.beta2)
+        p, most = self._length_of_average(ops.floating(t) + self._first_step, ops), (1 + self.beta2) / (1 - self.beta2)
         share = (p - 4) / (most - 4) * ((p - 2) / (most - 2)) * (most / p)
-        return base.scaled(xp.smaller(xp.xp.sqrt(share), 1.0))
+        return base.scaled(ops.smaller(ops.xp.sqrt(share), 1.0))
 
     @cached_property
     def _first_step(self) -> int:
@@ -71,33 +71,35 @@ class RAdamWarmup(Schedule):
             k += 1
         return k
 
-    def _length_of_average(self, k: Array, xp: Arrays) -> Array:
+    def _length_of_average(self, k: Array, ops: Arrays) -> Array:
         """p = P - 2 k b / (1 - b), b = beta2 ** k; for small k without a difference of large numbers."""
         rate = -math.log(self.beta2)
         y = k * (rate / 2)
         few = y < 1
-        early, late = xp.where(few, y, 0.5), xp.where(few, 1.0, y)
+        early, late = ops.where(few, y, 0.5), ops.where(few, 1.0, y)
         least = float(_beyond_one(NUMPY.floating(rate / 2), NUMPY))
-        p_early = k - (_beyond_one(early, xp) - least) * (2 / rate)
-        p_late = (1 + self.beta2) / (1 - self.beta2) - 4 / rate * late * xp.xp.exp(-2 * late) / -xp.xp.expm1(-2 * late)
-        return xp.where(few, p_early, p_late)
+        p_early = k - (_beyond_one(early, ops) - least) * (2 / rate)
+        p_late = (1 + self.beta2) / (1 - self.beta2) - 4 / rate * late * ops.xp.exp(-2 * late) / -ops.xp.expm1(
+            -2 * late
+        )
+        return ops.where(few, p_early, p_late)
 
 
 _LEAST_BETA = 0.6
 
 
-def _beyond_one(y: Array, xp: Arrays) -> Array:
+def _beyond_one(y: Array, ops: Arrays) -> Array:
     """y / tanh(y) - 1 for y of up to 1, by its series where the difference would leave few digits."""
     tiny = y < 0.1
-    near, far = xp.where(tiny, y, 0.05) ** 2, xp.where(tiny, 0.5, y)
+    near, far = ops.where(tiny, y, 0.05) ** 2, ops.where(tiny, 0.5, y)
     series = near / 3 * (1 - near / 15 * (1 - near * 2 / 21 * (1 - near / 10)))
-    return xp.where(tiny, series, far / xp.xp.tanh(far) - 1)
+    return ops.where(tiny, series, far / ops.xp.tanh(far) - 1)
 
 
 def _second_beta(call: str, beta2: object) -> float:
-    value = finite_number(Asked(call, "beta2"), beta2)
+    value = finite_number(CallSite(call, "beta2"), beta2)
     if not 0 < value < 1:
-        refusal = InvalidArgument(Asked(call, "beta2", repr(beta2)), "not between 0 and 1", "Write beta2=0.999")
+        refusal = InvalidArgument(CallSite(call, "beta2", repr(beta2)), "not between 0 and 1", "Write beta2=0.999")
         raise refusal.changed(sample=0.999)
     return value
 
@@ -139,7 +141,7 @@ def gaussian_warmup(over: DurationLike, steepness: float = 5.0) -> Schedule:
     >>> round(gaussian_warmup(80)(0), 9), round(gaussian_warmup(80)(40), 9), gaussian_warmup(80)(80)
     (0.006737947, 0.286504797, 1.0)
     """
-    steep = positive_number(Asked("gaussian_warmup", "steepness"), steepness)
+    steep = positive_number(CallSite("gaussian_warmup", "steepness"), steepness)
     return warmup(over, math.exp(-steep), curve=curves.gaussian(steep))
 
 
@@ -224,7 +226,7 @@ def ema_warmup(decay: float = 0.9999) -> Schedule:
     >>> round(ema_warmup()(0), 9), round(ema_warmup()(80), 9), ema_warmup()(1_000_000)
     (0.1, 0.9, 0.9999)
     """
-    most = positive_number(Asked("ema_warmup", "decay"), decay)
+    most = positive_number(CallSite("ema_warmup", "decay"), decay)
     return minimum(constant(Absolute(most)), constant(Absolute(1.0)) - constant(Absolute(0.9)) * power_law(1.0, 10))
 
 
@@ -247,7 +249,7 @@ def ema_power(decay: float = 0.9999, power: float = 2 / 3, gamma: DurationLike =
     >>> ema_power()(0), round(ema_power(power=0.75)(15), 9)
     (0.0, 0.875)
     """
-    most = positive_number(Asked("ema_power", "decay"), decay)
+    most = positive_number(CallSite("ema_power", "decay"), decay)
     missing = constant(Absolute(1.0)) * power_law(power, gamma)
     return minimum(constant(Absolute(most)), constant(Absolute(1.0)) - missing)
 

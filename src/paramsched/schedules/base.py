@@ -71,12 +71,12 @@ class Schedule(ABC):
         return value_at(self, t, base)
 
     @abstractmethod
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """The value at `t` (0 or more, never checked), as an affine function of `base`."""
 
-    def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """The value as a stage of a sequence that is not affine."""
-        return self._at(t, base, xp)
+        return self._at(t, base, ops)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle: dict[str, str] = renderer().mime_bundle(self)
@@ -188,8 +188,8 @@ class Schedule(ABC):
         assert end is not None
         times = list(map(ceil, islice(self._inner_breakpoints(0, end), _MOST_POINTS + 1)))
         if len(times) > _MOST_POINTS:
-            asked = f"({short_line(self)}).breakpoints(until={end})"
-            raise InvalidArgument(asked, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
+            site = f"({short_line(self)}).breakpoints(until={end})"
+            raise InvalidArgument(site, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
         last = end if length is None else min(end, ceil(length))
         return tuple(sorted({0, last, *(time for time in times if 0 <= time <= end)}))
 

@@ -7,7 +7,7 @@ from math import ceil, floor
 from typing import Any, final
 
 from paramsched.base.arrays import Array, Arrays
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.schedules.evaluation import LONGEST
@@ -35,15 +35,15 @@ class Take(Schedule):
     def length(self) -> Duration:
         return self.over
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at(xp.at_most(t, self.over.count), base, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at(ops.at_most(t, self.over.count), base, ops)
 
-    def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         # Columns first, as for a schedule that stands alone: with base in the formula from the start the last bits are
         # others, and what comes behind a part must not change them.
         if base.factor is None and base.offset is not None and self.schedule.affine:
-            return Affine(None, self._at(t, BASE, xp).apply(base.offset))
-        return self._at(t, base, xp)
+            return Affine(None, self._at(t, BASE, ops).apply(base.offset))
+        return self._at(t, base, ops)
 
     def _seams(self) -> Iterable[float]:
         end = self.over.count
@@ -95,15 +95,15 @@ class Skip(Schedule):
 
     _holds_after_nothing = True
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        farthest = min(LONGEST, xp.far)  # to which these times can be counted
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        farthest = min(LONGEST, ops.far)  # to which these times can be counted
         by = min(self.by.count, farthest)
-        if xp.concrete and t.size:
-            first, last = xp.bounds(t)
+        if ops.concrete and t.size:
+            first, last = ops.bounds(t)
             if last <= farthest - by:
                 own = t + by
-                return self.schedule._at(own, base, xp.knowing(own, first + by, last + by))
-        return self.schedule._at(xp.at_most(t, farthest - by) + by, base, xp)
+                return self.schedule._at(own, base, ops.with_bounds(own, first + by, last + by))
+        return self.schedule._at(ops.at_most(t, farthest - by) + by, base, ops)
 
     def _seams(self) -> Iterable[float]:
         by = self.by.count
@@ -137,7 +137,7 @@ class Skip(Schedule):
 
 def _require_a_run(name: str, of: Duration | None) -> None:
     if of is not None and not of.terms:
-        refusal = InvalidArgument(Asked(name, "of"), "a run of no update", 'Write of="20 epochs", or leave it out')
+        refusal = InvalidArgument(CallSite(name, "of"), "a run of no update", 'Write of="20 epochs", or leave it out')
         raise refusal.changed(sample="20 epochs")
 
 

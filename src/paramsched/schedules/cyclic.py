@@ -10,7 +10,7 @@ from paramsched import curves
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument, shown
+from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels, split_level, zero_safe_product
 from paramsched.schedules.anneal import Index, anneal, between_levels, linear
 from paramsched.schedules.base import Schedule
@@ -50,10 +50,10 @@ class Cyclic(Schedule):
         keep_checked(self, "cyclic", level_of, "start", "to")
         keep_checked(self, "cyclic", positive_number, "gamma")
         keep_checked(self, "cyclic", some_length, "up", "down")
-        require_choice(Asked("cyclic", "mode"), self.mode, Mode, "no mode")
+        require_choice(CallSite("cyclic", "mode"), self.mode, Mode, "no mode")
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
-                Asked("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
+                CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
                 'gamma is for mode="exp_range" only',
                 'Write mode="exp_range", or leave gamma out',
                 sample="exp_range",
@@ -61,20 +61,20 @@ class Cyclic(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Straight lines up and down; `mode` scales them by the cycle or by the time."""
         up, down, period = self.up.count, self.down.count, self._period
-        cycle, at = split_periods(t, period, xp)
-        height = xp.where(at <= up, xp.floating(at) / up, xp.floating(count_of(period) - at) / down)
+        cycle, at = split_periods(t, period, ops)
+        height = ops.where(at <= up, ops.floating(at) / up, ops.floating(count_of(period) - at) / down)
         if self.mode == "triangular2":
-            height = height * 0.5 ** xp.floating(cycle)
+            height = height * 0.5 ** ops.floating(cycle)
         elif self.mode == "exp_range":
-            height = zero_safe_product(height, xp.power(self.gamma, xp.floating(t)))
+            height = zero_safe_product(height, ops.power(self.gamma, ops.floating(t)))
         if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
             return mixed_levels(
                 self.start, self.to, base, lambda first, last: first + zero_safe_product(last - first, height)
             )
-        return between_levels(self.start, self.to, curves.linear, height, 1, base, xp)
+        return between_levels(self.start, self.to, curves.linear, height, 1, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         up = self.up.number
@@ -114,22 +114,22 @@ class CosineRestarts(Cycles):
     def first_cycle(self) -> Duration:
         return self.first
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Half a cosine wave in each cycle; the table of cycles says where they begin."""
         if self.mult == 1:
-            cycle, at = split_periods(t, self.first.number, xp, self.times)
-            u = xp.floating(at) / self.first.count
+            cycle, at = split_periods(t, self.first.number, ops, self.times)
+            u = ops.floating(at) / self.first.count
         else:
-            cycle, at, size = self._table.split(t, xp)
-            u = xp.floating(at) / size
+            cycle, at, size = self._table.split(t, ops)
+            u = ops.floating(at) / size
             over = self._held_from()
-            u = u if over is None else xp.where(t >= count_of(over), 1.0, u)
-        height = self.gamma ** xp.floating(cycle)
-        fall = curves.cosine._fall(u, 1.0 - u, xp)
-        lower = 1.0 if self.to_gamma == 1 else self.to_gamma ** xp.floating(cycle)
+            u = u if over is None else ops.where(t >= count_of(over), 1.0, u)
+        height = self.gamma ** ops.floating(cycle)
+        fall = curves.cosine._fall(u, 1.0 - u, ops)
+        lower = 1.0 if self.to_gamma == 1 else self.to_gamma ** ops.floating(cycle)
         to, fixed = split_level(self.to)
         factor = height * fall if to is None else (height - to * lower) * fall + to * lower
-        value = base.scaled(xp.where(u == 0, height, factor))
+        value = base.scaled(ops.where(u == 0, height, factor))
         return value if fixed is None else value + Affine(None, fixed * lower * (1.0 - fall))
 
     def _lengths_known(self, *, whole: bool) -> bool:
@@ -272,7 +272,7 @@ def one_cycle(
             return way
         if not way.terms:
             found = 'with index="t/(n-1)" this way ends an update early, and nothing is left of it'
-            raise InvalidArgument(Asked("one_cycle", name, shown(length)), found, 'Write "30%", or leave index out')
+            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Write "30%", or leave index out')
         return way - Duration.of(1)
 
     way = anneal(start, peak, length_of_way("up", up), curve, inner)
@@ -306,7 +306,7 @@ def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLik
     >>> print(cyclical_anneal())
     clamp(restarts(linear(0.0, 2.0), times=4), high=1.0)
     """
-    share = finite_number(Asked("cyclical_anneal", "rise"), rise)
+    share = finite_number(CallSite("cyclical_anneal", "rise"), rise)
     if not 0 < share <= 1:
-        raise InvalidArgument(Asked("cyclical_anneal", "rise", repr(rise)), "no share", "Write rise=0.5", sample=0.5)
+        raise InvalidArgument(CallSite("cyclical_anneal", "rise", repr(rise)), "no share", "Write rise=0.5", sample=0.5)
     return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

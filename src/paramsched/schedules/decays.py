@@ -9,7 +9,7 @@ from typing import Any, final
 from paramsched import curves
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal
 from paramsched.schedules.base import Schedule
@@ -33,9 +33,9 @@ class Exponential(Schedule):
 
     length = None  # never ends: it takes the time it is given
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         # A power of t, not a running product: any t costs the same, and nothing drifts.
-        return base.scaled(xp.power(self.gamma, xp.floating(t) / self.per.count))
+        return base.scaled(ops.power(self.gamma, ops.floating(t) / self.per.count))
 
 
 @shape
@@ -78,7 +78,7 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     >>> round(geometric(1.0, 0.01, over=100)(50), 12), round(geometric(0.001, 1.0, over=3)(1), 12)
     (0.1, 0.01)
     """
-    first, last = level_of(Asked("geometric", "start"), start), level_of(Asked("geometric", "to"), to)
+    first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
     if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
         return _GeometricBesideNeighbor(first, last, None if over is None else Duration.of(over), index)
     if isinstance(first, Absolute) and isinstance(last, Absolute):
@@ -112,7 +112,7 @@ class _GeometricBesideNeighbor(Schedule):
     def _with_fields(self, fields: Mapping[str, Any]) -> Schedule:
         return geometric(**fields)
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         raise AssertionError(f"{self} is asked for a value before its level is a number")
 
     def __str__(self) -> str:
@@ -137,7 +137,7 @@ def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
     >>> round(natural_exponential(0.1)(10), 9)
     0.367879441
     """
-    whole = Fraction(repr(positive_number(Asked("natural_exponential", "rate"), rate)))
+    whole = Fraction(repr(positive_number(CallSite("natural_exponential", "rate"), rate)))
     # Of a time constant, not of the ratio of one update: the power of that would have its rounding so many times.
     period = Duration(tuple((unit, amount / whole) for unit, amount in Duration.of(per).terms))
     return exponential(math.exp(-1), period)
@@ -152,18 +152,18 @@ class PowerLaw(Schedule):
     timescale: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        asked = Asked("power_law", "exponent")
-        object.__setattr__(self, "exponent", finite_number(asked, self.exponent))
+        site = CallSite("power_law", "exponent")
+        object.__setattr__(self, "exponent", finite_number(site, self.exponent))
         if self.exponent == 0:
-            raise InvalidArgument(asked, "flat: to the power of 0 it is base throughout", "Write 0.5", sample=0.5)
+            raise InvalidArgument(site, "flat: to the power of 0 it is base throughout", "Write 0.5", sample=0.5)
         keep_checked(self, "power_law", some_length, "timescale")
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        grown = 1.0 + xp.floating(t) / self.timescale.count
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        grown = 1.0 + ops.floating(t) / self.timescale.count
         if self.exponent == 0.5:  # a square root is exact where a power is not
-            return base.scaled(1.0 / xp.xp.sqrt(grown))
+            return base.scaled(1.0 / ops.xp.sqrt(grown))
         return base.scaled(grown**-self.exponent)
 
     def __str__(self) -> str:
@@ -186,8 +186,8 @@ class InverseTime(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(1.0 / (1.0 + xp.floating(t) / self.per.count * self.gamma))
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(1.0 / (1.0 + ops.floating(t) / self.per.count * self.gamma))
 
 
 @shape
@@ -227,7 +227,7 @@ def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
     >>> inverse_sqrt(100)(300)
     0.5
     """
-    return power_law(0.5, some_length(Asked("inverse_sqrt", "timescale"), Duration.of(timescale)))
+    return power_law(0.5, some_length(CallSite("inverse_sqrt", "timescale"), Duration.of(timescale)))
 
 
 @shape
@@ -259,17 +259,17 @@ class Logistic(Schedule):
     per: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        asked = Asked("logistic", "steepness")
-        object.__setattr__(self, "steepness", finite_number(asked, self.steepness))
+        site = CallSite("logistic", "steepness")
+        object.__setattr__(self, "steepness", finite_number(site, self.steepness))
         if self.steepness == 0:
             found = "flat: with a steepness of 0 the value is half of base throughout"
-            raise InvalidArgument(asked, found, "Write steepness=0.0025", sample=0.0025)
+            raise InvalidArgument(site, found, "Write steepness=0.0025", sample=0.0025)
         keep_checked(self, "logistic", some_length, "per")
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(_logistic_of((xp.floating(t) - self.middle.count) / self.per.count * self.steepness, xp))
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(_logistic_of((ops.floating(t) - self.middle.count) / self.per.count * self.steepness, ops))
 
 
 @final
@@ -286,15 +286,15 @@ class InverseSigmoid(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(_logistic_of(math.log(self.k) - xp.floating(t) / self.per.count / self.k, xp))
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(_logistic_of(math.log(self.k) - ops.floating(t) / self.per.count / self.k, ops))
 
 
-def _logistic_of(x: Array, xp: Arrays) -> Array:
+def _logistic_of(x: Array, ops: Arrays) -> Array:
     """1 / (1 + exp(-x)), of which no exponential overflows and small values keep their digits."""
     above = x >= 0
-    small = xp.xp.exp(xp.where(above, -x, x))
-    return xp.where(above, 1.0, small) / (1.0 + small)
+    small = ops.xp.exp(ops.where(above, -x, x))
+    return ops.where(above, 1.0, small) / (1.0 + small)
 
 
 @shape

@@ -23,16 +23,16 @@ class Formula(Protocol):
 
     @property
     def affine(self) -> bool: ...
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine: ...
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine: ...
     def _seams(self) -> Iterable[float]: ...
 
 
 def value_at(schedule: Formula, t: Any, base: Any) -> Any:
     """What a call of a schedule gives."""
-    xp = arrays_of(t, base)
+    ops = arrays_of(t, base)
     base = checked_base(base)
-    if xp is not NUMPY:
-        return _with_array_api(schedule, t, base, xp)
+    if ops is not NUMPY:
+        return _with_array_api(schedule, t, base, ops)
     if isinstance(base, float) and not isinstance(base, np.generic):
         # Many whole numbers are checked piece by piece, while they are in the cache.
         many = isinstance(t, np.ndarray) and t.dtype == np.int64 and t.size > _PIECE
@@ -64,7 +64,7 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
         low, high = piece.min().item(), piece.max().item()
         if low < 0 or high > LONGEST:
             checked_times(times)  # it refuses them; large floats it lets pass
-        _write_piece(schedule, piece, base, NUMPY.knowing(piece, low, high), out[begin:end], affine=affine)
+        _write_piece(schedule, piece, base, NUMPY.with_bounds(piece, low, high), out[begin:end], affine=affine)
     return out
 
 
@@ -74,19 +74,21 @@ def columns(schedule: Formula, times: Array) -> Affine:
     return schedule._at(times, BASE, NUMPY)
 
 
-def _write_piece(schedule: Formula, times: Array, base: float, xp: Arrays, out: Floats, *, affine: bool) -> None:
+def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:
     """The values of a piece into an array, so that its own are free for the next piece, still in the cache."""
-    value = schedule._at(times, BASE, xp) if affine else Affine(None, None)
+    value = schedule._at(times, BASE, ops) if affine else Affine(None, None)
     if value.offset is None and base and isinstance(value.factor, np.ndarray):
         np.multiply(value.factor, base, out=out)  # as `Value.at` does, without an array between
     else:
-        out[:] = value.apply(base) if affine else _values_of_piece(schedule, times, base, xp, affine=affine)
+        out[:] = value.apply(base) if affine else _values_of_piece(schedule, times, base, ops, affine=affine)
 
 
-def _values_of_piece(schedule: Formula, times: Array, base: float, xp: Arrays, *, affine: bool) -> Floats:
+def _values_of_piece(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Floats:
     """The values at a few times, in an array of their own."""
     values = (
-        schedule._at(times, BASE, xp).apply(base) if affine else schedule._at(times, Affine(None, base), xp).constant()
+        schedule._at(times, BASE, ops).apply(base)
+        if affine
+        else schedule._at(times, Affine(None, base), ops).constant()
     )
     if isinstance(values, np.ndarray) and values.shape == times.shape:
         return values
@@ -115,34 +117,34 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
 
 
-def _shaped_column(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> Array | None:
-    return xp.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
+def _shaped_column(column: Array | None, shape: tuple[int, ...], ops: Arrays) -> Array | None:
+    return ops.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
 
 
-def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Array:
+def _with_array_api(schedule: Formula, t: Array, base: Array, ops: Arrays) -> Array:
     """Return values of torch or JAX, in the dtype of a floating base; times below 0 count as 0, and none is read."""
     known = is_numpy(t)
     times = checked_times(t) if known else t
-    if not known and not (xp.is_whole(t) or xp.xp.isdtype(t.dtype, "real floating")):
+    if not known and not (ops.is_whole(t) or ops.xp.isdtype(t.dtype, "real floating")):
         raise InvalidTime(f"times of dtype {t.dtype}", "no numbers", INSTEAD_OF_TIME)
     shape = _common_shape(tuple(times.shape), () if isinstance(base, (int, float)) else tuple(np.shape(base)))
-    wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
+    wide = float(base) if isinstance(base, (int, float)) else ops.floating(base)
     if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
         value = columns(schedule, times.reshape(-1))
-        values = Affine(*(_shaped_column(column, times.shape, xp) for column in (value.factor, value.offset))).apply(
+        values = Affine(*(_shaped_column(column, times.shape, ops) for column in (value.factor, value.offset))).apply(
             wide
         )
     elif schedule.affine:
-        values = schedule._at(xp.clock(times), BASE, xp).apply(wide)
+        values = schedule._at(ops.clock(times), BASE, ops).apply(wide)
     else:
-        whole = known and times.dtype.kind == "i" and not (times.size and times.max() > xp.far)
-        times = xp.clock(times if not known else xp.whole(times) if whole else xp.floating(times))
-        values = schedule._at(times, Affine(None, wide), xp).constant()
-    values = xp.xp.broadcast_to(xp.lift(values), shape)
+        whole = known and times.dtype.kind == "i" and not (times.size and times.max() > ops.far)
+        times = ops.clock(times if not known else ops.whole(times) if whole else ops.floating(times))
+        values = schedule._at(times, Affine(None, wide), ops).constant()
+    values = ops.xp.broadcast_to(ops.lift(values), shape)
     if isinstance(base, (int, float)) or (is_numpy(base) and np.asarray(base).dtype.kind != "f"):
         return values
-    keep = getattr(xp.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype
-    return xp.xp.astype(values, keep) if xp.xp.isdtype(keep, "real floating") else values
+    keep = getattr(ops.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype
+    return ops.xp.astype(values, keep) if ops.xp.isdtype(keep, "real floating") else values
 
 
 LONGEST = 10**18

@@ -12,7 +12,7 @@ from paramsched.base.arrays import Array, Arrays
 from paramsched.base.calls import example_call
 from paramsched.base.number_checks import keep_checked
 from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import Asked, InvalidArgument, Unresolved, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, Unresolved, nearest, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import OPEN
@@ -40,7 +40,7 @@ class Constant(Schedule):
     def _held_from(self) -> int:
         return 0
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         factor, fixed = split_level(self.value)
         if factor is None:
             return Affine(None, fixed)
@@ -75,14 +75,14 @@ class Like(Schedule):
 
     def __post_init__(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
-            refusal = InvalidArgument(Asked("like", "field", shown(self.field)), "no name", 'Write like("lr")')
+            refusal = InvalidArgument(CallSite("like", "field", shown(self.field)), "no name", 'Write like("lr")')
             raise refusal.changed(sample="lr")
 
     length = None
 
     fills = True
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         raise self._without_plan()
 
     def _resolve(self, span: Span) -> Schedule:
@@ -134,10 +134,10 @@ class FromFunction(Schedule):
     def serializable(self) -> bool:
         return self.name is not None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        if xp.concrete:  # one by one: a function written for a number gives the same values for an array of them
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        if ops.concrete:  # one by one: a function written for a number gives the same values for an array of them
             return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
-        return base.scaled(self.function(xp.floating(t)))  # torch divides integers in float32
+        return base.scaled(self.function(ops.floating(t)))  # torch divides integers in float32
 
     def __str__(self) -> str:
         return f'from_function("{self.name}")' if self.name is not None else f"from_function({self.function!r})"
@@ -197,13 +197,13 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
     """A curve; a schedule can be called too, but with a time, not with a progress."""
     if isinstance(curve, Schedule):
         refusal = InvalidArgument(
-            Asked(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
+            CallSite(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
         )
         raise refusal.changed(sample=curves.cosine, refused=curve)
     return curve_of(curve)
 
 
-def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
+def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     """A schedule, or a finite number as a constant.
 
     Args:
@@ -212,7 +212,7 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
     if isinstance(value, Schedule):
         if value.metric_rules:
             raise InvalidArgument(
-                asked() if callable(asked) else asked,
+                site() if callable(site) else site,
                 f"{value} is guided by a metric",
                 "A metric rule multiplies into a whole schedule: cosine() * plateau()",
             )
@@ -226,7 +226,7 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
     name = getattr(value, "__name__", "")
     called = name in SHAPES and SHAPES[name] is value
     raise InvalidArgument(
-        asked() if callable(asked) else asked,
+        site() if callable(site) else site,
         f"{name if called else shown(value)} is no schedule and no number",
         f"Write {example_call(SHAPES[name], name)}" if called else "For example: warmup(100) >> cosine(to=0.1)",
     )

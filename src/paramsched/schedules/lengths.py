@@ -12,7 +12,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays, Floats, Integers
 from paramsched.base.number_checks import MOST_COUNT, finite_number, require_choice
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.time import Duration
 
 PERIOD = {"role": "period"}
@@ -54,12 +54,12 @@ def _roles_of(kind: type) -> dict[str, str | None]:
     return {field.name: field.metadata.get("role") for field in fields(kind)}
 
 
-def some_length(asked: Asked, duration: object) -> Duration:
+def some_length(site: CallSite, duration: object) -> Duration:
     """A period, which takes some time."""
     if not isinstance(duration, Duration):
-        raise InvalidArgument(asked, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
+        raise InvalidArgument(site, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
     if not duration.terms:
-        raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"', sample=30)
+        raise InvalidArgument(site, "a period of nothing", 'Write 30, "10 epochs" or "5%"', sample=30)
     return duration
 
 
@@ -85,12 +85,12 @@ class CycleTable:
     def end(self) -> int | Fraction:
         return _without_last_digits(Fraction(self.begins[-1] + self.sizes[-1]))
 
-    def split(self, t: Array, xp: Arrays) -> tuple[Array, Array, Array]:
+    def split(self, t: Array, ops: Arrays) -> tuple[Array, Array, Array]:
         """The number of the cycle at each time, the time since it began, and its length."""
         # Found by adding lengths, never by a logarithm, which lands a cycle early where it rounds down.
-        cycle = xp.reached(self.begin_array[1:].tolist(), t)
-        size = xp.take(self.size_array, cycle)
-        return cycle, t - xp.take(self.begin_array, cycle), size
+        cycle = ops.reached(self.begin_array[1:].tolist(), t)
+        size = ops.take(self.size_array, cycle)
+        return cycle, t - ops.take(self.begin_array, cycle), size
 
 
 @lru_cache(maxsize=64)
@@ -162,24 +162,24 @@ def fitting_times(mult: float, times: int, room: Fraction) -> int:
     return fitting
 
 
-def checked_growth(asked: Asked, mult: object) -> float:
+def checked_growth(site: CallSite, mult: object) -> float:
     """The ratio of one cycle to the one before: 1, or so much that their table has an end."""
-    value = finite_number(asked, mult)
-    asked = replace(asked, value=repr(mult))
+    value = finite_number(site, mult)
+    site = replace(site, value=repr(mult))
     if value < 1:
-        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1 or more", sample=1.0)
+        raise InvalidArgument(site, "cycles would vanish", "Write mult=1 or more", sample=1.0)
     if value > MOST_COUNT:
         found = f"expected at most {MOST_COUNT:.0e}, up to which a clock counts"
-        raise InvalidArgument(asked, found, "Write mult=2", sample=2.0)
+        raise InvalidArgument(site, found, "Write mult=2", sample=2.0)
     if 1 < value < _LEAST_GROWTH:  # the table of their begins has an entry for each
         found = f"cycles that hardly grow; mult is 1, or {_LEAST_GROWTH} or more"
-        raise InvalidArgument(asked, found, "Write mult=1", sample=1.0)
+        raise InvalidArgument(site, found, "Write mult=1", sample=1.0)
     return value
 
 
 def require_rounding(name: str, lengths: str) -> None:
     """Refuse a rounding that is none."""
-    require_choice(Asked(name, "lengths"), lengths, Lengths, "no way to round lengths")
+    require_choice(CallSite(name, "lengths"), lengths, Lengths, "no way to round lengths")
 
 
 def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None, times: int | None) -> None:
@@ -190,11 +190,11 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
     """
     if mult != 1 and times is not None and times > _MOST_GROWING:
         found = f"of cycles that grow {_MOST_GROWING} end behind everything that is counted"
-        raise InvalidArgument(Asked(name, "times", str(times)), found, "Leave times out", sample=None)
+        raise InvalidArgument(CallSite(name, "times", str(times)), found, "Leave times out", sample=None)
     require_rounding(name, lengths)
     if lengths == "floor" and mult > 1 and first is not None and int(int(first) * mult) == int(first):
         found = f"cycles of {int(first)} updates do not grow: int({int(first)} * {mult!r}) is {int(first)}"
-        raise InvalidArgument(Asked(name, "lengths", repr(lengths)), found, 'Write lengths="exact"', sample="exact")
+        raise InvalidArgument(CallSite(name, "lengths", repr(lengths)), found, 'Write lengths="exact"', sample="exact")
 
 
 # Periods: how many are over at a time, and how much of the one that runs.
@@ -204,40 +204,40 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
 # is less exact than the first.
 
 
-def periods_over(t: Array, period: int | Fraction, xp: Arrays) -> Array:
+def periods_over(t: Array, period: int | Fraction, ops: Arrays) -> Array:
     """How many whole periods are over at each time."""
     if period.denominator == 1:
-        return xp.periods(t, period.numerator)
-    return _split_whole(t, period, xp)[0] if xp.is_whole(t) else _split_floats(t, period, xp)[0]
+        return ops.periods(t, period.numerator)
+    return _split_whole(t, period, ops)[0] if ops.is_whole(t) else _split_floats(t, period, ops)[0]
 
 
-def split_periods(t: Array, period: int | Fraction, xp: Arrays, times: int | None = None) -> tuple[Array, Array]:
+def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | None = None) -> tuple[Array, Array]:
     """The same, and the updates since; of `times` periods the last one is never over."""
     if period.denominator == 1:
         size = period.numerator
-        cycle = xp.periods(t, size)
+        cycle = ops.periods(t, size)
         if times is None:
             return cycle, t - cycle * size
-        cycle = xp.at_most(cycle, times - 1)
-        return cycle, xp.at_most(t - cycle * size, size)
-    if xp.is_whole(t):
-        cycle, parts, size = _split_whole(t, period, xp)
-        since = xp.floating(parts) / float(size)
+        cycle = ops.at_most(cycle, times - 1)
+        return cycle, ops.at_most(t - cycle * size, size)
+    if ops.is_whole(t):
+        cycle, parts, size = _split_whole(t, period, ops)
+        since = ops.floating(parts) / float(size)
     else:
-        cycle, since, _ = _split_floats(t, period, xp)
+        cycle, since, _ = _split_floats(t, period, ops)
     if times is None:
         return cycle, since
-    return xp.at_most(cycle, times - 1), xp.where(cycle >= times, float(period), since)
+    return ops.at_most(cycle, times - 1), ops.where(cycle >= times, float(period), since)
 
 
-def last_boundary(t: Array, period: int | Fraction, xp: Arrays) -> Array:
+def last_boundary(t: Array, period: int | Fraction, ops: Arrays) -> Array:
     """The update at which the last period was over, for each time."""
     if period.denominator == 1:
-        return xp.periods(t, period.numerator) * period.numerator
-    if xp.is_whole(t):
-        _, parts, size = _split_whole(t, period, xp)
+        return ops.periods(t, period.numerator) * period.numerator
+    if ops.is_whole(t):
+        _, parts, size = _split_whole(t, period, ops)
         return t - parts // size
-    return t - _split_floats(t, period, xp)[2]
+    return t - _split_floats(t, period, ops)[2]
 
 
 def boundaries(period: int | Fraction, until: int, begin: int = 0) -> Iterable[int | Fraction]:
@@ -251,37 +251,37 @@ def boundaries(period: int | Fraction, until: int, begin: int = 0) -> Iterable[i
 _ROUNDING = 2.0**-50  # what two divisions and a difference of floats may be off by, of a time
 
 
-def _split_floats(t: Array, period: Fraction | int, xp: Arrays) -> tuple[Array, Array, Array]:
+def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array, Array, Array]:
     """For floats: how many periods are over, the updates since, and the whole ones of these.
 
     A whole time has what it has as an integer. Any other is a time in a cycle of no whole length: other updates are a
     whole number of updates before it, and a period is over where floats say so.
     """
-    floor = xp.xp.floor(t)
+    floor = ops.xp.floor(t)
     known = (floor == t) & (t < _FAR)
-    over, parts, size = _split_whole(xp.whole(xp.where(known, floor, 0.0)), period, xp)
+    over, parts, size = _split_whole(ops.whole(ops.where(known, floor, 0.0)), period, ops)
     above, below = float(period.numerator), float(period.denominator)
-    cycle = xp.xp.floor(t / float(period))
-    cycle = xp.where((cycle + 1) * above / below <= t, cycle + 1, cycle)
-    cycle = xp.where(cycle * above / below > t, cycle - 1, cycle)
+    cycle = ops.xp.floor(t / float(period))
+    cycle = ops.where((cycle + 1) * above / below <= t, cycle + 1, cycle)
+    cycle = ops.where(cycle * above / below > t, cycle - 1, cycle)
     since = t - cycle * above / below
-    whole = xp.xp.floor(since + t * _ROUNDING)
+    whole = ops.xp.floor(since + t * _ROUNDING)
     return (
-        xp.where(known, xp.floating(over), cycle),
-        xp.where(known, xp.floating(parts) / float(size) + (t - floor), since),  # its derivative is 1
-        xp.where(known, xp.floating(parts // size), whole),
+        ops.where(known, ops.floating(over), cycle),
+        ops.where(known, ops.floating(parts) / float(size) + (t - floor), since),  # its derivative is 1
+        ops.where(known, ops.floating(parts // size), whole),
     )
 
 
-def _split_whole(t: Array, period: Fraction | int, xp: Arrays) -> tuple[Array, Array, int]:
+def _split_whole(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array, Array, int]:
     """For whole times k, r and q: k periods are over, and r of the q-th parts of updates since.
 
     q periods take p updates. What is left of t after those is multiplied by q digit by digit, so that no product is
     more than the integers of a back end count.
     """
-    updates, cycles = _fitting_ratio(period, xp.far // 4)
+    updates, cycles = _fitting_ratio(period, ops.far // 4)
     over, rest = t // updates * cycles, t % updates
-    base = xp.far // (2 * updates)
+    base = ops.far // (2 * updates)
     digits, left = [], cycles
     while left:
         left, digit = divmod(left, base)

@@ -9,7 +9,7 @@ from typing import cast, final
 from paramsched import curves
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
 from paramsched.schedules.anneal import anneal, between_levels, linear, stage_fraction
 from paramsched.schedules.base import Schedule
@@ -48,8 +48,10 @@ def tanh(
     for name, level in (("start", start), ("to", to)):
         if isinstance(level, NeighborLevel):
             found = "its level is computed, so a neighbor's is none for it"
-            raise InvalidArgument(Asked("tanh", name, str(level)), found, f"Write {name}=0.1", sample=0.1)
-    begins, ends = (split_level(level_of(Asked("tanh", name), level)) for name, level in (("start", start), ("to", to)))
+            raise InvalidArgument(CallSite("tanh", name, str(level)), found, f"Write {name}=0.1", sample=0.1)
+    begins, ends = (
+        split_level(level_of(CallSite("tanh", name), level)) for name, level in (("start", start), ("to", to))
+    )
     reached: list[Level] = []
     for x in (curve.lower, curve.upper):
         share = (1 - math.tanh(x)) / 2  # of the way from `to` to `start`
@@ -76,13 +78,13 @@ class CosineWave(Schedule):
     def length(self) -> Duration | None:
         return self.over
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Half a wave, walked there and back."""
         n = cast(Duration, self.over).count
-        k, whole = stage_fraction("t/n", xp.at_most(t, n), n)
-        turns = xp.floating(k) * self.cycles / whole
-        way = 1.0 - abs(1.0 - 2.0 * (turns - xp.xp.floor(turns)))
-        return between_levels(self.start, self.to, curves.cosine, way, 1, base, xp)
+        k, whole = stage_fraction("t/n", ops.at_most(t, n), n)
+        turns = ops.floating(k) * self.cycles / whole
+        way = 1.0 - abs(1.0 - 2.0 * (turns - ops.xp.floor(turns)))
+        return between_levels(self.start, self.to, curves.cosine, way, 1, base, ops)
 
 
 @shape
@@ -133,9 +135,9 @@ def linear_cosine(
     >>> print(linear_cosine(over=1000))
     linear(over=1000) * cosine_wave(0.5, over=1000) + constant(0.001)
     """
-    above = finite_number(Asked("linear_cosine", "alpha"), alpha)
+    above = finite_number(CallSite("linear_cosine", "alpha"), alpha)
     return linear(1.0 + above, above, over) * cosine_wave(periods, over=over) + finite_number(
-        Asked("linear_cosine", "beta"), beta
+        CallSite("linear_cosine", "beta"), beta
     )
 
 
@@ -156,14 +158,14 @@ class PolynomialCycle(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """The descent over the fewest periods that hold the time; `to` at the end of each."""
-        cycle, since = split_periods(t, self.every.number, xp)
+        cycle, since = split_periods(t, self.every.number, ops)
         ends = (since == 0) & (t > 0)
-        periods = xp.floating(cycle) + xp.where(ends, 0.0, 1.0)
-        u = xp.where(ends, 1.0, xp.floating(t) / (xp.larger(periods, 1.0) * self.every.count))
+        periods = ops.floating(cycle) + ops.where(ends, 0.0, 1.0)
+        u = ops.where(ends, 1.0, ops.floating(t) / (ops.larger(periods, 1.0) * self.every.count))
         curve = curves.linear if self.power == 1 else curves.polynomial(self.power)
-        return between_levels(self.start, self.to, curve, u, 1, base, xp)
+        return between_levels(self.start, self.to, curve, u, 1, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)

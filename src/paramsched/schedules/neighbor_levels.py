@@ -82,10 +82,10 @@ def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level
         for index in order:
             if index not in waiting or any(place in waiting for place in waiting[index].values()):
                 continue
-            asked = waiting.pop(index)
+            site = waiting.pop(index)
             levels = {
                 word: around[word] if place is None else _level_beside(stages[index], stages[place], word)
-                for word, place in asked.items()
+                for word, place in site.items()
             }
             stages[index] = _with_levels(stages[index], levels)
     if waiting:

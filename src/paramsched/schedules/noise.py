@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, final
 
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import keep_checked, positive_number, require_choice, whole_number
-from paramsched.errors import Asked, InvalidArgument, shown
+from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.registry import shape
@@ -29,24 +29,24 @@ class Noise(Schedule):
     def __post_init__(self) -> None:
         keep_checked(self, "noise", level_of, "size", "around")
         keep_checked(self, "noise", whole_number, "seed", least=0)
-        require_choice(Asked("noise", "kind"), self.kind, NoiseKind, "no kind of noise")
+        require_choice(CallSite("noise", "kind"), self.kind, NoiseKind, "no kind of noise")
         if self.clip is None:
             return
         if self.kind == "uniform":
             found = "uniform draws are within -size and size as they are"
-            raise InvalidArgument(Asked("noise", "clip", shown(self.clip)), found, 'Write noise(0.1, "uniform")')
+            raise InvalidArgument(CallSite("noise", "clip", shown(self.clip)), found, 'Write noise(0.1, "uniform")')
         keep_checked(self, "noise", positive_number, "clip")
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        below, rest = _uniform_draw(xp.whole(t), self.seed, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        below, rest = _uniform_draw(ops.whole(t), self.seed, ops)
         if self.kind == "uniform":
             drawn = 1.0 - 2.0 * rest
         else:
             within = 1.0 if self.clip is None else math.erf(self.clip / math.sqrt(2.0))
-            drawn = _upper_quantile(0.5 * (1.0 - within) + within * rest, xp)
-        drawn = xp.where(below, -drawn, drawn)
+            drawn = _upper_quantile(0.5 * (1.0 - within) + within * rest, ops)
+        drawn = ops.where(below, -drawn, drawn)
         return mixed_levels(self.around, self.size, base, lambda middle, size: middle + size * drawn)
 
 
@@ -74,20 +74,20 @@ def _mixed_words(left: Array, right: Array, keys: list[int]) -> tuple[Array, Arr
     return left, right
 
 
-def _uniform_draw(t: Array, seed: int, xp: Arrays) -> tuple[Array, Array]:
+def _uniform_draw(t: Array, seed: int, ops: Arrays) -> tuple[Array, Array]:
     """For each whole time a number between 0 and 1, of 2 ** 32 that are spread evenly and none of them an end.
 
     It is told as whether it is below 1/2, and how far it is from the nearer end: small floats keep all digits of that.
     """
     left, right = _mixed_words(t & _WORD, (t >> 16) & _WORD, _round_keys(seed, 0))
-    if xp.far >= 2**32 and not (xp.concrete and t.size and t.max() < 2**32):
+    if ops.far >= 2**32 and not (ops.concrete and t.size and t.max() < 2**32):
         high = t >> 32
         far_left, far_right = left ^ (high & _WORD), right ^ ((high >> 16) & _WORD)
         far_left, far_right = _mixed_words(far_left, far_right, _round_keys(seed, 1))
-        left, right = xp.xp.where(high > 0, far_left, left), xp.xp.where(high > 0, far_right, right)
+        left, right = ops.xp.where(high > 0, far_left, left), ops.xp.where(high > 0, far_right, right)
     below = left < 2**15
-    left, right = xp.xp.where(below, left, _WORD - left), xp.xp.where(below, right, _WORD - right)
-    return below, (xp.floating(left) * 2.0**16 + xp.floating(right) + 0.5) / 2.0**32
+    left, right = ops.xp.where(below, left, _WORD - left), ops.xp.where(below, right, _WORD - right)
+    return below, (ops.floating(left) * 2.0**16 + ops.floating(right) + 0.5) / 2.0**32
 
 
 _MIDDLE = (
@@ -106,16 +106,16 @@ _TAIL = (
 )  # fmt: skip
 
 
-def _upper_quantile(beyond: Array, xp: Arrays) -> Array:
+def _upper_quantile(beyond: Array, ops: Arrays) -> Array:
     """The deviation beyond which so much of a normal distribution lies, at most a half, to 16 digits.
 
     Source: Wichura 1988, AS 241 (PPND16); 2 ** -33, the least there is, is not in its farthest tail.
     """
     central = beyond >= 0.075
-    inner = 0.5 - xp.where(central, beyond, 0.5)
+    inner = 0.5 - ops.where(central, beyond, 0.5)
     middle = inner * _polynomial_ratio(0.180625 - inner * inner, _MIDDLE)
-    tail = _polynomial_ratio(xp.xp.sqrt(-xp.xp.log(xp.where(central, 0.05, beyond))) - 1.6, _TAIL)
-    return xp.where(central, middle, tail)
+    tail = _polynomial_ratio(ops.xp.sqrt(-ops.xp.log(ops.where(central, 0.05, beyond))) - 1.6, _TAIL)
+    return ops.where(central, middle, tail)
 
 
 def _polynomial_ratio(x: Array, coefficients: tuple[tuple[float, ...], tuple[float, ...]]) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice
-from paramsched.errors import Asked, InvalidArgument, shown
+from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
@@ -77,9 +77,9 @@ class Raised(OneOperand):
 
     affine = True  # whatever the schedule is: base stands outside
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        factor = xp.lift(self.schedule._at(t, ONE, xp).constant())
-        if xp.concrete and not factor.ndim:  # a number has the bits of an array of it
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        factor = ops.lift(self.schedule._at(t, ONE, ops).constant())
+        if ops.concrete and not factor.ndim:  # a number has the bits of an array of it
             return base.scaled((factor.reshape(1) ** self.exponent)[0])
         return base.scaled(factor**self.exponent)
 
@@ -92,7 +92,7 @@ def make_power(schedule: Schedule, exponent: Any) -> Any:
     """What `a ** 2` makes."""
     if not isinstance(exponent, (int, float, np.number)):
         return NotImplemented
-    number = finite_number(Asked("power", "exponent"), exponent)
+    number = finite_number(CallSite("power", "exponent"), exponent)
     return Raised(schedule_of(schedule, lambda: f"({schedule}) ** {shown(exponent)}"), number)
 
 
@@ -101,11 +101,11 @@ def make_quotient(schedule: Schedule, divisor: Any) -> Any:
     """What `a / 2` makes: a product with the reciprocal."""
     if not isinstance(divisor, (int, float, np.number)):
         return NotImplemented
-    number = finite_number(Asked("quotient", "divisor"), divisor)
+    number = finite_number(CallSite("quotient", "divisor"), divisor)
     reciprocal = np.inf if abs(number) < _LEAST_DIVISOR else 1.0 / number
     if reciprocal == np.inf:
-        asked = f"({schedule}) / {shown(divisor)}"
-        raise InvalidArgument(asked, "its reciprocal is no finite number", "Divide by a number other than 0")
+        site = f"({schedule}) / {shown(divisor)}"
+        raise InvalidArgument(site, "its reciprocal is no finite number", "Divide by a number other than 0")
     return schedule * reciprocal
 
 
@@ -129,25 +129,25 @@ class Rounded(OneOperand):
 
     def __post_init__(self) -> None:
         keep_checked(self, "rounded", positive_number, "to")
-        require_choice(Asked("rounded", "way"), self.way, Way, "no way to round")
+        require_choice(CallSite("rounded", "way"), self.way, Way, "no way to round")
 
     affine = False
 
     has_absolute = True  # `to` is a value as it stands
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        ratio = xp.lift(self.schedule._at(t, base, xp).constant()) / self.to
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        ratio = ops.lift(self.schedule._at(t, base, ops).constant()) / self.to
         # A ratio that only rounding errors keep from a whole or a half number is that number. So a line takes a
         # multiple at the update at which it reaches it: 15 / 22 * 22 is 15, also where it is rounded down.
-        halves = xp.xp.round(ratio * 2.0) / 2.0
-        ratio = xp.where(xp.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * xp.xp.abs(halves), halves, ratio)
+        halves = ops.xp.round(ratio * 2.0) / 2.0
+        ratio = ops.where(ops.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * ops.xp.abs(halves), halves, ratio)
         match self.way:
             case "nearest":
-                whole = xp.xp.round(ratio)
+                whole = ops.xp.round(ratio)
             case "down":
-                whole = xp.xp.floor(ratio)
+                whole = ops.xp.floor(ratio)
             case "up":
-                whole = xp.xp.ceil(ratio)
+                whole = ops.xp.ceil(ratio)
         return Affine(None, whole * self.to)
 
 
@@ -188,17 +188,17 @@ class Jagged(OneOperand):
     def __post_init__(self) -> None:
         keep_checked(self, "jagged", some_length, "every", "over")
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """What a warmup leads to is the schedule at another time, the same for all of its updates."""
         over = self.over.count
         meets = over if self.meets is None else self.meets.count
-        cycle, since = split_periods(t, self.every.number, xp)
+        cycle, since = split_periods(t, self.every.number, ops)
         warms = (cycle >= 1) & (since < over)
         end = self._held_from()
         if end is not None:
             warms = warms & (t < count_of(end))
-        later = self.schedule._at(xp.xp.where(warms, t - since + meets, t), base, xp)
-        return choose_affine(warms, later.scaled(xp.floating(since) / over), later, xp)
+        later = self.schedule._at(ops.xp.where(warms, t - since + meets, t), base, ops)
+        return choose_affine(warms, later.scaled(ops.floating(since) / over), later, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         yield from self.schedule._breakpoints_and_end(since, until)

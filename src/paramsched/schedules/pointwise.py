@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import keep_checked
-from paramsched.errors import Asked, InvalidArgument, Unresolved
+from paramsched.errors import CallSite, InvalidArgument, Unresolved
 from paramsched.schedules.affine import ONE, Affine, Level, always_above, level_of, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import Constant, schedule_of
@@ -90,12 +90,12 @@ class Product(Pointwise):
                 f"Write {lower}",
             )
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         main = next((operand for operand in self.operands if operand.has_absolute), self.operands[0])
-        value = main._at(t, base, xp)
+        value = main._at(t, base, ops)
         for operand in self.operands:
             if operand is not main:
-                value = value.scaled(operand._at(t, ONE, xp).constant())
+                value = value.scaled(operand._at(t, ONE, ops).constant())
         return value
 
     def __str__(self) -> str:
@@ -113,10 +113,10 @@ class Sum(Pointwise):
     operands: tuple[Schedule, ...]
     _precedence = SUM
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        value = self.operands[0]._at(t, base, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        value = self.operands[0]._at(t, base, ops)
         for operand in self.operands[1:]:
-            value = value + operand._at(t, base, xp)
+            value = value + operand._at(t, base, ops)
         return value
 
     def __str__(self) -> str:
@@ -136,8 +136,8 @@ class Minimum(Pointwise):
 
     affine = False
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return _fold_operands(xp.smaller, self.operands, t, base, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return _fold_operands(ops.smaller, self.operands, t, base, ops)
 
 
 @final
@@ -149,8 +149,8 @@ class Maximum(Pointwise):
 
     affine = False
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return _fold_operands(xp.larger, self.operands, t, base, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return _fold_operands(ops.larger, self.operands, t, base, ops)
 
 
 @final
@@ -166,19 +166,19 @@ class Clamp(OneOperand):
         keep_checked(self, "clamp", level_of, *(name for name in ("low", "high") if getattr(self, name) is not None))
         if self.low is not None and self.high is not None and always_above(self.low, self.high):
             raise InvalidArgument(
-                Asked("clamp", "low", f"{self.low}, high={self.high}"),
+                CallSite("clamp", "low", f"{self.low}, high={self.high}"),
                 "low is above high",
                 f"Write {Clamp(self.schedule, self.high, self.low)}",
             )
 
     affine = False
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        value = self.schedule._at(t, base, xp).constant()
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        value = self.schedule._at(t, base, ops).constant()
         if self.low is not None:
-            value = xp.larger(value, _bound_value(self.low, base))
+            value = ops.larger(value, _bound_value(self.low, base))
         if self.high is not None:
-            value = xp.smaller(value, _bound_value(self.high, base))
+            value = ops.smaller(value, _bound_value(self.high, base))
         return Affine(None, value)
 
 
@@ -189,11 +189,11 @@ def _bound_value(level: Level, base: Affine) -> Array:
 
 
 def _fold_operands(
-    choose: Callable[[Array, Array], Array], operands: tuple[Schedule, ...], t: Array, base: Affine, xp: Arrays
+    choose: Callable[[Array, Array], Array], operands: tuple[Schedule, ...], t: Array, base: Affine, ops: Arrays
 ) -> Affine:
-    value = operands[0]._at(t, base, xp).constant()
+    value = operands[0]._at(t, base, ops).constant()
     for operand in operands[1:]:
-        value = choose(value, operand._at(t, base, xp).constant())
+        value = choose(value, operand._at(t, base, ops).constant())
     return Affine(None, value)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from paramsched import curves
 from paramsched.base.number_checks import finite_number, positive_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument, shown
+from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import Absolute, Level, previous
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
 from paramsched.schedules.base import Schedule
@@ -125,10 +125,12 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     >>> round(noam(512, 4000)(3999), 9), round(noam(512, 4000)(15999), 9)
     (0.000698771, 0.000349386)
     """
-    length = some_length(Asked("noam", "warmup"), Duration.of(warmup))
+    length = some_length(CallSite("noam", "warmup"), Duration.of(warmup))
     # Up to k = W - 1 as k / W, then sqrt(W / k): the two meet at 1, one update before W.
     before = length - Duration.of(1)
-    peak = positive_number(Asked("noam", "factor"), factor) / positive_number(Asked("noam", "width"), width) ** 0.5
+    peak = (
+        positive_number(CallSite("noam", "factor"), factor) / positive_number(CallSite("noam", "width"), width) ** 0.5
+    )
     return _noam_peak(peak, length, "noam", "warmup") * (
         _warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length)
     )
@@ -147,7 +149,7 @@ def t5(hold: DurationLike = 10_000) -> Schedule:
     >>> t5()(0), t5()(39_999)
     (0.01, 0.005)
     """
-    length = some_length(Asked("t5", "hold"), Duration.of(hold))
+    length = some_length(CallSite("t5", "hold"), Duration.of(hold))
     return _noam_peak(1.0, length, "t5", "hold") * (constant(over=length - Duration.of(1)) >> inverse_sqrt(length))
 
 
@@ -162,7 +164,7 @@ def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedu
     >>> str(slanted_triangular())
     'warmup("10%", 0.03125) >> linear(to=0.03125)'
     """
-    low = 1 / positive_number(Asked("slanted_triangular", "ratio"), ratio)
+    low = 1 / positive_number(CallSite("slanted_triangular", "ratio"), ratio)
     return _warmup(cut, low) >> linear(1.0, low)
 
 
@@ -219,10 +221,12 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     length = over.length
     if length is None:
         found = "it has no length, so nothing says how much of the curve it covers"
-        raise InvalidArgument(Asked("overlay", "first", short_line(over)), found, 'Write warmup("5%")')
+        raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, 'Write warmup("5%")')
     if length.until:
         found = "its length is said by the time at which it ends"
-        raise InvalidArgument(Asked("overlay", "first", short_line(over)), found, f'Write "{Duration(length.terms)}"')
+        raise InvalidArgument(
+            CallSite("overlay", "first", short_line(over)), found, f'Write "{Duration(length.terms)}"'
+        )
     return over >> skip(below, length)
 
 
@@ -233,8 +237,8 @@ def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedul
     """The height at which an inverse square root in absolute values begins, which depends on when that is."""
     amount = over.exact
     if amount is None:
-        asked = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
-        raise InvalidArgument(asked, "its height needs the number of updates", f"Use the {argument} in steps")
+        site = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
+        raise InvalidArgument(site, "its height needs the number of updates", f"Use the {argument} in steps")
     return constant(Absolute(peak / float(amount) ** 0.5))
 
 
@@ -330,9 +334,9 @@ def wsd_s(
     >>> print(wsd_s([100, 200], warmup=20))
     warmup(20) >> constant(over=70) >> linear(over=10) >> constant(over=180) >> linear(over=20)
     """
-    share = finite_number(Asked("wsd_s", "decay"), decay)
+    share = finite_number(CallSite("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
-        raise InvalidArgument(Asked("wsd_s", "decay", repr(decay)), "no share", "Write decay=0.1", sample=0.1)
+        raise InvalidArgument(CallSite("wsd_s", "decay", repr(decay)), "no share", "Write decay=0.1", sample=0.1)
     if not isinstance(periods, (list, tuple)) or not periods:
         raise InvalidArgument(f"wsd_s({shown(periods)})", "periods are a list of lengths", "Write wsd_s([1000, 2000])")
     up = Duration.of(warmup)
@@ -349,7 +353,7 @@ def wsd_s(
             rest = stable if place else stable - up
         except InvalidArgument:  # less than nothing
             found = f'the first period has "{stable}" before its decay'
-            raise InvalidArgument(Asked("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
+            raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
         stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
     return sequence(*stages)
 
@@ -405,14 +409,14 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
     >>> at_update(0), round(at_update(2000), 9)
     (0.02, 0.01513449)
     """
-    per_token = positive_number(Asked("power_scheduler", "a"), a)
-    scale = positive_number(Asked("power_scheduler", "batch"), batch) * per_token
-    level = positive_number(Asked("power_scheduler", "most"), most)
-    power = positive_number(Asked("power_scheduler", "exponent"), exponent)
+    per_token = positive_number(CallSite("power_scheduler", "a"), a)
+    scale = positive_number(CallSite("power_scheduler", "batch"), batch) * per_token
+    level = positive_number(CallSite("power_scheduler", "most"), most)
+    power = positive_number(CallSite("power_scheduler", "exponent"), exponent)
     try:  # the token n0 from which on the power is below the level: (n / n0) ** -p is (1 + (n - n0) / n0) ** -p
         begin = Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
     except (OverflowError, InvalidArgument):
-        asked = f"power_scheduler(…, exponent={power!r}, most={level!r})"
+        site = f"power_scheduler(…, exponent={power!r}, most={level!r})"
         found = f"batch * a = {scale:g} comes to that at no token that a clock counts"
-        raise InvalidArgument(asked, found, "Write power_scheduler(1024)") from None
+        raise InvalidArgument(site, found, "Write power_scheduler(1024)") from None
     return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))

@@ -98,9 +98,9 @@ class Recurrence(Schedule):
     def serializable(self) -> bool:
         return all(rule.serializable for rule in self.rules)
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """The columns of each block that the times are in; of a tensor the whole table."""
-        if not xp.concrete:
+        if not ops.concrete:
             if self.until is None:
                 raise Unresolved(
                     str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))"
@@ -109,8 +109,8 @@ class Recurrence(Schedule):
             self._start_of_block(end // BLOCK)  # which refuses what is too far
             whole = [self._columns_of_block(block) for block in range(end // BLOCK + 1)]
             factors, offsets = (np.concatenate([columns[i] for columns in whole])[: end + 1] for i in (0, 1))
-            index = xp.at_most(xp.whole(t), end)
-            return base.scaled(xp.take(factors, index)) + Affine(None, xp.take(offsets, index))
+            index = ops.at_most(ops.whole(t), end)
+            return base.scaled(ops.take(factors, index)) + Affine(None, ops.take(offsets, index))
         at = np.asarray(np.floor(t), dtype=np.int64)
         last = self._last_update
         if last is not None:

@@ -11,7 +11,7 @@ from paramsched import curves
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level
 from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule, no_horizon
@@ -109,11 +109,11 @@ class Restarts(Cycles):
             first = None
             if self.times is None:
                 found = "neither how long a cycle is nor how many there are"
-                raise InvalidArgument(Asked("restarts", "times", "None"), found, "Write times=4", sample=4)
+                raise InvalidArgument(CallSite("restarts", "times", "None"), found, "Write times=4", sample=4)
             if self.lengths != "exact":
-                asked = Asked("restarts", "lengths", repr(self.lengths))
+                site = CallSite("restarts", "lengths", repr(self.lengths))
                 found = "cycles that share the time there is are not rounded"
-                raise InvalidArgument(asked, found, "Leave it out", sample="exact")
+                raise InvalidArgument(site, found, "Leave it out", sample="exact")
         else:
             keep_checked(self, "restarts", some_length, "every")
             first = self.every.exact
@@ -133,20 +133,20 @@ class Restarts(Cycles):
         inner = self.schedule._lengths_known(whole=whole and self.every.is_resolved)
         return inner and is_known_field(Restarts, "every", self.every, whole=whole)
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """The schedule at the time since the last restart."""
         if self.mult == 1:
-            cycle, since = split_periods(t, self._period.number, xp, self.times)
+            cycle, since = split_periods(t, self._period.number, ops, self.times)
         else:  # the time at which the first cycle has the same share
             first, over = self._period.count, self._held_from()
-            cycle, since, size = self._table.split(t, xp)
-            since, size = xp.floating(since), xp.floating(size)
-            since = xp.where(size == first, since, since * first / size)
+            cycle, since, size = self._table.split(t, ops)
+            since, size = ops.floating(since), ops.floating(size)
+            since = ops.where(size == first, since, since * first / size)
             if over is not None:
-                since = xp.where(t >= count_of(over), first, since)
+                since = ops.where(t >= count_of(over), first, since)
         if self.gamma != 1:
-            base = base.scaled(self.gamma ** xp.floating(cycle))
-        return self.schedule._at(since, base, xp)
+            base = base.scaled(self.gamma ** ops.floating(cycle))
+        return self.schedule._at(since, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         period = self._period.number
@@ -225,8 +225,8 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
     try:
         return gamma**number
     except OverflowError:
-        asked = Asked(shape, "gamma", repr(gamma))
-        raise InvalidArgument(asked, f"the base of cycle {number} overflows", "Write gamma=0.5", sample=0.5) from None
+        site = CallSite(shape, "gamma", repr(gamma))
+        raise InvalidArgument(site, f"the base of cycle {number} overflows", "Write gamma=0.5", sample=0.5) from None
 
 
 def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:
@@ -322,20 +322,20 @@ def warmup_restarts(
     warmup(10) >> cosine(over=10) >> linear(0.0, 0.5, 10) >> cosine(0.5, over=15)
     """
     whole, up = Duration.of(first), Duration.of(warmup)
-    growth = finite_number(Asked("warmup_restarts", "mult"), mult)
-    height = positive_number(Asked("warmup_restarts", "gamma"), gamma)
+    growth = finite_number(CallSite("warmup_restarts", "mult"), mult)
+    height = positive_number(CallSite("warmup_restarts", "gamma"), gamma)
     way = curve_argument("warmup_restarts", curve)
     if growth < 1:
-        asked = Asked("warmup_restarts", "mult", repr(mult))
-        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1", sample=1.0)
+        site = CallSite("warmup_restarts", "mult", repr(mult))
+        raise InvalidArgument(site, "cycles would vanish", "Write mult=1", sample=1.0)
     if growth == 1 and height == 1:
         return restarts(_begin_cycle(up, start) >> anneal(1.0, to, None, way), whole, times)
-    if times is None or whole_number(Asked("warmup_restarts", "times"), times) > _MOST_CYCLES:
+    if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MOST_CYCLES:
         found = f"its cycles differ, so it needs their number, up to {_MOST_CYCLES}"
-        raise InvalidArgument(Asked("warmup_restarts", "times", str(times)), found, "Write times=3", sample=3)
+        raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, "Write times=3", sample=3)
     if growth != 1 and (whole.exact is None or up.exact is None):
         found = "cycles that grow by whole updates"
-        raise InvalidArgument(Asked("warmup_restarts", "first", str(whole)), found, "Use the lengths in steps")
+        raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use the lengths in steps")
     down, stages = whole - up, list[Schedule]()
     for cycle in range(times):
         peak = _base_of_cycle("warmup_restarts", height, cycle)

@@ -27,9 +27,9 @@ class Chain(Pointwise):
 
     operands: tuple[Schedule, ...]
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         for operand in self.operands:
-            base = operand._at(t, base, xp)
+            base = operand._at(t, base, ops)
         return base
 
 
@@ -63,8 +63,8 @@ class Shift(Schedule):
         inner = self.schedule._exact_length(span.later(span.begin + by))
         return None if inner is None else by + inner
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at(xp.at_least(t - self.by.count, 0), base, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at(ops.at_least(t - self.by.count, 0), base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         by = self.by.number
@@ -101,15 +101,15 @@ class Every(OneOperand):
         """Whether the period is of the run, whatever stage this stands in: epochs are; others begin with the stage."""
         return [unit for unit, _ in self.period.terms] == ["epochs"]
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """The schedule at the last change; what has ended is no longer held back."""
-        at = last_boundary(t + self.phase, self.period.number, xp) - self.phase
+        at = last_boundary(t + self.phase, self.period.number, ops) - self.phase
         if self.phase:
-            at = xp.at_least(at, 0)
+            at = ops.at_least(at, 0)
         end = self._held_from()
         if end is not None:  # what has ended holds its final value, be it between two changes
-            at = xp.xp.where(t >= count_of(end), t, at)
-        return self.schedule._at(at, base, xp)
+            at = ops.xp.where(t >= count_of(end), t, at)
+        return self.schedule._at(at, base, ops)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = self._held_from()
@@ -215,13 +215,13 @@ class Window(Schedule):
     def has_length(self) -> bool:
         return self.end is not None or self.schedule.has_length
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         begin = self.begin.count
-        local = xp.at_least(t - begin, 0) if begin else t
+        local = ops.at_least(t - begin, 0) if begin else t
         if self.end is not None:
-            local = xp.at_most(local, count_of(self.end.number - self.begin.number))
-        value = self.schedule._at(local, base, xp)
-        return choose_affine(t >= begin, value, base, xp) if begin else value
+            local = ops.at_most(local, count_of(self.end.number - self.begin.number))
+        value = self.schedule._at(local, base, ops)
+        return choose_affine(t >= begin, value, base, ops) if begin else value
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         begin = self.begin.number

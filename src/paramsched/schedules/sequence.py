@@ -108,26 +108,26 @@ class Sequence(Schedule):
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), [count_of(begin) for begin in begins]
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Each stage at its own times. Where these are all in one stage, only that one is asked."""
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
-        if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
-            first, last = xp.bounds(t)
+        if ops.concrete and t.size:  # only the stages these times are in; others would be masked away
+            first, last = ops.bounds(t)
             low = max(0, bisect_right(begins, first) - 1)
             high = bisect_right(begins, last) - 1
             if low == high and (begin := begins[low]):
                 own = t - begin
-                return self._stage_at(stages[low], own, base, xp.knowing(own, first - begin, last - begin))
+                return self._stage_at(stages[low], own, base, ops.with_bounds(own, first - begin, last - begin))
         # None of the times is before the first of these stages, so there is nothing to cut.
-        value = self._stage_at(stages[low], t - begins[low] if begins[low] else t, base, xp)
+        value = self._stage_at(stages[low], t - begins[low] if begins[low] else t, base, ops)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
-            own = self._stage_at(stage, xp.at_least(t - begin, 0), base, xp)
-            value = choose_affine(t >= begin, own, value, xp)
+            own = self._stage_at(stage, ops.at_least(t - begin, 0), base, ops)
+            value = choose_affine(t >= begin, own, value, ops)
         return value
 
-    def _stage_at(self, stage: Schedule, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return stage._at(t, base, xp) if self.affine else stage._at_by_itself(t, base, xp)
+    def _stage_at(self, stage: Schedule, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return stage._at(t, base, ops) if self.affine else stage._at_by_itself(t, base, ops)
 
     def _seams(self) -> Iterable[float]:
         _, begins = self._taking_time
@@ -226,15 +226,15 @@ class WithLengths(OneOperand):
         exact = None if length is None else length.exact
         return length if exact is None else Duration.of_updates(ceil(exact))
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at(self._own_times(t, xp), base, xp)
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at(self._own_times(t, ops), base, ops)
 
-    def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at_by_itself(self._own_times(t, xp), base, xp)
+    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at_by_itself(self._own_times(t, ops), base, ops)
 
-    def _own_times(self, t: Array, xp: Arrays) -> Array:
+    def _own_times(self, t: Array, ops: Arrays) -> Array:
         """Times from which begins between two updates are taken off: torch makes float32 of its integers there."""
-        return t if xp.concrete or self.lengths != "exact" else xp.floating(t)
+        return t if ops.concrete or self.lengths != "exact" else ops.floating(t)
 
     def _lengths_known(self, *, whole: bool) -> bool:
         return self.schedule._lengths_known(whole=whole and self.lengths != "exact")

@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.base.arrays import Array, Arrays, Floats
 from paramsched.base.number_checks import keep_checked, positive_number, whole_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over, some_length
@@ -35,8 +35,8 @@ class Step(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(xp.power(self.gamma, xp.floating(periods_over(t, self.every.number, xp))))
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return base.scaled(ops.power(self.gamma, ops.floating(periods_over(t, self.every.number, ops))))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)
@@ -55,9 +55,9 @@ class MultiStep(Schedule):
 
     length = None
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        reached = xp.reached(sorted(milestone.count for milestone in self.milestones), t)
-        return base.scaled(xp.power(self.gamma, xp.floating(reached)))
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        reached = ops.reached(sorted(milestone.count for milestone in self.milestones), t)
+        return base.scaled(ops.power(self.gamma, ops.floating(reached)))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return (milestone.number for milestone in self.milestones)
@@ -150,14 +150,14 @@ class Stairs(Schedule):
         assert self.over is not None
         return Fraction(self.over.number) / self.rises
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """The level after so many rises; multiplied before it is divided, so that whole levels are exact."""
         assert self.over is not None
         end = self.over.count
-        rises = xp.floating(periods_over(xp.at_most(t, end), self._tread, xp)) if end else 0.0
+        rises = ops.floating(periods_over(ops.at_most(t, end), self._tread, ops)) if end else 0.0
 
         def level(first: float, last: float) -> Array:
-            return xp.where(t >= end, last, first + (last - first) * rises / self.rises)
+            return ops.where(t >= end, last, first + (last - first) * rises / self.rises)
 
         return mixed_levels(self.start, self.to, base, level)
 
@@ -206,14 +206,14 @@ class Chebyshev(Schedule):
     every: Duration = field(metadata=PERIOD)
 
     def __post_init__(self) -> None:
-        asked = Asked("chebyshev", "steps")
-        object.__setattr__(self, "steps", whole_number(asked, self.steps))
+        site = CallSite("chebyshev", "steps")
+        object.__setattr__(self, "steps", whole_number(site, self.steps))
         if self.steps > _MOST_STEPS:
-            raise InvalidArgument(asked, f"{self.steps} steps are too many", "Write steps=1024", sample=1024)
+            raise InvalidArgument(site, f"{self.steps} steps are too many", "Write steps=1024", sample=1024)
         keep_checked(self, "chebyshev", positive_number, "least", "most")
         if self.least >= self.most:
             found = f"least={self.least!r} is not below most={self.most!r}"
-            raise InvalidArgument(Asked("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
+            raise InvalidArgument(CallSite("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
         keep_checked(self, "chebyshev", some_length, "every")
 
     length = None
@@ -221,9 +221,9 @@ class Chebyshev(Schedule):
     def _held_from(self) -> int | Fraction:
         return self.every.number * (self.steps - 1)
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        step = xp.at_most(periods_over(t, self.every.number, xp), self.steps - 1)
-        return base.scaled(xp.take(self._factors, xp.whole(step)))
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        step = ops.at_most(periods_over(t, self.every.number, ops), self.steps - 1)
+        return base.scaled(ops.take(self._factors, ops.whole(step)))
 
     @cached_property
     def _factors(self) -> Floats:

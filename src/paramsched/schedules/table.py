@@ -17,7 +17,7 @@ from paramsched.base.diagnostic import names_listed, printable
 from paramsched.base.files import open_to_read
 from paramsched.base.number_checks import finite_number, keep_checked, whole_number
 from paramsched.curves import Curve, CurveLike
-from paramsched.errors import Asked, InvalidArgument, UnreadableTable, asked_with_value, nearest
+from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, nearest, site_with_value
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
@@ -71,27 +71,27 @@ class TableValues:
     __repr__ = __str__
 
 
-def table_values(asked: Asked, values: Any) -> TableValues:
+def table_values(site: CallSite, values: Any) -> TableValues:
     """The numbers of a table, checked."""
     if isinstance(values, TableValues):
         return values
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
-        raise InvalidArgument(asked_with_value(asked, values), "no list of numbers", "Write [1.0, 0.5, 0.1]")
+        raise InvalidArgument(site_with_value(site, values), "no list of numbers", "Write [1.0, 0.5, 0.1]")
     try:
         array = np.asarray(list(values) if isinstance(values, Iterator) else values)
     except ValueError:  # lists of different lengths
-        raise InvalidArgument(asked, "lists in a list", "Write [1.0, 0.5, 0.1]") from None
+        raise InvalidArgument(site, "lists in a list", "Write [1.0, 0.5, 0.1]") from None
     if array.ndim != 1 or array.size == 0:
         found = f"an array of {array.ndim} dimensions" if array.size else "no number"
-        raise InvalidArgument(asked, found, "Write [1.0, 0.5, 0.1]", sample=[1.0, 0.5, 0.1])
+        raise InvalidArgument(site, found, "Write [1.0, 0.5, 0.1]", sample=[1.0, 0.5, 0.1])
     if array.dtype.kind not in "fiu":
         for number in values if isinstance(values, (list, tuple)) else array.tolist():  # one of them may be no number
-            finite_number(Asked(asked.call, asked.argument, entry=True), number)
+            finite_number(CallSite(site.call, site.argument, entry=True), number)
     floats = array.astype("<f8") + 0.0  # -0.0 would equal 0.0 and yet be written differently
     bad = np.flatnonzero(~np.isfinite(floats))
     if bad.size:
         found = f"number {bad[0]}, counted from 0, is {floats[bad[0]]}, not finite"
-        raise InvalidArgument(asked, found, "Write finite numbers")
+        raise InvalidArgument(site, found, "Write finite numbers")
     return TableValues(floats.tobytes())
 
 
@@ -131,11 +131,11 @@ class Table(Schedule):
         keep_checked(self, self._call, some_length, "every")
         if not isinstance(self.absolute, bool):
             found = "neither True nor False"
-            asked = Asked(self._call, "absolute", repr(self.absolute))
-            raise InvalidArgument(asked, found, "Write absolute=True", sample=True)
+            site = CallSite(self._call, "absolute", repr(self.absolute))
+            raise InvalidArgument(site, found, "Write absolute=True", sample=True)
         if self.curve is not None and len(self.values) == 1:
             found = "there is one value, and a curve leads from one to the next"
-            raise InvalidArgument(Asked(self._call, "curve", str(self.curve)), found, "Leave the curve out")
+            raise InvalidArgument(CallSite(self._call, "curve", str(self.curve)), found, "Leave the curve out")
 
     @property
     def _call(self) -> str:
@@ -160,32 +160,32 @@ class Table(Schedule):
     def has_absolute(self) -> bool:
         return self.absolute
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         if self.curve is None:
-            over = xp.at_most(periods_over(t, self.every.number, xp), len(self.values) - 1)
-            values = xp.take(self._numbers(xp), xp.whole(over))
+            over = ops.at_most(periods_over(t, self.every.number, ops), len(self.values) - 1)
+            values = ops.take(self._numbers(ops), ops.whole(over))
         else:
-            values = self._joined_values(self.curve, t, xp)
+            values = self._joined_values(self.curve, t, ops)
         return Affine(None, values) if self.absolute else base.scaled(values)
 
-    def _numbers(self, xp: Arrays) -> Floats:
+    def _numbers(self, ops: Arrays) -> Floats:
         """The values; torch warns of an array that it must not write to, so it gets one of its own."""
-        return self.values.array if xp.concrete else self.values.array.copy()
+        return self.values.array if ops.concrete else self.values.array.copy()
 
-    def _joined_values(self, curve: Curve, t: Array, xp: Arrays) -> Array:
+    def _joined_values(self, curve: Curve, t: Array, ops: Arrays) -> Array:
         """Between two values the curve; at each value, and behind the last, exactly that."""
-        table, whole = self._numbers(xp), self.every.count
-        place, since = split_periods(t, self.every.number, xp, self._steps)
-        place = xp.whole(place)
-        here, there = xp.take(table, place), xp.take(table, place + 1)
+        table, whole = self._numbers(ops), self.every.count
+        place, since = split_periods(t, self.every.number, ops, self._steps)
+        place = ops.whole(place)
+        here, there = ops.take(table, place), ops.take(table, place + 1)
         inside, done = (since > 0) & (since < whole), since >= whole
         # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
-        u = xp.where(inside, xp.floating(since) / whole, 0.5)
-        rest = xp.where(inside, xp.floating(whole - since) / whole, 0.5)
-        between = here + (there - here) * curve._rise(u, rest, xp)
+        u = ops.where(inside, ops.floating(since) / whole, 0.5)
+        rest = ops.where(inside, ops.floating(whole - since) / whole, 0.5)
+        between = here + (there - here) * curve._rise(u, rest, ops)
         if curve.monotone:  # rounding leads no farther than the two
-            between = xp.larger(xp.smaller(between, xp.larger(here, there)), xp.smaller(here, there))
-        return xp.where(inside, between, xp.where(done, there, here))
+            between = ops.larger(ops.smaller(between, ops.larger(here, there)), ops.smaller(here, there))
+        return ops.where(inside, between, ops.where(done, there, here))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = self._held_from()
@@ -224,10 +224,10 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
     >>> table([1.0, 0.5], every=4, curve=curves.linear, absolute=True)(2, base=7.0)
     0.75
     """
-    checked = table_values(Asked("table", "values"), values)
+    checked = table_values(CallSite("table", "values"), values)
     if len(checked) > MOST_WRITTEN:
         raise InvalidArgument(
-            Asked("table", "values"),
+            CallSite("table", "values"),
             f"{len(checked):,} values; in a plan's text stand {MOST_WRITTEN:,} at most",
             'Write numpy.save("lr.npy", values), and table_file("lr.npy")',
         )
@@ -260,8 +260,8 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
     if isinstance(function, Schedule) and function.has_absolute:
         found = "it has values as they stand, and a table of multiples of base has none"
         raise InvalidArgument(f"tabulate({short_line(function)})", found, "Write ps.trace(plan, {'lr': 0.1})")
-    total = whole_number(Asked("tabulate", "updates"), updates)
-    step = whole_number(Asked("tabulate", "every"), every)
+    total = whole_number(CallSite("tabulate", "updates"), updates)
+    step = whole_number(CallSite("tabulate", "every"), every)
     times = range(0, total + (step if curve is not None else 0), step)
     return table([function(t) for t in times], step, curve)
 
@@ -333,13 +333,13 @@ def _table_in(
     sha256: str | None = None,
 ) -> Table:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
-        asked = asked_with_value(Asked("table_file", "path"), path)
-        raise InvalidArgument(asked, "no path", 'Write "lr.csv"', sample="lr.csv")
+        site = site_with_value(CallSite("table_file", "path"), path)
+        raise InvalidArgument(site, "no path", 'Write "lr.csv"', sample="lr.csv")
     if column is not None and not isinstance(column, str):
-        asked = asked_with_value(Asked("table_file", "column"), column)
-        raise InvalidArgument(asked, "no name of a column", 'Write column="lr"', sample="lr")
+        site = site_with_value(CallSite("table_file", "column"), column)
+        raise InvalidArgument(site, "no name of a column", 'Write column="lr"', sample="lr")
     written = os.fspath(path)
-    values = table_values(Asked("table_file", "path", f'"{written}"'), read_column(folder / written, column))
+    values = table_values(CallSite("table_file", "path", f'"{written}"'), read_column(folder / written, column))
     if sha256 is not None:
         _require_checksum(values.sha256, sha256, written)
     way = None if curve is None else curve_argument("table_file", curve)
@@ -354,9 +354,9 @@ _FEWEST_DIGITS = 8
 def _require_checksum(found: str, wanted: str, path: str) -> None:
     """Refuse values of another checksum."""
     if not isinstance(wanted, str) or len(wanted) < _FEWEST_DIGITS:
-        asked = asked_with_value(Asked("table_file", "sha256"), wanted)
+        site = site_with_value(CallSite("table_file", "sha256"), wanted)
         raise InvalidArgument(
-            asked,
+            site,
             "no checksum of 8 digits or more",
             "Leave it out: the text of the plan then has it",
             sample=found[:_DIGITS],

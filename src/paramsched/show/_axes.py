@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, nearest
 from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
@@ -437,7 +437,7 @@ class View:
         name = OTHER_WORDS.get(self.unit, self.unit)
         if name not in TIME_UNITS:
             raise InvalidArgument(
-                Asked("View", "unit", repr(self.unit)),
+                CallSite("View", "unit", repr(self.unit)),
                 nearest(str(self.unit), TIME_UNITS),
                 f"Use one of {', '.join(TIME_UNITS)}",
             )
@@ -455,10 +455,10 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
         if any(one.name == view.unit for trace in traces for one in _units_of_curves(trace)):
             found = f"not all plans tell the same {view.unit} of an update"
             raise InvalidArgument(f'View(unit="{view.unit}")', found, "Draw each alone")
-        asked = f'unit "{view.unit}"'
-        Calendar().exact(Duration.of(f"1 {view.unit}"), asked=asked)  # it names the fact that is missing
+        site = f'unit "{view.unit}"'
+        Calendar().exact(Duration.of(f"1 {view.unit}"), site=site)  # it names the fact that is missing
         found = f"nothing says how many {view.unit} an update takes"  # one, where nobody says more
-        raise MissingFact(asked, found, fact="accumulation", example="4")
+        raise MissingFact(site, found, fact="accumulation", example="4")
     if view.log_time and total < 2:
         raise InvalidArgument("View(log_time=True)", f"the picture has {total} update", "Leave it out")
     second = "epochs"

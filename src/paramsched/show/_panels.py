@@ -145,7 +145,7 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
     return _Run(run.name, used, measured, run.together, run.tolerance)
 
 
-def _checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> _Points:
+def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
     """Check points of a log and sort them by time; of two for the same time the later one counts."""
     times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
     if (
@@ -157,7 +157,7 @@ def _checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> _Points:
         or not np.array_equal(times, times.astype(np.int64))
     ):
         raise InvalidArgument(
-            asked,
+            site,
             "every value needs the update that used it, counted from 0; these are times of shape "
             f"{times.shape} and values of shape {values.shape}",
             "Write ([0, 1, 2], [0.1, 0.05, 0.01])",

@@ -10,7 +10,7 @@ from typing import Any, final
 
 from paramsched.base.calls import explain_wrong_keywords_of
 from paramsched.base.near_names import closest
-from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, nearest, shown
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -71,7 +71,7 @@ class Calendar:
                         count = ceil(abs(float(value)))
                         sample = count if 1 <= count <= _MOST and not isinstance(value, bool) else 100
                     raise InvalidArgument(
-                        Asked("Calendar", name, shown(value)),
+                        CallSite("Calendar", name, shown(value)),
                         "not a whole number from 1 to 1e18",
                         f"Write {name}=100",
                         sample=sample,
@@ -83,12 +83,14 @@ class Calendar:
                 isinstance(value, bool) or not isinstance(value, Real) or not 0 < getattr(self, name) <= _MOST
             ):
                 found = "not a finite number above 0, or more than a clock counts"
-                raise InvalidArgument(Asked("Calendar", name, shown(value)), found, f"Write {name}=4096", sample=4096)
+                raise InvalidArgument(
+                    CallSite("Calendar", name, shown(value)), found, f"Write {name}=4096", sample=4096
+                )
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
                 raise InvalidArgument(
-                    Asked(
+                    CallSite(
                         "Calendar",
                         "steps_per_epoch",
                         f"{self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
@@ -101,11 +103,11 @@ class Calendar:
             total = Duration.of(self.total)
             if total.until:
                 raise InvalidArgument(
-                    Asked("Calendar", "total", f'"{total}"'), "a run is as long as it is", "Leave until out"
+                    CallSite("Calendar", "total", f'"{total}"'), "a run is as long as it is", "Leave until out"
                 )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
-                    Asked("Calendar", "total", f'"{total}"'),
+                    CallSite("Calendar", "total", f'"{total}"'),
                     "per cent is of the total itself",
                     "Write total=10_000",
                     sample=10_000,
@@ -115,7 +117,7 @@ class Calendar:
             known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
             if self.horizon == 0 if known else not total.terms:
                 raise InvalidArgument(
-                    Asked("Calendar", "total", f'"{total}"'), "a run of no update", "Write total=1 or more", sample=1
+                    CallSite("Calendar", "total", f'"{total}"'), "a run of no update", "Write total=1 or more", sample=1
                 )
 
     @property
@@ -132,10 +134,10 @@ class Calendar:
         """The total in updates, rounded up; None if not given."""
         if self.total is None:
             return None
-        updates = ceil(self.exact(Duration.of(self.total), asked=Asked("Calendar", "total")))
+        updates = ceil(self.exact(Duration.of(self.total), site=CallSite("Calendar", "total")))
         if updates > _MOST:
             raise InvalidArgument(
-                Asked("Calendar", "total", f'"{self.total}"'), "more updates than a clock counts", "Write less"
+                CallSite("Calendar", "total", f'"{self.total}"'), "more updates than a clock counts", "Write less"
             )
         return updates
 
@@ -149,7 +151,9 @@ class Calendar:
         """Whether so many updates may be: never, since they are what is counted."""
         return False
 
-    def exact(self, duration: Duration, *, begin: Fraction | None = None, asked: str | Asked | None = None) -> Fraction:
+    def exact(
+        self, duration: Duration, *, begin: Fraction | None = None, site: str | CallSite | None = None
+    ) -> Fraction:
         """A duration in updates, as an exact fraction; the same wherever it begins.
 
         Raises:
@@ -158,7 +162,7 @@ class Calendar:
         amount = Fraction(0)
         for unit, count in duration.terms:
             if unit != "updates":  # most are, and the words for a message take longer than the sum
-                count *= self._updates_in(unit, asked or f'length "{duration}"')
+                count *= self._updates_in(unit, site or f'length "{duration}"')
             amount += count
         return amount
 
@@ -192,7 +196,7 @@ class Calendar:
         given = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         return ", ".join(given) if given else "nothing"
 
-    def _updates_in(self, unit: str, asked: str | Asked) -> Fraction:
+    def _updates_in(self, unit: str, site: str | CallSite) -> Fraction:
         """How many updates one of a unit is."""
         match unit:
             case "updates":
@@ -212,7 +216,7 @@ class Calendar:
             f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in given.items()
         ]
         instead = f"Write Calendar({', '.join([*facts, f'{fact}={example}'])})"
-        raise MissingFact(asked, found, instead, fact=fact, example=example)
+        raise MissingFact(site, found, instead, fact=fact, example=example)
 
 
 _MOST = 10**18  # updates, and what one of them is made of
@@ -238,7 +242,7 @@ CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches")
 OTHER_WORDS = {"images": "samples", "examples": "samples"}
 
 
-def known_clock(value: Any, asked: str | Asked) -> str:
+def known_clock(value: Any, site: str | CallSite) -> str:
     """The clock that a word means.
 
     Raises:
@@ -253,8 +257,8 @@ def known_clock(value: Any, asked: str | Asked) -> str:
     found = nearest(value, CLOCKS) if isinstance(value, str) else "no name of a clock"
     meant = meant_clock(value)
     clock = meant or UPDATES
-    line = f'{asked.argument}="{clock}"' if isinstance(asked, Asked) else clock
-    raise InvalidArgument(asked, found, f"Write {line}", sample=clock)
+    line = f'{site.argument}="{clock}"' if isinstance(site, CallSite) else clock
+    raise InvalidArgument(site, found, f"Write {line}", sample=clock)
 
 
 def meant_clock(value: object) -> str | None:

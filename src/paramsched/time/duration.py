@@ -90,8 +90,8 @@ class Duration:
             raise _no_length(amount)
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
-            asked = f"length {shown(amount)}"
-            raise InvalidArgument(asked, NEGATIVE, f"Write {sample}", sample=sample, refused=amount)
+            site = f"length {shown(amount)}"
+            raise InvalidArgument(site, NEGATIVE, f"Write {sample}", sample=sample, refused=amount)
         return Duration.of_updates(int(amount))
 
     @staticmethod
@@ -106,8 +106,8 @@ class Duration:
         """
         if amount > _MOST:
             found = "more updates than a clock counts, 1e18"
-            asked = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
-            raise InvalidArgument(asked, found, 'Write "100%"', sample="100%", refused=amount)
+            site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
+            raise InvalidArgument(site, found, 'Write "100%"', sample="100%", refused=amount)
         if amount < 0:
             return _duration_of({"updates": Fraction(amount)})
         return Duration((("updates", Fraction(amount)),) if amount else ())
@@ -301,8 +301,8 @@ def _no_length(amount: object) -> InvalidArgument:
         sample = f"{_amount_text(_decimal(amount))} steps"
     if not isinstance(amount, float):
         found += f", got {type(amount).__name__}"
-    asked = f"length {shown(amount)}"
-    return InvalidArgument(asked, found, f"Write {_quoted(sample)}", sample=sample, refused=amount)
+    site = f"length {shown(amount)}"
+    return InvalidArgument(site, found, f"Write {_quoted(sample)}", sample=sample, refused=amount)
 
 
 def _decimal(number: float) -> Fraction:

@@ -47,8 +47,8 @@ def run(example, tmp_path, monkeypatch, capsys):
     plan.write_text("horizon: 1 epoch\nlr: linear(1, 0.1)\n")
 
     def start(output: Path, *arguments: str) -> tuple[int, str]:
-        asked = ["train.py", "--plan", str(plan), "--output", str(output), *arguments]
-        monkeypatch.setattr(sys, "argv", asked)
+        site = ["train.py", "--plan", str(plan), "--output", str(output), *arguments]
+        monkeypatch.setattr(sys, "argv", site)
         capsys.readouterr()
         code = example["train"].main()
         return code, capsys.readouterr().err

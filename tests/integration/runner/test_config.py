@@ -92,7 +92,7 @@ def spoiled(*paths: str) -> dict[str, Any]:
     return config
 
 
-def faults(config: dict[str, Any]) -> list[str]:
+def diagnostics(config: dict[str, Any]) -> list[str]:
     with pytest.raises(ConfigError) as refusal:
         Runner(**config)
     return list(refusal.value.problems)
@@ -104,7 +104,7 @@ def test_a_good_config_has_no_fault():
 
 @pytest.mark.parametrize("path", WRONG)
 def test_each_field_wrong_in_turn_is_one_fault_at_its_path(path):
-    found = faults(spoiled(path))
+    found = diagnostics(spoiled(path))
 
     assert len(found) == 1, found
     assert found[0].startswith(f"{path}: ") or found[0].startswith(path.rpartition(".")[0] + ": "), found
@@ -136,7 +136,7 @@ INDEPENDENT = [
 
 @given(st.sets(st.sampled_from(INDEPENDENT), min_size=2))
 def test_all_faults_are_reported_at_once(paths):
-    found = faults(spoiled(*paths))
+    found = diagnostics(spoiled(*paths))
 
     for path in paths:
         assert any(line.startswith(f"{path}: ") for line in found), (path, found)
@@ -159,7 +159,7 @@ def test_a_misspelt_entry_is_a_fault_that_names_the_right_one(path, letter):
         return
     place[last + letter] = place.pop(last)
 
-    assert any(last + letter in line for line in faults(config))
+    assert any(last + letter in line for line in diagnostics(config))
 
 
 def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
@@ -167,7 +167,7 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
     before = copy.deepcopy(model.state_dict())
     config = spoiled("$.train_cfg.max_epochs") | {"model": model, "work_dir": tmp_path / "run"}
 
-    faults(config)
+    diagnostics(config)
 
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
     assert not (tmp_path / "run").exists()
@@ -235,7 +235,7 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
     ],
 )
 def test_what_does_not_go_together_is_said(changes, said):
-    assert said in "\n".join(faults({**spoiled(), **changes}))
+    assert said in "\n".join(diagnostics({**spoiled(), **changes}))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_loop_with_the_other_length_is_refused_as_mmengine_refuses_it(kind, le
     with pytest.raises(TypeError, match=length):
         getattr(loops, kind)(None, DATASET, **{length: 9})
 
-    assert any(length in line for line in faults({**spoiled(), "train_cfg": {"type": kind, length: 9}}))
+    assert any(length in line for line in diagnostics({**spoiled(), "train_cfg": {"type": kind, length: 9}}))
 
 
 class Refusing(_ParamScheduler):
@@ -255,7 +255,7 @@ class Refusing(_ParamScheduler):
 
 @pytest.mark.parametrize("found", [dict(type=Refusing), dict(type=int), dict(type=nn.Identity)])
 def test_a_scheduler_class_of_the_users_that_cannot_be_built_is_a_fault_at_its_path(found):
-    said = faults({**spoiled(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
+    said = diagnostics({**spoiled(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
 
     assert [line.split(":")[0] for line in said] == ["$.param_scheduler[1]"]
 
@@ -265,10 +265,10 @@ def test_several_optimizers_that_are_not_scheduled_by_their_names_are_faults():
     two = {name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("gen", "dis")}
     built = StepLR(torch.optim.SGD(model.parameters(), lr=0.1), step_size=1)
 
-    wrong_name = faults({**spoiled(), "model": model, "optim_wrapper": two,
+    wrong_name = diagnostics({**spoiled(), "model": model, "optim_wrapper": two,
                          "param_scheduler": dict(gan=dict(type="StepLR", step_size=1), dis=[])})  # fmt: skip
-    one_for_both = faults({**spoiled(), "model": model, "optim_wrapper": two, "param_scheduler": built})
-    no_part = faults({**spoiled(), "optim_wrapper": two, "param_scheduler": None})
+    one_for_both = diagnostics({**spoiled(), "model": model, "optim_wrapper": two, "param_scheduler": built})
+    no_part = diagnostics({**spoiled(), "optim_wrapper": two, "param_scheduler": None})
 
     assert any(line.startswith("$.param_scheduler.gan: ") and "gen" in line for line in wrong_name)
     assert any(line.startswith("$.param_scheduler.gen: it is missing") for line in wrong_name)

@@ -288,9 +288,9 @@ def test_weights_alone_begin_a_run(stopped):
 
 def test_nothing_to_resume_begins_the_run(tmp_path):
     whole = job(tmp_path / "whole", SCHEDULES["warmup"])
-    asked = job(tmp_path / "asked", SCHEDULES["warmup"], resume=True)
+    site = job(tmp_path / "asked", SCHEDULES["warmup"], resume=True)
 
-    assert_same_run(asked, whole)
+    assert_same_run(site, whole)
 
 
 def test_a_foreign_folder_is_no_checkpoint(tmp_path):

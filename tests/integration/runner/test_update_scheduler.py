@@ -78,12 +78,12 @@ def test_each_update_uses_what_the_scheduler_gives_by_hand(name, counts, tmp_pat
 def test_the_placeholders_are_numbers_of_the_run(tmp_path):
     seen = {}
 
-    class Asked(CosineLrScheduler):
+    class CallSite(CosineLrScheduler):
         def __init__(self, optimizer, total_num_epochs, num_update_steps_per_epoch, **more):
             seen.update(epochs=total_num_epochs, updates=num_update_steps_per_epoch)
             super().__init__(optimizer, total_num_epochs, num_update_steps_per_epoch, **more)
 
-    train(Asked.create_scheduler_fn(), tmp_path, epochs=2, batches=8, counts=4)
+    train(CallSite.create_scheduler_fn(), tmp_path, epochs=2, batches=8, counts=4)
 
     assert seen == {"epochs": 2, "updates": 2}
 

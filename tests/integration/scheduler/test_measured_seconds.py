@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.scheduler import told_amounts
+from paramsched.scheduler import consumption
 from support.updates import probe
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 seconds"), clock="seconds")
@@ -25,7 +25,7 @@ class Watch:
 @pytest.fixture
 def watch(monkeypatch):
     made = Watch()
-    monkeypatch.setattr(told_amounts, "seconds_now", made)
+    monkeypatch.setattr(consumption, "seconds_now", made)
     return made
 
 

@@ -1,7 +1,7 @@
 """BERT: a line over the whole run, and a warmup laid over its begin."""
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at, ramp
+from support.recipe_runs import assert_values, known_bounds, ramp
 
 PEAK, WARM, TOTAL = 1e-4, 10_000, 1_000_000
 
@@ -13,5 +13,5 @@ def test_the_rate_is_that_of_berts_optimizer():
     assert_values(
         trace["lr"],
         lambda t: ramp(t, 0, WARM, 0, PEAK) if t < WARM else ramp(t, 0, TOTAL, PEAK, 0),
-        looked_at(TOTAL, WARM),
+        known_bounds(TOTAL, WARM),
     )

@@ -8,7 +8,7 @@ from support.recipe_runs import (
     assert_values,
     first_at,
     half_wave,
-    looked_at,
+    known_bounds,
     nearest_multiple,
     ramp,
 )
@@ -40,7 +40,7 @@ def test_every_field_is_that_of_the_report_at_every_update():
     assert trace.amounts.tolist() == amounts
     assert trace["batch_size"].tolist() == [batch_size(amount) for amount in amounts]
     marks = [2000, *(first_at(amounts, amount) for amount in (GROWN, STABLE, DECAYED, HELD))]
-    seen = looked_at(len(amounts), *marks)
+    seen = known_bounds(len(amounts), *marks)
     assert_values(trace["lr"], rate, seen)
     assert_values(trace["mtp_loss_weight"], lambda t: 0.3 if amounts[t] < STABLE else 0.1, seen)
     assert_values(trace["bias_update_speed"], lambda t: 0.001 if amounts[t] < DECAYED else 0.0, seen)
@@ -60,5 +60,5 @@ def test_on_the_clock_of_updates_the_warmup_is_a_line_in_updates():
 
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL)
     assert trace.amounts.tolist() == amounts
-    assert_values(trace["lr"], lambda t: Fraction(PEAK) * min(t, 2000) / 2000, looked_at(len(amounts), 2000))
-    assert_values(trace["mix"], lambda t: 0.3 if amounts[t] < STABLE else 0.1, looked_at(len(amounts)))
+    assert_values(trace["lr"], lambda t: Fraction(PEAK) * min(t, 2000) / 2000, known_bounds(len(amounts), 2000))
+    assert_values(trace["mix"], lambda t: 0.3 if amounts[t] < STABLE else 0.1, known_bounds(len(amounts)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from support.recipe_runs import assert_values, half_wave, looked_at, ramp, recipe
+from support.recipe_runs import assert_values, half_wave, known_bounds, ramp, recipe
 
 EPOCH = 1250
 TOTAL, WARM = 100 * EPOCH, 10 * EPOCH
@@ -25,7 +25,7 @@ def trace():
     return ps.trace(recipe("dinov2"), GROUPS, ps.Calendar(steps_per_epoch=EPOCH))
 
 
-SEEN = looked_at(TOTAL, EPOCH, WARM, 30 * EPOCH)
+SEEN = known_bounds(TOTAL, EPOCH, WARM, 30 * EPOCH)
 
 
 def test_rates_are_those_of_the_published_code_in_every_group(trace):

@@ -3,7 +3,7 @@
 from math import sqrt
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at, recipe
+from support.recipe_runs import assert_values, known_bounds, recipe
 
 PEAK, BATCH, TOTAL = 0.01, 2048, 8 << 30
 EXPONENT = 16.97
@@ -18,7 +18,7 @@ def test_rate_and_average_are_those_of_the_paper():
     trace = ps.trace(recipe("edm2"), {"lr": PEAK}, ps.Calendar(batch_size=BATCH))
 
     assert len(trace) == TOTAL // BATCH
-    seen = looked_at(len(trace), 10_000_000 // BATCH, 70_000)
+    seen = known_bounds(len(trace), 10_000_000 // BATCH, 70_000)
     assert [int(trace.amounts[t]) for t in seen] == [t * BATCH for t in seen]
     assert_values(trace["lr"], lambda t: rate(t * BATCH), seen)
     # Equation 127: (1 - batch / images) ** (gamma + 1), with the images after the update.

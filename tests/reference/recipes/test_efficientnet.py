@@ -1,7 +1,7 @@
 """EfficientNet: 0.97 every 2.4 epochs of 1251 updates, with five epochs of warmup laid over it."""
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at, ramp
+from support.recipe_runs import assert_values, known_bounds, ramp
 
 PEAK, EPOCH = 0.064, 1251
 WARM = 5 * EPOCH
@@ -18,7 +18,7 @@ def test_the_rate_is_that_of_the_published_code_at_every_fall():
     total = 350 * EPOCH
     falls = [-(-k * 12 * EPOCH // 5) for k in range(1, 146)]
     assert len(trace) == total
-    assert_values(trace["lr"], rate, looked_at(total, WARM, *falls))
+    assert_values(trace["lr"], rate, known_bounds(total, WARM, *falls))
     assert [fall for fall in falls if fall > WARM] == [
         t for t in range(WARM + 1, total) if trace["lr"][t] != trace["lr"][t - 1]
     ]

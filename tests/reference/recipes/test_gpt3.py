@@ -6,7 +6,7 @@ from support.recipe_runs import (
     assert_values,
     first_at,
     half_wave,
-    looked_at,
+    known_bounds,
     nearest_multiple,
     ramp,
 )
@@ -32,7 +32,7 @@ def test_rate_and_batch_are_those_of_the_paper_at_every_update():
     assert trace.amounts.tolist() == amounts
     assert trace["batch_size"].tolist() == [batch_size(amount) for amount in amounts]
     marks = [first_at(amounts, amount) for amount in (WARM, GROWN, DECAYED)]
-    assert_values(trace["lr"], lambda t: rate(amounts[t]), looked_at(len(amounts), *marks))
+    assert_values(trace["lr"], lambda t: rate(amounts[t]), known_bounds(len(amounts), *marks))
 
 
 def test_the_batch_may_be_said_in_tokens_instead():
@@ -53,4 +53,4 @@ def test_the_batch_may_be_said_in_tokens_instead():
     assert trace.amounts.tolist() == amounts
     assert trace["tokens_per_step"].tolist() == [taken(amount) for amount in amounts]
     marks = [first_at(amounts, amount) for amount in (WARM, GROWN, DECAYED)]
-    assert_values(trace["lr"], lambda t: rate(amounts[t]), looked_at(len(amounts), *marks))
+    assert_values(trace["lr"], lambda t: rate(amounts[t]), known_bounds(len(amounts), *marks))

@@ -6,7 +6,7 @@ from math import sqrt
 import pytest
 
 import paramsched as ps
-from support.recipe_runs import amounts_before_updates, assert_values, first_at, looked_at, recipe
+from support.recipe_runs import amounts_before_updates, assert_values, first_at, known_bounds, recipe
 
 BILLION = 10**9
 WARM, SCALE, COOL, TOTAL = BILLION, 2 * BILLION, 20 * BILLION, 100 * BILLION
@@ -29,4 +29,4 @@ def test_the_rate_is_that_of_the_scheduler_at_every_batch(tokens):
 
     assert trace.amounts.tolist() == amounts
     marks = [first_at(amounts, amount) for amount in (WARM, TOTAL - COOL)]
-    assert_values(trace["lr"], lambda t: PEAK * factor(amounts[t]), looked_at(len(amounts), *marks))
+    assert_values(trace["lr"], lambda t: PEAK * factor(amounts[t]), known_bounds(len(amounts), *marks))

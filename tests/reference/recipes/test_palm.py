@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at
+from support.recipe_runs import assert_values, known_bounds
 
 TOTAL, LENGTH = 255_000, 2048
 GROUP = {"lr": 1e-2, "weight_decay": 1e-4, "betas": (0.9, 0.99)}
@@ -24,7 +24,7 @@ def test_every_field_is_that_of_the_paper():
 
     assert len(trace) == TOTAL
     assert trace["batch_size"].tolist() == [batch_size(t) for t in range(TOTAL)]
-    seen = looked_at(TOTAL, 10_000, 50_000, 115_000)
+    seen = known_bounds(TOTAL, 10_000, 50_000, 115_000)
     assert_values(trace["lr"], rate, seen)
     assert_values(trace["weight_decay"], lambda t: rate(t) ** 2, seen)
     np.testing.assert_allclose(trace["betas[1]"][seen], [1 - (t + 1) ** -0.8 for t in seen], rtol=1e-12, atol=1e-15)
@@ -44,7 +44,7 @@ def test_what_is_planned_in_tokens_follows_the_batch_that_is_planned_in_updates(
 
     amounts = np.concatenate([[0], np.cumsum([batch_size(t) * LENGTH for t in range(TOTAL - 1)])]).tolist()
     assert trace.amounts.tolist() == amounts
-    seen = looked_at(TOTAL, 10_000, 50_000, 115_000)
+    seen = known_bounds(TOTAL, 10_000, 50_000, 115_000)
     assert_values(trace["lr"], rate, seen)
     assert_values(trace["share_of_code"], lambda t: 0.05 + 0.19 * min(1, amounts[t] / (700 * 10**9)), seen)
 
@@ -62,5 +62,5 @@ def test_updates_are_the_same_updates_on_a_clock_of_tokens():
 
     assert len(trace) == TOTAL
     assert_values(
-        trace["lr"], lambda t: 0.5 if t < 10_000 else 1.0 if t < 60_000 else 0.1, looked_at(TOTAL, 10_000, 60_000)
+        trace["lr"], lambda t: 0.5 if t < 10_000 else 1.0 if t < 60_000 else 0.1, known_bounds(TOTAL, 10_000, 60_000)
     )

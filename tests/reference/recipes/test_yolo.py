@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from support.recipe_runs import amounts_before_updates, assert_values, looked_at, ramp, recipe
+from support.recipe_runs import amounts_before_updates, assert_values, known_bounds, ramp, recipe
 
 PEAK, MOMENTUM, EPOCH = 0.01, 0.937, 1849
 TOTAL, WARM = 300 * EPOCH, 3 * EPOCH
@@ -37,7 +37,7 @@ def test_the_run_is_the_published_one_with_every_update_at_the_batch_it_begins_w
     trace = ps.trace(recipe("yolo"), GROUPS, ps.Calendar(batches_per_epoch=EPOCH))
 
     assert trace.amounts.tolist() == amounts
-    seen = looked_at(
+    seen = known_bounds(
         len(amounts), *(int(np.searchsorted(amounts, mark)) for mark in (WARM, EPOCH, 2 * EPOCH, 9 * EPOCH))
     )
     assert_values(trace["lr", "weights"], lambda t: warming(amounts[t], 0, line(amounts[t])), seen)
@@ -57,7 +57,7 @@ def test_with_one_batch_to_an_update_it_is_the_published_run_at_every_batch():
 
     trace = ps.trace(plan, GROUPS, ps.Calendar(batches_per_epoch=EPOCH))
 
-    seen = looked_at(TOTAL, WARM, EPOCH, 2 * EPOCH, 9 * EPOCH)
+    seen = known_bounds(TOTAL, WARM, EPOCH, 2 * EPOCH, 9 * EPOCH)
     assert len(trace) == TOTAL
     assert_values(trace["lr", "weights"], lambda t: warming(t, 0, line(t)), seen)
     assert_values(trace["lr", "bias"], lambda t: warming(t, 0.1, line(t)), seen)

@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_refused_with_what_to_do(log, content, name, foun
     with pytest.raises(UnreadableLog) as refusal:
         read_log(log(content, name), FIELDS)
 
-    assert name in refusal.value.asked
+    assert name in refusal.value.site
     assert found in refusal.value.found
     assert instead in refusal.value.instead
 

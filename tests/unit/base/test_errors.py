@@ -24,7 +24,7 @@ def test_an_error_says_what_was_asked_what_was_found_and_what_to_write():
     error = InvalidArgument("warmup(0.05)", "a length is a whole number", 'Write "5%"')
 
     assert str(error) == 'warmup(0.05): a length is a whole number. Write "5%"'
-    assert (error.asked, error.found, error.instead) == error.args
+    assert (error.site, error.found, error.instead) == error.args
 
 
 @pytest.mark.parametrize(

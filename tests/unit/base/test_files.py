@@ -19,7 +19,7 @@ from paramsched.audit import read_log, read_metrics, read_plan_history
 from paramsched.base import files as _files
 from paramsched.base.diagnostic import Diagnostic, TextEdit
 from paramsched.cli import main
-from paramsched.cli._checked_plan import CheckedPlan, fix_file
+from paramsched.cli._lint_output import CheckedPlan, fix_file
 from paramsched.errors import ParamschedError
 from paramsched.run_files import disk
 

@@ -13,7 +13,7 @@ def call(*words):
 
 
 @pytest.mark.parametrize(
-    ("asked", "line"),
+    ("site", "line"),
     [
         ("cosine with warmup", 'warmup("5%") >> cosine()'),
         ("warm-up, then cosine", 'warmup("5%") >> cosine()'),
@@ -41,8 +41,8 @@ def call(*words):
         ("keras cosine", "warmup(500) >> cosine(to=0.1, over=9500)"),
     ],
 )
-def test_the_best_answer_is_first(asked, line):
-    first = schedules_for(asked)[0].line
+def test_the_best_answer_is_first(site, line):
+    first = schedules_for(site)[0].line
 
     assert first == line
 

@@ -18,7 +18,7 @@ from paramsched.config.arguments import (
     names_of,
     read_arguments,
 )
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 
 JSON = st.recursive(
     st.none()
@@ -54,8 +54,8 @@ class Step:
 
 
 def read(table, data):
-    faults = Faults()
-    return *read_arguments(table, located(data, "$"), "$", faults), faults
+    diagnostics = DiagnosticCollector()
+    return *read_arguments(table, located(data, "$"), "$", diagnostics), diagnostics
 
 
 @each_table
@@ -66,9 +66,9 @@ def test_what_the_advice_of_a_diagnostic_says_to_write_is_read(table):
         required = {one: other.example for one, other in arguments_of(table).items()}
         written = json.loads(json.dumps({**{k: v for k, v in required.items() if v is not None}, name: advised}))
 
-        *_, faults = read(table, written)
+        *_, diagnostics = read(table, written)
 
-        assert faults.problems() == (), name
+        assert diagnostics.problems() == (), name
 
 
 @each_table
@@ -76,24 +76,24 @@ def test_what_the_advice_of_a_diagnostic_says_to_write_is_read(table):
 def test_whatever_is_written_is_an_argument_or_a_diagnostic_at_its_key(table, data):
     written = data.draw(st.dictionaries(st.sampled_from([*names_of(table), "an unknown key"]), JSON, max_size=4))
 
-    arguments, locations, wrong, faults = read(table, written)
+    arguments, locations, wrong, diagnostics = read(table, written)
 
     assert isinstance(arguments, table)
-    assert {fault.path for fault in faults.found()} <= {"$", *(child_path("$", key) for key in written)}
+    assert {fault.path for fault in diagnostics.found()} <= {"$", *(child_path("$", key) for key in written)}
     assert {locations[name] for name in wrong} <= {"$", *(child_path("$", name) for name in names_of(table))}
     missing = [name for name in wrong if locations[name] not in {child_path("$", key) for key in written}]
-    assert [fault.found for fault in faults.found() if fault.path == "$"] == [
+    assert [fault.found for fault in diagnostics.found() if fault.path == "$"] == [
         f"{name} is missing" for name in arguments_of(table) if name in missing
     ]
 
 
 def test_every_problem_is_reported_at_the_key_that_is_written_and_a_default_stands_in():
-    arguments, locations, wrong, faults = read(Step, {"size": 2.5, "decay": 0, "warm": 3, "gama": 1})
+    arguments, locations, wrong, diagnostics = read(Step, {"size": 2.5, "decay": 0, "warm": 3, "gama": 1})
 
     assert arguments == Step(size=30, gamma=0.1, warm=None)
     assert locations == {"size": "$.size", "gamma": "$.decay", "warm": "$.warm"}
     assert wrong == {"size", "gamma", "warm"}
-    assert faults.problems() == (
+    assert diagnostics.problems() == (
         '$.gama: unknown argument; did you mean "gamma"?',
         "$.size: expected a whole number of at least 1, got 2.5. Write size: 30",
         "$.decay: expected a number above 0, got 0. Write decay: 0.1",
@@ -102,10 +102,10 @@ def test_every_problem_is_reported_at_the_key_that_is_written_and_a_default_stan
 
 
 def test_an_argument_that_is_missing_is_reported_at_the_arguments():
-    arguments, _, wrong, faults = read(Step, {})
+    arguments, _, wrong, diagnostics = read(Step, {})
 
     assert (arguments.size, wrong) == (30, {"size"})
-    assert faults.problems() == ("$: size is missing. Write size: 30",)
+    assert diagnostics.problems() == ("$: size is missing. Write size: 30",)
 
 
 @pytest.mark.parametrize("gamma", [-1, "x"])
@@ -116,8 +116,8 @@ def test_an_argument_without_an_effect_is_not_checked(gamma):
 
 
 def test_an_alias_is_unknown_where_aliases_are_not_accepted():
-    faults = Faults()
-    read_arguments(Step, located({"size": 1, "decay": 0.5}, "$"), "$", faults, aliases=False, of="Step")
+    diagnostics = DiagnosticCollector()
+    read_arguments(Step, located({"size": 1, "decay": 0.5}, "$"), "$", diagnostics, aliases=False, of="Step")
 
-    (problem,) = faults.problems()
+    (problem,) = diagnostics.problems()
     assert problem.startswith("$.decay: unknown argument of Step; ")

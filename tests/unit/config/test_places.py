@@ -18,7 +18,7 @@ from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_pla
 from paramsched.errors import ConfigError
 
 
-def faults(text, format):
+def diagnostics(text, format):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)
     return refusal.value.faults
@@ -26,7 +26,7 @@ def faults(text, format):
 
 def pointed_at(text, format):
     """What stands where the only fault points, to the end of its line."""
-    (fault,) = faults(text, format)
+    (fault,) = diagnostics(text, format)
     line = text.splitlines()[fault.line - 1]
     assert fault.excerpt == line
     return line[fault.column - 1 :]
@@ -92,7 +92,7 @@ def test_the_error_shows_the_place_and_a_caret_below_it(tmp_path):
 
 
 def test_a_long_line_is_shown_around_the_caret():
-    (fault,) = faults("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
+    (fault,) = diagnostics("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
 
     line, caret = fault.pointer.splitlines()
     assert len(line) < 80
@@ -100,7 +100,7 @@ def test_a_long_line_is_shown_around_the_caret():
 
 
 def test_a_value_that_is_there_twice_in_a_list_points_at_its_own():
-    found = faults("lr: [cosine(), cosin(), cosin()]", "yaml")
+    found = diagnostics("lr: [cosine(), cosin(), cosin()]", "yaml")
 
     assert [fault.column for fault in found] == [16, 25]
 

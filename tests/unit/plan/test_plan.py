@@ -243,5 +243,5 @@ def test_what_is_no_plan_is_refused_with_what_to_write(build, said):
         build()
 
     assert said in str(refusal.value)
-    assert refusal.value.asked
+    assert refusal.value.site
     assert refusal.value.instead or "nearest" in refusal.value.found

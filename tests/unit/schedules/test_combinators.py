@@ -104,7 +104,7 @@ def test_two_stages_without_a_length_are_refused_by_name():
     with pytest.raises(InvalidArgument) as refusal:
         resolve(warmup("5%") >> cosine(to=0.1) >> constant(), RUN)
 
-    assert 'warmup("5%") >> cosine(to=0.1) >> constant()' in refusal.value.asked
+    assert 'warmup("5%") >> cosine(to=0.1) >> constant()' in refusal.value.site
     assert "cosine and constant both have no length" in refusal.value.found
     assert refusal.value.instead == 'Write cosine(to=0.1, over="60%")'
 

@@ -24,8 +24,8 @@ class Fall(Schedule):
     def length(self):
         return self.width
 
-    def _at(self, t, base, xp):
-        return base.scaled(1.0 - xp.floating(t % self.tooth.updates) / self.width.updates)
+    def _at(self, t, base, ops):
+        return base.scaled(1.0 - ops.floating(t % self.tooth.updates) / self.width.updates)
 
 
 @final
@@ -40,7 +40,7 @@ class Unmarked(Schedule):
     def length(self):
         return self.over
 
-    def _at(self, t, base, xp):
+    def _at(self, t, base, ops):
         return base
 
 

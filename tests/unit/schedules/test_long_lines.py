@@ -48,9 +48,9 @@ NESTED = (
 @pytest.mark.parametrize("form", NESTED)
 @pytest.mark.parametrize("inner", ["linear(over=5)", "cosine()"])
 def test_a_deep_schedule_asks_its_innermost_part_a_few_times(monkeypatch, form, inner):
-    asked = []
+    site = []
     length = Anneal.length.fget
-    monkeypatch.setattr(Anneal, "length", property(lambda self: asked.append(1) or length(self)))
+    monkeypatch.setattr(Anneal, "length", property(lambda self: site.append(1) or length(self)))
     outer, end = form.split("…")
 
     plan = Plan(lr=outer * 40 + inner + end * 40)
@@ -58,4 +58,4 @@ def test_a_deep_schedule_asks_its_innermost_part_a_few_times(monkeypatch, form, 
     schedule.breakpoints(1000)
     schedule(5)
 
-    assert len(asked) < 40**3
+    assert len(site) < 40**3

@@ -324,7 +324,7 @@ class Squared(Schedule):
     def affine(self) -> bool:
         return False
 
-    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+    def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return Affine(None, base.constant() * base.constant() + 0 * t)
 
 

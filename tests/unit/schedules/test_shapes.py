@@ -316,7 +316,7 @@ def test_an_argument_that_cannot_be_is_refused_with_what_to_write(build, said):
 
     error = refusal.value
     assert said in str(error)
-    assert error.asked
+    assert error.site
     assert error.found
     assert error.instead
 

@@ -21,7 +21,7 @@ class Flat(Schedule):
     def length(self):
         return None
 
-    def _at(self, t, base, xp):
+    def _at(self, t, base, ops):
         return base.scaled(self.height)
 
 
@@ -58,7 +58,7 @@ class Tall(Schedule):
     below: Schedule | None = None
     length = None
 
-    def _at(self, t, base, xp):
+    def _at(self, t, base, ops):
         return base.scaled(self.heights[0])
 
 
@@ -67,7 +67,7 @@ class Tall(Schedule):
 class Bent(curves.Curve):
     knee: float
 
-    def _rise(self, u, rest, xp):
+    def _rise(self, u, rest, ops):
         return u
 
 

@@ -22,7 +22,7 @@ class Straight(Curve):
     def serializable(self):
         return False
 
-    def _rise(self, u, rest, xp):
+    def _rise(self, u, rest, ops):
         return u
 
     def __str__(self):
@@ -30,27 +30,27 @@ class Straight(Curve):
 
 
 class EndsElsewhere(Straight):
-    def _rise(self, u, rest, xp):
+    def _rise(self, u, rest, ops):
         return u * 0.9
 
 
 class NotFinite(Straight):
-    def _rise(self, u, rest, xp):
+    def _rise(self, u, rest, ops):
         return np.where(u == 0.5, np.nan, u)
 
 
 class HangsOnCompany(Straight):
-    def _rise(self, u, rest, xp):
+    def _rise(self, u, rest, ops):
         return u if u.size == 1 else u**2
 
 
 class TurnsBack(Straight):
-    def _rise(self, u, rest, xp):
+    def _rise(self, u, rest, ops):
         return u + 0.5 * np.sin(4 * np.pi * u)
 
 
 class FallsOtherwise(Straight):
-    def _fall(self, u, rest, xp):
+    def _fall(self, u, rest, ops):
         return 1.0 - u**2
 
 
@@ -59,7 +59,7 @@ class LeavesTheLevels(Straight):
 
     _within = True
 
-    def _rise(self, u, rest, xp):
+    def _rise(self, u, rest, ops):
         return np.minimum(u * 1.2, 1.0 + 5e-10)
 
 

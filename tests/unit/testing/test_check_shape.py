@@ -24,42 +24,42 @@ class Right(Schedule):
     period: Duration = field(default=Duration.of(30), metadata=PERIOD)
     length = None
 
-    def _at(self, t, base, xp):
-        return base.scaled(0.5 ** (xp.floating(t) / max(self.period.count, 1)))
+    def _at(self, t, base, ops):
+        return base.scaled(0.5 ** (ops.floating(t) / max(self.period.count, 1)))
 
 
 class HangsOnCompany(Right):
-    def _at(self, t, base, xp):
-        return base.scaled(xp.floating(t) / (1.0 + xp.xp.max(xp.floating(t))))
+    def _at(self, t, base, ops):
+        return base.scaled(ops.floating(t) / (1.0 + ops.xp.max(ops.floating(t))))
 
 
 class HangsOnOrder(Right):
-    def _at(self, t, base, xp):
-        return base.scaled(np.maximum.accumulate(xp.floating(t) % 7))
+    def _at(self, t, base, ops):
+        return base.scaled(np.maximum.accumulate(ops.floating(t) % 7))
 
 
 class Remembers(Right):
-    def _at(self, t, base, xp):
-        return base.scaled(xp.floating(t) * 0 + next(_CALLS))
+    def _at(self, t, base, ops):
+        return base.scaled(ops.floating(t) * 0 + next(_CALLS))
 
 
 _CALLS = count(1)
 
 
 class NotFinite(Right):
-    def _at(self, t, base, xp):
-        return base.scaled(1.0 / xp.where(t == 5, 0.0, 1.0 + xp.floating(t)))
+    def _at(self, t, base, ops):
+        return base.scaled(1.0 / ops.where(t == 5, 0.0, 1.0 + ops.floating(t)))
 
 
 class NotAffine(Right):
-    def _at(self, t, base, xp):
-        value = Right._at(self, t, base, xp)
+    def _at(self, t, base, ops):
+        value = Right._at(self, t, base, ops)
         return value if value.factor is None else Affine(None, value.factor)  # base is lost
 
 
 class OfNothingSomething(Right):
-    def _at(self, t, base, xp):
-        return base.scaled(xp.floating(t) * 0 + 0.5) + Affine(None, xp.floating(t) * 0 + 1.0)
+    def _at(self, t, base, ops):
+        return base.scaled(ops.floating(t) * 0 + 0.5) + Affine(None, ops.floating(t) * 0 + 1.0)
 
 
 class GoesOnBehindItsEnd(Right):
@@ -77,9 +77,9 @@ class BreakpointsWithoutBegin(Right):
 
 
 class OtherInTorch(Right):
-    def _at(self, t, base, xp):
-        right = Right._at(self, t, base, xp)
-        return right if xp.concrete else right.scaled(1.001)
+    def _at(self, t, base, ops):
+        right = Right._at(self, t, base, ops)
+        return right if ops.concrete else right.scaled(1.001)
 
 
 class ResolvesAgain(Right):

@@ -84,7 +84,7 @@ def test_sums_and_differences_are_exact():
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("site", "said"),
     [
         (0.05, '"5%"'),
         (True, '"5%"'),
@@ -113,9 +113,9 @@ def test_sums_and_differences_are_exact():
         ("1 step;" * 50, "characters"),
     ],
 )
-def test_what_is_no_length_is_refused_with_what_to_write(asked, said):
+def test_what_is_no_length_is_refused_with_what_to_write(site, said):
     with pytest.raises(InvalidArgument) as refusal:
-        Duration.of(asked)
+        Duration.of(site)
 
     assert said in str(refusal.value)
     assert refusal.value.instead.startswith("Write")

@@ -89,8 +89,8 @@ def paramsched_show(
     Several plans share one axis: each that begins as one before it is drawn from where it leaves that one.
     """
     from paramsched import show
-    from paramsched.cli._given_plan import loaded_with_facts
-    from paramsched.cli._traces import runs_to_draw, too_many_values, trace_given_plans
+    from paramsched.cli._plan_input import loaded_with_facts
+    from paramsched.cli._traces import runs_to_draw, too_many_values, trace_plan_inputs
     from paramsched.plan.trace import column_name
 
     if len(plans) > 1 and (times or as_json):
@@ -99,7 +99,7 @@ def paramsched_show(
         read, known = loaded_with_facts(plans[0], format=format, field=field, facts=facts)
         click.echo(_values_at(read, known, bases, times, as_json))
         return
-    drawn, over = trace_given_plans(plans, None if as_json else other, bases, format=format, field=field, facts=facts)
+    drawn, over = trace_plan_inputs(plans, None if as_json else other, bases, format=format, field=field, facts=facts)
     if as_json:
         keys = drawn.keys()
         if (count := drawn.total * len(keys)) > _MOST_PRINTED:
@@ -139,8 +139,8 @@ def _values_at(
     from dataclasses import replace
     from math import ceil
 
-    from paramsched.cli._given_plan import calendar_for_picture, length_from_option
-    from paramsched.cli._traces import groups_with_bases, say_base_notes
+    from paramsched.cli._plan_input import calendar_for_picture, length_from_option
+    from paramsched.cli._traces import echo_base_notes, groups_with_bases
     from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 
     calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)
@@ -151,7 +151,7 @@ def _values_at(
         calendar = replace(calendar, total=total)
     at = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
     groups, _ = groups_with_bases(loaded, bases)
-    say_base_notes(loaded)
+    echo_base_notes(loaded)
     columns = _values_by_column(counted_plan(resolved), groups, at, run)
     if as_json:
         values = {name: list(map(_finite_or_none, column)) for name, column in columns.items()}
@@ -240,8 +240,8 @@ def paramsched_plot(
     """
     from paramsched import show
     from paramsched.base.diagnostic import printable
-    from paramsched.cli._given_plan import title_of_plans
-    from paramsched.cli._traces import runs_to_draw, trace_given_plans
+    from paramsched.cli._plan_input import title_of_plans
+    from paramsched.cli._traces import runs_to_draw, trace_plan_inputs
 
     draw = show.format_of_file(output if to is None else f"plan.{to}")
     if draw is None:
@@ -253,7 +253,7 @@ def paramsched_plot(
         raise click.UsageError(
             f"--output {output}: the suffix must be one of {kinds}. Write --output {Path(output).with_suffix('.svg')}"
         )
-    drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
+    drawn, over = trace_plan_inputs(plans, other, bases, format=format, field=field, facts=facts)
     runs = runs_to_draw(used, metrics, drawn, tolerance)
     heading = printable(title or title_of_plans([*plans, *([] if other is None else [other])]))
     write_output(output, draw(drawn, title=heading, log=runs or None, other=over, view=view))

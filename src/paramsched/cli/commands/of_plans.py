@@ -13,6 +13,7 @@ from paramsched.cli._options import (
     Command,
     calendar_options,
     change_as_data,
+    echo_note,
     field_option,
     format_option,
     json_option,
@@ -20,11 +21,10 @@ from paramsched.cli._options import (
     offer_files,
     offer_formats,
     plan_argument,
-    say_note,
 )
 
 if TYPE_CHECKING:
-    from paramsched.cli._given_plan import GivenPlan
+    from paramsched.cli._plan_input import PlanInput
     from paramsched.plan import Plan
 
 
@@ -77,12 +77,12 @@ def paramsched_change(
     """
     from dataclasses import replace
 
-    from paramsched.cli._given_plan import (
+    from paramsched.cli._plan_input import (
         changes_from_arguments,
         factors_from_options,
         horizon_given,
         length_from_option,
-        read_given_plan,
+        read_plan_input,
     )
     from paramsched.config.plan_files import SUFFIXES
 
@@ -90,7 +90,7 @@ def paramsched_change(
     if sum(kinds) != 1:
         raise click.UsageError("Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
     _refuse_unknown_format(to)
-    read = read_given_plan(plan, format=format, field=field, facts=replace(facts, horizon=None))
+    read = read_plan_input(plan, format=format, field=field, facts=replace(facts, horizon=None))
     when = length_from_option(at, "--at")
     if cooldown is not None:
         changed = read.plan.cooldown(when, length_from_option(cooldown, "--cooldown"))
@@ -113,11 +113,11 @@ def _refuse_unknown_format(to: str | None) -> None:
         raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
 
 
-def _note_comments(read: "GivenPlan") -> None:
+def _note_comments(read: "PlanInput") -> None:
     if read.source is not None and read.source.has_comments:
-        say_note(f"the comments of {read.source.name} are not kept")
+        echo_note(f"the comments of {read.source.name} are not kept")
     for note in read.loaded.notes:
-        say_note(str(note))
+        echo_note(str(note))
 
 
 def _write_plan(plan: "Plan", output: str | None, to: str | None) -> None:
@@ -167,7 +167,7 @@ def paramsched_convert(
     """
     from paramsched.audit import plan_from_log
     from paramsched.base.files import is_replaced
-    from paramsched.cli._given_plan import read_given_plan
+    from paramsched.cli._plan_input import read_plan_input
     from paramsched.config.plan_files import SUFFIXES
 
     if to is None and output is None:
@@ -181,7 +181,7 @@ def paramsched_convert(
         beside = output is not None and output != STANDARD_OUTPUT and is_replaced(Path(output))
         found = plan_from_log(plan, tables=Path(output or "").parent if beside else None)
     else:
-        read = read_given_plan(plan, format=source, field=field, facts=facts)
+        read = read_plan_input(plan, format=source, field=field, facts=facts)
         _note_comments(read)
         found = read.plan
     _write_plan(found, output, to)
@@ -209,10 +209,10 @@ def paramsched_diff(
 
     With facts of the run each change also says from which update on values differ, and by how much.
     """
-    from paramsched.cli._given_plan import calendar_from_options, read_given_plan
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.plan.diff import diff
 
-    plans = [read_given_plan(given, format=format, field=field, facts=facts).plan for given in (before, after)]
+    plans = [read_plan_input(given, format=format, field=field, facts=facts).plan for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
     if as_json:
         click.echo(json_text([change_as_data(change) for change in changes]))
@@ -238,8 +238,8 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
     With facts of the run times are updates; without them they are as PLAN has them.
     """
     from paramsched.cli._explain import explain
-    from paramsched.cli._given_plan import calendar_from_options, loaded_with_facts
-    from paramsched.cli._traces import say_base_notes
+    from paramsched.cli._plan_input import calendar_from_options, loaded_with_facts
+    from paramsched.cli._traces import echo_base_notes
     from paramsched.errors import MissingFact, Unresolved
     from paramsched.plan.resolve import known_total
 
@@ -252,7 +252,7 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
         if facts.given and facts.horizon is not None:
             raise
         calendar, resolved = None, None
-    say_base_notes(loaded)
+    echo_base_notes(loaded)
     epoch = None if calendar is None else calendar.updates_per_epoch
     total = None if resolved is None or calendar is None else known_total(resolved, calendar)
     click.echo(explain(read, resolved, loaded.bases, total, epoch))

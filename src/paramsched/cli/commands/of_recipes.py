@@ -60,7 +60,7 @@ def paramsched_recipes(
 
     found = recipes.matching(" ".join(words))
     if like is not None:
-        from paramsched.cli._given_plan import calendar_for_picture, loaded_with_facts
+        from paramsched.cli._plan_input import calendar_for_picture, loaded_with_facts
         from paramsched.cli._traces import groups_with_bases
         from paramsched.recipe_book import nearest_recipes
 
@@ -140,10 +140,10 @@ def paramsched_find(words: tuple[str, ...], most: int) -> None:
     """
     from paramsched.cli._search import nearest_for, recipes_for, schedules_for
 
-    asked = " ".join(words)
-    found = schedules_for(asked)[:most] + recipes_for(asked)[:_MOST_RECIPES] or nearest_for(asked)[:most]
+    site = " ".join(words)
+    found = schedules_for(site)[:most] + recipes_for(site)[:_MOST_RECIPES] or nearest_for(site)[:most]
     if not found:
-        click.echo(f"Nothing is found for {shown(asked)}. Try one word: cosine, restarts, plateau", err=True)
+        click.echo(f"Nothing is found for {shown(site)}. Try one word: cosine, restarts, plateau", err=True)
         raise SystemExit(1)
     for hit in found:
         click.echo("\n    ".join([hit.line, *hit.says]))

@@ -93,11 +93,11 @@ def paramsched_audit(
     from math import isfinite
 
     from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
-    from paramsched.cli._given_plan import calendar_from_options, read_given_plan
+    from paramsched.cli._plan_input import calendar_from_options, read_plan_input
     from paramsched.cli._traces import given_bases
     from paramsched.plan.binding import amount_clock
 
-    read = read_given_plan(plan, format=format, field=field, facts=facts).plan
+    read = read_plan_input(plan, format=format, field=field, facts=facts).plan
     planned = [one.name for one in read.bindings if isinstance(one.field, str)]
     try:
         named: dict[str, str] = {}
@@ -216,7 +216,7 @@ def paramsched_check(
     from dataclasses import replace
 
     from paramsched.base.diagnostic import Diagnostic
-    from paramsched.cli._checked_plan import (
+    from paramsched.cli._lint_output import (
         CheckedPlan,
         RunEvidence,
         checked_plan,
@@ -336,11 +336,11 @@ def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: 
     from paramsched.runner import Runner
 
     sys.path.insert(0, str(Path(config).resolve().parent))
-    asked = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
-    runner = Runner.from_cfg(config, **{name: value for name, value in asked.items() if value is not None})
+    site = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
+    runner = Runner.from_cfg(config, **{name: value for name, value in site.items() if value is not None})
     try:
         runner.train()
     except MissingFact as error:
         # What is missing is said in CONFIG: this command has no options for the facts of a run.
-        raise InvalidArgument(error.asked, error.found, error.instead) from None
+        raise InvalidArgument(error.site, error.found, error.instead) from None
     click.echo(str(runner.work_dir))

@@ -286,10 +286,10 @@ class GradualWarmupScheduler(LRScheduler):
             after.base_lrs, self.finished = tops, True
         definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
         is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
-        asked = vars(peers)[drop_in_name(after)] if is_drop_in_class else type(after)
+        site = vars(peers)[drop_in_name(after)] if is_drop_in_class else type(after)
         within, after._get_lr_called_within_step = after._get_lr_called_within_step, True  # no warning about the call
         try:
-            return list(asked.get_lr(after))
+            return list(site.get_lr(after))
         finally:
             after._get_lr_called_within_step = within
 

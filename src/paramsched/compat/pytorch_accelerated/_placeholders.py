@@ -117,12 +117,12 @@ Placeholder: TypeAlias = TrainerPlaceholderValues | Expression
 Operand: TypeAlias = Placeholder | float
 
 
-def _unreplaced_error(placeholder: object, asked: str = "") -> InvalidArgument:
+def _unreplaced_error(placeholder: object, site: str = "") -> InvalidArgument:
     """Make the error for a placeholder that is used as the number that it represents."""
     text = getattr(placeholder, "value", placeholder)
     name = getattr(placeholder, "name", "a placeholder")
     return InvalidArgument(
-        asked or f"TrainerPlaceholderValues.{name}",
+        site or f"TrainerPlaceholderValues.{name}",
         f"{name} is a placeholder for {text}, and no Trainer has replaced it",
         "Pass the function to Trainer.train(create_scheduler_fn=…), as a partial with keywords, or write the number",
     )
@@ -228,20 +228,20 @@ def _replaced_argument(trainer: Any, value: Any) -> Any:
             return value
 
 
-def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
+def require_positive_count(site: str, amount: float, times: float = 1) -> int:
     """A whole number of updates above 0; anything else is refused."""
     if not (amount > 0 and times > 0):
         found = f"{amount!r} of {times!r} updates" if times != 1 else f"{amount!r} updates"
-        raise AssertedArgument(asked, f"{found} is no length above 0", "Write 10")
-    return whole_number(f"{asked}: updates", amount * times)
+        raise AssertedArgument(site, f"{found} is no length above 0", "Write 10")
+    return whole_number(f"{site}: updates", amount * times)
 
 
-def require_at_least_0(asked: str, number: float, high: float | None = None) -> float:
+def require_at_least_0(site: str, number: float, high: float | None = None) -> float:
     """Return a finite number from 0 to `high`; refuse anything else."""
-    value = finite_number(asked, number)
+    value = finite_number(site, number)
     if value < 0 or (high is not None and value > high):
         bounds = "below 0" if high is None else f"not between 0 and {high!r}"
-        raise AssertedArgument(f"{asked} got {number!r}", bounds, "Write 0.1")
+        raise AssertedArgument(f"{site} got {number!r}", bounds, "Write 0.1")
     return number
 
 

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from paramsched.base.number_checks import MOST_COUNT
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat.group_fields import Number, by_value
-from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 
 def optimizer_of(candidate: object) -> Optimizer:
@@ -46,7 +46,7 @@ def one_per_group(scheduler: Any, argument: str, value: Any) -> list[Any]:
             f"{argument} has {len(entries)} values, param_groups has {groups}."
         )
     for entry in entries:
-        as_float(Asked(type(scheduler).__name__, argument), entry)
+        as_float(CallSite(type(scheduler).__name__, argument), entry)
     return [by_value(entry) for entry in entries]
 
 
@@ -96,48 +96,48 @@ def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
     return InvalidArgument(theirs.removesuffix(".") if instead else theirs, "", instead)
 
 
-def with_value(asked: Asked, value: object) -> Asked:
+def with_value(site: CallSite, value: object) -> CallSite:
     """Return the call with the value in the place of "…"."""
-    return replace(asked, value=asked.value.replace("…", shown(value)))
+    return replace(site, value=site.value.replace("…", shown(value)))
 
 
-def real_number(asked: Asked, value: Any, instead: str = "Write 0.1, say") -> float:
+def real_number(site: CallSite, value: Any, instead: str = "Write 0.1, say") -> float:
     """Return a Python number for what torch accepts as one: NumPy's numbers, tensors with one entry, bools.
 
-    Anything else is a TypeError, as torch's own; "…" in `asked` stands for the value.
+    Anything else is a TypeError, as torch's own; "…" in `site` stands for the value.
     """
     if isinstance(value, (np.generic, np.ndarray, Tensor)) and math.prod(value.shape) == 1:
         value = value.item()
     if not isinstance(value, Real):
-        raise InvalidCall(with_value(asked, value), f"a {type(value).__name__} is no number", instead)
+        raise InvalidCall(with_value(site, value), f"a {type(value).__name__} is no number", instead)
     return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # numbers.Real is no float
 
 
-def as_float(asked: Asked, value: Any) -> float:
+def as_float(site: CallSite, value: Any) -> float:
     """Return `real_number` as a float, for a value that is used at once."""
     try:
-        return float(real_number(asked, value))
+        return float(real_number(site, value))
     except OverflowError:
-        raise InvalidArgument(with_value(asked, value), "no float holds it", "Write 0.1, say") from None
+        raise InvalidArgument(with_value(site, value), "no float holds it", "Write 0.1, say") from None
 
 
-def length_in_epochs(asked: Asked, amount: Any, least: int) -> float:
+def length_in_epochs(site: CallSite, amount: Any, least: int) -> float:
     """Return a length in epochs, whole or not; infinity for one that no run reaches.
 
     Below `least` only a part of an epoch above 0 is allowed. So short a part that no float holds how many an epoch has
     has no end either: torch, which compares for equality, never finds it.
     """
-    number = real_number(asked, amount, "Write 10, say")
+    number = real_number(site, amount, "Write 10, say")
     if not (number >= least or number > 0):
-        raise InvalidArgument(with_value(asked, amount), f"not a length from {least} on", "Write 10, say")
+        raise InvalidArgument(with_value(site, amount), f"not a length from {least} on", "Write 10, say")
     endless = number > MOST_COUNT or (0 < number < 1 / sys.float_info.max)
     return math.inf if endless else number
 
 
-def require_epoch(asked: Asked, epoch: Any) -> None:
+def require_epoch(site: CallSite, epoch: Any) -> None:
     """Refuse an epoch to go on from that is not a finite number."""
-    if type(epoch) is not int and not math.isfinite(as_float(asked, epoch)):
-        raise InvalidArgument(with_value(asked, epoch), "no epoch", "Write the last epoch that is done, or -1 to begin")
+    if type(epoch) is not int and not math.isfinite(as_float(site, epoch)):
+        raise InvalidArgument(with_value(site, epoch), "no epoch", "Write the last epoch that is done, or -1 to begin")
 
 
 def require_function(function: Any, name: str) -> None:

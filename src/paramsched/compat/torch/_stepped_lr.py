@@ -35,7 +35,7 @@ from paramsched.compat.torch.base import (
     says_its_own,
     warn_outside_step,
 )
-from paramsched.errors import Asked
+from paramsched.errors import CallSite
 from paramsched.schedules.rules import Rule
 
 _RATE = itemgetter("lr")
@@ -248,10 +248,10 @@ class RuleLR(SteppedLR):
         """Return the kernel's rule for the present options; `absolute(1.0)` in it means `_level_per_group`."""
 
     def _number(self, option: str) -> float:
-        return real_number(Asked(drop_in_name(self), option), getattr(self, option))
+        return real_number(CallSite(drop_in_name(self), option), getattr(self, option))
 
     def _epochs(self, option: str, least: int) -> float:
-        return length_in_epochs(Asked(drop_in_name(self), option), getattr(self, option), least)
+        return length_in_epochs(CallSite(drop_in_name(self), option), getattr(self, option), least)
 
     def _level_per_group(self) -> list[Any] | None:
         """Return what `absolute(1.0)` means in each group."""

@@ -19,7 +19,7 @@ from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number, base_by_example, by_value, picked, unchanged_on_error
 from paramsched.compat.torch._arguments import equal_values, like_entry, optimizer_of, require_epoch
 from paramsched.compat.torch.function_notes import refuse_nameless_functions
-from paramsched.errors import Asked, InvalidArgument, StateError
+from paramsched.errors import CallSite, InvalidArgument, StateError
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's argument of old: printing by the scheduler, dropped in 2.7."""
@@ -105,7 +105,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self.optimizer = optimizer_of(optimizer)
         if asks_to_print(verbose):
             self.verbose = True
-        require_epoch(Asked(type(self).__name__, "last_epoch"), last_epoch)
+        require_epoch(CallSite(type(self).__name__, "last_epoch"), last_epoch)
         with unchanged_on_error(optimizer):
             group_fields.separate_tensors(optimizer)
             for index, group in enumerate(optimizer.param_groups):

@@ -26,7 +26,7 @@ from paramsched.compat.torch.base import (
     require_lr,
     watch_step,
 )
-from paramsched.errors import Asked, InvalidCall, shown
+from paramsched.errors import CallSite, InvalidCall, shown
 
 _SOME_MILESTONES = "Write milestones=[5]"
 
@@ -234,9 +234,9 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
             raise refused_as_torch(f"{name} expects at least one scheduler, but got no scheduler.")
         check_members(name, optimizer, schedulers)
         if not isinstance(milestones, Sized) or not isinstance(milestones, Iterable):
-            raise InvalidCall(Asked("SequentialLR", "milestones", shown(milestones)), "no list", _SOME_MILESTONES)
+            raise InvalidCall(CallSite("SequentialLR", "milestones", shown(milestones)), "no list", _SOME_MILESTONES)
         for milestone in milestones:
-            real_number(Asked("SequentialLR", "milestones", "[…]"), milestone, _SOME_MILESTONES)
+            real_number(CallSite("SequentialLR", "milestones", "[…]"), milestone, _SOME_MILESTONES)
         if len(milestones) != len(schedulers) - 1:
             raise refused_as_torch(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
@@ -305,20 +305,20 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         return row
 
 
-def check_members(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
+def check_members(site: str, optimizer: Any, members: Sequence[Any]) -> None:
     """Refuse what torch refuses: no scheduler, a metric-driven one, another optimizer."""
     for index, member in enumerate(members):
         if not hasattr(member, "optimizer"):
-            raise TypeError(f"{asked} at index {index} should have `optimizer` as its attribute.")
+            raise TypeError(f"{site} at index {index} should have `optimizer` as its attribute.")
         if isinstance(member, peers.ReduceLROnPlateau):
             raise refused_as_torch(
-                f"{asked} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
+                f"{site} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
                 f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
                 "Write a plan, where a metric rule multiplies into a schedule: cosine() * plateau()",
             )
         if member.optimizer is not optimizer:
             raise refused_as_torch(
-                f"{asked} expects all schedulers to belong to the same optimizer, but got scheduler "
+                f"{site} expects all schedulers to belong to the same optimizer, but got scheduler "
                 f"{type(member).__name__} at index {index} has {member.optimizer}, which is different from "
                 f"{type(optimizer).__name__}."
             )

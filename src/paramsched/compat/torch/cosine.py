@@ -23,7 +23,7 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, RuleLR, SteppedLR
 from paramsched.compat.torch.base import Verbose, warn_of_order, warn_outside_step
-from paramsched.errors import Asked
+from paramsched.errors import CallSite
 from paramsched.schedules import rules
 from paramsched.schedules.affine import absolute
 from paramsched.schedules.rules import Rule
@@ -56,7 +56,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
 
     def _make_rule(self) -> Rule:
         over = self._epochs("T_max", least=1)
-        as_float(Asked("CosineAnnealingLR", "eta_min"), self.eta_min)
+        as_float(CallSite("CosineAnnealingLR", "eta_min"), self.eta_min)
         return rule_over(over, lambda n: rules.cosine(_LEVEL, n))
 
     def _level_per_group(self) -> list[Any] | None:
@@ -131,7 +131,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
         for name, number in (("T_0", T_0), ("T_mult", T_mult), ("eta_min", eta_min)):
-            as_float(Asked("CosineAnnealingWarmRestarts", name), number)
+            as_float(CallSite("CosineAnnealingWarmRestarts", name), number)
         self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
         self.T_cur: float = last_epoch  # type: ignore[assignment]  # between two epochs too
         super().__init__(optimizer, last_epoch, verbose)
@@ -237,7 +237,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
                 f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "Write anneal_epochs=10"
             )
         self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
-        require_epoch(Asked(type(self).__name__, "last_epoch"), last_epoch)
+        require_epoch(CallSite(type(self).__name__, "last_epoch"), last_epoch)
         groups = optimizer.param_groups
         if all("initial_lr" in group and "swa_lr" not in group for group in groups):
             last_epoch = -1  # Lightning gives the run's length in its place

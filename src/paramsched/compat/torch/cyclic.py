@@ -26,7 +26,7 @@ from paramsched.compat.torch._arguments import (
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
 from paramsched.compat.torch.base import Verbose, drop_in_name
 from paramsched.compat.torch.function_notes import NOTES, FunctionNotes
-from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cyclic import cyclic
@@ -82,7 +82,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         if scale_fn is not None:
             require_function(scale_fn, "scale_fn")
         elif mode == "exp_range":
-            as_float(Asked("CyclicLR", "gamma"), gamma)
+            as_float(CallSite("CyclicLR", "gamma"), gamma)
         up = _step_size("step_size_up", step_size_up)
         down = up if step_size_down is None else _step_size("step_size_down", step_size_down)
         if not (_SHORTEST <= up < math.inf and 0 <= down < math.inf):
@@ -206,7 +206,9 @@ def _step_size(name: str, size: Any) -> float:
     try:
         return float(size)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidCall(Asked("CyclicLR", name, shown(size)), "no number of epochs", f"Write {name}=2000") from None
+        raise InvalidCall(
+            CallSite("CyclicLR", name, shown(size)), "no number of epochs", f"Write {name}=2000"
+        ) from None
 
 
 def _values_between(low: Sequence[Any], high: Sequence[Any], height: float) -> list[float]:

@@ -12,7 +12,7 @@ from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._arguments import real_number, refused_as_torch, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
-from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules
 from paramsched.schedules.rules import Rule
 
@@ -59,14 +59,14 @@ class MultiStepLR(RuleLR, peers.MultiStepLR):
         try:
             self.milestones, self.gamma = Counter(milestones), gamma
         except TypeError:  # no list, or one of lists
-            asked = Asked("MultiStepLR", "milestones", shown(milestones))
-            raise InvalidCall(asked, "no list of epochs", _SOME_MILESTONES) from None
+            site = CallSite("MultiStepLR", "milestones", shown(milestones))
+            raise InvalidCall(site, "no list of epochs", _SOME_MILESTONES) from None
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
         # torch compares for equality, so a milestone between two epochs, or at infinity, never comes.
         given = self.milestones.elements()
-        numbers = [real_number(Asked("MultiStepLR", "milestones", "[…]"), m, _SOME_MILESTONES) for m in given]
+        numbers = [real_number(CallSite("MultiStepLR", "milestones", "[…]"), m, _SOME_MILESTONES) for m in given]
         times = [int(m) for m in numbers if 0 <= m <= MOST_COUNT and m == int(m)]
         return rules.multistep(times, self._number("gamma"))
 
@@ -96,8 +96,8 @@ class ConstantLR(RuleLR, peers.ConstantLR):
     def _make_rule(self) -> Rule:
         number = self._number("total_iters")
         if number != number:
-            asked = with_value(Asked("ConstantLR", "total_iters"), self.total_iters)
-            raise InvalidArgument(asked, "not a length from 0 on", "Write 10, say")
+            site = with_value(CallSite("ConstantLR", "total_iters"), self.total_iters)
+            raise InvalidArgument(site, "not a length from 0 on", "Write 10, say")
         # The first whole epoch from there on; of infinity the last that a clock counts.
         return rules.constant(self._number("factor"), math.ceil(min(max(number, 0), MOST_COUNT)))
 

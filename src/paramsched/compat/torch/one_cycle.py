@@ -21,7 +21,7 @@ from paramsched.compat.torch._arguments import (
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.rules import along_knots
 
 _RATE_ENDS = ("initial_lr", "max_lr", "min_lr")
@@ -107,8 +107,10 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
             highest = one_per_group(self, "max_momentum", max_momentum)
             self._find_momentum()
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-            if as_float(Asked("OneCycleLR", name), factor) == 0:
-                raise InvalidArgument(Asked("OneCycleLR", name, "0"), "the rate is divided by it", f"Write {name}=25.0")
+            if as_float(CallSite("OneCycleLR", name), factor) == 0:
+                raise InvalidArgument(
+                    CallSite("OneCycleLR", name, "0"), "the rate is divided by it", f"Write {name}=25.0"
+                )
         with unchanged_on_error(optimizer):
             if last_epoch == -1:
                 first = [peak / div_factor for peak in peaks]
@@ -217,5 +219,5 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
 def _positive_count(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
         raise refused_as_torch(f"Expected positive integer {name}, but got {number}")
-    as_float(Asked("OneCycleLR", name), number)
+    as_float(CallSite("OneCycleLR", name), number)
     return number

@@ -13,7 +13,7 @@ from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number
 from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, refused_as_torch
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print, fields_held
-from paramsched.errors import Asked
+from paramsched.errors import CallSite
 from paramsched.feedback.base import Nonfinite, improves_on, metric_number
 from paramsched.feedback.plateau import Plateau
 
@@ -70,7 +70,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         nonfinite: Nonfinite = "ignore",
     ) -> None:
         for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
-            as_float(Asked("ReduceLROnPlateau", name), value)
+            as_float(CallSite("ReduceLROnPlateau", name), value)
         if factor >= 1.0:
             raise refused_as_torch("Factor should be < 1.0.", "Write factor=0.1")
         self.optimizer = optimizer_of(optimizer)
@@ -85,7 +85,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         else:
             self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
         for entry in self.min_lrs:
-            as_float(Asked("ReduceLROnPlateau", "min_lr"), entry)
+            as_float(CallSite("ReduceLROnPlateau", "min_lr"), entry)
         self.nonfinite = nonfinite
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._check_options()

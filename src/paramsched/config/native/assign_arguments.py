@@ -12,8 +12,8 @@ import numpy as np
 from paramsched.base.codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.base.peer_words import DROPPED, instead_of, meant_argument, our_word
-from paramsched.config.faults import Faults, flow_text, plain_json, short_json
+from paramsched.base.peer_words import DROPPED, instead_of, meant_argument, own_name
+from paramsched.config.diagnostic_collector import DiagnosticCollector, flow_text, plain_json, short_json
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.schedules import Absolute, Schedule
@@ -25,8 +25,10 @@ from paramsched.time import Duration
 class ArgumentAssignment:
     """Each argument's value, unread, by its parameter's name; what is unknown, too many or missing is a fault."""
 
-    def __init__(self, name: str, parameters: Mapping[str, inspect.Parameter], path: str, faults: Faults) -> None:
-        self.name, self.parameters, self.path, self.faults = name, parameters, path, faults
+    def __init__(
+        self, name: str, parameters: Mapping[str, inspect.Parameter], path: str, diagnostics: DiagnosticCollector
+    ) -> None:
+        self.name, self.parameters, self.path, self.diagnostics = name, parameters, path, diagnostics
         self.meant: set[str | None] = set()  # the arguments that unknown ones were probably written for
 
     def of_given(self, given: Any) -> dict[str, Any]:
@@ -48,7 +50,7 @@ class ArgumentAssignment:
             unknown = [str(one) for one in given if one not in self.parameters]
             reasons = [f'"{one}"; {nearest_argument(one, self.parameters, self.name)[1]}' for one in unknown]
             found = f"{self.name} has no argument {', and none '.join(reasons)}"
-            self.faults.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=(key, renamed))
+            self.diagnostics.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=(key, renamed))
             return values
         for key, value in given.items():
             if key in self.parameters and key != extra:
@@ -61,7 +63,7 @@ class ArgumentAssignment:
                 found = f'{self.name} has no argument "{key}"; {advice}'
                 replace = (str(key), near) if near else None
                 place = child_path(self.path, key)
-                self.faults.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
+                self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values
 
     def renamed_call(self, given: dict[Any, Any]) -> dict[str, Any] | None:
@@ -81,7 +83,7 @@ class ArgumentAssignment:
         if places and item_annotations(places[0].annotation) and all(isinstance(one, (int, float)) for one in given):
             found = f"{self.name} takes a list of values"
             entry = (self.path.rpartition(".")[2], {self.name: [given]})
-            self.faults.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=entry)
+            self.diagnostics.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=entry)
             return {places[0].name: [1]}
         for index, one in enumerate(places):
             if one.kind is one.VAR_POSITIONAL:
@@ -92,7 +94,7 @@ class ArgumentAssignment:
             names = ", ".join(one.name for one in places)
             found = f"{self.name} takes at most {len(places)} values, {names}; found {len(given)}"
             kept = {one.name: plain_json(value) for one, value in zip(places, given, strict=False)}
-            self.faults.add(self.path, found, f"Write {flow_text({self.name: kept})}", code=WRONG_ARGUMENT)
+            self.diagnostics.add(self.path, found, f"Write {flow_text({self.name: kept})}", code=WRONG_ARGUMENT)
         return values
 
     def note_missing(self, values: dict[str, Any]) -> None:
@@ -102,7 +104,7 @@ class ArgumentAssignment:
             if required and key not in values and key not in self.meant:
                 instead = f"Write {flow_text({self.name: {**plain_json(values), key: _example(one)}})}"
                 found = f'{self.name} needs the argument "{key}"'
-                self.faults.add(self.path, found, instead, code=WRONG_ARGUMENT)
+                self.diagnostics.add(self.path, found, instead, code=WRONG_ARGUMENT)
 
 
 def _example(parameter: inspect.Parameter) -> Any:
@@ -117,7 +119,7 @@ def _example(parameter: inspect.Parameter) -> Any:
 
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:
     """The argument that an unknown one probably means, by a peer's word or by its spelling, and the advice."""
-    ours = our_word(key, parameters, function)
+    ours = own_name(key, parameters, function)
     if ours is not None:
         return ours, f'here it is "{ours}"'
     if (instead := instead_of(key)) is not None:
@@ -256,7 +258,7 @@ def within_float(value: Any) -> float:
     return value  # type: ignore[no-any-return]  # whatever it is, the caller judges
 
 
-def value_of_users_type(annotation: Any, value: Any, path: str, faults: Faults) -> Any:
+def value_of_users_type(annotation: Any, value: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
     """A value of a type that only its user knows: pydantic reads it, strictly, as it would from JSON.
 
     Raises:
@@ -273,7 +275,7 @@ def value_of_users_type(annotation: Any, value: Any, path: str, faults: Faults) 
         return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
-            faults.add(child_path(path, *one["loc"]), f"{short_json(value)}: {one['msg']}", code=REFUSED_VALUE)
+            diagnostics.add(child_path(path, *one["loc"]), f"{short_json(value)}: {one['msg']}", code=REFUSED_VALUE)
     except PydanticUserError:  # no type pydantic knows either: the builder has to judge
         return value
     return MISSING

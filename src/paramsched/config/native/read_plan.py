@@ -22,20 +22,20 @@ from paramsched.base.number_checks import finite_number
 from paramsched.base.peer_words import (
     LENGTHS_OF_RUN,
     OTHER_NAMES,
-    advice_for_word,
+    advice_for_name,
     instead_of,
     is_warmup_length,
     meant_argument,
 )
-from paramsched.config.faults import (
+from paramsched.config.diagnostic_collector import (
     BadValue,
-    Faults,
+    DiagnosticCollector,
     entry_text,
     flow_text,
     plain_json,
     plain_or_bad,
     short_json,
-    type_in_words,
+    type_name_of,
 )
 from paramsched.config.native.assign_arguments import (
     MISSING,
@@ -90,17 +90,17 @@ def to_plan(
     lr: warmup("5%") >> cosine(to=0.01)
     """
     del calendar, base
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     names = ShapeNames(shapes, folder)
-    plain = plain_or_bad(data, faults)
+    plain = plain_or_bad(data, diagnostics)
     if isinstance(plain, BadValue):
-        faults.add(plain.path, plain.found, plain.instead, code=REFUSED_VALUE)
+        diagnostics.add(plain.path, plain.found, plain.instead, code=REFUSED_VALUE)
     elif not isinstance(plain, dict):
-        faults.add(ROOT, *_no_mapping(plain), code=REFUSED_VALUE)
+        diagnostics.add(ROOT, *_no_mapping(plain), code=REFUSED_VALUE)
     if not isinstance(plain, dict):
-        faults.raise_any("config")
-    plan = _PlanReader(faults, names).read_plan(plain)
-    faults.raise_any("config")
+        diagnostics.raise_any("config")
+    plan = _PlanReader(diagnostics, names).read_plan(plain)
+    diagnostics.raise_any("config")
     assert plan is not None
     return plan
 
@@ -109,7 +109,7 @@ def _no_mapping(data: Any) -> tuple[str, str]:
     """What is found instead, and what to write: most often a blank or a colon is missing."""
     if data is None:
         return "an empty file is no plan", _A_PLAN
-    found = f"{short_json(data)} is {type_in_words(data)}, no plan"
+    found = f"{short_json(data)} is {type_name_of(data)}, no plan"
     if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict) and len(data[0]) == 1:
         ((key, value),) = data[0].items()
         return found, f"Write {entry_text(str(key), json.dumps(plain_json(value)))}"
@@ -128,9 +128,9 @@ def _no_mapping(data: Any) -> tuple[str, str]:
 class _PlanReader:
     """Reads one plan; goes on after a fault, to find them all."""
 
-    def __init__(self, faults: Faults, names: ShapeNames) -> None:
-        self.faults = faults
-        self.values = ScheduleReader(names, faults)
+    def __init__(self, diagnostics: DiagnosticCollector, names: ShapeNames) -> None:
+        self.diagnostics = diagnostics
+        self.values = ScheduleReader(names, diagnostics)
         self.bindings: list[Binding] = []
         self.data: dict[Any, Any] = {}
         self.count = 0  # of fields that were read
@@ -157,10 +157,10 @@ class _PlanReader:
                     self.values.note_wrong_type(value, entry_path(SCHEMA), "no name of a schema", instead)
             elif key not in ("clock", "horizon"):
                 self.read_field(key, value, entry_path(key), None)
-        if self.faults.count:
+        if self.diagnostics.count:
             return None
         if not self.bindings:
-            self.faults.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
+            self.diagnostics.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
         place = CLOCK
         try:
@@ -168,7 +168,7 @@ class _PlanReader:
             place = ROOT
             return Plan(*self.bindings, horizon=horizon, clock=plan_clock)
         except InvalidArgument as refusal:
-            self.faults.refuse(place, refusal)
+            self.diagnostics.refuse(place, refusal)
             return None
 
     def read_clock_name(self, value: Any, path: str) -> str | None:
@@ -212,7 +212,7 @@ class _PlanReader:
                 listed |= {str(name): fields for name, fields in one.items() if isinstance(fields, dict)}
         if listed:
             found = f"{short_json(value)} is a list; groups are a mapping by their names"
-            self.faults.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
+            self.diagnostics.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
             path = child_path(GROUPS, name)
@@ -220,13 +220,13 @@ class _PlanReader:
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
                 found = f"{short_json(fields)} has no field"
                 line = fields if _is_schedule(fields) else "cosine()"
-                self.faults.add(path, found, at_key=True, code=WRONG_TYPE, entry=(str(name), {"lr": line}))
+                self.diagnostics.add(path, found, at_key=True, code=WRONG_TYPE, entry=(str(name), {"lr": line}))
                 continue
             for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
                 place = child_path(path, key)
                 if key in RESERVED:
                     once = f"{key} is said once, for the whole plan"
-                    self.faults.add(place, once, f"Move {key} to the top", at_key=True, code=WRONG_ARGUMENT)
+                    self.diagnostics.add(place, once, f"Move {key} to the top", at_key=True, code=WRONG_ARGUMENT)
                 else:
                     self.read_field(key, schedule, place, selector)
 
@@ -235,10 +235,10 @@ class _PlanReader:
         if isinstance(value, dict) and value:
             return value
         if isinstance(value, BadValue):
-            self.faults.add(path, value.found, f"Write {example}", code=REFUSED_VALUE)
+            self.diagnostics.add(path, value.found, f"Write {example}", code=REFUSED_VALUE)
         else:
-            found = "it is empty" if value == {} else f"{short_json(value)} is {type_in_words(value)}, not {what}"
-            self.faults.add(path, found, f"Write {example}", code=NOTHING_PLANNED if value == {} else WRONG_TYPE)
+            found = "it is empty" if value == {} else f"{short_json(value)} is {type_name_of(value)}, not {what}"
+            self.diagnostics.add(path, found, f"Write {example}", code=NOTHING_PLANNED if value == {} else WRONG_TYPE)
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
@@ -247,7 +247,7 @@ class _PlanReader:
         if isinstance(name, int):
             wrong = (f"{name} is no index of a group", "Count from 0, or write the group's name") if name < 0 else None
         if wrong:
-            self.faults.add(path, *wrong, at_key=True, code=WRONG_ARGUMENT)
+            self.diagnostics.add(path, *wrong, at_key=True, code=WRONG_ARGUMENT)
         index = name if isinstance(name, int) else index_in_name(name)
         return name if index is None else index
 
@@ -263,15 +263,15 @@ class _PlanReader:
         if near is not None:
             found = f'"{key}" is no field; did you mean "{near}"?'
             # Then the value is no schedule either.
-            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
+            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
             return
-        if "-" in str(key) and (peer := advice_for_word(str(key))) is not None:
-            self.faults.add(path, peer[0], peer[1] and f"Write {peer[1]}", at_key=True, code=UNKNOWN_FIELD)
+        if "-" in str(key) and (peer := advice_for_name(str(key))) is not None:
+            self.diagnostics.add(path, peer[0], peer[1] and f"Write {peer[1]}", at_key=True, code=UNKNOWN_FIELD)
             return
         is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
         if is_theirs and (instead := instead_of(str(key))) is not None:
             found = f'"{key}" is no field, but another library\'s word; {instead}'
-            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD)
+            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD)
             return
         name = self.name_of_field(key, path)
         schedule = self.values.read_followed(value, path)
@@ -279,31 +279,31 @@ class _PlanReader:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
             found = f"{name} of the same groups is scheduled at {before} too"
-            self.faults.add(path, found, "Keep one", at_key=True, code=SAID_TWICE)
+            self.diagnostics.add(path, found, "Keep one", at_key=True, code=SAID_TWICE)
         elif schedule is not MISSING:
             try:
                 self.bindings.append(Binding(name, schedule, selector))
             except InvalidArgument as refusal:
-                self.faults.refuse(path, refusal)
+                self.diagnostics.refuse(path, refusal)
 
     def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
         """Note an entry that belongs elsewhere in a plan: the length of the run, lines of some groups; else False."""
         value = plain_json(value)
         if selector is None and (horizon := _meant_horizon(key, value)) is not None:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
-            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
+            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
             return True
         if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
             found = f'"{key}" is not a field; the entries of a plan are at the top'
             written = ", ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
             instead = f"Write {written if len(value) == 1 else flow_text(value)}"
-            self.faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
+            self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
             return True
         lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
         line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
         if selector is None and line is not None:
             found = f'"{key}" is no field, but another library\'s word; a warmup is a stage of its own'
-            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
+            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
             return True
         fields: Any = None
         others: Any = None
@@ -318,13 +318,13 @@ class _PlanReader:
             return False
         found = "lines for some groups are written under groups"
         if others is None and "groups" not in self.data:
-            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
+            self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
             return True
         # Two entries are to be changed, which no single paste does.
         instead = f"Move it into groups: {flow_text(fields)[1:-1]}"
         if others is not None:
             instead = f"Keep {key}: {flow_text(others, top=True)} and move the others to groups: {flow_text(fields)}"
-        self.faults.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
+        self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
         return True
 
     def name_of_field(self, key: str | int, path: str) -> str | None:
@@ -338,7 +338,7 @@ class _PlanReader:
         if slip is None:
             return name
         found = f'"{key}" is no field of an optimizer; did you mean "{slip}"?'
-        self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), slip))
+        self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), slip))
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
@@ -346,13 +346,13 @@ class _PlanReader:
         other, name = first_lookalike(key), re.sub(r"\W+", "_", key.strip()).strip("_")
         if other is None and (meant := OTHER_NAMES.get(name.lower()) or (name if name in KNOWN else None)):
             found = f'"{key}" is not the name of a field; did you mean "{meant}"?'
-            self.faults.add(path, found, f"Write {meant}", at_key=True, code=UNKNOWN_FIELD, replace=(key, meant))
+            self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=UNKNOWN_FIELD, replace=(key, meant))
         elif other is None:
-            self.faults.refuse(path, refusal, at_key=True)
+            self.diagnostics.refuse(path, refusal, at_key=True)
         else:
             written = straighten_text(key).strip("\"'")
             found = f"{short_json(key)} is no field: {other[1]}"
-            self.faults.add(path, found, f"Write {written}", at_key=True, code=UNKNOWN_FIELD)
+            self.diagnostics.add(path, found, f"Write {written}", at_key=True, code=UNKNOWN_FIELD)
 
     def read_targets(self, value: Any) -> None:
         """What is scheduled outside the optimizer, each with its first value."""
@@ -364,17 +364,17 @@ class _PlanReader:
                 meant = meant if meant.isidentifier() else f"target_{meant}"
                 found = f"{short_json(name)} is no identifier"
                 replace = (str(name), meant)
-                self.faults.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
+                self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
             if isinstance(entries, (str, int, float)) and not isinstance(entries, bool):
-                found = f"{short_json(entries)} is {type_in_words(entries)}, not a target"
+                found = f"{short_json(entries)} is {type_name_of(entries)}, not a target"
                 whole = {"initial": 1.0, "schedule": entries if _is_schedule(entries) else "cosine()"}
-                self.faults.add(path, found, f"Write {flow_text(whole)}", code=WRONG_TYPE)
+                self.diagnostics.add(path, found, f"Write {flow_text(whole)}", code=WRONG_TYPE)
                 continue
             given = self.entries_of(entries, path, "a target", _A_TARGET)
             if not given:
                 continue
             self.note_wrong_entries(given, path)
-            before = self.faults.count
+            before = self.diagnostics.count
             first, place = given.get("initial", 1.0), child_path(path, "initial")
             initial = schedule = MISSING
             if isinstance(first, BadValue):
@@ -385,7 +385,7 @@ class _PlanReader:
                 initial = self.values.try_or_note(place, partial(_first_value, first))
             if "schedule" in given:
                 schedule = self.values.read_followed(given["schedule"], child_path(path, "schedule"))
-            if self.faults.count == before and schedule is not MISSING and str(name).isidentifier():
+            if self.diagnostics.count == before and schedule is not MISSING and str(name).isidentifier():
                 self.bindings.append(Binding(Target(str(name), initial), schedule))
 
     def note_wrong_entries(self, entries: dict[Any, Any], path: str) -> None:
@@ -398,11 +398,11 @@ class _PlanReader:
             meant.add(near)
             found = f'a target has no "{key}"; {did_you_mean(near or str(key), TARGET_ENTRIES)}'
             replace = (str(key), near) if near else None
-            self.faults.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
+            self.diagnostics.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
         for key in TARGET_ENTRIES:
             if key not in entries and key not in meant:
                 whole = {"initial": 1.0, "schedule": "cosine()", **plain_json(entries)}
-                self.faults.add(path, f'"{key}" is missing', f"Write {flow_text(whole)}", code=WRONG_ARGUMENT)
+                self.diagnostics.add(path, f'"{key}" is missing', f"Write {flow_text(whole)}", code=WRONG_ARGUMENT)
 
 
 def _first_value(value: float) -> float:
@@ -508,7 +508,7 @@ def _groups_in_field(value: Any, names: ShapeNames) -> tuple[dict[str, Any], Any
     shapes = (*SHAPES, *OPERATORS, *WITH_A_NUMBER, "absolute")
     for key, line in value.items():
         name = str(key)
-        if advice_for_word(name) is not None or names.find(name) is not None or name in shapes:
+        if advice_for_name(name) is not None or names.find(name) is not None or name in shapes:
             return None
         if closest(name, SHAPES) is not None:
             return None

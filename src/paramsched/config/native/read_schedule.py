@@ -15,8 +15,15 @@ from paramsched.base.codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.base.diagnostic import child_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.number_checks import finite_number, meant_number
-from paramsched.base.peer_words import advice_for_peer, advice_for_word
-from paramsched.config.faults import BadValue, Faults, bad_values_in, plain_json, short_json, type_in_words
+from paramsched.base.peer_words import advice_for_name, advice_for_peer
+from paramsched.config.diagnostic_collector import (
+    BadValue,
+    DiagnosticCollector,
+    bad_values_in,
+    plain_json,
+    short_json,
+    type_name_of,
+)
 from paramsched.config.native.assign_arguments import (
     MISSING,
     ArgumentAssignment,
@@ -60,8 +67,8 @@ _A_CURVE = "Write cosine, or {power: 2}"
 class ScheduleReader:
     """Reads the values of one config; every fault is noted and stands for `MISSING`."""
 
-    def __init__(self, names: ShapeNames, faults: Faults) -> None:
-        self.names, self.faults = names, faults
+    def __init__(self, names: ShapeNames, diagnostics: DiagnosticCollector) -> None:
+        self.names, self.diagnostics = names, diagnostics
 
     def read_followed(self, value: Any, path: str) -> Any:
         """What a field follows: a schedule, or a metric rule by itself."""
@@ -73,7 +80,7 @@ class ScheduleReader:
             case int() | float():
                 return self.try_or_note(path, lambda: schedule_of(within_float(value), lambda: short_json(value)))
             case str():
-                found = read_schedule_line(value, path, self.names, self.faults)
+                found = read_schedule_line(value, path, self.names, self.diagnostics)
                 return MISSING if found is None else found
             case list():
                 return self.read_sequence(value, path)
@@ -132,7 +139,7 @@ class ScheduleReader:
             instead = f"Write constant(absolute({number!r}))"
             return self.note_fault(path, "absolute is a level, no schedule", instead)
         if builder is None:
-            if peer := advice_for_word(str(name)):
+            if peer := advice_for_name(str(name)):
                 line = None if "-" in str(name) else meant
                 return self.note_mapping(path, peer[0], line, f"For example: {peer[1]}", code=UNKNOWN_NAME)
             names = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
@@ -154,7 +161,7 @@ class ScheduleReader:
         key = path.rpartition(".")[2]
         entry = (key, meant) if meant and key.isidentifier() else None
         instead = f"Write {meant}" if meant else example
-        self.faults.add(path, found, "" if entry else instead, at_key=entry is not None, code=code, entry=entry)
+        self.diagnostics.add(path, found, "" if entry else instead, at_key=entry is not None, code=code, entry=entry)
         return MISSING
 
     def read_operator(self, name: str, given: Any, path: str) -> Any:
@@ -189,14 +196,14 @@ class ScheduleReader:
     def read_call(self, name: str, builder: Callable[..., Any], given: Any, path: str) -> Any:
         """What `builder` makes of `{argument: value}`, `[values]` or one value."""
         signature = annotated_signature(builder)
-        before = self.faults.count
-        raw = ArgumentAssignment(name, signature.parameters, path, self.faults).of_given(given)
+        before = self.diagnostics.count
+        raw = ArgumentAssignment(name, signature.parameters, path, self.diagnostics).of_given(given)
         read = {
             key: self.read_argument(one, raw[key], child_path(path, key))
             for key, one in signature.parameters.items()
             if key in raw
         }
-        if self.faults.count > before:
+        if self.diagnostics.count > before:
             return MISSING
         bound = inspect.BoundArguments(signature, read)
         return self.try_or_note(path, lambda: build_from_call(builder, name, bound.args, bound.kwargs), tuple(read))
@@ -342,7 +349,7 @@ class ScheduleReader:
                 whole = float not in members
                 instead = f"Write {max(1, round(meant_number(value))) if whole else meant_number(value)}"
             return self.note_wrong_type(value, path, f"not {' or '.join(words)}", instead)
-        return value_of_users_type(annotation, value, path, self.faults)
+        return value_of_users_type(annotation, value, path, self.diagnostics)
 
     def read_items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:
         """A list whose annotation says each item, or the one that all of them have."""
@@ -363,12 +370,12 @@ class ScheduleReader:
         replace: tuple[str, str] | None = None,
     ) -> Any:
         """Note a fault; what it stands for is missing."""
-        self.faults.add(path, found, instead, code=code, replace=replace)
+        self.diagnostics.add(path, found, instead, code=code, replace=replace)
         return MISSING
 
     def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
         """Tell that a value is of another type than what is wanted here."""
-        found = f"{short_json(value)} is {type_in_words(value)}, {wanted}"
+        found = f"{short_json(value)} is {type_name_of(value)}, {wanted}"
         return self.note_fault(path, found, instead, code=WRONG_TYPE)
 
     def note_unknown_curve(self, name: str, path: str) -> Any:
@@ -388,9 +395,9 @@ class ScheduleReader:
         except InvalidArgument as refusal:
             argument = refusal.argument
             place = child_path(path, argument) if argument is not None and argument in arguments else path
-            self.faults.refuse(place, refusal)
+            self.diagnostics.refuse(place, refusal)
         except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
-            self.faults.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
+            self.diagnostics.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
         return MISSING
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, final
 
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.config.faults import type_in_words
+from paramsched.config.diagnostic_collector import type_name_of
 from paramsched.config.python_config.evaluator import DECIDING, ConfigEvaluator
 from paramsched.config.python_config.name_usage import name_usage
 from paramsched.config.python_config.source import PythonSource
@@ -267,6 +267,6 @@ def merge_upon_base(
         elif isinstance(before, dict):
             out[key] = merge_upon_base(before, value, source, child_path(path, key), instead=instead)
         else:
-            found = f"a dict here, and {type_in_words(before)} in the base"
+            found = f"a dict here, and {type_name_of(before)} in the base"
             raise ConfigError(source, [Diagnostic(child_path(path, key), found, instead)])
     return out

@@ -8,7 +8,7 @@ from typing import Any, final
 from paramsched.base.diagnostic import TextLines
 from paramsched.base.lookalikes import straighten_text
 from paramsched.config._text_places import Place, PlaceTree
-from paramsched.config.faults import Pairs, number_from_text, refuse_many_values
+from paramsched.config.diagnostic_collector import Pairs, number_from_text, refuse_many_values
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import (
     MOST_DEPTH,

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from paramsched.base.diagnostic import TextEdit, TextLines
 from paramsched.config._text_places import MERGE, Place, PlaceTree
-from paramsched.config.faults import Pairs, number_from_text, short_json
+from paramsched.config.diagnostic_collector import Pairs, number_from_text, short_json
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, advice_of_line, advice_to_close, too_many_values
 from paramsched.errors import ConfigError
 from paramsched.schedules import meant_line

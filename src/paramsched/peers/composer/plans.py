@@ -17,7 +17,7 @@ from paramsched.config.arguments import (
     read_entry,
     values_of_optimizer,
 )
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.references import with_references
 from paramsched.config.unused_settings import report_unused_settings
@@ -98,36 +98,38 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     horizon: 90 epochs
     lr: step("30 epochs")
     """
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        faults.refuse_kind(ROOT, data, "config", "Write scheduler: {name: cosine_with_warmup}")
-        faults.raise_any("config")
+        diagnostics.refuse_kind(ROOT, data, "config", "Write scheduler: {name: cosine_with_warmup}")
+        diagnostics.raise_any("config")
     inside, path_of_run = _run_in(data)
     settings = with_references(inside)
-    run = _run_of_config(settings, path_of_run, calendar, faults)
+    run = _run_of_config(settings, path_of_run, calendar, diagnostics)
     listed = _listed_schedulers(settings, path_of_run)
     if not listed:
         instead = "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}"
-        faults.add(path_of_run, "no scheduler is in it", instead, code=NOTHING_PLANNED)
+        diagnostics.add(path_of_run, "no scheduler is in it", instead, code=NOTHING_PLANNED)
     by_epoch = settings.get("step_schedulers_every_batch") is False
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
         if name is None:
-            faults.add(path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT)
+            diagnostics.add(
+                path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT
+            )
             continue
         if not _is_scheduler(name):
             found = f"{short_json(name)}: no scheduler of Composer's; {did_you_mean(str(name), NAMES)}"
-            faults.add(path, found, code=UNKNOWN_NAME)
+            diagnostics.add(path, found, code=UNKNOWN_NAME)
             continue
-        entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, ReadingNotes(faults))
+        entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, ReadingNotes(diagnostics))
         if entry is None:
             continue
-        times = TimesInRun(run, path, faults, entry.wrong)
+        times = TimesInRun(run, path, diagnostics, entry.wrong)
         try:
             schedules.append(entry.arguments.schedule(times))
         except InvalidArgument as refusal:
-            faults.refuse(path, refusal)
+            diagnostics.refuse(path, refusal)
         clocks |= times.clocks
         for place, end in times.ends if by_epoch else ():
             # Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before.
@@ -136,31 +138,33 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             )
             if end.amount and not at_end:
                 found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
-                faults.add(place, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
+                diagnostics.add(place, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
     own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
-    report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), faults, library="Composer")
+    report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), diagnostics, library="Composer")
     # A plan counts tokens or samples where a time does; updates are converted.
     amounts = sorted(clocks - {"ba"})
     if len(amounts) > 1:
         found = f"times in {' and in '.join(amounts)}, and lr of a plan has one clock"
-        faults.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
-    faults.raise_any("config")
+        diagnostics.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
+    diagnostics.raise_any("config")
     horizon = None if run.longest is None else run.longest.duration
-    with faults.told_at(ROOT):
+    with diagnostics.reported_at(ROOT):
         whole = math.prod(schedules[1:], start=schedules[0])
         if by_epoch:
             whole = every(whole, "epoch")
         return Plan(lr=whole, horizon=horizon, clock=UNITS_OF_TIMES[amounts[0]] if amounts else None)
 
 
-def _run_of_config(data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, faults: Faults) -> ComposerRun:
+def _run_of_config(
+    data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, diagnostics: DiagnosticCollector
+) -> ComposerRun:
     """The length of the run, scaled."""
     written = {name: data[name] for name in arguments_of(_RunArguments) if name in data}
-    given, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, faults)
+    given, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, diagnostics)
     longest, ratio = given.max_duration, given.scale_schedule_ratio
     if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
         found = f"{longest} is no length of a run"
-        faults.add(places["max_duration"], found, 'Write max_duration: "10ep"', code=REFUSED_VALUE)
+        diagnostics.add(places["max_duration"], found, 'Write max_duration: "10ep"', code=REFUSED_VALUE)
         longest = None
     scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)
     return ComposerRun(scaled, longest, ratio, None if calendar is None else calendar.updates_per_epoch)

@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import WrongValue, argument, argument_table, is_count, table_named
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.schedules import (
     Schedule,
     constant,
@@ -139,13 +139,13 @@ class TimesInRun:
 
     run: ComposerRun
     path: str
-    faults: Faults
+    diagnostics: DiagnosticCollector
     wrong: Set[str]
     clocks: set[str] = field(default_factory=set)
     ends: list[tuple[str, ComposerTime]] = field(default_factory=list)
 
     def fault(self, name: str, found: str, instead: str = "") -> None:
-        self.faults.add(child_path(self.path, name), found, instead, code=REFUSED_VALUE)
+        self.diagnostics.add(child_path(self.path, name), found, instead, code=REFUSED_VALUE)
 
     def converted(self, name: str, time: ComposerTime, *keys: int, scaled: bool = True) -> ComposerTime | None:
         """A time in batches, samples or tokens, rounded down as Composer rounds it; None if it cannot be converted.
@@ -158,7 +158,7 @@ class TimesInRun:
         if time.unit == "dur":  # a share of the run, which scales with it
             if run.longest is None:
                 missing = f"{time} is a share of the run, and nothing says its length"
-                self.faults.add(path, missing, 'Write max_duration: "10ep"', code=MISSING_FACT)
+                self.diagnostics.add(path, missing, 'Write max_duration: "10ep"', code=MISSING_FACT)
                 return None
             unit, factor, what = run.longest.unit, run.longest.amount, f"{time} of {run.longest}"
         epochs = Fraction(time.amount) * Fraction(factor)
@@ -171,7 +171,7 @@ class TimesInRun:
         else:
             missing = f"{what} is rounded to whole batches, and nothing says how many an epoch has"
             instead = "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba"
-            self.faults.add(path, missing, instead, code=MISSING_FACT)
+            self.diagnostics.add(path, missing, instead, code=MISSING_FACT)
             return None
         self.clocks.add(found.clock)
         self.ends.extend([(path, found)] if name in _STAGES else [])
@@ -245,7 +245,7 @@ class _MultiStep:
                 time = times.converted("milestones", composer_time(value), index)
             except WrongValue as wrong:
                 path = child_path(times.path, "milestones", index)
-                times.faults.add(path, str(wrong), f'Write "{wrong.example or "100ba"}"', code=wrong.code)
+                times.diagnostics.add(path, str(wrong), f'Write "{wrong.example or "100ba"}"', code=wrong.code)
             else:
                 found += [] if time is None else [time.duration]
         return multistep(tuple(found), self.gamma) if found else constant()
@@ -438,7 +438,7 @@ class _InverseSquareRoot:
             if name not in times.wrong and (time.unit == "dur" or (unit is not None and time.unit != unit)):
                 found = f"{time}: llm-foundry wants the unit of max_duration"
                 times.fault(name, found, f'Write {name}: "100{unit or "tok"}"')
-        if times.faults.count:
+        if times.diagnostics.count:
             return _UNSAID
         warm = times.converted("t_warmup", self.t_warmup, scaled=False)
         cool = times.converted("t_cooldown", self.t_cooldown)

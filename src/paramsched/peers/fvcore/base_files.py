@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 from paramsched.base.codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
-from paramsched.config.faults import short_json, type_in_words
+from paramsched.config.diagnostic_collector import short_json, type_name_of
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import merge_upon_base
 from paramsched.config.read_bases import error_in_base, path_without_dots, text_of_base
@@ -67,17 +67,17 @@ class _ConfigReader:
 
         if not isinstance(named, str):
             raise refused(f"{short_json(named)} is no file", "Write _BASE_: Base-RCNN-FPN.yaml")
-        asked = short_json(named)
+        site = short_json(named)
         place = path_without_dots(above[-1].parent / os.path.expanduser(named))  # noqa: PTH111  # keeps an unknown ~name
         if place in above or len(above) > _MOST_ABOVE:
-            raise refused(f"{asked}: the bases come back to a file that was read", "Name another one")
+            raise refused(f"{site}: the bases come back to a file that was read", "Name another one")
         if len(self._done) >= _MOST_FILES:
-            raise refused(f"{asked}: more than {_MOST_FILES} files together", "Put them into fewer files")
+            raise refused(f"{site}: more than {_MOST_FILES} files together", "Put them into fewer files")
         if place not in self._done:
-            self._done[place] = self.read_file(place, text_of_base(place, asked, refused), above)
+            self._done[place] = self.read_file(place, text_of_base(place, site, refused), above)
         found = self._done[place]
         if not isinstance(found, Mapping):
-            raise refused(f"{asked} is {type_in_words(found)}, no config", "Name another one")
+            raise refused(f"{site} is {type_name_of(found)}, no config", "Name another one")
         return found
 
     def read_file(self, place: Path, text: str, above: tuple[Path, ...]) -> Any:

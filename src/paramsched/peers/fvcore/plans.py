@@ -26,7 +26,7 @@ from paramsched.config.arguments import (
     read_entry,
     table_named,
 )
-from paramsched.config.faults import Faults, plain_data, short_json, type_in_words
+from paramsched.config.diagnostic_collector import DiagnosticCollector, plain_data, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.unused_settings import report_unused_settings
 from paramsched.peers.fvcore.base_files import BASE
@@ -68,12 +68,12 @@ class Where:
 
     updates: int
     path: str
-    faults: Faults
+    diagnostics: DiagnosticCollector
     sound: bool = True
 
     def fault(self, found: str, instead: str, *keys: object, code: str = REFUSED_VALUE) -> None:
         if self.sound:
-            self.faults.add(child_path(self.path, *keys), found, instead, code=code)
+            self.diagnostics.add(child_path(self.path, *keys), found, instead, code=code)
 
 
 def _some_numbers(value: Any) -> tuple[float, ...]:
@@ -219,7 +219,7 @@ class _CompositeArguments:
             fixed, size = scaling[index] == "fixed", end - begin
             if size <= 0:
                 continue
-            inner = param_schedule_of(parts[index], path, where.updates if fixed else size, where.faults)
+            inner = param_schedule_of(parts[index], path, where.updates if fixed else size, where.diagnostics)
             if fixed and begin and not isinstance(inner, Constant):
                 inner = skip(inner, begin)
             stages.append(cut_to_length(inner, size))
@@ -271,23 +271,27 @@ def fvcore_class_in(data: Any) -> str | None:
     return None
 
 
-def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside: tuple[str, ...] = ()) -> Schedule:
+def param_schedule_of(
+    data: Any, path: str, updates: int, diagnostics: DiagnosticCollector, beside: tuple[str, ...] = ()
+) -> Schedule:
     """The schedule of a param scheduler over a number of updates; `constant()` stands in where a fault was noted."""
     name = fvcore_class_in(data)
     if name is None or name not in _TABLES:
         known = [one + ENDING for one in _TABLES]
-        kind = type_in_words(data) if not isinstance(data, Mapping) else "it names no class of fvcore's"
+        kind = type_name_of(data) if not isinstance(data, Mapping) else "it names no class of fvcore's"
         found = kind if name is None else f"fvcore has no {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
-        faults.add(path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME)
+        diagnostics.add(
+            path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME
+        )
         return constant()
     key = next((key for key in data if str(key).endswith(ENDING) and key not in NAME_KEYS), None)
     given, where = {key: value for key, value in data.items() if key not in (*NAME_KEYS, *beside)}, path
     if key is not None:
         given, where = data[key], child_path(path, key)
-    entry = read_entry(name + ENDING, _TABLES[name], given, where, ReadingNotes(faults))
+    entry = read_entry(name + ENDING, _TABLES[name], given, where, ReadingNotes(diagnostics))
     if entry is None:
         return constant()
-    schedule: Schedule = entry.arguments.schedule(Where(updates, where, faults, sound=not entry.wrong))
+    schedule: Schedule = entry.arguments.schedule(Where(updates, where, diagnostics, sound=not entry.wrong))
     return schedule
 
 
@@ -354,27 +358,27 @@ def to_plan(
     horizon: 90000
     lr: warmup(1000, 0.001) >> skip(multistep([60000, 80000]), 1000)
     """
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        faults.refuse_kind(ROOT, data, "config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
+        diagnostics.refuse_kind(ROOT, data, "config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
     elif BASE in data:
         found = f"{short_json(data[BASE])} is another file, and its entries are not here"
-        faults.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
-    faults.raise_any("config")
-    with faults.told_at(ROOT):
+        diagnostics.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
+    diagnostics.raise_any("config")
+    with diagnostics.reported_at(ROOT):
         solver, path = _solver_in(data)
         if solver is not None:
-            given = _read_solver(solver, path, faults)
-            faults.raise_any("config")
+            given = _read_solver(solver, path, diagnostics)
+            diagnostics.raise_any("config")
             total, of_deeplab = given.MAX_ITER, given.LR_SCHEDULER_NAME == "WarmupPolyLR"
-            schedule = _deeplab_schedule(given) if of_deeplab else _warmed(given, path, faults)
+            schedule = _deeplab_schedule(given) if of_deeplab else _warmed(given, path, diagnostics)
         else:
-            total = _updates_of(data, calendar, faults)
-            schedule = param_schedule_of(data, ROOT, total, faults, _BESIDE)
+            total = _updates_of(data, calendar, diagnostics)
+            schedule = param_schedule_of(data, ROOT, total, diagnostics, _BESIDE)
         return Plan(lr=schedule, horizon=total)
 
 
-def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> int:
+def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, diagnostics: DiagnosticCollector) -> int:
     """The updates that `where` goes over."""
     total = data.get("max_iter", data.get("horizon"))
     if total is None and calendar is not None and calendar.total is not None:
@@ -384,7 +388,7 @@ def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, faults: Faul
         found = (
             "nothing says how many updates the run has" if total is None else f"{short_json(total)} is no whole number"
         )
-        faults.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000", code=MISSING_FACT)
+        diagnostics.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000", code=MISSING_FACT)
         return 1_000
     return int(total)
 
@@ -400,7 +404,7 @@ def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
     return None, ROOT
 
 
-def _read_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> _SolverArguments:
+def _read_solver(solver: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> _SolverArguments:
     """Read the entries that schedule lr."""
     scheduled = {
         str(name): _value_of_text(value)
@@ -408,10 +412,10 @@ def _read_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> _Solve
         if str(name).startswith(_SCHEDULED) and not str(name).startswith("BASE_LR_MULT")  # the rates of some groups
     }
     own = [str(name) for name in solver if str(name) not in scheduled and not _OF_GROUPS.search(str(name))]
-    report_unused_settings({name: child_path(path, name) for name in own}, (), faults, library="detectron2")
-    given, places, _ = read_arguments(_SolverArguments, located(scheduled, path), path, faults)
+    report_unused_settings({name: child_path(path, name) for name in own}, (), diagnostics, library="detectron2")
+    given, places, _ = read_arguments(_SolverArguments, located(scheduled, path), path, diagnostics)
     if given.BASE_LR_END > given.BASE_LR:
-        faults.add(places["BASE_LR_END"], "it is above BASE_LR", "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
+        diagnostics.add(places["BASE_LR_END"], "it is above BASE_LR", "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
     return given
 
 
@@ -419,12 +423,12 @@ def _value_of_text(value: Any) -> Any:
     """What detectron2 reads in a text: `STEPS: (60000, 80000)` is a text to YAML, and a literal of Python to it."""
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return value
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     try:
-        literal = plain_data(ast.literal_eval(value), faults)
+        literal = plain_data(ast.literal_eval(value), diagnostics)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return value
-    return value if faults.count else literal
+    return value if diagnostics.count else literal
 
 
 def _detectron_curve(given: _SolverArguments, where: Where) -> Schedule:
@@ -453,22 +457,22 @@ def _deeplab_schedule(given: _SolverArguments) -> Schedule:
     return ramp * curve
 
 
-def _warmed(given: _SolverArguments, path: str, faults: Faults) -> Schedule:
+def _warmed(given: _SolverArguments, path: str, diagnostics: DiagnosticCollector) -> Schedule:
     """The warmup, up to where the curve is by then; and the rest of the curve, or all of it rescaled."""
     total, rescaled, warm = given.MAX_ITER, given.RESCALE_INTERVAL, min(given.WARMUP_ITERS, given.MAX_ITER)
     if not warm:
-        return _detectron_curve(given, Where(total, path, faults))
+        return _detectron_curve(given, Where(total, path, diagnostics))
     if total > 900_000:
         found = f"in a run of {total:,} updates fvcore's tolerance ends the warmup early"
         instead = 'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()'
-        faults.add(child_path(path, "MAX_ITER"), found, instead, code=REFUSED_VALUE)
-    whole = _detectron_curve(given, Where(total, path, faults))
-    if faults.count:
+        diagnostics.add(child_path(path, "MAX_ITER"), found, instead, code=REFUSED_VALUE)
+    whole = _detectron_curve(given, Where(total, path, diagnostics))
+    if diagnostics.count:
         return constant()
     first = given.WARMUP_FACTOR * whole(0)
     met = whole(0) if rescaled else whole(warm)
     ramp: Schedule = constant(first, warm) if given.WARMUP_METHOD == "constant" else linear(first, met, warm)
     if warm == total:
         return ramp
-    rest = _detectron_curve(given, Where(total - warm, path, faults)) if rescaled else skip(whole, warm)
+    rest = _detectron_curve(given, Where(total - warm, path, diagnostics)) if rescaled else skip(whole, warm)
     return ramp >> rest

@@ -11,7 +11,7 @@ from typing import Any, final
 from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.base.diagnostic import child_path, entry_path
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import public_names
 from paramsched.config.python_config.values import NeedsRunning
@@ -21,26 +21,26 @@ from paramsched.peers.mmengine.row import CONVERTED, INF, Arguments, is_finite
 from paramsched.time import Calendar, Duration
 
 
-def refuse_unread(value: Any, path: str, faults: Faults) -> None:
+def refuse_unread(value: Any, path: str, diagnostics: DiagnosticCollector) -> None:
     """Note a fault where a value, or one in a list, is not known."""
     if isinstance(value, NeedsRunning):
         instead = "Write the value itself, or execute the config in MMEngine: --run-config (in Python: run_config=True)"
-        faults.add(path, str(value), instead, code=UNREADABLE)
+        diagnostics.add(path, str(value), instead, code=UNREADABLE)
     elif isinstance(value, (list, tuple)):
         for index, one in enumerate(value):
-            refuse_unread(one, child_path(path, index), faults)
+            refuse_unread(one, child_path(path, index), diagnostics)
 
 
-def count_above_zero(config: Any, path: str, name: str, faults: Faults) -> int | None:
+def count_above_zero(config: Any, path: str, name: str, diagnostics: DiagnosticCollector) -> int | None:
     """A count from 1 on that stands in a part of the config; None where there is none."""
     value = config.get(name) if isinstance(config, Mapping) else None
     if isinstance(value, NeedsRunning):
-        refuse_unread(value, child_path(path, name), faults)
+        refuse_unread(value, child_path(path, name), diagnostics)
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not is_finite(value) or value < 1 or value != int(value):
-        faults.add(
+        diagnostics.add(
             child_path(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12", code=WRONG_TYPE
         )
         return None
@@ -60,7 +60,7 @@ def config_value_in_words(value: Any) -> str:
 
 def type_of_value(value: Any) -> str:
     """What a value is, for a message."""
-    return "unreadable" if isinstance(value, NeedsRunning) else type_in_words(value)
+    return "unreadable" if isinstance(value, NeedsRunning) else type_name_of(value)
 
 
 @final
@@ -93,9 +93,9 @@ class RunLength:
         return None if self.epoch_length is None else tick * self.epoch_length
 
 
-def missing_epoch_length(asked: str, found: str) -> MissingFact:
+def missing_epoch_length(site: str, found: str) -> MissingFact:
     """What hangs on the iterations of an epoch, which nothing says."""
-    return MissingFact(asked, found, "Write Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100")
+    return MissingFact(site, found, "Write Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100")
 
 
 def ticks_by_epoch(arguments: Arguments) -> bool:
@@ -149,14 +149,14 @@ class ConfigRun:
     accumulation: int
 
 
-def run_of_config(whole: Mapping[str, Any], calendar: Calendar, faults: Faults) -> ConfigRun:
+def run_of_config(whole: Mapping[str, Any], calendar: Calendar, diagnostics: DiagnosticCollector) -> ConfigRun:
     """The length of the run: what the config says, else the calendar."""
     epoch = calendar.updates_per_epoch
     accumulation = count_above_zero(
-        whole.get("optim_wrapper"), entry_path("optim_wrapper"), "accumulative_counts", faults
+        whole.get("optim_wrapper"), entry_path("optim_wrapper"), "accumulative_counts", diagnostics
     )
     accumulation = accumulation or calendar.accumulation or 1
-    epochs, iterations = _train_length(whole.get("train_cfg"), faults)
+    epochs, iterations = _train_length(whole.get("train_cfg"), diagnostics)
     if iterations is not None:
         return ConfigRun(RunLength(epoch, None, iterations), Duration.of(iterations), accumulation)
     if epochs is not None:
@@ -173,23 +173,25 @@ def run_of_config(whole: Mapping[str, Any], calendar: Calendar, faults: Faults) 
     return ConfigRun(length, Duration.of(horizon), accumulation)
 
 
-def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:
+def _train_length(train: Any, diagnostics: DiagnosticCollector) -> tuple[int | None, int | None]:
     """Epochs and iterations; MMEngine's own two loops take one of them each."""
     path = entry_path("train_cfg")
-    refuse_unread(train, path, faults)
+    refuse_unread(train, path, diagnostics)
     if not isinstance(train, Mapping):
         return None, None
-    epochs = count_above_zero(train, path, "max_epochs", faults)
-    iterations = count_above_zero(train, path, "max_iters", faults)
+    epochs = count_above_zero(train, path, "max_epochs", diagnostics)
+    iterations = count_above_zero(train, path, "max_iters", diagnostics)
     loop, by_epoch = bare_class_name(train.get("type")), train.get("by_epoch")
     if loop is not None and by_epoch is not None:
-        faults.add(path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out", code=SAID_TWICE)
+        diagnostics.add(
+            path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out", code=SAID_TWICE
+        )
     if loop is None and isinstance(by_epoch, bool):
         loop = _LENGTHS_OF_LOOPS[not by_epoch][0]
     for (own, taken), (other, given) in permutations(_LENGTHS_OF_LOOPS):
         if loop == own and given in train:
             instead = f"Write {taken}=…, or dict(type='{other}', {given}=…)"
-            faults.add(child_path(path, given), f"{loop} has no {given}", instead, code=REFUSED_VALUE)
+            diagnostics.add(child_path(path, given), f"{loop} has no {given}", instead, code=REFUSED_VALUE)
     return epochs, iterations
 
 

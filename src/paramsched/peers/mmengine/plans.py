@@ -21,7 +21,7 @@ from paramsched.base.codes import (
 from paramsched.base.diagnostic import Diagnostic, child_path
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.user_warnings import warn_user
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.schedule_text import UserClass, user_class
 from paramsched.errors import InvalidArgument, MissingFact, PlanError
@@ -107,46 +107,50 @@ class _GivenScheduler:
     arguments: dict[str, Any]
     by_epoch: bool
     convert: bool
-    faults: Faults
+    diagnostics: DiagnosticCollector
 
     def refuse(self, name: str, found: str, instead: str = "", code: str = REFUSED_VALUE) -> None:
-        self.faults.add(child_path(self.path, name), found, instead, code=code)
+        self.diagnostics.add(child_path(self.path, name), found, instead, code=code)
 
 
-def _true_or_false(arguments: Mapping[str, Any], name: str, default: bool, path: str, faults: Faults) -> bool:
+def _true_or_false(
+    arguments: Mapping[str, Any], name: str, default: bool, path: str, diagnostics: DiagnosticCollector
+) -> bool:
     value = arguments.get(name, default)
     if not isinstance(value, (bool, NeedsRunning)):
         found = f"{config_value_in_words(value)} is {type_of_value(value)}, not True or False"
-        faults.add(child_path(path, name), found, code=WRONG_TYPE)
+        diagnostics.add(child_path(path, name), found, code=WRONG_TYPE)
     return value if isinstance(value, bool) else default
 
 
-def _schedulers_by_optimizer(schedulers: Any, path: str, faults: Faults) -> Iterator[tuple[Any, str, str | None]]:
+def _schedulers_by_optimizer(
+    schedulers: Any, path: str, diagnostics: DiagnosticCollector
+) -> Iterator[tuple[Any, str, str | None]]:
     """Each scheduler of a list or a dict, or of a dict of them by the names of optimizers; its path; that name."""
     if not isinstance(schedulers, Mapping) or "type" in schedulers:
-        yield from ((one, where, None) for one, where in _listed_schedulers(schedulers, path, faults))
+        yield from ((one, where, None) for one, where in _listed_schedulers(schedulers, path, diagnostics))
         return
     if not has_scheduler(schedulers):
-        faults.add(path, "there is no scheduler in it", EXAMPLE, code=NOTHING_PLANNED)
+        diagnostics.add(path, "there is no scheduler in it", EXAMPLE, code=NOTHING_PLANNED)
     for name, theirs in schedulers.items():
         where = child_path(path, name)
         if not isinstance(theirs, (Mapping, list, tuple)):
             # A dict without type is one of several optimizers; the rest of it says whether that was meant.
             found = "is no scheduler; its dict has `type`, another is of optimizers' names"
-            faults.add(where, f"{config_value_in_words(theirs)} {found}", EXAMPLE, code=WRONG_TYPE)
+            diagnostics.add(where, f"{config_value_in_words(theirs)} {found}", EXAMPLE, code=WRONG_TYPE)
         elif len(theirs):
-            yield from ((one, inner, str(name)) for one, inner in _listed_schedulers(theirs, where, faults))
+            yield from ((one, inner, str(name)) for one, inner in _listed_schedulers(theirs, where, diagnostics))
 
 
-def _listed_schedulers(schedulers: Any, path: str, faults: Faults) -> Iterator[tuple[Any, str]]:
+def _listed_schedulers(schedulers: Any, path: str, diagnostics: DiagnosticCollector) -> Iterator[tuple[Any, str]]:
     if not isinstance(schedulers, (list, tuple)):
         yield schedulers, path
         return
     if not schedulers:
-        faults.add(path, "there is no scheduler in the list", EXAMPLE, code=NOTHING_PLANNED)
+        diagnostics.add(path, "there is no scheduler in the list", EXAMPLE, code=NOTHING_PLANNED)
     if len(schedulers) > _MOST_SCHEDULERS:
         found = f"{len(schedulers):,} schedulers, more than {_MOST_SCHEDULERS:,}"
-        faults.add(path, found, "Write a table of values as a native plan", code=REFUSED_VALUE)
+        diagnostics.add(path, found, "Write a table of values as a native plan", code=REFUSED_VALUE)
     for index, one in enumerate(schedulers[:_MOST_SCHEDULERS]):
         yield one, child_path(path, index)
 
@@ -159,8 +163,10 @@ class SchedulerReader:
         run: what is known of the run already; None: the config says it.
     """
 
-    def __init__(self, faults: Faults, calendar: Calendar | None, run: ConfigRun | None = None) -> None:
-        self.faults = faults
+    def __init__(
+        self, diagnostics: DiagnosticCollector, calendar: Calendar | None, run: ConfigRun | None = None
+    ) -> None:
+        self.diagnostics = diagnostics
         self.calendar = calendar or Calendar()
         self.warnings: list[Diagnostic] = []
         self.missing: MissingFact | None = None  # what only the run knows
@@ -169,12 +175,12 @@ class SchedulerReader:
     def read_config(self, data: Any) -> list[SchedulerEntry]:
         """The entries of a whole config, or of what stands at its `param_scheduler`."""
         path, schedulers, whole = find_schedulers(data)
-        self.run = run_of_config(whole, self.calendar, self.faults)
-        check_hook(whole, schedulers, self.faults)
+        self.run = run_of_config(whole, self.calendar, self.diagnostics)
+        check_hook(whole, schedulers, self.diagnostics)
         if path == SCHEDULERS_PATH and not has_scheduler(schedulers):
-            refuse_nothing(whole, self.faults)
+            refuse_nothing(whole, self.diagnostics)
             return []
-        listed = _schedulers_by_optimizer(schedulers, path, self.faults)
+        listed = _schedulers_by_optimizer(schedulers, path, self.diagnostics)
         entries = [entry for one in listed if (entry := self.read_entry(*one)) is not None]
         self._warn_of_schedulers(entries, whole)
         return entries
@@ -182,25 +188,25 @@ class SchedulerReader:
     def read_entry(self, config: Any, path: str, optimizer: str | None = None) -> SchedulerEntry | None:
         """One scheduler's dict; None where it has a fault."""
         if isinstance(config, NeedsRunning):
-            refuse_unread(config, path, self.faults)
+            refuse_unread(config, path, self.diagnostics)
             return None
         if not isinstance(config, Mapping):
             found = f"{config_value_in_words(config)} is {type_of_value(config)}, no scheduler"
-            self.faults.add(path, found, EXAMPLE, code=WRONG_TYPE)
+            self.diagnostics.add(path, found, EXAMPLE, code=WRONG_TYPE)
             return None
-        before = self.faults.count
+        before = self.diagnostics.count
         for name, value in config.items():
-            refuse_unread(value, child_path(path, name), self.faults)
+            refuse_unread(value, child_path(path, name), self.diagnostics)
         arguments = {name: value for name, value in config.items() if name not in _OF_THE_BUILDER}
-        convert = _true_or_false(arguments, CONVERTED, False, path, self.faults)
-        by_epoch = _true_or_false(arguments, "by_epoch", True, path, self.faults)
+        convert = _true_or_false(arguments, CONVERTED, False, path, self.diagnostics)
+        by_epoch = _true_or_false(arguments, "by_epoch", True, path, self.diagnostics)
         arguments.pop(CONVERTED, None)
         kind = config.get("type", ...)
-        given = _GivenScheduler(path, kind, arguments, by_epoch, convert, self.faults)
+        given = _GivenScheduler(path, kind, arguments, by_epoch, convert, self.diagnostics)
         own = user_class(config.get("type"))
         if own is None:
             return self._entry_of_table(given, before, optimizer)
-        return None if self.faults.count > before else self._entry_of_user(own, given, optimizer)
+        return None if self.diagnostics.count > before else self._entry_of_user(own, given, optimizer)
 
     def _entry_of_table(self, given: _GivenScheduler, before: int, optimizer: str | None) -> SchedulerEntry | None:
         """`before` is how many faults there were."""
@@ -210,7 +216,7 @@ class SchedulerReader:
         row, family = found
         field = _field_of(given, family)
         _check_names(row, given, family)
-        if self.faults.count > before:
+        if self.diagnostics.count > before:
             return None
         arguments = self._complete_arguments(row, given)
         if arguments is None:
@@ -219,7 +225,7 @@ class SchedulerReader:
             given.refuse(fault.argument, fault.message, fault.instead)
         if row.only_field is not None and field != row.only_field:
             given.refuse("param_name", f"{row.name} only works for learning rate updating. Write 'lr'")
-        if self.faults.count > before or field is None:
+        if self.diagnostics.count > before or field is None:
             return None
         complete = row.complete(arguments)
         for caution in argument_cautions(row, complete, converted_from_epochs=given.convert):
@@ -242,7 +248,7 @@ class SchedulerReader:
             self.missing = missing
             return None
         except InvalidArgument as refusal:
-            self.faults.refuse(given.path, refusal)
+            self.diagnostics.refuse(given.path, refusal)
             return None
         arguments = {"begin": seen.begin, "end": seen.end, "by_epoch": seen.by_epoch}
         return SchedulerEntry(given.path, seen.field, _UserRow(seen.rule), arguments, optimizer)
@@ -311,7 +317,7 @@ def _row_of(given: _GivenScheduler) -> tuple[SchedulerRow, str] | None:
     found_class = row_of_class(name) if scope in ("", *SCOPES) else None
     if found_class is None:
         found, instead, replaced = fault_of_unknown_class(kind, scope, name)
-        given.faults.add(child_path(given.path, "type"), found, instead, code=UNKNOWN_NAME, replace=replaced)
+        given.diagnostics.add(child_path(given.path, "type"), found, instead, code=UNKNOWN_NAME, replace=replaced)
     return found_class
 
 
@@ -322,12 +328,12 @@ def _field_of(given: _GivenScheduler, family: str) -> str | None:
     if "param_name" not in given.arguments:
         given.refuse("param_name", "it is missing", "Write param_name='lr'", WRONG_ARGUMENT)
         return None
-    asked = given.arguments.pop("param_name")
+    site = given.arguments.pop("param_name")
     try:
-        return str(Field.of(asked))
+        return str(Field.of(site))
     except InvalidArgument as refusal:
-        if not isinstance(asked, NeedsRunning):
-            given.faults.refuse(child_path(given.path, "param_name"), refusal)
+        if not isinstance(site, NeedsRunning):
+            given.diagnostics.refuse(child_path(given.path, "param_name"), refusal)
         return None
 
 
@@ -341,7 +347,7 @@ def _check_names(row: SchedulerRow, given: _GivenScheduler, family: str) -> None
             found = f"{row.name}{family} has no argument {config_value_in_words(name)}; {meant}"
             replaced = (str(name), near) if near else None
             path = child_path(given.path, name)
-            given.faults.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
+            given.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
     for name, one in row.arguments.items():
         if one.default is ... and name not in given.arguments:
             given.refuse(name, f"it is missing: {one.meaning}", f"Write {name}=…", WRONG_ARGUMENT)
@@ -501,8 +507,8 @@ def to_plans(
 
 def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[ConfigRun, list[SchedulerEntry]]:
     """All faults raised and all warnings given."""
-    faults = Faults()
-    reader = SchedulerReader(faults, calendar)
+    diagnostics = DiagnosticCollector()
+    reader = SchedulerReader(diagnostics, calendar)
     entries = reader.read_config(data)
     written = bases_of(data)
     for index, entry in enumerate(entries):
@@ -513,15 +519,15 @@ def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[C
             elif base is not None and entry.field == "lr":
                 value = base
             entries[index] = replace(entry, base=value)
-            _refuse_plateau(entries[index], reader.run, faults)
+            _refuse_plateau(entries[index], reader.run, diagnostics)
     for entry in entries:
         given, last = entry.arguments, reader.run.length.end(bool(entry.arguments["by_epoch"]))
         for fault in entry.row.run_faults(given, given["end"] if last is None else min(given["end"], last)):
-            faults.add(child_path(entry.path, fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
+            diagnostics.add(child_path(entry.path, fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
         if isinstance(given.get("eta_max"), (list, tuple)) and entry.optimizer is not None:
             found = "a list, and the groups are selected by the optimizer"
-            faults.add(child_path(entry.path, "eta_max"), found, "Write one number", code=REFUSED_VALUE)
-    faults.raise_any("config")
+            diagnostics.add(child_path(entry.path, "eta_max"), found, "Write one number", code=REFUSED_VALUE)
+    diagnostics.raise_any("config")
     if reader.missing is not None:
         raise reader.missing
     for caution in {str(one): one for one in reader.warnings}.values():
@@ -557,20 +563,24 @@ def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun) -> Plan:
     return Plan(*bindings, horizon=run.horizon)
 
 
-def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, faults: Faults) -> None:
+def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, diagnostics: DiagnosticCollector) -> None:
     """Note what of a plateau a plan cannot say."""
     given, last = entry.arguments, run.length.end(True)
     at_floor = child_path(entry.path, "min_value")
     if given["begin"] > 0 or (last is not None and given["end"] < last):
         instead = "Leave begin and end out, or use the class itself"
-        faults.add(entry.path, "a plan's plateau has no window", instead, code=REFUSED_VALUE)
+        diagnostics.add(entry.path, "a plan's plateau has no window", instead, code=REFUSED_VALUE)
     if isinstance(given["min_value"], (list, tuple)):
-        faults.add(at_floor, "a list; a plan's floor is a multiple of base", "Write one number", code=REFUSED_VALUE)
+        diagnostics.add(
+            at_floor, "a list; a plan's floor is a multiple of base", "Write one number", code=REFUSED_VALUE
+        )
         return
     if given["min_value"] and not entry.base:
         found = "a value, and a plan's floor is a multiple of base, which nothing says"
-        faults.add(at_floor, found, f"Give base={{'{entry.field}': …}}, or the optimizer's config", code=MISSING_FACT)
+        diagnostics.add(
+            at_floor, found, f"Give base={{'{entry.field}': …}}, or the optimizer's config", code=MISSING_FACT
+        )
     try:
         entry.row.metric_rule(given, entry.base)
     except InvalidArgument as refusal:
-        faults.refuse(entry.path, refusal)
+        diagnostics.refuse(entry.path, refusal)

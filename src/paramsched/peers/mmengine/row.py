@@ -297,7 +297,7 @@ class SchedulerRow:
     only_field: ClassVar[str | None] = None
     reacts_to_metric: ClassVar[bool] = False
 
-    def faults(self, given: Arguments) -> Iterable[ArgumentFault]:
+    def diagnostics(self, given: Arguments) -> Iterable[ArgumentFault]:
         """Everything that is wrong with its own arguments."""
         return ()
 
@@ -364,4 +364,4 @@ class SchedulerRow:
                 yield ArgumentFault("end", message, instead=instead)
             if not isinstance(last, int) or isinstance(last, bool) or last < -1:
                 yield ArgumentFault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
-        yield from self.faults(arguments)
+        yield from self.diagnostics(arguments)

@@ -96,7 +96,7 @@ class _Constant(SchedulerRow):
     arguments: ClassVar = {"factor": Argument(1 / 3, meaning="in [0, 1]"), **WINDOW_ARGUMENTS}
     length_from = ()
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         return _factor_faults(given, "factor")
 
     def derived(self, given: Arguments) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class _Linear(SchedulerRow):
     }
     length_from = ()
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         return _factor_faults(given, "start_factor", "end_factor")
 
     def derived(self, given: Arguments) -> dict[str, Any]:
@@ -221,7 +221,7 @@ class _Step(SchedulerRow):
     }
     counted = ("step_size",)
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         yield from number_faults(given, "step_size", "gamma")
         if is_real_number(given["step_size"]) and given["step_size"] <= 0:
             yield ArgumentFault("step_size", f"step_size={given['step_size']!r} is not above 0")
@@ -255,7 +255,7 @@ class _MultiStep(SchedulerRow):
     }
     counted = ("milestones",)
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         milestones = given["milestones"]
         if isinstance(milestones, (str, bytes)) or not isinstance(milestones, Iterable):
             yield ArgumentFault("milestones", f"milestones={milestones!r} is no list of counts", TypeError)
@@ -305,7 +305,7 @@ class _Exponential(SchedulerRow):
     meaning = "multiply {it} by `gamma` at each tick"
     arguments: ClassVar = {"gamma": Argument(meaning="ratio of one tick to the one before"), **WINDOW_ARGUMENTS}
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         return number_faults(given, "gamma")
 
     def cautions(self, given: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
@@ -343,7 +343,7 @@ class _Poly(SchedulerRow):
     }
     length_from = ()
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         return number_faults(given, "eta_min", "power")
 
     def derived(self, given: Arguments) -> dict[str, Any]:
@@ -410,7 +410,7 @@ class _CosineAnnealing(SchedulerRow):
     }
     counted = length_from = ("T_max",)
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         """Either floor, not both; a length that is a number from 0 on."""
         yield from _floor_faults(given)
         if given["eta_min"] is not None and given["eta_min_ratio"] is not None:
@@ -471,7 +471,7 @@ class _CosineRestart(SchedulerRow):
     }
     counted = ("periods",)
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         """One floor; two lists of one length; periods above 0."""
         yield from _floor_faults(given)
         if (given["eta_min"] is None) == (given["eta_min_ratio"] is None):
@@ -523,7 +523,7 @@ class _OneCycle(SchedulerRow):
     counted = length_from = ("total_steps",)
     only_field = "lr"
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         """What MMEngine refuses, and what would fail at the first step."""
         total, share, strategy = given["total_steps"], given["pct_start"], given["anneal_strategy"]
         if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total <= 0):
@@ -596,7 +596,7 @@ class _ReduceOnPlateau(SchedulerRow):
     }
     reacts_to_metric = True
 
-    def faults(self, given: Arguments) -> _Faults:
+    def diagnostics(self, given: Arguments) -> _Faults:
         """What MMEngine refuses, and numbers that are none."""
         yield from number_faults(given, "factor", "threshold", "patience", "cooldown", "eps")
         if is_real_number(given["factor"]) and given["factor"] >= 1:

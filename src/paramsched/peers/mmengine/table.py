@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from paramsched.base.codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.base.diagnostic import ROOT, entry_path
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.schedule_text import user_class
 from paramsched.peers.mmengine.config_run import bare_class_name, refuse_unread
 from paramsched.peers.mmengine.row import CONVERTED, Arguments
@@ -101,7 +101,7 @@ _OF_MMAGIC: Final = {
 """Classes that configs of mmagic use: what each does, and what to write."""
 
 
-def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str, tuple[str, str] | None]:
+def fault_of_unknown_class(site: str, scope: str, name: str) -> tuple[str, str, tuple[str, str] | None]:
     """What was found, what to write instead, and what is to be changed into what where one class can be meant.
 
     Args:
@@ -110,16 +110,16 @@ def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str,
     near = probably_meant(name, class_names())
     if near is not None and not scope:
         return (
-            f'"{asked}" is none of MMEngine\'s schedulers; did you mean "{near}"?',
+            f'"{site}" is none of MMEngine\'s schedulers; did you mean "{near}"?',
             f"Write type='{near}'",
             (name, near),
         )
     if name in _OF_MMAGIC and scope in ("", "mmagic"):
         what, instead = _OF_MMAGIC[name]
-        return f'"{asked}" is a class of mmagic, and it is not imported: {what}', instead, None
-    found = f'"{asked}" is none of MMEngine\'s schedulers, and no class of yours has this name'
+        return f'"{site}" is a class of mmagic, and it is not imported: {what}', instead, None
+    found = f'"{site}" is none of MMEngine\'s schedulers, and no class of yours has this name'
     if scope in SCOPES and find_spec(scope) is None:
-        found = f'"{asked}" is a class of the package {scope}, which is not installed'
+        found = f'"{site}" is a class of the package {scope}, which is not installed'
     register = f"PARAM_SCHEDULERS.register_module(module={name}), which is in paramsched.compat.mmengine"
     return found, f"Import its module before (on the command line: --import the.module), or call {register}", None
 
@@ -174,10 +174,10 @@ def has_scheduler(schedulers: Any) -> bool:
     return schedulers is not None and schedulers != [] and schedulers != ()
 
 
-def refuse_nothing(whole: Mapping[str, Any], faults: Faults) -> None:
+def refuse_nothing(whole: Mapping[str, Any], diagnostics: DiagnosticCollector) -> None:
     """A config that schedules nothing has no plan, which is another thing than a plan that is missing."""
     if "param_scheduler" in whole:
-        faults.add(
+        diagnostics.add(
             SCHEDULERS_PATH,
             f"{whole['param_scheduler']!r} schedules nothing: there is no plan, every value stays as it is",
             "Write dict(type='ConstantLR', factor=1) for a plan that holds lr",
@@ -187,18 +187,18 @@ def refuse_nothing(whole: Mapping[str, Any], faults: Faults) -> None:
     near = probably_meant("param_scheduler", map(str, whole))
     found = "it has no param_scheduler" + (f'; did you mean it by "{near}"?' if near else "")
     old = "; lr_config is how mmcv 1 said it" if "lr_config" in whole else ""
-    faults.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler", code=NOTHING_PLANNED)
+    diagnostics.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler", code=NOTHING_PLANNED)
 
 
-def check_hook(whole: Mapping[str, Any], schedulers: Any, faults: Faults) -> None:
+def check_hook(whole: Mapping[str, Any], schedulers: Any, diagnostics: DiagnosticCollector) -> None:
     """Only MMEngine's own hook makes the ticks of its schedulers; others set values by themselves."""
     hooks = whole.get("default_hooks")
     if not isinstance(hooks, Mapping) or "param_scheduler" not in hooks:
         return
     path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
-    refuse_unread(hook, path, faults)
+    refuse_unread(hook, path, diagnostics)
     if hook is None and has_scheduler(schedulers):
-        faults.add(
+        diagnostics.add(
             path,
             "None: nothing makes the ticks, and every value stays at its first",
             "Leave it out, or write param_scheduler = None",
@@ -206,7 +206,7 @@ def check_hook(whole: Mapping[str, Any], schedulers: Any, faults: Faults) -> Non
         )
     name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else None
     if name is not None and name != "ParamSchedulerHook":
-        faults.add(
+        diagnostics.add(
             path,
             f"{name} is a hook that sets values itself, and only running it says which",
             'Write what it does as a native plan, lr: warmup("3 epochs") >> linear(1, 0.01), say',

@@ -23,7 +23,7 @@ from paramsched.config.arguments import (
     read_entry,
     table_named,
 )
-from paramsched.config.faults import short_json, type_in_words
+from paramsched.config.diagnostic_collector import short_json, type_name_of
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau
@@ -168,10 +168,10 @@ def _boundaries(at: ReadEntry, found: Any) -> list[tuple[int, float]]:
         path = child_path(at.path, name, str(key))
         if not is_count(time):
             found_key = f"expected a whole number of at least 0, got {short_json(key)}"
-            at.notes.faults.add(path, found_key, instead, code=WRONG_TYPE)
+            at.notes.diagnostics.add(path, found_key, instead, code=WRONG_TYPE)
         elif not is_plain_number(scale) or scale < 0:
             found_scale = f"expected a factor of at least 0, got {short_json(scale)}"
-            at.notes.faults.add(path, found_scale, instead, code=REFUSED_VALUE)
+            at.notes.diagnostics.add(path, found_scale, instead, code=REFUSED_VALUE)
         else:
             pairs.append((int(time), float(scale)))
     return sorted(pairs)
@@ -394,11 +394,11 @@ def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> ReadEntry | N
     name = optax_name_in(data)
     word = _word_in(data) if isinstance(data, Mapping) else None
     if name is None:
-        found = "it names no schedule of optax" if isinstance(data, Mapping) else f"{type_in_words(data)}, no schedule"
+        found = "it names no schedule of optax" if isinstance(data, Mapping) else f"{type_name_of(data)}, no schedule"
         if word is not None:
             found = f"optax has no schedule {word}; {did_you_mean(word.rpartition('.')[2], CONSTRUCTORS)}"
         instead = 'Write {"_target_": "optax.cosine_decay_schedule", "init_value": 0.001, "decay_steps": 10000}'
-        notes.faults.add(path, found, instead, code=WRONG_TYPE)
+        notes.diagnostics.add(path, found, instead, code=WRONG_TYPE)
         return None
     if word is not None:
         return _read_arguments(name, *arguments_beside(data, path, _NAME_KEYS, ARGUMENT_KEYS), notes)
@@ -414,7 +414,7 @@ def _read_arguments(name: str, given: Any, path: str, notes: ReadingNotes) -> Re
     positional, names = given[POSITIONAL], list(arguments_of(table))
     if not isinstance(positional, (list, tuple)) or len(positional) > len(names):
         found, where = f"{name} takes {len(names)} arguments", child_path(path, POSITIONAL)
-        notes.faults.add(where, found, f"Write {names[0]}: 0.001", code=WRONG_ARGUMENT)
+        notes.diagnostics.add(where, found, f"Write {names[0]}: 0.001", code=WRONG_ARGUMENT)
         positional = ()
     given = {**dict(zip(names, positional, strict=False)), **given}
     return read_entry(name, table, given, path, notes, (*_BESIDE, POSITIONAL))
@@ -428,7 +428,7 @@ def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
     if given.name == PLATEAU:
         found = "it reacts to a metric, and no schedule is made of it"
         instead = "Put it beside the schedule: {schedule: {…}, reduce_on_plateau: {…}}"
-        notes.faults.add(path, found, instead, code=REFUSED_VALUE)
+        notes.diagnostics.add(path, found, instead, code=REFUSED_VALUE)
         return constant()
     schedule: Schedule | None = given.schedule()
     return constant() if schedule is None else schedule
@@ -463,5 +463,5 @@ def rule_of_entry(data: Any, path: str, monitor: str, notes: ReadingNotes) -> Pl
             min=given.min_scale,
         )
     except InvalidArgument as refusal:
-        notes.faults.refuse(at.path, refusal)
+        notes.diagnostics.refuse(at.path, refusal)
         return None

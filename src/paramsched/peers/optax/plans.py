@@ -14,7 +14,7 @@ from paramsched.config.arguments import (
     product_as_written,
     ratio_as_written,
 )
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_exports import PeerExporter, begins_of_stages, schedules_lr_alone
 from paramsched.curves import Cosine, CosinePower, Linear, Polynomial
@@ -119,7 +119,7 @@ def to_plan(
     >>> print(to_plan(data, base=0.2))
     lr: linear(0.5, 0.25, 50)
     """
-    notes = ReadingNotes(Faults(), base=base_of_lr(base))
+    notes = ReadingNotes(DiagnosticCollector(), base=base_of_lr(base))
     parts = list(_scheduled_parts(data, ROOT))
     if not parts:
         read_optax_entry(data, ROOT, notes)
@@ -127,23 +127,23 @@ def to_plan(
     monitor = beside.get("monitor", "loss")
     if not isinstance(monitor, str):
         found = f"{short_json(monitor)} is no name of a metric"
-        notes.faults.add(entry_path("monitor"), found, "Write monitor: loss", code=WRONG_TYPE)
+        notes.diagnostics.add(entry_path("monitor"), found, "Write monitor: loss", code=WRONG_TYPE)
         monitor = "loss"
     fields: dict[str, Any] = {}
     rule = None
     for field, part, path in parts:
         if field in fields or (field == "plateau" and rule is not None):
-            notes.faults.add(path, f"a second one for {field}", "Keep one", code=SAID_TWICE)
+            notes.diagnostics.add(path, f"a second one for {field}", "Keep one", code=SAID_TWICE)
         elif field == "plateau":
             rule = rule_of_entry(part, path, monitor, notes)
         else:
             # Of fields besides lr the values are values as they stand.
-            own = notes if field == "lr" else ReadingNotes(notes.faults, notes.cautions)
+            own = notes if field == "lr" else ReadingNotes(notes.diagnostics, notes.cautions)
             fields[field] = schedule_of_entry(part, path, own)
-    notes.faults.raise_any("config")
+    notes.diagnostics.raise_any("config")
     if rule is not None:
         fields["lr"] = fields["lr"] * rule if "lr" in fields else rule
-    with notes.faults.told_at(HORIZON if "horizon" in beside else ROOT):
+    with notes.diagnostics.reported_at(HORIZON if "horizon" in beside else ROOT):
         plan = Plan(**fields, horizon=beside.get("horizon"))
     for caution in dict.fromkeys(notes.cautions):
         warn_user(caution)

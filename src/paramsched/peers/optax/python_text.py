@@ -12,7 +12,7 @@ from typing import Any, Final, final
 
 from paramsched.base.codes import UNREADABLE
 from paramsched.base.diagnostic import ROOT, child_path
-from paramsched.config.faults import Faults, plain_data
+from paramsched.config.diagnostic_collector import DiagnosticCollector, plain_data
 from paramsched.config.plan_files import read_peer_data
 from paramsched.config.python_config.config_file import PythonFile, public_names
 from paramsched.config.python_config.source import PythonSource, parse_python
@@ -30,7 +30,7 @@ def read(text: str, source: str = "config") -> Any:
     >>> read("n = 100; optax.cosine_decay_schedule(1e-3, decay_steps=10 * n)")
     {'_target_': 'optax.cosine_decay_schedule', '_args_': [0.001], 'decay_steps': 1000}
     """
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     is_python = Path(source).suffix == ".py"
     if not is_python:
         refuse_many_words(text, source)
@@ -39,8 +39,8 @@ def read(text: str, source: str = "config") -> Any:
             is_python = any(map(_OptaxCalls(tree).called, ast.walk(tree)))
     if not is_python:
         return read_peer_data(text, "yaml", source)
-    plain = plain_data(_without_unknown(_data_of_calls(text, source), ROOT, faults), faults)
-    faults.raise_any(source)
+    plain = plain_data(_without_unknown(_data_of_calls(text, source), ROOT, diagnostics), diagnostics)
+    diagnostics.raise_any(source)
     return plain
 
 
@@ -106,13 +106,13 @@ class _OptaxCalls(ast.NodeTransformer):
         return ast.copy_location(ast.Dict(keys, [value for _, value in entries]), node)
 
 
-def _without_unknown(value: Any, path: str, faults: Faults) -> Any:
+def _without_unknown(value: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
     """What only running the text would tell is noted."""
     if isinstance(value, NeedsRunning):
-        faults.add(path, str(value), _EXAMPLE, code=UNREADABLE)
+        diagnostics.add(path, str(value), _EXAMPLE, code=UNREADABLE)
         return None
     if isinstance(value, Mapping):
-        return {key: _without_unknown(one, child_path(path, key), faults) for key, one in value.items()}
+        return {key: _without_unknown(one, child_path(path, key), diagnostics) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_unknown(one, child_path(path, index), faults) for index, one in enumerate(value)]
+        return [_without_unknown(one, child_path(path, index), diagnostics) for index, one in enumerate(value)]
     return value

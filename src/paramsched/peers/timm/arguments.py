@@ -9,7 +9,7 @@ import numpy as np
 
 from paramsched import curves
 from paramsched.config.arguments import WrongValue, argument, argument_table, is_plain_number, to_level
-from paramsched.config.faults import short_json
+from paramsched.config.diagnostic_collector import short_json
 from paramsched.schedules import (
     Level,
     Schedule,

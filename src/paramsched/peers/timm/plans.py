@@ -19,7 +19,7 @@ from paramsched.config.arguments import (
     updates_with_accumulation,
 )
 from paramsched.config.command_lines import named_options, value_of_words
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.unused_settings import note_defaults, report_unused_settings
 from paramsched.feedback import plateau
@@ -65,7 +65,9 @@ def timm_options(data: Any) -> Mapping[str, tuple[Any, str]] | None:
     return (found if isinstance(times, list) else {**found, "decay_milestones": ([times], path)}) or None
 
 
-def read_timm_arguments(data: Any, calendar: Calendar | None, faults: Faults) -> tuple[TimmArguments, dict[str, str]]:
+def read_timm_arguments(
+    data: Any, calendar: Calendar | None, diagnostics: DiagnosticCollector
+) -> tuple[TimmArguments, dict[str, str]]:
     """Read the arguments, and the location of each; report every problem."""
     options = timm_options(data)
     if options is not None:
@@ -73,29 +75,29 @@ def read_timm_arguments(data: Any, calendar: Calendar | None, faults: Faults) ->
         if "sched_on_updates" in options:
             value, path = options["sched_on_updates"]
             written["sched_on_updates"] = (not value if isinstance(value, bool) else value, path)
-        given, places, _ = read_arguments(TimmArguments, written, ROOT, faults, defaults=_defaults_of_script(data))
+        given, places, _ = read_arguments(TimmArguments, written, ROOT, diagnostics, defaults=_defaults_of_script(data))
         # The script derives the mode from the metric.
         given = replace(given, plateau_mode="min" if "loss" in str(given.eval_metric) else "max")
     else:
         if not isinstance(data, Mapping):
-            faults.refuse_kind(ROOT, data, "arguments", "Write sched: cosine")
+            diagnostics.refuse_kind(ROOT, data, "arguments", "Write sched: cosine")
             data = {}
-        given, places, _ = read_arguments(TimmArguments, located(data, ROOT), ROOT, faults, aliases=False)
+        given, places, _ = read_arguments(TimmArguments, located(data, ROOT), ROOT, diagnostics, aliases=False)
     if calendar is not None and not given.updates_per_epoch:
         value, path = (options or {}).get("grad_accum_steps", (None, ""))
         # timm's script rounds up if it accumulates batches.
         accumulates = value is not None and calendar.steps_per_epoch is None
         updates = (
-            updates_with_accumulation(value, path, calendar, faults) if accumulates else calendar.updates_per_epoch
+            updates_with_accumulation(value, path, calendar, diagnostics) if accumulates else calendar.updates_per_epoch
         )
         updates = updates or 0
         given = replace(given, updates_per_epoch=updates, in_updates=updates != (calendar.updates_per_epoch or 0))
     if list(given.decay_milestones) != sorted(given.decay_milestones):
         found = "they are not in order, and timm takes them to be"
         instead = f"Write [{', '.join(f'{one:g}' for one in sorted(given.decay_milestones))}]"
-        faults.add(places["decay_milestones"], found, instead, code=REFUSED_VALUE)
-    if not faults.count:
-        _check_together(given, places, faults)
+        diagnostics.add(places["decay_milestones"], found, instead, code=REFUSED_VALUE)
+    if not diagnostics.count:
+        _check_together(given, places, diagnostics)
     return given, places
 
 
@@ -114,14 +116,14 @@ _RATE_OF_BATCH: Final = ("lr_base", "lr_base_size", "lr_base_scale")
 """The rate of a run that says none: it depends on the batch size of all processes."""
 
 
-def report_unused_options(data: Any, faults: Faults) -> None:
+def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     """Report options that look like settings of a schedule, and are none of timm's."""
     options = timm_options(data)
     if options is None:
         return
     written = {name: path for name, (value, path) in options.items() if value is not None}
     used = [*_OPTIONS, *_HARMLESS, *(_RATE_OF_BATCH if "lr" in written else ())]
-    report_unused_settings(written, used, faults, library="timm")
+    report_unused_settings(written, used, diagnostics, library="timm")
     for name in ("c", "config"):
         if name in written and not isinstance(data, Mapping):
             found = f"the options in {options[name][0]} are not read"
@@ -154,16 +156,16 @@ _MOST_ROUNDED: Final = 10_000_000
 """Counts of a run whose steps are looked at one by one."""
 
 
-def _check_together(given: TimmArguments, places: Mapping[str, str], faults: Faults) -> None:
+def _check_together(given: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
     """Report what timm asserts of several arguments."""
 
     def refuse(name: str, found: str, example: object, code: str = REFUSED_VALUE) -> None:
-        faults.add(places[name], found, entry=(places[name].rpartition(".")[2], example), code=code)
+        diagnostics.add(places[name], found, entry=(places[name].rpartition(".")[2], example), code=code)
 
     if not given.step_on_epochs and not given.updates_per_epoch:
         found = "nothing says how many updates an epoch has, and the rate changes at each"
         instead = "Write updates_per_epoch: 500, or give a calendar"
-        faults.add(places["updates_per_epoch"], found, instead, code=MISSING_FACT)
+        diagnostics.add(places["updates_per_epoch"], found, instead, code=MISSING_FACT)
         return
     if given.sched in STABLE and not 0 < given.decay <= given.stable_and_decay:
         unit = "epochs" if given.step_on_epochs else "updates"
@@ -225,22 +227,22 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     horizon: 90 epochs
     lr: every(linear(absolute(1e-05), 1.0, "5 epochs") >> skip(cosine(over="90 epochs"), "5 epochs"), "1 epoch")
     """
-    faults = Faults()
-    given, places = read_timm_arguments(data, calendar, faults)
-    report_unused_options(data, faults)
+    diagnostics = DiagnosticCollector()
+    given, places = read_timm_arguments(data, calendar, diagnostics)
+    report_unused_options(data, diagnostics)
     lr = given_rate(base)
     if given.noise is not None and given.sched != "none":
         # timm seeds torch's generator anew for each draw.
         found = "timm draws it from torch's generator, and a plan draws other numbers"
-        instead = "Leave it out" if faults.count else f"Write a native plan, lr: {_with_noise(given)}"
-        faults.add(places["noise"], found, instead, code=REFUSED_VALUE)
+        instead = "Leave it out" if diagnostics.count else f"Write a native plan, lr: {_with_noise(given)}"
+        diagnostics.add(places["noise"], found, instead, code=REFUSED_VALUE)
     if given.sched == "plateau":
-        _refuse_unheard_metric(given, places, faults)
+        _refuse_unheard_metric(given, places, diagnostics)
     if given.sched == "wsd" and lr is not None and lr < given.min_lr:
         found = f"{given.min_lr:g} is above lr, {lr:g}: timm's wsd then holds it"
-        faults.add(places["min_lr"], found, "Write 0", code=REFUSED_VALUE)
-    faults.raise_any("config")
-    with faults.told_at(ROOT):
+        diagnostics.add(places["min_lr"], found, "Write 0", code=REFUSED_VALUE)
+    diagnostics.raise_any("config")
+    with diagnostics.reported_at(ROOT):
         schedule = curve_behind_warmup(given)
         if given.warmup:
             schedule = _with_warmup(given, schedule)
@@ -309,16 +311,16 @@ def _with_noise(given: TimmArguments) -> Schedule:
     return every(whole, given.length(1)) if given.step_on_epochs else whole
 
 
-def _refuse_unheard_metric(given: TimmArguments, places: Mapping[str, str], faults: Faults) -> None:
+def _refuse_unheard_metric(given: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
     """A metric without a name, and values of it that timm does not look at."""
     metric = given.eval_metric or "top1"
     mode = f'"{metric}", "{given.plateau_mode}", factor={given.decay_rate!r}, patience={given.patience_epochs}'
     if given.eval_metric is None:
         found = "plateau: it follows a metric, and nothing says its name"
         instead = f"Write eval_metric: {metric}, or a native plan, lr: plateau({mode})"
-        faults.add(places["sched"], found, instead, code=MISSING_FACT)
+        diagnostics.add(places["sched"], found, instead, code=MISSING_FACT)
     if given.warmup:
         found = "timm does not look at the metric in its warmup, and a rule of a plan does"
         line = f'every({linear(absolute(given.warmup_lr), 1.0, given.length(given.warmup))} >> constant(), "epoch")'
         instead = f"Write warmup_epochs: 0, or a native plan, lr: {line} * plateau({mode})"
-        faults.add(places["warmup_epochs"], found, instead, code=MISSING_FACT)
+        diagnostics.add(places["warmup_epochs"], found, instead, code=MISSING_FACT)

@@ -30,7 +30,7 @@ from paramsched.config.arguments import (
     read_arguments,
     values_of_optimizer,
 )
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.references import with_references
 from paramsched.errors import InvalidArgument
@@ -119,10 +119,12 @@ def _bare_name(name: str) -> str:
     return bare if not module or _MODULES.fullmatch(module) else name
 
 
-def _read_entry(data: Any, path: str, faults: Faults, *, by_epoch: bool, run: int | None) -> TorchEntry | None:
+def _read_entry(
+    data: Any, path: str, diagnostics: DiagnosticCollector, *, by_epoch: bool, run: int | None
+) -> TorchEntry | None:
     """The scheduler at a path; None, and a diagnostic, if there is none."""
     if not isinstance(data, Mapping):
-        faults.refuse_kind(path, data, "scheduler", 'Write {"StepLR": {"step_size": 30}}')
+        diagnostics.refuse_kind(path, data, "scheduler", 'Write {"StepLR": {"step_size": 30}}')
         return None
     name = _torch_class_in(data)
     if name is None or name not in TABLES:
@@ -132,21 +134,21 @@ def _read_entry(data: Any, path: str, faults: Faults, *, by_epoch: bool, run: in
             meant = "" if name is None else did_you_mean(name, TABLES)
             why = f"torch has no scheduler {name}; {meant}" if name else "it names no class of torch's"
             instead = 'Write {"StepLR": {"step_size": 30}}'
-        faults.add(path, why, instead, code=REFUSED_VALUE)
+        diagnostics.add(path, why, instead, code=REFUSED_VALUE)
         return None
     table = TABLES[name]
     if _is_state(data):
         if name in ("OneCycleLR", "SWALR"):
             argument = "max_lr" if name == "OneCycleLR" else "swa_lr"
             found = f"its state does not say {argument}: the optimizer's groups do"
-            faults.add(path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
+            diagnostics.add(path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
             return None
         # A state holds all arguments, and more.
         written = located({key: value for key, value in data.items() if key in names_of(table)}, path)
         missing = {one: False if one == "cycle_momentum" else None for one in arguments_of(table)}
         if name == "CyclicLR":
-            written |= _sides_in_state(data, path, faults)
-        read = read_arguments(table, written, path, faults, defaults=missing)
+            written |= _sides_in_state(data, path, diagnostics)
+        read = read_arguments(table, written, path, diagnostics, defaults=missing)
     else:
         key = next((one for one in data if _bare_name(str(one)) == name and one not in _NAME_KEYS), None)
         if key is None:
@@ -154,11 +156,11 @@ def _read_entry(data: Any, path: str, faults: Faults, *, by_epoch: bool, run: in
         else:
             given, path = {} if data[key] is None else data[key], child_path(path, key)
         if not isinstance(given, Mapping):
-            faults.refuse_kind(path, given, "arguments", "Write a mapping of arguments")
+            diagnostics.refuse_kind(path, given, "arguments", "Write a mapping of arguments")
             return None
         written = located({key: value for key, value in given.items() if key not in _IGNORED}, path)
-        read = read_arguments(table, written, path, faults, aliases=False, of=name)
-    return TorchEntry(name, path, *read, faults, by_epoch, run)
+        read = read_arguments(table, written, path, diagnostics, aliases=False, of=name)
+    return TorchEntry(name, path, *read, diagnostics, by_epoch, run)
 
 
 @argument_table
@@ -169,14 +171,14 @@ class _Sides:
     step_ratio: float = argument(above=0, example=0.5)
 
 
-def _sides_in_state(data: Mapping[str, Any], path: str, faults: Faults) -> dict[str, tuple[Any, str]]:
+def _sides_in_state(data: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> dict[str, tuple[Any, str]]:
     """The step sizes of `CyclicLR` in a saved state, with their location."""
     written = {name: data.get(name) for name in arguments_of(_Sides)}
-    given, places, _ = read_arguments(_Sides, located(written, path), path, faults)
+    given, places, _ = read_arguments(_Sides, located(written, path), path, diagnostics)
     up, total = given.total_size * given.step_ratio, given.total_size
     if abs(up - round(up)) > SMALL_FLOAT * total or abs(total - round(total)) > SMALL_FLOAT:
         found = f"a side of {up!r} steps is no whole number"
-        faults.add(places["step_ratio"], found, "Write a native plan with cyclic", code=REFUSED_VALUE)
+        diagnostics.add(places["step_ratio"], found, "Write a native plan with cyclic", code=REFUSED_VALUE)
     sides = {"step_size_up": max(round(up), 1), "step_size_down": max(round(total) - round(up), 1)}
     return {name: (size, places["step_ratio"]) for name, size in sides.items()}
 
@@ -209,7 +211,7 @@ class _FoundScheduler:
 _SCHEDULER_KEYS: Final = ("lr_scheduler", "scheduler")
 
 
-def _find_scheduler(data: Any, faults: Faults) -> _FoundScheduler:
+def _find_scheduler(data: Any, diagnostics: DiagnosticCollector) -> _FoundScheduler:
     """The scheduler of a config: at the root, else the only one at a `scheduler` or `lr_scheduler` further inside."""
     if not isinstance(data, Mapping):
         return _FoundScheduler(data)
@@ -220,7 +222,7 @@ def _find_scheduler(data: Any, faults: Faults) -> _FoundScheduler:
         if len(places) > 1:
             others = ", ".join(child_path(path, key) for _, path, key in places[1:4])
             found = f"the config has {len(places)} schedulers, also at {others}"
-            faults.add(child_path(*places[0][1:]), found, "Give the plan of one of them", code=SAID_TWICE)
+            diagnostics.add(child_path(*places[0][1:]), found, "Give the plan of one of them", code=SAID_TWICE)
         around, around_path, key = places[0]
     else:
         around, around_path = data, ROOT
@@ -261,7 +263,7 @@ def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, A
 
 def recognizes(data: Any) -> bool:
     """Whether data looks like a scheduler of torch's, or the state of one."""
-    inner = _find_scheduler(data, Faults()).data
+    inner = _find_scheduler(data, DiagnosticCollector()).data
     if not isinstance(inner, Mapping) or "param_scheduler" in inner:
         return False
     named = any(isinstance(inner.get(key), str) for key in _NAME_KEYS)
@@ -271,7 +273,7 @@ def recognizes(data: Any) -> bool:
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """The values of the optimizer beside the scheduler, or the learning rates in a saved state."""
-    found = _find_scheduler(with_references(data), Faults())
+    found = _find_scheduler(with_references(data), DiagnosticCollector())
     inner = found.data
     if not _is_state(inner):
         written = values_of_optimizer(found.around.get("optimizer"))
@@ -304,16 +306,16 @@ def to_plan(
     >>> print(to_plan({"LinearLR": {"start_factor": 0.01, "total_iters": 10}}))
     lr: warmup(10, 0.01)
     """
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     data = with_references(data)
-    found = _find_scheduler(data, faults)
-    by_epoch = _is_by_epoch(found, faults)
+    found = _find_scheduler(data, diagnostics)
+    by_epoch = _is_by_epoch(found, diagnostics)
     horizon = found.entry("horizon", _horizon_of_trainer(data, by_epoch=by_epoch))
-    entry = _read_entry(found.data, found.path, faults, by_epoch=by_epoch, run=None)
-    faults.raise_any("config")
+    entry = _read_entry(found.data, found.path, diagnostics, by_epoch=by_epoch, run=None)
+    diagnostics.raise_any("config")
     assert entry is not None
     rate = values_of_optimizer(found.around.get("optimizer")).get("lr") if base is None else base
-    with faults.told_at(found.path):
+    with diagnostics.reported_at(found.path):
         total = calendar.total if horizon is None and calendar is not None else horizon
         terms = () if total is None else Duration.of(total).terms
         counted = len(terms) == 1 and terms[0][0] == ("epochs" if by_epoch else "updates")
@@ -322,11 +324,11 @@ def to_plan(
             fields: dict[str, Any] = {"lr": _plateau(entry, found.entry("monitor"), rate)}
         else:
             fields = {"lr": _between_epochs(entry, _schedule_of(entry))}
-            cycles = getattr(entry.arguments, "cycle_momentum", False) and not faults.count
+            cycles = getattr(entry.arguments, "cycle_momentum", False) and not diagnostics.count
             momentum = entry.arguments.momentum(entry) if cycles else None
             if momentum is not None:
                 fields["momentum"] = _between_epochs(entry, momentum)
-        faults.raise_any("config")
+        diagnostics.raise_any("config")
         plan = Plan(**fields, horizon=horizon)
     if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
         unknown = (
@@ -337,14 +339,14 @@ def to_plan(
     return plan
 
 
-def _is_by_epoch(found: _FoundScheduler, faults: Faults) -> bool:
+def _is_by_epoch(found: _FoundScheduler, diagnostics: DiagnosticCollector) -> bool:
     interval = found.entry("interval", found.interval or "step")
     if interval not in ("step", "epoch"):
         refused = f"{short_json(interval)} is neither step nor epoch"
-        faults.add(found.beside["interval"][1], refused, "Write interval: epoch", code=REFUSED_VALUE)
+        diagnostics.add(found.beside["interval"][1], refused, "Write interval: epoch", code=REFUSED_VALUE)
     if found.entry("frequency", 1) != 1:
         refused, instead = "it is stepped each time in a plan", "Write a native plan with every(…, 5)"
-        faults.add(found.beside["frequency"][1], refused, instead, code=REFUSED_VALUE)
+        diagnostics.add(found.beside["frequency"][1], refused, instead, code=REFUSED_VALUE)
     return bool(interval == "epoch")
 
 
@@ -371,7 +373,7 @@ def _between_epochs(given: TorchEntry, schedule: Schedule) -> Schedule:
 def _is_smooth(entry: TorchEntry) -> bool:
     """Whether it, or a member of it, changes from step to step."""
     members = entry.arguments.schedulers if entry.name in _COMPOSITIONS else ()
-    read = (_read_entry(one, entry.path, Faults(), by_epoch=True, run=None) for one in members)
+    read = (_read_entry(one, entry.path, DiagnosticCollector(), by_epoch=True, run=None) for one in members)
     return entry.name in SMOOTH or any(_is_smooth(one) for one in read if one is not None)
 
 
@@ -379,7 +381,7 @@ def _schedule_of(given: TorchEntry) -> Schedule:
     """`constant()` stands in where a fault was noted."""
     name = given.name
     if name in _NO_DATA:
-        given.faults.add(given.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
+        given.diagnostics.add(given.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
         return constant()
     if name == "SequentialLR":
         return _torch_stages(given)
@@ -388,7 +390,7 @@ def _schedule_of(given: TorchEntry) -> Schedule:
     try:
         schedule: Schedule = given.arguments.schedule(given)
     except InvalidArgument as refusal:
-        given.faults.refuse(given.path, refusal)
+        given.diagnostics.refuse(given.path, refusal)
         return constant()
     return schedule
 
@@ -400,17 +402,17 @@ def _members(given: TorchEntry) -> list[TorchEntry] | None:
         given.refuse("schedulers", "expected a scheduler at least", 'Write [{"StepLR": {"step_size": 30}}]')
         return None
     read = [
-        _read_entry(one, child_path(path, index), given.faults, by_epoch=given.by_epoch, run=given.run)
+        _read_entry(one, child_path(path, index), given.diagnostics, by_epoch=given.by_epoch, run=given.run)
         for index, one in enumerate(found)
     ]
     entries = [one for one in read if one is not None]
     for entry in entries:
         if entry.name in _NO_MEMBERS:
-            given.faults.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
+            given.diagnostics.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
         elif getattr(entry.arguments, "cycle_momentum", False):
             why = "in a composition its momentum is not read"
-            given.faults.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
-    return entries if len(entries) == len(found) and not given.faults.count else None
+            given.diagnostics.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
+    return entries if len(entries) == len(found) and not given.diagnostics.count else None
 
 
 def _torch_stages(given: TorchEntry) -> Schedule:
@@ -446,14 +448,16 @@ def _all_at_once(given: TorchEntry) -> Schedule:
     for entry in entries:
         if entry.name in _SETTERS:
             instead = "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
-            given.faults.add(entry.path, "in a chain it writes over what stands before it", instead, code=REFUSED_VALUE)
-    if given.faults.count:
+            given.diagnostics.add(
+                entry.path, "in a chain it writes over what stands before it", instead, code=REFUSED_VALUE
+            )
+    if given.diagnostics.count:
         return constant()
     floors = any(entry.name == "CosineAnnealingLR" and entry.arguments.eta_min for entry in entries)
     if not floors or not all(hasattr(entry.arguments, "rule") for entry in entries):
         return chain(*map(_schedule_of, entries))
     made = [entry.arguments.rule() for entry in entries]
-    if given.faults.count:
+    if given.diagnostics.count:
         return constant()
     return recurrence(*(replace(rule, by="epoch") for rule in made) if given.by_epoch else made)
 
@@ -464,7 +468,7 @@ def _plateau(given: TorchEntry, metric: Any, base: BaseLike | None) -> MetricRul
     metric = arguments.monitor if metric is None else metric
     if not isinstance(metric, str):
         why = "a plateau reacts to a metric, and its name is not said"
-        given.faults.add(given.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
+        given.diagnostics.add(given.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
         return None
     rate = given_rate(base)
     if rate is None and isinstance(arguments.base_lrs, (list, tuple)) and arguments.base_lrs:

@@ -16,7 +16,7 @@ from paramsched.config.arguments import (
     table_named,
     to_level,
 )
-from paramsched.config.faults import Faults, short_json
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json
 from paramsched.curves import Curve
 from paramsched.schedules import (
     Level,
@@ -62,7 +62,7 @@ class TorchEntry:
     arguments: Any
     places: Mapping[str, str]
     wrong: Set[str]
-    faults: Faults
+    diagnostics: DiagnosticCollector
     by_epoch: bool
     run: int | None
     staged: bool = False
@@ -74,7 +74,7 @@ class TorchEntry:
     def refuse(self, name: str, found: str, instead: str) -> None:
         """Report a problem of several arguments, unless one of them has a problem of its own."""
         if not self.wrong:
-            self.faults.add(self.places[name], found, instead, code=REFUSED_VALUE)
+            self.diagnostics.add(self.places[name], found, instead, code=REFUSED_VALUE)
 
 
 def _of_all_groups(value: Any) -> float:
@@ -290,7 +290,7 @@ class _OneCycleLR:
             total = 10
             if not at.wrong & {"total_steps", "epochs", "steps_per_epoch"}:
                 instead = "Write total_steps, or epochs and steps_per_epoch"
-                at.faults.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
+                at.diagnostics.add(at.places["total_steps"], "it is missing", instead, code=WRONG_ARGUMENT)
         top = self.pct_start * total - 1
         ends = [top, 2 * top, total - 1] if three else [top, total - 1]
         lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]

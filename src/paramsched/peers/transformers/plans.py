@@ -32,7 +32,7 @@ from paramsched.config.arguments import (
     updates_with_accumulation,
 )
 from paramsched.config.command_lines import mapping_of_options, named_options
-from paramsched.config.faults import Faults, short_json, type_in_words
+from paramsched.config.diagnostic_collector import DiagnosticCollector, short_json, type_name_of
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_exports import PeerExporter, schedules_lr_alone
 from paramsched.config.unused_settings import note_defaults, report_unused_settings
@@ -71,7 +71,7 @@ def _keywords(value: Any) -> Mapping[str, Any]:
         except ValueError as error:
             raise WrongValue(f"no JSON: {error}") from None
     if value is not None and not isinstance(value, Mapping):
-        raise WrongValue(f"{type_in_words(value)}, no arguments")
+        raise WrongValue(f"{type_name_of(value)}, no arguments")
     return value or {}
 
 
@@ -157,23 +157,23 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     horizon: 100
     lr: warmup(10) >> linear(to=absolute(1e-07))
     """
-    faults = Faults()
+    diagnostics = DiagnosticCollector()
     data = mapping_of_options(data)
     if not isinstance(data, Mapping):
-        faults.refuse_kind("$", data, "arguments", "Write lr_scheduler_type: cosine")
-        faults.raise_any("config")
+        diagnostics.refuse_kind("$", data, "arguments", "Write lr_scheduler_type: cosine")
+        diagnostics.raise_any("config")
     given = {name: one for name, one in located(data, "$").items() if one[0] is not None}
     if "learning_rate" in given:
         given.pop("lr", None)
     read = _read_call if _is_call(data) else _read_trainer
-    name, keywords, run = read(given, calendar, given_rate(base), faults)
+    name, keywords, run = read(given, calendar, given_rate(base), diagnostics)
     if not name:
-        faults.raise_any("config")
+        diagnostics.raise_any("config")
     table = SCHEDULERS.get(name) or next(one for one in SCHEDULERS.values() if one.function == name)
     written = {} if table.ignores else located(keywords, run.path)
     written = {key: one for key, one in written.items() if one[0] is not None or key not in arguments_of(table)}
-    scheduler, _, wrong = read_arguments(table, written, run.path, faults, of=name)
-    with faults.told_at(run.path):
+    scheduler, _, wrong = read_arguments(table, written, run.path, diagnostics, of=name)
+    with diagnostics.reported_at(run.path):
         return Plan(lr=scheduler.schedule(replace(run, wrong=wrong)), horizon=run.horizon)
 
 
@@ -187,11 +187,11 @@ _Given = Mapping[str, tuple[Any, str]]
 _Read = tuple[str, Mapping[str, Any], Run]
 
 
-def _read_call(written: _Given, calendar: Calendar | None, lr: float | None, faults: Faults) -> _Read:
+def _read_call(written: _Given, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector) -> _Read:
     """Read the arguments of `get_scheduler`; those of the scheduler may stand beside them."""
     names = names_of(_Call).keys() - ({"learning_rate", "lr"} if lr is not None else ())
     own = {name: one for name, one in written.items() if name in names}
-    given, places, wrong = read_arguments(_Call, own, "$", faults)
+    given, places, wrong = read_arguments(_Call, own, "$", diagnostics)
     keywords, path = given.scheduler_specific_kwargs, places["scheduler_specific_kwargs"]
     if not keywords:
         keywords, path = {name: one for name, (one, _) in written.items() if name not in (*_OF_CALL, *_OF_BOTH)}, "$"
@@ -200,20 +200,22 @@ def _read_call(written: _Given, calendar: Calendar | None, lr: float | None, fau
     metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
     rate = given.learning_rate or None if lr is None else lr
     warmup = Duration.of(given.num_warmup_steps)
-    run = Run(warmup, total, horizon, rate, metric, "num_training_steps", path, faults)
+    run = Run(warmup, total, horizon, rate, metric, "num_training_steps", path, diagnostics)
     return "" if "name" in wrong else given.name, keywords, run
 
 
-def _read_trainer(written: _Given, calendar: Calendar | None, lr: float | None, faults: Faults) -> _Read:
+def _read_trainer(
+    written: _Given, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
+) -> _Read:
     """Read a `TrainingArguments`."""
     names = names_of(_Trainer).keys() - ({"learning_rate", "lr"} if lr is not None else ())
     own = {name: one for name, one in written.items() if name in names}
-    given, places, wrong = read_arguments(_Trainer, own, "$", faults)
-    _report_other_names(written, faults)
+    given, places, wrong = read_arguments(_Trainer, own, "$", diagnostics)
+    _report_other_names(written, diagnostics)
     if given.max_steps == 0:
         found = "a run of no update"
-        faults.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
-    total, horizon = _length_of_training(given, places, calendar, faults)
+        diagnostics.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
+    total, horizon = _length_of_training(given, places, calendar, diagnostics)
     metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
     run = Run(
         _length_of_warmup(given, total, horizon),
@@ -223,19 +225,19 @@ def _read_trainer(written: _Given, calendar: Calendar | None, lr: float | None, 
         metric if metric.startswith("eval_") else f"eval_{metric}",
         "max_steps",
         places["lr_scheduler_kwargs"],
-        faults,
+        diagnostics,
     )
     return "" if "lr_scheduler_type" in wrong else given.lr_scheduler_type, given.lr_scheduler_kwargs, run
 
 
-def _report_other_names(written: _Given, faults: Faults) -> None:
+def _report_other_names(written: _Given, diagnostics: DiagnosticCollector) -> None:
     """Report entries that are nearly one of ours, or look like settings of a schedule."""
     misspelt = set[str]()
     for name in islice(written, _MOST_NAMES):
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
         if name not in _OF_TRAINER and name not in _RENAMED and near:
             found = f'no such argument; did you mean "{near[0]}"?'
-            faults.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=(name, near[0]))
+            diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=(name, near[0]))
             misspelt.add(name)
     used = [*_OF_TRAINER, *_HARMLESS, *misspelt]
     steps = written.get("max_steps", (None, ""))[0]
@@ -245,7 +247,7 @@ def _report_other_names(written: _Given, faults: Faults) -> None:
         renamed = {key: name for key, name in renamed.items() if name != "max_steps"}
     defaulted = tuple(_defaults_taken({name: one for name, (one, _) in written.items()}))
     places = {name: path for name, (_, path) in written.items()}
-    report_unused_settings(places, used, faults, library="transformers", renamed=renamed, defaulted=defaulted)
+    report_unused_settings(places, used, diagnostics, library="transformers", renamed=renamed, defaulted=defaulted)
 
 
 def _defaults_taken(data: Any) -> dict[str, object]:
@@ -262,7 +264,7 @@ def _defaults_taken(data: Any) -> dict[str, object]:
 
 
 def _length_of_training(
-    given: _Trainer, places: Mapping[str, str], calendar: Calendar | None, faults: Faults
+    given: _Trainer, places: Mapping[str, str], calendar: Calendar | None, diagnostics: DiagnosticCollector
 ) -> tuple[int | None, DurationLike | None]:
     """The run of a trainer in updates, if they are known, and as a plan has it."""
     if given.max_steps > 0:
@@ -273,7 +275,7 @@ def _length_of_training(
         return None, in_words
     length, accumulation = calendar.updates_per_epoch, given.gradient_accumulation_steps
     if accumulation is not None and calendar.steps_per_epoch is None:
-        length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, faults)
+        length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, diagnostics)
     if length is None:
         return None, in_words
     total = math.ceil(epochs * length)  # as the trainer rounds it, a float

@@ -10,7 +10,7 @@ from paramsched import curves
 from paramsched.base.codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.base.diagnostic import child_path
 from paramsched.config.arguments import argument, argument_table, table_named, to_level
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.curves import Curve
 from paramsched.feedback import greedy, plateau
 from paramsched.schedules import (
@@ -52,7 +52,7 @@ class Run:
     metric: str
     total_name: str
     path: str
-    faults: Faults
+    diagnostics: DiagnosticCollector
     wrong: Set[str] = frozenset()
 
     @property
@@ -62,7 +62,7 @@ class Run:
 
     def refuse(self, name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
         """Report a problem of an argument of the scheduler."""
-        self.faults.add(child_path(self.path, name), found, instead, code=code)
+        self.diagnostics.add(child_path(self.path, name), found, instead, code=code)
 
     def require_total(self, why: str) -> None:
         """Report that `num_cycles` needs the number of updates of the run."""
@@ -72,7 +72,7 @@ class Run:
     def require_rate(self, why: str) -> None:
         """Report that the rate is missing."""
         found, instead = f"it is missing, and {why}", "Write learning_rate: 5e-5"
-        self.faults.add("$.learning_rate", found, instead, code=WRONG_ARGUMENT)
+        self.diagnostics.add("$.learning_rate", found, instead, code=WRONG_ARGUMENT)
 
 
 @argument_table
@@ -148,7 +148,7 @@ class _CosineWithFloor(_Cosine):
         """Of `min_lr`, a value, and `min_lr_rate`, a multiple of base, the one that is given."""
         if (self.min_lr is None) == (self.min_lr_rate is None) and not run.wrong & {"min_lr", "min_lr_rate"}:
             found = "of min_lr and min_lr_rate " + ("both are there" if self.min_lr is not None else "neither is there")
-            run.faults.add(run.path, found, "Write min_lr_rate: 0.1", code=REFUSED_VALUE)
+            run.diagnostics.add(run.path, found, "Write min_lr_rate: 0.1", code=REFUSED_VALUE)
         return self.min_lr_rate or 0.0 if self.min_lr is None else to_level(self.min_lr)
 
 
@@ -290,7 +290,7 @@ class _StableDecay(Scheduler):
             last = last if left is None or stable + decay <= left else []
         elif run.total is None and run.horizon is None:
             found = f"of {run.total_name} and num_stable_steps neither is there"
-            run.faults.add("$", found, "Write num_stable_steps: 100", code=REFUSED_VALUE)
+            run.diagnostics.add("$", found, "Write num_stable_steps: 100", code=REFUSED_VALUE)
         elif left is not None and left < decay:
             way = skip(way, decay - left)
         elif last and left is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from paramsched.base.number_checks import whole_number
-from paramsched.errors import Asked, InvalidArgument, ParamschedError, asked_with_value, nearest
+from paramsched.errors import CallSite, InvalidArgument, ParamschedError, nearest, site_with_value
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
 
@@ -45,12 +45,12 @@ class CheckpointHook(Hook):
         save_begin: int = 0,
     ) -> None:
         self.interval, self.max_keep_ckpts = (
-            -1 if value == -1 else whole_number(Asked("CheckpointHook", name), value)
+            -1 if value == -1 else whole_number(CallSite("CheckpointHook", name), value)
             for name, value in (("interval", interval), ("max_keep_ckpts", max_keep_ckpts))
         )
-        self.save_begin = whole_number(Asked("CheckpointHook", "save_begin"), save_begin, 0)
+        self.save_begin = whole_number(CallSite("CheckpointHook", "save_begin"), save_begin, 0)
         self.by_epoch, self.save_last, self.save_best = by_epoch, save_last, save_best
-        self.rule = None if save_best is None else rule_of(save_best, rule, Asked("CheckpointHook", "save_best"))
+        self.rule = None if save_best is None else rule_of(save_best, rule, CallSite("CheckpointHook", "save_best"))
         self.best_score: float | None = None
         self._kept: list[str] = []
 
@@ -127,8 +127,8 @@ class EarlyStoppingHook(Hook):
         patience: int = 5,
         stopping_threshold: float | None = None,
     ) -> None:
-        self.monitor, self.rule = monitor, rule_of(monitor, rule, Asked("EarlyStoppingHook", "monitor"))
-        self.patience = whole_number(Asked("EarlyStoppingHook", "patience"), patience, 0)
+        self.monitor, self.rule = monitor, rule_of(monitor, rule, CallSite("EarlyStoppingHook", "monitor"))
+        self.patience = whole_number(CallSite("EarlyStoppingHook", "patience"), patience, 0)
         self.min_delta = min_delta if self.rule == "greater" else -min_delta
         self.strict, self.check_finite = strict, check_finite
         self.stopping_threshold = stopping_threshold
@@ -176,21 +176,21 @@ _GREATER: Final = ("acc", "top", "ar@", "auc", "precision", "map", "mdice", "mio
 _LESS: Final = ("loss",)
 
 
-def rule_of(monitor: Any, rule: Any, asked: Asked) -> str:
+def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
     """Return `"greater"` or `"less"`, as given or as the name of the metric shows.
 
     Args:
         asked: the argument that names the metric, for an error.
 
-    >>> asked = Asked("EarlyStoppingHook", "monitor")
-    >>> rule_of("val_loss", None, asked), rule_of("accuracy", None, asked), rule_of("loss", "greater", asked)
+    >>> site = CallSite("EarlyStoppingHook", "monitor")
+    >>> rule_of("val_loss", None, site), rule_of("accuracy", None, site), rule_of("loss", "greater", site)
     ('less', 'greater', 'greater')
     """
     if not isinstance(monitor, str):
-        raise InvalidArgument(asked_with_value(asked, monitor), "expected the name of a metric", 'Write "accuracy"')
+        raise InvalidArgument(site_with_value(site, monitor), "expected the name of a metric", 'Write "accuracy"')
     if rule is not None:
         if rule not in ("greater", "less"):
-            refused = asked_with_value(Asked(asked.call, "rule"), rule)
+            refused = site_with_value(CallSite(site.call, "rule"), rule)
             raise InvalidArgument(refused, nearest(str(rule), ("greater", "less")), 'Write rule="less"')
         return str(rule)
     name = monitor.lower()
@@ -198,7 +198,7 @@ def rule_of(monitor: Any, rule: Any, asked: Asked) -> str:
         return "greater"
     if any(key in name for key in _LESS):
         return "less"
-    refused = asked_with_value(asked, monitor)
+    refused = site_with_value(site, monitor)
     raise InvalidArgument(refused, "the name does not show which value is better", 'Write rule="greater"')
 
 

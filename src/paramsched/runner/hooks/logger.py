@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from paramsched.base.files import naming_errors
 from paramsched.base.number_checks import whole_number
-from paramsched.errors import Asked, StateError
+from paramsched.errors import CallSite, StateError
 from paramsched.plan.binding import amount_clock
 from paramsched.runner._param_schedulers import field_of_group
 from paramsched.runner.hooks.hook import Hook
@@ -171,7 +171,7 @@ class LoggerHook(Hook):
     priority = "BELOW_NORMAL"
 
     def __init__(self, interval: int = 10) -> None:
-        self.interval = whole_number(Asked("LoggerHook", "interval"), interval)
+        self.interval = whole_number(CallSite("LoggerHook", "interval"), interval)
         self._logs: dict[str, LogFile] = {}  # while the run trains
         self._kept: dict[str, Any] = dict.fromkeys(LOGS, 0)
         self._waiting: list[dict[str, Any]] = []  # lines of updates that the log does not have yet

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch.optim import Optimizer
 
 from paramsched.compat.pytorch_accelerated import replace_trainer_placeholder_values
-from paramsched.errors import Asked, InvalidArgument, nearest
+from paramsched.errors import CallSite, InvalidArgument, nearest
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
 from paramsched.scheduler import Scheduler
@@ -37,7 +37,7 @@ class ParamSchedulerHook(Hook):
     def __init__(self, count: Literal["batches", "updates"] = "batches") -> None:
         if count not in ("batches", "updates"):
             raise InvalidArgument(
-                Asked("ParamSchedulerHook", "count", f"{count!r}"),
+                CallSite("ParamSchedulerHook", "count", f"{count!r}"),
                 nearest(str(count), ("batches", "updates")),
                 'Write count="updates"',
             )

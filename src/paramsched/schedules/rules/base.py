@@ -12,7 +12,7 @@ from paramsched.base.frozen_values import frozen_value
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.base.user_warnings import renamed_property
 from paramsched.curves import Curve
-from paramsched.errors import Asked, InvalidArgument, asked_with_value
+from paramsched.errors import CallSite, InvalidArgument, site_with_value
 from paramsched.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
@@ -90,7 +90,7 @@ class Rule(ABC):
     def _values(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
-    def _check(self, **checks: Callable[[Asked, Any], object]) -> None:
+    def _check(self, **checks: Callable[[CallSite, Any], object]) -> None:
         """Refuse what cannot be: own fields by `checks`, window and clock alike in all."""
         call = builder_name(self)
         if any(
@@ -203,19 +203,19 @@ def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
         keep_checked(rule, builder_name(rule), whole_number, "over", least=least)
 
 
-def require_list(asked: Asked, values: object, sample: list[float]) -> tuple[Any, ...]:
+def require_list(site: CallSite, values: object, sample: list[float]) -> tuple[Any, ...]:
     """The entries of a list; what is none is refused."""
     if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
         return tuple(values)
-    raise InvalidArgument(asked_with_value(asked, values), "no list", f"Write {sample}", sample=sample)
+    raise InvalidArgument(site_with_value(site, values), "no list", f"Write {sample}", sample=sample)
 
 
-def length_in_ticks(asked: Asked, number: float) -> float:
+def length_in_ticks(site: CallSite, number: float) -> float:
     """A length in ticks above 0; whole ones as integers.
 
     Peers accept fractional lengths; their curve then never lands exactly on its end.
     """
-    value = positive_number(asked, number)
+    value = positive_number(site, number)
     return int(value) if value == int(value) else value
 
 
@@ -228,12 +228,12 @@ def with_top(out: Coefficients, base: Level) -> Coefficients:
     return out
 
 
-def _amount_of_tick(asked: Asked, by: str) -> str | int:
+def _amount_of_tick(site: CallSite, by: str) -> str | int:
     try:
         amount = Duration.of(by)
     except InvalidArgument:
-        return whole_number(asked, by)  # which refuses it
-    return str(amount) if len(amount.terms) == 1 and amount.terms[0][0] in SIZES else whole_number(asked, by)
+        return whole_number(site, by)  # which refuses it
+    return str(amount) if len(amount.terms) == 1 and amount.terms[0][0] in SIZES else whole_number(site, by)
 
 
 @final
@@ -255,7 +255,7 @@ class TableRule(Rule):
         self._check()
         for name in ("scale", "base", "add"):
             values = tuple(
-                finite_number(Asked("rules.table", name, entry=True), value) for value in getattr(self, name)
+                finite_number(CallSite("rules.table", name, entry=True), value) for value in getattr(self, name)
             )
             object.__setattr__(self, name, values)
         if not self.scale:
@@ -291,7 +291,7 @@ def table(
     rules.table([1.0, 0.5])
     """
     scales, bases, adds = (
-        require_list(Asked("rules.table", name), values, [1.0])
+        require_list(CallSite("rules.table", name), values, [1.0])
         for name, values in (("scale", scale), ("base", base), ("add", add))
     )
     return TableRule(scales, bases, adds, begin, end, by)

@@ -10,7 +10,7 @@ import numpy as np
 from paramsched import curves
 from paramsched.base.arrays import Floats
 from paramsched.base.number_checks import finite_number, keep_checked, positive_number, require_choice
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Level, level_of, split_level
 from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import (
@@ -87,7 +87,7 @@ class PolynomialRule(ShareRule):
         self._check(power=finite_number, to=level_of)
         if self.power < 0:
             raise InvalidArgument(
-                Asked("rules.polynomial", "power", str(self.power)),
+                CallSite("rules.polynomial", "power", str(self.power)),
                 "it would end at infinity",
                 "Write power=0.9",
                 sample=0.9,
@@ -127,7 +127,7 @@ class CosineRestartsRule(Rule):
         object.__setattr__(
             self,
             "periods",
-            tuple(length_in_ticks(Asked("rules.cosine_restarts", "periods", entry=True), p) for p in self.periods),
+            tuple(length_in_ticks(CallSite("rules.cosine_restarts", "periods", entry=True), p) for p in self.periods),
         )
         object.__setattr__(self, "weights", tuple(finite_number("rules.cosine_restarts(…)", w) for w in self.weights))
         if len(self.periods) != len(self.weights):
@@ -204,8 +204,8 @@ def cosine_restarts(
     >>> rules.cosine_restarts([10, 20])
     rules.cosine_restarts([10, 20], [1.0, 1.0])
     """
-    lengths = require_list(Asked("rules.cosine_restarts", "periods"), periods, [10, 20])
-    heights = require_list(Asked("rules.cosine_restarts", "weights"), weights, [1.0])
+    lengths = require_list(CallSite("rules.cosine_restarts", "periods"), periods, [10, 20])
+    heights = require_list(CallSite("rules.cosine_restarts", "weights"), weights, [1.0])
     if heights == (1.0,):
         heights *= max(len(lengths), 1)
     return CosineRestartsRule(lengths, heights, to, begin, end, by, base)
@@ -245,12 +245,12 @@ class OneCycleRule(Rule):
         self._check(peak=finite_number, pct_start=finite_number, div=positive_number, final_div=positive_number)
         if not 0 <= self.pct_start <= 1:
             raise InvalidArgument(
-                Asked("rules.one_cycle", "pct_start", str(self.pct_start)),
+                CallSite("rules.one_cycle", "pct_start", str(self.pct_start)),
                 "a share is from 0 to 1",
                 "Write 0.3",
                 sample=0.3,
             )
-        require_choice(Asked("rules.one_cycle", "anneal"), self.anneal, _Way, "no way to anneal")
+        require_choice(CallSite("rules.one_cycle", "anneal"), self.anneal, _Way, "no way to anneal")
         check_over(self, self.over, least=1)
         if self.over is None and self.end is None:
             raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")

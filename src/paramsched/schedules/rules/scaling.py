@@ -10,7 +10,7 @@ from paramsched import curves
 from paramsched.base.arrays import NUMPY, Floats
 from paramsched.base.number_checks import finite_number, whole_number
 from paramsched.curves import Curve, CurveLike
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Level, level_of
 from paramsched.schedules.anneal import linear as linear_shape
 from paramsched.schedules.base import Schedule
@@ -192,7 +192,7 @@ def multistep(
     >>> rules.multistep([30, 60])
     rules.multistep([30, 60])
     """
-    given = require_list(Asked("rules.multistep", "milestones"), milestones, [30, 60])
+    given = require_list(CallSite("rules.multistep", "milestones"), milestones, [30, 60])
     counted = tuple(whole_number("rules.multistep(…)", milestone, least=0) for milestone in given)
     return MultiStepRule(counted, gamma, begin, end, by)
 

@@ -1,6 +1,6 @@
 """Repair a refused line of text where a slip has one likely meaning: signs, brackets, quotes, and peers' calls.
 
-A slip in the syntax is rewritten here. Faults that the reader finds in calls and names bring their own edits
+A slip in the syntax is rewritten here. Diagnostics that the reader finds in calls and names bring their own edits
 (`LineFaults.edits`).
 """
 

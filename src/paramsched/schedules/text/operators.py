@@ -50,7 +50,7 @@ _FEW = 8  # operands that are joined one by one, so that a fault is told at the 
 _KNOWN_OPERATORS = "The operators are >>, *, /, **, + and -"
 
 
-def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming: str = "") -> int:
+def reduce_operators(frame: OpenBracket, binds: int, diagnostics: LineFaults, coming: str = "") -> int:
     """Apply what binds more tightly than the operator that comes; how many of them were signs.
 
     Equal ones that can be joined at once wait for each other: a sum of a thousand terms is one sum, not a thousand.
@@ -63,17 +63,17 @@ def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming:
             break
         if tightness == 1:
             if not binds:  # a sequence is made at once of all its stages, not of two and two
-                _make_sequence(frame, faults)
+                _make_sequence(frame, diagnostics)
             break
         operators.pop()
         if tightness == BINDS_SIGN:
             signs += 1
             right = values.pop()
             value = right.value
-            if value is BROKEN or not _can_be_operand(right, faults):
+            if value is BROKEN or not _can_be_operand(right, diagnostics):
                 value = BROKEN
             elif sign == "-":
-                value = _apply_operator(operator.neg, (value,), place, right.end, faults)
+                value = _apply_operator(operator.neg, (value,), place, right.end, diagnostics)
             values.append(TextPart(value, place, right.end))
             continue
         run, between = [values.pop(), values.pop()], [sign]
@@ -82,39 +82,41 @@ def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming:
             run.append(values.pop())
         run.reverse()
         between.reverse()
-        values.append(TextPart(_join_run(run, between, faults), run[0].begin, run[-1].end))
+        values.append(TextPart(_join_run(run, between, diagnostics), run[0].begin, run[-1].end))
     return signs
 
 
-def _join_run(run: list[TextPart], between: list[str], faults: LineFaults) -> Any:
+def _join_run(run: list[TextPart], between: list[str], diagnostics: LineFaults) -> Any:
     """What the operators between them make of two values, or of many at once."""
     plain = all(isinstance(part.value, Schedule) and not part.value.metric_rules for part in run)
     if len(run) > _FEW and plain:
         name = _AT_ONCE[between[0]]
         first, *others = (part.value for part in run)
         signed = [-value if sign == "-" else value for sign, value in zip(between, others, strict=True)]
-        return _apply_operator(lambda: combine_operands(name, first, *signed), (), run[0].begin, run[-1].end, faults)
+        return _apply_operator(
+            lambda: combine_operands(name, first, *signed), (), run[0].begin, run[-1].end, diagnostics
+        )
     joined = run[0]
     for sign, part in zip(between, run[1:], strict=True):
-        joined = TextPart(_join_two(sign, joined, part, faults), joined.begin, part.end)
+        joined = TextPart(_join_two(sign, joined, part, diagnostics), joined.begin, part.end)
     return joined.value
 
 
-def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) -> Any:
+def _join_two(sign: str, left: TextPart, right: TextPart, diagnostics: LineFaults) -> Any:
     """What an operator makes of the values beside it; both are looked at, so that both are told."""
     known = left.value is not BROKEN and right.value is not BROKEN
     apply = _APPLY.get(sign)
     if apply is None:
         whole = Token("sign", sign, left.begin, right.end)
-        return faults.add(whole, f'"{sign}" is no operator of schedules', _KNOWN_OPERATORS)
+        return diagnostics.add(whole, f'"{sign}" is no operator of schedules', _KNOWN_OPERATORS)
     number, level = (left.value, right.value) if isinstance(right.value, Absolute) else (right.value, left.value)
     is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
     if sign in ("+", "-") and is_number and isinstance(level, Absolute):  # 0.5 + absolute(2e-05)
-        return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
-    if not (_can_be_operand(left, faults) & _can_be_operand(right, faults)) or not known:
+        return _apply_operator(apply, (left.value, right.value), left.begin, right.end, diagnostics)
+    if not (_can_be_operand(left, diagnostics) & _can_be_operand(right, diagnostics)) or not known:
         return BROKEN
     instead = _ADVICE.get(sign, EXAMPLE_LINE)
-    return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults, instead)
+    return _apply_operator(apply, (left.value, right.value), left.begin, right.end, diagnostics, instead)
 
 
 def _of_floats(apply: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
@@ -135,97 +137,97 @@ def _apply_operator(
     operands: tuple[Any, ...],
     begin: int,
     end: int,
-    faults: LineFaults,
+    diagnostics: LineFaults,
     instead: str = EXAMPLE_LINE,
 ) -> Any:
     """What an operator makes of its operands; what it raises is kept as a fault."""
     try:
         return apply(*operands)
     except InvalidArgument as refusal:
-        return faults.keep(refusal, begin, end)
+        return diagnostics.keep(refusal, begin, end)
     except (TypeError, ZeroDivisionError, OverflowError) as error:
-        return faults.keep(ParseError(faults.quoted(begin, end), str(error), instead), begin, end)
+        return diagnostics.keep(ParseError(diagnostics.quoted(begin, end), str(error), instead), begin, end)
 
 
-def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
+def _make_sequence(frame: OpenBracket, diagnostics: LineFaults) -> None:
     """Replace the values of a bracket, joined by `>>`, by the sequence."""
     parts, signs = frame.values, {sign for sign, _, _ in frame.operators}
     whole = TextPart(BROKEN, parts[0].begin, parts[-1].end)
     frame.values, frame.operators = [whole], []
     if "<<" in signs:
-        faults.add(whole, '"<<" is no operator of schedules', _KNOWN_OPERATORS)
+        diagnostics.add(whole, '"<<" is no operator of schedules', _KNOWN_OPERATORS)
         return
-    sound = [_can_be_operand(part, faults) and part.value is not BROKEN for part in parts]
+    sound = [_can_be_operand(part, diagnostics) and part.value is not BROKEN for part in parts]
     first = parts[0].value
     if isinstance(first, (int, float)) and not isinstance(first, bool):
         found = f"{shown(first)} is a number; a stage that is not the last says how long it is"
-        faults.add(parts[0], found, f'Write constant({shown(first)}, over="10%") >> cosine()')
+        diagnostics.add(parts[0], found, f'Write constant({shown(first)}, over="10%") >> cosine()')
     elif all(sound):
         for part in parts:
             try:
-                schedule_of(part.value, lambda: f'"{shortened_text(faults.text)}"')
+                schedule_of(part.value, lambda: f'"{shortened_text(diagnostics.text)}"')
             except InvalidArgument as refusal:
-                faults.keep(refusal, part.begin, part.end)
+                diagnostics.keep(refusal, part.begin, part.end)
                 return
         stages = [part.value for part in parts]
-        made = _apply_operator(lambda: combine_operands("sequence", *stages), (), whole.begin, whole.end, faults)
+        made = _apply_operator(lambda: combine_operands("sequence", *stages), (), whole.begin, whole.end, diagnostics)
         frame.values[0] = TextPart(made, whole.begin, whole.end)
 
 
-def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
+def _can_be_operand(part: TextPart, diagnostics: LineFaults) -> bool:
     """Whether a value can stand beside an operator; else that is told."""
     value = part.value
     if value is None or isinstance(value, (bool, str, tuple, Curve)):
-        faults.add(part, f"{shown(value)} is no number and no schedule")
+        diagnostics.add(part, f"{shown(value)} is no number and no schedule")
         return False
     if isinstance(value, (AffineLevel, NeighborLevel)):
-        faults.add(part, f"{value} is a level, no number and no schedule", f"Write constant({value})")
+        diagnostics.add(part, f"{value} is a level, no number and no schedule", f"Write constant({value})")
         return False
     if isinstance(value, Absolute):
-        negated = faults.text[max(part.begin - 1, 0)] == "-"
+        negated = diagnostics.text[max(part.begin - 1, 0)] == "-"
         level = f"absolute({-value.value!r})" if negated else f"constant({value})"
-        faults.add(part, f"{value} is a level, no number and no schedule", f"Write {level}")
+        diagnostics.add(part, f"{value} is a level, no number and no schedule", f"Write {level}")
         return False
     return True
 
 
-def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
+def keep_argument(frame: OpenBracket, part: TextPart, diagnostics: LineFaults) -> None:
     """Put a value that was read up to a comma or a bracket among the arguments."""
     keyword = frame.keyword
     if keyword is None and frame.named:
         # An argument without a name behind one with a name is probably the next one of the function.
-        known, text = [*frame.parameters], faults.text[part.begin : part.end]
+        known, text = [*frame.parameters], diagnostics.text[part.begin : part.end]
         last = next(reversed(frame.named))
         following = known[known.index(last) + 1 :] if last in known else []
         meant = next((name for name in following if name not in frame.named), None)
         edit = None if meant is None else (part.begin, part.end, f"{meant}={text}")
-        if re.fullmatch(r"\d,", faults.text[part.begin - 2 : part.begin]):  # 0,1
+        if re.fullmatch(r"\d,", diagnostics.text[part.begin - 2 : part.begin]):  # 0,1
             edit = part.begin - 1, part.end, f".{text}"
-        faults.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
+        diagnostics.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
     if part.value is BROKEN:
-        _tell_missing_quotes(frame, part, faults)
+        _tell_missing_quotes(frame, part, diagnostics)
     if keyword is None:
         frame.items.append(part)
         return
     if keyword.value in frame.named:
         whole = Token("name", keyword.value, keyword.begin, part.end)
-        faults.add(whole, f'"{keyword.value}" is given twice', "Give each argument once")
+        diagnostics.add(whole, f'"{keyword.value}" is given twice', "Give each argument once")
     frame.named[keyword.value] = TextPart(part.value, keyword.begin, part.end)
     frame.keyword = None
 
 
-def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
+def value_of_call(frame: OpenBracket, end: int, diagnostics: LineFaults) -> Any:
     """Return what a function makes of the arguments in its brackets; tell what is wrong with the call."""
     if frame.fault is not None:
-        fault = faults.found[frame.fault].changed(asked=faults.quoted(frame.begin, end))
-        faults.found[frame.fault] = fault
+        fault = diagnostics.found[frame.fault].changed(site=diagnostics.quoted(frame.begin, end))
+        diagnostics.found[frame.fault] = fault
         advice = fault.instead.removeprefix("Write ")
         if "(" in advice or advice == frame.name:  # else a name in place of a name corrects it
-            arguments = [("", faults.text[part.begin : part.end]) for part in frame.items]
+            arguments = [("", diagnostics.text[part.begin : part.end]) for part in frame.items]
             for name, part in frame.named.items():
-                arguments.append((name, faults.text[part.begin : part.end].partition("=")[2].strip()))
+                arguments.append((name, diagnostics.text[part.begin : part.end].partition("=")[2].strip()))
             line = call_as_meant(frame.name, advice, arguments) if arguments else advice
-            faults.edits[frame.fault] = None if line is None else (frame.begin, end, line)
+            diagnostics.edits[frame.fault] = None if line is None else (frame.begin, end, line)
     positional = [item.value for item in frame.items]
     named = {name: part.value for name, part in frame.named.items()}
     if frame.builder is BROKEN or any(value is BROKEN for value in (*positional, *named.values())):
@@ -237,14 +239,14 @@ def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
         place = TextPart(None, frame.begin, end)
         if refused is not None:
             place = frame.items[refused] if isinstance(refused, int) else frame.named[refused]
-        return faults.keep(refusal, place.begin, place.end, _edit_of_call(frame, refusal, end, faults))
+        return diagnostics.keep(refusal, place.begin, place.end, _edit_of_call(frame, refusal, end, diagnostics))
 
 
-def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, faults: LineFaults) -> LineEdit | None:
+def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, diagnostics: LineFaults) -> LineEdit | None:
     """Return what corrects a call: a value that would do in place of the one refused, or the call that was meant."""
     advice, argument = refusal.instead.removeprefix("Write "), refusal.argument or ""
     part = frame.named.get(argument)
-    begin = 0 if part is None else faults.text.index("=", part.begin) + 1
+    begin = 0 if part is None else diagnostics.text.index("=", part.begin) + 1
     if part is None and argument in (names := [*frame.parameters]):
         part = next(iter(frame.items[names.index(argument) :]), None)
         begin = 0 if part is None else part.begin
@@ -264,19 +266,19 @@ def curve_is_wanted(frame: OpenBracket) -> bool:
     return frame.parameter is not None and frame.parameter.annotation == CurveLike
 
 
-def _tell_missing_quotes(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
+def _tell_missing_quotes(frame: OpenBracket, part: TextPart, diagnostics: LineFaults) -> None:
     """Report text without quotes, `index=t/n`, as what it is, in place of the faults found in it."""
-    word, parameter = faults.text[part.begin : part.end], frame.parameter
+    word, parameter = diagnostics.text[part.begin : part.end], frame.parameter
     if parameter is None or not (
         word in get_args(parameter.annotation)
         or (parameter.annotation in (str, str | None) and re.fullmatch(r"[\w/]+", word))
         or (parameter.annotation in (DurationLike, DurationLike | None) and word in UNIT_NAMES)
     ):
         return
-    del faults.found[frame.found_before :], faults.edits[frame.found_before :]
+    del diagnostics.found[frame.found_before :], diagnostics.edits[frame.found_before :]
     name = f"{parameter.name}=" if frame.keyword is not None else ""
     edit = part.begin, part.end, f'"{word}"'
-    faults.add(part, f"{word} is text, which stands in quotes", f'Write {name}"{word}"', edit=edit)
+    diagnostics.add(part, f"{word} is text, which stands in quotes", f'Write {name}"{word}"', edit=edit)
 
 
 def _argument_at_fault(

@@ -15,7 +15,7 @@ from paramsched.base.calls import example_call
 from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.lookalikes import first_lookalike, straighten_text
 from paramsched.base.near_names import closest
-from paramsched.base.peer_words import SEQUENCES, advice_for_peer, advice_for_word, dashed_word_at, letters_of
+from paramsched.base.peer_words import SEQUENCES, advice_for_name, advice_for_peer, dashed_word_at, letters_of
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_text, unknown_curve
 from paramsched.errors import InvalidArgument, ParseError, nearest, shown
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel, absolute
@@ -115,7 +115,7 @@ def _mended_line(
         try:
             read(reader)
         except InvalidArgument as refusal:
-            mended = (refusal in reader.faults.found and reader.faults.mended()) or rewritten(text, names)
+            mended = (refusal in reader.diagnostics.found and reader.diagnostics.mended()) or rewritten(text, names)
             if mended is None or mended == text:
                 return None
             text = mended.strip()
@@ -146,7 +146,7 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
     try:
         _schedule_in(reader)
     except InvalidArgument as refusal:
-        found = reader.faults.found
+        found = reader.diagnostics.found
         found = found if refusal in found else [*found, refusal]
         mended = _mended_line(text, names, _schedule_in)
         return [_advised(one, mended) for one in found]
@@ -164,8 +164,8 @@ def _names_known(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[...
 
 def _value_of(reader: "LineReader") -> Any:
     part = reader.read()
-    if reader.faults.found:
-        raise reader.faults.found[0]
+    if reader.diagnostics.found:
+        raise reader.diagnostics.found[0]
     return part.value
 
 
@@ -175,10 +175,10 @@ def _schedule_in(reader: "LineReader") -> Schedule:
     begin, end = len(text) - len(text.lstrip()), len(text.rstrip())
     if isinstance(value, Schedule):
         return value
-    meant, asked = None, f'"{shortened_text(text)}"'
+    meant, site = None, f'"{shortened_text(text)}"'
     try:
         if isinstance(value, (int, float, str, tuple)) or value is None:
-            return schedule_of(value, asked)
+            return schedule_of(value, site)
         guided: Schedule = 1.0 * value
     except InvalidArgument as error:
         refusal = error
@@ -190,15 +190,15 @@ def _schedule_in(reader: "LineReader") -> Schedule:
         elif str(value).startswith("rules."):
             meant = f"recurrence({value})"
         found = f"{shown(value)} is no schedule and no number"
-        refusal = ParseError(asked, found, f"Write {meant or 'warmup(100) >> cosine(to=0.1)'}")
+        refusal = ParseError(site, found, f"Write {meant or 'warmup(100) >> cosine(to=0.1)'}")
     else:
         return guided
     if isinstance(value, str) and value.strip():  # the line is in quotes
         meant = value
     elif isinstance(value, tuple) and value and all(isinstance(one, Schedule) for one in value):
         meant = " >> ".join(map(str, value))
-    reader.faults.keep(refusal, begin, end, None if meant is None else (begin, end, meant))
-    raise reader.faults.found[-1]
+    reader.diagnostics.keep(refusal, begin, end, None if meant is None else (begin, end, meant))
+    raise reader.diagnostics.found[-1]
 
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
@@ -290,7 +290,7 @@ def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
     same = next((one for one in known if one.replace("_", "") == letters), None)
     if same is not None and (name.islower() or name.isupper()):  # else it is a class, which peers may have
         return NameFault(f'"{name}" is no schedule; nearest: "{same}"', meant=same)
-    if peer := advice_for_word(name):
+    if peer := advice_for_name(name):
         return NameFault(peer[0], peer[1] and f"Write {peer[1]}")
     if name in SEQUENCES:
         return NameFault(f'"{name}" is no schedule: stages are joined by >>', "Write warmup(100) >> cosine()")
@@ -324,7 +324,7 @@ class LineReader:
 
     def __init__(self, text: str, names: KnownNames, most_depth: int | None) -> None:
         self.text, self.names, self.most_depth = text, names, most_depth
-        self.faults = LineFaults(text)
+        self.diagnostics = LineFaults(text)
         self._words = tokens_of(text)
         self._stack: list[OpenBracket] = []
         self._depth = self._brackets = 0
@@ -350,7 +350,7 @@ class LineReader:
         if self._value_wanted:
             found = "nothing stands there" if frame.is_empty else "a value is missing at the end"
             raise not_an_expression(self.text, max(here.begin - 1, 0), here.end, found)
-        reduce_operators(frame, 0, self.faults)
+        reduce_operators(frame, 0, self.diagnostics)
         return frame.values[0]
 
     def _take_word(self, here: Token, ahead: Token) -> Token | None:
@@ -370,7 +370,7 @@ class LineReader:
             self._close_bracket(here)
         elif not wanted and here.kind == "sign" and word in BINDS:
             # Of powers the one behind comes first, as in Python.
-            self._depth -= reduce_operators(frame, BINDS[word] + (word == "**"), self.faults, word)
+            self._depth -= reduce_operators(frame, BINDS[word] + (word == "**"), self.diagnostics, word)
             frame.operators.append((word, BINDS[word], here.begin))
             self._value_wanted = True
         elif word == "," and here.kind == "sign" and not wanted and frame.kind != "line":
@@ -388,7 +388,7 @@ class LineReader:
     def _take_name(self, frame: OpenBracket, here: Token, ahead: Token) -> Token | None:
         """Take the name of an argument, of a function that is called, or of a value."""
         if ahead.value == "=" and ahead.kind == "sign" and frame.kind == "call" and frame.is_empty:
-            frame.keyword, frame.found_before = here, len(self.faults.found)
+            frame.keyword, frame.found_before = here, len(self.diagnostics.found)
             return None
         name, end = here.value, here.end
         while ahead.value == "." and ahead.kind == "sign":  # curves.power
@@ -403,7 +403,7 @@ class LineReader:
         known = self._meaning_of(frame, name, here, called_builder)
         call = OpenBracket("call", here.begin, ahead.begin, name, known)
         if known is BROKEN:
-            call.fault = len(self.faults.found) - 1
+            call.fault = len(self.diagnostics.found) - 1
         self._stack.append(call)
         self._depth += 1
         return None
@@ -417,16 +417,16 @@ class LineReader:
             return found
         if dashed := dashed_word_at(self.text, here.begin):
             word, begin, end = dashed
-            said, line = advice_for_word(word) or ("", "")
-            asked = f'"{shortened_text(self.text)}" at character {begin + 1}'
-            raise ParseError(asked, said, line and f"Write {line}", text=self.text, span=(begin, end))
+            said, line = advice_for_name(word) or ("", "")
+            site = f'"{shortened_text(self.text)}" at character {begin + 1}'
+            raise ParseError(site, said, line and f"Write {line}", text=self.text, span=(begin, end))
         dashed_on = self.text[here.end : here.end + 1] == "-"  # warm-up: a name of its own for those who wrote it
         replace = (name.rpartition(".")[2], found.meant) if found.meant and not dashed_on else None
-        return self.faults.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
+        return self.diagnostics.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
 
     def _end_argument(self, frame: OpenBracket) -> None:
-        self._depth -= reduce_operators(frame, 0, self.faults)
-        keep_argument(frame, frame.values.pop(), self.faults)
+        self._depth -= reduce_operators(frame, 0, self.diagnostics)
+        keep_argument(frame, frame.values.pop(), self.diagnostics)
 
     def _close_bracket(self, here: Token) -> None:
         """Put the value of a bracket that ends here into the one around it."""
@@ -449,7 +449,7 @@ class LineReader:
     def _value_of(self, frame: OpenBracket, end: int) -> Any:
         """What a bracket stands for: a call, a value in brackets, or a list."""
         if frame.kind == "call":
-            return value_of_call(frame, end, self.faults)
+            return value_of_call(frame, end, self.diagnostics)
         if frame.kind == "group" and len(frame.items) == 1 and not frame.comma:
             return frame.items[0].value
         values = tuple(item.value for item in frame.items)
@@ -477,9 +477,9 @@ class LineReader:
 
     def _not_in_a_line(self, here: Token) -> ParseError:
         word = self.text[here.begin : here.end]
-        asked = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
+        site = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
         return ParseError(
-            asked,
+            site,
             f"{word} is not part of a schedule's text",
             WHAT_A_LINE_HAS,
             text=self.text,

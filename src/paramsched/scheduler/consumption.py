@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
 from paramsched.plan.run_amounts import Amount, PlannedAmounts, UntoldAmounts, missing_amounts
-from paramsched.scheduler._clock import Clock, PlanInForce, Standing, UpdateTimes
+from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
@@ -22,14 +22,14 @@ log = logging.getLogger("paramsched")
 
 
 @final
-class AmountSource:
+class ConsumptionSource:
     """What the updates of one run consume, on the clock of its plan. Made anew where a run begins or is loaded.
 
     What the loop says is for the coming update, and beats the other sources, an engine's count of its batches too. It
     is counted by the next update that counts: a step that was skipped leaves it where it is.
     """
 
-    def __init__(self, in_force: PlanInForce, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
         assert in_force.amounts is not None
         self._run, self._clock = in_force.amounts, clock
         self.unit = self._run.clock
@@ -115,7 +115,7 @@ class AmountSource:
         # The next updates are guessed to consume as much as this one, where the one before it did too.
         guesses = self._is_untold and block_is_used_up and said == amount - before
         if not guesses:
-            block.drop_coming(looked_at=not block_is_used_up)
+            block.drop_coming(known_bounds=not block_is_used_up)
         count = block.next_size() if guesses else 1
         if amount + said * count >= MOST_CONSUMED:
             count = 1
@@ -154,26 +154,26 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
         name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
         for name, value in given.items()
     }
-    asked = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
+    site = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
     if unit is None:
         name = next((name for name in given if OTHER_WORDS.get(name, name) in CLOCKS), "tokens")
-        raise InvalidArgument(asked, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
+        raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
     instead = f"Write {call}{unit}={0.25 if unit == 'seconds' else 4096})"
     if len(given) != 1:
-        raise InvalidArgument(asked, f"the plan's clock counts {unit}, and one number says how many", instead)
+        raise InvalidArgument(site, f"the plan's clock counts {unit}, and one number says how many", instead)
     ((name, value),) = given.items()
     if OTHER_WORDS.get(name, name) != unit:
-        raise InvalidArgument(asked, f"the plan's clock counts {unit}", instead)
+        raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
     amount = _number_of(value)
     if amount is None or not 0 <= amount < MOST_CONSUMED:
         if amount is not None and amount < 0:
-            raise InvalidArgument(asked, "below 0, and an amount does not go back", instead)
+            raise InvalidArgument(site, "below 0, and an amount does not go back", instead)
         kind = "number of seconds from 0 on" if unit == "seconds" else f"whole number of {unit} from 0 on"
-        raise InvalidArgument(asked, f"not a {kind}", instead)
+        raise InvalidArgument(site, f"not a {kind}", instead)
     if unit == "seconds":
         return float(amount)
     if amount != int(amount):
-        raise InvalidArgument(asked, f"a fraction of {unit}", instead)
+        raise InvalidArgument(site, f"a fraction of {unit}", instead)
     return int(amount)
 
 
@@ -287,7 +287,7 @@ class RankAgreement:
         store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
 
 
-def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock | None = None) -> Standing:
+def standing_in(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
     """Where a run stands that goes on with a plan.
 
     Args:
@@ -295,13 +295,13 @@ def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock
     """
     unit = in_force.unit
     if unit is None:
-        return Standing(found.t)
+        return RunPosition(found.t)
     if found.amount is not None:
         return found
     if clock is not None and clock.t == found.t and clock.amount is not None:
-        return Standing(found.t, clock.amount)
+        return RunPosition(found.t, clock.amount)
     try:
-        return Standing(found.t, in_force.amount_at(found.t))
+        return RunPosition(found.t, in_force.amount_at(found.t))
     except MissingFact:
         raise StateError(
             f"{whose} is at update {found.t} and carries no amount of {unit}, which the plan's clock counts; nothing "

@@ -24,16 +24,16 @@ from paramsched.base.codes import (
 from paramsched.base.diagnostic import HORIZON, Diagnostic, TextEdit, entry_path
 from paramsched.base.files import is_replaced, write_whole_file
 from paramsched.base.user_warnings import DiagnosticWarning
-from paramsched.cli._given_plan import (
-    GivenPlan,
+from paramsched.cli._options import CalendarOptions, echo_note, fault_for_command, option_for_fact
+from paramsched.cli._plan_input import (
+    PlanInput,
     calendar_from_options,
     calendar_if_known,
     names_a_file,
-    read_with_assumed_epoch,
-    text_of_given_plan,
+    read_with_default_epoch,
+    text_of_plan_input,
     with_facts_beside,
 )
-from paramsched.cli._options import CalendarOptions, fault_for_command, option_for_fact, say_note
 from paramsched.config import check
 from paramsched.config.plan_files import PlanText
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
@@ -153,7 +153,7 @@ def checked_plan(
     """
     source, usage = None, False
     try:
-        source = text_of_given_plan(given, format)
+        source = text_of_plan_input(given, format)
         read, known, several = _read_with_cautions(given, facts, field, format, source)
         several += _findings_in(read, known, facts, evidence)
     except ConfigError as error:
@@ -174,11 +174,11 @@ def checked_plan(
 
 def _read_with_cautions(
     given: str, facts: CalendarOptions, field: str, format: str | None, source: PlanText | None
-) -> tuple[GivenPlan, CalendarOptions, list[Diagnostic]]:
+) -> tuple[PlanInput, CalendarOptions, list[Diagnostic]]:
     """A plan, the facts, and what reading it warns of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts, source=source)
+        read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
     found: list[Diagnostic] = []
     for one in caught:
         if isinstance(one.message, DiagnosticWarning):
@@ -189,7 +189,7 @@ def _read_with_cautions(
 
 
 def _findings_in(
-    read: GivenPlan, known: CalendarOptions, facts: CalendarOptions, evidence: RunEvidence
+    read: PlanInput, known: CalendarOptions, facts: CalendarOptions, evidence: RunEvidence
 ) -> Iterator[Diagnostic]:
     """What is wrong with a plan that could be read, in the run that the facts and the evidence describe.
 
@@ -243,7 +243,7 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
         if any(write_whole_file(Path(given), mark + new, over=mark + old) for mark in (b"", _MARK)):
             changed += len(edits)
     if changed:
-        say_note(f"{given}: mended {changed} {'place' if changed == 1 else 'places'}")
+        echo_note(f"{given}: mended {changed} {'place' if changed == 1 else 'places'}")
 
 
 def edits_of(findings: Iterable[Diagnostic]) -> tuple[TextEdit, ...]:

@@ -15,9 +15,9 @@ from paramsched import config, recipe_book
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.base.files import naming_errors
 from paramsched.base.near_names import closest, did_you_mean
-from paramsched.cli._options import CalendarOptions, option_of, runs_configs, say_note
+from paramsched.cli._options import CalendarOptions, echo_note, option_of, runs_configs
 from paramsched.config import Bases, Loaded
-from paramsched.config.faults import Faults
+from paramsched.config.diagnostic_collector import DiagnosticCollector
 from paramsched.config.plan_files import PlanText, read_plan_text
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
@@ -38,7 +38,7 @@ _SHORT_EPOCH = 100  # updates of an epoch, for a config that cannot be read with
 
 @final
 @dataclass(frozen=True, slots=True)
-class GivenPlan:
+class PlanInput:
     """A plan as it was given on the command line, and what was read.
 
     Args:
@@ -55,12 +55,12 @@ class GivenPlan:
     def plan(self) -> Plan:
         return self.loaded.plan
 
-    def placed(self, faults: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The same faults, each with its line and column in the file."""
-        return tuple(faults) if self.source is None else self.source.placed(faults)
+        return tuple(diagnostics) if self.source is None else self.source.placed(diagnostics)
 
 
-def text_of_given_plan(given: str, format: str | None) -> PlanText | None:
+def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
     """The text of a plan that is a file or standard input; None for a recipe and a line of text."""
     if format is not None and format not in config.formats():
         context = click.get_current_context(silent=True)
@@ -87,22 +87,22 @@ def text_of_given_plan(given: str, format: str | None) -> PlanText | None:
     return None
 
 
-def read_given_plan(
+def read_plan_input(
     given: str,
     *,
     format: str | None = None,
     field: str = "lr",
     facts: CalendarOptions | None = None,
     source: PlanText | None = None,
-) -> GivenPlan:
+) -> PlanInput:
     """Read a plan from a file, standard input, the published recipes or a line of text.
 
     Args:
         source: the text of the file or of standard input, where it was read before.
     """
-    source = source or text_of_given_plan(given, format)
+    source = source or text_of_plan_input(given, format)
     if source is not None:
-        return GivenPlan(given, source.loaded(calendar=calendar_if_known(facts)), source)
+        return PlanInput(given, source.loaded(calendar=calendar_if_known(facts)), source)
     calendar_if_known(facts)  # refuses wrong facts
     if given.startswith(_RECIPE):
         name = given.removeprefix(_RECIPE)
@@ -114,47 +114,49 @@ def read_given_plan(
             instead = "" if near is None else f"Write {_RECIPE}{near}"
             clause = f'did you mean "{near}"?' if near else "the command `paramsched recipes` lists them"
             raise UnknownRecipe(given, f"no such recipe; {clause}", instead) from error
-        return GivenPlan(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
+        return PlanInput(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
     if (name := given.removeprefix("recipes:")) in list(recipe_book.recipes):
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")
-    faults = Faults()
-    schedule = read_schedule_line(given, "", ShapeNames(), faults)
+    diagnostics = DiagnosticCollector()
+    schedule = read_schedule_line(given, "", ShapeNames(), diagnostics)
     if schedule is None:
         line = " ".join(given.splitlines())
-        placed = [replace(one, column=one.span[0] + 1, excerpt=line) if one.span else one for one in faults.found()]
+        placed = [
+            replace(one, column=one.span[0] + 1, excerpt=line) if one.span else one for one in diagnostics.found()
+        ]
         raise ConfigError(field, placed)
     horizon = None if facts is None else horizon_given(facts)
-    return GivenPlan(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
+    return PlanInput(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
 
 
-def read_with_assumed_epoch(
+def read_with_default_epoch(
     given: str,
     *,
     format: str | None = None,
     field: str = "lr",
     facts: CalendarOptions,
     source: PlanText | None = None,
-) -> tuple[GivenPlan, CalendarOptions]:
+) -> tuple[PlanInput, CalendarOptions]:
     """Read a plan, and add to the facts what had to be assumed for that.
 
     Some configs cannot be read without the length of an epoch: one is assumed, and a note is printed.
     """
-    source = source or text_of_given_plan(given, format)  # once: a pipe cannot be read again
+    source = source or text_of_plan_input(given, format)  # once: a pipe cannot be read again
     try:
-        return read_given_plan(given, format=format, field=field, facts=facts, source=source), facts
+        return read_plan_input(given, format=format, field=field, facts=facts, source=source), facts
     except MissingFact:
         if facts.steps_per_epoch or facts.batches_per_epoch:
             raise
-        say_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
+        echo_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
         more = replace(facts, steps_per_epoch=_SHORT_EPOCH)
-        return read_given_plan(given, format=format, field=field, facts=more, source=source), more
+        return read_plan_input(given, format=format, field=field, facts=more, source=source), more
 
 
 def loaded_with_facts(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
 ) -> tuple[Loaded, CalendarOptions]:
-    """As `read_with_assumed_epoch`, and with the facts that stand beside the plan; without the places in the file."""
-    read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
+    """As `read_with_default_epoch`, and with the facts that stand beside the plan; without the places in the file."""
+    read, known = read_with_default_epoch(given, format=format, field=field, facts=facts)
     return read.loaded, with_facts_beside(read.loaded, known)
 
 
@@ -203,7 +205,7 @@ def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
         return Calendar(**({"total": total} | given | assumed))
     except MissingFact as error:
         # A horizon in epochs needs the length of one.
-        raise error.changed(asked=f"--horizon {facts.horizon}") from None
+        raise error.changed(site=f"--horizon {facts.horizon}") from None
     except InvalidArgument as error:
         options = " ".join(f"{option_of(name)} {value}" for name, value in asdict(facts).items() if value is not None)
         about = error.argument or "total"
@@ -242,7 +244,7 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
             return calendar_from_options(facts, total=known)
         # Per cent draw the same picture whatever the length, so any length will do.
         if units_of_plan(plan) <= {"percent"}:
-            say_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
+            echo_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
             return calendar_from_options(facts, total=ASSUMED_TOTAL)
         raise click.UsageError(
             "Nothing says how long the run is. Give --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500."
@@ -251,7 +253,7 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
     if assumed is None:
         return calendar_from_options(facts)
     fact, value = assumed
-    say_note(f"no {option_of(fact)} given; taken to be {value:g}")
+    echo_note(f"no {option_of(fact)} given; taken to be {value:g}")
     return calendar_from_options(facts, **{fact: value})
 
 
@@ -306,10 +308,10 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
             raise click.UsageError(f"{one}: no change of a field. Write 'lr=linear(previous, 0, over=\"1000 steps\")'")
         field, groups = found["field"].strip(), found["groups"]
         _refuse_option(one, field)
-        faults = Faults()
-        schedule = read_schedule_line(found["line"].strip(), f"$.{field}", ShapeNames(), faults)
+        diagnostics = DiagnosticCollector()
+        schedule = read_schedule_line(found["line"].strip(), f"$.{field}", ShapeNames(), diagnostics)
         if schedule is None:
-            raise ConfigError(one, faults.found())
+            raise ConfigError(one, diagnostics.found())
         if groups is None:
             fields[field] = schedule
         else:

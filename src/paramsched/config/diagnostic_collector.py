@@ -1,0 +1,384 @@
+"""Collect the diagnostics of a config and raise them together; make data safe to read."""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from paramsched.base.codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched.base.diagnostic import ROOT, Diagnostic, child_path
+from paramsched.base.near_names import did_you_mean
+from paramsched.config.text_limits import MOST_DEPTH, MOST_ENTRIES, MOST_VALUES, refuse_many_schedules, too_many_values
+from paramsched.errors import ConfigError, InvalidArgument
+
+_MOST = 200  # faults that are listed; a file may hold a hundred thousand
+
+
+@final
+class DiagnosticCollector:
+    """Collects what is wrong; reading goes on where that makes sense, so that one run finds everything.
+
+    Args:
+        syntax: of the entries that are advised, as of `entry_text`.
+
+    >>> diagnostics = DiagnosticCollector()
+    >>> diagnostics.add("$.lr", "true is no number", "Write 0.1", code="PS105")
+    >>> diagnostics.problems()
+    ('$.lr: true is no number. Write 0.1',)
+    """
+
+    def __init__(self, syntax: str = "yaml") -> None:
+        self._syntax = syntax
+        self._found: dict[Diagnostic, None] = {}
+        self.count = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more faults are listed: what costs time need not be looked at any more."""
+        return len(self._found) >= _MOST
+
+    def add(
+        self,
+        path: str,
+        found: str,
+        instead: str = "",
+        *,
+        span: tuple[int, int] | None = None,
+        code: str = UNREADABLE,
+        at_key: bool = False,
+        replace: tuple[str, str] | None = None,
+        entry: tuple[str, Any] | None = None,
+    ) -> None:
+        """Note one fault: where, what was found, what to write.
+
+        Args:
+            entry: the key and the value of the entry to write; then `instead` need not be given.
+            span, at_key, replace: as of a `Diagnostic`.
+            code: of what kind it is; a dialect of your own need not say it.
+        """
+        self.count += 1
+        if self.full:
+            return
+        written = None if entry is None else (entry[0], json.dumps(entry[1], ensure_ascii=False))
+        if written is not None:
+            instead = f"Write {entry_text(*written, self._syntax)}"
+        self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
+
+    def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
+        """Note what a function of the library refused."""
+        code, replace = refusal.code, refusal.replace
+        self.add(path, refusal.problem, refusal.instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
+
+    @contextmanager
+    def reported_at(self, path: str) -> Iterator[None]:
+        """Raise what is noted inside; what a function of the library refuses there is a fault at the path."""
+        try:
+            yield
+        except InvalidArgument as refusal:
+            self.refuse(path, refusal)
+        self.raise_any("config")
+
+    def refuse_unknown(
+        self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
+    ) -> None:
+        """Note each name that is none of those known: what is found, and which was probably meant."""
+        for name in given:
+            if name not in known and self.full:
+                self.count += 1  # what is meant takes long to find, and would not be listed
+            elif name not in known:
+                meant = did_you_mean(str(name), known) if known else "it takes none"
+                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
+
+    def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
+        """Note a value that is of another kind than what is wanted."""
+        self.add(path, f"{type_name_of(value)}, no {wanted}", instead, code=WRONG_TYPE)
+
+    def problems(self) -> tuple[str, ...]:
+        """What was noted, a line each."""
+        return tuple(one.problem for one in self.found())
+
+    def found(self) -> tuple[Diagnostic, ...]:
+        """What was noted; beyond 200 faults only how many more there are."""
+        more = self.count - len(self._found)
+        listed = tuple(self._found)
+        return (*listed, Diagnostic("", f"and {more} more")) if len(listed) >= _MOST and more else listed
+
+    def raise_any(self, source: str) -> None:
+        """Raise a ConfigError if there is a fault."""
+        if self.count:
+            raise ConfigError(source, self.found())
+
+
+Faults = DiagnosticCollector
+"""The former name of `DiagnosticCollector`."""
+
+
+def entry_text(key: str, value: str, syntax: str = "yaml") -> str:
+    """An entry of a file as its syntax has it.
+
+    Args:
+        key: its key.
+        value: its value as JSON.
+        syntax: `"yaml"`, `"json"`, `"toml"`, or `"python"`: a keyword of a call.
+
+    >>> for syntax in ("yaml", "json", "toml", "python"):
+    ...     print(entry_text("groups", '{"head": {"lr": "cosine()"}}', syntax))
+    groups: {head: {lr: cosine()}}
+    "groups": {"head": {"lr": "cosine()"}}
+    groups = {"head" = {"lr" = "cosine()"}}
+    groups={'head': {'lr': 'cosine()'}}
+    """
+    if syntax == "json":
+        return f"{json.dumps(key, ensure_ascii=False)}: {value}"
+    data = json.loads(value)
+    if syntax == "python":
+        return f"{key}={data!r}"
+    if syntax == "toml":
+        name = key if re.fullmatch(r"[\w-]+", key, re.ASCII) else json.dumps(key, ensure_ascii=False)
+        return f"{name} = {_toml_value(data)}"
+    return f"{flow_text(key)}: {flow_text(data, top=True)}"
+
+
+_NO_TEXT = ("y", "n", "on", "off", "yes", "no", "true", "false", "null")
+_BARE_IN_BLOCK = re.compile(r"[\d.]+[kKMBT]? ?[a-z%]+|[A-Za-z][^#:]*\)")
+_BARE = re.compile(r"[A-Za-z_][\w.*()/=<>+ -]*[\w)]|[A-Za-z_]")
+
+
+def flow_text(data: Any, *, top: bool = False) -> str:
+    """A value in one line of YAML; text without quotes where it needs none."""
+    if isinstance(data, dict):
+        return "{" + ", ".join(f"{flow_text(key)}: {flow_text(one)}" for key, one in data.items()) + "}"
+    if isinstance(data, list):
+        return "[" + ", ".join(map(flow_text, data)) + "]"
+    plain = isinstance(data, str) and data.lower() not in _NO_TEXT
+    if plain and (_BARE.fullmatch(data) or (top and _BARE_IN_BLOCK.fullmatch(data))):
+        return str(data)
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _toml_value(data: Any) -> str:
+    if isinstance(data, dict):
+        items = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(one)}" for key, one in data.items())
+        return "{" + ", ".join(items) + "}"
+    return json.dumps(data, ensure_ascii=False)
+
+
+def short_json(value: object) -> str:
+    """A value as a file spells it, shortened.
+
+    >>> short_json(True), short_json(None), short_json({"a": [1]}), short_json("x" * 100)[-4:]
+    ('true', 'null', '{"a": [1]}', 'xxx…')
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def type_name_of(value: object) -> str:
+    """What a value is, in the words of files.
+
+    >>> type_name_of(True), type_name_of([1]), type_name_of("x"), type_name_of(None)
+    ('a boolean', 'a list', 'text', 'nothing')
+    """
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping", type(None): "nothing"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+_MOST_GIVEN = 500_000  # the same for mappings in code: lists that hold each other multiply
+_MOST_DIGITS = 400  # no float has more before its point
+
+
+@final
+class Pairs(list[tuple[Any, Any]]):
+    """A mapping as written: keys may be there twice."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BadValue:
+    """Stands for a value that a config cannot hold; the code that reads this place tells it, so it is told once."""
+
+    path: str
+    found: str
+    instead: str
+
+
+def refuse_many_values(data: Any, source: str) -> None:
+    """Refuse what holds more values than a plan has."""
+    left, rest = MOST_VALUES, [data]
+    while rest:
+        one = rest.pop()
+        items = one.values() if isinstance(one, dict) else one
+        if isinstance(one, Pairs):
+            items = [value for _, value in one]
+        if isinstance(one, (list, dict)):
+            left -= len(one)
+            rest += [item for item in items if isinstance(item, (list, dict))]
+            left -= sum(item.count(",") for item in items if isinstance(item, str))
+        if left < 0:
+            raise too_many_values(source)
+
+
+def plain_data(raw: Any, diagnostics: DiagnosticCollector) -> Any:
+    """Dicts, lists, text, finite numbers, booleans and None; whatever else is a fault."""
+    data = plain_or_bad(raw, diagnostics)
+    for one in bad_values_in(data):
+        diagnostics.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
+    return data
+
+
+def plain_or_bad(raw: Any, diagnostics: DiagnosticCollector) -> Any:
+    """As `plain_data`, but a value that a config cannot hold becomes a `BadValue`, and is no fault yet."""
+    return _PlainReader(diagnostics).read_value(raw, ROOT, MOST_DEPTH)
+
+
+def peer_data(raw: Any, diagnostics: DiagnosticCollector, twice: list[str]) -> Any:
+    """The data of another library's config, whose reader takes more than a plan's.
+
+    What schedules nothing may be anything: numbers that are not finite stay, dates are text. Of a key that is there
+    twice the last value counts, as with PyYAML and `json`.
+
+    Args:
+        twice: takes the paths of such keys.
+    """
+    data = _PlainReader(diagnostics, twice).read_value(raw, ROOT, MOST_DEPTH)
+    for one in bad_values_in(data):
+        diagnostics.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
+    return data
+
+
+def plain_json(data: Any) -> Any:
+    """The data with null in place of what a config cannot hold."""
+    match data:
+        case BadValue():
+            return None
+        case list():
+            return [plain_json(item) for item in data]
+        case dict():
+            return {key: plain_json(item) for key, item in data.items()}
+    return data
+
+
+def bad_values_in(data: Any) -> Iterator[BadValue]:
+    """Every bad value in the data, however deep."""
+    match data:
+        case BadValue():
+            yield data
+        case list():
+            for item in data:
+                yield from bad_values_in(item)
+        case dict():
+            for item in data.values():
+                yield from bad_values_in(item)
+
+
+def refuse_large_plan(data: Any, source: str) -> None:
+    """Refuse the file of a plan with more entries, or longer schedules, than can be read and drawn in seconds."""
+    texts, entries, rest = list[str](), 0, [data]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            texts.append(one)
+        elif isinstance(one, (Pairs, dict)):
+            entries += len(one)
+            rest += one.values() if isinstance(one, dict) else (value for _, value in one)
+        elif isinstance(one, list):
+            rest += one
+    if entries > MOST_ENTRIES:
+        raise ConfigError(source, [f"more than {MOST_ENTRIES:,} entries; a plan is a short text"])
+    refuse_many_schedules(texts, source)
+
+
+@final
+class _PlainReader:
+    """Makes one config safe; counts its values, since lists that hold the same list again multiply.
+
+    Args:
+        twice: takes the paths of keys that are there twice in another library's config; None: it is a plan's own.
+    """
+
+    def __init__(self, diagnostics: DiagnosticCollector, twice: list[str] | None = None) -> None:
+        self.diagnostics = diagnostics
+        self.twice = twice
+        self.left = _MOST_GIVEN
+
+    def read_value(self, raw: Any, path: str, depth: int) -> Any:
+        """One value; `depth` is how many lists and mappings may still stand inside each other."""
+        kind = type(raw)
+        if kind is str or raw is None or kind is bool:
+            return raw
+        if kind is float or kind is int:
+            return self.read_number(raw, path)
+        if isinstance(raw, str):
+            return str(raw)
+        if isinstance(raw, (int, float, np.number)):
+            return self.read_number(raw, path)
+        if depth == 0:
+            found = f"nested more than {MOST_DEPTH} deep"
+            return BadValue(path, found, "A schedule's parts can stand in one line of text")
+        if isinstance(raw, (Mapping, Pairs)):
+            return self.read_mapping(raw, path, depth)
+        if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
+            self.count_values(len(raw))
+            return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
+        if type(raw).__module__ == "datetime":
+            if self.twice is not None:
+                return str(raw)
+            return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
+        found = f"a {type(raw).__name__} does not stand in a file"
+        return BadValue(path, found, "Write numbers, text, lists and mappings")
+
+    def read_number(self, raw: Any, path: str) -> int | float | BadValue:
+        """Return a finite number; in another library's config one beyond every float is infinite."""
+        number = raw.item() if isinstance(raw, np.number) else raw
+        instead = "Write 1"  # which is a length too
+        if not isinstance(number, (int, float)):
+            return BadValue(path, f"{number!r} is no real number", instead)
+        if abs(number) <= sys.float_info.max:
+            return number
+        if self.twice is not None and isinstance(raw, (int, float)):
+            return float(number) if isinstance(number, float) else math.inf if number > 0 else -math.inf
+        found = f"{number} is not finite" if isinstance(number, float) else "the number is too large for any schedule"
+        return BadValue(path, found, instead)
+
+    def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
+        """A mapping; each key once, text or an integer."""
+        self.count_values(len(raw))
+        mapping: dict[str | int, Any] = {}
+        for key, value in raw.items() if isinstance(raw, Mapping) else raw:
+            if isinstance(key, bool) or not isinstance(key, (str, int)):
+                found = f"the key {short_json(key)} is {type_name_of(key)}"
+                self.diagnostics.add(path, found, "A key is text, or the index of a group", code=WRONG_TYPE)
+                continue
+            place = child_path(path, key)
+            if key in mapping and self.twice is not None:
+                self.twice.append(place)
+            elif key in mapping:
+                self.diagnostics.add(place, "the key is there twice", "Keep one", at_key=True, code=SAID_TWICE)
+                continue
+            mapping[key] = self.read_value(value, place, depth - 1)
+        return mapping
+
+    def count_values(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise ConfigError(
+                "config", [Diagnostic(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")]
+            )
+
+
+def number_from_text(text: str) -> int | float:
+    """A number by JSON's rule; one with absurdly many digits counts as infinite."""
+    if text.lstrip("-").isdigit():
+        return int(text) if len(text) <= _MOST_DIGITS else math.inf
+    return float(text)
