@@ -219,8 +219,8 @@ def test_a_scope_before_a_class_of_mmengines_is_read_over(name):
     ("name", "said"),
     [
         ("mmflow.QuadraticWarmupLR", "the package mmflow, which is not installed"),
-        ("QuadraticWarmup", "no class of yours has this name"),
-        ("torch.StepLR", "no class of yours has this name"),
+        ("QuadraticWarmup", "no class with this name is registered"),
+        ("torch.StepLR", "no class with this name is registered"),
         ("StepLr", "Write type='StepLR'"),
     ],
 )
@@ -284,7 +284,7 @@ def test_a_class_that_asks_how_far_the_run_is_is_planned_as_in_a_run(by_epoch):
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("LinearLrInterval", "no multiples of lr"), ("ReduceLR", "a hook of mmagic")]
+    ("name", "what"), [("LinearLrInterval", "not multiples of lr"), ("ReduceLR", "an mmagic hook")]
 )
 def test_a_class_of_mmagic_says_what_it_does_and_a_plan_that_can_be_written(name, what):
     with pytest.raises(ps.errors.ConfigError, match=what) as refusal:

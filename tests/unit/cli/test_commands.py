@@ -772,6 +772,6 @@ def test_what_a_config_warns_of_is_on_standard_error_with_its_place(folder):
     assert checked.exit_code == 0
     assert checked.stdout == ""
     line, *excerpt = checked.stderr.splitlines()
-    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one tick")
+    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one step")
     assert line.endswith("[PS601]")
     assert [text.strip() for text in excerpt[1:]] == ["^"]

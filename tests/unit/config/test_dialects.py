@@ -283,7 +283,11 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
             "$.lr_scheduler_kwargs.decay_type: expected one of linear, cosine, 1-sqrt, got []",
         ),
         ({"_last_lr": [0.1], "step_size": 3}, "torch", "$.gamma: expected a number above 0, got null"),
-        ({"type": "OneCycleLR", "eta_max": [], "total_steps": 9}, "mmengine", "$.eta_max: eta_max=[] is no number"),
+        (
+            {"type": "OneCycleLR", "eta_max": [], "total_steps": 9},
+            "mmengine",
+            "$.eta_max: expected a number or a list of numbers, got eta_max=[]",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
