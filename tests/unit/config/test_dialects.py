@@ -274,7 +274,7 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
         (
             {"scheduler": {"name": [1]}, "max_duration": "9ep"},
             "composer",
-            "$.scheduler: [1]: no scheduler of Composer's",
+            "$.scheduler: unknown scheduler [1]",
         ),
         ({"lr_scheduler": {"decay_type": {}}}, "torchtitan", "$.lr_scheduler.decay_type: expected one of linear"),
         (
