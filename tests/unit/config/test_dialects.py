@@ -327,7 +327,7 @@ def test_a_run_of_any_length_is_read_in_bounded_time():
         (
             "timm",
             {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 2.5},
-            r"\$.decay_epochs: it is no whole number, so timm rounds",
+            r"\$.decay_epochs: it is not an integer, so timm rounds",
         ),
         (
             "fvcore",
