@@ -276,7 +276,11 @@ def test_an_argument_out_of_its_range_is_refused_before_any_step(options, site, 
 
 @pytest.mark.parametrize(
     ("returned", "said"),
-    [(None, "expected a number from step(), got None"), ("0.5", "expected a number from step(), got '0.5'"), (float("nan"), "the first loss is not finite")],
+    [
+        (None, "expected a number from step(), got None"),
+        ("0.5", "expected a number from step(), got '0.5'"),
+        (float("nan"), "the first loss is not finite"),
+    ],
 )
 def test_a_step_that_returns_no_loss_is_refused(returned, said):
     scripted = Parabola([returned])

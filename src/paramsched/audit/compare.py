@@ -448,7 +448,7 @@ class Report:
     def __str__(self) -> str:
         how = "as planned, up to rounding" if self.rounded else "values are as planned"
         lines = [f"{self.exact:,} of {self.values:,} {how}"]
-        lines += [f"base of {place} taken to be {base!r}, from the log" for place, base in self.bases.items()]
+        lines += [f"base of {place}: {base!r}, fitted to the log" for place, base in self.bases.items()]
         lines += [f"note: {note}" for note in self.notes]
         if self.first is not None:
             one, consumed = self.first, ""

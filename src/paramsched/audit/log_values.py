@@ -157,7 +157,9 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
         return None
     amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in present])
     if not np.all(np.isfinite(amounts) & (amounts >= 0)):
-        raise UnreadableLog(path_text(file), "an amount must be finite and must not be negative", "Name the column: --amount NAME")
+        raise UnreadableLog(
+            path_text(file), "an amount must be finite and must not be negative", "Name the column: --amount NAME"
+        )
     return LoggedAmounts(np.array([t for t, _ in present], dtype=np.int64), amounts)
 
 

@@ -56,7 +56,7 @@ def test_a_log_that_is_as_planned_is_said_to_be_and_its_bases_are_found(audit, t
 
     assert code == 0
     assert "400 of 400 values are as planned" in said
-    assert "base of lr of group 0 taken to be 0.1, from the log" in said
+    assert "base of lr of group 0: 0.1, fitted to the log" in said
 
 
 def skipped(t):

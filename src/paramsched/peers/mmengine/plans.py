@@ -42,7 +42,7 @@ from paramsched.peers.mmengine.table import (
     FAMILIES,
     SCHEDULERS_PATH,
     SCOPES,
-    argument_cautions,
+    argument_warnings,
     arguments_in_iterations,
     check_hook,
     find_schedulers,
@@ -51,7 +51,7 @@ from paramsched.peers.mmengine.table import (
     row_of_class,
     unknown_class_error,
 )
-from paramsched.peers.mmengine.to_schedule import Combined, combine_schedulers, list_cautions
+from paramsched.peers.mmengine.to_schedule import Combined, combine_schedulers, list_warnings
 from paramsched.plan import Binding, Plan
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import constant
@@ -241,7 +241,7 @@ class SchedulerReader:
         if self.diagnostics.count > previous_count or field is None:
             return None
         complete = row.complete(arguments)
-        for warning in argument_cautions(row, complete, converted_from_epochs=parsed.convert):
+        for warning in argument_warnings(row, complete, converted_from_epochs=parsed.convert):
             self.warnings.append(Diagnostic(parsed.path, warning, code=HARDLY_MEANT))
         return SchedulerEntry(parsed.path, field, row, complete, optimizer)
 
@@ -298,7 +298,7 @@ class SchedulerReader:
         for optimizer in dict.fromkeys(entry.optimizer for entry in entries):
             mine = [entry for entry in entries if entry.optimizer == optimizer]
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
-            found = list_cautions(together, length, windows=True)
+            found = list_warnings(together, length, windows=True)
             self.warnings += [Diagnostic(mine[one.index].path, one.text, code=one.code) for one in found]
         for entry in entries:
             if entry.row.reacts_to_metric and "train_cfg" in config_values and "val_cfg" not in config_values:

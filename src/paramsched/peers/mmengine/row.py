@@ -139,8 +139,8 @@ class SchedulerTicks:
             return self.count(ticks - 1)
         # MMEngine rounds `ticks * epoch_length` down. Lengths of a schedule are rounded up, so the fraction is
         # subtracted.
-        whole = Fraction(ticks)
-        return f"{float(whole):.15g} epochs - {float(2 - Fraction(1, whole.denominator)):.15g} steps"
+        count = Fraction(ticks)
+        return f"{float(count):.15g} epochs - {float(2 - Fraction(1, count.denominator)):.15g} steps"
 
     @property
     def one(self) -> DurationLike:
@@ -191,13 +191,13 @@ class StretchedWindow:
     Args:
         ticks: the length of the part, in steps.
         window: the window's begin, end and unit as arguments.
-        whole: True if the part ends with the window.
+        fills_window: True if the part ends with the window.
         open_window: `window`, without its end if that is the end of the run.
     """
 
     ticks: int
     window: dict[str, Any]
-    whole: bool
+    fills_window: bool
     open_window: dict[str, Any]
 
 
@@ -352,7 +352,7 @@ class SchedulerRow:
         """Return the arguments that express a part of a plan, with its window."""
         return None
 
-    def cautions(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:
         """Return warnings for arguments that are valid but probably a mistake."""
         return ()
 

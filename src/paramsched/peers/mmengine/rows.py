@@ -107,7 +107,7 @@ class _Constant(SchedulerRow):
     def derived(self, arguments: Arguments) -> dict[str, Any]:
         return _ticks_in_window(arguments)
 
-    def cautions(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
         return _warn_of_one_tick(arguments, arguments["factor"])
 
     def rule(self, arguments: Arguments) -> Rule:
@@ -173,7 +173,7 @@ class _Linear(SchedulerRow):
     def derived(self, arguments: Arguments) -> dict[str, Any]:
         return _ticks_in_window(arguments)
 
-    def cautions(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
         return _warn_of_one_tick(arguments, arguments["start_factor"])
 
     def rule(self, arguments: Arguments) -> Rule:
@@ -206,7 +206,7 @@ class _Linear(SchedulerRow):
         start, to = schedule.start, schedule.to
         if not isinstance(to, float) or not isinstance(level, float):
             return None
-        if not found.whole:
+        if not found.fills_window:
             part.refuse(schedule, "the line of LinearLR must end with its window")
         if not isinstance(start, float) or level == 0:
             part.refuse(schedule, "LinearLR scales the current value")
@@ -316,7 +316,7 @@ class _Exponential(SchedulerRow):
     def own_errors(self, arguments: Arguments) -> _Errors:
         return number_errors(arguments, "gamma")
 
-    def cautions(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
         if converted_from_epochs:
             yield (
                 f"after the conversion to iterations it multiplies by gamma={arguments['gamma']!r} at each iteration, "
@@ -376,7 +376,7 @@ class _Poly(SchedulerRow):
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
         """Return the arguments of a polynomial decay to an absolute value or 0 that fills its window."""
         found = part.stretched
-        if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.whole:
+        if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.fills_window:
             return None
         floor = from_level(schedule.to)
         if floor is None or not isinstance(schedule.curve, (Linear, Polynomial)):

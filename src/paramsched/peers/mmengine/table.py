@@ -77,12 +77,12 @@ def arguments_in_iterations(counted: Iterable[str], given: Arguments, epoch_leng
     return out
 
 
-def argument_cautions(row: SchedulerRow, arguments: Arguments, *, converted_from_epochs: bool = False) -> Iterator[str]:
+def argument_warnings(row: SchedulerRow, arguments: Arguments, *, converted_from_epochs: bool = False) -> Iterator[str]:
     """Yield warnings for arguments that are valid but probably a mistake.
 
     They are rows 3, 10 and 35 of `docs/compat/divergences.md`.
     """
-    yield from row.cautions(arguments, converted_from_epochs=converted_from_epochs)
+    yield from row.warnings(arguments, converted_from_epochs=converted_from_epochs)
     if arguments.get(CONVERTED, False):
         return
     for name in row.counted:

@@ -213,7 +213,7 @@ class _ListWarning:
     code: str
 
 
-def list_cautions(
+def list_warnings(
     schedulers: Iterable[RowWithArguments], length: RunLength, *, windows: bool = False
 ) -> Iterator[_ListWarning]:
     """Yield warnings for likely mistakes in a list: of each kind the first ten, and the number of the rest.

@@ -205,9 +205,9 @@ def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -
 
 def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
     """Return a scheduler for each stage; each stage must start at the level at which the previous one ended."""
-    whole = _row_for(schedule, part)
-    if whole is not None:
-        return [whole]
+    found_row = _row_for(schedule, part)
+    if found_row is not None:
+        return [found_row]
     found: list[WrittenRow] = []
     here = replace(part, stop=None, stepwise=False)
     for index, stage in enumerate(schedule.stages):
