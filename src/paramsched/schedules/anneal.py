@@ -167,8 +167,8 @@ def anneal(
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
             horizon.
         curve: a curve such as `curves.linear`, `curves.cosine` or `curves.power(2)`, or a function of u.
-        index: u at update t. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the last update, n - 1;
-            `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
@@ -195,8 +195,8 @@ def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
         to: the last level, likewise. `following` is the level at which the next stage starts.
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
             horizon.
-        index: u at update t. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the last update, n - 1;
-            `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the index is unknown.
@@ -221,8 +221,8 @@ def cosine(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
         to: the last level, likewise. `following` is the level at which the next stage starts.
         over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
             horizon.
-        index: u at update t. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the last update, n - 1;
-            `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the index is unknown.
@@ -252,8 +252,8 @@ def warmup(
         start: the first level, a multiple of base; `absolute(x)` is a value.
         to: the last level; 1 is base. `following` is the level at which the next stage starts.
         curve: a curve such as `curves.linear` or `curves.cosine`, or a function of t / n.
-        index: the fraction at update t. `"t/n"` takes the first update at `start`, often 0; `"(t+1)/(n+1)"` takes it
-            above `start`; `"(t+1)/n"` and `"t/(n-1)"` reach `to` one update earlier, at update n - 1.
+        index: the formula of the fraction t / n. `"t/n"` takes the first update at `start`, often 0; `"(t+1)/(n+1)"`
+            takes it above `start`; `"(t+1)/n"` and `"t/(n-1)"` reach `to` one update earlier, at update n - 1.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
@@ -276,8 +276,8 @@ def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.line
         over: n, the length in any unit of time: `500` (updates), `"10%"`, `"2 epochs"`.
         to: the last level, a multiple of base; `absolute(x)` is a value.
         curve: a curve such as `curves.linear` or `curves.one_minus_sqrt`, or a function of t / n.
-        index: t / n at update t. `"t/n"` is at base at update 0; `"(t+1)/n"` reaches `to` at the last update, n - 1;
-            `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+        index: the formula of the fraction t / n. `"t/n"` is at base at update 0; `"(t+1)/n"` reaches `to` at the last
+            update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
 
     Raises:
         InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.

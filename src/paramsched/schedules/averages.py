@@ -59,7 +59,7 @@ class RAdamWarmup(Schedule):
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Return sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)) of base, p the length of the average of k squares, P its limit."""
+        """Return base * sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)), P the limit of p, the length of the average."""
         p, most = self._length_of_average(ops.floating(t) + self._first_step, ops), (1 + self.beta2) / (1 - self.beta2)
         share = (p - 4) / (most - 4) * ((p - 2) / (most - 2)) * (most / p)
         return base.scaled(ops.smaller(ops.xp.sqrt(share), 1.0))

@@ -148,9 +148,9 @@ def test_a_whole_without_a_length_has_to_be_planned_first():
 
 @pytest.mark.parametrize("name", ["take", "skip"])
 def test_a_run_of_nothing_is_refused(name):
-    with pytest.raises(InvalidArgument, match="a run of no update"):
+    with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
         parse(f"{name}(cosine(), 5, of=0)")
-    with pytest.raises(InvalidArgument, match="a run of no update"):
+    with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
         resolve(parse(f'{name}(cosine(), 5, of="1 epoch - 10 steps")'), RUN)
 
 
