@@ -15,7 +15,7 @@ from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.decays import power_law
 from paramsched.schedules.leaves import constant
-from paramsched.schedules.lengths import SCALE, some_length
+from paramsched.schedules.lengths import SCALE, positive_length
 from paramsched.schedules.pointwise import minimum
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
@@ -30,7 +30,7 @@ class ExponentialWarmup(Schedule):
     first: int
 
     def __post_init__(self) -> None:
-        keep_checked(self, "exponential_warmup", some_length, "timescale")
+        keep_checked(self, "exponential_warmup", positive_length, "timescale")
         keep_checked(self, "exponential_warmup", whole_number, "first", least=0)
 
     length = None
@@ -47,7 +47,7 @@ class RAdamWarmup(Schedule):
     beta2: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "beta2", _second_beta("radam_warmup", self.beta2))
+        object.__setattr__(self, "beta2", _checked_beta2("radam_warmup", self.beta2))
         if not self.beta2 > _LEAST_BETA:
             refusal = InvalidArgument(
                 CallSite("radam_warmup", "beta2", repr(self.beta2)),
@@ -77,8 +77,8 @@ class RAdamWarmup(Schedule):
         y = k * (rate / 2)
         few = y < 1
         early, late = ops.where(few, y, 0.5), ops.where(few, 1.0, y)
-        least = float(_beyond_one(NUMPY.floating(rate / 2), NUMPY))
-        p_early = k - (_beyond_one(early, ops) - least) * (2 / rate)
+        least = float(_coth_excess(NUMPY.floating(rate / 2), NUMPY))
+        p_early = k - (_coth_excess(early, ops) - least) * (2 / rate)
         p_late = (1 + self.beta2) / (1 - self.beta2) - 4 / rate * late * ops.xp.exp(-2 * late) / -ops.xp.expm1(
             -2 * late
         )
@@ -88,7 +88,7 @@ class RAdamWarmup(Schedule):
 _LEAST_BETA = 0.6
 
 
-def _beyond_one(y: Array, ops: Arrays) -> Array:
+def _coth_excess(y: Array, ops: Arrays) -> Array:
     """Return y / tanh(y) - 1 for y up to 1, by its series if the difference would lose digits."""
     tiny = y < 0.1
     near, far = ops.where(tiny, y, 0.05) ** 2, ops.where(tiny, 0.5, y)
@@ -96,7 +96,7 @@ def _beyond_one(y: Array, ops: Arrays) -> Array:
     return ops.where(tiny, series, far / ops.xp.tanh(far) - 1)
 
 
-def _second_beta(call: str, beta2: object) -> float:
+def _checked_beta2(call: str, beta2: object) -> float:
     value = finite_number(CallSite(call, "beta2"), beta2)
     if not 0 < value < 1:
         refusal = InvalidArgument(CallSite(call, "beta2", repr(beta2)), "must be between 0 and 1", "Write beta2=0.999")
@@ -168,7 +168,7 @@ def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     >>> print(untuned_linear_warmup(0.999))
     warmup(2000, index="(t+1)/n")
     """
-    over = 2 / (1 - Fraction(repr(_second_beta("untuned_linear_warmup", beta2))))
+    over = 2 / (1 - Fraction(repr(_checked_beta2("untuned_linear_warmup", beta2))))
     whole = int(over)
     if whole == over:
         return warmup(whole, index="(t+1)/n")
@@ -193,7 +193,7 @@ def untuned_exponential_warmup(beta2: float = 0.999) -> ExponentialWarmup:
     >>> print(untuned_exponential_warmup(0.999))
     exponential_warmup(1000)
     """
-    scale = 1 / (1 - Fraction(repr(_second_beta("untuned_exponential_warmup", beta2))))
+    scale = 1 / (1 - Fraction(repr(_checked_beta2("untuned_exponential_warmup", beta2))))
     return exponential_warmup(Duration.of_updates(scale))
 
 

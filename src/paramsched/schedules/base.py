@@ -19,7 +19,7 @@ from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, InvalidCall, Unresolved, shown
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part
 from paramsched.schedules.evaluation import value_at
-from paramsched.schedules.lengths import is_known_field, length_field
+from paramsched.schedules.lengths import is_resolved_field, length_field
 from paramsched.schedules.registry import combine_operands, has_shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line
@@ -77,7 +77,7 @@ class Schedule(ABC):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Return the value at `t`, which is not negative, as an affine function of `base`."""
 
-    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+    def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Return the value of a stage in a sequence that is not affine."""
         return self._at(t, base, ops)
 
@@ -149,7 +149,7 @@ class Schedule(ABC):
         for name, _ in field_names(kind):
             value = getattr(self, name)
             for leaf in _leaves_of(value) if isinstance(value, tuple) else (value,):
-                if isinstance(leaf, Duration) and not is_known_field(kind, name, leaf, whole=whole):
+                if isinstance(leaf, Duration) and not is_resolved_field(kind, name, leaf, whole=whole):
                     return False
         return all(part._lengths_known(whole=whole) for part in self.parts())
 
@@ -225,7 +225,7 @@ class Schedule(ABC):
         return None if length is None else length.number
 
     @property
-    def _holds_after_nothing(self) -> bool:
+    def _holds_when_empty(self) -> bool:
         """True if a sequence that ends with this stage holds its value even if it has no updates: `skip`."""
         return False
 

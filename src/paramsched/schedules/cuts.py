@@ -10,7 +10,7 @@ from paramsched.base.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields
-from paramsched.schedules.evaluation import LONGEST
+from paramsched.schedules.evaluation import MAX_LENGTH
 from paramsched.schedules.leaves import Constant, Like, schedule_of
 from paramsched.schedules.lengths import LENGTH
 from paramsched.schedules.registry import shape
@@ -29,7 +29,7 @@ class Take(Schedule):
     of: Duration | None
 
     def __post_init__(self) -> None:
-        _require_a_run("take", self.of)
+        _require_nonempty_run("take", self.of)
 
     @property
     def length(self) -> Duration:
@@ -38,7 +38,7 @@ class Take(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(ops.at_most(t, self.over.count), base, ops)
 
-    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+    def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         # Columns first, as for a schedule outside a sequence. With base in the formula the last bits would differ, and
         # the next stage must not change them.
         if base.factor is None and base.offset is not None and self.schedule.affine:
@@ -72,7 +72,7 @@ class Skip(Schedule):
     of: Duration | None
 
     def __post_init__(self) -> None:
-        _require_a_run("skip", self.of)
+        _require_nonempty_run("skip", self.of)
 
     @property
     def length(self) -> Duration | None:
@@ -93,10 +93,10 @@ class Skip(Schedule):
     def has_length(self) -> bool:
         return self.schedule.has_length or (self.of is not None and self.schedule.fills)
 
-    _holds_after_nothing = True
+    _holds_when_empty = True
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        farthest = min(LONGEST, ops.far)  # the largest time that this array type can count
+        farthest = min(MAX_LENGTH, ops.far)  # the largest time that this array type can count
         by = min(self.by.count, farthest)
         if ops.concrete and t.size:
             first, last = ops.bounds(t)
@@ -138,7 +138,7 @@ class Skip(Schedule):
         return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
 
 
-def _require_a_run(name: str, of: Duration | None) -> None:
+def _require_nonempty_run(name: str, of: Duration | None) -> None:
     if of is not None and not of.terms:
         refusal = InvalidArgument(
             CallSite(name, "of"), "the run must be longer than 0", 'Write of="20 epochs", or omit it'
@@ -211,7 +211,7 @@ def depends_on_horizon(schedule: Schedule) -> bool:
     (True, False)
     """
     own = _without_likes(schedule)
-    return own.fills or _asks_for_horizon(own)
+    return own.fills or _needs_horizon(own)
 
 
 def _without_likes(value: Any) -> Any:
@@ -221,7 +221,7 @@ def _without_likes(value: Any) -> Any:
     return with_changed_fields(value, _without_likes) if isinstance(value, (Schedule, tuple)) else value
 
 
-def _asks_for_horizon(schedule: Schedule) -> bool:
+def _needs_horizon(schedule: Schedule) -> bool:
     """Return whether a part of the schedule needs the length of the run."""
     own = list(leaves_of_fields(schedule))
     if any(unit == "percent" for leaf in own if isinstance(leaf, Duration) for unit, _ in leaf.terms):
@@ -230,7 +230,7 @@ def _asks_for_horizon(schedule: Schedule) -> bool:
         return True
     if isinstance(schedule, (Take, Skip)):  # the cut schedule was planned for more than its part
         return schedule.of is None and depends_on_horizon(schedule.schedule)
-    return any(_asks_for_horizon(part) for part in schedule.parts())
+    return any(_needs_horizon(part) for part in schedule.parts())
 
 
 # In the kernel a resolved length is a plain count of any unit, so shapes need not know about clocks.

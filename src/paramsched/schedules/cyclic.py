@@ -19,8 +19,8 @@ from paramsched.schedules.lengths import (
     Lengths,
     boundaries,
     checked_growth,
+    positive_length,
     require_lengths,
-    some_length,
     split_periods,
 )
 from paramsched.schedules.pointwise import clamp
@@ -49,7 +49,7 @@ class Cyclic(Schedule):
     def __post_init__(self) -> None:
         keep_checked(self, "cyclic", level_of, "start", "to")
         keep_checked(self, "cyclic", positive_number, "gamma")
-        keep_checked(self, "cyclic", some_length, "up", "down")
+        keep_checked(self, "cyclic", positive_length, "up", "down")
         require_choice(CallSite("cyclic", "mode"), self.mode, Mode, "unknown mode")
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
@@ -102,7 +102,7 @@ class CosineRestarts(Cycles):
     lengths: Lengths
 
     def __post_init__(self) -> None:
-        keep_checked(self, "cosine_restarts", some_length, "first")
+        keep_checked(self, "cosine_restarts", positive_length, "first")
         keep_checked(self, "cosine_restarts", checked_growth, "mult")
         keep_checked(self, "cosine_restarts", level_of, "to")
         keep_checked(self, "cosine_restarts", positive_number, "gamma", "to_gamma")

@@ -13,7 +13,7 @@ from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, SCALE, some_length
+from paramsched.schedules.lengths import FILLS, SCALE, positive_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
@@ -29,7 +29,7 @@ class Exponential(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "exponential", positive_number, "gamma")
-        keep_checked(self, "exponential", some_length, "per")
+        keep_checked(self, "exponential", positive_length, "per")
 
     length = None  # it has no end
 
@@ -86,7 +86,7 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     """
     first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
     if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
-        return _GeometricBesideNeighbor(first, last, None if over is None else Duration.of(over), index)
+        return _GeometricWithNeighbor(first, last, None if over is None else Duration.of(over), index)
     if isinstance(first, Absolute) and isinstance(last, Absolute):
         begins, ends = first.value, last.value
     elif isinstance(first, float) and isinstance(last, float):
@@ -103,7 +103,7 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _GeometricBesideNeighbor(Schedule):
+class _GeometricWithNeighbor(Schedule):
     """A geometric change with a neighbor's level; its ratio is known once that level is a number."""
 
     start: Level
@@ -164,7 +164,7 @@ class PowerLaw(Schedule):
         object.__setattr__(self, "exponent", finite_number(site, self.exponent))
         if self.exponent == 0:
             raise InvalidArgument(site, "must not be 0, which is base at every update", "Write 0.5", sample=0.5)
-        keep_checked(self, "power_law", some_length, "timescale")
+        keep_checked(self, "power_law", positive_length, "timescale")
 
     length = None
 
@@ -190,7 +190,7 @@ class InverseTime(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "inverse_time", positive_number, "gamma")
-        keep_checked(self, "inverse_time", some_length, "per")
+        keep_checked(self, "inverse_time", positive_length, "per")
 
     length = None
 
@@ -238,7 +238,7 @@ def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
     >>> inverse_sqrt(100)(300)
     0.5
     """
-    return power_law(0.5, some_length(CallSite("inverse_sqrt", "timescale"), Duration.of(timescale)))
+    return power_law(0.5, positive_length(CallSite("inverse_sqrt", "timescale"), Duration.of(timescale)))
 
 
 @shape
@@ -277,7 +277,7 @@ class Logistic(Schedule):
         if self.steepness == 0:
             found = "must not be 0, which is half of base at every update"
             raise InvalidArgument(site, found, "Write steepness=0.0025", sample=0.0025)
-        keep_checked(self, "logistic", some_length, "per")
+        keep_checked(self, "logistic", positive_length, "per")
 
     length = None
 
@@ -295,7 +295,7 @@ class InverseSigmoid(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "inverse_sigmoid", positive_number, "k")
-        keep_checked(self, "inverse_sigmoid", some_length, "per")
+        keep_checked(self, "inverse_sigmoid", positive_length, "per")
 
     length = None
 

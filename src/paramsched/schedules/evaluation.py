@@ -62,7 +62,7 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     for begin, end in pairwise(sorted({*range(0, times.size, _PIECE), *places, times.size})):
         piece = times[begin:end]
         low, high = piece.min().item(), piece.max().item()
-        if low < 0 or high > LONGEST:
+        if low < 0 or high > MAX_LENGTH:
             checked_times(times)  # raises for invalid integers; large floats are valid
         _write_piece(schedule, piece, base, NUMPY.with_bounds(piece, low, high), out[begin:end], affine=affine)
     return out
@@ -129,7 +129,7 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, ops: Arrays) -> Ar
     known = is_numpy(t)
     times = checked_times(t) if known else t
     if not known and not (ops.is_whole(t) or ops.xp.isdtype(t.dtype, "real floating")):
-        raise InvalidTime(f"times of dtype {t.dtype}", "expected numbers", INSTEAD_OF_TIME)
+        raise InvalidTime(f"times of dtype {t.dtype}", "expected numbers", _INSTEAD_OF_TIME)
     shape = _common_shape(tuple(times.shape), () if isinstance(base, (int, float)) else tuple(np.shape(base)))
     wide = float(base) if isinstance(base, (int, float)) else ops.floating(base)
     if known and schedule.affine:  # only base is a torch or JAX array
@@ -150,38 +150,38 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, ops: Arrays) -> Ar
     return ops.xp.astype(values, keep) if ops.xp.isdtype(keep, "real floating") else values
 
 
-LONGEST = 10**18
+MAX_LENGTH = 10**18
 """The maximum length, in updates."""
 
-INSTEAD_OF_TIME = "Use the number of completed updates: 0, 1, 2, …"
+_INSTEAD_OF_TIME = "Use the number of completed updates: 0, 1, 2, …"
 _INSTEAD_OF_BASE = "Use the group's own value, for example 0.1"
 
 
 def checked_times(t: Any) -> Array:
     """Return a Python or NumPy time as a checked NumPy array."""
     if isinstance(t, (bool, str, bytes)):
-        raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", INSTEAD_OF_TIME)
+        raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", _INSTEAD_OF_TIME)
     if isinstance(t, (int, float)):
         if not 0 <= t < inf:
-            raise InvalidTime(f"time {t!r}", "must be finite and not negative", INSTEAD_OF_TIME)
-        if isinstance(t, int) and t > LONGEST:
+            raise InvalidTime(f"time {t!r}", "must be finite and not negative", _INSTEAD_OF_TIME)
+        if isinstance(t, int) and t > MAX_LENGTH:
             raise InvalidTime(
-                f"time {t:.6g}" if t < 10**300 else "time", "must be at most 1e18 updates", INSTEAD_OF_TIME
+                f"time {t:.6g}" if t < 10**300 else "time", "must be at most 1e18 updates", _INSTEAD_OF_TIME
             )
         return np.asarray(t)
     try:
         times = np.asarray(t)
     except ValueError:  # lists of different lengths
-        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", INSTEAD_OF_TIME) from None
+        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", _INSTEAD_OF_TIME) from None
     if times.dtype.kind not in "iuf":
-        raise InvalidTime(f"times of dtype {times.dtype}", "expected numbers", INSTEAD_OF_TIME)
+        raise InvalidTime(f"times of dtype {times.dtype}", "expected numbers", _INSTEAD_OF_TIME)
     first, last = (times.min(), times.max()) if times.size else (0, 0)
     if not (first >= 0 and np.isfinite(last)):
-        raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", INSTEAD_OF_TIME)
+        raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", _INSTEAD_OF_TIME)
     if times.dtype.kind == "f":
         return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
-    if last > LONGEST:
-        raise InvalidTime(f"times up to {last}", "must be at most 1e18 updates", INSTEAD_OF_TIME)
+    if last > MAX_LENGTH:
+        raise InvalidTime(f"times up to {last}", "must be at most 1e18 updates", _INSTEAD_OF_TIME)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
 
 

@@ -40,7 +40,7 @@ def length_field(kind: type, *roles: str) -> str | None:
     return next((field.name for field in fields(kind) if field.metadata.get("role") in roles), None)
 
 
-def is_known_field(kind: type, name: str, length: Duration, *, whole: bool) -> bool:
+def is_resolved_field(kind: type, name: str, length: Duration, *, whole: bool) -> bool:
     """Return whether the length in a field is in updates and valid for its role."""
     amount = length.exact
     if amount is None:
@@ -54,7 +54,7 @@ def _roles_of(kind: type) -> dict[str, str | None]:
     return {field.name: field.metadata.get("role") for field in fields(kind)}
 
 
-def some_length(site: CallSite, duration: object) -> Duration:
+def positive_length(site: CallSite, duration: object) -> Duration:
     """Check a period or a time scale, which must be greater than 0."""
     if not isinstance(duration, Duration):
         raise InvalidArgument(site, f"expected a Duration, got {type(duration).__name__}", "Write Duration.of(30)")
@@ -83,7 +83,7 @@ class CycleTable:
 
     @property
     def end(self) -> int | Fraction:
-        return _without_last_digits(Fraction(self.begins[-1] + self.sizes[-1]))
+        return _snap_to_integer(Fraction(self.begins[-1] + self.sizes[-1]))
 
     def split(self, t: Array, ops: Arrays) -> tuple[Array, Array, Array]:
         """Return the number of the cycle at each time, the time since its start, and its length."""
@@ -104,8 +104,8 @@ def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int
             ratio, exact, begin = Decimal(repr(mult)), Decimal(first.numerator) / first.denominator, Decimal(0)
             while begin + exact <= _FAR and len(sizes) != times:
                 begin, exact = begin + exact, exact * ratio
-                begins.append(_without_last_digits(Fraction(begin)))
-                sizes.append(_without_last_digits(Fraction(exact)))
+                begins.append(_snap_to_integer(Fraction(begin)))
+                sizes.append(_snap_to_integer(Fraction(exact)))
     else:
         whole = int(first)
         sizes, size = [whole], float(whole)
@@ -135,7 +135,7 @@ def length_of_cycles(every: Duration, mult: float, lengths: Lengths, times: int)
     return Duration(tuple((unit, amount * whole) for unit, amount in every.terms))
 
 
-def _without_last_digits(number: Fraction) -> int | Fraction:
+def _snap_to_integer(number: Fraction) -> int | Fraction:
     """Return the nearest integer if the number differs from it only by rounding."""
     whole = round(number)
     return whole if abs(number - whole) < Fraction(1, 10**30) else number
@@ -143,7 +143,7 @@ def _without_last_digits(number: Fraction) -> int | Fraction:
 
 def stretched_time(offset: int | Fraction, size: int | Fraction, first: int | Fraction) -> int | Fraction:
     """Scale a time in the first cycle to a cycle of another size."""
-    return offset if size == first else _without_last_digits(Fraction(offset) * Fraction(size) / Fraction(first))
+    return offset if size == first else _snap_to_integer(Fraction(offset) * Fraction(size) / Fraction(first))
 
 
 def sum_of_cycles(mult: float, times: int) -> Fraction:
@@ -206,11 +206,11 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
 # These are integers until the division, so every cycle is as exact as the first.
 
 
-def periods_over(t: Array, period: int | Fraction, ops: Arrays) -> Array:
+def complete_periods(t: Array, period: int | Fraction, ops: Arrays) -> Array:
     """Return the number of complete periods at each time."""
     if period.denominator == 1:
         return ops.periods(t, period.numerator)
-    return _split_whole(t, period, ops)[0] if ops.is_whole(t) else _split_floats(t, period, ops)[0]
+    return _split_integers(t, period, ops)[0] if ops.is_whole(t) else _split_floats(t, period, ops)[0]
 
 
 def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | None = None) -> tuple[Array, Array]:
@@ -226,7 +226,7 @@ def split_periods(t: Array, period: int | Fraction, ops: Arrays, times: int | No
         cycle = ops.at_most(cycle, times - 1)
         return cycle, ops.at_most(t - cycle * size, size)
     if ops.is_whole(t):
-        cycle, parts, size = _split_whole(t, period, ops)
+        cycle, parts, size = _split_integers(t, period, ops)
         since = ops.floating(parts) / float(size)
     else:
         cycle, since, _ = _split_floats(t, period, ops)
@@ -240,7 +240,7 @@ def last_boundary(t: Array, period: int | Fraction, ops: Arrays) -> Array:
     if period.denominator == 1:
         return ops.periods(t, period.numerator) * period.numerator
     if ops.is_whole(t):
-        _, parts, size = _split_whole(t, period, ops)
+        _, parts, size = _split_integers(t, period, ops)
         return t - parts // size
     return t - _split_floats(t, period, ops)[2]
 
@@ -264,7 +264,7 @@ def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array,
     """
     floor = ops.xp.floor(t)
     known = (floor == t) & (t < _FAR)
-    over, parts, size = _split_whole(ops.whole(ops.where(known, floor, 0.0)), period, ops)
+    over, parts, size = _split_integers(ops.whole(ops.where(known, floor, 0.0)), period, ops)
     above, below = float(period.numerator), float(period.denominator)
     cycle = ops.xp.floor(t / float(period))
     cycle = ops.where((cycle + 1) * above / below <= t, cycle + 1, cycle)
@@ -278,7 +278,7 @@ def _split_floats(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array,
     )
 
 
-def _split_whole(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array, Array, int]:
+def _split_integers(t: Array, period: Fraction | int, ops: Arrays) -> tuple[Array, Array, int]:
     """Return k complete periods, r q-th parts of an update since, and q, for integer times.
 
     q periods take p updates. The remainder of t is multiplied by q digit by digit, so that no product overflows the

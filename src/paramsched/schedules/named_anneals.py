@@ -13,7 +13,7 @@ from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
 from paramsched.schedules.anneal import anneal, between_levels, linear, stage_fraction
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, some_length, split_periods
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, positive_length, split_periods
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
@@ -88,8 +88,8 @@ class CosineWave(Schedule):
         n = cast(Duration, self.over).count
         k, whole = stage_fraction("t/n", ops.at_most(t, n), n)
         turns = ops.floating(k) * self.cycles / whole
-        way = 1.0 - abs(1.0 - 2.0 * (turns - ops.xp.floor(turns)))
-        return between_levels(self.start, self.to, curves.cosine, way, 1, base, ops)
+        progress = 1.0 - abs(1.0 - 2.0 * (turns - ops.xp.floor(turns)))
+        return between_levels(self.start, self.to, curves.cosine, progress, 1, base, ops)
 
 
 @shape
@@ -160,7 +160,7 @@ class PolynomialCycle(Schedule):
     to: Level
 
     def __post_init__(self) -> None:
-        keep_checked(self, "polynomial_cycle", some_length, "every")
+        keep_checked(self, "polynomial_cycle", positive_length, "every")
         keep_checked(self, "polynomial_cycle", positive_number, "power")
         keep_checked(self, "polynomial_cycle", level_of, "start", "to")
 

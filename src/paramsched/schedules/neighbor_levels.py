@@ -32,15 +32,15 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
     """
     if not schedule.has_neighbor_levels:
         return schedule._resolve(span)
-    _refuse_without_neighbor(_words_wanted(schedule, measured=False))
+    _require_neighbors(_open_levels(schedule, measured=False))
     resolved = schedule._resolve(span)
-    _refuse_without_neighbor(_words_wanted(resolved, measured=True))  # some stages resolve to no updates
+    _require_neighbors(_open_levels(resolved, measured=True))  # some stages resolve to no updates
     return _with_levels(resolved, {})
 
 
-def asks_outside(schedule: Schedule) -> bool:
+def needs_outside_level(schedule: Schedule) -> bool:
     """Return whether a neighbor level in a schedule refers to a stage outside of it."""
-    return bool(_words_wanted(schedule, measured=False))
+    return bool(_open_levels(schedule, measured=False))
 
 
 def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
@@ -74,7 +74,7 @@ def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level
     """
     stages, taking = list(sequence.stages), _taking_time(sequence, measured=True)
     waiting = {
-        index: {word: _place_of_neighbor(taking, index, word) for word in _words_wanted(stage, measured=True)}
+        index: {word: _index_of_neighbor(taking, index, word) for word in _open_levels(stage, measured=True)}
         for index, stage in enumerate(stages)
         if stage.has_neighbor_levels
     }
@@ -84,16 +84,16 @@ def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level
                 continue
             site = waiting.pop(index)
             levels = {
-                word: around[word] if place is None else _level_beside(stages[index], stages[place], word)
+                word: around[word] if place is None else _level_of_neighbor(stages[index], stages[place], word)
                 for word, place in site.items()
             }
             stages[index] = _with_levels(stages[index], levels)
     if waiting:
-        raise _waiting_for_each_other(stages, waiting)
+        raise _circular_levels(stages, waiting)
     return tuple(stages)
 
 
-def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
+def _open_levels(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
     """Return the neighbor levels that a schedule needs from outside, each with the shape that contains it.
 
     Args:
@@ -103,15 +103,15 @@ def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, 
         return {}
     if isinstance(schedule, Sequence):
         taking = _taking_time(schedule, measured=measured)
-        wanted: dict[NeighborLevel, Schedule] = {}
+        found_levels: dict[NeighborLevel, Schedule] = {}
         for index, stage in enumerate(schedule.stages):
-            for word, shape in _words_wanted(stage, measured=measured).items():
-                if _place_of_neighbor(taking, index, word) is None:
-                    wanted.setdefault(word, shape)
-        return wanted
+            for word, shape in _open_levels(stage, measured=measured).items():
+                if _index_of_neighbor(taking, index, word) is None:
+                    found_levels.setdefault(word, shape)
+        return found_levels
     own = {leaf: schedule for leaf in leaves_of_fields(schedule) if isinstance(leaf, NeighborLevel)}
     for part in schedule.parts():
-        own = _words_wanted(part, measured=measured) | own
+        own = _open_levels(part, measured=measured) | own
     return own
 
 
@@ -120,7 +120,7 @@ def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:
     return [place for place, stage in stages if not measured or stage.length is None or stage.length.terms]
 
 
-def _place_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
+def _index_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
     """Return the index of the previous or the next stage in a sequence; None if there is none."""
     if word == previous:
         before = bisect_left(taking, index)
@@ -129,7 +129,7 @@ def _place_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> in
     return taking[after] if after < len(taking) else None
 
 
-def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
+def _level_of_neighbor(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
     """Return the level at which a resolved neighbor ends or starts."""
     reason = None  # why the level is not the same number for every base
     if _holds_function(neighbor):
@@ -165,14 +165,14 @@ def scales_with_base(schedule: Schedule) -> bool:
     return all(scales_with_base(part) for part in schedule.parts())
 
 
-def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:
-    for word, shape in wanted.items():
+def _require_neighbors(levels: Mapping[NeighborLevel, Schedule]) -> None:
+    for word, shape in levels.items():
         side = "previous" if word == previous else "next"
         found = f"{word} is the level of the {side} stage, but there is none"
         raise InvalidArgument(short_line(shape), found, "Use a number, 1.0 for base")
 
 
-def _waiting_for_each_other(
+def _circular_levels(
     stages: list[Schedule], waiting: Mapping[int, Mapping[NeighborLevel, int | None]]
 ) -> InvalidArgument:
     """Return the error of two stages whose levels depend on each other."""

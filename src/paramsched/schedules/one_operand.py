@@ -15,7 +15,7 @@ from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, some_length, split_periods
+from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, positive_length, split_periods
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, POWER, in_brackets
@@ -44,8 +44,8 @@ class OneOperand(Schedule, ABC):
         return self.schedule._held_from()
 
     @property
-    def _holds_after_nothing(self) -> bool:
-        return self.schedule._holds_after_nothing
+    def _holds_when_empty(self) -> bool:
+        return self.schedule._holds_when_empty
 
     def _exact_length(self, span: Span) -> Fraction | None:
         return self.schedule._exact_length(span)
@@ -188,7 +188,7 @@ class Jagged(OneOperand):
     meets: Duration | None = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        keep_checked(self, "jagged", some_length, "every", "over")
+        keep_checked(self, "jagged", positive_length, "every", "over")
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Scale the value at the end of the warmup, which is the same for all updates of one warmup."""

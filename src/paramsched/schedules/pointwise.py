@@ -61,8 +61,8 @@ class Pointwise(Schedule, ABC):
         return None if None in ends else max(end for end in ends if end is not None)
 
     @property
-    def _holds_after_nothing(self) -> bool:
-        return any(operand._holds_after_nothing for operand in self.operands)
+    def _holds_when_empty(self) -> bool:
+        return any(operand._holds_when_empty for operand in self.operands)
 
     def _exact_length(self, span: Span) -> Fraction | None:
         measures = [operand._exact_length(span) for operand in self.operands]

@@ -15,7 +15,7 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import skip
 from paramsched.schedules.decays import geometric, inverse_sqrt, power_law
 from paramsched.schedules.leaves import constant, schedule_of
-from paramsched.schedules.lengths import some_length
+from paramsched.schedules.lengths import positive_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import sequence, with_lengths
 from paramsched.schedules.text.writing import short_line
@@ -147,7 +147,7 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     >>> round(noam(512, 4000)(3999), 9), round(noam(512, 4000)(15999), 9)
     (0.000698771, 0.000349386)
     """
-    length = some_length(CallSite("noam", "warmup"), Duration.of(warmup))
+    length = positive_length(CallSite("noam", "warmup"), Duration.of(warmup))
     # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
     before = length - Duration.of(1)
     peak = (
@@ -176,7 +176,7 @@ def t5(hold: DurationLike = 10_000) -> Schedule:
     >>> t5()(0), t5()(39_999)
     (0.01, 0.005)
     """
-    length = some_length(CallSite("t5", "hold"), Duration.of(hold))
+    length = positive_length(CallSite("t5", "hold"), Duration.of(hold))
     return _noam_peak(1.0, length, "t5", "hold") * (constant(over=length - Duration.of(1)) >> inverse_sqrt(length))
 
 

@@ -75,7 +75,7 @@ class Recurrence(Schedule):
         return {0: (1.0, 0.0) * (1 + len(self.rules))}
 
     @cached_property
-    def _quiet_from(self) -> int | None:
+    def _inactive_from(self) -> int | None:
         """The update from which every rule is inactive; None if a rule has no end."""
         ends = [None if rule.end is None else rule.end * _period_of(rule) for rule in self.rules]
         return None if None in ends else max(end for end in ends if end is not None)
@@ -87,7 +87,7 @@ class Recurrence(Schedule):
 
     @property
     def _last_update(self) -> int | None:
-        ends = [end for end in (self.until, self._quiet_from) if end is not None]
+        ends = [end for end in (self.until, self._inactive_from) if end is not None]
         return min(ends, default=None)
 
     def _lengths_known(self, *, whole: bool) -> bool:

@@ -26,15 +26,15 @@ from paramsched.schedules.lengths import (
     cycle_table,
     end_of_cycles,
     fitting_times,
-    is_known_field,
+    is_resolved_field,
     length_of_cycles,
+    positive_length,
     require_lengths,
-    some_length,
     split_periods,
     stretched_time,
     sum_of_cycles,
 )
-from paramsched.schedules.neighbor_levels import asks_outside
+from paramsched.schedules.neighbor_levels import needs_outside_level
 from paramsched.schedules.registry import shape
 from paramsched.schedules.retimed import Chain, Every
 from paramsched.schedules.sequence import Sequence, sequence
@@ -115,7 +115,7 @@ class Restarts(Cycles):
                 found = "cycles that divide the horizon evenly are not rounded"
                 raise InvalidArgument(site, found, "Omit lengths", sample="exact")
         else:
-            keep_checked(self, "restarts", some_length, "every")
+            keep_checked(self, "restarts", positive_length, "every")
             first = self.every.exact
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
 
@@ -131,7 +131,7 @@ class Restarts(Cycles):
         if self.every is None or (self.lengths != "exact" and self.mult != 1 and not self.every.is_resolved):
             return False
         inner = self.schedule._lengths_known(whole=whole and self.every.is_resolved)
-        return inner and is_known_field(Restarts, "every", self.every, whole=whole)
+        return inner and is_resolved_field(Restarts, "every", self.every, whole=whole)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         """Evaluate the schedule at the time since the last restart."""
@@ -190,13 +190,13 @@ class Restarts(Cycles):
             if self.lengths != "exact":
                 period = Duration.of(ceil(period.number))
             return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
-        if not _out_of_step(self.schedule, period, span) or (self.times is None and span.end is None):
+        if not _follows_epochs(self.schedule, period, span) or (self.times is None and span.end is None):
             return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
         return self._uneven_cycles(span, exact)
 
     def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
         """Return cycles of different integer lengths as a sequence."""
-        if asks_outside(self.schedule):  # in a sequence the neighbor of a cycle would be the previous cycle
+        if needs_outside_level(self.schedule):  # in a sequence the neighbor of a cycle would be the previous cycle
             found = (
                 "its cycles are resolved one by one, so previous and following would not be the same for all of them"
             )
@@ -233,11 +233,11 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
         raise InvalidArgument(site, f"the base of cycle {number} overflows", "Write gamma=0.5", sample=0.5) from None
 
 
-def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:
+def _follows_epochs(schedule: Schedule, period: Duration, span: Span) -> bool:
     """Return whether a part follows the epochs of the run, which fall on different updates of each cycle."""
     if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
         return True
-    return any(_out_of_step(part, period, span) for part in schedule.parts())
+    return any(_follows_epochs(part, period, span) for part in schedule.parts())
 
 
 @shape
@@ -335,12 +335,12 @@ def warmup_restarts(
     whole, up = Duration.of(first), Duration.of(warmup)
     growth = finite_number(CallSite("warmup_restarts", "mult"), mult)
     height = positive_number(CallSite("warmup_restarts", "gamma"), gamma)
-    way = curve_argument("warmup_restarts", curve)
+    decay_curve = curve_argument("warmup_restarts", curve)
     if growth < 1:
         site = CallSite("warmup_restarts", "mult", repr(mult))
         raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", "Write mult=1", sample=1.0)
     if growth == 1 and height == 1:
-        return restarts(_warmup(up, start) >> anneal(1.0, to, None, way), whole, times)
+        return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
     if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
         found = f"cycles that differ need a number of cycles, at most {_MAX_CYCLES}"
         raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, "Write times=3", sample=3)
@@ -350,7 +350,7 @@ def warmup_restarts(
     down, stages = whole - up, list[Schedule]()
     for cycle in range(times):
         peak = _base_of_cycle("warmup_restarts", height, cycle)
-        stages += [anneal(start, peak, up), anneal(peak, to, down, way)]
+        stages += [anneal(start, peak, up), anneal(peak, to, down, decay_curve)]
         if growth != 1:
             down = Duration.of(max(1, int(down.count * growth)))
     return sequence(*stages)

@@ -12,7 +12,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, boundaries, last_boundary, some_length
+from paramsched.schedules.lengths import PERIOD, boundaries, last_boundary, positive_length
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.registry import shape
@@ -93,7 +93,7 @@ class Every(OneOperand):
     phase: int
 
     def __post_init__(self) -> None:
-        keep_checked(self, "every", some_length, "period")
+        keep_checked(self, "every", positive_length, "period")
         keep_checked(self, "every", whole_number, "phase", least=0)
 
     @property

@@ -98,7 +98,7 @@ class Sequence(Schedule):
         pairs = list(zip(self.stages, self._stage_begins(), strict=True))
         kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
         last = self.stages[-1]
-        if last.length is not None and not last.length.terms and last._holds_after_nothing:
+        if last.length is not None and not last.length.terms and last._holds_when_empty:
             kept.append(pairs[-1])
         elif (
             kept and kept[-1][0] is not last
@@ -129,7 +129,7 @@ class Sequence(Schedule):
         return value
 
     def _stage_at(self, stage: Schedule, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return stage._at(t, base, ops) if self.affine else stage._at_by_itself(t, base, ops)
+        return stage._at(t, base, ops) if self.affine else stage._at_as_stage(t, base, ops)
 
     def _seams(self) -> Iterable[float]:
         _, begins = self._taking_time
@@ -231,8 +231,8 @@ class WithLengths(OneOperand):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(self._own_times(t, ops), base, ops)
 
-    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return self.schedule._at_by_itself(self._own_times(t, ops), base, ops)
+    def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at_as_stage(self._own_times(t, ops), base, ops)
 
     def _own_times(self, t: Array, ops: Arrays) -> Array:
         """Return times as floats if stages start between two updates, because torch would subtract in float32."""

@@ -14,7 +14,7 @@ from paramsched.base.number_checks import keep_checked, positive_number, whole_n
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over, some_length
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, complete_periods, positive_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
@@ -31,12 +31,12 @@ class Step(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "step", positive_number, "gamma")
-        keep_checked(self, "step", some_length, "every")
+        keep_checked(self, "step", positive_length, "every")
 
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(ops.power(self.gamma, ops.floating(periods_over(t, self.every.number, ops))))
+        return base.scaled(ops.power(self.gamma, ops.floating(complete_periods(t, self.every.number, ops))))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)
@@ -162,7 +162,7 @@ class Stairs(Schedule):
         """Return the level after the rises so far; multiplies before it divides, so that integer levels are exact."""
         assert self.over is not None
         end = self.over.count
-        rises = ops.floating(periods_over(ops.at_most(t, end), self._tread, ops)) if end else 0.0
+        rises = ops.floating(complete_periods(ops.at_most(t, end), self._tread, ops)) if end else 0.0
 
         def level(first: float, last: float) -> Array:
             return ops.where(t >= end, last, first + (last - first) * rises / self.rises)
@@ -225,7 +225,7 @@ class Chebyshev(Schedule):
         if self.least >= self.most:
             found = f"must be less than most={self.most!r}"
             raise InvalidArgument(CallSite("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
-        keep_checked(self, "chebyshev", some_length, "every")
+        keep_checked(self, "chebyshev", positive_length, "every")
 
     length = None
 
@@ -233,7 +233,7 @@ class Chebyshev(Schedule):
         return self.every.number * (self.steps - 1)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        step = ops.at_most(periods_over(t, self.every.number, ops), self.steps - 1)
+        step = ops.at_most(complete_periods(t, self.every.number, ops), self.steps - 1)
         return base.scaled(ops.take(self._factors, ops.whole(step)))
 
     @cached_property

@@ -41,7 +41,12 @@ def test_a_good_plan_has_no_findings(text):
         ("lr: 0.5 * (cosine() >> linear() >> step(5))", "error", "$.lr", "cosine and linear and step both have no"),
         ("groups: {head: {lr: 'cosine() >> constant()'}}", "error", "$.groups.head.lr", "both have no length"),
         ("lr: warmup('30 epochs') >> cosine()\nhorizon: 20 epochs", "error", "$.lr", "no updates remain for cosine()"),
-        ("lr: warmup('60%') >> linear(1, 0, over='50%') >> cosine()", "error", "$.lr", "no updates remain for cosine()"),
+        (
+            "lr: warmup('60%') >> linear(1, 0, over='50%') >> cosine()",
+            "error",
+            "$.lr",
+            "no updates remain for cosine()",
+        ),
         ("lr: multistep([5, 30]) >> cosine(over='1 epoch')\nhorizon: 20 steps", None, "", ""),
         ("lr: multistep(['30%']) >> cosine(over='80%')\nhorizon: 20", "error", "$.lr", "milestone"),
         ("lr: linear(1, 0, over='30 epochs')\nhorizon: 20 epochs", "warning", "$.lr", "takes 150% of the horizon"),

@@ -131,7 +131,7 @@ def test_an_open_last_stage_needs_no_horizon():
 
 
 def test_a_filling_stage_needs_a_horizon():
-    with pytest.raises(Unresolved, match="how long the run is"):
+    with pytest.raises(Unresolved, match="the length of the run is unknown"):
         resolve(warmup("1 epoch") >> cosine(), Calendar(steps_per_epoch=10))
 
 

@@ -184,7 +184,7 @@ def test_an_overlay_meets_the_curve():
 
 
 def test_an_overlay_of_no_length_is_refused():
-    with pytest.raises(InvalidArgument, match="nothing says how much of the curve it covers"):
+    with pytest.raises(InvalidArgument, match="expected a schedule with a length"):
         overlay(cosine(), step(5))
 
 

@@ -309,7 +309,7 @@ def test_where_the_neighbor_cuts_at_a_value_the_number_is_asked_for(before):
 def test_a_users_function_is_not_asked_for_a_level(around):
     function = ps.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
 
-    with pytest.raises(ps.InvalidArgument, match=r"a function of yours is in it.*Use the level as a number$"):
+    with pytest.raises(ps.InvalidArgument, match=r"it contains a function.*Use the level as a number$"):
         ps.resolve(around(function) >> ps.linear(ps.previous, 0, over=10), RUN)
 
 
@@ -357,7 +357,7 @@ def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
         (
             "constant(0.5, 0) >> linear(previous, 0, 10)",
             "linear(previous, over=10): previous is the level of the previous stage, "
-            "and there is none. Use a number, 1.0 for base",
+            "but there is none. Use a number, 1.0 for base",
         ),
     ],
 )

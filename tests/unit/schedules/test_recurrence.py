@@ -300,7 +300,7 @@ def test_a_schedule_in_a_rule_by_epoch_counts_epochs_not_time():
         (lambda: rules.one_cycle(1.0, 10, div=0), "not above 0"),
         (lambda: rules.one_cycle(1.0, 10, pct_start=1.5), "from 0 to 1"),
         (lambda: rules.one_cycle(1.0, 10, anneal="line"), 'nearest: "linear"'),
-        (lambda: rules.schedule("warmup"), "no schedule"),
+        (lambda: rules.schedule("warmup"), "expected a schedule or a number"),
         (lambda: rules.anneal(0.1, 5, "cosin"), 'nearest: "cosine"'),
     ],
 )

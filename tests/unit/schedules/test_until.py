@@ -87,8 +87,11 @@ lr: warmup("375M tokens") >> cosine(to=0.1, over="until 260B tokens") >> constan
     ("line", "found"),
     [
         ('warmup(100) >> cosine(over="until 5%")', "the stage would end at 50 of the sequence, but it starts at 100"),
-        ('cosine() >> linear(over="until 80%")', "behind one that takes what the others leave"),
-        ('warmup(5) >> constant() >> 0.5 * linear(over="until 80%")', "behind one that takes what the others leave"),
+        ('cosine() >> linear(over="until 80%")', "a stage after an open-ended stage needs a length"),
+        (
+            'warmup(5) >> constant() >> 0.5 * linear(over="until 80%")',
+            "a stage after an open-ended stage needs a length",
+        ),
         ('step("until 5%")', "is only valid as the length of a stage"),
         ('shift(linear(), "until 5%")', "is only valid as the length of a stage"),
         ('skip(linear(), "until 5%")', "is only valid as the length of a stage"),
