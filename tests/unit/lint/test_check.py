@@ -61,7 +61,7 @@ def test_a_good_plan_has_no_findings(text):
             "$.weight_decay",
             "lrr is no field of this",
         ),
-        ("lr: warmup('30%') >> linear(over='until 20%')", "error", "$.lr", "the stage begins at"),
+        ("lr: warmup('30%') >> linear(over='until 20%')", "error", "$.lr", "but it starts at"),
         ("lr: warmup('30%') >> linear(over='until 130%')", "warning", "$.lr", "takes 130% of the horizon"),
         ("momentum: 0.9\n'betas[0]': 0.9", "error", "$.momentum", "momentum means betas[0]"),
         ("groups: {'3': {lr: 0.1}}", "warning", "$.groups.3", 'For the index write "[3]"'),
