@@ -279,7 +279,7 @@ def with_other_names(documented: str | None, ours: str) -> str | None:
         documented: the docstring; None if Python strips docstrings (`-OO`).
         ours: the name of the shape or curve.
     """
-    names = _peer_names_by_ours().get(ours)
+    names = peer_names_by_ours().get(ours)
     if documented is None or names is None:
         return documented
     body = documented.partition("\n")[2].lstrip("\n")
@@ -290,7 +290,7 @@ def with_other_names(documented: str | None, ours: str) -> str | None:
 
 
 @cache
-def _peer_names_by_ours() -> dict[str, dict[str, str]]:
+def peer_names_by_ours() -> dict[str, dict[str, str]]:
     """Return for each of our names the first name in each peer."""
     names: dict[str, dict[str, str]] = {}
     for library, (name, ours, _, _) in other_names():

@@ -195,9 +195,7 @@ def level_of(site: str | CallSite, level: Level) -> Level:
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        raise InvalidArgument(
-            site_with_value(site, level), "expected a level, got str", f"Write ps.{level}, without quotes"
-        )
+        raise InvalidArgument(site_with_value(site, level), "expected a level, got str", f"Write ps.{level}")
     return finite_number(site, level)
 
 

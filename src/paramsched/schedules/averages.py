@@ -49,11 +49,9 @@ class RAdamWarmup(Schedule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "beta2", _checked_beta2("radam_warmup", self.beta2))
         if not self.beta2 > _LEAST_BETA:
-            refusal = InvalidArgument(
-                CallSite("radam_warmup", "beta2", repr(self.beta2)),
-                f"must be greater than {_LEAST_BETA}, because otherwise no step is rectified",
-                "Write beta2=0.999",
-            )
+            site = CallSite("radam_warmup", "beta2", repr(self.beta2))
+            found = f"must be greater than {_LEAST_BETA}, because otherwise no step is rectified"
+            refusal = InvalidArgument(site, found, "Write beta2=0.999")
             raise refusal.changed(sample=0.999)
 
     length = None

@@ -79,9 +79,8 @@ class Like(Schedule):
 
     def __post_init__(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
-            refusal = InvalidArgument(
-                CallSite("like", "field", shown(self.field)), "expected the name of a field", 'Write like("lr")'
-            )
+            site = CallSite("like", "field", shown(self.field))
+            refusal = InvalidArgument(site, "expected the name of a field", 'Write like("lr")')
             raise refusal.changed(sample="lr")
 
     length = None
@@ -179,11 +178,8 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
             )
         return FromFunction(FUNCTIONS[function], function)
     if not callable(function):
-        raise InvalidArgument(
-            f"from_function({function!r})",
-            f"expected a function, got {type(function).__name__}",
-            "Write from_function(lambda t: 0.9 ** t)",
-        )
+        found = f"expected a function, got {type(function).__name__}"
+        raise InvalidArgument(f"from_function({function!r})", found, "Write from_function(lambda t: 0.9 ** t)")
     return FromFunction(function)
 
 
@@ -203,9 +199,8 @@ def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction
     1.5
     """
     if not isinstance(name, str) or not name.isidentifier() or name in FUNCTIONS:
-        raise InvalidArgument(
-            f"register_function({shown(name)})", "the name is taken or not an identifier", "Choose another name"
-        )
+        found = "the name is taken or not an identifier"
+        raise InvalidArgument(f"register_function({shown(name)})", found, "Choose another name")
     FUNCTIONS[name] = function
     return FromFunction(function, name)
 
@@ -232,16 +227,11 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     """
     if isinstance(value, Schedule):
         if value.metric_rules:
-            raise InvalidArgument(
-                site() if callable(site) else site,
-                f"{value} contains a metric rule",
-                "Multiply the entire schedule by the metric rule: cosine() * plateau()",
-            )
+            instead = "Multiply the entire schedule by the metric rule: cosine() * plateau()"
+            raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
         if value.depth >= MOST_DEPTH:
             found = f"schedules nested more than {MOST_DEPTH} deep"
-            raise InvalidArgument(
-                short_line(value), found, "Merge nested calls: shift(s, 2) instead of two shifts by 1"
-            )
+            raise InvalidArgument(short_line(value), found, "Merge nested calls: shift(s, 2), not two shifts by 1")
         return value
     if isinstance(value, Real) and not isinstance(value, bool):
         level: Schedule = SHAPES["constant"](value)

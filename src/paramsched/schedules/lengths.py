@@ -167,9 +167,7 @@ def checked_growth(site: CallSite, mult: object) -> float:
     value = finite_number(site, mult)
     site = replace(site, value=repr(mult))
     if value < 1:
-        raise InvalidArgument(
-            site, "must be at least 1, because cycles must not shrink", "Write mult=1 or more", sample=1.0
-        )
+        raise InvalidArgument(site, "must be at least 1: cycles must not shrink", "Write mult=1 or more", sample=1.0)
     if value > MOST_COUNT:
         found = f"expected at most {MOST_COUNT:.0e}"
         raise InvalidArgument(site, found, "Write mult=2", sample=2.0)

@@ -261,9 +261,8 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
         raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, 'Write warmup("5%")')
     if length.until:
         found = 'its length must not be an "until"'
-        raise InvalidArgument(
-            CallSite("overlay", "first", short_line(over)), found, f'Write "{Duration(length.terms)}"'
-        )
+        site = CallSite("overlay", "first", short_line(over))
+        raise InvalidArgument(site, found, f'Write "{Duration(length.terms)}"')
     return over >> skip(below, length)
 
 
@@ -376,18 +375,16 @@ def wsd_s(
     """
     share = finite_number(CallSite("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
-        raise InvalidArgument(
-            CallSite("wsd_s", "decay", repr(decay)), "must be above 0 and at most 1", "Write decay=0.1", sample=0.1
-        )
+        site = CallSite("wsd_s", "decay", repr(decay))
+        raise InvalidArgument(site, "must be above 0 and at most 1", "Write decay=0.1", sample=0.1)
     if not isinstance(periods, (list, tuple)) or not periods:
         raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", "Write wsd_s([1000, 2000])")
     up = Duration.of(warmup)
     stages: list[Schedule] = [_warmup(up, start, index=index)] if up.terms else []
     for place, period in enumerate(map(Duration.of, periods)):
         if period.until:
-            raise InvalidArgument(
-                f'wsd_s(["{period}"])', 'a period must not be an "until"', f'Write "{Duration(period.terms)}"'
-            )
+            found = 'a period must not be an "until"'
+            raise InvalidArgument(f'wsd_s(["{period}"])', found, f'Write "{Duration(period.terms)}"')
         part = Fraction(repr(share))
         down = Duration(tuple((unit, amount * part) for unit, amount in period.terms))
         if period.exact is not None:

@@ -52,9 +52,7 @@ class Recurrence(Schedule):
 
     def __post_init__(self) -> None:
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
-            raise InvalidArgument(
-                "recurrence(…)", "expected one or more rules", "Write recurrence(rules.linear(0.1, end=5))"
-            )
+            raise InvalidArgument("recurrence(…)", "expected rules", "Write recurrence(rules.linear(0.1, end=5))")
         if self.until is not None:
             keep_checked(self, "recurrence", whole_number, "until", least=0)
 
@@ -106,11 +104,8 @@ class Recurrence(Schedule):
         """Look up the columns in the blocks of the times; for a tensor, in the entire table."""
         if not ops.concrete:
             if self.until is None:
-                raise Unresolved(
-                    str(self),
-                    "a tensor of times needs a table of the entire run",
-                    "Write ps.resolve(…, Calendar(total=…))",
-                )
+                found = "a tensor of times needs a table of the entire run"
+                raise Unresolved(str(self), found, "Write ps.resolve(…, Calendar(total=…))")
             end = min(self.until, self.until if self._last_update is None else self._last_update)
             self._start_of_block(end // BLOCK)  # raises if the end is too late
             whole = [self._columns_of_block(block) for block in range(end // BLOCK + 1)]
@@ -180,9 +175,8 @@ class Recurrence(Schedule):
         found: list[tuple[int, Coefficients]] = []
         for index, rule in enumerate(self.rules):
             if not isinstance(rule.by, int) and rule.by != "update":
-                raise Unresolved(
-                    str(self), "a rule ticks by epochs", "Write ps.resolve(…, Calendar(steps_per_epoch=…))"
-                )
+                reason = "a rule ticks by epochs"
+                raise Unresolved(str(self), reason, "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
             period = _period_of(rule)
             if rule.begin * period >= end or (rule.end is not None and rule.end * period <= begin):
                 continue
@@ -243,19 +237,15 @@ class Recurrence(Schedule):
         rules = []
         for rule in self.rules:
             if span.calendar.updates_vary and (isinstance(rule.by, int) or rule.by in ("update", "epoch")):
-                raise InvalidArgument(
-                    str(rule),
-                    "it ticks by updates, but their consumption varies",
-                    "Use the clock of updates for the field: clock={…}",
-                )
+                found = "it ticks by updates, but their consumption varies"
+                raise InvalidArgument(str(rule), found, "Use the clock of updates for the field: clock={…}")
             tick = {"update": "1 step", "epoch": "1 epoch"}.get(str(rule.by), rule.by)
             by = ceil(span.period(Duration.of(tick)))  # on the clock of the span
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if rule.by != "update" and by != 1:
-                    raise InvalidArgument(
-                        str(rule), "its schedule counts ticks, not time", "Write its lengths as numbers"
-                    )
+                    found = "its schedule counts ticks, not time"
+                    raise InvalidArgument(str(rule), found, "Write its lengths as numbers")
                 end = span.end if rule.end is None else span.begin + rule.end
                 inner = {"schedule": rule.schedule._resolve(span.part(span.begin + rule.begin, end))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass

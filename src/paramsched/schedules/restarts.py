@@ -206,11 +206,8 @@ class Restarts(Cycles):
             assert span.end is not None
             times = max(1, -int((span.begin - span.end) // period))
         if times > _MAX_STAGES:
-            raise InvalidArgument(
-                str(self),
-                f"{times} cycles of {float(period):g} updates are too many",
-                "Use an integer number of updates",
-            )
+            found = f"{times} cycles of {float(period):g} updates are too many"
+            raise InvalidArgument(str(self), found, "Use an integer number of updates")
         bounds = [span.begin + index * period for index in range(times + 1)]
         parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room and part.room.terms] or [
             span.part(*bounds[:2])

@@ -100,9 +100,7 @@ class Sequence(Schedule):
         last = self.stages[-1]
         if last.length is not None and not last.length.terms and last._holds_when_empty:
             kept.append(pairs[-1])
-        elif (
-            kept and kept[-1][0] is not last
-        ):  # a stage that changes after its length is cut at the end of the sequence
+        elif kept and kept[-1][0] is not last:  # a stage that changes after its length is cut there
             stage, begin = kept[-1]
             end, held = stage.length, stage._held_from()
             if end is not None and (held is None or held > end.number):  # for example a sum with an open operand

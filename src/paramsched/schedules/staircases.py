@@ -126,9 +126,7 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
         if isinstance(milestones, str) and "," in milestones:
             several = milestones.split(",")
         line = ", ".join(repr(str(one) if isinstance(one, Duration) else or_meant(one)) for one in several)
-        raise InvalidArgument(
-            f"multistep({milestones!r})", "expected a list of milestones", f"Write multistep([{line}])"
-        )
+        raise InvalidArgument(f"multistep({milestones!r})", "expected a list of times", f"Write multistep([{line}])")
     return MultiStep(durations_of(milestones), gamma)
 
 

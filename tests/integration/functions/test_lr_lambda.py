@@ -133,7 +133,7 @@ def test_it_goes_into_a_sequence_of_schedulers():
             "a clock of tokens.*Leave the plan's clock out",
         ),
         (lambda: ps.to_lambda(ps.Plan(lr="cosine(over=5) * plateau('loss')")), "reacts to a metric"),
-        (lambda: ps.to_lambda(None), "None is no schedule"),
+        (lambda: ps.to_lambda(None), "expected a schedule or a number, got None"),
     ],
 )
 def test_what_no_function_of_the_update_says_is_refused_with_a_line(make, found):

@@ -207,9 +207,9 @@ def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, e
     [
         (lambda: Plan(), "no binding"),
         (lambda: Plan(horizon=10), "no binding"),
-        (lambda: Plan(lr=True), "no schedule"),
+        (lambda: Plan(lr=True), "expected a schedule or a number"),
         (lambda: Plan(lr=float("nan")), "not finite"),
-        (lambda: Plan(lr=None), "no schedule"),
+        (lambda: Plan(lr=None), "expected a schedule or a number"),
         (lambda: Plan(lr=[cosine()]), "for files"),
         (lambda: Plan(lr={"cosine": {}}), "for files"),
         (lambda: Plan(lr="cosin()"), 'nearest: "cosine"'),
@@ -235,7 +235,7 @@ def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, e
         (lambda: Target("x", "1"), "no number"),
         (lambda: Target("x", 1.0, write=3), "not callable"),
         (lambda: Plan(Binding(Target("x", 1.0), 0.1), Binding(Target("x", 1.0), 0.2)), "twice"),
-        (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "guided by a metric"),
+        (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "contains a metric rule"),
     ],
 )
 def test_what_is_no_plan_is_refused_with_what_to_write(build, said):
