@@ -147,7 +147,7 @@ def test_they_are_written_as_they_are_read():
         (lambda: restarts(cosine(), times=4, lengths="floor"), "are not rounded"),
         (lambda: restarts(cosine(), 10, mult=0.5), "cycles must not shrink"),
         (lambda: restarts(cosine(), 10, mult=1.0001), "expected 1, or at least 1.001"),
-        (lambda: restarts(cosine(), 10, gamma=0), "not above 0"),
+        (lambda: restarts(cosine(), 10, gamma=0), "must be greater than 0"),
         (lambda: restarts(cosine(), 10, lengths="ceil"), "unknown rounding"),
         (lambda: restarts(cosine(), 1, mult=1.5, lengths="floor"), "do not grow"),
         (lambda: restarts(cosine(), 10, 10**6, mult=2), "Omit times"),
