@@ -199,7 +199,7 @@ def _json_value(text: str, file: Path, instead: str, line: int | None = None) ->
         raise _duplicate_error(path_text(file, line), error.args[0]) from None
     except (ValueError, RecursionError) as error:
         found = "it is nested too deeply" if isinstance(error, RecursionError) else printable(str(error))[:200]
-        raise UnreadableLog(path_text(file, line), f"invalid JSON ({found})", instead) from None
+        raise UnreadableLog(path_text(file, line), f"invalid JSON: {found}", instead) from None
 
 
 def _duplicate_error(where: str, name: str) -> UnreadableLog:
@@ -240,7 +240,7 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
             if row:
                 yield dict(zip(header, row, strict=False))
     except csv.Error as error:
-        raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV ({error})", _IN_TEXT) from None
+        raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
 
 
 _STEP = "step"  # the column of the updates in a history, and in the rows of an event file
@@ -293,7 +293,7 @@ def _history_rows(file: Path) -> list[dict[str, Any]]:
         with open_to_read(file) as stream:
             text = stream.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableLog(path_text(file), f"invalid JSON ({printable(str(error))[:200]})", _NO_HISTORY) from None
+        raise UnreadableLog(path_text(file), f"invalid JSON: {printable(str(error))[:200]}", _NO_HISTORY) from None
     data = _json_value(text, file, _NO_HISTORY)
     rows = data.get("log_history") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

@@ -11,7 +11,8 @@ import numpy as np
 
 from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.base.near_names import did_you_mean
+from paramsched.errors import InvalidArgument
 from paramsched.time.calendar import OTHER_WORDS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
@@ -229,8 +230,8 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
 
 
 def nearest_in_file(name: str, known: Iterable[str]) -> str:
-    """Call `nearest` for names from a file, which may be many, long, or contain control characters."""
-    return nearest(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
+    """Call `did_you_mean` for names from a file, which may be many, long, or contain control characters."""
+    return did_you_mean(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 
 def path_text(file: Path, line: int | None = None) -> str:

@@ -303,7 +303,7 @@ def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
             instead = "Write its schedule as a native plan: lr: warmup(100) >> exponential(0.99)"
         else:
             found = (
-                f"Keras has no schedule {names[0]}; {did_you_mean(names[0], _TABLES)}"
+                f"unknown schedule {names[0]} of Keras; {did_you_mean(names[0], _TABLES)}"
                 if names
                 else "the name of the class is missing"
             )

@@ -262,11 +262,11 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
         ({"warmup_steps": -1}, "$.warmup_steps: expected a number of at least 0, got -1"),
         ({"warmup_ratio": 3}, "$.warmup_ratio: expected a number from 0 to 1, got 3"),
         ({"max_steps": 0}, "$.max_steps: the run must have at least one"),
-        ({"max_steps": 2.5}, "$.max_steps: expected a whole number of at least -1, got 2.5"),
-        ({"num_train_epochs": "3"}, '$.num_train_epochs: expected a number above 0, got "3"'),
+        ({"max_steps": 2.5}, "$.max_steps: expected an integer of at least -1, got 2.5"),
+        ({"num_train_epochs": "3"}, '$.num_train_epochs: expected a number greater than 0, got "3"'),
         (
             {"name": "linear", "num_training_steps": 0, "num_warmup_steps": 0},
-            "$.num_training_steps: expected a whole number",
+            "$.num_training_steps: expected an integer",
         ),
         ({"num_warmup_steps": 3}, "$: name is missing"),
         ({"lr_scheduler_type": "cosine_with_min_lr"}, "expected either min_lr or min_lr_rate, got neither"),
@@ -296,9 +296,9 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
         ({"name": "greedy", "smooth": 3}, "$.smooth: expected true or false, got 3"),
         (
             {"lr_scheduler_type": "greedy", "lr_scheduler_kwargs": {"max_lr": [1, 2]}},
-            "max_lr: expected a number above 0, got [1, 2]",
+            "max_lr: expected a number greater than 0, got [1, 2]",
         ),
-        ([], "a list, no arguments"),
+        ([], "expected arguments, got a list"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -103,7 +103,7 @@ def test_the_column_may_be_named(tmp_path):
     file = log(tmp_path, key="seen")
 
     assert audit(file, name="seen").first is None
-    with pytest.raises(UnreadableLog, match=r'nearest: "seen"'):
+    with pytest.raises(UnreadableLog, match=r'did you mean "seen"'):
         audit(file, name="sen")
 
 
@@ -121,7 +121,7 @@ def test_a_trace_as_csv_is_its_own_log(tmp_path):
 def test_what_is_no_amount_is_refused(tmp_path, amount):
     (tmp_path / "log.jsonl").write_text(json.dumps({"t": 0, "tokens": amount, "groups": [{"lr": 0.1}]}))
 
-    with pytest.raises(UnreadableLog, match="number|finite"):
+    with pytest.raises(UnreadableLog, match=r"number|finite"):
         read_log(tmp_path / "log.jsonl", ["lr"], amount=AmountColumn("tokens"))
 
 

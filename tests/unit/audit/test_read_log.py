@@ -125,7 +125,7 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest_of_the_file(log):
     file = log("step,learning_rate\n0,1\n")
 
     for options in ({"columns": {"lr": "learnin_rate"}}, {"columns": {"lr": "learning_rate"}, "time": "learnin_rate"}):
-        with pytest.raises(UnreadableLog, match='nearest: "learning_rate"'):
+        with pytest.raises(UnreadableLog, match='did you mean "learning_rate"'):
             read_log(file, FIELDS, **options)
 
 

@@ -100,7 +100,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(ROOT, data, "config", "Write scheduler: {name: cosine_with_warmup}")
+        diagnostics.refuse_kind(ROOT, data, "a config", "Write scheduler: {name: cosine_with_warmup}")
         diagnostics.raise_any("config")
     inside, path_of_run = _run_in(data)
     settings = with_references(inside)

@@ -70,7 +70,8 @@ class _ConfigReader:
             return ConfigError(source, [Diagnostic(child_path(ROOT, BASE), found, instead, code=code)])
 
         if not isinstance(named, str):
-            raise base_error(f"expected a file, got {short_json(named)}", "Write _BASE_: Base-RCNN-FPN.yaml")
+            found = f"expected the name of a file, got {short_json(named)}"
+            raise base_error(found, "Write _BASE_: Base-RCNN-FPN.yaml")
         site = short_json(named)
         place = path_without_dots(chain[-1].parent / os.path.expanduser(named))  # noqa: PTH111  # keeps an unknown ~name
         if place in chain or len(chain) > _MAX_DEPTH:

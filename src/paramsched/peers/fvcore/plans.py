@@ -294,7 +294,7 @@ def param_schedule_of(
         known = [one + ENDING for one in _TABLES]
         kind = "a mapping that names none" if isinstance(data, Mapping) else type_name_of(data)
         missing = f"expected a param scheduler of fvcore, got {kind}"
-        found = missing if name is None else f"fvcore has no {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
+        found = missing if name is None else f"unknown scheduler {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
         diagnostics.add(
             path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME
         )
@@ -375,7 +375,7 @@ def to_plan(
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(ROOT, data, "config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
+        diagnostics.refuse_kind(ROOT, data, "a config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
     elif BASE in data:
         found = f"the entries of {short_json(data[BASE])} are missing, because the config was not loaded from its file"
         diagnostics.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)

@@ -356,7 +356,7 @@ def _check_names(row: SchedulerRow, parsed: _ParsedScheduler, family: str) -> No
         if name not in known:
             near = closest(str(name), known)
             meant = did_you_mean(str(name), known)
-            found = f"{row.name}{family} has no argument {describe_config_value(name)}; {meant}"
+            found = f"unknown argument {describe_config_value(name)} of {row.name}{family}; {meant}"
             replaced = (str(name), near) if near else None
             path = child_path(parsed.path, name)
             parsed.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)

@@ -117,14 +117,14 @@ def unknown_class_error(site: str, scope: str, name: str) -> tuple[str, str, tup
     near = probably_meant(name, class_names())
     if near is not None and not scope:
         return (
-            f'"{site}" is not a scheduler of MMEngine; did you mean "{near}"?',
+            f'unknown scheduler "{site}"; did you mean "{near}"?',
             f"Write type='{near}'",
             (name, near),
         )
     if name in _MMAGIC_CLASSES and scope in ("", "mmagic"):
         description, instead = _MMAGIC_CLASSES[name]
         return f'"{site}" is a class of mmagic that is not imported: {description}', instead, None
-    found = f'"{site}" is not a scheduler of MMEngine, and no class with this name is registered'
+    found = f'unknown scheduler "{site}": neither MMEngine nor your config defines it'
     if scope in SCOPES and find_spec(scope) is None:
         found = f'"{site}" is a class of the package {scope}, which is not installed'
     register = f"paramsched.compat.mmengine.PARAM_SCHEDULERS.register_module(module={name})"

@@ -171,7 +171,7 @@ def _boundaries(at: ReadEntry, found: Any) -> list[tuple[int, float]]:
         time = int(key) if isinstance(key, str) and key.strip().isdecimal() else key
         path = child_path(at.path, name, str(key))
         if not is_count(time):
-            found_key = f"expected a whole number of at least 0, got {short_json(key)}"
+            found_key = f"expected an integer of at least 0, got {short_json(key)}"
             at.notes.diagnostics.add(path, found_key, instead, code=WRONG_TYPE)
         elif not is_plain_number(scale) or scale < 0:
             found_scale = f"expected a factor of at least 0, got {short_json(scale)}"
@@ -404,7 +404,7 @@ def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> ReadEntry | N
         found = f"expected a schedule of optax, got {kind}"
         if written_name is not None:
             nearest = did_you_mean(written_name.rpartition(".")[2], CONSTRUCTORS)
-            found = f"optax has no schedule {written_name}; {nearest}"
+            found = f"unknown schedule {written_name} of optax; {nearest}"
         instead = 'Write {"_target_": "optax.cosine_decay_schedule", "init_value": 0.001, "decay_steps": 10000}'
         notes.diagnostics.add(path, found, instead, code=WRONG_TYPE)
         return None
