@@ -43,8 +43,8 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
                 continue  # an entry that no plan can schedule
             except (TypeError, ValueError, OverflowError, RuntimeError) as error:
                 where = f"{printable(field)} of group {index} of {name} in {path_text(file)}"
-                found = f"expected a number ({_first_line(error)[:100]})"
-                raise UnreadableLog(where, found, "The checkpoint may be damaged") from None
+                reason = f"expected a number ({_first_line(error)[:100]})"
+                raise UnreadableLog(where, reason, "The checkpoint may be damaged") from None
             base = _recorded_base(group, field)
             columns.append(LogColumn(field, index, np.array([update]), np.array([value]), base=base))
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
