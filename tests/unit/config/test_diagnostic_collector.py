@@ -183,7 +183,7 @@ def test_all_faults_of_a_file_are_told_at_once():
 def test_all_faults_of_a_line_are_told_at_once():
     (first, second, third) = problems({"lr": "warmup('5 parsecs') >> cosin(to=0.1) >> step(10, gama=2)"})
 
-    assert '"parsecs" is no unit' in first
+    assert 'unknown unit "parsecs"' in first
     assert '"cosine"' in second
     assert '"gamma"' in third
 
@@ -198,7 +198,7 @@ def test_a_hundred_thousand_faults_are_counted_not_listed():
 def test_a_message_has_three_parts():
     (found,) = problems({"lr": {"warmup": {"over": 0.05}}})
 
-    assert found == ('$.lr.over: length 0.05: expected a whole number of updates or a text with a unit. Write "5%"')
+    assert found == ('$.lr.over: length 0.05: expected an integer number of updates or text with a unit. Write "5%"')
 
 
 @pytest.mark.parametrize(
