@@ -9,8 +9,8 @@ from numbers import Integral, Real
 from typing import Any, final
 
 from paramsched.base.calls import explain_wrong_keywords_of
-from paramsched.base.near_names import closest
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, nearest, shown
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -228,7 +228,7 @@ class Calendar:
         fact, example, missing = _NEEDED[unit]
         found = f"{missing} is unknown"
         if self != Calendar():
-            found += f"; known: {self.known()}"
+            found += f"; these are known: {self.known()}"
         known = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
         facts = [
             f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in known.items()
@@ -272,7 +272,11 @@ def known_clock(value: Any, site: str | CallSite) -> str:
     name = OTHER_WORDS.get(value, value) if isinstance(value, str) else None
     if name in CLOCKS:
         return name
-    found = nearest(value, CLOCKS) if isinstance(value, str) else f"expected a string, got {type(value).__name__}"
+    found = (
+        f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}'
+        if isinstance(value, str)
+        else f"expected the name of a clock, got {type(value).__name__}"
+    )
     meant = meant_clock(value)
     clock = meant or UPDATES
     line = f'{site.argument}="{clock}"' if isinstance(site, CallSite) else clock

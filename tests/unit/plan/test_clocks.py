@@ -47,7 +47,7 @@ def test_a_clock_has_one_spelling(word, clock):
     [
         ("token", 'nearest: "tokens"'),
         ("epochs", 'Write clock="updates"'),
-        (3, "expected a string, got int"),
+        (3, "expected the name of a clock, got int"),
         ({"lt": "tokens"}, "known: lr"),
     ],
 )
