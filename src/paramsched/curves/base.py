@@ -16,8 +16,9 @@ NAME_OF_CLASS: dict[type, str] = {}
 
 @frozen_value
 class Curve(ABC):
-    """A function from [0, 1] onto [0, 1] with `curve(0) = 0` and `curve(1) = 1`. It is monotone unless it overrides
-    `monotone`.
+    """A function from [0, 1] onto [0, 1] with `curve(0) = 0` and `curve(1) = 1`.
+
+    A curve never decreases unless its class overrides `monotone`.
 
     A subclass implements `_rise`, the curve itself. It overrides `_fall`, which is `1 - curve(u)`, if a formula is more
     accurate near `u = 1` than the subtraction. The argument `rest` of both methods is `1 - u`, without its rounding

@@ -1,4 +1,4 @@
-"""What the name of a metric says: that it is one, and which direction is better."""
+"""Recognize the names of metrics, and whether lower or higher values are better."""
 
 import re
 from typing import Final
@@ -14,12 +14,12 @@ _LESS_IS_BETTER: Final = frozenset(
     {"loss", "error", "err", "perplexity", "ppl", "wer", "cer", "mae", "mse", "rmse", "nll", "fid", "lpips", "epe"}
 )
 _ANY: Final = _MORE_IS_BETTER | _LESS_IS_BETTER | {"score", "metric", "kl", "elbo", "norm"}
-_NO_METRIC: Final = {"scale", "weight", "lr"}  # `loss_scale` is about a loss, and none
+_NO_METRIC: Final = {"scale", "weight", "lr"}  # `loss_scale` is not a loss
 _SPLIT: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 
 def direction_of(metric: str) -> str | None:
-    """`"max"` for a metric that is better higher, `"min"` for one that is better lower; None where the name is silent.
+    """Return "max" if higher values of a metric are better, "min" if lower ones are; None if the name is unknown.
 
     >>> direction_of("val/top1_accuracy"), direction_of("valLoss"), direction_of("coco/bbox_mAP"), direction_of("x")
     ('max', 'min', 'max', None)
@@ -30,7 +30,7 @@ def direction_of(metric: str) -> str | None:
 
 
 def metric_word(name: str) -> str:
-    """What a column of a log measures, by its name: the last of its words that says so; "" where none does.
+    """Return the part of a column's name that names a metric; empty if no part does.
 
     >>> metric_word("val/loss_epoch"), metric_word("Top1"), metric_word("epoch"), metric_word("loss_scale")
     ('loss', 'top1', '', '')

@@ -423,7 +423,7 @@ def test_a_line_of_text_is_for_the_field_that_is_asked_for():
     assert good("show", "cosine()", "--field", "weight_decay", "--horizon", 9, "--base", "0.1").startswith(
         "weight_decay"
     )
-    assert "no name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
+    assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
 
 
 def test_standard_input_is_yaml_or_what_is_said():

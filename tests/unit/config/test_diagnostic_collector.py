@@ -213,7 +213,7 @@ def test_a_message_has_three_parts():
         ({"lr": 0.1, "horizon": 0}, "$.horizon: 0 is a run of no update"),
         ({"params": 0.1}, "$.params: field 'params': it is no hyperparameter"),
         ({"two words": 0.1}, '$["two words"]: field'),
-        ({1: 0.1}, "$[1]: field 1: no name of a field"),
+        ({1: 0.1}, "$[1]: field 1: expected the name of a field"),
         ({"lr": 0.1, None: 2}, "$: the key null is nothing"),
         ({"lr": 0.1, "groups": {-1: {"lr": 0.1}}}, "$.groups[-1]: -1 is no index of a group"),
         ({"lr": 0.1, "groups": {"": {"lr": 0.1}}}, '$.groups[""]: an empty name of a group'),
