@@ -34,9 +34,7 @@ class Exponential(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "ratio", 0.1)
         if self.ratio == 1:
-            raise InvalidArgument(
-                "curves.exponential(1.0)", "ratio must not be 1", "Write curves.exponential(0.1)"
-            )
+            raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", "Write curves.exponential(0.1)")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         rate = math.log(self.ratio)

@@ -168,9 +168,7 @@ def not_negative(site: CallSite, number: Any) -> float:
     """Check that a number is finite and at least 0; return it as a float."""
     value = finite_number(site, number)
     if value < 0:
-        refusal = InvalidArgument(
-            replace(site, value=str(value)), "must not be negative", f"Write {site.argument}=0.1"
-        )
+        refusal = InvalidArgument(replace(site, value=str(value)), "must not be negative", f"Write {site.argument}=0.1")
         raise refusal.changed(sample=0.1)
     return value
 

@@ -245,7 +245,9 @@ def check_dialect(
         if not plan.serializable or loads(str(dump(plan))) != plan:
             raise BrokenLaw("a plan can be saved and reads back equal", name, where, str(plan))
         if recognizes is not None and not _answer_of(recognizes, config, name):
-            raise BrokenLaw("recognizes returns True for its own configs", name, f"recognizes({_short(config)})", "False")
+            raise BrokenLaw(
+                "recognizes returns True for its own configs", name, f"recognizes({_short(config)})", "False"
+            )
         for path, spoiled in _spoiled(config, ""):
             try:
                 plan_of(spoiled)

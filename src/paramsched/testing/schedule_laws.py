@@ -24,9 +24,7 @@ def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
         alone = schedule(t, base)
         if not _same_number(alone, values[place]):
             found = f"alone {alone!r}, in an array of {times.size} times {values[place].item()!r}"
-            raise BrokenLaw(
-                "an array of times gives the same values as each time alone", schedule, _at(t, base), found
-            )
+            raise BrokenLaw("an array of times gives the same values as each time alone", schedule, _at(t, base), found)
 
 
 def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:

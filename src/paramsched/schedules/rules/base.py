@@ -109,7 +109,7 @@ class Rule(ABC):
         ):
             raise InvalidArgument(
                 f"{self}",
-                "previous and following are levels of the stages of a sequence; a rule continues from the current value",
+                "a rule continues from the current value; previous and following are levels of stages only",
                 "Use a number, a multiple of base",
             )
         for name, check in checks.items():

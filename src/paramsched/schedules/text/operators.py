@@ -18,8 +18,8 @@ from paramsched.schedules.text.mending import call_as_meant
 from paramsched.schedules.text.tokens import (
     BROKEN,
     EXAMPLE_LINE,
-    LineEdit,
     LineDiagnostics,
+    LineEdit,
     OpenBracket,
     TextPart,
     Token,
@@ -248,7 +248,9 @@ def value_of_call(frame: OpenBracket, end: int, diagnostics: LineDiagnostics) ->
         return diagnostics.keep(refusal, place.begin, place.end, _edit_of_call(frame, refusal, end, diagnostics))
 
 
-def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, diagnostics: LineDiagnostics) -> LineEdit | None:
+def _edit_of_call(
+    frame: OpenBracket, refusal: InvalidArgument, end: int, diagnostics: LineDiagnostics
+) -> LineEdit | None:
     """Return the edit that corrects a call: a valid value for the rejected argument, or the suggested call."""
     advice, argument = refusal.instead.removeprefix("Write "), refusal.argument or ""
     part = frame.named.get(argument)

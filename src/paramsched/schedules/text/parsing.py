@@ -37,8 +37,8 @@ from paramsched.schedules.text.tokens import (
     OpenBracket,
     TextPart,
     Token,
-    syntax_error,
     shortened_text,
+    syntax_error,
     tokens_of,
 )
 

@@ -128,9 +128,7 @@ def _string_value(text: str, word: str, begin: int) -> str:
     try:
         value: str = ast.literal_eval(word)
     except (SyntaxError, ValueError):
-        raise syntax_error(
-            text, begin, begin + len(word), "invalid escape sequence", "Double the backslash"
-        ) from None
+        raise syntax_error(text, begin, begin + len(word), "invalid escape sequence", "Double the backslash") from None
     return value
 
 
@@ -157,8 +155,8 @@ def known_mistake(text: str) -> tuple[int, int, str, str] | None:
         return 0, 0, "the text is empty", EXAMPLE_LINE
     if found is None and (dangling := _DANGLING.search(text)):
         sign = dangling[1]
-        found = f"expected a value after {sign}"
-        return dangling.start(1), dangling.end(1), found, f"Remove {sign}, or add a value"
+        missing = f"expected a value after {sign}"
+        return dangling.start(1), dangling.end(1), missing, f"Remove {sign}, or add a value"
     return found
 
 
