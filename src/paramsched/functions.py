@@ -34,7 +34,7 @@ def handed_schedule(
     Raises:
         InvalidArgument: the schedule reacts to metrics, `given` is not a schedule, or `field` is passed without a plan.
         PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
-        Unresolved: a length is not in updates or missing, and there is no calendar.
+        Unresolved: `calendar` is None, and a length is missing or not in updates.
     """
     if isinstance(given, Plan):
         line = _chosen_line(call, given.resolve(Calendar() if calendar is None else calendar), field, group)

@@ -131,9 +131,10 @@ class Tanh(Curve):
             )
         low, high = np.tanh([self.lower, self.upper])
         if high - low < 1e-6 or self.upper - self.lower > 1e6:
+            flat = "tanh is almost constant between lower and upper"
             raise InvalidArgument(
                 f"curves.tanh({self.lower}, {self.upper})",
-                "tanh is constant between lower and upper",
+                flat if high - low < 1e-6 else "lower and upper must differ by at most 1e6",
                 "Write curves.tanh(-7.0, 3.0)",
             )
 

@@ -416,7 +416,7 @@ def _array_of_npy(file: Path, column: str | None, shown: str) -> Any:
     if column is not None:
         raise UnreadableTable(shown, f'a .npy file has no column "{printable(column)}"', "Leave column out")
     try:
-        with open_to_read(file):  # refuses what is not a regular file
+        with open_to_read(file):  # raises an error unless it is a regular file
             # Memory-mapped, because that compares the size in the header with the file before it allocates memory.
             array = np.lib.format.open_memmap(file, mode="r")
     except OSError:

@@ -98,7 +98,9 @@ def test_it_is_written_as_it_is_read():
     assert str(parse(text)) == text
 
 
-@pytest.mark.parametrize(("options", "message"), [({"factor": 2}, "less than 1"), ({"against": "last"}, "unknown against")])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"factor": 2}, "less than 1"), ({"against": "last"}, "unknown against")]
+)
 def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(InvalidArgument, match=message):
         new_bob(**options)

@@ -131,7 +131,7 @@ class Rule(ABC):
         """The index of the last tick in the window, on the rule's own clock; None if the window has no end."""
         return None if self.end is None else self.end - self.begin - 1
 
-    # `Schedule` has the same methods. The two classes share no base class, because they share nothing else.
+    # Repeated from `Schedule`, because this method is all that the two classes have in common.
 
     def __str__(self) -> str:
         return call_text(self)
