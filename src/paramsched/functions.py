@@ -20,30 +20,31 @@ from paramsched.time import Calendar
 
 
 def handed_schedule(
-    call: str, given: Plan | ScheduleLike | Any, calendar: Calendar | None, field: str | None, group: str | int | None
+    call: str, source: Plan | ScheduleLike | Any, calendar: Calendar | None, field: str | None, group: str | int | None
 ) -> tuple[Schedule, float | None]:
     """Return the selected schedule, with every length in updates, and the initial value if it is of a target.
 
     Args:
         call: the name of the called function, for messages.
-        given: a plan, a schedule, a number or a line of text.
+        source: a plan, a schedule, a number or a line of text.
         calendar: the run facts; None if all lengths are in updates.
         field: the field or target of the plan; None if the plan has only one.
         group: the groups of the field; None if the field has only one schedule.
 
     Raises:
-        InvalidArgument: the schedule reacts to metrics, `given` is not a schedule, or `field` is passed without a plan.
+        InvalidArgument: the schedule reacts to metrics, `source` is not a schedule, or `field` is passed without a
+            plan.
         PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
         Unresolved: `calendar` is None, and a length is missing or not in updates.
     """
-    if isinstance(given, Plan):
-        line = _chosen_line(call, given.resolve(Calendar() if calendar is None else calendar), field, group)
+    if isinstance(source, Plan):
+        line = _chosen_line(call, source.resolve(Calendar() if calendar is None else calendar), field, group)
         _refuse_metric(call, line.schedule)
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
-        site = f"{call}({shown(given)}, field={field!r}, group={group!r})"
+        site = f"{call}({shown(source)}, field={field!r}, group={group!r})"
         raise InvalidArgument(site, "field and group select a schedule of a plan; leave them out for a schedule")
-    schedule = parse(given) if isinstance(given, str) else given
+    schedule = parse(source) if isinstance(source, str) else source
     _refuse_metric(call, schedule)
     written = schedule_of(schedule, lambda: f"{call}({shown(schedule)})")
     resolved = written if calendar is None else resolve(written, calendar)
@@ -81,7 +82,7 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
     if group is None and len(lines) == 1:
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
-    there = (
+    lines_found = (
         f"{name} has a line for {', '.join(map(selector_text, others))}"
         f"{' and a default line for all other groups' * (None in lines)}"
     )
@@ -90,11 +91,11 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
         choices = [f"group={named[0]!r}"] if named else []
         if None in lines and len(named) == len(others):  # a name without a line of its own
             choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the default line")
-        raise PlanError(site, there, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
+        raise PlanError(site, lines_found, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
     overlaps = {selector: overlap_of(group, selector) for selector in others}
     inside = next((selector for selector in others if overlaps[selector] is Overlap.INSIDE), None)
     if inside is None and (None not in lines or Overlap.UNKNOWN in overlaps.values()):
-        raise UnknownGroup(site, f"{there}; the line of {shown(group)} cannot be determined", _BY_NAME)
+        raise UnknownGroup(site, f"{lines_found}; the line of {shown(group)} cannot be determined", _BY_NAME)
     return lines[inside]
 
 

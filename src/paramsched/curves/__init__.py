@@ -66,7 +66,7 @@ from paramsched.curves.registry import unknown_curve as unknown_curve
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 for _name, _curve in {**FAMILIES, **CONSTANTS}.items():
-    if not callable(globals().get(_name)):  # a curve of a new file; its name may be that of its module until now
+    if not callable(globals().get(_name)):  # a curve from a new file; its name may still refer to its module
         globals()[_name] = _curve
 
 if not TYPE_CHECKING:

@@ -139,7 +139,8 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in FAMILIES:
             raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", f"Write {curve_text(name)}")
         if name.partition("(")[0] in FAMILIES and name.endswith(")"):
-            raise InvalidArgument(f'curve "{curve}"', "a curve with a parameter is not text", f"Write curves.{name}")
+            found = "a curve with arguments cannot be passed as text"
+            raise InvalidArgument(f'curve "{curve}"', found, f"Write curves.{name}")
         raise InvalidArgument(f'curve "{curve}"', *unknown_curve(name))
     if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
         raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", f"Write {curve_text(family)}")

@@ -24,7 +24,7 @@ def direction_of(metric: str) -> str | None:
     >>> direction_of("val/top1_accuracy"), direction_of("valLoss"), direction_of("coco/bbox_mAP"), direction_of("x")
     ('max', 'min', 'max', None)
     """
-    words = set(_words_of_name(metric))
+    words = set(_name_parts(metric))
     more, less = bool(words & _MORE_IS_BETTER), bool(words & _LESS_IS_BETTER)
     return None if more == less else "max" if more else "min"
 
@@ -35,9 +35,9 @@ def metric_word(name: str) -> str:
     >>> metric_word("val/loss_epoch"), metric_word("Top1"), metric_word("epoch"), metric_word("loss_scale")
     ('loss', 'top1', '', '')
     """
-    words = _words_of_name(name)
+    words = _name_parts(name)
     return "" if _NO_METRIC & set(words) else next((word for word in reversed(words) if word in _ANY), "")
 
 
-def _words_of_name(metric: str) -> list[str]:
+def _name_parts(metric: str) -> list[str]:
     return [word.lower() for word in _SPLIT.findall(metric.replace("mAP", "map").replace("mIoU", "miou"))]

@@ -97,7 +97,7 @@ def table_values(site: CallSite, values: Any) -> TableValues:
     floats = array.astype("<f8") + 0.0  # turns -0.0 into 0.0, because equal tables must have the same text
     bad = np.flatnonzero(~np.isfinite(floats))
     if bad.size:
-        found = f"number {bad[0]}, counted from 0, is {floats[bad[0]]}; it must be finite"
+        found = f"values[{bad[0]}] is {floats[bad[0]]}; it must be finite"
         raise InvalidArgument(site, found, "Write finite numbers")
     return TableValues(floats.tobytes())
 

@@ -98,7 +98,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
 
     - In its initial state a rule changes no value.
     - `observe` and `apply` are pure functions.
-    - A state is a frozen dataclass of JSON scalars, and `restore` restores it.
+    - A state is a frozen dataclass of JSON scalars, and `restore` recreates it.
     - For a metric that is not finite, a rule returns a state or raises an error of paramsched.
     - The text of a rule with a registered function reads back as an equal rule.
 
@@ -160,7 +160,7 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
 
 def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
     """Check that a state is a frozen dataclass that JSON and pickle can restore."""
-    law = "a state is a frozen dataclass of JSON scalars, and restore restores it"
+    law = "a state is a frozen dataclass of JSON scalars, and restore recreates it"
     if not getattr(getattr(state, "__dataclass_params__", None), "frozen", False):
         raise BrokenLaw(law, rule, where, f"expected a frozen dataclass, got {type(state).__name__}")
     data = {field.name: getattr(state, field.name) for field in fields(state)}

@@ -257,7 +257,7 @@ UPDATES = "updates"
 CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches")
 """The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit."""
 
-OTHER_WORDS = {"images": "samples", "examples": "samples"}
+CLOCK_SYNONYMS = {"images": "samples", "examples": "samples"}
 
 
 def known_clock(value: Any, site: str | CallSite) -> str:
@@ -269,7 +269,7 @@ def known_clock(value: Any, site: str | CallSite) -> str:
     >>> known_clock("images", "clock")
     'samples'
     """
-    name = OTHER_WORDS.get(value, value) if isinstance(value, str) else None
+    name = CLOCK_SYNONYMS.get(value, value) if isinstance(value, str) else None
     if name in CLOCKS:
         return name
     found = (

@@ -412,7 +412,7 @@ def meant_length(text: str) -> int | str:
     first, _, rest = text.partition(" ")
     spelled = f"{_NUMBER_NAMES.get(first.lower(), first)} {rest}".strip(" +-.,;")
     for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _SPELLING_FIXES)):
-        for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _own_unit(word[0]), meant)):
+        for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _unit_meant_by(word[0]), meant)):
             terms = map(_TERM.fullmatch, candidate.split(" + "))
             if all(one and one["unit"] in UNIT_NAMES and (one["by"] or "1").strip("0_") for one in terms):
                 return candidate
@@ -420,7 +420,7 @@ def meant_length(text: str) -> int | str:
     return f"{found[0]} steps" if found and abs(Fraction(found[0])) <= _MOST else "5%"
 
 
-def _own_unit(word: str) -> str:
+def _unit_meant_by(word: str) -> str:
     """Return the unit that `word` means: "epochs" for `Epochs`, `ep` and `epoks`; `word` itself if it is unknown."""
     lower = word.lower()
     return lower if lower in UNIT_NAMES else UNITS_OF_PEERS.get(lower) or _close_unit(word) or word

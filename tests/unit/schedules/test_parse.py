@@ -23,12 +23,12 @@ from paramsched.schedules import absolute, anneal, constant, cosine, from_functi
         ("linear(\n  over=10,\n)", linear(over=10)),
     ],
 )
-def test_text_says_a_schedule(text, schedule):
+def test_text_is_read_as_a_schedule(text, schedule):
     assert parse(text) == schedule
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "found"),
     [
         ("", "invalid syntax"),
         ("cosine(", "invalid syntax"),
@@ -84,12 +84,21 @@ def test_text_says_a_schedule(text, schedule):
         ("(" * 4999 + ")" * 4999, "invalid syntax"),
     ],
 )  # fmt: skip
-def test_a_slip_is_told_with_what_stands_there(text, said):
+def test_an_invalid_line_is_reported(text, found):
     with pytest.raises(InvalidArgument) as refusal:
         parse(text)
 
-    assert said in str(refusal.value)
+    assert found in str(refusal.value)
     assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize("operator", [">", "->", "-->", "=>", ">>>", "|", "|>", "then"])
+def test_another_operator_between_stages_is_corrected(operator):
+    with pytest.raises(ParseError) as refusal:
+        parse(f"warmup(100) {operator} cosine(to=0.1)")
+
+    assert refusal.value.instead == "Write warmup(100) >> cosine(to=0.1)"
+    assert parse(refusal.value.instead.removeprefix("Write "))
 
 
 @pytest.mark.parametrize("value", [None, 3, b"cosine()", cosine()])

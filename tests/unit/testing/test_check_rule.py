@@ -93,7 +93,7 @@ class ChangesTheState(Right):
     [
         (ChangesAtFirst, "in its initial state a rule changes no value"),
         (Random, "the same state and metric give the same state"),
-        (ForgetsItsState, "restore restores it"),
+        (ForgetsItsState, "restore recreates it"),
         (KeepsASet, "a frozen dataclass of JSON scalars"),
         (AppliesInTurns, "apply is deterministic"),
         (Grows, "apply returns a finite number"),

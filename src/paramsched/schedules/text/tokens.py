@@ -149,7 +149,7 @@ def known_mistake(text: str) -> tuple[int, int, str, str] | None:
     (6, 7, 'the bracket ( is never closed', 'Close it with )')
     """
     if (other := first_lookalike(without_strings(text))) is not None:
-        return other[0], other[0] + 1, other[1], "Use a plain character"
+        return other[0], other[0] + 1, other[1], "Use an ASCII character"
     found = _bare_length(text) or _unpaired_bracket(text)
     if found is None and not text.strip():
         return 0, 0, "the text is empty", EXAMPLE_LINE
