@@ -13,7 +13,7 @@ from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument
-from paramsched.time.calendar import OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
@@ -136,7 +136,7 @@ class AmountColumn:
             return self.name
         if self.clock is None:
             return None
-        units = [self.clock, *(unit for unit, clock in OTHER_WORDS.items() if clock == self.clock)]
+        units = [self.clock, *(unit for unit, clock in CLOCK_SYNONYMS.items() if clock == self.clock)]
         lower = {name.lower(): name for name in reversed(list(present))}
         return next((lower[name] for unit in units for name in (unit, f"consumed_{unit}") if name in lower), None)
 
