@@ -1,4 +1,4 @@
-"""A plan on matplotlib axes."""
+"""Draw a plan on matplotlib axes."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -11,9 +11,9 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog
+from paramsched.show._labels import wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._words import wrap_text
 from paramsched.show.plan_curves import curves_of_plan
 from paramsched.time import Calendar
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = 2000
-_SHADES = 100  # spans that are shaded one by one
-_MOST_ENTRIES = 10
-_DOTS = 60  # measurements beyond which a dot on each would hide the line
+_SHADES = 100  # maximum number of spans shaded separately
+_MAX_ENTRIES = 10
+_DOTS = 60  # more measurements have no dots, because these would hide the line
 
 
 def axes(
@@ -34,21 +34,21 @@ def axes(
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
-    """Draw a trace on matplotlib axes, one for each field.
+    """Draw a trace on matplotlib axes, one per field.
 
     Args:
-        trace: the plan's curves.
-        axes: where to draw, as many as there are fields; None: a new figure.
-        log: values really used, drawn as thin lines over the plan; or runs (`LoggedRun`), with their metrics below.
+        trace: the curves of a plan.
+        axes: the axes to draw on, one per field; None (default) creates a new figure.
+        log: the values that a run used, drawn as thin lines over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn dashed over the first.
-        view: which axes there are: `View(log=True)`.
+        view: options for the axes, such as `View(log=True)`.
 
     Returns:
         The axes, in the order of the fields; `axes(trace)[0].figure.savefig("plan.png")` saves the picture.
 
     Raises:
-        InvalidArgument: there are not as many axes as fields, or the log does not fit the trace.
-        MissingDependency: matplotlib is not installed.
+        InvalidArgument: if the number of axes differs from the number of fields, or the log does not fit the trace.
+        MissingDependency: if matplotlib is not installed.
     """
     whole = picture(trace, log=log, other=other, view=view)
     if axes is None:
@@ -84,7 +84,7 @@ def plan_axes(
     given: "Axes | Sequence[Axes] | None" = None,
     view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
-    """Draw a plan on matplotlib axes, as `Plan.plot` does; what was assumed stands above the first."""
+    """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel."""
     drawn, assumed = curves_of_plan(plan, bases, calendar)
     found = axes(drawn, given, view=view)
     if assumed:
@@ -102,7 +102,7 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     for span in panel.differing_spans(whole.axis, _COLUMNS, most=_SHADES):
         left, right = whole.axis.main.at(span).tolist()
         ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
-    # The values have some room; on a logarithmic axis no limit may become 0 or infinite.
+    # Add some margin; on a logarithmic axis no limit may become 0 or infinite.
     low, high = panel.scale.low, panel.scale.high
     if panel.scale.log:
         ax.set_yscale("log")
@@ -125,22 +125,22 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
 
 
 def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) -> None:
-    """Draw a curve; with a log the plan is a wide pale line, and the log a thin black one over it."""
+    """Draw a curve; with a log, the plan is a wide pale line under the thin black line of the log."""
     curve = entry.curve
     times, values = panel.points_of(curve, whole.axis, _COLUMNS)
-    # Infinity is drawn at the edge, and on a logarithmic axis so is zero; what has no place there is a gap.
+    # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
     shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
     color: Any = f"C{curve.color}"
-    if many > _MOST_ENTRIES:  # more curves than named colors
+    if many > _MAX_ENTRIES:  # more curves than named colors
         from matplotlib import colormaps
 
         color = colormaps["viridis"](curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
     name = entry.label
-    if curve.kind == "log":  # of a run with several curves the first one has its name
+    if curve.kind == "log":  # of the curves of a run only the first has a label
         name = entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
-    elif curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
+    elif curve.kind == "plan" and len(panel.curves) > _MAX_ENTRIES and curve.color >= _MAX_ENTRIES:
         name = ""
     ax.plot(
         whole.axis.main.at(times),
@@ -156,12 +156,12 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
 
 
 def _literal(text: str) -> str:
-    """Text with dollar signs escaped, which matplotlib would read as formulas, and without control characters."""
+    """Escape dollar signs, which matplotlib reads as formulas, and remove control characters."""
     return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
 
 
 def saved_figure(kind: str, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
-    """The figure of `axes` as a file of a kind, PNG or PDF; it has no title."""
+    """Return the figure of `axes` as the content of a PNG or PDF file, without a title."""
     del title
     try:
         import matplotlib as mpl

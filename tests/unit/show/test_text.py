@@ -5,7 +5,7 @@ import pytest
 
 import paramsched.show as show
 from paramsched.errors import InvalidArgument
-from paramsched.show._words import cell_width
+from paramsched.show._labels import cell_width
 
 
 def ramp(total=460, groups=("decay", "no_decay")):
