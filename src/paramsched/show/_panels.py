@@ -157,8 +157,8 @@ def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
     ):
         raise InvalidArgument(
             site,
-            "expected one update, counted from 0, for each value, got updates of shape "
-            f"{times.shape} and values of shape {values.shape}",
+            "every value needs an integer update, counted from 0; the updates have shape "
+            f"{times.shape} and the values shape {values.shape}",
             "Write ([0, 1, 2], [0.1, 0.05, 0.01])",
         )
     return last_of_each(times.astype(np.int64), values)
@@ -310,7 +310,7 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
         parts = [_differing_times(trace[field, g], *_planned(other, (field, g)), 0.0) for g in both]
         # Updates that the other plan lacks also differ.
         differing = union_of_times([*parts, np.arange(other.total, trace.total)])
-        text = f"the plans agree at all {longest:,} updates"
+        text = f"both plans agree at all {longest:,} updates"
         if differing.size:
             where = format_times(differing)
             text = f"the plans differ at {differing.size:,} of {longest:,} updates: {where}"

@@ -366,7 +366,7 @@ def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tre
         "at-40.yaml",
         "at-60.yaml",
     ]
-    assert "at-60.yaml leaves trunk.yaml at update 61" in drawn
+    assert "at-60.yaml diverges from trunk.yaml at update 61" in drawn
     assert drawn.splitlines()[-1].endswith("100")
 
 
