@@ -267,10 +267,10 @@ def by_value(value: Any) -> Any:
         case dict() if type(value) is dict:
             return {key: by_value(item) for key, item in value.items()}
         case dict():  # torch's milestones stay a Counter, which loading with weights_only allows
-            twin = copy.copy(value)
+            copied_object = copy.copy(value)
             for key, item in value.items():
-                twin[key] = by_value(item)
-            return twin
+                copied_object[key] = by_value(item)
+            return copied_object
         case list() | tuple() | set() | frozenset() if type(value) in (list, tuple, set, frozenset):
             return type(value)(by_value(item) for item in value)
         case _:

@@ -286,12 +286,12 @@ def build_eval_loop(runner: "Runner", loader: Any, evaluator: Any, mode: Literal
     """Build the loop of a validation or test, which processes each sample once."""
     accelerator = runner.accelerator
     # Otherwise Accelerate repeats samples until all processes have the same number of batches.
-    evened = accelerator.even_batches
+    previous = accelerator.even_batches
     accelerator.even_batches = False
     try:
         prepared = accelerator.prepare(build_loader(loader))
     finally:
-        accelerator.even_batches = evened
+        accelerator.even_batches = previous
     return EvalLoop(runner, EpochBatches(prepared, accelerator), build_metrics(evaluator), mode)
 
 

@@ -79,11 +79,11 @@ def read_torch(file: Path) -> Any:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {first})") from None
 
 
-def require_whole(folder: Path) -> None:
+def require_intact(folder: Path) -> None:
     """Raise an error if a checkpoint is damaged."""
     problems = _problems_of(folder)
     if problems:
-        raise error_with_offer("\n".join(problems), folder.parent, besides=folder)
+        raise error_with_suggestion("\n".join(problems), folder.parent, excluding=folder)
     if not (folder / MANIFEST).exists():
         log.warning("%s: saved by an earlier version without checksums; damage may go unnoticed", folder)
 
@@ -99,14 +99,14 @@ def _problems_of(folder: Path) -> list[str]:
     return [] if old else [f"{folder / MANIFEST}: it is missing"]
 
 
-def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> StateError:
+def error_with_suggestion(problem: str, home: Path, excluding: Path | None = None) -> StateError:
     """Return an error that suggests the latest intact checkpoint in `home`, of the same run if possible."""
     places = {
         path: place
         for path in checkpoints_in(home)
-        if path != besides and (place := _run_and_iteration(path)) is not None
+        if path != excluding and (place := _run_and_iteration(path)) is not None
     }
-    mine = None if besides is None else _run_and_iteration(besides)
+    mine = None if excluding is None else _run_and_iteration(excluding)
     states = (path / STATE for path in places if (path / STATE).exists())
     latest = max(states, key=lambda file: file.stat().st_mtime_ns, default=None)
     run = mine[0] if mine else places[latest.parent][0] if latest else ""
@@ -188,7 +188,7 @@ class Checkpoints:
 
         def find() -> Path | None:
             if load_from is not None:
-                require_whole(load_from)
+                require_intact(load_from)
                 return load_from
             found = self.newest()
             if found is None:
@@ -251,26 +251,28 @@ class Checkpoints:
         try:
             last = LastCheckpoint.read(self.folder)
         except StateError as error:
-            raise error_with_offer(str(error), self.folder) from None
+            raise error_with_suggestion(str(error), self.folder) from None
         if last is None and checkpoints_in(self.folder):
-            raise error_with_offer(f"{file}: it is missing, but the folder contains checkpoints", self.folder)
+            raise error_with_suggestion(f"{file}: it is missing, but the folder contains checkpoints", self.folder)
         if last is None or last.name is None:
             return None
         target = self.folder / last.name
         places = [place for place in (target, replaced_path(target)) if place.is_dir()]
         if not places:
-            raise error_with_offer(f"{file}: it names {last.name}, but {target} is missing", self.folder)
+            raise error_with_suggestion(f"{file}: it names {last.name}, but {target} is missing", self.folder)
         if last.digest is None:  # saved by an earlier version without manifests
             found = next((place for place in places if (place / STATE).exists()), places[0])
             if (found / MANIFEST).exists():
-                raise error_with_offer(f"{file}: it is truncated; the SHA-256 of {last.name} is missing", self.folder)
+                raise error_with_suggestion(
+                    f"{file}: it is truncated; the SHA-256 of {last.name} is missing", self.folder
+                )
         else:
             found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
             if manifest_digest(found) not in (None, last.digest):
-                raise error_with_offer(
+                raise error_with_suggestion(
                     f"{file}: the SHA-256 of {found / MANIFEST} differs from the one in it", self.folder
                 )
-        require_whole(found)
+        require_intact(found)
         return found
 
     def begin_at(self, source: Path | None) -> None:
@@ -505,4 +507,4 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return names_listed(names, 3) or "nothing"
+    return names_listed(names, 3) or "none"

@@ -227,14 +227,14 @@ def _check_model(model: Any, path: str, diagnostics: DiagnosticCollector) -> Non
     if isinstance(model, Mapping):
         _check_class_dict(model, MODELS, path, diagnostics)
     elif not isinstance(model, nn.Module):
-        _refuse_kind(model, "torch.nn.Module", path, diagnostics, "Pass a module, or dict(type='…')")
+        _report_kind(model, "torch.nn.Module", path, diagnostics, "Pass a module, or dict(type='…')")
 
 
 def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: Any) -> None:
     if loss is None:
         return
     if not callable(loss):
-        _refuse_kind(loss, "function", path, diagnostics, "Write loss=torch.nn.functional.cross_entropy")
+        _report_kind(loss, "function", path, diagnostics, "Write loss=torch.nn.functional.cross_entropy")
         return
     try:
         with suppress(ValueError):  # some functions written in C have no signature
@@ -277,7 +277,7 @@ def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> An
         return None
     if not isinstance(loader, Mapping):
         if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
-            _refuse_kind(loader, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
+            _report_kind(loader, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
             return None
         if not len(loader):
             diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
@@ -288,7 +288,7 @@ def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> An
     if isinstance(dataset, Mapping) and not wrong & {"dataset"}:
         _check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics)
     elif isinstance(dataset, (str, bytes)) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
-        _refuse_kind(dataset, "dataset", locations["dataset"], diagnostics)
+        _report_kind(dataset, "dataset", locations["dataset"], diagnostics)
     sampler = _read_section(settings.sampler, locations["sampler"], diagnostics, SamplerSettings)
     settings = replace(settings, sampler=sampler)
     if diagnostics.count == before:
@@ -309,7 +309,7 @@ def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector) -
     elif isinstance(config, Mapping) and config:
         _check_class_dict(config, METRICS, path, diagnostics)
     elif config and not (callable(config) or isinstance(config, MetricLike)):
-        _refuse_kind(config, "metric", path, diagnostics, "Pass a function of output and target, or a Metric")
+        _report_kind(config, "metric", path, diagnostics, "Pass a function of output and target, or a Metric")
 
 
 _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
@@ -321,7 +321,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
     if hooks is None:
         return
     if not isinstance(hooks, Mapping if kind == "mapping" else (list, tuple)):
-        _refuse_kind(hooks, kind, path, diagnostics, instead)
+        _report_kind(hooks, kind, path, diagnostics, instead)
         return
     for key, hook in hooks.items() if isinstance(hooks, Mapping) else enumerate(hooks):
         where = child_path(path, key)
@@ -336,7 +336,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
             priority = hook.get("priority", "NORMAL")
         else:
             if not is_hook(hook):
-                _refuse_kind(hook, "hook", where, diagnostics, "Pass a Hook, or dict(type='…')")
+                _report_kind(hook, "hook", where, diagnostics, "Pass a Hook, or dict(type='…')")
             priority = getattr(hook, "priority", "NORMAL")
         try:
             priority_of(priority)
@@ -386,7 +386,7 @@ def _check_class_dict(
         return
 
 
-def _refuse_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:
+def _report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:
     """Report a value that is not of the expected kind."""
     diagnostics.add(path, f"expected a {kind}, got {short_json(value)}", instead, code=WRONG_TYPE)
 
@@ -401,14 +401,14 @@ LEFT_TO_ACCELERATE: Final = (
 def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arguments of a Runner in a config or a file, and the entire config; raise all problems at once."""
     diagnostics = DiagnosticCollector()
-    whole = _config_as_dict(cfg)
-    settings = {name: value for name, value in whole.items() if name in parameters and name != "cfg"}
-    for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
+    config = _config_as_dict(cfg)
+    settings = {name: value for name, value in config.items() if name in parameters and name != "cfg"}
+    for name in config.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
         if near is not None:  # otherwise it is a variable of the config
             diagnostics.add(entry_path(name), f'not an argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
     # Imported first, because these modules register classes that the config names.
-    _import_named_modules(whole.get("custom_imports"), diagnostics)
+    _import_named_modules(config.get("custom_imports"), diagnostics)
     if "model" not in settings:
         instead = "Write model=dict(type='…'), or Runner.from_cfg(…, model=…)"
         diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
@@ -416,7 +416,7 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
         # The Runner is not constructed after a problem, so the remaining arguments are checked here.
         defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
         read_settings({**defaults, "model": nn.Identity(), **settings}, diagnostics.found())
-    return settings, whole
+    return settings, config
 
 
 def _config_as_dict(cfg: Any) -> dict[str, Any]:
@@ -458,7 +458,7 @@ def _import_named_modules(config: Any, diagnostics: DiagnosticCollector) -> None
     for index, name in enumerate(names):
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
-            _refuse_kind(
+            _report_kind(
                 name, "module's name", path, diagnostics, "Write it as in an import statement: 'package.module'"
             )
             continue

@@ -223,7 +223,7 @@ class Runner:
                 point(self, **arguments)
 
     def register_hook(self, hook: Any, priority: str | int | None = None) -> None:
-        """Add a hook after the others of its priority."""
+        """Add a hook after existing hooks of the same priority."""
         made = build_hook(hook)
         if priority is not None:
             made.priority = priority

@@ -179,7 +179,9 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
         )
     if suffix in FORMATS:
         raise InvalidArgument(
-            f"picture_format({suffix!r})", "the suffix is already registered", f"Registered suffixes: {', '.join(FORMATS)}"
+            f"picture_format({suffix!r})",
+            "the suffix is already registered",
+            f"Registered suffixes: {', '.join(FORMATS)}",
         )
 
     def register(draw: _Format) -> _Format:

@@ -252,14 +252,14 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
     if terminal.lines:
         terminal.add_line()
     terminal.add_headed(panel.field, panel.heading, "bold")
-    rungs = panel.scale.ticks
-    while len(rungs) > max(height, 2):
-        rungs = rungs[::-2][::-1]  # keep the highest one
-    if len(rungs) > 1:  # space ticks equally
-        height = max((height - 1) // (len(rungs) - 1) * (len(rungs) - 1) + 1, 2)
+    tick_rows = panel.scale.ticks
+    while len(tick_rows) > max(height, 2):
+        tick_rows = tick_rows[::-2][::-1]  # keep the highest one
+    if len(tick_rows) > 1:  # space ticks equally
+        height = max((height - 1) // (len(tick_rows) - 1) * (len(tick_rows) - 1) + 1, 2)
     plot = _plot_rows(terminal, panel, layout, height)
     labels: dict[int, str] = {}
-    for value, label in rungs:
+    for value, label in tick_rows:
         row = round((1 - float(panel.scale.fraction(np.array([value]))[0])) * (height * 4 - 1)) // 4
         labels.setdefault(row, label)
     terminal.add_plot(plot, labels, layout.gutter)

@@ -166,12 +166,12 @@ def simulate(
             f"expected {updates - 1} metrics, one per step, got {len(metrics)}",
             "Pass one metric per step",
         )
-    twin = _copy_of_scheduler(scheduler)
-    groups = groups_of(twin.optimizer)
+    copied = _copy_of_scheduler(scheduler)
+    groups = groups_of(copied.optimizer)
     labels = unique_labels(groups)
     places = {(name, labels[i]): (Field.of(name), i) for i, group in enumerate(groups) for name in numeric(group)}
     values: dict[Key, list[float]] = {key: [] for key in sorted(places, key=lambda key: (key[0] != "lr", key[0]))}
-    step = _step_function(twin)
+    step = _step_function(copied)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers warn about a missing optimizer.step(), which is intended here
         for t in range(updates):

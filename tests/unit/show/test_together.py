@@ -70,7 +70,10 @@ def test_what_is_as_another_plan_is_named_and_not_drawn(tree):
     panel = panel_of(tree, "weight_decay")
 
     assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # which is longer than the trunk
-    assert [note.text for note in panel.notes][:2] == ["at-400 is identical to trunk", "at-960 diverges from trunk at update 1,000"]
+    assert [note.text for note in panel.notes][:2] == [
+        "at-400 is identical to trunk",
+        "at-960 diverges from trunk at update 1,000",
+    ]
 
 
 def test_a_branch_of_a_branch_leaves_that_and_not_the_trunk():

@@ -137,18 +137,18 @@ class GradualWarmupScheduler(LRScheduler):
             raise InvalidArgument(call, "it divides by total_epoch=0", "Omit published")
         return "0.3"
 
-    def _warmup_bases(self, optimizer: Optimizer, given: float | Sequence[float] | None) -> list[Number]:
+    def _warmup_bases(self, optimizer: Optimizer, base_lr: float | Sequence[float] | None) -> list[Number]:
         """Return the bases: `base_lr` if passed, else each initial lr, or the optimizer's default if overwritten."""
         groups, after = optimizer.param_groups, self.after_scheduler
-        if isinstance(given, Sequence):
-            if len(given) != len(groups):
-                call = f"GradualWarmupScheduler(base_lr={given!r})"
+        if isinstance(base_lr, Sequence):
+            if len(base_lr) != len(groups):
+                call = f"GradualWarmupScheduler(base_lr={base_lr!r})"
                 raise InvalidArgument(
                     call, f"expected {len(groups)} numbers, one per param group", "Write one number for each group"
                 )
-            return list(given)
-        if given is not None:
-            return [given] * len(groups)
+            return list(base_lr)
+        if base_lr is not None:
+            return [base_lr] * len(groups)
         initial = [group.get("initial_lr", group["lr"]) for group in groups]
         if self._form or after is None or not any(map(has_own_levels, leaf_schedulers(after))):
             return [by_value(lr) for lr in initial]

@@ -215,7 +215,7 @@ def restore(
         _log.warning("%s (using %s)", line, "the new value" if on_change == "new" else "the checkpoint's value")
     for (mine, theirs, _), changed in zip(pairs, changes, strict=True):
         for scheduler, state in zip(mine, theirs, strict=True):
-            _take_over_state(scheduler, state, whole=on_change == "checkpoint")
+            _load_progress(scheduler, state, with_arguments=on_change == "checkpoint")
         if on_change == "new":
             fields = {scheduler.param_name for scheduler, _, differences in changed if differences}
             _write_present_values(mine, fields, epoch_length)
@@ -244,12 +244,12 @@ def _compared_states(
     ]
 
 
-def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, whole: bool) -> None:
-    """Load the progress of a state, and its arguments too if `whole` is true."""
+def _load_progress(scheduler: _ParamScheduler, state: Mapping[str, Any], *, with_arguments: bool) -> None:
+    """Load the progress of a state, and its arguments too if `with_arguments` is true."""
     if _ParamScheduler not in type(scheduler).__mro__:
         scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
         return
-    if whole:
+    if with_arguments:
         scheduler._remember({key: value for key, value in state.items() if not callable(value)})
         return
     if isinstance(scheduler, RuleScheduler):

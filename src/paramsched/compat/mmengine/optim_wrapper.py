@@ -177,6 +177,6 @@ class OptimWrapper(SeenAsPeer):
 
     def _clip_grad(self) -> None:
         parameters: Iterable[torch.Tensor] = (one for group in self.optimizer.param_groups for one in group["params"])
-        having = [one for one in parameters if one.grad is not None]
-        if self.clip_func is not None and having:
-            self.clip_func(having, **self.clip_kwargs)
+        with_gradients = [one for one in parameters if one.grad is not None]
+        if self.clip_func is not None and with_gradients:
+            self.clip_func(with_gradients, **self.clip_kwargs)

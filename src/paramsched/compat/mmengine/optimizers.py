@@ -61,7 +61,7 @@ def present_value(group: ParamGroup, name: str) -> Any:
     """Return the value of a field; for a tensor, the float with which it was last filled."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
-        exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch does not say
+        exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch lacks a type
         if exact is not None and value.item() == torch.tensor(exact, dtype=value.dtype).item():
             return exact
         return float(value)

@@ -13,8 +13,8 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     Placeholder,
     ScheduleValues,
     TrainerPlaceholderValues,
-    refuse_placeholders,
     require_at_least_0,
+    require_no_placeholders,
     require_positive_count,
     warn_of_reversals,
 )
@@ -87,7 +87,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         num_cooldown_epochs: float = 0,
     ) -> None:
         call = type(self).__name__
-        refuse_placeholders(
+        require_no_placeholders(
             call,
             total_num_epochs=total_num_epochs,
             num_update_steps_per_epoch=num_update_steps_per_epoch,

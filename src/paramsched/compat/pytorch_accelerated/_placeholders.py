@@ -208,7 +208,7 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
     return partial(instance.func, *arguments, **keywords)
 
 
-def refuse_placeholders(call: str, **arguments: object) -> None:
+def require_no_placeholders(call: str, **arguments: object) -> None:
     """Raise an error if an argument is a placeholder, where a number is required."""
     for name, value in arguments.items():
         if isinstance(value, (TrainerPlaceholderValues, Expression)) or _is_library_placeholder(value):

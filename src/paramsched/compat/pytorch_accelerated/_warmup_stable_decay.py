@@ -16,8 +16,8 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     Placeholder,
     ScheduleValues,
     TrainerPlaceholderValues,
-    refuse_placeholders,
     require_at_least_0,
+    require_no_placeholders,
     require_positive_count,
     warn_of_reversals,
 )
@@ -169,7 +169,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         is_continuation_from_checkpoint: bool = False,
     ) -> None:
         call = type(self).__name__
-        refuse_placeholders(
+        require_no_placeholders(
             call,
             num_epochs=num_epochs,
             num_update_steps_per_epoch=num_update_steps_per_epoch,

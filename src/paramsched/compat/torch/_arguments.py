@@ -87,10 +87,10 @@ def equal_values(one: Any, other: Any) -> bool:
 # code that catches torch's errors may check it.
 
 
-def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
+def torch_error(theirs: str, instead: str = "") -> InvalidArgument:
     """Return an error with torch's own text, followed by what to write instead.
 
-    >>> print(refused_as_torch("Factor should be < 1.0.", "Write factor=0.1"))
+    >>> print(torch_error("Factor should be < 1.0.", "Write factor=0.1"))
     Factor should be < 1.0. Write factor=0.1
     """
     return InvalidArgument(theirs.removesuffix(".") if instead else theirs, "", instead)

@@ -24,7 +24,7 @@ from paramsched.compat.torch._arguments import (
     nearly_equal,
     optimizer_of,
     real_number,
-    refused_as_torch,
+    torch_error,
 )
 from paramsched.compat.torch.base import (
     LOST,
@@ -484,7 +484,7 @@ class CycleLR(SteppedLR):
         name = next((one for one in ("betas", "momentum") if one in self.optimizer.defaults), None)
         if name is None:
             theirs = "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-            raise refused_as_torch(theirs, "Write cycle_momentum=False")
+            raise torch_error(theirs, "Write cycle_momentum=False")
         self.use_beta1 = name == "betas"
 
     def _begin_momentum(self, lowest: list[Any], highest: list[Any]) -> None:

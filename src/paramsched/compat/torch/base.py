@@ -18,7 +18,7 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
 from paramsched.compat.torch._arguments import equal_values, like_entry, optimizer_of, require_epoch
-from paramsched.compat.torch.function_notes import refuse_nameless_functions
+from paramsched.compat.torch.function_notes import require_named_functions
 from paramsched.errors import CallSite, InvalidArgument, StateError
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
@@ -310,7 +310,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self.__dict__.update(state)
 
     def __getstate__(self) -> dict[str, Any]:
-        refuse_nameless_functions(self)
+        require_named_functions(self)
         return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -321,21 +321,21 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             watch_step(self.optimizer)
 
     def __copy__(self) -> Self:
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._known_groups = self._known_groups
-        return twin
+        copied_object = type(self).__new__(type(self))
+        copied_object.__dict__.update(self.__dict__)
+        copied_object._known_groups = self._known_groups
+        return copied_object
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(self.__dict__, memo))
-        twin._known_groups = copy.deepcopy(self._known_groups, memo)
+        copied_object = type(self).__new__(type(self))
+        memo[id(self)] = copied_object
+        copied_object.__setstate__(copy.deepcopy(self.__dict__, memo))
+        copied_object._known_groups = copy.deepcopy(self._known_groups, memo)
         # The copied optimizer has made the same steps, but the wrapper of `step` was not copied.
         if hasattr(self.__dict__.get("optimizer"), "_opt_called"):
-            copied: Any = twin.optimizer
+            copied: Any = copied_object.optimizer
             copied._opt_called = True
-        return twin
+        return copied_object
 
 
 class _LRScheduler(LRScheduler, peers._LRScheduler):

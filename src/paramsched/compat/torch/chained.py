@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number, by_value
-from paramsched.compat.torch._arguments import as_floats, real_number, refused_as_torch
+from paramsched.compat.torch._arguments import as_floats, real_number, torch_error
 from paramsched.compat.torch._stepped_lr import RuleLR, SteppedLR
 from paramsched.compat.torch.base import (
     LRScheduler,
@@ -134,7 +134,7 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise refused_as_torch(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
+            raise torch_error(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
         first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
         check_members(name, first, schedulers)
         assert first is not None
@@ -236,7 +236,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise refused_as_torch(f"{name} expects at least one scheduler, but got no scheduler.")
+            raise torch_error(f"{name} expects at least one scheduler, but got no scheduler.")
         check_members(name, optimizer, schedulers)
         if not isinstance(milestones, Sized) or not isinstance(milestones, Iterable):
             raise InvalidCall(
@@ -245,7 +245,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         for milestone in milestones:
             real_number(CallSite("SequentialLR", "milestones", "[…]"), milestone, _MILESTONES_EXAMPLE)
         if len(milestones) != len(schedulers) - 1:
-            raise refused_as_torch(
+            raise torch_error(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
                 f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
                 f"equal to {len(milestones)}"
@@ -318,13 +318,13 @@ def check_members(site: str, optimizer: Any, members: Sequence[Any]) -> None:
         if not hasattr(member, "optimizer"):
             raise TypeError(f"{site} at index {index} should have `optimizer` as its attribute.")
         if isinstance(member, peers.ReduceLROnPlateau):
-            raise refused_as_torch(
+            raise torch_error(
                 f"{site} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
                 f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
                 "Write a plan, in which a metric rule multiplies a schedule: cosine() * plateau()",
             )
         if member.optimizer is not optimizer:
-            raise refused_as_torch(
+            raise torch_error(
                 f"{site} expects all schedulers to belong to the same optimizer, but got scheduler "
                 f"{type(member).__name__} at index {index} has {member.optimizer}, which is different from "
                 f"{type(optimizer).__name__}."

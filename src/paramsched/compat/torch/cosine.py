@@ -18,8 +18,8 @@ from paramsched.compat.torch._arguments import (
     nearly_equal,
     one_per_group,
     optimizer_of,
-    refused_as_torch,
     require_epoch,
+    torch_error,
 )
 from paramsched.compat.torch._stepped_lr import GroupSnapshot, RuleLR, SteppedLR
 from paramsched.compat.torch.base import Verbose, warn_of_order, warn_outside_step
@@ -123,11 +123,11 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not isinstance(T_0, int) or T_0 <= 0:
-            raise refused_as_torch(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
+            raise torch_error(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
         if not isinstance(T_mult, int) or T_mult < 1:
-            raise refused_as_torch(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
+            raise torch_error(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
         if not isinstance(eta_min, (float, int)):
-            raise refused_as_torch(
+            raise torch_error(
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
         for name, number in (("T_0", T_0), ("T_mult", T_mult), ("eta_min", eta_min)):
@@ -174,7 +174,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
             return
         epoch = self.last_epoch + 1 if epoch is None else epoch
         if epoch < 0:
-            raise refused_as_torch(f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0")
+            raise torch_error(f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0")
         self.last_epoch = math.floor(epoch)
         self.T_cur, self.T_i = self._cycle(epoch)
 
@@ -231,9 +231,9 @@ class SWALR(RuleLR, swa_utils.SWALR):
         self.optimizer = optimizer_of(optimizer)
         rates = one_per_group(self, "swa_lr", swa_lr)
         if not isinstance(anneal_strategy, str) or anneal_strategy not in _CURVES:
-            raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise torch_error(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise refused_as_torch(
+            raise torch_error(
                 f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "Write anneal_epochs=10"
             )
         self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy

@@ -20,8 +20,8 @@ from paramsched.compat.torch._arguments import (
     extend_per_group,
     one_per_group,
     optimizer_of,
-    refused_as_torch,
     require_function,
+    torch_error,
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
 from paramsched.compat.torch.base import Verbose, drop_in_name
@@ -78,7 +78,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     ) -> None:
         self.optimizer = optimizer_of(optimizer)
         if mode not in _MODES and scale_fn is None:
-            raise refused_as_torch("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
+            raise torch_error("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
         if scale_fn is not None:
             require_function(scale_fn, "scale_fn")
         elif mode == "exp_range":

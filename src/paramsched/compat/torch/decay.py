@@ -9,7 +9,7 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.base.number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
-from paramsched.compat.torch._arguments import real_number, refused_as_torch, with_value
+from paramsched.compat.torch._arguments import real_number, torch_error, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
@@ -90,7 +90,7 @@ class ConstantLR(RuleLR, peers.ConstantLR):
     ) -> None:
         self.factor, self.total_iters = factor, total_iters
         if not 0 <= self._number("factor") <= 1:
-            raise refused_as_torch("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
+            raise torch_error("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
@@ -123,14 +123,12 @@ class LinearLR(RuleLR, peers.LinearLR):
     ) -> None:
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         if not 0 < self._number("start_factor") <= 1:
-            raise refused_as_torch(
+            raise torch_error(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
                 "Write start_factor=1e-3",
             )
         if not 0 <= self._number("end_factor") <= 1:
-            raise refused_as_torch(
-                "Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0"
-            )
+            raise torch_error("Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0")
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:

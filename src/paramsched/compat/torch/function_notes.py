@@ -79,7 +79,7 @@ class FunctionNotes:
                 return
 
 
-def refuse_nameless_functions(scheduler: object) -> None:
+def require_named_functions(scheduler: object) -> None:
     """Raise a clear error for a function that pickle cannot find by its name."""
     for attribute, value in vars(scheduler).items():
         for one in value if isinstance(value, list) else [value]:

@@ -17,7 +17,7 @@ from paramsched.compat.torch._arguments import (
     extend_per_group,
     one_per_group,
     optimizer_of,
-    refused_as_torch,
+    torch_error,
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose
@@ -78,16 +78,16 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         if total_steps is not None:
             self.total_steps = _positive_count("total_steps", total_steps)
         elif epochs is None or steps_per_epoch is None:
-            raise refused_as_torch(
+            raise torch_error(
                 "You must define either total_steps OR (epochs AND steps_per_epoch)",
                 "Write total_steps=epochs * len(loader)",
             )
         else:
             self.total_steps = _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            raise refused_as_torch(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
+            raise torch_error(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise torch_error(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type = anneal_strategy
         # The phases in torch's format; each starts at the final level of the previous one.
         length = self.total_steps
@@ -123,7 +123,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
 
     def _check_tick(self, tick: float) -> None:
         if tick > self.total_steps:
-            raise refused_as_torch(
+            raise torch_error(
                 f"Tried to step {tick} times. The specified number of total steps is {self.total_steps}",
                 "Pass the number of updates of the entire run",
             )
@@ -158,7 +158,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
     def _strategy(self) -> str:
         name = self.__dict__.get("_anneal_func_type", "cos")
         if name not in ("cos", "linear"):
-            raise refused_as_torch(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
+            raise torch_error(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
         return str(name)
 
     def _values_at(self, tick: float) -> Sequence[float]:
@@ -219,6 +219,6 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
 
 def _positive_count(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
-        raise refused_as_torch(f"Expected positive integer {name}, but got {number}")
+        raise torch_error(f"Expected positive integer {name}, but got {number}")
     as_float(CallSite("OneCycleLR", name), number)
     return number

@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler as peers
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number
-from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, refused_as_torch
+from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, torch_error
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print, snapshot_fields
 from paramsched.errors import CallSite
 from paramsched.feedback.base import Nonfinite, improves_on, metric_number
@@ -73,7 +73,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
             as_float(CallSite("ReduceLROnPlateau", name), value)
         if factor >= 1.0:
-            raise refused_as_torch("Factor should be < 1.0.", "Write factor=0.1")
+            raise torch_error("Factor should be < 1.0.", "Write factor=0.1")
         self.optimizer = optimizer_of(optimizer)
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         groups = len(optimizer.param_groups)
