@@ -83,7 +83,7 @@ def require_intact(folder: Path) -> None:
     """Raise an error if a checkpoint is damaged."""
     problems = _problems_of(folder)
     if problems:
-        raise error_with_suggestion("\n".join(problems), folder.parent, excluding=folder)
+        raise damage_error("\n".join(problems), folder.parent, excluding=folder)
     if not (folder / MANIFEST).exists():
         log.warning("%s: saved by an earlier version without checksums; damage may go unnoticed", folder)
 
@@ -99,7 +99,7 @@ def _problems_of(folder: Path) -> list[str]:
     return [] if old else [f"{folder / MANIFEST}: it is missing"]
 
 
-def error_with_suggestion(problem: str, home: Path, excluding: Path | None = None) -> StateError:
+def damage_error(problem: str, home: Path, excluding: Path | None = None) -> StateError:
     """Return an error that suggests the latest intact checkpoint in `home`, of the same run if possible."""
     places = {
         path: place
@@ -251,27 +251,23 @@ class Checkpoints:
         try:
             last = LastCheckpoint.read(self.folder)
         except StateError as error:
-            raise error_with_suggestion(str(error), self.folder) from None
+            raise damage_error(str(error), self.folder) from None
         if last is None and checkpoints_in(self.folder):
-            raise error_with_suggestion(f"{file}: it is missing, but the folder contains checkpoints", self.folder)
+            raise damage_error(f"{file}: it is missing, but the folder contains checkpoints", self.folder)
         if last is None or last.name is None:
             return None
         target = self.folder / last.name
         places = [place for place in (target, replaced_path(target)) if place.is_dir()]
         if not places:
-            raise error_with_suggestion(f"{file}: it names {last.name}, but {target} is missing", self.folder)
+            raise damage_error(f"{file}: it names {last.name}, but {target} is missing", self.folder)
         if last.digest is None:  # saved by an earlier version without manifests
             found = next((place for place in places if (place / STATE).exists()), places[0])
             if (found / MANIFEST).exists():
-                raise error_with_suggestion(
-                    f"{file}: it is truncated; the SHA-256 of {last.name} is missing", self.folder
-                )
+                raise damage_error(f"{file}: it is truncated; the SHA-256 of {last.name} is missing", self.folder)
         else:
             found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
             if manifest_digest(found) not in (None, last.digest):
-                raise error_with_suggestion(
-                    f"{file}: the SHA-256 of {found / MANIFEST} differs from the one in it", self.folder
-                )
+                raise damage_error(f"{file}: the SHA-256 of {found / MANIFEST} differs from the one in it", self.folder)
         require_intact(found)
         return found
 

@@ -50,30 +50,30 @@ def axes(
         InvalidArgument: if the number of axes differs from the number of fields, or the log does not fit the trace.
         MissingDependency: if matplotlib is not installed.
     """
-    drawing = picture(trace, log=log, other=other, view=view)
+    chart = picture(trace, log=log, other=other, view=view)
     if axes is None:
         try:
             import matplotlib.pyplot as plt
         except ImportError as absent:
             raise MissingDependency("show.axes", "matplotlib", "plot") from absent
-        many = len(drawing.panels)
+        many = len(chart.panels)
         _, made = plt.subplots(many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained")
         axes = made[:, 0]
     given = tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
-    if len(given) != len(drawing.panels):
-        fields = ", ".join(panel.field for panel in drawing.panels)
+    if len(given) != len(chart.panels):
+        fields = ", ".join(panel.field for panel in chart.panels)
         raise InvalidArgument(
             f"axes(trace, <{len(given)} axes>)",
-            f"the trace has {len(drawing.panels)} fields: {fields}",
-            f"Write axes(trace, matplotlib.pyplot.subplots({len(drawing.panels)}, sharex=True)[1]).",
+            f"the trace has {len(chart.panels)} fields: {fields}",
+            f"Write axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
         )
-    for panel, ax in zip(drawing.panels, given, strict=True):
-        _draw_panel(ax, panel, drawing)
-    given[-1].set_xlabel(drawing.axis.unit)
-    if drawing.axis.second:
-        main, second = drawing.axis.main, next(one for one in drawing.axis.units if one.name == drawing.axis.second)
+    for panel, ax in zip(chart.panels, given, strict=True):
+        _draw_panel(ax, panel, chart)
+    given[-1].set_xlabel(chart.axis.unit)
+    if chart.axis.second:
+        main, second = chart.axis.main, next(one for one in chart.axis.units if one.name == chart.axis.second)
         there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
-        given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(drawing.axis.second)
+        given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(chart.axis.second)
     return given
 
 
@@ -93,14 +93,14 @@ def plan_axes(
     return found
 
 
-def _draw_panel(ax: "Axes", panel: Panel, drawing: Picture) -> None:
+def _draw_panel(ax: "Axes", panel: Panel, chart: Picture) -> None:
     """Draw one field."""
     for entry in panel.legend:
-        _draw_curve(ax, panel, entry, drawing)
-    for at in drawing.axis.main.at(panel.breakpoints[:200]).tolist():
+        _draw_curve(ax, panel, entry, chart)
+    for at in chart.axis.main.at(panel.breakpoints[:200]).tolist():
         ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
-    for span in panel.differing_spans(drawing.axis, _COLUMNS, most=_SHADES):
-        left, right = drawing.axis.main.at(span).tolist()
+    for span in panel.differing_spans(chart.axis, _COLUMNS, most=_SHADES):
+        left, right = chart.axis.main.at(span).tolist()
         ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
     # Add some margin; on a logarithmic axis no limit may become 0 or infinite.
     low, high = panel.scale.low, panel.scale.high
@@ -111,9 +111,9 @@ def _draw_panel(ax: "Axes", panel: Panel, drawing: Picture) -> None:
     else:
         room = high * 0.04 - low * 0.04
         ax.set_ylim(low - room, high + room)
-    if drawing.axis.log:
+    if chart.axis.log:
         ax.set_xscale("log")
-    ax.set_xlim(*drawing.axis.main.at([drawing.axis.first, drawing.axis.total]).tolist())
+    ax.set_xlim(*chart.axis.main.at([chart.axis.first, chart.axis.total]).tolist())
     ax.set_ylabel(_literal(panel.title))
     ax.grid(True, axis="y", alpha=0.3)
     texts = [*filter(None, [panel.heading]), *(note.text for note in panel.notes)]
@@ -124,10 +124,10 @@ def _draw_panel(ax: "Axes", panel: Panel, drawing: Picture) -> None:
         ax.legend(fontsize="small")
 
 
-def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, drawing: Picture) -> None:
+def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) -> None:
     """Draw a curve; with a log, the plan is a wide pale line under the thin black line of the log."""
     curve = entry.curve
-    times, values = panel.points_of(curve, drawing.axis, _COLUMNS)
+    times, values = panel.points_of(curve, chart.axis, _COLUMNS)
     # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
     shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
@@ -143,13 +143,13 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, drawing: Picture) 
     elif curve.kind == "plan" and len(panel.curves) > _MAX_ENTRIES and curve.color >= _MAX_ENTRIES:
         name = ""
     ax.plot(
-        drawing.axis.main.at(times),
+        chart.axis.main.at(times),
         shown,
         color="black" if curve.kind == "log" and not curve.owner else color,
         linewidth=5 if below_log else 1.2 if curve.kind in ("log", "metric") else 1.8,
         alpha=0.4 if below_log else 1.0,
         linestyle="--" if curve.kind == "other" else "-",
-        drawstyle="steps-post" if drawing.axis.total <= 150 and curve.kind != "metric" else "default",
+        drawstyle="steps-post" if chart.axis.total <= 150 and curve.kind != "metric" else "default",
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
         label=_literal(name) if name else "_",
     )

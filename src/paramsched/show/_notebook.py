@@ -181,7 +181,7 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
         raise InvalidArgument(
             f"picture_format({suffix!r})",
             "the suffix is already registered",
-            f"Registered suffixes: {', '.join(FORMATS)}",
+            f"Registered: {', '.join(FORMATS)}",
         )
 
     def register(draw: _Format) -> _Format:

@@ -62,17 +62,17 @@ def html(
     >>> "<title>Two updates</title>" in page, "<head>:" in page, "://" in page
     (True, False, False)
     """
-    drawing = picture(trace, log=log, other=other, view=view)
+    chart = picture(trace, log=log, other=other, view=view)
     width = _WIDTH - _LEFT - _RIGHT
-    ticks = drawing.axis.ticks(width // 100)
-    units = {one.name: one.name for one in drawing.axis.units}
+    ticks = chart.axis.ticks(width // 100)
+    units = {one.name: one.name for one in chart.axis.units}
     body: list[str] = []
-    for index, panel in enumerate(drawing.panels):
-        body += _panel_section(index, panel, drawing, ticks, width)
+    for index, panel in enumerate(chart.panels):
+        body += _panel_section(index, panel, chart, ticks, width)
     # "</" could end the script element, so the slash is escaped, which JSON allows.
-    data = json.dumps(_script_data(drawing, width), separators=(",", ":")).replace("</", "<\\/")
+    data = json.dumps(_script_data(chart, width), separators=(",", ":")).replace("</", "<\\/")
     verdicts = (
-        f'<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in drawing.verdicts
+        f'<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in chart.verdicts
     )
     return "\n".join(
         [
@@ -85,7 +85,7 @@ def html(
             "</head>",
             "<body>",
             f"<header><h1>{escaped(title)}</h1>",
-            f'<p class="dim">{escaped(drawing.horizon)}</p>',
+            f'<p class="dim">{escaped(chart.horizon)}</p>',
             *verdicts,
             "</header>",
             f'<div id="bar" hidden><span id="now" data-hint="{_HINT}"></span>'
@@ -109,22 +109,20 @@ def _page_file(name: str) -> str:
     return (files("paramsched.show") / name).read_text(encoding="utf-8")
 
 
-def _panel_section(
-    index: int, panel: Panel, drawing: Picture, ticks: tuple[TimeTick, ...], width: int
-) -> Iterator[str]:
+def _panel_section(index: int, panel: Panel, chart: Picture, ticks: tuple[TimeTick, ...], width: int) -> Iterator[str]:
     """Yield the HTML of one panel: heading, plot, legend and notes."""
-    below = 44 if len(drawing.axis.units) > 1 else 28
+    below = 44 if len(chart.axis.units) > 1 else 28
     yield f'<section data-panel="{index}"><h2>{escaped(panel.title)}</h2>'
     if panel.heading:
         yield f"<code>{escaped(panel.heading)}</code>"
-    aria_label = escaped(f"{panel.title} over {drawing.horizon}")
+    aria_label = escaped(f"{panel.title} over {chart.horizon}")
     yield (
         f'<svg class="ps plot" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
         f'aria-label="{aria_label}"><g transform="translate({_LEFT} 10)">'
-        f'<text class="ps-dim ps-y" data-row="unit" x="-16" y="{_HEIGHT + 20}">{drawing.axis.unit}</text>'
-        f'<text class="ps-dim ps-y" data-row="second" x="-16" y="{_HEIGHT + 35}">{drawing.axis.second}</text>'
+        f'<text class="ps-dim ps-y" data-row="unit" x="-16" y="{_HEIGHT + 20}">{chart.axis.unit}</text>'
+        f'<text class="ps-dim ps-y" data-row="second" x="-16" y="{_HEIGHT + 35}">{chart.axis.second}</text>'
     )
-    yield from plot_area(panel, drawing, ticks, width, _HEIGHT)
+    yield from plot_area(panel, chart, ticks, width, _HEIGHT)
     yield '</g></svg><div class="legend"><table>'
     for curve, entry in enumerate(panel.legend):  # one row per curve, with room for the value under the pointer
         stroke = stroke_of(panel, entry.curve)
@@ -146,18 +144,18 @@ def _panel_section(
     yield "</section>"
 
 
-def _script_data(drawing: Picture, width: int) -> dict[str, object]:
+def _script_data(chart: Picture, width: int) -> dict[str, object]:
     """Return the data for the script, which contains only numbers and no user's text."""
-    many = sum(len(panel.every_curve) for panel in drawing.panels)
+    many = sum(len(panel.every_curve) for panel in chart.panels)
     return {
-        "total": drawing.axis.total,
-        "axis": {None: "auto", True: "log", False: "linear"}[drawing.panels[0].log],
-        "units": {one.name: {"t": one.updates.tolist(), "v": _json_numbers(one.amounts)} for one in drawing.axis.units},
-        "unit": drawing.axis.unit,
-        "second": drawing.axis.second_unit,
-        "epoch": drawing.axis.steps_per_epoch,
-        "logTime": drawing.axis.log,
-        "last": max(drawing.axis.total - 1, *(int(c.times[-1]) for panel in drawing.panels for c in panel.every_curve)),
+        "total": chart.axis.total,
+        "axis": {None: "auto", True: "log", False: "linear"}[chart.panels[0].log],
+        "units": {one.name: {"t": one.updates.tolist(), "v": _json_numbers(one.amounts)} for one in chart.axis.units},
+        "unit": chart.axis.unit,
+        "second": chart.axis.second_unit,
+        "epoch": chart.axis.steps_per_epoch,
+        "logTime": chart.axis.log,
+        "last": max(chart.axis.total - 1, *(int(c.times[-1]) for panel in chart.panels for c in panel.every_curve)),
         "left": _LEFT,
         "right": _RIGHT,
         "width": width,
@@ -171,11 +169,10 @@ def _script_data(drawing: Picture, width: int) -> dict[str, object]:
                 ],
                 "asks": int(panel.scales.choose(None).log),
                 "curves": [
-                    _curve_data(panel, curve, drawing.axis, max(_POINTS // many // 4, 250))
-                    for curve in panel.every_curve
+                    _curve_data(panel, curve, chart.axis, max(_POINTS // many // 4, 250)) for curve in panel.every_curve
                 ],
             }
-            for panel in drawing.panels
+            for panel in chart.panels
         ],
     }
 
@@ -230,18 +227,18 @@ def svg(
     >>> drawn.startswith("<svg"), "group 0" in drawn
     (True, True)
     """
-    drawing = picture(trace, log=log, other=other, view=view)
+    chart = picture(trace, log=log, other=other, view=view)
     inner = max(width - _LEFT - _RIGHT, 100)
-    ticks = drawing.axis.ticks(max(inner // 100, 2))
+    ticks = chart.axis.ticks(max(inner // 100, 2))
     body: list[str] = []
     y = 14
-    for verdict in drawing.verdicts:
+    for verdict in chart.verdicts:
         sign = "ps-differs" if verdict.differs else "ps-good"
         body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(verdict.text)}</text>')
         y += _ROW
-    y += 8 if drawing.verdicts else 0
+    y += 8 if chart.verdicts else 0
     room = int((width - 32) / _CHARACTER)
-    for panel in drawing.panels:
+    for panel in chart.panels:
         y += 16
         body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
         for row in wrap_text(panel.heading, room) if panel.heading else ():
@@ -249,20 +246,20 @@ def svg(
             body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
         y += 16
         body.append(f'<g transform="translate({_LEFT} {y})">')
-        body += plot_area(panel, drawing, ticks, inner, height)
+        body += plot_area(panel, chart, ticks, inner, height)
         body.append("</g>")
         y += height + 20
-        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{drawing.axis.unit}</text>')
-        if drawing.axis.second:
+        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{chart.axis.unit}</text>')
+        if chart.axis.second:
             y += 15
-            body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{drawing.axis.second}</text>')
+            body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{chart.axis.second}</text>')
         y += 8
         for row in _legend_rows(panel, room - 10):
             y += _ROW
             body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
         y += 22
-    fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in drawing.panels)
-    aria_label = escaped(f"{drawing.horizon}. {'. '.join(fields)}")
+    fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in chart.panels)
+    aria_label = escaped(f"{chart.horizon}. {'. '.join(fields)}")
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ps" viewBox="0 0 {width} {y}" '
@@ -308,7 +305,7 @@ def escaped(text: str) -> str:
     return escape(printable(text), quote=True)
 
 
-def plot_area(panel: Panel, drawing: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
+def plot_area(panel: Panel, chart: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
     """Draw the data of a panel on [0, width] x [0, height]."""
     yield '<g class="ps-values">'
     values = np.array([value for value, _ in panel.scale.ticks])
@@ -329,35 +326,35 @@ def plot_area(panel: Panel, drawing: Picture, ticks: tuple[TimeTick, ...], width
         f'viewBox="0 {-_MARGIN} {width} {height + 2 * _MARGIN}">'
     )
     # Many spans in one pixel are joined, which is invisible and keeps the file small.
-    for begin, end in panel.differing_spans(drawing.axis, width, most=400):
-        left, right = (drawing.axis.place([begin, end]) * width).tolist()
+    for begin, end in panel.differing_spans(chart.axis, width, most=400):
+        left, right = (chart.axis.place([begin, end]) * width).tolist()
         size = max(right - left, 1.5)
         yield (
             f'<rect class="ps-differs" data-t="{begin}" data-to="{end}" x="{left:.1f}" y="0" '
             f'width="{size:.1f}" height="{height}"/>'
         )
-    yield from _draw_breakpoints(panel, drawing, width, height)
+    yield from _draw_breakpoints(panel, chart, width, height)
     columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
     for index, curve in enumerate(panel.every_curve):
         stroke = stroke_of(panel, curve)
-        times, values = panel.points_of(curve, drawing.axis, columns)
+        times, values = panel.points_of(curve, chart.axis, columns)
         fractions = panel.scale.fraction(values)
-        line = svg_path(times, fractions, drawing.axis, width=width, height=height, held=curve.held)
+        line = svg_path(times, fractions, chart.axis, width=width, height=height, held=curve.held)
         yield f'<path class="{stroke.classes}" data-curve="{index}"{stroke.style} d="{line}"/>'
     if panel.breakpoints.size <= _DOTS and len(panel.curves) <= 8 and not panel.has_log:
-        yield from _draw_breakpoint_dots(panel, drawing, width, height)
+        yield from _draw_breakpoint_dots(panel, chart, width, height)
     yield "</svg>"
 
 
-def _draw_breakpoints(panel: Panel, drawing: Picture, width: int, height: int) -> Iterator[str]:
+def _draw_breakpoints(panel: Panel, chart: Picture, width: int, height: int) -> Iterator[str]:
     """Yield a dashed line for each pixel column with a breakpoint."""
     marks = panel.breakpoints
-    columns = drawing.axis.columns_of(marks, width)
+    columns = chart.axis.columns_of(marks, width)
     starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
     many = np.diff(np.append(starts, marks.size))
     for first, size in zip(starts.tolist(), many.tolist(), strict=True):
         at, end = int(marks[first]), int(marks[first + size - 1])
-        x = round(float(drawing.axis.place(at)) * width, 1)
+        x = round(float(chart.axis.place(at)) * width, 1)
         title = f"breakpoint {at:,}"
         if size > 1:
             title = f"{size:,} breakpoints, {at:,} to {end:,}"
@@ -367,7 +364,7 @@ def _draw_breakpoints(panel: Panel, drawing: Picture, width: int, height: int) -
         )
 
 
-def _draw_breakpoint_dots(panel: Panel, drawing: Picture, width: int, height: int) -> Iterator[str]:
+def _draw_breakpoint_dots(panel: Panel, chart: Picture, width: int, height: int) -> Iterator[str]:
     """Yield a dot at the exact value of each curve's own breakpoints."""
     for curve in panel.curves:
         first = int(curve.times[0])
@@ -375,7 +372,7 @@ def _draw_breakpoint_dots(panel: Panel, drawing: Picture, width: int, height: in
         values = curve.values[np.array(inside, dtype=np.int64) - first]
         for at, value, fraction in zip(inside, values.tolist(), panel.scale.fraction(values).tolist(), strict=True):
             if isfinite(value) and isfinite(fraction):
-                x, y = round(float(drawing.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
+                x, y = round(float(chart.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
                 yield (
                     f'<g data-t="{at}" data-v="{value!r}" transform="translate({x:g} {y:g})">'
                     f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'

@@ -57,7 +57,11 @@ def test_a_diff_is_a_table_with_its_texts_escaped():
         (ps.Plan(lr="warmup(10) >> cosine(over=90)"), 100, ""),
         (ps.Plan(lr="cosine()"), 1000, "horizon assumed to be 1000 updates"),
         (ps.Plan(lr="step(3000)"), 12000, "horizon assumed to be 12000 updates"),
-        (ps.Plan(lr="warmup('3M tokens') >> cosine()", horizon="3B tokens"), 1000, "tokens_per_step assumed to be 3e+06"),
+        (
+            ps.Plan(lr="warmup('3M tokens') >> cosine()", horizon="3B tokens"),
+            1000,
+            "tokens_per_step assumed to be 3e+06",
+        ),
         (
             plan_of_schedule(ps.step("30 epochs")),
             12000,
