@@ -327,7 +327,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
         where = child_path(path, key)
         if hook is None and isinstance(hooks, Mapping):
             if key not in DEFAULT_HOOKS and key not in _NOT_HERE:
-                found = f"there is no such hook to remove; {did_you_mean(str(key), DEFAULT_HOOKS)}"
+                found = f"unknown hook; {did_you_mean(str(key), DEFAULT_HOOKS)}"
                 diagnostics.add(where, found, code=UNKNOWN_NAME)
             continue
         if isinstance(hook, Mapping):
@@ -406,7 +406,7 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     for name in config.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
         if near is not None:  # otherwise it is a variable of the config
-            diagnostics.add(entry_path(name), f'not an argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
+            diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
     # Imported first, because these modules register classes that the config names.
     _import_named_modules(config.get("custom_imports"), diagnostics)
     if "model" not in settings:
@@ -439,7 +439,9 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
         raise InvalidArgument("Runner.from_cfg(…)", found, "Pass a mapping, or the path of a config file")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
-        raise InvalidArgument("Runner.from_cfg(…)", f"the key {short_json(odd)} is not text", "Write each key as text")
+        raise InvalidArgument(
+            "Runner.from_cfg(…)", f"the name of an entry must be text, got {short_json(odd)}", "Write each name as text"
+        )
     return dict(plain)
 
 

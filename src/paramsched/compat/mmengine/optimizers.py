@@ -91,8 +91,8 @@ def require_number_field(group: ParamGroup, name: str) -> None:
     """Raise an error if a field is not a number."""
     if not is_number(group[name]):
         raise TypeError(
-            f"param_name={name!r}: expected a number, but the group has {name}={group[name]!r}. "
-            "For Adam's betas[0] write a Momentum class such as LinearMomentum(optimizer, …)"
+            f"param_name={name!r}: the group has {name}={group[name]!r}, which is not a number. "
+            "For Adam's betas[0] write a Momentum class, LinearMomentum(optimizer, …)"
         )
 
 

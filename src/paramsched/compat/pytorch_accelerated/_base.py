@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.compat.group_fields import (
     KnownGroups,
     Number,
@@ -18,7 +19,7 @@ from paramsched.compat.group_fields import (
     select,
     set_value,
 )
-from paramsched.errors import InvalidArgument, UnknownField, nearest
+from paramsched.errors import InvalidArgument, UnknownField
 
 HELD_VALUES = "param_group_values"
 """The key of a state that contains the values of the groups."""
@@ -70,7 +71,7 @@ class SchedulerBase(ABC):
                 known = [name for name in group if name != "params"]
                 raise UnknownField(
                     f"{param_group_field} missing from param_groups[{i}]",
-                    nearest(param_group_field, known),
+                    did_you_mean(param_group_field, known),
                     "Write one of these as param_group_field",
                 )
         # The groups are written only after all of them have been checked.
