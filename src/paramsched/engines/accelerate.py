@@ -117,7 +117,7 @@ def batch_counter(
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
     summed = partial(sum_over_replicas, accelerator)
     amounts = BatchAmounts(scheduler, options, replicas(accelerator), summed)
-    return lambda batch: amounts.see(batch, ends_update=accelerator.sync_gradients)
+    return lambda batch: amounts.count_batch(batch, ends_update=accelerator.sync_gradients)
 
 
 def replicas(accelerator: Any) -> int:

@@ -74,15 +74,15 @@ class EngineFacts:
         """
         if not isinstance(plan, Plan):
             raise InvalidArgument(f"{self.call}(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1))")
-        told, length = options.calendar or Calendar(), options.tokens_per_sample
+        user_facts, length = options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(plan.clock) is not None
-        if by_amount and length is not None and length == int(length) and not told.tokens_per_step:
-            calendar = self.calendar(replace(told, sequence_length=int(length)))  # a fact of its own there
+        if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
+            calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a fact of its own there
         else:
-            calendar = self.calendar(told, tokens_per_sample=length)
+            calendar = self.calendar(user_facts, tokens_per_sample=length)
         attach_with = partial(Scheduler, optimizer, plan, on_change=options.on_change, late_groups=late_groups)
         try:
-            if plan.horizon is not None and told.total is None:
+            if plan.horizon is not None and user_facts.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)
                 # The updates of an amount are known only where nothing but the plan sizes them.
                 own = None if by_amount else ceil(calendar.exact(plan.horizon, site=f'horizon "{plan.horizon}"'))
@@ -109,10 +109,10 @@ class EngineFacts:
                 raise
             raise self._missing_fact(error.site, self._reason_for("total"), "total", "10_000") from None
 
-    def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
+    def calendar(self, user_facts: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
         """The Calendar of these facts, over which what the user told wins."""
-        told = told or Calendar()
-        given = {one.name: getattr(told, one.name) for one in fields(told) if getattr(told, one.name) is not None}
+        user_facts = user_facts or Calendar()
+        given = {one.name: getattr(user_facts, one.name) for one in fields(user_facts) if getattr(user_facts, one.name) is not None}
         # The batches of a Calendar are those of all processes together.
         samples = None if self.batch_size is None else self.batch_size * self.processes
         known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}

@@ -69,15 +69,15 @@ class PlanHandler:
         trainer.add_event_handler(Events.ITERATION_STARTED, self._count_batch)
         if evaluator is not None:
 
-            def tell_metrics() -> None:
+            def report_metrics() -> None:
                 if self.scheduler is not None:
-                    self._metrics.tell(self.scheduler, evaluator.state.metrics)
+                    self._metrics.report(self.scheduler, evaluator.state.metrics)
 
             def warn_of_missed() -> None:
                 if self.scheduler is not None:
                     self._metrics.finish(self.scheduler)
 
-            evaluator.add_event_handler(Events.COMPLETED, tell_metrics)
+            evaluator.add_event_handler(Events.COMPLETED, report_metrics)
             trainer.add_event_handler(Events.COMPLETED, warn_of_missed)
         return self
 
@@ -105,7 +105,7 @@ class PlanHandler:
     def _count_batch(self, trainer: Any) -> None:
         if self._amounts is not None:
             ends_update = trainer.state.iteration % self._accumulation == 0
-            self._amounts.see(trainer.state.batch, ends_update=ends_update)
+            self._amounts.count_batch(trainer.state.batch, ends_update=ends_update)
 
 
 def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:

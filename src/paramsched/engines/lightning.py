@@ -105,7 +105,7 @@ class _LightningPlan:
         if pl_module.automatic_optimization:
             ends_update = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
         for amounts in self._amounts:
-            amounts.see(batch, ends_update=ends_update)
+            amounts.count_batch(batch, ends_update=ends_update)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Log the values that the update uses."""
@@ -120,11 +120,11 @@ class _LightningPlan:
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "validation" and not trainer.sanity_checking:
-            self._tell_metrics(trainer)
+            self._observe_metrics(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "epoch":
-            self._tell_metrics(trainer)
+            self._observe_metrics(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         for scheduler in self.schedulers:
@@ -136,9 +136,9 @@ class _LightningPlan:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before there are optimizers
 
-    def _tell_metrics(self, trainer: Any) -> None:
+    def _observe_metrics(self, trainer: Any) -> None:
         for scheduler in self.schedulers:
-            self._metrics.tell(scheduler, trainer.callback_metrics)
+            self._metrics.report(scheduler, trainer.callback_metrics)
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:

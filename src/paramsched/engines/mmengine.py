@@ -126,7 +126,7 @@ class _PlanScheduler:
     ) -> None:
         allow_checkpoints()
         self.optimizer = optimizer
-        told = Calendar(**facts) if facts else None
+        user_facts = Calendar(**facts) if facts else None
         accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)
@@ -141,7 +141,7 @@ class _PlanScheduler:
             why={"steps_per_epoch": reason, "total": reason},
         )
         inner = optimizers.inner_optimizer(optimizer)
-        options = PlanOptions(calendar=told, on_change=on_change)
+        options = PlanOptions(calendar=user_facts, on_change=on_change)
         self.scheduler: Scheduler = known.attach(inner, plan_from(plan), options)
         self._metrics = MetricRelay("PlanScheduler")
 
@@ -154,7 +154,7 @@ class _PlanScheduler:
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
         """Hand a validation's metrics to the rules that watch them; without metrics nothing."""
         if metrics is not None:
-            self._metrics.tell(self.scheduler, metrics)
+            self._metrics.report(self.scheduler, metrics)
 
     def get_last_value(self) -> list[float]:
         """The values of the coming update, field after field."""
@@ -237,7 +237,7 @@ class _AmountHook:
         wrapper = runner.optim_wrapper
         should_sync = getattr(wrapper, "should_sync", None)  # a dict of wrappers has none
         for amounts in self._amounts:
-            amounts.see(data_batch, ends_update=None if should_sync is None else should_sync())
+            amounts.count_batch(data_batch, ends_update=None if should_sync is None else should_sync())
 
 
 def register(*, force: bool = False) -> None:

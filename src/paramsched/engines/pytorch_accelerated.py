@@ -82,7 +82,7 @@ class _AmountCallback:
         """Count the batch: its loss is there, and the optimizer has not stepped."""
         assert self._amounts is not None
         window, batches = trainer.run_config.gradient_accumulation_steps, len(trainer._train_dataloader)
-        self._amounts.see(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
+        self._amounts.count_batch(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
 
 
 def _attach_to(

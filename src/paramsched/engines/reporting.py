@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.resolve import amounts_of_run
-from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
+from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.scheduler.consumption import checked_amount
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time.calendar import SIZES
@@ -31,20 +31,20 @@ class MetricRelay:
 
     def __init__(self, call: str) -> None:
         self._call = call
-        self._seen: set[str] = set()
+        self._counted: set[str] = set()
         self._reported: set[str] = set()
 
-    def tell(self, scheduler: Scheduler, metrics: Mapping[str, Any]) -> None:
+    def report(self, scheduler: Scheduler, metrics: Mapping[str, Any]) -> None:
         """Observe those of the metrics that a rule watches."""
         self._reported |= metrics.keys()
         found = {rule.metric: metrics[rule.metric] for rule in scheduler.plan.metric_rules if rule.metric in metrics}
         if found:
-            self._seen |= found.keys()
+            self._counted |= found.keys()
             scheduler.observe(**found)
 
     def finish(self, scheduler: Scheduler) -> None:
         """Warn of metrics that were watched and never reported."""
-        missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._seen)
+        missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._counted)
         if missed:
             warn_user(
                 f"{self._call}: the plan watches {', '.join(missed)}, which was never reported; reported were: "
@@ -108,40 +108,40 @@ class BatchAmounts:
     _unit: str | None = field(default=None, init=False)
     _measure: Callable[[Any], Any] | None = field(default=None, init=False)
     _planned: RunAmounts | None = field(default=None, init=False)
-    _seen: Amount = field(default=0, init=False)  # by this process, and not told yet
-    _waiting: Amount = field(default=0, init=False)  # by all processes, and not told yet
+    _counted: Amount = field(default=0, init=False)  # by this process, and not told yet
+    _pending: Amount = field(default=0, init=False)  # by all processes, and not told yet
     _loaded: Mapping[str, Amount] = field(default_factory=dict, init=False)
     _has_warned: bool = field(default=False, init=False)
 
-    def see(self, batch: Any, *, ends_update: bool | None) -> None:
+    def count_batch(self, batch: Any, *, ends_update: bool | None) -> None:
         """A batch of this process comes, ahead of the `step` that uses it.
 
         Args:
             ends_update: whether it is the last of its update; None where the engine does not know.
         """
-        self._look_at_plan()
+        self._refresh_plan()
         if self._measure is None:
             return
-        self._seen += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
+        self._counted += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
         if self._planned is not None and ends_update is None:  # of which update it is nobody knows: nothing to compare
-            self._seen = 0
+            self._counted = 0
         elif ends_update is not False or (self._shares == 1 and self._planned is None):
-            self.tell_seen()
+            self.report_counted()
 
-    def tell_seen(self) -> None:
-        """The coming update uses what was seen, and no more; `see` does it, where it knows that the update ends."""
-        self._look_at_plan()
+    def report_counted(self) -> None:
+        """The coming update uses what was seen, and no more; `count_batch` does it, where it knows that the update ends."""
+        self._refresh_plan()
         if self._measure is not None:
-            self._add_up()
-            amount, self._waiting = self._waiting, 0
-            self.tell(amount, self._unit)
+            self._sum_over_processes()
+            amount, self._pending = self._pending, 0
+            self.report(amount, self._unit)
 
-    def tell(self, amount: Amount, unit: str | None) -> None:
+    def report(self, amount: Amount, unit: str | None) -> None:
         """Let the coming update use so much more of a unit, of all processes together.
 
         Where the plan says the sizes of its batches, warn, once, of batches of another size.
         """
-        self._look_at_plan()
+        self._refresh_plan()
         if unit is None or unit != self._unit:
             return
         if self._planned is None:
@@ -159,17 +159,17 @@ class BatchAmounts:
 
     def saved_state(self) -> dict[str, Amount]:
         """What was seen and not told yet, of all processes together, each of which calls this."""
-        self._look_at_plan()
+        self._refresh_plan()
         if self._unit is None:
             return {}
-        self._add_up()
-        return {self._unit: self._waiting} if self._waiting else {}
+        self._sum_over_processes()
+        return {self._unit: self._pending} if self._pending else {}
 
     def load_state(self, state: Mapping[str, Amount]) -> None:
         """Go on with an update whose first batches were seen before `saved_state`."""
         self._plan, self._loaded = None, dict(state)
 
-    def _look_at_plan(self) -> None:
+    def _refresh_plan(self) -> None:
         """Begin to count, also where a checkpoint brought another plan."""
         plan = self.scheduler.plan
         if self._plan is plan:
@@ -180,17 +180,17 @@ class BatchAmounts:
             if any(target.name in sizes for target in plan.targets):
                 planned = amounts_of_run(plan.resolve(self.scheduler.calendar), self.scheduler.calendar)
                 # Where a factor is missing, sequence_length, say, nothing is known.
-                self._planned = None if isinstance(planned, UntoldAmounts) else planned
+                self._planned = None if isinstance(planned, UnknownAmounts) else planned
             self._measure = measure_for(self._unit, self.options, self.samples or samples_in)
-        self._seen, self._waiting, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
+        self._counted, self._pending, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
 
-    def _add_up(self) -> None:
+    def _sum_over_processes(self) -> None:
         """Let what this process saw wait with what the others saw."""
-        seen, self._seen = self._seen, 0
+        seen, self._counted = self._counted, 0
         if self._shares > 1 and self.summed is not None:
             kind = torch.int64 if isinstance(seen, int) else torch.float64
             seen = self.summed(torch.tensor(seen, dtype=kind)).item()
-        self._waiting += seen
+        self._pending += seen
 
     @property
     def _shares(self) -> int:

@@ -74,14 +74,14 @@ class _SkorchPlan:
         if not training or self.scheduler_ is None:
             return
         seen = len(net.history[-1, "batches"])  # this one among them
-        self.amounts_.see(batch, ends_update=seen % self.accumulation == 0 if self.accumulation > 1 else None)
+        self.amounts_.count_batch(batch, ends_update=seen % self.accumulation == 0 if self.accumulation > 1 else None)
         if self.record:
             for name, value in self.scheduler_.scalars("coming").items():
                 net.history.record_batch(name, value)
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         if self.scheduler_ is not None:
-            self.metrics_.tell(self.scheduler_, net.history[-1])
+            self.metrics_.report(self.scheduler_, net.history[-1])
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # as above
         if self.scheduler_ is not None:

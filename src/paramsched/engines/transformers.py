@@ -56,15 +56,15 @@ def planned(
         """Hands on how many tokens the Trainer counted."""
 
         def __init__(self, amounts: BatchAmounts, copies: int) -> None:
-            self._amounts, self._told, self._copies = amounts, 0, copies
+            self._amounts, self._reported, self._copies = amounts, 0, copies
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._told = state.num_input_tokens_seen  # a run that resumes has told these
+            self._reported = state.num_input_tokens_seen  # a run that resumes has told these
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            seen = state.num_input_tokens_seen - self._told  # by all processes together, those with the same batch too
-            self._amounts.tell(seen // self._copies, "tokens")
-            self._told = state.num_input_tokens_seen
+            seen = state.num_input_tokens_seen - self._reported  # by all processes together, those with the same batch too
+            self._amounts.report(seen // self._copies, "tokens")
+            self._reported = state.num_input_tokens_seen
 
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the user's class, known when it runs
         lr_scheduler: Any
@@ -101,13 +101,13 @@ def planned(
             if self._paramsched_amounts is not None:
                 batches = found[0]
                 for index, batch in enumerate(batches):
-                    self._paramsched_amounts.see(batch, ends_update=index + 1 == len(batches))
+                    self._paramsched_amounts.count_batch(batch, ends_update=index + 1 == len(batches))
             return found
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
             metrics = super().evaluate(*args, **keywords)
             if isinstance(self.lr_scheduler, Scheduler) and self.is_in_train:
-                self._paramsched_metrics.tell(self.lr_scheduler, metrics)
+                self._paramsched_metrics.report(self.lr_scheduler, metrics)
             return metrics
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:

@@ -89,13 +89,13 @@ class Binding:
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
                 f"a {type(groups).__name__} selects no group; for several groups one text, or one Binding each",
-                f"Write groups={_meant_groups(groups)!r}",
+                f"Write groups={_suggested_groups(groups)!r}",
             )
         if groups == "" or (isinstance(groups, int) and groups < 0):
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
                 "no name and no index",
-                f"Write groups={_meant_groups(groups)!r}",
+                f"Write groups={_suggested_groups(groups)!r}",
             )
         if isinstance(field, Target) and groups is not None:
             raise InvalidArgument(
@@ -119,7 +119,7 @@ class Binding:
         return f"{self.name}{initial}{place}: {self.schedule}"
 
 
-def _meant_groups(groups: object) -> str | int:
+def _suggested_groups(groups: object) -> str | int:
     """What selects the groups that a wrong selector means: several names are one text."""
     if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(one, str) for one in groups):
         return ", ".join(groups)
@@ -164,14 +164,14 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     return schedule_of(schedule, site)
 
 
-_MOST_CHAINS = 40
+_MAX_NESTED_CHAINS = 40
 
 
 def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
     """One binding for each field and selector: lr first, defaults before selections, targets last."""
     merged: dict[tuple[Any, ...], Binding] = {}
     for binding in given:
-        key = place_of(binding)
+        key = binding_key(binding)
         before = merged.get(key)
         if before is None:
             merged[key] = binding
@@ -183,7 +183,7 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
                 one.schedule.schedule if isinstance(one.schedule, Guided) else one.schedule for one in (before, binding)
             )
             # One chain in the other, as it has always been written; where that would be too deep, one long chain.
-            deep = first.depth >= _MOST_CHAINS and isinstance(first, Chain)
+            deep = first.depth >= _MAX_NESTED_CHAINS and isinstance(first, Chain)
             both = chain(*first.operands, second) if deep and isinstance(first, Chain) else chain(first, second)
             merged[key] = Binding(binding.field, Guided(both, rules) if rules else both, binding.groups)
 
@@ -205,7 +205,7 @@ def checked_binding(one: object) -> Binding:
     raise InvalidArgument(f"Plan({one!r})", "no Binding", f"Write Plan({line})")
 
 
-def place_of(binding: Binding) -> tuple[Any, ...]:
+def binding_key(binding: Binding) -> tuple[Any, ...]:
     """What a plan has one binding for."""
     return isinstance(binding.field, Target), binding.name, binding.groups
 

@@ -43,7 +43,7 @@ class PlanLines:
             )
         if lines or fields:
             _refuse_after_the_end("change", at, horizon)
-        self._refuse_another_count("change", (*(one.name for one in lines), *fields))
+        self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
         own = [self._line_of(given) for given in lines]
         shared = {name: self._lines_of_field(name) for name in fields}
         made = []
@@ -68,7 +68,7 @@ class PlanLines:
         if not factors:
             raise InvalidArgument(f'scale("{at}")', "no field is given", f'Write scale("{at}", lr=0.5)')
         _refuse_after_the_end("scale", at, self.horizon)
-        self._refuse_another_count("scale", factors)
+        self._refuse_changed_size("scale", factors)
         checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
         made = list(self.bindings)
         for name, factor in checked.items():
@@ -78,7 +78,7 @@ class PlanLines:
                 made[index] = replace_schedule(made[index], _with_rules(scaled, rules))
         return made
 
-    def of_run(self, site: str, length: Duration) -> Duration:
+    def without_percent(self, site: str, length: Duration) -> Duration:
         """A length without per cent, which are of the plan's own horizon."""
         share = sum(amount for unit, amount in length.terms if unit == "percent")
         if not share:
@@ -90,7 +90,7 @@ class PlanLines:
         rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
 
-    def _refuse_another_count(self, method: str, names: Iterable[str]) -> None:
+    def _refuse_changed_size(self, method: str, names: Iterable[str]) -> None:
         """Refuse another size of an update where a line would then have another past.
 
         A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have another past.

@@ -14,7 +14,7 @@ from paramsched.base.drawing import renderer
 from paramsched.errors import MissingFact, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
-from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
+from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
@@ -87,16 +87,16 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
     for plan in (a, b):
-        refuse_no_plan("diff", plan)
+        require_plan("diff", plan)
     if calendar is not None:
-        refuse_no_calendar(f"diff(…, {shown(calendar)})", calendar)
+        require_calendar(f"diff(…, {shown(calendar)})", calendar)
     return diff_within(a, b, calendar)
 
 
-_MOST_COMPARED = 10_000_000  # values; less than a second
+_MAX_COMPARED = 10_000_000  # values; less than a second
 
 
-def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_COMPARED) -> Diff:
+def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_COMPARED) -> Diff:
     """The same, in bounded time: of runs with more than `most` values not every update is computed.
 
     Neither is it where nothing says what an update takes. Values are compared at so many times then, and the first that
@@ -110,8 +110,8 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_C
     earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
-    left, right = _bindings_by_place(a), _bindings_by_place(b)
-    differing = [key for key in sorted(left.keys() | right.keys(), key=str) if _differ(left.get(key), right.get(key))]
+    left, right = _bindings_by_key(a), _bindings_by_key(b)
+    differing = [key for key in sorted(left.keys() | right.keys(), key=str) if _differs(left.get(key), right.get(key))]
     first_difference = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
     for key in differing:
         before, after = left.get(key), right.get(key)
@@ -131,13 +131,13 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_C
     return Diff(tuple(changes))
 
 
-def _differ(before: Binding | None, after: Binding | None) -> bool:
+def _differs(before: Binding | None, after: Binding | None) -> bool:
     if before is None or after is None or before.schedule != after.schedule:
         return True
     return bool(getattr(before.field, "initial", None) != getattr(after.field, "initial", None))
 
 
-def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
+def _bindings_by_key(plan: Plan) -> dict[Any, Binding]:
     return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
 
 
@@ -149,7 +149,7 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
 
 
 _BLOCK = 262_144  # updates that are compared at once, so that little memory is needed
-_LOOKED_AT = 20_000  # times at most, twice
+_MAX_TIMES = 20_000  # times at most, twice
 _Difference: TypeAlias = tuple[int, float, str]
 """When two curves differ first, by how much at most, and what that time counts."""
 
@@ -171,7 +171,7 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[An
     for plan in resolved:
         for unit, length in () if plan.horizon is None else plan.horizon.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length))
-    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _LOOKED_AT))
+    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _MAX_TIMES))
 
 
 def _difference_of_updates(
@@ -181,7 +181,7 @@ def _difference_of_updates(
     curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
-        curves.append((_bindings_by_place(plan)[place].schedule, consumed if by_amount else updates))
+        curves.append((_bindings_by_key(plan)[place].schedule, consumed if by_amount else updates))
     first, by = None, 0.0
     for begin in range(0, updates.size, _BLOCK):
         apart = _distance(*(evaluate(schedule, times[begin : begin + _BLOCK], 1.0) for schedule, times in curves))
@@ -200,7 +200,7 @@ def _difference_of_some_times(
     unit = clocks.pop()
     if clocks or unit not in ends:
         return None  # on two clocks, of which nothing says how the one goes on the other
-    one, other = (_bindings_by_place(plan)[place].schedule for plan in plans)
+    one, other = (_bindings_by_key(plan)[place].schedule for plan in plans)
     spread = np.concatenate([np.linspace(0, ends[unit] - 1, count), np.geomspace(1, ends[unit], count) - 1])
     times = np.unique(spread.astype(np.int64))
     apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))

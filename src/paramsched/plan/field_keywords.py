@@ -12,7 +12,7 @@ from paramsched.schedules import Schedule
 
 _ENTRIES = ("horizon", "clock")
 _FACTS = ("steps_per_epoch", "batches_per_epoch")
-_OTHERS = {
+_NOT_FIELDS = {
     "optimizer": "a plan has no optimizer; ps.Scheduler(optimizer, plan) joins them",
     **dict.fromkeys(_FACTS, "it is a fact of the run, which ps.Scheduler and ps.Calendar take"),
 }
@@ -96,8 +96,8 @@ def _reason(name: str, value: Any) -> str:
         return f'did you mean "{entry}"?'
     if name in ("groups", "targets"):
         return "in code lines for some groups are Bindings" if name == "groups" else "in code a target is a Binding"
-    if name in _OTHERS:
-        return _OTHERS[name]
+    if name in _NOT_FIELDS:
+        return _NOT_FIELDS[name]
     # Other misspelled fields are refused when the optimizer is known, which may have a field of that name.
     return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""
 

@@ -30,7 +30,7 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
     if isinstance(selector, str):
         if group.get("name") == selector:
             return True
-        return bool(_PATTERN.search(selector)) and any(_is_meant(one, group) for one in _parts_of(selector))
+        return bool(_PATTERN.search(selector)) and any(_matches(one, group) for one in _parts_of(selector))
     if isinstance(selector, int):
         return index == selector
     return bool(selector(group))
@@ -48,7 +48,7 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
     if isinstance(selector, str):
         parts = _parts_of(selector)
         for part in parts:
-            if any(_is_meant(part, group) for group in groups):
+            if any(_matches(part, group) for group in groups):
                 continue
             if "=" in part:
                 entries = [
@@ -79,7 +79,7 @@ def _parts_of(selector: str) -> list[str]:
     return [selector] if "=" in selector else [part.strip() for part in selector.split(",")]
 
 
-def _is_meant(part: str, group: Group) -> bool:
+def _matches(part: str, group: Group) -> bool:
     """Whether a group has a name like this, or an entry with this value: `true`, `0.05`, `bias`."""
     if "=" not in part:
         name = group.get("name")
@@ -173,13 +173,13 @@ class _FollowedPlan:
     def lines_for(self, binding: Binding) -> Iterator[Binding]:
         """A binding with everything put in; of a default also lines for the groups of what it follows."""
         line = (binding.name, binding.groups)
-        yield replace_schedule(binding, self.put_in(binding.schedule, line, binding.groups, ()))
+        yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, ()))
         if binding.groups is not None or isinstance(binding.field, Target):
             return
         own = self.lines[binding.name]
         for groups in self.groups_followed(binding.schedule, {binding.name}):
             if not any(overlap_of(groups, mine) is Overlap.INSIDE for mine in own if mine is not None):
-                yield Binding(binding.field, self.put_in(binding.schedule, line, groups, ()), groups)
+                yield Binding(binding.field, self.substitute(binding.schedule, line, groups, ()), groups)
 
     def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
         """The selectors of the lines of every field that a default follows, in order."""
@@ -193,7 +193,7 @@ class _FollowedPlan:
                 found |= self.groups_followed(one, {*seen, name})
         return found
 
-    def put_in(self, schedule: Schedule, line: _Line, groups: Selector, before: tuple[_Line, ...]) -> Schedule:
+    def substitute(self, schedule: Schedule, line: _Line, groups: Selector, before: tuple[_Line, ...]) -> Schedule:
         """A schedule of a line with what is followed for each `like(…)`.
 
         Args:
@@ -211,7 +211,7 @@ class _FollowedPlan:
             if found.has_absolute:
                 why = f"{_line_text(other)} has absolute levels, which are values of that field"
                 raise _refusal(like, line, why, "Use its schedule here, with multiples of base")
-            return self.put_in(found, other, groups, (*before, line))
+            return self.substitute(found, other, groups, (*before, line))
 
         made: Schedule = _replaced(schedule, followed)
         return made

@@ -20,13 +20,13 @@ from paramsched.plan.binding import (
     ScheduleLike,
     Target,
     amount_clock,
+    binding_key,
     checked_binding,
     checked_plan_clock,
     clock_as_data,
     clock_of_field,
     clock_text,
     normal_bindings,
-    place_of,
     read_canonical_text,
     replace_schedule,
     write_canonical_text,
@@ -54,7 +54,7 @@ def _method(function: _Method) -> _Method:
     return explain_wrong_keywords(function, f"plan.{function.__name__}")
 
 
-def refuse_no_plan(call: str, plan: object) -> None:
+def require_plan(call: str, plan: object) -> None:
     """Refuse a value that is not a Plan, with the plan that a schedule or a line would be."""
     if not isinstance(plan, Plan):
         line = line_in_code(str(plan)) if isinstance(plan, Schedule) else repr(plan)
@@ -62,7 +62,7 @@ def refuse_no_plan(call: str, plan: object) -> None:
         raise InvalidArgument(f"{call}({shown(plan)}, …)", "no Plan", instead)
 
 
-def refuse_no_calendar(site: str, calendar: object) -> None:
+def require_calendar(site: str, calendar: object) -> None:
     """Refuse what is no Calendar; a number is the length of the run."""
     if not isinstance(calendar, Calendar):
         total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
@@ -160,7 +160,7 @@ class Plan:
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "horizon", length)
             object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
-            object.__setattr__(self, "_written", tuple(dict.fromkeys(place_of(binding) for binding in given)))
+            object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
             object.__setattr__(self, "_key", text)
 
@@ -202,7 +202,7 @@ class Plan:
         (['weight_decay', 'lr'], ['lr', 'weight_decay'])
         """
         places = {key: place for place, key in enumerate(self._written)}
-        return tuple(sorted(self.bindings, key=lambda binding: places[place_of(binding)]))
+        return tuple(sorted(self.bindings, key=lambda binding: places[binding_key(binding)]))
 
     @property
     def serializable(self) -> bool:
@@ -253,7 +253,7 @@ class Plan:
             PlanError: the horizon and the calendar's total differ.
             Unresolved: a stage takes the time it is given and no horizon is known.
         """
-        refuse_no_calendar(f"plan.resolve({shown(calendar)})", calendar)
+        require_calendar(f"plan.resolve({shown(calendar)})", calendar)
         written = with_followed_fields(self.as_written())
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
@@ -306,7 +306,7 @@ class Plan:
         length = self.horizon if horizon is None else Duration.of(horizon)
         when = Duration.of(at)
         if length != self.horizon:
-            when = lines.of_run(f'change("{when}")', when)
+            when = lines.without_percent(f'change("{when}")', when)
         return Plan(*lines.changed(when, length, given, named), horizon=length, clock=self.clock)
 
     @_method
@@ -337,7 +337,7 @@ class Plan:
         lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
         """
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
-        begin, length = (lines.of_run(f'cooldown("{at}", "{over}")', Duration.of(time)) for time in (at, over))
+        begin, length = (lines.without_percent(f'cooldown("{at}", "{over}")', Duration.of(time)) for time in (at, over))
         descent = anneal(previous, to, length, curve)
         names = (fields,) if isinstance(fields, str) else fields
         return self.change(begin, horizon=begin + length, **dict.fromkeys(names, descent))

@@ -22,9 +22,9 @@ from paramsched.plan.binding import (
     selector_text,
 )
 from paramsched.plan.group_matching import is_selected, refuse_unmatched
-from paramsched.plan.plan import Plan, refuse_no_calendar, refuse_no_plan
+from paramsched.plan.plan import Plan, require_calendar, require_plan
 from paramsched.plan.resolve_clocks import sizes_of_run
-from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UntoldAmounts
+from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UnknownAmounts
 from paramsched.schedules import Schedule
 from paramsched.schedules.cuts import without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
@@ -65,7 +65,7 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
     if not isinstance(plan, Schedule):
         instead = f"Write ps.resolve(ps.parse({plan!r}), {calendar})" if isinstance(plan, str) else ""
         raise InvalidArgument(f"resolve({shown(plan)}, …)", "no schedule and no plan", instead)
-    refuse_no_calendar(f"resolve(…, {shown(calendar)})", calendar)
+    require_calendar(f"resolve(…, {shown(calendar)})", calendar)
     return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
 
@@ -189,7 +189,7 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
     >>> [state.factor for state in replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})]).values()]
     [0.5]
     """
-    refuse_no_plan("replay", plan)
+    require_plan("replay", plan)
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):
@@ -216,7 +216,7 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
     return states
 
 
-_MOST_POINTS = 2_000  # of a batch that grows in more steps, so many are enough to draw an axis
+_MAX_POINTS = 2_000  # of a batch that grows in more steps, so many are enough to draw an axis
 
 
 @final
@@ -307,10 +307,10 @@ def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 
     """The unit that some amounts are, if anything says them."""
     if isinstance(amounts, ConstantAmounts):
         yield even_unit(name, total, float(amounts.rate) * scale)
-    elif not isinstance(amounts, UntoldAmounts):
+    elif not isinstance(amounts, UnknownAmounts):
         passed = np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale
         sizes = np.diff(passed)
         corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
-        if corners.size > _MOST_POINTS:
-            corners = np.unique(np.linspace(0, total, _MOST_POINTS).astype(np.int64))
+        if corners.size > _MAX_POINTS:
+            corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
         yield TimeUnit(name, corners, passed[corners])

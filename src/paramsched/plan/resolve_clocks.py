@@ -13,7 +13,7 @@ from paramsched.plan.run_amounts import (
     RunAmounts,
     RunSizes,
     SizeTarget,
-    UntoldAmounts,
+    UnknownAmounts,
     example_of_size,
     usual_size,
 )
@@ -87,25 +87,25 @@ class ClockLengths:
         if ratio is not None:
             return count * ratio
         mine = self._known_amounts(site)
-        start = Fraction(mine.updates_until(begin)) if self.varies else mine.place_of(begin)
+        start = Fraction(mine.updates_until(begin)) if self.varies else mine.update_of(begin)
         updates = self._updates_of_amount(unit, count, start, site)
         return mine.exact_at(start + updates) - mine.exact_at(start)
 
     def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
         """The updates that so much of an amount takes, from update `begin` on."""
         amounts = self.sizes.amounts_of(unit)
-        if isinstance(amounts, UntoldAmounts):
-            if amounts.beside is not None:
+        if isinstance(amounts, UnknownAmounts):
+            if amounts.missing_factor is not None:
                 raise amounts.missing(site)
             return self.sizes.calendar.exact(Duration(((unit, count),)), site=site)  # which says what is missing
         if amounts.is_constant:
-            return amounts.place_of(count)
-        return amounts.place_of(amounts.exact_at(begin) + count) - begin
+            return amounts.update_of(count)
+        return amounts.update_of(amounts.exact_at(begin) + count) - begin
 
     def _known_amounts(self, site: str | CallSite) -> RunAmounts:
         amounts = self.sizes.amounts_of(self.clock)
-        if isinstance(amounts, UntoldAmounts):
-            if amounts.beside is not None:
+        if isinstance(amounts, UnknownAmounts):
+            if amounts.missing_factor is not None:
                 raise amounts.missing(site)
             planned = f" or plan {usual_size(self.clock)}," if self.clock != "seconds" else ""
             raise MissingFact(
@@ -154,8 +154,8 @@ def resolve_on_clocks(
         size_total: Total = None
         if length is not None:
             try:
-                size_total = _whole(
-                    ClockLengths(unknown, its_clock).exact(length, site=_asked_horizon(horizon)), its_clock
+                size_total = _rounded_horizon(
+                    ClockLengths(unknown, its_clock).exact(length, site=_horizon_site(horizon)), its_clock
                 )
             except (MissingFact, PlanError) as error:
                 size_total = error
@@ -201,7 +201,7 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
     if length is None:
         return dict.fromkeys(clocks)
     try:
-        found = _whole(ClockLengths(sizes, clocks[0]).exact(length, site=_asked_horizon(horizon)), clocks[0])
+        found = _rounded_horizon(ClockLengths(sizes, clocks[0]).exact(length, site=_horizon_site(horizon)), clocks[0])
     except MissingFact as error:
         if len(clocks) == 1 or not _is_by_updates(length, sizes):
             raise
@@ -220,7 +220,7 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
 def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
     """Refuse a horizon and a total that are not one run."""
     try:
-        other = _whole(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
+        other = _rounded_horizon(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
     except MissingFact:  # an engine knows the updates of its run, and its loop says the amounts
         return
     try:
@@ -250,11 +250,11 @@ def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None
     return None if calendar.total is None else Duration.of(calendar.total)
 
 
-def _asked_horizon(horizon: Duration | None) -> str | CallSite:
+def _horizon_site(horizon: Duration | None) -> str | CallSite:
     return CallSite("Calendar", "total") if horizon is None else f'horizon "{horizon}"'
 
 
-def _whole(amount: Fraction, clock: str) -> Fraction:
+def _rounded_horizon(amount: Fraction, clock: str) -> Fraction:
     """A horizon, rounded up; but in seconds."""
     return amount if clock == "seconds" else Fraction(ceil(amount))
 

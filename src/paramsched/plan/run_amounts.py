@@ -21,7 +21,7 @@ from paramsched.time.calendar import ASSUMED_SIZES, SIZES
 Amount: TypeAlias = int | float
 """A whole number, but of seconds."""
 
-_MOST_EXACT = 2**62  # beyond it NumPy's integers overflow
+_MAX_EXACT = 2**62  # beyond it NumPy's integers overflow
 
 
 class RunAmounts(ABC):
@@ -67,7 +67,7 @@ class RunAmounts(ABC):
         part = place - floor(place)
         return before + part * (Fraction(self.amount_at(floor(place) + 1)) - before) if part else before
 
-    def place_of(self, amount: Fraction) -> Fraction:
+    def update_of(self, amount: Fraction) -> Fraction:
         """The place between two updates at which an amount is consumed; `exact_at` is the way back."""
         behind = self.updates_until(amount)
         after = Fraction(self.amount_at(behind))
@@ -91,7 +91,7 @@ class ConstantAmounts(RunAmounts):
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         more = amount - self.amount_at(t)
         above, below = self.rate.numerator, self.rate.denominator
-        if (t + count) * above >= _MOST_EXACT:
+        if (t + count) * above >= _MAX_EXACT:
             return np.array([self.amount_at(one) + more for one in range(t, t + count)])
         products = np.arange(t, t + count) * above
         if self.clock == "seconds":
@@ -107,13 +107,13 @@ class ConstantAmounts(RunAmounts):
     def exact_at(self, place: Fraction) -> Fraction:
         return place * self.rate
 
-    def place_of(self, amount: Fraction) -> Fraction:
+    def update_of(self, amount: Fraction) -> Fraction:
         return amount / self.rate
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class UntoldAmounts(RunAmounts):
+class UnknownAmounts(RunAmounts):
     """Nothing says before the run how much an update takes.
 
     Args:
@@ -121,7 +121,7 @@ class UntoldAmounts(RunAmounts):
     """
 
     clock: str
-    beside: tuple[str, str] | None = None
+    missing_factor: tuple[str, str] | None = None
 
     def amount_at(self, t: int) -> Amount:
         if t == 0:
@@ -140,9 +140,9 @@ class UntoldAmounts(RunAmounts):
 
     def missing(self, site: str | CallSite) -> MissingFact:
         """The error of what needs these amounts."""
-        if self.beside is None:
+        if self.missing_factor is None:
             return missing_amounts(self.clock, site)
-        planned, fact = self.beside
+        planned, fact = self.missing_factor
         found = f"{planned} is planned, and {fact} is missing: together they are the {self.clock} of an update"
         return MissingFact(site, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
 
@@ -169,7 +169,7 @@ PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in produ
     "seconds_per_step"
 }
 
-MOST_OF_UPDATE = 10**15
+MAX_PER_UPDATE = 10**15
 """No update takes more: sums over many of them stay whole numbers of 64 bits."""
 
 
@@ -221,7 +221,7 @@ class UpdateSizes:
         product = np.full(updates.shape, float(self.fixed))
         for target in self.targets:
             product *= target.sizes(updates, amounts)
-        return np.clip(np.nan_to_num(product, nan=0.0), 0, MOST_OF_UPDATE).astype(np.int64)
+        return np.clip(np.nan_to_num(product, nan=0.0), 0, MAX_PER_UPDATE).astype(np.int64)
 
     def require_possible(self, update: int, amount: int) -> None:
         """Refuse an update that takes nothing."""
@@ -290,12 +290,12 @@ class RunSizes:
     def _amounts_of(self, clock: str) -> RunAmounts:
         factors = factors_of_update(clock, self.calendar, self.targets.keys())
         if factors is None:
-            return UntoldAmounts(clock, self._fact_beside_target(clock, self.targets))
+            return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
         names, rate = factors
         if not names:
             changing = [name for name, one in self.targets.items() if one is not None and not one.is_held_at(0, 0)]
-            beside = self._fact_beside_target(clock, changing)
-            return ConstantAmounts(clock, rate) if beside is None else UntoldAmounts(clock, beside)
+            missing_factor = self._missing_factor_of(clock, changing)
+            return ConstantAmounts(clock, rate) if missing_factor is None else UnknownAmounts(clock, missing_factor)
         targets: list[SizeTarget] = []
         for name in names:
             target = self.targets[name]
@@ -307,16 +307,16 @@ class RunSizes:
                 )
             targets.append(target)
         if any(target.schedule.metric_rules for target in targets):
-            return UntoldAmounts(clock)  # what a metric makes of it nobody knows before the run
+            return UnknownAmounts(clock)  # what a metric makes of it nobody knows before the run
         sizes, times = UpdateSizes(tuple(targets), int(rate)), None
         if sizes.by_amount and clock != self.clock:
             assert self.clock is not None
             times = self.amounts_of(self.clock)
-            if isinstance(times, UntoldAmounts):
-                return UntoldAmounts(clock)
+            if isinstance(times, UnknownAmounts):
+                return UnknownAmounts(clock)
         return PlannedAmounts(clock, sizes, times)
 
-    def _fact_beside_target(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
+    def _missing_factor_of(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
         """A planned size that an amount is a product of, and the fact that the product lacks."""
         for names in SIZES[clock]:
             known = [*self.targets, *ASSUMED_SIZES]
@@ -344,14 +344,14 @@ class RunSizes:
 
 
 _STRIDE = 4096  # updates between two amounts that are kept
-_GUESSED = 16, 4096  # updates that are guessed at once: few where a guess before was soon wrong
-_ROUNDS = 8  # how often a guess is made better before what is right of it is kept
-_MOST_AMOUNT = 10**18
-_MOST_UPDATES = 50_000_000
-_MOST_UNEVEN = 500_000  # updates, where most of them take another amount than the one before
-_FEW_RIGHT = 256  # updates of a guess; where fewer are right, sizes are looked up instead
+_GUESS_SIZES = 16, 4096  # updates that are guessed at once: few where a guess before was soon wrong
+_MAX_ROUNDS = 8  # how often a guess is made better before what is right of it is kept
+_MAX_AMOUNT = 10**18
+_MAX_UPDATES = 50_000_000
+_MAX_UNEVEN = 500_000  # updates, where most of them take another amount than the one before
+_MIN_CORRECT = 256  # updates of a guess; where fewer are right, sizes are looked up instead
 _TABULATED = 65_536  # amounts whose sizes are looked up at once
-_WIDEST = 1_024  # of the sizes that are looked up: of wider ones too few fit into a table
+_MAX_TABULATED_SIZE = 1_024  # of the sizes that are looked up: of wider ones too few fit into a table
 _PROBES = 1_000  # amounts at which sizes are looked at to estimate the length of a run
 
 
@@ -377,11 +377,11 @@ class PlannedAmounts(RunAmounts):
     def amount_at(self, t: int) -> int:
         block = t // _STRIDE
         while len(self._kept) <= block and not self._held:
-            self._kept_amounts(_MOST_AMOUNT)
+            self._kept_amounts(_MAX_AMOUNT)
         if self._held and t >= self._held[0][0]:
             update, amount, size = self._held[0]
             return amount + (t - update) * size
-        return int(self._amounts(block * _STRIDE, self._kept[block], t % _STRIDE + 1, _MOST_AMOUNT)[-1])
+        return int(self._amounts(block * _STRIDE, self._kept[block], t % _STRIDE + 1, _MAX_AMOUNT)[-1])
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         return self._amounts(t, int(amount), count)
@@ -411,7 +411,7 @@ class PlannedAmounts(RunAmounts):
         probes = np.linspace(before, held, _PROBES).astype(np.int64)
         sizes = np.maximum(self._sizes_by_amount(probes), 1)
         uneven = np.mean(self._sizes_by_amount(probes + sizes) != sizes) > 0.2
-        most = _MOST_UNEVEN if uneven else _MOST_UPDATES
+        most = _MAX_UNEVEN if uneven else _MAX_UPDATES
         if (held - before) * float(np.mean(1 / sizes)) > 2 * most:  # twice: it is an estimate
             raise _too_many_updates(most)
 
@@ -421,11 +421,11 @@ class PlannedAmounts(RunAmounts):
         The next one is kept. Where sizes are held from now on that is kept instead: what follows needs no amounts.
         """
         update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
-        if update > _MOST_UPDATES:
-            raise _too_many_updates(_MOST_UPDATES)
+        if update > _MAX_UPDATES:
+            raise _too_many_updates(_MAX_UPDATES)
         size = self._held_size(update, before)
         if size is not None:
-            self._refuse_none(update, np.array([before, before + size]))
+            self._require_sizes(update, np.array([before, before + size]))
             self._held.append((update, before, size))
             return np.array([before])
         amounts = self._amounts(update, before, _STRIDE + 1, until)
@@ -439,11 +439,11 @@ class PlannedAmounts(RunAmounts):
         Where `until` is given, each update before it has to take something. A block of coming updates may reach behind
         the end of the run, where nobody asks for that.
         """
-        if amount + MOST_OF_UPDATE > _MOST_AMOUNT:
-            found = f"more than {_MOST_AMOUNT} {self.clock} before update {t}"
+        if amount + MAX_PER_UPDATE > _MAX_AMOUNT:
+            found = f"more than {_MAX_AMOUNT} {self.clock} before update {t}"
             raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
         pieces = [np.array([amount])]
-        left, (least, most) = count - 1, _GUESSED
+        left, (least, most) = count - 1, _GUESS_SIZES
         guessed = most
         while left > 0 and (until is None or amount < until):
             if until is None and (size := self._held_size(t, amount)) is not None:
@@ -453,7 +453,7 @@ class PlannedAmounts(RunAmounts):
             guessed = min(max(4 * piece.size, least), most)
             if until is not None:
                 piece = piece[: int(np.searchsorted(piece, until)) + 1]
-                self._refuse_none(t, np.concatenate([[amount], piece]))
+                self._require_sizes(t, np.concatenate([[amount], piece]))
             pieces.append(piece)
             t, amount, left = t + piece.size, int(piece[-1]), left - piece.size
         return np.concatenate(pieces)
@@ -470,7 +470,7 @@ class PlannedAmounts(RunAmounts):
             return amount + np.cumsum(self.sizes.at(updates, at))
         guess = amount + self.sizes.at(updates[:1], np.array([amount]))[0] * np.arange(most + 1)
         right = 0
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             better = amount + np.concatenate([[0], np.cumsum(self.sizes.at(updates, guess[:-1]))])
             differing = np.flatnonzero(better != guess)
             right = int(differing[0]) if differing.size else most
@@ -478,7 +478,7 @@ class PlannedAmounts(RunAmounts):
             if right == most:
                 break
         size = int(guess[1]) - amount
-        if right >= min(most, _FEW_RIGHT) or not self.sizes.only_by_amount or not 0 < size <= _WIDEST:
+        if right >= min(most, _MIN_CORRECT) or not self.sizes.only_by_amount or not 0 < size <= _MAX_TABULATED_SIZE:
             return guess[1 : right + 1]
         # Sizes change too often to be guessed: those at the next amounts are looked up.
         width = min(2 * size * most, _TABULATED)
@@ -503,9 +503,9 @@ class PlannedAmounts(RunAmounts):
 
     def require_some(self, t: int, amount: Amount) -> None:
         """Refuse update `t` where it is planned to take nothing."""
-        self._refuse_none(t, self._amounts(t, int(amount), 2))
+        self._require_sizes(t, self._amounts(t, int(amount), 2))
 
-    def _refuse_none(self, t: int, amounts: Array) -> None:
+    def _require_sizes(self, t: int, amounts: Array) -> None:
         nothing = np.flatnonzero(np.diff(amounts) < 1)
         if nothing.size:
             update, amount = t + int(nothing[0]), int(amounts[nothing[0]])

@@ -16,7 +16,7 @@ from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, sh
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
+from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
@@ -46,7 +46,7 @@ class Base:
     share: Literal["all", "some", "none"]
 
 
-_MOST_UPDATES = 500_000_000  # 4 GB in each column
+_MAX_UPDATES = 500_000_000  # 4 GB in each column
 
 
 @final
@@ -211,9 +211,9 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     >>> shown["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.05, 0.025]
     """
-    refuse_no_plan("trace", plan)
+    require_plan("trace", plan)
     if calendar is not None:
-        refuse_no_calendar(f"trace(…, {shown(calendar)})", calendar)
+        require_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()
     resolved = plan.resolve(facts)
     if resolved.horizon is None:
@@ -223,7 +223,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     run = amounts_of_run(resolved, facts)
     total = updates_of_horizon(resolved, run)
     assert total is not None
-    if total > _MOST_UPDATES:
+    if total > _MAX_UPDATES:
         found = f"{total} updates are too many to keep a value for each"
         raise InvalidArgument(
             "trace(…)", found, "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"

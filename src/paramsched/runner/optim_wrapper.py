@@ -90,7 +90,7 @@ class AcceleratedWrapper:
 
         def before_update(_: Optimizer) -> None:
             if self.amounts is not None:
-                self.amounts.tell_seen()
+                self.amounts.report_counted()
 
         def after_update(_: Optimizer) -> None:
             self.updates += 1
@@ -102,7 +102,7 @@ class AcceleratedWrapper:
 
     def note_batch(self, data: Any) -> None:
         if self.amounts is not None:
-            self.amounts.see(data, ends_update=False)  # which batch ends it, the step says
+            self.amounts.count_batch(data, ends_update=False)  # which batch ends it, the step says
 
     @property
     def optimizer(self) -> Optimizer:

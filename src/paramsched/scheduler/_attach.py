@@ -28,7 +28,7 @@ from paramsched.scheduler._resume import (
     Resume,
     log_initial_values,
     log_takeover,
-    tell_position,
+    report_position,
     warn_if_over,
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
@@ -36,7 +36,7 @@ from paramsched.scheduler._resume import (
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
-from paramsched.scheduler.consumption import standing_in
+from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
@@ -61,7 +61,7 @@ class PlanHooks:
         planned = self.planned
         # All that runs at every update, so that a compiled step is not compiled anew for each value: decision 005.
         mark_uncompiled(
-            PlannedGroups.as_left, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
+            PlannedGroups.is_unchanged, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
             FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
             TensorColumn.views_replaced, *AT_EACH_UPDATE,
         )  # fmt: skip
@@ -69,7 +69,7 @@ class PlanHooks:
         if planned.source is not None:
             expect_changing_number(AMOUNT)
         if step:
-            hooks = UpdateHooks(planned.before_update, planned.advance, planned.as_left)
+            hooks = UpdateHooks(planned.before_update, planned.advance, planned.is_unchanged)
             self._handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
@@ -80,7 +80,7 @@ class PlanHooks:
         """Write count and plan into every group: at an update only the first one gets the count."""
         if optimizer.param_groups:
             self.planned.sync(optimizer.param_groups)
-            self.planned.note(optimizer.param_groups)
+            self.planned.write_position(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.resume.before_load(self.planned, state, len(optimizer.param_groups))
@@ -121,14 +121,14 @@ log = logging.getLogger("paramsched")
 class AttachRequest:
     """What a Scheduler was asked to do, but for the facts of the run.
 
-    `begin` is the number of completed updates of a run that had no plan so far; None where nobody said it.
+    `start` is the number of completed updates of a run that had no plan so far; None where nobody said it.
     """
 
     plan: Plan
     drive: Drive
     resume: Resume
     late_groups: LateGroups
-    begin: int | None
+    start: int | None
 
     def __post_init__(self) -> None:
         if self.drive not in get_args(Drive):
@@ -138,11 +138,11 @@ class AttachRequest:
         if self.late_groups not in get_args(LateGroups):
             found = nearest(str(self.late_groups), get_args(LateGroups))
             raise InvalidArgument(f"Scheduler(late_groups={self.late_groups!r})", found, 'Write late_groups="present"')
-        if self.begin is not None and not is_count_of_updates(self.begin):
+        if self.start is not None and not is_count_of_updates(self.start):
             instead = "Write ps.Scheduler(optimizer, plan, t=500)"
-            raise InvalidTime(f"Scheduler(…, t={shown(self.begin)})", "not a number of completed updates", instead)
-        if self.begin is not None:
-            object.__setattr__(self, "begin", int(self.begin))  # one of NumPy is in no checkpoint
+            raise InvalidTime(f"Scheduler(…, t={shown(self.start)})", "not a number of completed updates", instead)
+        if self.start is not None:
+            object.__setattr__(self, "start", int(self.start))  # one of NumPy is in no checkpoint
 
 
 def is_count_of_updates(t: Any) -> bool:
@@ -161,7 +161,7 @@ def attach_plan(
     if request.drive == "optimizer":
         require_hooks(optimizer)
     groups: list[Group] = optimizer.param_groups
-    resume, begin = request.resume, request.begin
+    resume, start = request.resume, request.start
     in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
     _ = in_force.total  # an update that is planned to take nothing is refused now
     before = hooks_on(optimizer)
@@ -172,25 +172,25 @@ def attach_plan(
         known, earlier = before.planned.clock, before.planned.in_force
         carried: int | None = known.t
         changes = resume.changes_between(earlier, in_force)
-        in_force = resume.decide(changes, earlier, in_force, known.standing, "that of the Scheduler before this one")
-        found = known.standing if earlier.unit == in_force.unit else RunPosition(known.t)
+        in_force = resume.choose_plan(changes, earlier, in_force, known.position, "that of the Scheduler before this one")
+        found = known.position if earlier.unit == in_force.unit else RunPosition(known.t)
     else:
         carried = count_carried(groups)
         unknown = resume.differs(in_force, groups)
         if unknown:
             resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
-        found = RunPosition(begin or 0)
+        found = RunPosition(start or 0)
         if carried is not None:
             found, source = RunPosition(carried, *amount_carried(groups, in_force.unit)), "optimizer"
-    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
-    clock.stand_at(standing_in(in_force, found, "the optimizer"), source)
+    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, start)
+    clock.set_position(resume_position(in_force, found, "the optimizer"), source)
     planned = PlannedGroups(in_force, clock, request.late_groups)
     if before is not None:
         clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
-        planned.history = before.planned.history.entered(planned.entry())
+        planned.history = before.planned.history.with_plan(planned.entry())
     elif carried is not None:
-        begun = History.begun(in_force.plan.text, 0, in_force.amount_at(0))
-        planned.history = begun.entered_after_unknown(planned.entry()) if unknown else begun
+        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
+        planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
     block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
     planned.bind(groups, block)  # the first write: from here on nothing is refused
@@ -202,15 +202,15 @@ def attach_plan(
     hooks.attach(optimizer, step=request.drive == "optimizer")
     if unknown:
         resume.log_unknown_plan(planned)
-    if before is None and begin is None and not carried:
+    if before is None and start is None and not carried:
         taken = updates_in_state(optimizer)
         if has_initial or taken:
-            tell_position(block.slots, taken, carried, initial=has_initial)
-    if carried is None and begin:
-        warn_of_present_bases(block.slots, groups, begin)
-    if carried is not None and begin is not None and begin != carried:
+            report_position(block.slots, taken, carried, initial=has_initial)
+    if carried is None and start:
+        warn_of_present_bases(block.slots, groups, start)
+    if carried is not None and start is not None and start != carried:
         log.warning(
-            "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, carried
+            "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", start, carried
         )
     warn_if_over(planned)
     if carried is None:
@@ -220,7 +220,7 @@ def attach_plan(
 
 # ---------------------------------------------------------------------- facts that come later
 
-_WAITS = (
+_NO_FACTS_YET = (
     'this Scheduler was built with calendar="later" and has no facts yet. Call scheduler.resolve(steps_per_epoch='
     "len(loader)) before the first optimizer.step()"
 )
@@ -231,13 +231,13 @@ class NotAttached:
     """Stands where the hooks will be of a Scheduler that waits for its facts."""
 
     def __getattr__(self, name: str) -> Any:
-        raise ParamschedError(_WAITS)
+        raise ParamschedError(_NO_FACTS_YET)
 
 
 def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
     """The step pre-hook of a Scheduler that waits for its facts."""
     del optimizer, args, kwargs
-    raise ParamschedError(_WAITS)
+    raise ParamschedError(_NO_FACTS_YET)
 
 
 @final
@@ -259,10 +259,10 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
         "calendar": planned.in_force.calendar,
         "on_change": hooks.resume.on_change,
         "late_groups": planned.late_groups,
-        "begin": clock.begin,
+        "begin": clock.start,
         "alive": not planned.released,
         "t": clock.t,
-        "amounts": (clock.amount, clock.said, clock.last_amount),
+        "amounts": (clock.amount, clock.reported, clock.last_amount),
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
         "history": planned.history,
@@ -272,15 +272,15 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
 def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     """What the copy was asked to do, and its hooks."""
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
-    late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
-    amount, said, last_amount = state.get("amounts", (None, None, None))
-    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, begin)
+    late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
+    amount, reported, last_amount = state.get("amounts", (None, None, None))
+    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start)
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
     else:  # a copy of a Scheduler that was detached: hooks that are not registered
         in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
         clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
-        clock.stand_at(RunPosition(state["t"], amount, said))
+        clock.set_position(RunPosition(state["t"], amount, reported))
         planned, groups = PlannedGroups(in_force, clock, late_groups), optimizer.param_groups
         slots = slots_of(in_force.counted, groups)
         planned.block = ValueBlock(in_force.counted, slots, groups, clock.times, clock.states)
@@ -289,9 +289,9 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     planned, clock = hooks.planned, hooks.planned.clock
     now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
     planned.history = state.get("history", planned.history)
-    clock.said, clock.last_amount = None, last_amount
-    if said is not None and planned.source is not None:
-        planned.source.say(said)
+    clock.reported, clock.last_amount = None, last_amount
+    if reported is not None and planned.source is not None:
+        planned.source.report(reported)
     clock.states = used
     clock.change(now)
     if state["alive"]:
@@ -304,7 +304,7 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
 # ---------------------------------------------------------------------- what a Scheduler is given
 
 
-def given_facts(**facts: Any) -> dict[str, Any]:
+def specified_facts(**facts: Any) -> dict[str, Any]:
     """The keywords that were given."""
     return {name: fact for name, fact in facts.items() if fact is not None}
 

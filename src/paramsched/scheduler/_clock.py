@@ -58,7 +58,7 @@ class RunPosition:
 
     t: int
     amount: Amount | None = None
-    said: Amount | None = None
+    reported: Amount | None = None
 
     @property
     def times(self) -> UpdateTimes:
@@ -76,7 +76,7 @@ class Clock:
     runs at every update never has to take it back.
 
     `amount` is what has been consumed before the coming update, `last_amount` before the last one; both are None where
-    the plan is by updates. `said` is what the loop said and no update has counted yet. `unsettled`: whether the coming
+    the plan is by updates. `reported` is what the loop said and no update has counted yet. `needs_check`: whether the coming
     update's amount has to be looked at before it.
 
     Args:
@@ -84,32 +84,33 @@ class Clock:
     """
 
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "begin", "last_amount", "said", "states", "t", "unsettled",
+        "_came_from", "_used", "acknowledged_at", "amount", "last_amount", "needs_check", "reported",
+        "start", "states", "t",
     )  # fmt: skip
 
-    def __init__(self, states: RuleStates, begin: int | None = None) -> None:
+    def __init__(self, states: RuleStates, start: int | None = None) -> None:
         self.t = 0
         self.amount: Amount | None = None
         self.last_amount: Amount | None = None
-        self.said: Amount | None = None
-        self.unsettled = False
-        self.begin = begin
+        self.reported: Amount | None = None
+        self.needs_check = False
+        self.start = start
         self.states = states
         self.acknowledged_at = 0  # where an engine last called step()
         self._came_from: tuple[int, str | None] = -1, None  # the checkpoint that the count was read from
         self._used: tuple[int, RuleStates] = -1, {}  # the states before a metric changed them at this update
 
-    def stand_at(self, standing: RunPosition, source: str | None = None) -> None:
+    def set_position(self, position: RunPosition, source: str | None = None) -> None:
         """Go to an update without taking it, by `seek` or for a checkpoint; `source` names the checkpoint."""
-        t = standing.t
+        t = position.t
         self.t, self._came_from, self._used = t, (t, source), (-1, {})
-        self.amount = self.last_amount = standing.amount
-        self.said = standing.said
+        self.amount = self.last_amount = position.amount
+        self.reported = position.reported
         self.acknowledged_at = t
 
     @property
-    def standing(self) -> RunPosition:
-        return RunPosition(self.t, self.amount, self.said)
+    def position(self) -> RunPosition:
+        return RunPosition(self.t, self.amount, self.reported)
 
     @property
     def acknowledged(self) -> bool:

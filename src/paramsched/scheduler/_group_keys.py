@@ -26,7 +26,7 @@ AMOUNT = f"{OURS}amount"
 """What has been consumed before the coming update; None where the plan is by updates."""
 CLOCK = f"{OURS}clock"
 """What the amount counts, as its index in `CLOCKS`; None where the plan is by updates."""
-SAID = f"{OURS}said"
+REPORTED = f"{OURS}said"
 """The count, and what the loop reported and no update has counted yet, in JSON; None where the plan is by updates.
 
 Another count than that of the group shows that this entry was not loaded: the checkpoint is older and has no such entry
@@ -60,8 +60,8 @@ def count_carried(groups: list[Group]) -> int | None:
     return None
 
 
-def note_position(
-    groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, said: Amount | None
+def write_position_entries(
+    groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, reported: Amount | None
 ) -> None:
     """Write into every group where the run is: the count, the number of the plan, and the amounts on its clock."""
     entries = {
@@ -69,13 +69,13 @@ def note_position(
         PLAN: plan,
         AMOUNT: amount,
         CLOCK: None if clock is None else CLOCKS.index(clock),
-        SAID: None if clock is None else json.dumps([count, said]),
+        REPORTED: None if clock is None else json.dumps([count, reported]),
     }
     for group in groups:
         group.update(entries)
 
 
-def note_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
+def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
     """Write bases, by group and flat name of the field, beside those of fields of earlier plans."""
     found: list[dict[str, float]] = [{} for _ in groups]
     for (index, slot), base in bases.items():
@@ -97,8 +97,8 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
     group = next((group for group in groups if COUNT in group), {})
     if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
         return None, None
-    said = group.get(SAID)
-    at, reported = json.loads(said) if isinstance(said, str) else (group[COUNT], said)
+    found = group.get(REPORTED)
+    at, reported = json.loads(found) if isinstance(found, str) else (group[COUNT], found)
     if at == group[COUNT]:
         return group.get(AMOUNT), reported
     # The checkpoint is older: if it is of a plan by updates, the amount is still that of the new optimizer.
@@ -114,11 +114,11 @@ def check_entries(groups: list[Group]) -> None:
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
         if group.get(CLOCK) is not None and group[CLOCK] not in range(len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(group[CLOCK])}, not the number of a clock")
-        said = group.get(SAID)
-        if isinstance(pair := json_or_none(said), list) and len(pair) == 2:
-            _require_count(pair[0], index, SAID)
-            said = pair[1]
-        for key, amount in ((AMOUNT, group.get(AMOUNT)), (SAID, said)):
+        reported = group.get(REPORTED)
+        if isinstance(pair := json_or_none(reported), list) and len(pair) == 2:
+            _require_count(pair[0], index, REPORTED)
+            reported = pair[1]
+        for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
             if amount is not None and not is_amount(amount):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
         if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
@@ -181,35 +181,35 @@ class History:
     """The plans of one run, the earliest first; each has another text than the one before it.
 
     >>> history = History.begun("a").entered(Entry(8000, None, "b"))
-    >>> history.as_data(), history.standing_at(7000, None).as_data()
+    >>> history.as_data(), history.resumed_at(7000, None).as_data()
     ([[0, None, 'a'], [8000, None, 'b']], [[0, None, 'a'], [7000, None, 'b']])
     """
 
     entries: tuple[Entry, ...]
 
     @staticmethod
-    def begun(text: str | None, update: int = 0, amount: float | None = None) -> "History":
+    def starting_with(text: str | None, update: int = 0, amount: float | None = None) -> "History":
         return History((Entry(update, amount, text),))
 
-    def entered(self, new: Entry) -> "History":
+    def with_plan(self, new: Entry) -> "History":
         """A plan comes into force; later entries are of a run that went on differently."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             return History(kept)
         return History((*kept, new))
 
-    def entered_after_unknown(self, new: Entry) -> "History":
+    def with_plan_after_unknown(self, new: Entry) -> "History":
         """The same where the plan before is another, unknown one."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             kept = (*kept[:-1], kept[-1]._replace(text=None))
-        before = History(kept) if kept else History.begun(None, 0, None if new.amount is None else 0)
-        return before if new.update == 0 else before.entered(new)
+        before = History(kept) if kept else History.starting_with(None, 0, None if new.amount is None else 0)
+        return before if new.update == 0 else before.with_plan(new)
 
-    def standing_at(self, update: int, amount: float | None) -> "History":
+    def resumed_at(self, update: int, amount: float | None) -> "History":
         """The run goes on from an update, maybe an earlier one, with the present plan."""
         last = self.entries[-1]
-        return self if last.update <= update else self.entered(Entry(update, amount, last.text))
+        return self if last.update <= update else self.with_plan(Entry(update, amount, last.text))
 
     def as_data(self) -> list[list[Any]]:
         """Lists of update, amount and text, for a state."""

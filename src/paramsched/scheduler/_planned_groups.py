@@ -11,8 +11,17 @@ from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
-from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, Entry, Group, History, note_bases, note_position
-from paramsched.scheduler._slots import LateGroups, Slot, bases_by_place, slots_of, values_at, with_late_bases
+from paramsched.scheduler._group_keys import (
+    AMOUNT,
+    COUNT,
+    PLAN,
+    Entry,
+    Group,
+    History,
+    write_base_entries,
+    write_position_entries,
+)
+from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, ValueBlock
 from paramsched.scheduler.consumption import ConsumptionSource
 from paramsched.scheduler.updates import run_uncompiled
@@ -24,7 +33,7 @@ class PlannedGroups:
 
     It holds the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
 
-    Between two updates these hold, and `as_left` looks whether they still do:
+    Between two updates these hold, and `is_unchanged` looks whether they still do:
     - `bound` are the optimizer's groups, the same dicts in the same order. The writers write into these.
     - Each group holds the values of update `clock.t`, and the first one the count and the number of the plan.
 
@@ -35,7 +44,7 @@ class PlannedGroups:
 
     def __init__(self, in_force: ResolvedPlan, clock: Clock, late_groups: LateGroups = "base") -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
-        self.history = History.begun(in_force.plan.text, clock.t, clock.amount)
+        self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update that `seek` went to, and the history before it
         self.source: ConsumptionSource | None = None  # of a plan that is not by updates, once it is bound
         self.bound: list[Group] = []
@@ -54,20 +63,20 @@ class PlannedGroups:
 
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
         """Take a block that is at the current update, and write its values."""
-        note_bases(bases_by_place(block.slots), groups)
-        block.put()
-        self._begin_amounts(groups)
+        write_base_entries(bases_by_slot(block.slots), groups)
+        block.write_initial()
+        self._reset_source(groups)
         self._take(block, groups)
 
-    def _begin_amounts(self, groups: list[Group]) -> None:
+    def _reset_source(self, groups: list[Group]) -> None:
         """What is measured or compared begins anew."""
-        self.clock.unsettled = False
+        self.clock.needs_check = False
         self.source = None if self.in_force.amounts is None else ConsumptionSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Write into these groups from now on, which hold the values of the block."""
         self.block = block
-        self.note(groups)
+        self.write_position(groups)
         self.bound, self._first, self._number = list(groups), groups[0], self.in_force.number
         self._lr_key = "lr" if "lr" in groups[0] else COUNT
         self._first_lr = self._first[self._lr_key]
@@ -75,34 +84,34 @@ class PlannedGroups:
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
         self._is_plain = not (self._has_tensors or block.targets or self.source is not None)
 
-    def note(self, groups: list[Group]) -> None:
+    def write_position(self, groups: list[Group]) -> None:
         """Write into every group where the run is: at an update only the first one gets the count."""
         clock, unit = self.clock, None if self.source is None else self.source.unit
-        note_position(groups, clock.t, self.in_force.number, unit, clock.amount, clock.said)
+        write_position_entries(groups, clock.t, self.in_force.number, unit, clock.amount, clock.reported)
 
     def entry(self) -> Entry:
         """The plan and when it came into force, if that is now."""
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
-    def seek(self, standing: RunPosition) -> None:
+    def seek(self, position: RunPosition) -> None:
         """Go to an update at once."""
-        t = standing.t
-        self.block.seek(standing.times, self.clock.states)
+        t = position.t
+        self.block.seek(position.times, self.clock.states)
         sought, before = self._before_seek
         history = before if sought == self.clock.t else self.history  # no update since: the last seek was a look
-        self.clock.stand_at(standing)
-        self.history, self._before_seek = history.standing_at(t, standing.amount), (t, history)
-        self._put()
-        self._begin_amounts(self.bound)
-        self.note(self.bound)
+        self.clock.set_position(position)
+        self.history, self._before_seek = history.resumed_at(t, position.amount), (t, history)
+        self._write_values()
+        self._reset_source(self.bound)
+        self.write_position(self.bound)
 
     def rewrite(self) -> None:
         """Compute the values of the coming update anew, and write them."""
         self.block.seek(self.clock.times, self.clock.states)
-        self._put()
+        self._write_values()
 
-    def _put(self) -> None:
-        self.block.put()
+    def _write_values(self) -> None:
+        self.block.write_initial()
         self._first[COUNT] = self.clock.t  # the others get it when the optimizer is saved
         self._first_lr = self._first[self._lr_key]
         self._fills = self.block.fill_count()
@@ -123,7 +132,7 @@ class PlannedGroups:
         """Stop writing. Values and entries stay in the groups."""
         self.bound, self.released, self._is_plain = [], True, False
 
-    def require_alive(self, what: str) -> None:
+    def require_attached(self, what: str) -> None:
         """Refuse a call of a Scheduler that does not write any more."""
         if self.released:
             raise ParamschedError(
@@ -133,7 +142,7 @@ class PlannedGroups:
 
     # ------------------------------------------------------------------ at every update
 
-    def as_left(self, optimizer: Any) -> bool:
+    def is_unchanged(self, optimizer: Any) -> bool:
         """Whether the groups are those that were bound, and the first holds what it was left with. At every update.
 
         False too where the amount of the coming update has to be looked at.
@@ -146,7 +155,7 @@ class PlannedGroups:
                 and first[PLAN] is self._number
                 and first[self._lr_key] is self._first_lr
                 and groups == self.bound  # of the same dicts this compares nothing but addresses
-                and not clock.unsettled
+                and not clock.needs_check
                 and not (self._tuples and self.any_tuple_spoiled())
             )
         except (LookupError, RuntimeError, ValueError):
@@ -163,30 +172,30 @@ class PlannedGroups:
         return False
 
     def before_update(self, optimizer: Any) -> None:
-        """Where `as_left` is false ahead of an update: bind groups that came since. Nothing else is written.
+        """Where `is_unchanged` is false ahead of an update: bind groups that came since. Nothing else is written.
 
         Raises:
             MissingFact: the plan's clock counts an amount, and nothing says how much this update takes.
         """
         run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
-        if self.clock.unsettled and self.source is not None:
-            run_uncompiled(ConsumptionSource.settle)(self.source)
+        if self.clock.needs_check and self.source is not None:
+            run_uncompiled(ConsumptionSource.check_amount)(self.source)
 
     def advance(self, optimizer: Any) -> None:
-        """One update has happened, ahead of which `as_left` was asked: write the values of the next."""
+        """One update has happened, ahead of which `is_unchanged` was asked: write the values of the next."""
         groups: list[Group] = optimizer.param_groups
         clock, block = self.clock, self.block
         clock.t = t = clock.t + 1
         try:
             if block.amounts is not None:
                 coming = next(block.amounts, None)
-                if coming is None or clock.said is not None:
+                if coming is None or clock.reported is not None:
                     run_uncompiled(PlannedGroups._consume)(self, coming)
                 else:
                     clock.last_amount, clock.amount = clock.amount, coming
                 groups[0][AMOUNT] = clock.amount
             if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
-                run_uncompiled(PlannedGroups._look_at_tensors)(self, groups)
+                run_uncompiled(PlannedGroups._check_tensors)(self, groups)
             for _ in block.writer:  # one entry; `next` and its exception would take as long as a write
                 break
             else:
@@ -199,7 +208,7 @@ class PlannedGroups:
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run_uncompiled(PlannedGroups._refuse_spoiled)(self, groups, error)
         if block.overwritten:
-            run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
+            run_uncompiled(PlannedGroups._warn_overwritten)(self, groups)
         if self._has_tensors:
             self._fills = block.fill_count()
 
@@ -211,11 +220,11 @@ class PlannedGroups:
         asked for before its update.
         """
         if not self._is_plain:
-            self.require_alive("step")
-            if not self.as_left(optimizer):
+            self.require_attached("step")
+            if not self.is_unchanged(optimizer):
                 self.before_update(optimizer)
             self.advance(optimizer)
-            if not self.as_left(optimizer):  # a copy of a group holds another tensor than the one just written
+            if not self.is_unchanged(optimizer):  # a copy of a group holds another tensor than the one just written
                 self.sync(optimizer.param_groups)
             self.clock.acknowledged_at = self.clock.t
             return
@@ -231,11 +240,11 @@ class PlannedGroups:
             if first[COUNT] is t and first[PLAN] is self._number and groups == self.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
             else:
-                run_uncompiled(PlannedGroups._advance_anew)(self, groups, None)
+                run_uncompiled(PlannedGroups._rebind_and_advance)(self, groups, None)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            run_uncompiled(PlannedGroups._advance_anew)(self, groups, error)
+            run_uncompiled(PlannedGroups._rebind_and_advance)(self, groups, error)
         if block.overwritten:
-            run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
+            run_uncompiled(PlannedGroups._warn_overwritten)(self, groups)
 
     def _write_next_block(self, t: int) -> None:
         block = self.block
@@ -259,7 +268,7 @@ class PlannedGroups:
             assert block.amounts is not None
             next(block.amounts)
 
-    def _advance_anew(self, groups: list[Group], error: Exception | None) -> None:
+    def _rebind_and_advance(self, groups: list[Group], error: Exception | None) -> None:
         """By hand, where something is not as it was left: bind the groups as of this update, then advance."""
         bound_anew = self.sync(groups)
         self.clock.t += 1
@@ -280,10 +289,10 @@ class PlannedGroups:
         self._require_groups(groups, self.bound)
         changed = self._entries_replaced(groups) or self._groups_changed(groups) or self.any_tuple_spoiled()
         if changed:
-            self._bind_anew(groups)
+            self._rebind(groups)
         return changed
 
-    def _bind_anew(self, groups: list[Group]) -> None:
+    def _rebind(self, groups: list[Group]) -> None:
         """Bind the groups as they are now, and write only into those that need it."""
         plan, clock = self.in_force.counted, self.clock
         slots = slots_of(plan, groups)
@@ -301,8 +310,8 @@ class PlannedGroups:
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
         late = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
-        note_bases(bases_by_place(slots), groups)
-        late.put()
+        write_base_entries(bases_by_slot(slots), groups)
+        late.write_initial()
         block = ValueBlock(plan, slots, groups, clock.times, clock.states)
         block.install_views()
         self._take(block, groups)
@@ -331,7 +340,7 @@ class PlannedGroups:
         for column in self._tuples:
             column.require_lengths(groups)
 
-    def _look_at_tensors(self, groups: list[Group]) -> None:
+    def _check_tensors(self, groups: list[Group]) -> None:
         """Someone filled or replaced one of the tensors; after this the groups hold ours."""
         if self._groups_changed(groups):  # while the step was on: bound anew before the next
             return
@@ -340,10 +349,10 @@ class PlannedGroups:
             if (slot.group, slot.field) in held:
                 group = groups[slot.group]
                 self.block.overwritten.append((slot.field, group, slot.field.read(group), planned))
-        self._tell_overwritten(groups)
+        self._warn_overwritten(groups)
         self.block.install_views()
 
-    def _tell_overwritten(self, groups: list[Group]) -> None:
+    def _warn_overwritten(self, groups: list[Group]) -> None:
         """Warn once, of the first value that was not as planned, in a group that the optimizer still has.
 
         What the writers found may equal the plan: they look for the very object that they wrote.

@@ -23,9 +23,9 @@ from paramsched.scheduler._group_keys import (
     is_finite_number,
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._slots import Slot, bases_by_place, initial_value, slots_of, with_base
+from paramsched.scheduler._slots import Slot, bases_by_slot, initial_value, slots_of, with_base
 from paramsched.scheduler._value_block import ValueBlock
-from paramsched.scheduler.consumption import standing_in
+from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.updates import updates_in_state
 
@@ -45,7 +45,7 @@ def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group]) -> bool:
     return bool(found)
 
 
-def tell_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
+def report_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
     """Report that the plan begins at 0, which may not be the position of the run.
 
     Args:
@@ -53,8 +53,8 @@ def tell_position(slots: Iterable[Slot], taken: int | None, carried: int | None,
         initial: whether earlier schedulers left initial values.
     """
     text = (
-        f"the optimizer carries {_carried(carried)}: the plan begins at 0, with {_bases(slots, initial=initial)}. If "
-        f"the run has taken n updates already, write ps.Scheduler(optimizer, plan, t=n){_own_count(taken)}; if it had "
+        f"the optimizer carries {_carried_text(carried)}: the plan begins at 0, with {_bases(slots, initial=initial)}. If "
+        f"the run has taken n updates already, write ps.Scheduler(optimizer, plan, t=n){_optimizer_count(taken)}; if it had "
         "a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
     if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
@@ -77,7 +77,7 @@ def warn_of_present_bases(slots: Iterable[Slot], groups: Sequence[Group], t: int
 _HIDDEN = 1  # what an optimizer's own state counts after the hidden step of torch's distributed checkpoint
 
 
-def _carried(count: int | None) -> str:
+def _carried_text(count: int | None) -> str:
     return "no count of updates" if count is None else f"a count of {count} updates"
 
 
@@ -99,7 +99,7 @@ def log_takeover(t: int) -> None:
     )  # fmt: skip
 
 
-_KEEPS_ITS_PLACE = 'A plan with clock="samples" keeps its place in the data where the batches of all processes change'
+_SAMPLES_CLOCK_HINT = 'A plan with clock="samples" keeps its place in the data where the batches of all processes change'
 
 
 def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
@@ -108,7 +108,7 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
     if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
         log.warning(
             "the plan is the same, and an epoch has %s updates instead of %d. The plan counts updates, so the run goes "
-            "on in another epoch than it was saved in. " + _KEEPS_ITS_PLACE, now, before,
+            "on in another epoch than it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
         )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) ->
             )  # fmt: skip
 
 
-def log_two_counts(planned: PlannedGroups, count: int, source: str) -> None:
+def log_conflicting_counts(planned: PlannedGroups, count: int, source: str) -> None:
     """Two checkpoints that disagree: the one loaded last wins."""
     clock = planned.clock
     if clock.source not in (None, source) and clock.t != count:
@@ -136,8 +136,8 @@ def log_two_counts(planned: PlannedGroups, count: int, source: str) -> None:
 def warn_of_missing_count(taken: int | None, carried: int | None, bases: str) -> None:
     """The same of a checkpoint; `taken` is what the optimizer's own state counts."""
     warn_user(
-        f"the optimizer's checkpoint carries {_carried(carried)}: the plan begins at 0, with {bases} for bases. If it "
-        f"was saved after n updates, call scheduler.seek(n){_own_count(taken)}."
+        f"the optimizer's checkpoint carries {_carried_text(carried)}: the plan begins at 0, with {bases} for bases. If it "
+        f"was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
     )
 
 
@@ -164,7 +164,7 @@ def warn_if_shorter_than_epoch(planned: PlannedGroups) -> None:
         )
 
 
-def _own_count(taken: int | None) -> str:
+def _optimizer_count(taken: int | None) -> str:
     return "" if taken is None else f" (its own state says {taken})"
 
 
@@ -177,7 +177,7 @@ class Resume:
 
     def __init__(self, on_change: OnChange) -> None:
         self.on_change = on_change
-        self.settled: frozenset[int] = frozenset()  # numbers of plans whose difference has been dealt with
+        self.accepted: frozenset[int] = frozenset()  # numbers of plans whose difference has been dealt with
 
     # ------------------------------------------------------------------ the optimizer's own state
 
@@ -189,7 +189,7 @@ class Resume:
         check_entries(groups)
         planned.require_lengths(groups)
         slots_of(planned.in_force.counted, groups)
-        self._standing_of(planned, groups)
+        self._position_of(planned, groups)
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
@@ -198,43 +198,43 @@ class Resume:
         """Go on from the count and the bases in the groups that were loaded."""
         groups: list[Group] = optimizer.param_groups
         clock, found = planned.clock, count_carried(groups)
-        standing = self._standing_of(planned, groups)
+        position = self._position_of(planned, groups)
         slots = slots_of(planned.in_force.counted, groups)
-        block = ValueBlock(planned.in_force.counted, slots, groups, standing.times, clock.states)
+        block = ValueBlock(planned.in_force.counted, slots, groups, position.times, clock.states)
         if found is None:
             initial = log_initial_values(block.slots, groups)
-            if clock.begin is None:
+            if clock.start is None:
                 bases = "initial values" if initial else "the loaded values"
                 warn_of_missing_count(updates_in_state(optimizer), None, bases)
         else:
-            taken = updates_in_state(optimizer) if found == 0 and clock.begin is None else None
+            taken = updates_in_state(optimizer) if found == 0 and clock.start is None else None
             if taken is not None and taken > _HIDDEN:
                 warn_of_missing_count(taken, 0, "the recorded values")
-            log_two_counts(planned, standing.t, "optimizer")
-            log_bases(block.slots, bases_by_place(planned.block.slots))
+            log_conflicting_counts(planned, position.t, "optimizer")
+            log_bases(block.slots, bases_by_slot(planned.block.slots))
         unknown = self.differs(planned.in_force, groups)
-        clock.stand_at(standing, None if found is None else "optimizer")
+        clock.set_position(position, None if found is None else "optimizer")
         now, history = planned.entry(), planned.history  # an optimizer's state has no history
         if found is None:
             planned.history = History((now,))
         else:
             planned.history = (
-                history.entered_after_unknown(now) if unknown else history.standing_at(now.update, now.amount)
+                history.with_plan_after_unknown(now) if unknown else history.resumed_at(now.update, now.amount)
             )
         planned.bind(groups, block)
         if unknown:
             self.log_unknown_plan(planned)
         warn_if_over(planned)
 
-    def _standing_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
+    def _position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
         """Where the run stands that groups of a checkpoint are of."""
         in_force, count = planned.in_force, count_carried(groups)
         found = (
-            RunPosition(planned.clock.begin or 0)
+            RunPosition(planned.clock.start or 0)
             if count is None
             else RunPosition(count, *amount_carried(groups, in_force.unit))
         )
-        return standing_in(in_force, found, "the optimizer's checkpoint", planned.clock)
+        return resume_position(in_force, found, "the optimizer's checkpoint", planned.clock)
 
     # ------------------------------------------------------------------ the scheduler's state
 
@@ -248,35 +248,35 @@ class Resume:
         chosen, same_text = code, state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
             saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            chosen = self.decide(self.changes_between(saved, code), saved, code, state.standing)
+            chosen = self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
         elif not same_text:
             why = state.unreadable or "one of them has no text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
             log.warning("the plan in the checkpoint cannot be compared with the code's, which goes on: %s", why)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
-        before, bases, block = planned.block.slots, state.bases_by_place(), planned.block
+        before, bases, block = planned.block.slots, state.bases_by_slot(), planned.block
         if chosen is code:
             slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
         else:
             slots = slots_of(chosen.counted, groups, bases)
-        standing = standing_in(chosen, state.standing_on(chosen.unit), "the scheduler's state", planned.clock)
+        position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", planned.clock)
         if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
-            block.seek(standing.times, states)
+            block.seek(position.times, states)
         else:
-            block = ValueBlock(chosen.counted, slots, groups, standing.times, states)
+            block = ValueBlock(chosen.counted, slots, groups, position.times, states)
         if state.groups != len(groups):
             log.warning(
                 "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
                 state.groups, len(groups),
             )  # fmt: skip
-        log_two_counts(planned, standing.t, "scheduler")
+        log_conflicting_counts(planned, position.t, "scheduler")
         if block is not planned.block:
-            log_bases(slots, bases_by_place(before))
+            log_bases(slots, bases_by_slot(before))
         planned.in_force = chosen
-        planned.clock.stand_at(standing, "scheduler")
+        planned.clock.set_position(position, "scheduler")
         planned.clock.states = states
-        planned.history = state.history.standing_at(standing.t, state.standing.amount)
-        planned.history = planned.history.entered(planned.entry())
+        planned.history = state.history.resumed_at(position.t, state.position.amount)
+        planned.history = planned.history.with_plan(planned.entry())
         planned.bind(groups, block)
         warn_if_over(planned)
 
@@ -292,15 +292,15 @@ class Resume:
             if is_finite_number(base) and "initial_lr" not in groups[index]  # that says it already
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
-        standing = standing_in(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
-        block = ValueBlock(planned.in_force.counted, mine, groups, standing.times, planned.clock.states)
-        log_bases(mine, bases_by_place(slots))
+        position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
+        block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
+        log_bases(mine, bases_by_slot(slots))
         unit = f"{t} updates as the optimizer's own state counts them" if taken is not None and taken != at else f"{t}"
         log.warning(
             "the state is one of torch's schedulers, at %d: the plan goes on from %s. If the run has taken another "
             "number of updates (torch's scheduler was stepped once per epoch, say), call scheduler.seek(n)", at, unit,
         )  # fmt: skip
-        planned.clock.stand_at(standing, "scheduler")
+        planned.clock.set_position(position, "scheduler")
         planned.history = History((planned.entry(),))
         planned.bind(groups, block)
         warn_if_over(planned)
@@ -310,7 +310,7 @@ class Resume:
     def changes_between(self, saved: ResolvedPlan, code: ResolvedPlan) -> Diff:
         return diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
 
-    def decide(
+    def choose_plan(
         self,
         changes: Diff,
         saved: ResolvedPlan,
@@ -338,7 +338,7 @@ class Resume:
                 )
             log.warning("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
             log_other_epoch(saved, code)
-        self.settled = frozenset([saved.number])
+        self.accepted = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
@@ -366,12 +366,12 @@ class Resume:
         if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
             log.warning(
                 "facts of the run are in the lengths of this plan: it differs too where only an epoch has another "
-                "number of updates, as with another number of processes. " + _KEEPS_ITS_PLACE
+                "number of updates, as with another number of processes. " + _SAMPLES_CLOCK_HINT
             )
 
     def differs(self, in_force: ResolvedPlan, groups: list[Group]) -> bool:
         """Whether the groups carry another plan, one that has not been dealt with."""
-        known = {in_force.number, *self.settled}
+        known = {in_force.number, *self.accepted}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
 
 

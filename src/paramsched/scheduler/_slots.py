@@ -90,7 +90,7 @@ def with_base(slot: Slot, base: float) -> Slot:
     return slot if base == slot.base else replace(slot, base=base)
 
 
-def bases_by_place(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
+def bases_by_slot(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
     """The base of each slot, by group and flat name of the field."""
     return {(slot.group, slot.field.slot): slot.base for slot in slots}
 
@@ -193,16 +193,16 @@ def with_late_bases(
     """The slots with the bases of groups that have joined, which are logged."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
     now = dict(zip(joined, values_at(list(joined.values()), clock.times, clock.states), strict=True))
-    settled = list(slots)
+    accepted = list(slots)
     for place, slot in joined.items():
         if now[place] == slot.base or initial_value(slot.field, groups[slot.group]) is not None:
             continue
         name = label(groups[slot.group], slot.group)
         if late_groups == "present":
-            settled[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
+            accepted[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
             log.warning(
                 "group %r joined at update %d: its %s %r goes on from there by the factors of the plan (its base "
-                'is %r; late_groups="present")', name, clock.t, slot.field, slot.base, settled[place].base,
+                'is %r; late_groups="present")', name, clock.t, slot.field, slot.base, accepted[place].base,
             )  # fmt: skip
         else:
             log.warning(
@@ -210,4 +210,4 @@ def with_late_bases(
                 '(late_groups="base"). To go on from %r, write ps.Scheduler(…, late_groups="present")',
                 name, clock.t, slot.field, slot.base, now[place], slot.base,
             )  # fmt: skip
-    return tuple(settled)
+    return tuple(accepted)

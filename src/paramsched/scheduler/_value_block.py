@@ -24,22 +24,22 @@ from paramsched.scheduler._writes import (
     EntryKind,
     Overwritten,
     Writer,
+    combine_writers,
     fill,
     float_writer,
-    in_step,
-    put_entry,
-    put_floats,
     target_writer,
     tensor_writer,
+    write_entry,
+    write_floats,
 )
 from paramsched.schedules.base import Schedule
 
 _GROWTH = (32, 1024, 4096)  # updates in a block: the first after a seek is short, a run soon computes many at once
-_MOST_IN_ROWS = 65_536  # values in one block of rows
+_MAX_ROW_VALUES = 65_536  # values in one block of rows
 
 
 class Column(ABC):
-    """Entries for successive updates. The first is in the groups, or `put` writes it; the writer writes the others."""
+    """Entries for successive updates. The first is in the groups, or `write_initial` writes it; the writer writes the others."""
 
     entries: Sequence[Any] = ()
 
@@ -52,7 +52,7 @@ class Column(ABC):
         return [self.entries[-1], *self.computed(times, states)]
 
     @abstractmethod
-    def put(self) -> None:
+    def write_initial(self) -> None:
         """Write the first entry, whatever is there."""
 
     @abstractmethod
@@ -97,8 +97,8 @@ class FloatColumn(Column):
     def _factors(self, times: UpdateTimes) -> list[Any] | None:
         return self.parts[0].factors(times) if len(self.parts) == 1 else None
 
-    def put(self) -> None:
-        put_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
+    def write_initial(self) -> None:
+        write_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
 
     def writer(self, overwritten: Overwritten) -> Writer:
         return float_writer(self.kind, self.field, self.groups, self.bases, self.entries, overwritten)
@@ -167,7 +167,7 @@ class TensorColumn(Column):
             on_device = host.to(device, non_blocking=device.type == "cuda")
             return on_device.reshape(times.size, *self.vector.shape).unbind()
 
-    def put(self) -> None:
+    def write_initial(self) -> None:
         fill(self.vector, self.entries[0])
 
     def writer(self, overwritten: Overwritten) -> Writer:
@@ -177,14 +177,14 @@ class TensorColumn(Column):
         """Let each group hold its view: copies of an optimizer and its own loading replace them."""
         for group, view in self.views:
             if self.field.read(group) is not view:
-                put_entry(self.field, group, view)
+                write_entry(self.field, group, view)
 
     def remove_views(self, groups: Sequence[Group]) -> None:
         """Let each group that holds a view hold a tensor of its own again."""
         views = {id(view) for _, view in self.views} if self.shared else set()
         for group in groups:
             if self.field.key in group and id(view := self.field.read(group)) in views:
-                put_entry(self.field, group, view.clone())
+                write_entry(self.field, group, view.clone())
 
     def views_replaced(self) -> bool:
         """Whether a group holds another thing than its view."""
@@ -212,7 +212,7 @@ class TargetColumn(Column):
         values: list[float] = values_of(self.schedule, at, self.target.initial, states).tolist()
         return values
 
-    def put(self) -> None:
+    def write_initial(self) -> None:
         if self.target.write is not None:
             self.target.write(self.entries[0])
 
@@ -224,7 +224,7 @@ class TargetColumn(Column):
 class ValueBlock:
     """Writes the values of successive updates into the groups that it was made for.
 
-    Made for one update, it has the values of that one, and `put` writes them. Each `next` of `writer` then writes the
+    Made for one update, it has the values of that one, and `write_initial` writes them. Each `next` of `writer` then writes the
     following update, and notes in `overwritten` what others wrote since. It is exhausted where the block is used up:
     `extend` computes the next block. Whatever can be refused is refused when it is made, before anything is written.
     """
@@ -279,18 +279,18 @@ class ValueBlock:
         for column, entries in zip(self._columns, computed, strict=True):
             column.entries = entries
 
-    def put(self) -> None:
+    def write_initial(self) -> None:
         """Write the values that `seek` computed, whatever is there."""
         self.install_views()
         for column in self._columns:
-            column.put()
+            column.write_initial()
 
     def extend(self, times: UpdateTimes, states: RuleStates) -> None:
         """Compute the block of these updates, where the one before it is used up."""
         self._take([column.following(times, states) for column in self._columns])
         if times.amounts is not None:
             self.amounts = iter(times.amounts.tolist())
-        self.writer = in_step([column.writer(self.overwritten) for column in self._columns])
+        self.writer = combine_writers([column.writer(self.overwritten) for column in self._columns])
 
     def drop_coming(self, *, known_bounds: bool) -> None:
         """Forget what was computed for other amounts and not written.
@@ -306,7 +306,7 @@ class ValueBlock:
     def next_size(self) -> int:
         """The size of the next block: more than the one before it, up to a limit."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
-        return self._size if self._is_short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
+        return self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
 
     def install_views(self) -> None:
         for column in self.tensors:

@@ -54,7 +54,7 @@ def float_writer(
     return (_rows if field.index is None else _elements)(field, groups, entries, overwritten)
 
 
-def put_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
+def write_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
     """Write one entry into all groups, whatever is there."""
     row = repeat(entry) if kind == "same" else map(mul, bases, repeat(entry)) if kind == "scaled" else entry
     key = field.key
@@ -63,10 +63,10 @@ def put_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[f
             group[key] = value
     else:
         for group, value in zip(groups, row):  # noqa: B905  # as above
-            put_entry(field, group, value)
+            write_entry(field, group, value)
 
 
-def in_step(writers: Sequence[Writer]) -> Writer:
+def combine_writers(writers: Sequence[Writer]) -> Writer:
     """Return the writer that writes the next entry of each writer; their blocks are of one length."""
     if len(writers) == 1:
         return writers[0]
@@ -126,7 +126,7 @@ def _scaled_in_fours(
     ]
     if groups[rest:]:
         writers.append(_scaled(field, groups[rest:], bases[rest:], factors, overwritten))
-    return in_step(writers)
+    return combine_writers(writers)
 
 
 def _scaled_four(
@@ -230,11 +230,11 @@ AT_EACH_UPDATE = (
 """What runs at every update."""
 
 
-def put_entry(field: Field, group: Group, entry: Any) -> None:
+def write_entry(field: Field, group: Group, entry: Any) -> None:
     """Put an entry, or an element of one, into a group; a tuple is always a new one, never one kept from before.
 
     >>> group = {"betas": (0.9, 0.999)}
-    >>> put_entry(Field("betas", 0), group, 0.5)
+    >>> write_entry(Field("betas", 0), group, 0.5)
     >>> group["betas"]
     (0.5, 0.999)
     """

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan.run_amounts import Amount, PlannedAmounts, UntoldAmounts, missing_amounts
+from paramsched.plan.run_amounts import Amount, PlannedAmounts, UnknownAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
@@ -33,35 +33,35 @@ class ConsumptionSource:
         assert in_force.amounts is not None
         self._run, self._clock = in_force.amounts, clock
         self.unit = self._run.clock
-        self._is_untold = isinstance(self._run, UntoldAmounts)
+        self._is_unknown = isinstance(self._run, UnknownAmounts)
         self._watch = Stopwatch() if self.unit == "seconds" else None
         self._agreement = RankAgreement(in_force.number, clock.t, groups)
-        self._loop_said = False  # since the last update
+        self._loop_reported = False  # since the last update
         self._of_engine: Amount = 0  # what an engine said since then: a part of `clock.said`
-        self._look_again()
+        self._set_needs_check()
 
-    def _look_again(self) -> None:
+    def _set_needs_check(self) -> None:
         """Whether the coming update has to be looked at before it."""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        clock.unsettled = (self._is_untold or planned) if clock.said is None else self._agreement.is_due(clock.t)
+        clock.needs_check = (self._is_unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
-    def say(self, amount: Amount) -> None:
+    def report(self, amount: Amount) -> None:
         """The loop says what the coming update consumes, or a part of it."""
         clock = self._clock
-        clock.said = amount if clock.said is None else clock.said - self._of_engine + amount
-        self._loop_said, self._of_engine = True, 0
-        self._look_again()
+        clock.reported = amount if clock.reported is None else clock.reported - self._of_engine + amount
+        self._loop_reported, self._of_engine = True, 0
+        self._set_needs_check()
 
-    def count(self, amount: Amount) -> None:
+    def add_measured(self, amount: Amount) -> None:
         """An engine says it. Nothing, where the loop said it itself."""
-        if self._loop_said:
+        if self._loop_reported:
             return
         clock = self._clock
-        clock.said = amount if clock.said is None else clock.said + amount
+        clock.reported = amount if clock.reported is None else clock.reported + amount
         self._of_engine += amount
-        self._look_again()
+        self._set_needs_check()
 
-    def settle(self) -> None:
+    def check_amount(self) -> None:
         """Look at the amount of the coming update before it is taken.
 
         Raises:
@@ -71,17 +71,17 @@ class ConsumptionSource:
         """
         clock = self._clock
         assert clock.amount is not None
-        if clock.said is not None:
-            self._agreement.compare(clock.t, clock.amount + clock.said, self.unit)
-            clock.unsettled = False
+        if clock.reported is not None:
+            self._agreement.compare(clock.t, clock.amount + clock.reported, self.unit)
+            clock.needs_check = False
         elif isinstance(self._run, PlannedAmounts):
             self._run.require_some(clock.t, clock.amount)
-            clock.unsettled = False
+            clock.needs_check = False
         elif self._watch is None:
-            raise self._nothing_said("nothing says how many this update takes", f"{self.unit}=n")
+            raise self._missing_amount("nothing says how many this update takes", f"{self.unit}=n")
         elif several_processes():
             found = "each process would measure others, and they have to agree"
-            raise self._nothing_said(found, "seconds=s") from None
+            raise self._missing_amount(found, "seconds=s") from None
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
         """An update has been taken: the times of the updates that are computed next.
@@ -92,13 +92,13 @@ class ConsumptionSource:
         amount, before = clock.amount, clock.last_amount
         assert amount is not None
         assert before is not None
-        said, clock.said = clock.said, None
-        self._loop_said, self._of_engine = False, 0
+        reported, clock.reported = clock.reported, None
+        self._loop_reported, self._of_engine = False, 0
         if self._watch is not None:
             measured = self._watch.lap()  # from here on the next update is measured, also where the loop said this one
-            said = measured if said is None and self._is_untold else said
-        clock.unsettled = self._is_untold
-        if said is None:
+            reported = measured if reported is None and self._is_unknown else reported
+        clock.needs_check = self._is_unknown
+        if reported is None:
             last, count = UpdateTimes.at(t - 1, amount), block.next_size()
             if not isinstance(self._run, PlannedAmounts):
                 return last.following(self._run, count)
@@ -106,35 +106,35 @@ class ConsumptionSource:
             assert times.amounts is not None
             nothing = np.flatnonzero(np.diff(times.amounts) < 1)  # up to an update that is planned to take nothing
             count = int(nothing[0]) if nothing.size else count
-            clock.unsettled = count == 0
+            clock.needs_check = count == 0
             count = max(count, 1)
             return UpdateTimes(times.updates[:count], times.amounts[:count])
-        if expected is not None and expected - amount == said:
+        if expected is not None and expected - amount == reported:
             return None
         block_is_used_up = expected is None
         # The next updates are guessed to consume as much as this one, where the one before it did too.
-        guesses = self._is_untold and block_is_used_up and said == amount - before
+        guesses = self._is_unknown and block_is_used_up and reported == amount - before
         if not guesses:
             block.drop_coming(known_bounds=not block_is_used_up)
         count = block.next_size() if guesses else 1
-        if amount + said * count >= MOST_CONSUMED:
+        if amount + reported * count >= MAX_CONSUMED:
             count = 1
         if count == 1:
-            return UpdateTimes.at(t, amount + said)
-        return UpdateTimes(np.arange(t, t + count), amount + said * np.arange(1, count + 1))
+            return UpdateTimes.at(t, amount + reported)
+        return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
 
-    def _nothing_said(self, found: str, said: str) -> MissingFact:
+    def _missing_amount(self, found: str, reported: str) -> MissingFact:
         error = missing_amounts(self.unit, "")
         return MissingFact(
             f"update {self._clock.t}",
             f"the plan's clock counts {self.unit}, and {found}",
-            f"Write scheduler.consumed({said}) before optimizer.step(), or give Calendar(…) {error.fact}",
+            f"Write scheduler.consumed({reported}) before optimizer.step(), or give Calendar(…) {error.fact}",
             fact=error.fact,
             example=error.example,
         )
 
 
-MOST_CONSUMED = 2**62
+MAX_CONSUMED = 2**62
 """Amounts are below it: they fit where a checkpoint keeps integers in 64 bits, and NumPy counts on."""
 
 
@@ -148,7 +148,7 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     64
     """
     plain = None if unit is None else given.get(unit)
-    if type(plain) is int and len(given) == 1 and 0 <= plain < MOST_CONSUMED:
+    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED:
         return plain if unit != "seconds" else float(plain)  # said at every update: ahead of all that takes time
     plain_values = {
         name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
@@ -164,8 +164,8 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     ((name, value),) = given.items()
     if OTHER_WORDS.get(name, name) != unit:
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
-    amount = _number_of(value)
-    if amount is None or not 0 <= amount < MOST_CONSUMED:
+    amount = _as_number(value)
+    if amount is None or not 0 <= amount < MAX_CONSUMED:
         if amount is not None and amount < 0:
             raise InvalidArgument(site, "below 0, and an amount does not go back", instead)
         kind = "number of seconds from 0 on" if unit == "seconds" else f"whole number of {unit} from 0 on"
@@ -177,7 +177,7 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     return int(amount)
 
 
-def _number_of(value: Any) -> Amount | None:
+def _as_number(value: Any) -> Amount | None:
     """A number, or what a tensor holds, as Python has it."""
     if isinstance(value, torch.Tensor):
         if value.ndim != 0 or value.dtype == torch.bool or value.is_complex():
@@ -212,9 +212,9 @@ class Stopwatch:
         return now - since
 
 
-_EVERY = 64  # updates; what was said wrong once is in all later amounts, so it is seen at the next look
-_PATIENCE = timedelta(seconds=1)  # before a process is refused, which ends its run
-_FIRST = 2  # updates behind a beginning, a load or a seek: most mistakes show there
+_INTERVAL = 64  # updates; what was said wrong once is in all later amounts, so it is seen at the next look
+_TIMEOUT = timedelta(seconds=1)  # before a process is refused, which ends its run
+_INITIAL_UPDATES = 2  # updates behind a beginning, a load or a seek: most mistakes show there
 
 
 def several_processes() -> bool:
@@ -240,15 +240,15 @@ class RankAgreement:
         groups: of the optimizer.
     """
 
-    def __init__(self, number: int, begin: int, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._number, self._begin, self._groups = number, begin, groups
+    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._number, self._start, self._groups = number, start, groups
         self._kind: str | None = None  # what Schedulers that are compared share; asked for at the first look
         self._order = 0  # among those of this process, from 1 on
         self._compared_at = -1
 
     def is_due(self, t: int) -> bool:
         """Whether to look before update `t`."""
-        if t == self._compared_at or not (t - self._begin < _FIRST or t % _EVERY == 0):
+        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % _INTERVAL == 0):
             return False
         return several_processes()
 
@@ -261,14 +261,14 @@ class RankAgreement:
         self._compared_at = t
         if self._kind is None:
             self._kind = f"paramsched/{self._number}/{sum(len(group.get('params', ())) for group in self._groups)}"
-            self._begin_next(store, rank)
+            self._start_next(store, rank)
         while True:
             first = store.compare_set(f"{self._kind}/{self._order}/{t}", "", f"{rank} {amount!r}").decode()
             other, _, theirs = first.partition(" ")
             if theirs == repr(amount):
                 return
             try:  # it may be about to begin another one
-                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _PATIENCE)
+                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
             except RuntimeError:  # it has not come in this time
                 raise InvalidArgument(
                     f"scheduler.consumed({clock}=…) before update {t}",
@@ -280,14 +280,14 @@ class RankAgreement:
                 "before update %d rank %d has consumed %r %s, and rank %s %s in a Scheduler of the same plan. Rank %s "
                 "has begun another one since, which is compared instead", t, rank, amount, clock, other, theirs, other,
             )  # fmt: skip
-            self._begin_next(store, rank)
+            self._start_next(store, rank)
 
-    def _begin_next(self, store: Any, rank: int) -> None:
+    def _start_next(self, store: Any, rank: int) -> None:
         self._order = store.add(f"{self._kind}/begun by {rank}", 1)
         store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
 
 
-def standing_in(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
+def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
     """Where a run stands that goes on with a plan.
 
     Args:

@@ -2,7 +2,7 @@
 
 It has the same keys whatever the plan is, and a mapping in it is a tuple of pairs: `torch.distributed.checkpoint` loads
 exactly the keys that its template has, those of inner mappings too, and `dcp_to_torch_save` drops empty mappings.
-States of version 1 have mappings, and `amount`, `said` and `history` only where there is something.
+States of version 1 have mappings, and `amount`, `reported` and `history` only where there is something.
 """
 
 import ast
@@ -26,7 +26,7 @@ from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
 VERSION = 2
-_MOST_GROUPS = 2**20  # a spoiled number would ask for memory that is not there
+_MAX_GROUPS = 2**20  # a spoiled number would ask for memory that is not there
 _KEYS_OF_VERSION_1 = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
 _KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
 
@@ -49,15 +49,15 @@ class State:
     groups: int
     bases: dict[str, list[float | None]]
     feedback: dict[str, dict[str, Any]]
-    standing: RunPosition
+    position: RunPosition
     history: History
 
-    def standing_on(self, unit: str | None) -> RunPosition:
+    def position_on(self, unit: str | None) -> RunPosition:
         """Where the run stands on a clock."""
         other = self.plan is not None and amount_clock(self.plan.clock) != unit
-        return RunPosition(self.standing.t) if other else self.standing
+        return RunPosition(self.position.t) if other else self.position
 
-    def bases_by_place(self) -> dict[tuple[int, str], float]:
+    def bases_by_slot(self) -> dict[tuple[int, str], float]:
         """The bases by group and flat name of the field."""
         return {
             (index, slot): base
@@ -78,9 +78,9 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
         "version": VERSION,
         "t": clock.t,
         "amount": clock.amount,  # None on the clock of updates
-        "said": clock.said,  # reported by the loop and not counted yet
+        "said": clock.reported,  # reported by the loop and not counted yet
         "plan": text,
-        "history": None if planned.history == _history_of_one(text, clock.amount) else planned.history.as_data(),
+        "history": None if planned.history == _single_plan_history(text, clock.amount) else planned.history.as_data(),
         "calendar": tuple(_calendar_facts(planned.in_force.calendar).items()),
         "groups": groups,
         "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
@@ -88,9 +88,9 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
     }
 
 
-def _history_of_one(text: str | None, amount: Amount | None) -> History:
+def _single_plan_history(text: str | None, amount: Amount | None) -> History:
     """Return the history of a run whose only plan began at update 0; a state leaves it out."""
-    return History.begun(text, 0, None if amount is None else 0)
+    return History.starting_with(text, 0, None if amount is None else 0)
 
 
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
@@ -133,7 +133,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
             "state of version 1 whose feedback was not loaded: that of this run is in its place. Convert the "
             "checkpoint with dcp_to_torch_save(folder, file) of torch.distributed.checkpoint.format_utils, and load it"
         )
-    groups, text = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"]
+    groups, text = _require_count_below("groups", state["groups"], _MAX_GROUPS), state["plan"]
     facts = _read_mapping("calendar", state["calendar"])
     plan: Plan | None
     plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
@@ -166,14 +166,14 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     for name in ("amount", "said"):
         if state.get(name) is not None and not is_amount(state[name]):
             raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
-    standing = RunPosition(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
-    if plan is not None and standing.amount is not None and amount_clock(plan.clock) is None:
-        raise StateError(f"state: amount is {shown(standing.amount)}, and the clock of its plan counts updates")
-    if standing.amount is None and standing.said is not None:
+    position = RunPosition(_require_count_below("t", state["t"]), state.get("amount"), state.get("said"))
+    if plan is not None and position.amount is not None and amount_clock(plan.clock) is None:
+        raise StateError(f"state: amount is {shown(position.amount)}, and the clock of its plan counts updates")
+    if position.amount is None and position.reported is not None:
         raise StateError("state: said is there, and amount is not")
     entries = state.get("history")
-    history = _history_of_one(text, standing.amount) if entries is None else read_history(entries, text)
-    return State(text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
+    history = _single_plan_history(text, position.amount) if entries is None else read_history(entries, text)
+    return State(text, plan, unreadable, calendar, groups, bases, feedback, position, history)
 
 
 def position_of_torch(state: Any) -> int | None:
@@ -198,7 +198,7 @@ def restored_states(
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
 
 
-def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
+def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
     if not is_count(value) or value >= most:
         raise StateError(f"state: {name} is {shown(value)}, not a whole number from 0 on and below {most}")
     whole: int = value

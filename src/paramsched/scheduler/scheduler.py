@@ -25,11 +25,11 @@ from paramsched.scheduler._attach import (
     attach_plan,
     calendar_of_call,
     copied_state,
-    given_facts,
     hooks_of_copy,
     is_count_of_updates,
     refuse_to_step,
     require_hooks,
+    specified_facts,
     unwrapped_optimizer,
 )
 from paramsched.scheduler._clock import RunPosition
@@ -37,7 +37,7 @@ from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler.consumption import MOST_CONSUMED, ConsumptionSource, checked_amount
+from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
 from paramsched.scheduler.saved_state import (
     OnChange,
     checked_on_change,
@@ -121,18 +121,18 @@ class Scheduler(LRScheduler):
         sequence_length: int | None = None,
         frames_per_step: float | None = None,
     ) -> None:
-        given = given_facts(
+        given = specified_facts(
             total=total, steps_per_epoch=steps_per_epoch, batches_per_epoch=batches_per_epoch,
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
         )  # fmt: skip
         inner = unwrapped_optimizer(optimizer)
-        request = AttachRequest(_plan_given(plan), drive, Resume(checked_on_change(on_change)), late_groups, t)
+        request = AttachRequest(_read_plan(plan), drive, Resume(checked_on_change(on_change)), late_groups, t)
         if calendar != "later":
             try:
                 hooks = attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
-                raise _with_place(refusal, plan)  # noqa: B904  # the same error
+                raise _with_location(refusal, plan)  # noqa: B904  # the same error
             self._start(inner, request, hooks)
             return
         if given:
@@ -172,7 +172,7 @@ class Scheduler(LRScheduler):
                 "scheduler.resolve(…): its plan has its facts. It is for a Scheduler that was built with "
                 'ps.Scheduler(optimizer, plan, calendar="later")'
             )
-        known = calendar_of_call("resolve", calendar, given_facts(**facts))
+        known = calendar_of_call("resolve", calendar, specified_facts(**facts))
         hooks = attach_plan(self.optimizer, waiting.request, known, call="scheduler.resolve(")
         self._start(self.optimizer, waiting.request, hooks)
         if waiting.handle is not None:
@@ -294,7 +294,7 @@ class Scheduler(LRScheduler):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
-        self._planned.require_alive("seek")
+        self._planned.require_attached("seek")
         planned, t = self._synced(), int(t)
         in_force = planned.in_force
         try:
@@ -330,8 +330,8 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount, optimizer.param_groups[0]["lr"]
         (50, 0.05)
         """
-        source, said = self._checked_amount("consumed", amount)
-        source.say(said)
+        source, reported = self._checked_amount("consumed", amount)
+        source.report(reported)
 
     def measured(self, **amount: Any) -> None:
         """The same, said by an engine that counts its batches: where the loop says it too, what the loop says counts.
@@ -352,19 +352,19 @@ class Scheduler(LRScheduler):
         20
         """
         source, counted = self._checked_amount("measured", amount)
-        source.count(counted)
+        source.add_measured(counted)
 
     def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
         """What was said of the coming update, and who takes it."""
-        self._planned.require_alive(what)
-        said = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
+        self._planned.require_attached(what)
+        reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
         assert source is not None
         assert clock.amount is not None
-        if clock.amount + (clock.said or 0) + said >= MOST_CONSUMED:
-            site = f"scheduler.{what}({source.unit}={said})"
+        if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
+            site = f"scheduler.{what}({source.unit}={reported})"
             raise InvalidArgument(site, f"more {source.unit} than a clock counts", "Say those of one update")
-        return source, said
+        return source, reported
 
     def observe(self, **metrics: Any) -> None:
         """Tell the metric rules what training measured; a reduction is in the groups on return.
@@ -375,7 +375,7 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidArgument: a name no rule watches, or a value that is no number. Nothing has changed then.
         """
-        self._planned.require_alive("observe")
+        self._planned.require_attached("observe")
         clock = self._planned.clock
         before, watched = clock.states, {rule.metric for rule in clock.states}
         numbers = {}
@@ -400,7 +400,7 @@ class Scheduler(LRScheduler):
             InvalidArgument: a metric, and several rules that could be meant: use `observe`.
         """
         planned = self._planned
-        if metrics is not None and planned.clock.states and self._alive:
+        if metrics is not None and planned.clock.states and self._is_attached:
             names = sorted(rule.metric for rule in planned.clock.states)
             if len(names) > 1:
                 raise InvalidArgument(
@@ -417,7 +417,7 @@ class Scheduler(LRScheduler):
 
     def detach(self) -> None:
         """Stop writing, and leave no trace in the optimizer: hooks and entries go, values stay as they are."""
-        if self._alive:
+        if self._is_attached:
             self._hooks.remove_from(self.optimizer.param_groups)
 
     # ------------------------------------------------------------------ what engines read
@@ -489,7 +489,7 @@ class Scheduler(LRScheduler):
         if self._waiting is not None:
             self._waiting.state = state_dict
             return
-        self._planned.require_alive("load_state_dict")
+        self._planned.require_attached("load_state_dict")
         planned = self._synced()
         at = position_of_torch(state_dict)
         if at is not None:
@@ -513,16 +513,16 @@ class Scheduler(LRScheduler):
     # ------------------------------------------------------------------ inside
 
     @property
-    def _alive(self) -> bool:
+    def _is_attached(self) -> bool:
         return not self._planned.released
 
     def _synced(self) -> PlannedGroups:
-        if self._alive:
+        if self._is_attached:
             self._planned.sync(self.optimizer.param_groups)
         return self._planned
 
 
-def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
+def _with_location(refusal: PlanError, plan: PlanLike) -> PlanError:
     """The same error; where the plan was given as a file, with the line of what is meant."""
     if refusal.path and isinstance(plan, (str, os.PathLike)) and "\n" not in str(plan) and os.path.isfile(plan):  # noqa: PTH113  # a text of any length too
         from paramsched.base.diagnostic import Diagnostic
@@ -534,7 +534,7 @@ def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
     return refusal
 
 
-def _plan_given(plan: PlanLike) -> Plan:
+def _read_plan(plan: PlanLike) -> Plan:
     """The plan, read where it was given as a file, a text or a mapping."""
     if isinstance(plan, Plan):
         return plan

@@ -105,7 +105,7 @@ class UpdateHooks:
 
     Args:
         before: called with the optimizer ahead of each step but hidden ones.
-        as_left: whether nothing in the optimizer's groups has changed since the last update. Then `before` has nothing
+        is_unchanged: whether nothing in the optimizer's groups has changed since the last update. Then `before` has nothing
             to do. It is not asked ahead of the first step, which may be hidden though the groups are as they were.
     """
 
@@ -113,11 +113,11 @@ class UpdateHooks:
         self,
         before: Callable[[Any], object],
         after: Callable[[Any], object],
-        as_left: Callable[[Any], bool] | None = None,
+        is_unchanged: Callable[[Any], bool] | None = None,
     ) -> None:
         self._before, self._after = before, after
-        self._as_left: Callable[[Any], bool] = _unknown
-        self._as_left_later = as_left or _unknown
+        self._is_unchanged: Callable[[Any], bool] = _unknown
+        self._is_unchanged_later = is_unchanged or _unknown
         self._open = 0  # calls of `step` that have begun and not ended
         self._is_hidden = False  # whether the open one is hidden
 
@@ -136,13 +136,13 @@ class UpdateHooks:
             return
         self._open = 1  # also after a step that raised
         self._is_hidden = False
-        as_left = self._as_left  # calling `self._as_left(…)` would look for a method first
-        if as_left(optimizer):
+        is_unchanged = self._is_unchanged  # calling `self._is_unchanged(…)` would look for a method first
+        if is_unchanged(optimizer):
             return
         self._is_hidden = run_uncompiled(is_hidden)(optimizer)
         if not self._is_hidden:
             self._before(optimizer)
-            self._as_left = self._as_left_later
+            self._is_unchanged = self._is_unchanged_later
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Torch calls this behind every step that did not raise."""

@@ -241,7 +241,7 @@ def test_amounts_are_those_of_one_run_wherever_they_are_asked_for():
         assert run.amounts_from(t, whole[t].item(), 3).tolist() == run.amounts_from(0, 0, t + 3)[t:].tolist()
     assert run.amount_at(10**12) == run.amount_at(10**6) + (10**12 - 10**6) * 400
     assert run.updates_until(run.amount_at(10**12)) == 10**12
-    assert run.place_of(run.exact_at(Fraction(1001, 7))) == Fraction(1001, 7)
+    assert run.update_of(run.exact_at(Fraction(1001, 7))) == Fraction(1001, 7)
 
 
 def test_a_plan_by_updates_with_a_batch_size_stays_as_it_is():
