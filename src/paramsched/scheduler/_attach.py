@@ -1,4 +1,4 @@
-"""Attaching a plan to an optimizer: what is refused before any write, and the hooks."""
+"""Attaching a plan to an optimizer: the checks before any write, and the hooks."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -41,10 +41,10 @@ from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
 
-# The hooks on one optimizer: they have the values of the next update written, and follow its checkpoints.
+# The hooks on one optimizer write the values of the next update and follow the optimizer's checkpoints.
 #
-# The hooks hold the groups and the plan. The optimizer holds the hooks, and they do not hold it: deleting an
-# optimizer frees its memory at once. A Scheduler is a handle. It may be dropped; the plan goes on.
+# The hooks reference the groups and the plan. The optimizer references the hooks, but not the reverse: deleting an
+# optimizer frees its memory at once. A Scheduler is only a handle. If it is deleted, the plan continues.
 
 
 @final
@@ -53,16 +53,16 @@ class PlanHooks:
 
     def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
         self.planned, self.resume = planned, resume
-        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, if someone holds it still
+        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self._handles: list[Any] = []
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
-        """Register the hooks; `step` where the optimizer's own step moves the clock."""
+        """Register the hooks; with `step`, the optimizer's step advances the clock."""
         planned = self.planned
-        # All that runs at every update, so that a compiled step is not compiled anew for each value: decision 005.
+        # Everything that runs at every update. Otherwise torch recompiles a compiled step for each value: decision 005.
         mark_uncompiled(
-            PlannedGroups.is_unchanged, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
-            FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
+            PlannedGroups.is_unchanged, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update,
+            PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
             TensorColumn.views_replaced, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
@@ -77,7 +77,7 @@ class PlanHooks:
             self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
-        """Write count and plan into every group: at an update only the first one gets the count."""
+        """Write the count and the plan into every group; an update writes the count into the first group only."""
         if optimizer.param_groups:
             self.planned.sync(optimizer.param_groups)
             self.planned.write_position(optimizer.param_groups)
@@ -89,21 +89,21 @@ class PlanHooks:
         self.resume.after_load(self.planned, optimizer)
 
     def release(self) -> None:
-        """Take the hooks off. Values and entries stay in the groups."""
+        """Remove the hooks. Values and entries remain in the groups."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self.planned.release()
 
     def remove_from(self, groups: list[Group]) -> None:
-        """The same, and every trace out of the groups; values stay."""
+        """Remove the hooks and all entries of paramsched from the groups; values remain."""
         self.release()
         self.planned.block.remove_views(groups)
         remove_entries(groups)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:
-    """The hooks that an earlier Scheduler left on an optimizer."""
+    """Return the hooks that an earlier Scheduler registered on an optimizer, or None."""
     for hook in getattr(optimizer, "_optimizer_load_state_dict_post_hooks", {}).values():
         owner = getattr(hook, "__self__", None)
         if isinstance(owner, PlanHooks):
@@ -119,9 +119,9 @@ log = logging.getLogger("paramsched")
 @final
 @dataclass(frozen=True, slots=True)
 class AttachRequest:
-    """What a Scheduler was asked to do, but for the facts of the run.
+    """The arguments of a Scheduler, except the run facts.
 
-    `start` is the number of completed updates of a run that had no plan so far; None where nobody said it.
+    `start` is the number of completed updates of a run that had no plan so far; None if it was not passed.
     """
 
     plan: Plan
@@ -142,11 +142,11 @@ class AttachRequest:
             instead = "Write ps.Scheduler(optimizer, plan, t=500)"
             raise InvalidTime(f"Scheduler(…, t={shown(self.start)})", "not a number of completed updates", instead)
         if self.start is not None:
-            object.__setattr__(self, "start", int(self.start))  # one of NumPy is in no checkpoint
+            object.__setattr__(self, "start", int(self.start))  # checkpoints cannot contain NumPy integers
 
 
 def is_count_of_updates(t: Any) -> bool:
-    """Whether it is a number of completed updates; integers of NumPy are ones too."""
+    """Return whether `t` is a number of completed updates; NumPy integers are accepted."""
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
@@ -156,14 +156,14 @@ def attach_plan(
     """Bind a plan to the optimizer's groups, write its values, and register the hooks.
 
     Raises:
-        ParamschedError: the plan cannot be attached. The optimizer is as before.
+        ParamschedError: the plan cannot be attached. The optimizer is unchanged.
     """
     if request.drive == "optimizer":
         require_hooks(optimizer)
     groups: list[Group] = optimizer.param_groups
     resume, start = request.resume, request.start
     in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
-    _ = in_force.total  # an update that is planned to take nothing is refused now
+    _ = in_force.total  # raises now if an update is planned to consume nothing
     before = hooks_on(optimizer)
     check_entries(groups)
     unknown, changes, source = False, None, None
@@ -172,13 +172,13 @@ def attach_plan(
         known, earlier = before.planned.clock, before.planned.in_force
         carried: int | None = known.t
         changes = resume.changes_between(earlier, in_force)
-        in_force = resume.choose_plan(changes, earlier, in_force, known.position, "that of the Scheduler before this one")
+        in_force = resume.choose_plan(changes, earlier, in_force, known.position, "that of the previous Scheduler")
         found = known.position if earlier.unit == in_force.unit else RunPosition(known.t)
     else:
         carried = count_carried(groups)
         unknown = resume.differs(in_force, groups)
         if unknown:
-            resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
+            resume.refuse_if_error(f"the optimizer carries a plan that differs from the code's: {request.plan!r}")
         found = RunPosition(start or 0)
         if carried is not None:
             found, source = RunPosition(carried, *amount_carried(groups, in_force.unit)), "optimizer"
@@ -193,9 +193,9 @@ def attach_plan(
         planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
     block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
-    planned.bind(groups, block)  # the first write: from here on nothing is refused
+    planned.bind(groups, block)  # the first write; no check may fail after it
     if before is not None:
-        if not changes and before.scheduler() is not None:  # changes are logged, and say that there was another
+        if not changes and before.scheduler() is not None:  # the logged changes already report the previous Scheduler
             log_takeover(clock.t)
         before.release()
     hooks = PlanHooks(planned, resume)
@@ -210,7 +210,7 @@ def attach_plan(
         warn_of_present_bases(block.slots, groups, start)
     if carried is not None and start is not None and start != carried:
         log.warning(
-            "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", start, carried
+            "t=%d is ignored: this optimizer carries a count of %d updates, which takes precedence", start, carried
         )
     warn_if_over(planned)
     if carried is None:
@@ -218,24 +218,24 @@ def attach_plan(
     return hooks
 
 
-# ---------------------------------------------------------------------- facts that come later
+# ---------------------------------------------------------------------- run facts that are passed later
 
 _NO_FACTS_YET = (
-    'this Scheduler was built with calendar="later" and has no facts yet. Call scheduler.resolve(steps_per_epoch='
+    'this Scheduler was built with calendar="later" and has no run facts yet. Call scheduler.resolve(steps_per_epoch='
     "len(loader)) before the first optimizer.step()"
 )
 
 
 @final
 class NotAttached:
-    """Stands where the hooks will be of a Scheduler that waits for its facts."""
+    """Placeholder for the hooks of a Scheduler that waits for its run facts; any use of it raises."""
 
     def __getattr__(self, name: str) -> Any:
         raise ParamschedError(_NO_FACTS_YET)
 
 
 def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
-    """The step pre-hook of a Scheduler that waits for its facts."""
+    """Raise: the step pre-hook of a Scheduler that waits for its run facts."""
     del optimizer, args, kwargs
     raise ParamschedError(_NO_FACTS_YET)
 
@@ -243,15 +243,15 @@ def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
 @final
 @dataclass(slots=True)
 class WaitingForFacts:
-    """A Scheduler that was built before the facts of its run were known."""
+    """A Scheduler that was constructed before its run facts were known."""
 
     request: AttachRequest
-    state: Any = None  # loaded meanwhile
-    handle: Any = None  # of the hook that refuses to step
+    state: Any = None  # a state that was loaded while waiting
+    handle: Any = None  # removes the hook that raises on each step
 
 
 def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
-    """What a copy needs of a Scheduler's hooks; the Scheduler adds `drive`."""
+    """Return the state from which `hooks_of_copy` restores a copy; the Scheduler adds `drive`."""
     planned, clock = hooks.planned, hooks.planned.clock
     return {
         "optimizer": optimizer,
@@ -270,14 +270,14 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
 
 
 def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
-    """What the copy was asked to do, and its hooks."""
+    """Return the arguments and the hooks of a copy."""
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
-    late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
+    late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
     amount, reported, last_amount = state.get("amounts", (None, None, None))
     request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start)
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
-    else:  # a copy of a Scheduler that was detached: hooks that are not registered
+    else:  # the Scheduler was detached: its hooks are not registered
         in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
         clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
         clock.set_position(RunPosition(state["t"], amount, reported))
@@ -297,29 +297,31 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     if state["alive"]:
         planned.rewrite()
     if not state["acknowledged"]:
-        clock.acknowledged_at = -1  # its engine had not called step() yet
+        clock.acknowledged_at = -1  # the engine has not called step() yet
     return request, hooks
 
 
-# ---------------------------------------------------------------------- what a Scheduler is given
+# ---------------------------------------------------------------------- arguments of a Scheduler
 
 
 def specified_facts(**facts: Any) -> dict[str, Any]:
-    """The keywords that were given."""
+    """Return the facts that are not None."""
     return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
-    """The Calendar of a call that takes one, or its facts as keywords."""
+    """Return the Calendar of a call that accepts either a Calendar or its facts as keywords."""
     if calendar is not None and given:
         raise InvalidArgument(
-            f"{call}(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
+            f"{call}(calendar=…, {', '.join(given)}=…)",
+            "run facts are passed twice",
+            "Pass all of them in the Calendar",
         )
     if calendar is not None and not isinstance(calendar, Calendar):
         instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
         if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
             instead = f"Write calendar=ps.Calendar(total={calendar})"
-        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "no Calendar", instead)
+        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "not a Calendar", instead)
     names = [field.name for field in fields(Calendar)]
     if unknown := sorted(given.keys() - set(names)):
         raise InvalidArgument(f"{call}({unknown[0]}=…)", nearest(unknown[0], names))
@@ -327,7 +329,7 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
 
 
 def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
-    """The plan with its lengths in updates; what is missing is told in the words of the call."""
+    """Resolve a plan; if a run fact is missing, the error suggests the argument of this call."""
     try:
         return plan.resolve(calendar)
     except MissingFact as error:
@@ -335,16 +337,16 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
         found = error.found
         if not call.startswith("scheduler."):
             later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
-            found += f"; it may be given later: {later}"
+            found += f"; to pass it later, write {later}"
         raise MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
-"""Where wrappers keep what they wrap: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
+"""Attributes that contain a wrapped optimizer: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
 
 
 def unwrapped_optimizer(optimizer: Any) -> Any:
-    """The innermost optimizer: wrappers are looked through."""
+    """Return the innermost optimizer of nested wrappers."""
     seen: list[int] = []
     while id(optimizer) not in seen:
         seen.append(id(optimizer))
@@ -361,7 +363,7 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
         if members is not None:
             raise InvalidArgument(
                 f"Scheduler({type(optimizer).__name__}, …)",
-                "it is a container of optimizers; make one Scheduler for each of its optimizers",
+                "it is a container of optimizers; construct one Scheduler for each of them",
                 f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
             )
     if not isinstance(groups, list) or not groups:
@@ -376,14 +378,14 @@ def _are_optimizers(value: Any) -> bool:
 
 
 def require_hooks(optimizer: Any) -> None:
-    """Refuse an optimizer whose step fires no hooks."""
+    """Raise for an optimizer whose step does not call hooks."""
     if _fires_hooks(optimizer):
         return
     own = getattr(optimizer, "__dict__", {})
     inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
     raise InvalidArgument(
         f"Scheduler({type(optimizer).__name__}, …)",
-        "its step fires no hooks, so nothing can follow it",
+        "its step does not call hooks, so no Scheduler can follow it",
         'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
         if inner is None
         else f"Write ps.Scheduler(optimizer.{inner}, plan)",

@@ -57,7 +57,7 @@ def test_processes_that_say_their_own_tokens_are_told_before_the_first_update(se
     for rank in (0, 1):
         assert f"rank {rank}" in told[0]["error"]
         assert str(local_tokens(rank, 0)) in told[0]["error"]
-    assert "Say the number of all processes together" in told[0]["error"]
+    assert "Pass the same number in each process" in told[0]["error"]
 
 
 def test_a_number_that_differed_once_is_noticed_later(seen):

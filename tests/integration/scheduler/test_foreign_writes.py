@@ -40,7 +40,7 @@ def test_a_value_written_by_hand_is_used_once_and_told_once_with_both_values(ent
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
 
-    with pytest.warns(UserWarning, match="something else wrote it") as told:
+    with pytest.warns(UserWarning, match="other code wrote it") as told:
         write_and_run(optimizer, lambda: written(optimizer, 0, entry, value), times=3)
 
     assert len(told) == 1
@@ -110,7 +110,7 @@ def test_a_value_written_into_any_group_is_told_at_the_update_that_uses_it(way, 
     before = optimizer.param_groups[index][entry]
     value, found = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
 
-    with pytest.warns(UserWarning, match="something else wrote it") as told:
+    with pytest.warns(UserWarning, match="other code wrote it") as told:
         run(written(optimizer, index, entry, value), 1)
 
     text = f"{field} of group {name!r} was 0.7 at update {after} instead of the planned {found!r}"
@@ -218,7 +218,7 @@ def test_a_tensor_replaced_by_hand_is_used_once_and_then_ours_is_there_again(val
     run(optimizer, 4)
     ours = [one["lr"] for one in optimizer.param_groups]
 
-    with pytest.warns(UserWarning, match="something else wrote it"):
+    with pytest.warns(UserWarning, match="other code wrote it"):
         write_and_run(optimizer, lambda: [one.update(lr=value) for one in optimizer.param_groups], updates=3)
 
     assert [one["lr"] is mine for one, mine in zip(optimizer.param_groups, ours, strict=True)] == [True, True]

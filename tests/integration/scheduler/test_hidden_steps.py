@@ -132,7 +132,7 @@ def test_zeros_that_the_user_wrote_are_an_update():
     zero_gradients(model)
     optimizer.param_groups[0]["lr"] = 0.0
 
-    with pytest.warns(UserWarning, match="something else wrote it"):
+    with pytest.warns(UserWarning, match="other code wrote it"):
         optimizer.step()
 
     assert scheduler.last_epoch == 1

@@ -102,7 +102,7 @@ def test_a_resumed_run_has_the_values_it_should_have_and_says_what_changed(caplo
     if name != "same" and state != "none":
         assert "->" in caplog.text
     elif name != "same":
-        assert "holds only its fingerprint" in caplog.text
+        assert "contains only its fingerprint" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["edited", "longer", "other epochs"])
@@ -148,7 +148,7 @@ def test_a_scheduler_state_of_another_number_of_groups_is_told_and_those_in_both
         used(optimizer, "lr", groups - 1)
         == planned(OLD, {"lr": kept[-1], "weight_decay": 0.01}, steps_per_epoch=10)[AT : AT + REST]
     )
-    assert f"is of 2 groups, the optimizer has {groups}" in caplog.text
+    assert f"has 2 groups, the optimizer has {groups}" in caplog.text
 
 
 def test_an_optimizer_state_of_another_number_of_groups_is_torchs_to_refuse():
@@ -189,7 +189,7 @@ def test_the_bases_of_a_checkpoint_win_and_those_of_the_code_are_told(caplog, wh
     run(optimizer, REST)
 
     assert used(optimizer) == expected(OLD, 10, "lr", 0)
-    assert "base of lr in group 0: 0.2 in the code, 0.1 in the checkpoint, which wins" in caplog.text
+    assert "base of lr in group 0: 0.2 in the code, 0.1 in the checkpoint, which takes precedence" in caplog.text
 
 
 @pytest.mark.parametrize("last", ["optimizer", "scheduler"])
@@ -248,7 +248,7 @@ def test_a_plan_with_a_shape_that_is_not_registered_here_is_told_and_the_codes_g
     run(optimizer, 1)
 
     assert used(optimizer) == expected(OLD, 10, "lr", 0)[:1]
-    assert "nothing is registered here as their_shape" in caplog.text
+    assert "no shape is registered here as their_shape" in caplog.text
     strict = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10, on_change="error")
     with pytest.raises(ps.errors.PlanChanged, match="their_shape"):
         strict.load_state_dict(state)

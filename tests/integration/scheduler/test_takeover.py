@@ -43,8 +43,8 @@ def test_the_first_one_stops_and_says_so():
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        (OLD, "this Scheduler takes the optimizer over at update 5 from an earlier one with the same plan"),
-        (NEW, "the plan differs from that of the Scheduler before this one, which was in force up to update 5"),
+        (OLD, "this Scheduler replaces an earlier one with the same plan at update 5"),
+        (NEW, "the plan differs from that of the previous Scheduler, which was in force up to update 5"),
     ],
     ids=["same plan", "another plan"],
 )

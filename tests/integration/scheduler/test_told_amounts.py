@@ -220,8 +220,8 @@ def test_where_nothing_says_the_amount_the_step_is_refused_before_it_happens(dri
     after = weight.detach(), optimizer.state_dict(), scheduler.state_dict()
     assert str(after) == str(before)
     assert str(refusal.value) == (
-        "update 1: the plan's clock counts tokens, and nothing says how many this update takes. Write "
-        "scheduler.consumed(tokens=n) before optimizer.step(), or give Calendar(…) tokens_per_step"
+        "update 1: the plan's clock counts tokens, and the number of tokens of this update is unknown. Write "
+        "scheduler.consumed(tokens=n) before optimizer.step(), or pass tokens_per_step to Calendar(…)"
     )
 
     scheduler.consumed(tokens=250)
@@ -254,19 +254,19 @@ def test_an_update_that_is_planned_to_take_nothing_is_refused_before_it(length, 
 REFUSED = {
     "another unit": ({"samples": 3}, "the plan's clock counts tokens"),
     "no unit": ({"tokns": 3}, "the plan's clock counts tokens"),
-    "nothing": ({}, "one number says how many"),
-    "two": ({"tokens": 3, "samples": 3}, "one number says how many"),
-    "negative": ({"tokens": -1}, "below 0, and an amount does not go back"),
-    "fraction": ({"tokens": 0.5}, "a fraction of tokens"),
-    "nan": ({"tokens": float("nan")}, "not a whole number of tokens"),
-    "infinity": ({"tokens": float("inf")}, "not a whole number of tokens"),
-    "bool": ({"tokens": True}, "not a whole number of tokens"),
-    "bool of a tensor": ({"tokens": torch.tensor(True)}, "not a whole number of tokens"),
-    "bool of numpy": ({"tokens": np.True_}, "not a whole number of tokens"),
-    "several": ({"tokens": torch.ones(2)}, "not a whole number of tokens"),
-    "text": ({"tokens": "4k"}, "not a whole number of tokens"),
-    "none": ({"tokens": None}, "not a whole number of tokens"),
-    "beyond all clocks": ({"tokens": 2**62}, "not a whole number of tokens"),
+    "nothing": ({}, "expected one keyword"),
+    "two": ({"tokens": 3, "samples": 3}, "expected one keyword"),
+    "negative": ({"tokens": -1}, "an amount must not be negative"),
+    "fraction": ({"tokens": 0.5}, "the number of tokens must be an integer"),
+    "nan": ({"tokens": float("nan")}, "expected an integer number of tokens"),
+    "infinity": ({"tokens": float("inf")}, "expected an integer number of tokens"),
+    "bool": ({"tokens": True}, "expected an integer number of tokens"),
+    "bool of a tensor": ({"tokens": torch.tensor(True)}, "expected an integer number of tokens"),
+    "bool of numpy": ({"tokens": np.True_}, "expected an integer number of tokens"),
+    "several": ({"tokens": torch.ones(2)}, "expected an integer number of tokens"),
+    "text": ({"tokens": "4k"}, "expected an integer number of tokens"),
+    "none": ({"tokens": None}, "expected an integer number of tokens"),
+    "beyond all clocks": ({"tokens": 2**62}, "expected an integer number of tokens"),
 }
 
 
@@ -289,7 +289,7 @@ def test_more_than_a_clock_counts_is_refused():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [2**61])
 
-    with pytest.raises(ps.InvalidArgument, match="more tokens than a clock counts"):
+    with pytest.raises(ps.InvalidArgument, match="more tokens than a clock can count"):
         scheduler.consumed(tokens=2**61)
 
 
@@ -627,10 +627,12 @@ def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
     ("call", "found"),
     [
         pytest.param(
-            {"t": 3}, "nothing says how many tokens the updates took. Write scheduler.seek(3, tokens=", id="none"
+            {"t": 3},
+            "the number of tokens that these updates consumed is unknown. Write scheduler.seek(3, tokens=",
+            id="none",
         ),
         pytest.param({"t": 3, "samples": 5}, "the plan's clock counts tokens", id="another unit"),
-        pytest.param({"t": 3, "tokens": -5}, "an amount does not go back", id="negative"),
+        pytest.param({"t": 3, "tokens": -5}, "an amount must not be negative", id="negative"),
     ],
 )
 def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found):
