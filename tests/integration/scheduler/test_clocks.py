@@ -70,7 +70,7 @@ def test_a_size_of_nothing_is_refused_before_any_write():
     optimizer = optimizer_of(1)
     before = dict(optimizer.param_groups[0])
     batch = ps.Binding(ps.Target("batch_size", 8.0), "linear(1, 0)")
-    with pytest.raises(PlanError, match="a size is a whole number from 1 on"):
+    with pytest.raises(PlanError, match="a size must be an integer of at least 1"):
         ps.Scheduler(optimizer, ps.Plan(batch, lr="cosine()", clock="samples", horizon="1000 samples"))
     assert optimizer.param_groups[0] == before
 

@@ -141,17 +141,17 @@ def test_a_target_follows_what_all_groups_follow():
     [
         ((), {"lr": "like('lr')"}, "it follows itself"),
         ((), {"lr": "like('momentum')", "momentum": "0.5 * like('lr')"}, "it follows itself: lr -> momentum -> lr"),
-        ((), {"lr": "cosine()", "weight_decay": "like('lrr')"}, 'lrr is no field of this plan; nearest: "lr"'),
-        ((), {"lr": "cosine() * plateau('loss')", "weight_decay": "like('lr')"}, "a metric rule guides lr"),
+        ((), {"lr": "cosine()", "weight_decay": "like('lrr')"}, 'lrr is not a field of this plan; nearest: "lr"'),
+        ((), {"lr": "cosine() * plateau('loss')", "weight_decay": "like('lr')"}, "lr has a metric rule"),
         ((), {"lr": linear(absolute(0.1)), "weight_decay": "like('lr')"}, "lr has absolute levels"),
         ((Binding("lr", "cosine()", "head"),), {"momentum": "like('lr')"}, "lr is scheduled in some groups only: head"),
         ((Binding("lr", "like('lr')", "head"),), {"momentum": "cosine()"}, "lr is scheduled in some groups only: head"),
         (
             (Binding("lr", "cosine()", 0), Binding("weight_decay", "like('lr')", "head")),
             {"lr": 1.0},
-            "lr has a line for 0, and nothing says whether these are the groups of head",
+            "lr has a line for 0, and it is unknown whether this line selects the groups of head",
         ),
-        ((Binding(Target("ema", 1.0), "cosine()"),), {"lr": "like('ema')"}, "ema is no field of this plan"),
+        ((Binding(Target("ema", 1.0), "cosine()"),), {"lr": "like('ema')"}, "ema is not a field of this plan"),
     ],
     ids=range(9),
 )  # fmt: skip

@@ -149,7 +149,7 @@ def test_a_long_trace_goes_through_in_pieces_unseen():
     ("call", "error", "said"),
     [
         (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),
-        (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "no Plan"),
+        (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "not a Plan"),
         (lambda: trace(PLAN, 3), InvalidArgument, "param_groups"),
         (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
         (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),
