@@ -227,7 +227,7 @@ def test_planned_sizes_count_whatever_the_batches_hold_and_a_difference_is_told_
     optimizer, scheduler = attached(RAMP)
     amounts = amounts_of(scheduler)
 
-    with pytest.warns(UserWarning, match=r"update 0: the plan says that it takes 2 samples, .* hold 3"):
+    with pytest.warns(UserWarning, match=r"update 0: the plan schedules 2 samples for it, .* contain 3"):
         amounts.count_batch(batch(3), ends_update=True)
     optimizer.step()
     with warnings.catch_warnings():
@@ -273,7 +273,7 @@ def test_accumulated_batches_are_compared_with_what_is_planned_for_the_update():
             if ends_update:
                 optimizer.step()
     amounts.count_batch(batch(4), ends_update=False)
-    with pytest.warns(UserWarning, match="takes 8 samples, .* hold 7"):
+    with pytest.warns(UserWarning, match="schedules 8 samples for it, .* contain 7"):
         amounts.count_batch(batch(3), ends_update=True)
 
     assert scheduler.amount == 16

@@ -352,7 +352,7 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
         'change(…, horizon="100"): lr: cosine() depends on the length of the run, but the plan has no horizon'
     )
     assert "the plan has no horizon" in refused(PlanError, lambda: plan.cooldown(10, 10))
-    assert "has none of its own" in refused(PlanError, lambda: plan.cooldown("10%", 10))
+    assert "but the plan has none" in refused(PlanError, lambda: plan.cooldown("10%", 10))
     assert lines(plan.change(10, lr=0.1)) == ["lr: take(cosine(), 10) >> constant(0.1)"]
     assert lines(Plan(lr="warmup(5) >> constant()").cooldown(10, 10)) == [
         "horizon: 20",
