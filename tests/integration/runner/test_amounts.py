@@ -193,11 +193,11 @@ def test_planned_batches_are_not_told_and_the_first_that_is_not_as_planned_is_no
 
     assert [line["samples"] for line in lines(runner)] == [0, 4, 8, 12, 16, 20, 26, 32, 38, 44]
     (said,) = [str(one.message) for one in warned if "the plan says" in str(one.message)]
-    assert said.startswith("update 5: the plan says that it takes 6 samples, and the engine's batches hold 4")
+    assert said.startswith("update 5: the plan schedules 6 samples for it, but the engine's batches contain 4")
 
 
 # Its loader is one batch ahead, so a change of size may be noticed. The amounts are the planned ones anyway.
-@pytest.mark.filterwarnings("ignore:update 5. the plan says that it takes 6 samples")
+@pytest.mark.filterwarnings("ignore:update 5. the plan schedules 6 samples")
 def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path):
     sampler = PlannedBatches()
     loader = DataLoader(digits(SAMPLES), batch_sampler=sampler)
