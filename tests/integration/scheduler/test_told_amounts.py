@@ -112,7 +112,7 @@ def test_a_horizon_that_no_rate_converts_is_no_fault_where_no_field_needs_it(hor
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
     for field, filled in (("weight_decay", "100 tokens"), ("lr", "50 steps")):
         plan = ps.Plan(**lines | {field: "linear(1, 0)"}, clock={"lr": "tokens"}, horizon=filled)
-        with pytest.raises(MissingFact, match="nothing says how many"):
+        with pytest.raises(MissingFact, match="the number of tokens of an update is unknown"):
             ps.Scheduler(probe(), plan)
 
 
