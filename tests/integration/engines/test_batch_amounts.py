@@ -223,7 +223,7 @@ def test_what_a_function_of_the_user_gives_is_checked(wrong):
 # ---------------------------------------------------------------------- sizes that are planned
 
 
-def test_planned_sizes_count_whatever_the_batches_hold_and_a_difference_is_told_once():
+def test_planned_sizes_take_precedence_over_batches_and_a_difference_is_warned_of_once():
     optimizer, scheduler = attached(RAMP)
     amounts = amounts_of(scheduler)
 

@@ -49,7 +49,7 @@ def test_what_both_use_is_what_is_planned_at_the_sum_of_their_tokens(seen):
         assert job["used"] == pytest.approx([lr_at(amount) for amount in called], rel=1e-14)
 
 
-def test_processes_that_say_their_own_tokens_are_told_before_the_first_update(seen):
+def test_processes_that_report_only_their_own_tokens_raise_before_the_first_update(seen):
     told = [one["saying_their_own"] for one in seen if one["saying_their_own"]["error"]]
 
     assert len(told) == 1  # whoever comes first cannot know; the other has both numbers
@@ -79,7 +79,7 @@ def test_processes_that_say_their_own_tokens_are_refused_also_where_one_has_trie
     assert {"64", "65"} <= set(told[0]["error"].replace(".", " ").replace(",", " ").split())
 
 
-def test_seconds_of_several_processes_have_to_be_said(seen):
+def test_seconds_of_several_processes_must_be_reported(seen):
     for one in seen:
         assert "Write scheduler.consumed(seconds=s) before optimizer.step()" in one["seconds"]["error"]
         assert one["seconds"]["amount"] == 2.5

@@ -124,7 +124,7 @@ def test_a_group_that_joins_gets_the_value_of_the_present_amount():
     assert scheduler.value("lr", 1) == shown["lr", 0][41]
 
 
-def test_a_plan_that_changes_the_clock_is_told_as_such(caplog):
+def test_a_changed_clock_is_logged(caplog):
     optimizer = optimizer_of(1)
     ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0)", horizon=2500))
     optimizer.step()

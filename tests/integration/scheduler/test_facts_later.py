@@ -39,7 +39,7 @@ def test_without_them_the_first_update_is_refused_with_the_call_to_make(drive):
     assert not hasattr(scheduler, "total_steps")
 
 
-def test_a_fact_that_is_missing_is_told_with_both_ways_and_each_works():
+def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
     with pytest.raises(MissingFact) as told:
         ps.Scheduler(probe(), PLAN)
     assert "Write ps.Scheduler(optimizer, plan, steps_per_epoch=100)" in str(told.value)

@@ -108,7 +108,7 @@ def test_a_scheduler_that_was_stepped_per_epoch_or_per_process_does_not_deceive_
     assert "7 updates, the count in the optimizer's own state" in caplog.text
 
 
-def test_the_bases_of_a_scheduler_state_alone_are_taken_and_said(caplog):
+def test_the_bases_of_a_scheduler_state_alone_are_used_and_logged(caplog):
     _, state = torch_run()
     optimizer = probe(lr=0.5)
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -119,7 +119,7 @@ def test_the_bases_of_a_scheduler_state_alone_are_taken_and_said(caplog):
     assert "base of lr in group 0: 0.5 in the code, 0.1 in the checkpoint, which takes precedence" in caplog.text
 
 
-def test_a_count_that_the_optimizer_carries_wins_over_t_and_it_is_said(caplog):
+def test_a_count_of_the_optimizer_takes_precedence_over_t_and_is_logged(caplog):
     optimizer = probe()
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 5)
@@ -142,7 +142,7 @@ def test_a_t_that_is_no_number_of_updates_is_refused(t):
     assert "paramsched_t" not in optimizer.param_groups[0]
 
 
-def test_an_optimizer_that_has_stepped_without_a_plan_is_told_and_t_0_is_an_answer(caplog):
+def test_an_optimizer_that_stepped_without_a_plan_is_warned_of_unless_t_is_0(caplog):
     optimizer = adamw()
     optimizer.param_groups[0]["params"][0].grad = torch.ones(2)
     optimizer.step()

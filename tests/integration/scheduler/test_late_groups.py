@@ -33,7 +33,7 @@ def test_a_present_value_goes_on_by_the_same_factors(tensor, caplog):
     assert 'late_groups="present"' in caplog.text
 
 
-def test_the_usual_rule_is_said_with_the_way_to_the_other(caplog):
+def test_the_default_rule_is_logged_with_the_other_option(caplog):
     optimizer, _ = joined()
 
     run(optimizer, 1)

@@ -334,7 +334,7 @@ def refused(error, call):
     return str(caught.value)
 
 
-def test_a_field_that_is_not_in_the_plan_is_told_with_the_nearest():
+def test_an_unknown_field_raises_with_the_nearest_name():
     assert refused(UnknownField, lambda: PLAN.change(10, weight_decy=0.1)) == (
         'change(…, weight_decy=…): the plan has no "weight_decy"; did you mean "weight_decay"?'
     )

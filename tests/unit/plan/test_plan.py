@@ -238,7 +238,7 @@ def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, e
         (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "contains a metric rule"),
     ],
 )
-def test_what_is_no_plan_is_refused_with_what_to_write(build, said):
+def test_an_invalid_plan_raises_with_a_valid_one(build, said):
     with pytest.raises(InvalidArgument) as refusal:
         build()
 

@@ -116,7 +116,7 @@ def test_a_horizon_that_no_rate_converts_is_no_fault_where_no_field_needs_it(hor
             ps.Scheduler(probe(), plan)
 
 
-def test_a_target_is_told_the_value_at_the_amount():
+def test_a_target_receives_the_value_at_the_amount():
     seen = []
     target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))
     optimizer = probe()
@@ -164,7 +164,7 @@ def test_the_value_that_the_last_update_used_is_at_its_own_amount():
 
 
 @pytest.mark.parametrize("at", range(1, 9))
-def test_a_value_that_someone_else_writes_is_told_at_any_update(at):
+def test_an_external_write_is_warned_of_at_any_update(at):
     optimizer, scheduler = built()
     told(optimizer, scheduler, TOLD[:at])
     optimizer.param_groups[0]["lr"] = 0.7
@@ -201,7 +201,7 @@ def test_what_the_loop_says_beats_the_constant_for_that_update_only():
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_where_nothing_says_the_amount_the_step_is_refused_before_it_happens(drive):
+def test_a_step_with_unknown_consumption_raises_before_it_happens(drive):
     weight = torch.nn.Parameter(torch.ones(3))
     weight.grad = torch.ones(3)
     optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
@@ -337,7 +337,7 @@ def raised(optimizer, scheduler):
 
 
 @pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
-def test_what_was_said_before_a_step_that_does_not_count_is_carried(skip):
+def test_consumption_reported_before_an_uncounted_step_is_carried(skip):
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     scheduler.consumed(tokens=30)
@@ -416,7 +416,7 @@ def test_on_the_clock_of_updates_there_is_no_amount_but_the_count():
     assert [group[f"paramsched_{name}"] for name in ("amount", "clock", "said")] == [None, None, None]
 
 
-def test_what_was_said_and_saved_is_counted_once_by_who_reads_the_groups_later():
+def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups():
     optimizer, scheduler = built()
     scheduler.consumed(tokens=30)
     saved = optimizer.state_dict()["param_groups"][0]
@@ -602,7 +602,7 @@ def test_a_spoiled_amount_in_a_group_is_refused(key, value):
 # ---------------------------------------------------------------------- seek
 
 
-def test_seek_goes_to_an_update_and_the_amount_that_is_said():
+def test_seek_jumps_to_an_update_and_the_passed_amount():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     scheduler.consumed(tokens=5)
