@@ -15,8 +15,8 @@ from paramsched.config import plan_from
 from paramsched.errors import MissingFact, Unresolved
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
+from paramsched.plan.optimizers import unique_labels
 from paramsched.plan.run_amounts import PLANNED_SIZES
-from paramsched.plan.trace import unique_labels
 from paramsched.scheduler import Scheduler
 from paramsched.time import Calendar
 

@@ -1,10 +1,10 @@
 """Attaching a plan to an optimizer: the checks before any write, and the hooks."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
 from numbers import Integral
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Any, Literal, Protocol, TypeAlias, final, get_args
 
 from torch.optim import Optimizer
 
@@ -21,7 +21,6 @@ from paramsched.scheduler._group_keys import (
     amount_carried,
     check_entries,
     count_carried,
-    remove_entries,
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import (
@@ -33,10 +32,11 @@ from paramsched.scheduler._resume import (
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
 )
+from paramsched.scheduler._shared_run import SharedRun
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
-from paramsched.scheduler.consumption import resume_position
+from paramsched.scheduler.consumption import ConsumptionSource, resume_position
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
@@ -47,17 +47,33 @@ from paramsched.time import Calendar
 # optimizer frees its memory at once. A Scheduler is only a handle. If it is deleted, the plan continues.
 
 
+class LoadHandler(Protocol):
+    """Handles the checkpoints of one optimizer."""
+
+    def before_load(self, planned: PlannedGroups, state: dict[str, Any], count: int) -> None: ...
+    def after_load(self, planned: PlannedGroups, optimizer: Any) -> None: ...
+
+
 @final
 class PlanHooks:
-    """The hooks that a Scheduler leaves on its optimizer."""
+    """The hooks that a Scheduler leaves on its optimizer.
 
-    def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
-        self.planned, self.resume = planned, resume
+    Args:
+        planned: the groups of the optimizer.
+        resume: handles the optimizer's own checkpoints.
+        run: the run of several optimizers, if this is one of them.
+        name: its name in the run.
+    """
+
+    def __init__(
+        self, planned: PlannedGroups, resume: LoadHandler, run: SharedRun | None = None, name: str = ""
+    ) -> None:
+        self.planned, self.resume, self.run, self.name = planned, resume, run, name
         self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
-        self._handles: list[Any] = []
+        self._handles: list[Any] = [] if run is None else run.handles
 
-    def attach(self, optimizer: Any, *, step: bool) -> None:
-        """Register the hooks; with `step`, the optimizer's step advances the clock."""
+    def attach(self, optimizer: Any, *, step: bool, after: Callable[[Any], object] | None = None) -> None:
+        """Register the hooks; with `step`, the optimizer's step advances the clock, or calls `after`."""
         planned = self.planned
         # Everything that runs at every update. Otherwise torch recompiles a compiled step for each value: decision 005.
         mark_uncompiled(
@@ -69,7 +85,7 @@ class PlanHooks:
         if planned.source is not None:
             expect_changing_number(AMOUNT)
         if step:
-            hooks = UpdateHooks(planned.before_update, planned.advance, planned.is_unchanged)
+            hooks = UpdateHooks(planned.before_update, after or planned.advance, planned.is_unchanged)
             self._handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
@@ -88,8 +104,27 @@ class PlanHooks:
     def after_load(self, optimizer: Any) -> None:
         self.resume.after_load(self.planned, optimizer)
 
+    @property
+    def is_referenced(self) -> bool:
+        """True if the Scheduler was not deleted."""
+        return (self.scheduler if self.run is None else self.run.scheduler)() is not None
+
+    @property
+    def position(self) -> RunPosition:
+        """The position of the optimizer in its run."""
+        planned = self.planned
+        return planned.clock.position if self.run is None else self.run.position_at(planned.clock.t)
+
+    @property
+    def history(self) -> History:
+        """The history of the run."""
+        return (self.planned if self.run is None else self.run.lead).history
+
     def release(self) -> None:
-        """Remove the hooks. Values and entries remain in the groups."""
+        """Remove the hooks, those on all optimizers of the run. Values and entries remain in the groups."""
+        if self.run is not None:
+            self.run.release(kept=[self.name])
+            return
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -98,8 +133,7 @@ class PlanHooks:
     def remove_from(self, groups: list[Group]) -> None:
         """Remove the hooks and all entries of paramsched from the groups; values remain."""
         self.release()
-        self.planned.block.remove_views(groups)
-        remove_entries(groups)
+        self.planned.remove_entries(groups)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:
@@ -122,18 +156,21 @@ class AttachRequest:
     """The arguments of a Scheduler, except the run facts.
 
     `start` is the number of completed updates of a run that had no plan so far; None if it was not passed.
+    `optimizers` are the names of the optimizers, if there are several.
     """
 
     plan: Plan
-    drive: Drive
+    drive: str
     resume: Resume
     late_groups: LateGroups
     start: int | None
+    optimizers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.drive not in get_args(Drive):
-            found = did_you_mean(str(self.drive), get_args(Drive))
-            meant = closest(str(self.drive), get_args(Drive)) or "optimizer"
+        choices = (*get_args(Drive), *self.optimizers)
+        if self.drive not in choices:
+            found = did_you_mean(str(self.drive), choices)
+            meant = closest(str(self.drive), choices) or "optimizer"
             raise InvalidArgument(f"Scheduler(drive={self.drive!r})", found, f'Write drive="{meant}"')
         if self.late_groups not in get_args(LateGroups):
             found = did_you_mean(str(self.late_groups), get_args(LateGroups))
@@ -171,9 +208,10 @@ def attach_plan(
         before.planned.sync(groups)
         known, earlier = before.planned.clock, before.planned.in_force
         carried: int | None = known.t
+        position = before.position
         changes = resume.changes_between(earlier, in_force)
-        in_force = resume.choose_plan(changes, earlier, in_force, known.position, "that of the previous Scheduler")
-        found = known.position if earlier.unit == in_force.unit else RunPosition(known.t)
+        in_force = resume.choose_plan(changes, earlier, in_force, position, "that of the previous Scheduler")
+        found = position if earlier.unit == in_force.unit else RunPosition(known.t)
     else:
         carried = count_carried(groups)
         unknown = resume.differs(in_force, groups)
@@ -187,7 +225,7 @@ def attach_plan(
     planned = PlannedGroups(in_force, clock, request.late_groups)
     if before is not None:
         clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
-        planned.history = before.planned.history.with_plan(planned.entry())
+        planned.history = before.history.with_plan(planned.entry())
     elif carried is not None:
         starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
         planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
@@ -195,7 +233,7 @@ def attach_plan(
     has_initial = carried is None and log_initial_values(block.slots, groups)
     planned.bind(groups, block)  # the first write; no check may fail after it
     if before is not None:
-        if not changes and before.scheduler() is not None:  # the logged changes already report the previous Scheduler
+        if not changes and before.is_referenced:  # the logged changes already report the previous Scheduler
             log_takeover(clock.t)
         before.release()
     hooks = PlanHooks(planned, resume)
@@ -247,17 +285,17 @@ class WaitingForFacts:
 
     request: AttachRequest
     state: Any = None  # a state that was loaded while waiting
-    handle: Any = None  # removes the hook that raises on each step
+    handles: list[Any] = field(default_factory=list)  # remove the hooks that raise on each step
 
 
-def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
+def copied_state(planned: PlannedGroups, resume: Resume, optimizer: Any) -> dict[str, Any]:
     """Return the state from which `hooks_of_copy` restores a copy; the Scheduler adds `drive`."""
-    planned, clock = hooks.planned, hooks.planned.clock
+    clock = planned.clock
     return {
         "optimizer": optimizer,
         "plan": planned.in_force.plan,
         "calendar": planned.in_force.calendar,
-        "on_change": hooks.resume.on_change,
+        "on_change": resume.on_change,
         "late_groups": planned.late_groups,
         "begin": clock.start,
         "alive": not planned.released,
@@ -273,7 +311,7 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     """Return the arguments and the hooks of a copy."""
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
-    amount, reported, last_amount = state.get("amounts", (None, None, None))
+    amount, reported, _ = state.get("amounts", (None, None, None))
     request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start)
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
@@ -286,11 +324,17 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
         planned.block = ValueBlock(in_force.counted, slots, groups, clock.times, clock.states)
         planned.release()
         hooks = PlanHooks(planned, resume)
-    planned, clock = hooks.planned, hooks.planned.clock
+    restore_copied(hooks.planned, state)
+    return request, hooks
+
+
+def restore_copied(planned: PlannedGroups, state: Mapping[str, Any]) -> None:
+    """Restore the states of metric rules, the amounts and the history of a copy."""
+    clock, (_, reported, last_amount) = planned.clock, state.get("amounts", (None, None, None))
     now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
     planned.history = state.get("history", planned.history)
     clock.reported, clock.last_amount = None, last_amount
-    if reported is not None and planned.source is not None:
+    if reported is not None and isinstance(planned.source, ConsumptionSource):
         planned.source.report(reported)
     clock.states = used
     clock.change(now)
@@ -298,7 +342,6 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
         planned.rewrite()
     if not state["acknowledged"]:
         clock.acknowledged_at = -1  # the engine has not called step() yet
-    return request, hooks
 
 
 # ---------------------------------------------------------------------- arguments of a Scheduler
@@ -328,10 +371,10 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
     return calendar if calendar is not None else Calendar(**given)
 
 
-def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
+def resolve_for(call: str, plan: Plan, calendar: Calendar, optimizers: Collection[str] = ()) -> Plan:
     """Resolve a plan; if a run fact is missing, the error suggests the argument of this call."""
     try:
-        return plan.resolve(calendar)
+        return plan.resolve(calendar, optimizers)
     except MissingFact as error:
         fact = f"{error.fact}={error.example}"
         found = error.found
@@ -363,8 +406,8 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
         if members is not None:
             raise InvalidArgument(
                 f"Scheduler({type(optimizer).__name__}, …)",
-                "it is a container of optimizers; construct one Scheduler for each of them",
-                f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
+                "it is a container of optimizers; one plan drives several optimizers by their names",
+                f'Write ps.Scheduler({{f"optimizer_{{i}}": one for i, one in enumerate({members})}}, plan)',
             )
     if not isinstance(groups, list) or not groups:
         raise InvalidArgument(

@@ -1,7 +1,7 @@
 """Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -116,14 +116,16 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
         )  # fmt: skip
 
 
-def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
-    """Log the bases that differ from those in the code, `before`."""
+def log_bases(
+    slots: Iterable[Slot], before: Mapping[tuple[int, str], float], labels: Sequence[str | int] | None = None
+) -> None:
+    """Log the bases that differ from those in the code, `before`; `labels` name the groups of several optimizers."""
     for slot in slots:
         code = before.get((slot.group, slot.field.slot), slot.base)
         if code != slot.base:
             log.warning(
-                "base of %s in group %d: %r in the code, %r in the checkpoint, which takes precedence",
-                slot.field, slot.group, code, slot.base,
+                "base of %s in group %s: %r in the code, %r in the checkpoint, which takes precedence",
+                slot.field, slot.group if labels is None else labels[slot.group], code, slot.base,
             )  # fmt: skip
 
 
@@ -193,8 +195,8 @@ class Resume:
             return  # torch raises for it
         check_entries(groups)
         planned.require_lengths(groups)
-        slots_of(planned.in_force.counted, groups)
-        self._position_of(planned, groups)
+        planned.slots(groups)
+        self.position_of(planned, groups)
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
@@ -203,9 +205,8 @@ class Resume:
         """Resume from the count and the bases in the loaded groups."""
         groups: list[Group] = optimizer.param_groups
         clock, found = planned.clock, count_carried(groups)
-        position = self._position_of(planned, groups)
-        slots = slots_of(planned.in_force.counted, groups)
-        block = ValueBlock(planned.in_force.counted, slots, groups, position.times, clock.states)
+        position = self.position_of(planned, groups)
+        block = planned.new_block(planned.slots(groups), groups, position.times, clock.states)
         if found is None:
             initial = log_initial_values(block.slots, groups)
             if clock.start is None:
@@ -231,7 +232,7 @@ class Resume:
             self.log_unknown_plan(planned)
         warn_if_over(planned)
 
-    def _position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
+    def position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
         """Return the position of the run from which the groups of a checkpoint were saved."""
         in_force, count = planned.in_force, count_carried(groups)
         found = (
@@ -250,14 +251,7 @@ class Resume:
             PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
         code = planned.in_force
-        chosen, same_text = code, state.text == code.plan.text
-        if state.plan is not None and not (same_text and state.calendar == code.calendar):
-            saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            chosen = self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
-        elif not same_text:
-            why = state.unreadable or "one of them cannot be written as text"
-            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-            log.warning("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
+        chosen = self.plan_after_load(state, code)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
         before, bases, block = planned.block.slots, state.bases_by_slot(), planned.block
         if chosen is code:
@@ -284,6 +278,22 @@ class Resume:
         planned.history = planned.history.with_plan(planned.entry())
         planned.bind(groups, block)
         warn_if_over(planned)
+
+    def plan_after_load(self, state: State, code: ResolvedPlan, optimizers: Collection[str] = ()) -> ResolvedPlan:
+        """Return the plan to continue with after a state is loaded, and log the changes.
+
+        Raises:
+            PlanChanged: the plan differs and the policy is "error".
+        """
+        same_text = state.text == code.plan.text
+        if state.plan is not None and not (same_text and state.calendar == code.calendar):
+            saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar, optimizers), state.calendar)
+            return self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
+        if not same_text:
+            why = state.unreadable or "one of them cannot be written as text"
+            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
+            log.warning("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
+        return code
 
     def load_position(self, planned: PlannedGroups, at: int, bases: Any, optimizer: Any) -> None:
         """Resume from a state of one of torch's schedulers."""

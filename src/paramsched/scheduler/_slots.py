@@ -12,6 +12,7 @@ import torch
 from paramsched.base.arrays import Floats
 from paramsched.fields import Field, base_of, label, recorded_base
 from paramsched.plan import Plan, bind
+from paramsched.plan.optimizers import Scope
 from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
 from paramsched.scheduler._group_keys import COUNT, Group
 from paramsched.schedules import Schedule
@@ -32,7 +33,12 @@ class Slot:
     by_amount: bool = False  # True if the schedule's clock counts an amount, not updates
 
 
-def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
+def slots_of(
+    plan: Plan,
+    groups: list[Group],
+    bases: Mapping[tuple[int, str], float] | None = None,
+    scope: Scope | None = None,
+) -> tuple[Slot, ...]:
     """Return the slots of a resolved plan without units; `_starting_base` determines their bases."""
     return tuple(
         Slot(
@@ -43,7 +49,7 @@ def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], fl
             _starting_base(bound.field, group, index, bases or {}),
             bound.by_amount,
         )
-        for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups), strict=True))
+        for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups, scope), strict=True))
         for bound in bounds
     )
 

@@ -8,9 +8,9 @@ only if these have a value.
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, final, get_args
 
 from paramsched.base.near_names import closest, did_you_mean
@@ -23,6 +23,8 @@ from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import RunPosition
 from paramsched.scheduler._group_keys import History, is_amount, is_count, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._shared_run import SharedRun
+from paramsched.scheduler._slots import Slot
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
@@ -30,6 +32,7 @@ VERSION = 2
 _MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _KEYS_OF_VERSION_1 = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
 _KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
+_KEYS_OF_SEVERAL = {"optimizers", "behind", "last_amount"}
 
 
 @final
@@ -47,6 +50,9 @@ class State:
         feedback: the states of metric rules, by the rules' text.
         position: the position of the run: `t`, and the amounts if the plan's clock counts one.
         history: the plans that were in force.
+        optimizers: the number of groups of each optimizer, by name, if there are several.
+        behind: the optimizers that had not stepped in the last update.
+        last_amount: the amount consumed before the last update.
     """
 
     text: str | None
@@ -58,6 +64,18 @@ class State:
     feedback: dict[str, dict[str, Any]]
     position: RunPosition
     history: History
+    optimizers: Mapping[str, int] = field(default_factory=dict)
+    behind: frozenset[str] = frozenset()
+    last_amount: Amount | None = None
+
+    def bases_by_optimizer(self) -> dict[str, dict[tuple[int, str], float]]:
+        """Return the bases of each optimizer, by group and flat field name."""
+        found: dict[str, dict[tuple[int, str], float]] = {name: {} for name in self.optimizers}
+        places = [(name, index) for name, size in self.optimizers.items() for index in range(size)]
+        for (place, slot), base in self.bases_by_slot().items():
+            name, index = places[place]
+            found[name][index, slot] = base
+        return found
 
     def position_on(self, unit: str | None) -> RunPosition:
         """Return the position on a clock, without the amounts of another clock."""
@@ -76,10 +94,37 @@ class State:
 
 def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
     """Return the state as plain data; bases that are equal in all groups are stored once."""
+    found = [(slot.group, slot) for slot in planned.block.slots]
+    return _state(planned, found, groups)
+
+
+def state_of_run(run: SharedRun, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """Return the state of several optimizers: that of one with all their groups, their names and their positions.
+
+    Args:
+        run: the run.
+        sizes: the number of groups of each optimizer, by name.
+    """
+    found, first = [], 0
+    for name, planned in run.items():
+        found += [(first + slot.group, slot) for slot in planned.block.slots if slot.group < sizes[name]]
+        first += sizes[name]
+    clock, counts = run.clock, tuple(sizes.values())
+    behind = "".join(str(int(planned.clock.t < clock.t)) for _, planned in run.items())
+    return _state(run.lead, found, first) | {
+        "optimizers": ",".join(sizes),
+        "groups": counts[0] if len(set(counts)) == 1 else counts,
+        "behind": behind if run.behind else "",  # a 1 for each optimizer that has not stepped in the last update
+        "last_amount": clock.last_amount,
+    }
+
+
+def _state(planned: PlannedGroups, slots: Iterable[tuple[int, Slot]], groups: int) -> dict[str, Any]:
+    """Return the state of a run with slots in this number of groups."""
     bases: dict[str, list[float | None]] = {}
-    for slot in planned.block.slots:
-        if slot.group < groups:  # the optimizer of a detached scheduler may have lost groups
-            bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
+    for place, slot in slots:
+        if place < groups:  # the optimizer of a detached scheduler may have lost groups
+            bases.setdefault(slot.field.slot, [None] * groups)[place] = slot.base
     clock, states, text = planned.clock, saved_states(planned.clock.states), planned.in_force.plan.text
     return {
         "version": VERSION,
@@ -112,12 +157,15 @@ def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, A
     }
 
 
-def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
+def read_scheduler_state(
+    state: Any, known: tuple[Plan, Calendar] | None = None, optimizers: Collection[str] = ()
+) -> State:
     """Validate a state, key by key, without side effects.
 
     Args:
         state: the state.
         known: a plan and its calendar; if the state has equal ones, they are not parsed again.
+        optimizers: the names of the optimizers, if there are several.
     """
     if not isinstance(state, Mapping):
         raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() returns")
@@ -134,6 +182,11 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state of version {version}; this paramsched reads up to version {VERSION}: update it")
     if missing := (_KEYS_OF_VERSION_1 if version == 1 else _KEYS) - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
+    if "optimizers" in state:
+        raise StateError(
+            f"this is the state of a Scheduler for the optimizers {shown(state['optimizers'])}, and this Scheduler has "
+            "one. If the run has completed n updates, call scheduler.seek(n)"
+        )
     if foreign := state.keys() - _KEYS:
         raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
     if version == 1 and state["feedback"] and not isinstance(state["feedback"], Mapping):
@@ -155,7 +208,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         plan, unreadable = plan_of_text(text)
         try:
             if plan is not None:
-                plan.resolve(calendar)
+                plan.resolve(calendar, optimizers)
         except InvalidArgument as error:
             raise StateError(f"state: calendar does not resolve its plan: {error}") from None
     bases = _read_bases(state["bases"], groups)
@@ -184,6 +237,47 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     entries = state.get("history")
     history = _single_plan_history(text, position.amount) if entries is None else read_history(entries, text)
     return State(text, plan, unreadable, calendar, groups, bases, feedback, position, history)
+
+
+def read_state_of_several(state: Any, known: tuple[Plan, Calendar]) -> State:
+    """Validate a state of several optimizers, key by key, without side effects.
+
+    Args:
+        state: the state.
+        known: a plan and its calendar, as in `read_scheduler_state`.
+    """
+    if not isinstance(state, Mapping) or "version" not in state:
+        return read_scheduler_state(state)  # raises
+    if "optimizers" not in state:
+        raise StateError(
+            "this is the state of a Scheduler for one optimizer, and this Scheduler has several. If the run has "
+            "completed n updates, call scheduler.seek(n)"
+        )
+    if missing := _KEYS_OF_SEVERAL - state.keys():
+        raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
+    names, sizes = state["optimizers"], state["groups"]
+    if not isinstance(names, str) or not all(names.split(",")):
+        raise StateError(f"state: optimizers is {shown(names)}, not names separated by commas")
+    listed = names.split(",")
+    counts = list(sizes) if isinstance(sizes, (list, tuple)) else [sizes] * len(listed)
+    if len(counts) != len(listed) or len(set(listed)) != len(listed):
+        raise StateError(f"state: {len(counts)} numbers of groups for the optimizers {shown(names)}")
+    total = sum(_require_count_below("groups", count, _MAX_GROUPS) for count in counts)
+    behind, last_amount = state["behind"], state["last_amount"]
+    if not isinstance(behind, str) or set(behind) - {"0", "1"} or len(behind) not in (0, len(listed)):
+        raise StateError(f"state: behind is {shown(behind)}, not a 0 or 1 for each optimizer")
+    if last_amount is not None and not is_amount(last_amount):
+        raise StateError(f"state: last_amount is {shown(last_amount)}, not a number of at least 0")
+    alone = {key: value for key, value in state.items() if key not in _KEYS_OF_SEVERAL} | {"groups": total}
+    read = read_scheduler_state(alone, known, listed)
+    if "1" in behind and (read.position.t == 0 or "0" not in behind):
+        raise StateError(f"state: behind is {shown(behind)} at update {read.position.t}")
+    return replace(
+        read,
+        optimizers=dict(zip(listed, counts, strict=True)),
+        behind=frozenset(name for name, one in zip(listed, behind, strict=False) if one == "1"),
+        last_amount=last_amount,
+    )
 
 
 def position_of_torch(state: Any) -> int | None:
