@@ -399,8 +399,8 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
             break
         optimizer = inner
     groups = _param_groups_of(optimizer)
-    if not (isinstance(groups, list) and any(map(numeric, groups))):
-        own = getattr(optimizer, "__dict__", {})
+    own = getattr(optimizer, "__dict__", {})
+    if not (isinstance(groups, list) and any(map(numeric, groups)) and not _has_idle_groups(own, groups)):
         members = next((f"optimizer.{name}" for name, value in own.items() if _are_optimizers(value)), None)
         members = "optimizers" if _are_optimizers(optimizer) else members
         if members is not None:
@@ -414,6 +414,15 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
             f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Write ps.Scheduler(optimizer, plan)"
         )
     return optimizer
+
+
+def _has_idle_groups(own: Mapping[str, Any], groups: list[Group]) -> bool:
+    """Return whether no step reads the groups of a container, because its optimizers have others (torchtitan's)."""
+    inner = own.get("optimizers")
+    if not _are_optimizers(inner):
+        return False
+    read = {id(group) for one in inner or () for group in one.param_groups}
+    return not any(id(group) in read for group in groups)
 
 
 def _are_optimizers(value: Any) -> bool:
