@@ -31,7 +31,7 @@ from paramsched.scheduler._resume import (
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
 )
-from paramsched.scheduler._shared_run import SharedRun
+from paramsched.scheduler._shared_run import Load, SharedRun
 from paramsched.scheduler._slots import slots_of
 from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.updates import updates_in_state
@@ -128,6 +128,8 @@ def attach_plan_to_several(
     for name, planned in members.items():
         planned.bind(groups[name], planned.block)
     run.count_behind()
+    run.loads = {name: Load(number, is_compared=False) for name, number in carried.items() if name not in before}
+    run.loaded_numbers = run.numbers
     if before and not changes and any(hooks.is_referenced for hooks in before.values()):
         log_takeover(run.clock.t)
     _release_earlier(before)

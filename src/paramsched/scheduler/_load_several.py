@@ -77,8 +77,7 @@ class LoadsOfRun:
         """
         run, clock, now = self.run, self.run.clock, self.run.numbers
         numbers, loads = self.numbers_after(name, position.t), dict(run.loads_at(now))
-        if position.t != now[name] or loads:
-            loads[name] = Load(position.t, is_compared=position.t != now[name])
+        loads[name] = Load(position.t, is_compared=position.t != now[name])
         t = max(numbers.values())
         amounts = {clock.t - 1: clock.last_amount, clock.t: clock.amount, position.t: position.amount}
         target = position if position.t == t else clock.position  # the largest number has the state of the run

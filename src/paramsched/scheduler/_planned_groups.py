@@ -347,7 +347,7 @@ class PlannedGroups:
         plan, clock = self.in_force.counted, self.clock
         slots = self.slots(groups)
         if self.bound:
-            slots = with_late_bases(slots, groups, clock, self.late_groups)
+            slots = with_late_bases(slots, groups, clock, self.late_groups, self.labels(groups))
         anew = not self.bound or self._entries_replaced(groups)
         before = {} if anew else _by_group(self.block.slots, self.bound)
         now = _by_group(slots, groups)

@@ -23,7 +23,8 @@ class Load:
     Args:
         number: the count that it carried.
         is_compared: True if it changed the position of the optimizer. Engines also reload an optimizer's own state,
-            which must not be compared with the checkpoint that they load next.
+            which must not be compared with the checkpoint that they load next. Nor are counts that the optimizers
+            carried when the Scheduler was constructed.
     """
 
     number: int
@@ -173,7 +174,7 @@ class SharedRun:
             log.warning(
                 "update %d ended without a step of %s. On the shared clock, an optimizer that steps first again uses "
                 'values that are one update old. To count the updates of one optimizer, write drive="%s"',
-                t - 1, shown_names(missed), self.last,
+                t - 1, shown_names(missed), self.last or next(name for name in self.members if name not in missed),
             )  # fmt: skip
 
     def advance_without_step(self, planned: PlannedGroups) -> None:

@@ -195,7 +195,11 @@ log = logging.getLogger("paramsched")
 
 
 def with_late_bases(
-    slots: tuple[Slot, ...], groups: Sequence[Group], clock: Clock, late_groups: LateGroups
+    slots: tuple[Slot, ...],
+    groups: Sequence[Group],
+    clock: Clock,
+    late_groups: LateGroups,
+    labels: Sequence[str | int],
 ) -> tuple[Slot, ...]:
     """Return the slots with the bases of groups that were added, and log these."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
@@ -204,7 +208,7 @@ def with_late_bases(
     for place, slot in joined.items():
         if now[place] == slot.base or initial_value(slot.field, groups[slot.group]) is not None:
             continue
-        name = label(groups[slot.group], slot.group)
+        name = labels[slot.group]
         if late_groups == "present":
             rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
             log.warning(
