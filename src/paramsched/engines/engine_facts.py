@@ -65,9 +65,17 @@ class EngineFacts:
     why: Mapping[str, str]
 
     def attach(
-        self, optimizer: Any, plan: Plan, options: PlanOptions, *, late_groups: LateGroups = "base"
+        self,
+        optimizer: Any,
+        plan: Plan,
+        options: PlanOptions,
+        *,
+        late_groups: LateGroups = "base",
+        drive: str = "optimizer",
     ) -> Scheduler:
-        """Attach a plan. Its horizon takes precedence over the engine's length of the run; a difference is logged.
+        """Attach a plan to an optimizer, or to several in a mapping from their names.
+
+        The horizon of the plan takes precedence over the engine's length of the run; a difference is logged.
 
         Raises:
             MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
@@ -80,7 +88,9 @@ class EngineFacts:
             calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a separate fact of such plans
         else:
             calendar = self.calendar(user_facts, tokens_per_sample=length)
-        attach_with = partial(Scheduler, optimizer, plan, on_change=options.on_change, late_groups=late_groups)
+        attach_with = partial(
+            Scheduler, optimizer, plan, drive=drive, on_change=options.on_change, late_groups=late_groups
+        )
         try:
             if plan.horizon is not None and user_facts.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)

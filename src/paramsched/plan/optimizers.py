@@ -1,5 +1,6 @@
 """Several optimizers under one plan: their names, and the lines of the plan that each of their groups follows."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, final
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
 from paramsched.fields import Field, Group, flat_groups, flat_name, label, numeric
-from paramsched.plan.binding import Selector, Target, binding_key
+from paramsched.plan.binding import UPDATES, Selector, Target, binding_key, clock_as_data
 from paramsched.plan.group_matching import matches_part, parts_of
 from paramsched.plan.plan import Plan
 
@@ -247,3 +248,44 @@ def find_group(keys: Iterable[tuple[str, Any]], optimizers: Iterable[str], field
         return next((key for key in mine if key[1].startswith(f"{group}/")), None)
     found = [key for key in mine if key[1].partition("/")[2] == group]
     return found[0] if len(found) == 1 else None
+
+
+def one_plan_text(plans: Mapping[str, Plan]) -> str:
+    """Return the call of the one plan that drives several optimizers, instead of a plan for each.
+
+    >>> print(one_plan_text({"a": Plan(lr="linear()", eps=1.0, horizon=9), "b": Plan(eps=1.0)}))
+    ps.Plan(ps.Binding("lr", "linear()", groups="a"), eps="constant()", horizon=9)
+    """
+    arguments: dict[str, None] = {}
+    shared: dict[str, str] = {}
+    for name, plan in plans.items():
+        for one in plan.bindings:
+            line = json.dumps(str(one.schedule))
+            if isinstance(one.field, Target):
+                arguments[f'ps.Binding(ps.Target("{one.name}", {one.field.initial!r}), {line})'] = None
+            elif (
+                one.groups is None
+                and all(one in other.bindings for other in plans.values())
+                and one.name.isidentifier()
+            ):
+                shared[one.name] = line
+            else:
+                groups = name if one.groups is None else _selector_in(name, one.groups)
+                arguments[f'ps.Binding("{one.name}", {line}, groups={json.dumps(groups)})'] = None
+    horizons = dict.fromkeys(plan.horizon for plan in plans.values() if plan.horizon is not None)
+    longest = next(iter(horizons), None)
+    if all(one.is_resolved for one in horizons):
+        longest = max(horizons, key=lambda one: one.updates, default=None)
+    length = (
+        [] if longest is None else [f"horizon={longest.updates if longest.is_resolved else json.dumps(str(longest))}"]
+    )
+    clock = next((plan.clock for plan in plans.values() if plan.clock != UPDATES), UPDATES)
+    unit = [] if clock == UPDATES else [f"clock={clock_as_data(clock)!r}"]
+    return f"ps.Plan({', '.join([*arguments, *(f'{name}={line}' for name, line in shared.items()), *length, *unit])})"
+
+
+def _selector_in(optimizer: str, selector: Selector) -> str:
+    """Return the selector of the same groups of one of several optimizers."""
+    if not isinstance(selector, str):
+        return f"{optimizer}/{selector}" if isinstance(selector, int) else optimizer
+    return ", ".join(part if "=" in part else f"{optimizer}/{part}" for part in parts_of(selector))
