@@ -233,14 +233,14 @@ class Runner:
 
     def fields(self, name: str = "") -> list[tuple[str, int]]:
         """Return the scheduled fields of an optimizer's groups."""
-        return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer)
+        return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer, name)
 
     def values(self) -> dict[tuple[str, int | str], float]:
         """Return the value of every scheduled field in every group, for the next update."""
         return {
             (f"{name}.{field}" if name else field, group): value
             for name, stepper in self.steppers.items()
-            for (field, group), value in present_values(self.schedulers.get(name, []), stepper.optimizer).items()
+            for (field, group), value in present_values(self.schedulers.get(name, []), stepper.optimizer, name).items()
         }
 
     # ------------------------------------------------------------------ running
@@ -364,7 +364,7 @@ class Runner:
         self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
         for name, stepper in self.steppers.items():
             for scheduler in self.schedulers[name]:
-                if isinstance(scheduler, Scheduler):
+                if isinstance(scheduler, Scheduler) and self._counts_batches(name, scheduler):
                     stepper.amounts = batch_amounts_for(self, scheduler)
         self._prepare_evaluation("val")
         if self.val_loop is None:
@@ -374,6 +374,11 @@ class Runner:
             for name, many in self.schedulers.items()
             if self.facts.in_updates or any(isinstance(one, Scheduler) for one in many)
         }
+
+    def _counts_batches(self, name: str, scheduler: Scheduler) -> bool:
+        """Return whether the batches of an optimizer are those that the plan counts: once for all optimizers."""
+        assert self.facts is not None
+        return name not in scheduler.optimizers or name == min(self.steppers, key=self.facts.accumulation.__getitem__)
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
         loader = self.settings.loaders[mode]
