@@ -62,7 +62,7 @@ class Runner:
             `base_batch_size`.
         optim_wrapper: an `OptimWrapper`, an optimizer, or a dict; for several optimizers a dict of these by name.
         param_scheduler: schedulers of MMEngine, built or as dicts, or a `Plan`, its text, file or mapping. For several
-            optimizers also a dict of these by name.
+            optimizers one plan, which selects them by name, or a dict of MMEngine's schedulers by name.
         val_evaluator, test_evaluator: a metric or a list of metrics: objects with `process` and `evaluate`, functions
             of output and target, or dicts. None computes the mean loss.
         default_hooks: replaces the default hooks `logger`, `param_scheduler`, `checkpoint` and `progress`, by name.
