@@ -77,15 +77,17 @@ class PlanHooks:
         planned = self.planned
         # Everything that runs at every update. Otherwise torch recompiles a compiled step for each value: decision 005.
         mark_uncompiled(
-            PlannedGroups.is_unchanged, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update,
-            PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
-            TensorColumn.views_replaced, *AT_EACH_UPDATE,
+            PlannedGroups.is_unchanged, PlannedGroups.has_own_lr, PlannedGroups.any_tuple_spoiled,
+            PlannedGroups.before_update, PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count,
+            ValueBlock.views_replaced, TensorColumn.views_replaced, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:
             expect_changing_number(AMOUNT)
         if step:
-            hooks = UpdateHooks(planned.before_update, after or planned.advance, planned.is_unchanged)
+            hooks = UpdateHooks(
+                planned.before_update, after or planned.advance, planned.is_unchanged, planned.has_own_lr
+            )
             self._handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))

@@ -211,6 +211,11 @@ class PlannedGroups:
         except (LookupError, RuntimeError, ValueError):
             return False  # an entry is missing, or tensors of other shapes replaced it
 
+    def has_own_lr(self, optimizer: Any) -> bool:
+        """Return whether the lr of the first group is the object that the plan wrote."""
+        groups = optimizer.param_groups
+        return not groups or groups[0].get(self._lr_key) is self._first_lr
+
     def any_tuple_spoiled(self) -> bool:
         """Return whether a tuple was replaced by something else."""
         try:
