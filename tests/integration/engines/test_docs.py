@@ -1,4 +1,4 @@
-"""The scripts of the engines' pages run, before and after their change, and the change is small."""
+"""The scripts on the engines' pages run before and after their change, and the change is small."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ def script(page: str, dropped: str) -> str:
 
 @pytest.mark.parametrize("version", ["before", "after"])
 @pytest.mark.parametrize("page", SCRIPTS)
-def test_the_script_of_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
+def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
     pytest.importorskip(LIBRARIES.get(page, page))
     monkeypatch.chdir(tmp_path)
     code = script(page, "-" if version == "after" else "+")
@@ -32,7 +32,7 @@ def test_the_script_of_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize("page", SCRIPTS)
-def test_one_line_adopts_a_plan_beside_the_imports(page):
+def test_adopting_a_plan_takes_one_line_besides_the_imports(page):
     added = [line for line in diff(page) if line.startswith("+")]
 
     imports = [line for line in added if line.startswith(("+import ", "+from "))]

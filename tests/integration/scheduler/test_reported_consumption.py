@@ -1,4 +1,4 @@
-"""What the loop says that an update consumes: counted, carried, saved, and refused where it cannot be."""
+"""Consumption reported by the loop: counted, carried over, saved, and rejected if it is invalid."""
 
 import copy
 import itertools
@@ -19,7 +19,7 @@ TOLD = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
 
 
 def lr_at(amount, base=0.1):
-    """By hand: up to 1000 from zero to base, from there to zero at 9000."""
+    """Return the expected lr: from zero to base at 1000, from there to zero at 9000."""
     return base * (amount / 1000) if amount < 1000 else base * (1 - (min(amount, 9000) - 1000) / 8000)
 
 
@@ -47,7 +47,7 @@ def built(**options):
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_each_update_uses_the_value_at_what_was_consumed_before_it(drive):
+def test_each_update_uses_the_value_at_the_amount_consumed_before_it(drive):
     optimizer, scheduler = built(drive=drive)
     for tokens in TOLD:
         scheduler.consumed(tokens=tokens)
@@ -58,7 +58,7 @@ def test_each_update_uses_the_value_at_what_was_consumed_before_it(drive):
     assert (scheduler.t, scheduler.amount) == (len(TOLD), sum(TOLD))
 
 
-def test_several_calls_for_one_update_add_up():
+def test_several_reports_for_one_update_are_added():
     optimizer, scheduler = built()
     for part in (30, 50, 20):
         scheduler.consumed(tokens=part)
@@ -72,7 +72,7 @@ def test_several_calls_for_one_update_add_up():
     [64, np.int64(64), np.uint8(64), torch.tensor(64), 64.0, np.float32(64), torch.tensor(64.0)],
     ids=["int", "int64", "uint8", "tensor", "float", "float32", "tensor of a float"],
 )
-def test_whole_numbers_of_any_kind_are_counted_as_integers(number):
+def test_integral_numbers_of_any_type_are_counted_as_integers(number):
     optimizer, scheduler = built()
     scheduler.consumed(tokens=number)
     optimizer.step()
@@ -81,7 +81,7 @@ def test_whole_numbers_of_any_kind_are_counted_as_integers(number):
 
 
 @pytest.mark.parametrize("word", ["samples", "images", "examples"])
-def test_other_words_for_samples_are_taken(word):
+def test_synonyms_of_samples_are_accepted(word):
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 images"), clock="images"))
     scheduler.consumed(**{word: 25})
@@ -104,7 +104,7 @@ def test_fields_of_another_clock_follow_the_updates():
 
 
 @pytest.mark.parametrize("horizon", ["100 tokens", "50 steps"])
-def test_a_horizon_that_no_rate_converts_is_no_fault_where_no_field_needs_it(horizon):
+def test_a_horizon_without_a_rate_is_valid_if_no_field_needs_it(horizon):
     lines = {"lr": 'linear(1, 0, over="100 tokens")', "weight_decay": "linear(1, 0, over=10)"}
     optimizer = probe()
     told(optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35])
@@ -154,7 +154,7 @@ def test_equal_amounts_in_a_row_are_computed_in_blocks():
     assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501
 
 
-def test_the_value_that_the_last_update_used_is_at_its_own_amount():
+def test_the_last_value_belongs_to_the_amount_before_its_update():
     optimizer, scheduler = built()
     for tokens in TOLD:
         before = lr_of(optimizer)
@@ -173,7 +173,7 @@ def test_an_external_write_is_warned_of_at_any_update(at):
         told(optimizer, scheduler, TOLD[at : at + 1])
 
 
-def test_a_group_that_joins_late_is_at_the_amount_of_the_others():
+def test_a_late_group_is_at_the_same_amount_as_the_existing_groups():
     optimizer, scheduler = built()
     told(optimizer, scheduler, TOLD[:4])
     scheduler.consumed(tokens=5)
@@ -187,7 +187,7 @@ def test_a_group_that_joins_late_is_at_the_amount_of_the_others():
 # ---------------------------------------------------------------------- sources
 
 
-def test_what_the_loop_says_beats_the_constant_for_that_update_only():
+def test_a_reported_amount_replaces_the_constant_for_one_update():
     optimizer, scheduler = built(calendar=RATE)
     amounts = []
     for said in (None, 100, None, None, 512, None, 3, 3, 3, None):
@@ -233,7 +233,7 @@ def test_a_step_with_unknown_consumption_raises_before_it_happens(drive):
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize("length", [2, 40, 1500])
-def test_an_update_that_is_planned_to_take_nothing_is_refused_before_it(length, drive):
+def test_an_update_with_a_planned_amount_of_zero_fails_before_the_step(length, drive):
     size = ps.Binding(ps.Target("batch_size", 1.0), ps.constant(4.0, length) >> ps.constant(0.25))
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(size, lr=ps.constant(), clock={"lr": "samples"}), drive=drive)
@@ -271,7 +271,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("given", "found"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_amount_is_refused_and_nothing_has_changed(given, found):
+def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     scheduler.consumed(tokens=11)
@@ -285,7 +285,7 @@ def test_what_is_no_amount_is_refused_and_nothing_has_changed(given, found):
     assert scheduler.amount == 111
 
 
-def test_more_than_a_clock_counts_is_refused():
+def test_an_amount_above_the_limit_of_the_clock_is_rejected():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [2**61])
 
@@ -304,7 +304,7 @@ def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
     assert f'Write ps.Plan(…, clock="{clock}")' in str(refusal.value)
 
 
-def test_a_scheduler_that_is_detached_takes_no_amounts_and_leaves_no_entries():
+def test_a_detached_scheduler_accepts_no_amounts_and_leaves_no_entries():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     scheduler.detach()
@@ -350,7 +350,7 @@ def test_consumption_reported_before_an_uncounted_step_is_carried(skip):
 
 
 @pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
-def test_what_is_constant_counts_with_updates_that_counted(skip):
+def test_a_constant_amount_is_added_for_counted_updates_only(skip):
     optimizer, scheduler = built(calendar=RATE)
     optimizer.step()
     skip(optimizer, scheduler)
@@ -371,8 +371,8 @@ ORDERS = [
 
 
 @pytest.mark.parametrize(("when", "state", "loads_optimizer"), ORDERS)
-@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "said and not counted"])
-def test_a_run_resumes_exactly_whatever_is_loaded_in_whatever_order(when, state, loads_optimizer, pending):
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
+def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer, pending):
     optimizer, scheduler = built()
     told(optimizer, scheduler, TOLD[:7])
     if pending:
@@ -396,7 +396,7 @@ def test_a_run_resumes_exactly_whatever_is_loaded_in_whatever_order(when, state,
     assert other.state_dict() == scheduler.state_dict()
 
 
-def test_the_entries_of_a_group_say_the_amount_as_they_say_the_count():
+def test_group_entries_contain_the_amount_and_the_count():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100, 50])
 
@@ -405,7 +405,7 @@ def test_the_entries_of_a_group_say_the_amount_as_they_say_the_count():
     assert scheduler.state_dict()["amount"] == 150
 
 
-def test_on_the_clock_of_updates_there_is_no_amount_but_the_count():
+def test_on_the_clock_of_updates_the_amount_is_the_count():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, BY_UPDATES)
     run(optimizer, 3)
@@ -431,8 +431,8 @@ def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
-@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "said and not counted"])
-def test_a_copy_goes_on_like_the_original(way, pending):
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
+def test_a_copy_continues_like_the_original(way, pending):
     optimizer, scheduler = built()
     told(optimizer, scheduler, TOLD[:7])
     if pending:
@@ -445,7 +445,7 @@ def test_a_copy_goes_on_like_the_original(way, pending):
     assert other.state_dict() == scheduler.state_dict()
 
 
-def test_a_copy_of_the_optimizer_alone_carries_the_amount_of_its_update():
+def test_a_copy_of_the_optimizer_alone_contains_the_amount_of_its_update():
     optimizer, scheduler = built()
     scheduler.consumed(tokens=30)
     optimizer.state_dict()
@@ -454,7 +454,7 @@ def test_a_copy_of_the_optimizer_alone_carries_the_amount_of_its_update():
     assert ps.Scheduler(copy.deepcopy(optimizer), PLAN).amount == 150
 
 
-def test_a_changed_constant_does_not_change_what_was_consumed():
+def test_a_changed_constant_does_not_change_the_consumed_amount():
     optimizer, _ = built(calendar=RATE)
     run(optimizer, 4)
     saved = copy.deepcopy(optimizer.state_dict())
@@ -465,7 +465,7 @@ def test_a_changed_constant_does_not_change_what_was_consumed():
     assert (other.t, other.amount) == (5, 4 * 512 + 1024)
 
 
-def test_a_scheduler_takes_over_the_amount_of_the_one_before():
+def test_a_new_scheduler_continues_at_the_amount_of_the_previous_one():
     optimizer, scheduler = built()
     told(optimizer, scheduler, TOLD[:5])
     scheduler.consumed(tokens=9)
@@ -476,7 +476,7 @@ def test_a_scheduler_takes_over_the_amount_of_the_one_before():
     assert other.history == [[0, 0, PLAN.text]]
 
 
-def test_the_history_has_the_amount_at_which_a_plan_came_into_force():
+def test_the_history_has_the_amount_at_the_start_of_each_plan():
     longer = ps.Plan(lr=ps.constant(), clock="tokens")
     optimizer, scheduler = built()
     told(optimizer, scheduler, TOLD[:5])
@@ -506,7 +506,7 @@ WITHOUT = {"by updates": lambda: saved_by_updates(4), "by samples": saved_by_sam
 
 @pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
 @pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
-def test_a_checkpoint_without_the_amount_is_taken_where_the_rate_says_it(saved, part):
+def test_a_checkpoint_without_the_amount_is_accepted_if_a_rate_is_known(saved, part):
     optimizer, scheduler = built(calendar=RATE)
     (optimizer, scheduler)[part].load_state_dict(saved()[part])
 
@@ -515,7 +515,7 @@ def test_a_checkpoint_without_the_amount_is_taken_where_the_rate_says_it(saved, 
 
 @pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
 @pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
-def test_a_checkpoint_without_the_amount_is_refused_before_anything_is_written(saved, part):
+def test_a_checkpoint_without_the_amount_is_rejected_before_any_write(saved, part):
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
@@ -525,12 +525,12 @@ def test_a_checkpoint_without_the_amount_is_refused_before_anything_is_written(s
 
     assert str((optimizer.state_dict(), scheduler.state_dict())) == str(before)
 
-    scheduler.seek(4, tokens=700)  # as the error says
+    scheduler.seek(4, tokens=700)  # the call that the error suggests
     (optimizer, scheduler)[part].load_state_dict(saved()[part])
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 700, lr_at(700))
 
 
-def test_a_scheduler_on_an_optimizer_that_carries_no_amount_is_refused():
+def test_attaching_to_an_optimizer_without_the_amount_is_rejected():
     optimizer = probe()
     optimizer.load_state_dict(saved_by_updates(4)[0])
     before = copy.deepcopy(optimizer.state_dict())
@@ -541,7 +541,7 @@ def test_a_scheduler_on_an_optimizer_that_carries_no_amount_is_refused():
     assert ps.Scheduler(optimizer, PLAN, calendar=RATE).amount == 2048
 
 
-def test_a_plan_by_updates_that_goes_on_takes_the_amount_out_of_the_groups():
+def test_continuing_with_a_plan_in_updates_removes_the_amount_from_the_groups():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100, 50])
     other = ps.Scheduler(optimizer, BY_UPDATES)
@@ -562,7 +562,7 @@ def test_a_plan_by_updates_that_goes_on_takes_the_amount_out_of_the_groups():
         pytest.param({"said": -1}, "said is -1", id="said"),
     ],
 )
-def test_a_spoiled_amount_in_a_state_is_refused(spoiled, found):
+def test_an_invalid_amount_in_a_state_is_rejected(spoiled, found):
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     state = scheduler.state_dict()
@@ -572,7 +572,7 @@ def test_a_spoiled_amount_in_a_state_is_refused(spoiled, found):
     assert scheduler.state_dict() == state
 
 
-def test_an_amount_in_a_state_by_updates_is_refused():
+def test_an_amount_in_a_state_of_a_plan_in_updates_is_rejected():
     state = saved_by_updates(4)[1]
     scheduler = ps.Scheduler(probe(), BY_UPDATES)
 
@@ -589,7 +589,7 @@ def test_an_amount_in_a_state_by_updates_is_refused():
         ("paramsched_said", float("nan")),
     ],
 )
-def test_a_spoiled_amount_in_a_group_is_refused(key, value):
+def test_an_invalid_amount_in_a_group_is_rejected(key, value):
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     state = copy.deepcopy(optimizer.state_dict())
@@ -613,7 +613,7 @@ def test_seek_jumps_to_an_update_and_the_passed_amount():
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (41, 800, lr_at(800))
 
 
-def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
+def test_seek_computes_a_constant_amount_and_accepts_an_explicit_one():
     optimizer, scheduler = built(calendar=RATE)
     scheduler.seek(3)
     assert scheduler.amount == 1536
@@ -635,7 +635,7 @@ def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
         pytest.param({"t": 3, "tokens": -5}, "an amount must not be negative", id="negative"),
     ],
 )
-def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found):
+def test_seek_without_a_required_amount_is_rejected_and_changes_nothing(call, found):
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     before = scheduler.state_dict()
@@ -646,14 +646,14 @@ def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found)
     assert scheduler.state_dict() == before
 
 
-def test_seek_on_the_clock_of_updates_takes_no_amount():
+def test_seek_on_the_clock_of_updates_rejects_an_amount():
     scheduler = ps.Scheduler(probe(), BY_UPDATES)
 
     with pytest.raises(ps.InvalidArgument, match="the plan's clock counts updates"):
         scheduler.seek(3, tokens=5)
 
 
-def test_facts_that_come_later_may_be_none():
+def test_resolving_later_without_facts_is_allowed():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
     with pytest.raises(ParamschedError, match="resolve"):
