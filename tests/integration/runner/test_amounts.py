@@ -113,7 +113,7 @@ def test_a_single_field_may_use_a_clock_of_samples(tmp_path):
         assert line["groups"][0]["momentum"] == pytest.approx(0.9 * (0.5 + 0.5 * t / 40))
 
 
-class Saying(Hook):
+class ReportAmount(Hook):
     """Report an amount before some batches."""
 
     def __init__(self, iterations, amount):
@@ -127,7 +127,7 @@ class Saying(Hook):
 def test_an_amount_reported_by_a_hook_takes_precedence(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), clock="samples")
 
-    runner = job(tmp_path, plan, hooks=[Saying({0, 2}, 11)], train_cfg=dict(by_epoch=False, max_iters=5))
+    runner = job(tmp_path, plan, hooks=[ReportAmount({0, 2}, 11)], train_cfg=dict(by_epoch=False, max_iters=5))
 
     assert [line["samples"] for line in lines(runner)] == [0, 11, 15, 26, 30]
 

@@ -79,7 +79,7 @@ def steps(path: str) -> list[str | int]:
     return found
 
 
-def spoiled(*paths: str) -> dict[str, Any]:
+def corrupted(*paths: str) -> dict[str, Any]:
     """Return a valid config with invalid values at these paths."""
     config = {**copy.deepcopy({k: v for k, v in GOOD.items() if k not in ("model", "loss")}),
               "model": GOOD["model"], "loss": GOOD["loss"]}  # fmt: skip
@@ -104,7 +104,7 @@ def test_a_valid_config_has_no_diagnostics():
 
 @pytest.mark.parametrize("path", WRONG)
 def test_each_invalid_field_is_one_error_at_its_path(path):
-    found = diagnostics(spoiled(path))
+    found = diagnostics(corrupted(path))
 
     assert len(found) == 1, found
     assert found[0].startswith(f"{path}: ") or found[0].startswith(path.rpartition(".")[0] + ": "), found
@@ -129,14 +129,14 @@ def test_every_field_of_the_config_is_covered():
 INDEPENDENT = [
     path
     for path in WRONG
-    # The entries of an unknown type cannot be read.
+    # A wrong type makes the other entries of its section unreadable.
     if not path.endswith((".type", ".by_epoch", ".val_cfg", "[0].begin", "[0].end", "[1].begin", ".T_max", ".monitor"))
 ]
 
 
 @given(st.sets(st.sampled_from(INDEPENDENT), min_size=2))
 def test_all_errors_are_reported_at_once(paths):
-    found = diagnostics(spoiled(*paths))
+    found = diagnostics(corrupted(*paths))
 
     for path in paths:
         assert any(line.startswith(f"{path}: ") for line in found), (path, found)
@@ -151,7 +151,7 @@ def test_a_misspelled_entry_is_an_error_that_suggests_the_right_one(path, letter
     *way, last = steps(path)
     if not isinstance(last, str):
         return
-    config = spoiled()
+    config = corrupted()
     place: Any = config
     for step in way:
         place = place[step]
@@ -165,7 +165,7 @@ def test_a_misspelled_entry_is_an_error_that_suggests_the_right_one(path, letter
 def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     model = network()
     before = copy.deepcopy(model.state_dict())
-    config = spoiled("$.train_cfg.max_epochs") | {"model": model, "work_dir": tmp_path / "run"}
+    config = corrupted("$.train_cfg.max_epochs") | {"model": model, "work_dir": tmp_path / "run"}
 
     diagnostics(config)
 
@@ -235,7 +235,7 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
     ],
 )
 def test_incompatible_settings_are_reported(changes, said):
-    assert said in "\n".join(diagnostics({**spoiled(), **changes}))
+    assert said in "\n".join(diagnostics({**corrupted(), **changes}))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_loop_with_the_wrong_length_argument_is_rejected_as_in_mmengine(kind, 
     with pytest.raises(TypeError, match=length):
         getattr(loops, kind)(None, DATASET, **{length: 9})
 
-    assert any(length in line for line in diagnostics({**spoiled(), "train_cfg": {"type": kind, length: 9}}))
+    assert any(length in line for line in diagnostics({**corrupted(), "train_cfg": {"type": kind, length: 9}}))
 
 
 class Refusing(_ParamScheduler):
@@ -255,7 +255,7 @@ class Refusing(_ParamScheduler):
 
 @pytest.mark.parametrize("found", [dict(type=Refusing), dict(type=int), dict(type=nn.Identity)])
 def test_a_users_scheduler_that_cannot_be_built_is_an_error_at_its_path(found):
-    said = diagnostics({**spoiled(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
+    said = diagnostics({**corrupted(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
 
     assert [line.split(":")[0] for line in said] == ["$.param_scheduler[1]"]
 
@@ -265,10 +265,10 @@ def test_several_optimizers_without_schedulers_by_name_are_errors():
     two = {name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("gen", "dis")}
     built = StepLR(torch.optim.SGD(model.parameters(), lr=0.1), step_size=1)
 
-    wrong_name = diagnostics({**spoiled(), "model": model, "optim_wrapper": two,
+    wrong_name = diagnostics({**corrupted(), "model": model, "optim_wrapper": two,
                          "param_scheduler": dict(gan=dict(type="StepLR", step_size=1), dis=[])})  # fmt: skip
-    one_for_both = diagnostics({**spoiled(), "model": model, "optim_wrapper": two, "param_scheduler": built})
-    no_part = diagnostics({**spoiled(), "optim_wrapper": two, "param_scheduler": None})
+    one_for_both = diagnostics({**corrupted(), "model": model, "optim_wrapper": two, "param_scheduler": built})
+    no_part = diagnostics({**corrupted(), "optim_wrapper": two, "param_scheduler": None})
 
     assert any(line.startswith("$.param_scheduler.gan: ") and "gen" in line for line in wrong_name)
     assert any(line.startswith("$.param_scheduler.gen: it is missing") for line in wrong_name)
@@ -306,7 +306,7 @@ class Halving(_ParamScheduler):
 
 
 def test_a_users_own_scheduler_is_used_by_name():
-    runner = Runner(**{**spoiled(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
+    runner = Runner(**{**corrupted(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
 
     assert runner.param_schedulers == {"type": "Halving"}
 

@@ -103,7 +103,7 @@ def test_seek_restarts_the_measurement(watch):
     assert (scheduler.t, scheduler.amount) == (11, 5.75)
 
 
-def test_the_clock_of_the_machine_is_monotonic():
+def test_seconds_are_measured_with_the_machine_clock_by_default():
     optimizer, scheduler = built()
     for _ in range(3):
         optimizer.step()

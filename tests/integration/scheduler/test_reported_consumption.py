@@ -15,7 +15,7 @@ from support.updates import group, probe, run, used
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
 BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
 RATE = ps.Calendar(tokens_per_step=512)
-TOLD = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
+AMOUNTS = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
 
 
 def lr_at(amount, base=0.1):
@@ -27,14 +27,14 @@ def lr_of(optimizer):
     return float(optimizer.param_groups[0]["lr"])
 
 
-def told(optimizer, scheduler, amounts):
+def run_with_amounts(optimizer, scheduler, amounts):
     for tokens in amounts:
         scheduler.consumed(tokens=tokens)
         optimizer.step()
     return optimizer
 
 
-def before_each(amounts):
+def amounts_before_updates(amounts):
     return [sum(amounts[:t]) for t in range(len(amounts))]
 
 
@@ -49,13 +49,13 @@ def built(**options):
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 def test_each_update_uses_the_value_at_the_amount_consumed_before_it(drive):
     optimizer, scheduler = built(drive=drive)
-    for tokens in TOLD:
+    for tokens in AMOUNTS:
         scheduler.consumed(tokens=tokens)
         optimizer.step()
         scheduler.step()
 
-    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in before_each(TOLD)], rel=1e-15)
-    assert (scheduler.t, scheduler.amount) == (len(TOLD), sum(TOLD))
+    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in amounts_before_updates(AMOUNTS)], rel=1e-15)
+    assert (scheduler.t, scheduler.amount) == (len(AMOUNTS), sum(AMOUNTS))
 
 
 def test_several_reports_for_one_update_are_added():
@@ -98,7 +98,7 @@ def test_fields_of_another_clock_follow_the_updates():
     )
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, plan)
-    told(optimizer, scheduler, [40, 35])
+    run_with_amounts(optimizer, scheduler, [40, 35])
 
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
 
@@ -107,7 +107,9 @@ def test_fields_of_another_clock_follow_the_updates():
 def test_a_horizon_without_a_rate_is_valid_if_no_field_needs_it(horizon):
     lines = {"lr": 'linear(1, 0, over="100 tokens")', "weight_decay": "linear(1, 0, over=10)"}
     optimizer = probe()
-    told(optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35])
+    run_with_amounts(
+        optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35]
+    )
 
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
     for field, filled in (("weight_decay", "100 tokens"), ("lr", "50 steps")):
@@ -121,7 +123,7 @@ def test_a_target_receives_the_value_at_the_amount():
     target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(target, clock="tokens"))
-    told(optimizer, scheduler, [25, 25, 10])
+    run_with_amounts(optimizer, scheduler, [25, 25, 10])
 
     assert seen == [2.0, 1.5, 1.0, 0.8]
     assert scheduler.value("temperature") == 0.8
@@ -133,10 +135,10 @@ def test_every_group_has_its_own_base(groups, tensors):
     bases = [0.1 * (index + 1) for index in range(groups)]
     optimizer = probe(*({"lr": torch.tensor(base, dtype=torch.float64) if tensors else base} for base in bases))
     scheduler = ps.Scheduler(optimizer, PLAN)
-    told(optimizer, scheduler, TOLD)
+    run_with_amounts(optimizer, scheduler, AMOUNTS)
 
     for index, base in enumerate(bases):
-        expected = [lr_at(amount, base) for amount in before_each(TOLD)]
+        expected = [lr_at(amount, base) for amount in amounts_before_updates(AMOUNTS)]
         assert used(optimizer, index=index) == pytest.approx(expected, rel=1e-14)
 
 
@@ -149,14 +151,14 @@ def test_equal_amounts_in_a_row_are_computed_in_blocks():
 
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.from_function(counted), clock="tokens"))
-    told(optimizer, scheduler, [64] * 500)
+    run_with_amounts(optimizer, scheduler, [64] * 500)
 
     assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501
 
 
 def test_the_last_value_belongs_to_the_amount_before_its_update():
     optimizer, scheduler = built()
-    for tokens in TOLD:
+    for tokens in AMOUNTS:
         before = lr_of(optimizer)
         scheduler.consumed(tokens=tokens)
         optimizer.step()
@@ -166,16 +168,16 @@ def test_the_last_value_belongs_to_the_amount_before_its_update():
 @pytest.mark.parametrize("at", range(1, 9))
 def test_an_external_write_is_warned_of_at_any_update(at):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:at])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:at])
     optimizer.param_groups[0]["lr"] = 0.7
 
     with pytest.warns(UserWarning, match="0.7"):
-        told(optimizer, scheduler, TOLD[at : at + 1])
+        run_with_amounts(optimizer, scheduler, AMOUNTS[at : at + 1])
 
 
 def test_a_late_group_is_at_the_same_amount_as_the_existing_groups():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:4])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:4])
     scheduler.consumed(tokens=5)
     optimizer.add_param_group(group(lr=0.4))
     optimizer.step()
@@ -273,7 +275,7 @@ REFUSED = {
 @pytest.mark.parametrize(("given", "found"), REFUSED.values(), ids=REFUSED)
 def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.consumed(tokens=11)
 
     with pytest.raises(ps.InvalidArgument) as refusal:
@@ -287,7 +289,7 @@ def test_an_invalid_amount_is_rejected_and_changes_nothing(given, found):
 
 def test_an_amount_above_the_limit_of_the_clock_is_rejected():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [2**61])
+    run_with_amounts(optimizer, scheduler, [2**61])
 
     with pytest.raises(ps.InvalidArgument, match="more tokens than a clock can count"):
         scheduler.consumed(tokens=2**61)
@@ -306,7 +308,7 @@ def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
 
 def test_a_detached_scheduler_accepts_no_amounts_and_leaves_no_entries():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.detach()
 
     with pytest.raises(ParamschedError, match="detached"):
@@ -339,13 +341,13 @@ def raised(optimizer, scheduler):
 @pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
 def test_consumption_reported_before_an_uncounted_step_is_carried(skip):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.consumed(tokens=30)
     skip(optimizer, scheduler)
 
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
 
-    told(optimizer, scheduler, [50])
+    run_with_amounts(optimizer, scheduler, [50])
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (2, 180, lr_at(180))
 
 
@@ -374,11 +376,11 @@ ORDERS = [
 @pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
 def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer, pending):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:7])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:7])
     if pending:
         scheduler.consumed(tokens=pending)
     saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
-    told(optimizer, scheduler, TOLD[7:])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
 
     again = probe()
     other = ps.Scheduler(again, PLAN) if when == "before" else None
@@ -389,7 +391,7 @@ def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer
     other = other or ps.Scheduler(again, PLAN)
     if state == "last":
         other.load_state_dict(saved[1])
-    told(again, other, TOLD[7:])
+    run_with_amounts(again, other, AMOUNTS[7:])
 
     assert used(again) == used(optimizer)[7:]
     assert (other.t, other.amount) == (scheduler.t, scheduler.amount)
@@ -398,7 +400,7 @@ def test_a_run_resumes_exactly_for_every_load_order(when, state, loads_optimizer
 
 def test_group_entries_contain_the_amount_and_the_count():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100, 50])
+    run_with_amounts(optimizer, scheduler, [100, 50])
 
     assert optimizer.param_groups[0]["paramsched_amount"] == 150
     assert optimizer.state_dict()["param_groups"][0]["paramsched_amount"] == 150
@@ -424,7 +426,7 @@ def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups
     groups = [{key: value for key, value in one.items() if key != "params"} for one in optimizer.param_groups]
     other = probe(*groups)
     again = ps.Scheduler(other, PLAN)
-    told(other, again, [5])
+    run_with_amounts(other, again, [5])
 
     assert saved["paramsched_said"] == "[0, 30]"
     assert (again.t, again.amount) == (2, 35)
@@ -434,12 +436,12 @@ def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups
 @pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "reported and not counted"])
 def test_a_copy_continues_like_the_original(way, pending):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:7])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:7])
     if pending:
         scheduler.consumed(tokens=pending)
     again, other = way((optimizer, scheduler))
-    told(optimizer, scheduler, TOLD[7:])
-    told(again, other, TOLD[7:])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[7:])
+    run_with_amounts(again, other, AMOUNTS[7:])
 
     assert used(again) == used(optimizer)[7:]
     assert other.state_dict() == scheduler.state_dict()
@@ -449,7 +451,7 @@ def test_a_copy_of_the_optimizer_alone_contains_the_amount_of_its_update():
     optimizer, scheduler = built()
     scheduler.consumed(tokens=30)
     optimizer.state_dict()
-    told(optimizer, scheduler, [70, 50])
+    run_with_amounts(optimizer, scheduler, [70, 50])
 
     assert ps.Scheduler(copy.deepcopy(optimizer), PLAN).amount == 150
 
@@ -467,22 +469,22 @@ def test_a_changed_constant_does_not_change_the_consumed_amount():
 
 def test_a_new_scheduler_continues_at_the_amount_of_the_previous_one():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:5])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
     scheduler.consumed(tokens=9)
     other = ps.Scheduler(optimizer, PLAN)
     optimizer.step()
 
-    assert other.amount == sum(TOLD[:5]) + 9
+    assert other.amount == sum(AMOUNTS[:5]) + 9
     assert other.history == [[0, 0, PLAN.text]]
 
 
 def test_the_history_has_the_amount_at_the_start_of_each_plan():
     longer = ps.Plan(lr=ps.constant(), clock="tokens")
     optimizer, scheduler = built()
-    told(optimizer, scheduler, TOLD[:5])
+    run_with_amounts(optimizer, scheduler, AMOUNTS[:5])
     other = ps.Scheduler(optimizer, longer)
 
-    assert other.history == [[0, 0, PLAN.text], [5, sum(TOLD[:5]), longer.text]]
+    assert other.history == [[0, 0, PLAN.text], [5, sum(AMOUNTS[:5]), longer.text]]
 
 
 def saved_by_updates(updates):
@@ -517,7 +519,7 @@ def test_a_checkpoint_without_the_amount_is_accepted_if_a_rate_is_known(saved, p
 @pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
 def test_a_checkpoint_without_the_amount_is_rejected_before_any_write(saved, part):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
 
     with pytest.raises(StateError, match=r"scheduler\.seek\(4, tokens=n\)"):
@@ -543,7 +545,7 @@ def test_attaching_to_an_optimizer_without_the_amount_is_rejected():
 
 def test_continuing_with_a_plan_in_updates_removes_the_amount_from_the_groups():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100, 50])
+    run_with_amounts(optimizer, scheduler, [100, 50])
     other = ps.Scheduler(optimizer, BY_UPDATES)
     optimizer.step()
 
@@ -564,7 +566,7 @@ def test_continuing_with_a_plan_in_updates_removes_the_amount_from_the_groups():
 )
 def test_an_invalid_amount_in_a_state_is_rejected(spoiled, found):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     state = scheduler.state_dict()
 
     with pytest.raises(StateError, match=found):
@@ -591,7 +593,7 @@ def test_an_amount_in_a_state_of_a_plan_in_updates_is_rejected():
 )
 def test_an_invalid_amount_in_a_group_is_rejected(key, value):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     state = copy.deepcopy(optimizer.state_dict())
     state["param_groups"][0][key] = value
 
@@ -604,12 +606,12 @@ def test_an_invalid_amount_in_a_group_is_rejected(key, value):
 
 def test_seek_jumps_to_an_update_and_the_passed_amount():
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     scheduler.consumed(tokens=5)
     scheduler.seek(40, tokens=700)
 
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (40, 700, lr_at(700))
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (41, 800, lr_at(800))
 
 
@@ -637,7 +639,7 @@ def test_seek_computes_a_constant_amount_and_accepts_an_explicit_one():
 )
 def test_seek_without_a_required_amount_is_rejected_and_changes_nothing(call, found):
     optimizer, scheduler = built()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     before = scheduler.state_dict()
 
     with pytest.raises(ps.InvalidArgument) as refusal:
@@ -660,5 +662,5 @@ def test_resolving_later_without_facts_is_allowed():
         scheduler.consumed(tokens=3)
 
     scheduler.resolve()
-    told(optimizer, scheduler, [100])
+    run_with_amounts(optimizer, scheduler, [100])
     assert scheduler.amount == 100

@@ -63,13 +63,13 @@ def expected(plan, epoch, field, index):
     return planned(plan, list(BASES), field, index, steps_per_epoch=epoch)[AT : AT + REST]
 
 
-def who_wins(changed, on_change, state, field):
+def source_of_field(changed, on_change, state, field):
     """Return the source of a field's schedule. An optimizer checkpoint alone does not contain a plan."""
     choice = on_change.get(field, "new") if isinstance(on_change, dict) else on_change
     return "saved" if changed and choice == "checkpoint" and state != "none" else "code"
 
 
-def refused(name, on_change, state):
+def is_rejected(name, on_change, state):
     if name == "same":
         return False
     if on_change == "error":
@@ -84,7 +84,7 @@ def refused(name, on_change, state):
 def test_a_resumed_run_has_the_expected_values_and_logs_what_changed(caplog, name, policy, built, state):
     caplog.set_level(logging.INFO, "paramsched")
     (plan, epoch), on_change = PLANS[name], POLICIES[policy]
-    if refused(name, on_change, state):
+    if is_rejected(name, on_change, state):
         with pytest.raises(ps.errors.PlanChanged):
             resumed(plan, epoch, on_change, built, state)
         return
@@ -94,7 +94,7 @@ def test_a_resumed_run_has_the_expected_values_and_logs_what_changed(caplog, nam
 
     assert scheduler.last_epoch == AT + REST
     for field, index in itertools.product(("lr", "weight_decay"), (0, 1)):
-        saved_wins = who_wins(name != "same", on_change, state, field) == "saved"
+        saved_wins = source_of_field(name != "same", on_change, state, field) == "saved"
         values = expected(*((OLD, 10) if saved_wins else (plan, epoch)), field, index)
         assert used(optimizer, field, index) == values
     assert bool(caplog.records) == (name != "same")

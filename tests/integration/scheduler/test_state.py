@@ -84,14 +84,14 @@ def at(state, path):
     return state
 
 
-def spoiled(path, value):
+def corrupted(path, value):
     state = copy.deepcopy(SOUND)
     if path:
         at(state, path[:-1])[path[-1]] = value
     return state if path else value
 
 
-def refused(state):
+def assert_rejected(state):
     optimizer, scheduler = attached(2)
     before = snapshot(optimizer, scheduler)
 
@@ -122,7 +122,7 @@ CASES = [
 
 @pytest.mark.parametrize(("path", "value"), CASES, ids=range(len(CASES)))
 def test_a_state_with_an_invalid_value_is_rejected_and_changes_nothing(path, value):
-    refused(spoiled(path, value))
+    assert_rejected(corrupted(path, value))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=repr)
@@ -130,7 +130,7 @@ def test_a_state_without_a_required_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     del at(state, path[:-1])[path[-1]]
 
-    refused(state)
+    assert_rejected(state)
 
 
 @pytest.mark.parametrize("path", [(), ("calendar",), ("bases",), ("feedback",), ("feedback", RULE)], ids=repr)
@@ -138,12 +138,12 @@ def test_a_state_with_an_unknown_key_is_rejected_and_changes_nothing(path):
     state = copy.deepcopy(SOUND)
     at(state, path)["unknown"] = {} if path == ("feedback",) else 1.0
 
-    refused(state)
+    assert_rejected(state)
 
 
 @pytest.mark.parametrize("length", range(0, len(SOUND["plan"]), 7))
 def test_a_truncated_plan_is_rejected_and_changes_nothing(length):
-    refused(spoiled(("plan",), SOUND["plan"][:length]))
+    assert_rejected(corrupted(("plan",), SOUND["plan"][:length]))
 
 
 def text(horizon="null", binding='["lr",null,"cosine()"]'):
@@ -165,7 +165,7 @@ NO_PLANS = {
 
 @pytest.mark.parametrize("plan", NO_PLANS.values(), ids=NO_PLANS)
 def test_text_that_is_not_a_plan_is_rejected_and_changes_nothing(plan):
-    refused(spoiled(("plan",), plan))
+    assert_rejected(corrupted(("plan",), plan))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_text_that_is_not_a_plan_is_rejected_and_changes_nothing(plan):
     ids=["MMEngine", "text", "huge", "negative", "optimizer", "empty", "list", "None", "from the future"],
 )
 def test_a_state_of_another_class_is_rejected_and_changes_nothing(state):
-    refused(state)
+    assert_rejected(state)
 
 
 values = st.recursive(
@@ -201,7 +201,7 @@ def test_any_state_loads_completely_or_changes_nothing(path, value):
     before = snapshot(optimizer, scheduler)
 
     try:
-        scheduler.load_state_dict(spoiled(path, value))
+        scheduler.load_state_dict(corrupted(path, value))
     except (ValueError, TypeError):
         after = snapshot(optimizer, scheduler)
         assert [{**one, "params": None} for one in after[0]] == [{**one, "params": None} for one in before[0]]
@@ -243,7 +243,7 @@ def test_the_state_has_the_content_of_version_1():
     "pairs", [5, "x", [1], [["x"]], [[1, 2]], [[["x"], 2]], [["x", 1], ["x", 1]], {1: 2}], ids=repr
 )
 def test_invalid_pairs_are_rejected_and_change_nothing(key, pairs):
-    refused({**SOUND, key: pairs})
+    assert_rejected({**SOUND, key: pairs})
 
 
 def test_a_state_that_passed_through_json_loads():
