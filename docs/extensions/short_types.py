@@ -1,4 +1,4 @@
-"""Types in signatures by the names that the library gives them: `Level` and not the four classes that it stands for."""
+"""Short names of types in signatures: `Level` instead of the four classes of the union."""
 
 import re
 
@@ -17,12 +17,12 @@ _SHORT = (
 def shorten(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returned: str | None
 ) -> tuple[str | None, str | None]:
-    """Write each type as its name alone."""
+    """Shorten the types of a signature and of its result."""
     return in_short(signature), in_short(returned)
 
 
 def in_short(text: str | None) -> str | None:
-    """A signature with short names of types."""
+    """Return a signature with short names of types."""
     if text is None:
         return None
     text = _MODULE.sub("", text)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import shape_lines
 from docutils import nodes
+from metric_run import follows_metric, run_with_loss
 from plan_picture import NARROW, without_style
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from told_run import listens, told_run
 
 import paramsched as ps
 from paramsched import show
@@ -19,25 +19,27 @@ _WIDTH, _HEIGHT = 160, 50
 
 
 def thumbnail(trace: show.Curves) -> str:
-    """The curves of a trace's first field, without words."""
-    whole = show.picture(trace)
-    panel = whole.panels[0]
+    """Draw the curves of a trace's first field, without text."""
+    complete = show.picture(trace)
+    panel = complete.panels[0]
     body = []
     for curve in panel.curves:
-        times, values = panel.points_of(curve, whole.axis, _WIDTH)
-        line = svg_path(times, panel.scale.fraction(values), whole.axis, width=_WIDTH, height=_HEIGHT, held=curve.held)
+        times, values = panel.points_of(curve, complete.axis, _WIDTH)
+        line = svg_path(
+            times, panel.scale.fraction(values), complete.axis, width=_WIDTH, height=_HEIGHT, held=curve.held
+        )
         body.append(f'<path class="ps-c{curve.color % 8}" d="{line}"/>')
     box = f"-2 -3 {_WIDTH + 4} {_HEIGHT + 6}"
     return f'<svg class="ps" viewBox="{box}" aria-hidden="true">{"".join(body)}</svg>'
 
 
 def card(name: str, text: str, address: str, picture: str) -> str:
-    """One entry of a gallery."""
+    """Return one entry of a gallery."""
     return f'<a href="{address}">{picture}<b>{escape(name)}</b><span>{escape(text)}</span></a>'
 
 
 class Gallery(SphinxDirective):
-    """Thumbnails of lines `name | schedule`, linked to the section of that name; the argument is the run's length."""
+    """Thumbnails of lines `name | schedule`, linked to the section with that name. The argument is the run's length."""
 
     has_content = True
     required_arguments = 1
@@ -46,18 +48,18 @@ class Gallery(SphinxDirective):
         cards = []
         for row in self.content:
             name, _, line = (part.strip() for part in row.partition(" | "))
-            picture = thumbnail(told_run(line) if listens(line) else self.planned_run(name, line))
+            picture = thumbnail(run_with_loss(line) if follows_metric(line) else self.planned_run(name, line))
             cards.append(card(name, "", f"#{nodes.make_id(name)}", picture))
         return [nodes.raw("", f'<div class="gallery">{"".join(cards)}</div>', format="html")]
 
     def planned_run(self, name: str, line: str) -> show.Curves:
-        """The rate of each update of a line that needs no metric."""
+        """Return the rate of each update of a line that needs no metric."""
         facts = ps.Calendar(tokens_per_step=shape_lines.TOKENS_PER_UPDATE.get(name))
         return ps.trace(ps.Plan(lr=line, horizon=int(self.arguments[0])), {"lr": 1.0}, facts)
 
 
 class RecipeGallery(SphinxDirective):
-    """Thumbnails of recipes, linked to their sections on the page that is the argument."""
+    """Thumbnails of recipes, linked to their sections on the page in the argument."""
 
     has_content = True
     required_arguments = 1
@@ -81,7 +83,7 @@ class RecipePicture(SphinxDirective):
 
 
 def pictures_of_recipe(directive: SphinxDirective, name: str) -> tuple[str, str]:
-    """A recipe's thumbnail and picture, drawn once for each state of the library: some runs are long."""
+    """Return a recipe's thumbnail and picture, cached for each state of the library because some runs are long."""
     folder = Path(directive.env.srcdir, "_generated", "pictures")
     folder.mkdir(parents=True, exist_ok=True)
     state = hashlib.sha256(f"{directive.config.library_digest} {ps.recipes[name]!r}".encode()).hexdigest()[:12]
