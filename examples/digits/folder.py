@@ -1,7 +1,7 @@
 """The folder of a run: its files, the progress of its run, and the lock that keeps other processes out.
 
-The file `starting` exists from the first moment of a run, and `unfinished` until its last. They distinguish a killed run
-from a finished one. The files of the previous run are deleted only by a run whose plan is valid.
+The file `starting` exists from the first moment of a run, and `unfinished` until its last. They distinguish a killed
+run from a finished one. The files of the previous run are deleted only by a run whose plan is valid.
 This module does not import torch, so that it loads quickly.
 """
 

@@ -49,7 +49,7 @@ class Record:
         self.t += 1
 
     def flush(self) -> str:
-        """Write the lines to the disk, so that they survive a kill or a power cut; return the SHA-256 of all of them."""
+        """Write the lines to the disk, so that they survive a power cut; return the SHA-256 of all of them."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
         return self._written.hexdigest()
