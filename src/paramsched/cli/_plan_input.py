@@ -67,7 +67,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         prints = context is not None and any("--output-format" in one.opts for one in context.command.params)
         if prints and format in ("sarif", "github", "text"):
             raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
-        raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
+        raise click.UsageError(f'Unknown format "{format}"; {did_you_mean(format, config.formats())}')
     if given == "-":
         if sys.stdin is None:
             raise OSError(errno.EBADF, "it is closed", "standard input")
@@ -76,7 +76,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         try:
             return PlanText(f"{format or 'yaml'} text", data.decode("utf-8-sig"), format or "yaml")
         except UnicodeDecodeError as error:
-            raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
+            raise OSError(errno.EILSEQ, f"byte {error.start} is not valid UTF-8", "standard input") from None
     if given.startswith(_RECIPE):
         return None
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
@@ -337,4 +337,4 @@ def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
 def _refuse_option(given: str, field: str) -> None:
     if field in ("at", "horizon"):
         value = given.rpartition("=")[2].strip()
-        raise click.UsageError(f"{given}: {field} is no field. Write --{field} {value}")
+        raise click.UsageError(f"{given}: {field} is not a field. Write --{field} {value}")

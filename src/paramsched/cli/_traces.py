@@ -195,7 +195,9 @@ def given_bases(
         if not equals:
             field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
         if field not in fields:
-            raise click.UsageError(f'--base {entry}: the plan has no field "{field}"; {did_you_mean(field, fields)}')
+            raise click.UsageError(
+                f'--base {entry}: unknown field "{field}" of the plan; {did_you_mean(field, fields)}'
+            )
         if at and group not in labels and not group.isdigit():
             raise click.UsageError(f'--base {entry}: the plan names no group "{group}"; {did_you_mean(group, labels)}')
         try:
@@ -205,7 +207,7 @@ def given_bases(
         if not abs(value) < float("inf"):
             meant = re.search(r"[0-9.]+(e-?[0-9]+)?", number)
             advice = f"Write --base {field}={meant[0] if meant else 0.1}"
-            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. {advice}')
+            raise click.UsageError(f'--base {entry}: "{number}" is not a finite number. {advice}')
         values[field, group if at else None] = value
     return values
 

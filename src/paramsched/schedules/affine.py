@@ -194,7 +194,9 @@ def level_of(site: str | CallSite, level: Level) -> Level:
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        raise InvalidArgument(site_with_value(site, level), "a str is no level", f"Write ps.{level}, without quotes")
+        raise InvalidArgument(
+            site_with_value(site, level), "expected a level, got str", f"Write ps.{level}, without quotes"
+        )
     return finite_number(site, level)
 
 
@@ -206,7 +208,7 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
         case AffineLevel():
             return level.factor, level.offset
         case NeighborLevel():
-            raise Unresolved(level.word, "a level that is no number yet", "Write ps.resolve(schedule, ps.Calendar(…))")
+            raise Unresolved(level.word, "the level is not a number yet", "Write ps.resolve(schedule, ps.Calendar(…))")
     return level, None
 
 

@@ -51,7 +51,7 @@ class RAdamWarmup(Schedule):
         if not self.beta2 > _LEAST_BETA:
             refusal = InvalidArgument(
                 CallSite("radam_warmup", "beta2", repr(self.beta2)),
-                f"not above {_LEAST_BETA}, so no step is ever rectified",
+                f"must be greater than {_LEAST_BETA}, else no step is ever rectified",
                 "Write beta2=0.999",
             )
             raise refusal.changed(sample=0.999)

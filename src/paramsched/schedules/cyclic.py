@@ -50,7 +50,7 @@ class Cyclic(Schedule):
         keep_checked(self, "cyclic", level_of, "start", "to")
         keep_checked(self, "cyclic", positive_number, "gamma")
         keep_checked(self, "cyclic", some_length, "up", "down")
-        require_choice(CallSite("cyclic", "mode"), self.mode, Mode, "no mode")
+        require_choice(CallSite("cyclic", "mode"), self.mode, Mode, "unknown mode")
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
                 CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),

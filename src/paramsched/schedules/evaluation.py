@@ -157,10 +157,10 @@ _INSTEAD_OF_BASE = "Use the group's own value: 0.1, say"
 def checked_times(t: Any) -> Array:
     """A Python or NumPy time as a NumPy array, checked."""
     if isinstance(t, (bool, str, bytes)):
-        raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", INSTEAD_OF_TIME)
+        raise InvalidTime(f"time {t!r}", f"expected a time, got {type(t).__name__}", INSTEAD_OF_TIME)
     if isinstance(t, (int, float)):
         if not 0 <= t < inf:
-            raise InvalidTime(f"time {t!r}", "negative or not finite", INSTEAD_OF_TIME)
+            raise InvalidTime(f"time {t!r}", "must be finite and not negative", INSTEAD_OF_TIME)
         if isinstance(t, int) and t > LONGEST:
             raise InvalidTime(
                 f"time {t:.6g}" if t < 10**300 else "time", "more updates than a clock counts", INSTEAD_OF_TIME
@@ -174,7 +174,7 @@ def checked_times(t: Any) -> Array:
         raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", INSTEAD_OF_TIME)
     first, last = (times.min(), times.max()) if times.size else (0, 0)
     if not (first >= 0 and np.isfinite(last)):
-        raise InvalidTime(f"times from {first} to {last}", "negative or not finite", INSTEAD_OF_TIME)
+        raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", INSTEAD_OF_TIME)
     if times.dtype.kind == "f":
         return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
     if last > LONGEST:
@@ -190,14 +190,14 @@ def checked_base(base: Any) -> Any:
         except OverflowError:  # an integer of more than 308 digits
             value = inf
         if not -inf < value < inf:
-            raise InvalidArgument(f"base {value!r}", "not finite", _INSTEAD_OF_BASE)
+            raise InvalidArgument(f"base {value!r}", "must be finite", _INSTEAD_OF_BASE)
         return value
     if is_numpy(base):
         bases = np.asarray(base)
         if bases.dtype.kind not in "biuf":
-            raise InvalidArgument(f"base {base!r}"[:80], f"{bases.dtype} is no real number", _INSTEAD_OF_BASE)
+            raise InvalidArgument(f"base {base!r}"[:80], f"expected real numbers, got {bases.dtype}", _INSTEAD_OF_BASE)
         if not np.isfinite(bases).all():
-            raise InvalidArgument(f"base {base!r}"[:80], "not finite", _INSTEAD_OF_BASE)
+            raise InvalidArgument(f"base {base!r}"[:80], "must be finite", _INSTEAD_OF_BASE)
         return bases
     if "complex" in str(getattr(base, "dtype", "")):
         raise InvalidArgument(f"base of dtype {base.dtype}", "no real number", _INSTEAD_OF_BASE)

@@ -10,9 +10,10 @@ import numpy as np
 from paramsched import curves
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.calls import example_call
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import keep_checked
 from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import CallSite, InvalidArgument, Unresolved, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import OPEN
@@ -163,7 +164,7 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
         if function not in FUNCTIONS:
             raise InvalidArgument(
                 f'from_function("{function}")',
-                f"no function of that name is registered; {nearest(function, FUNCTIONS)}",
+                f"unknown function; {did_you_mean(function, FUNCTIONS)}",
                 f'Register it first: register_function("{function}", f)',
             )
         return FromFunction(FUNCTIONS[function], function)
@@ -197,7 +198,7 @@ def curve_argument(name: str, curve: CurveLike) -> Curve:
     """A curve; a schedule can be called too, but with a time, not with a progress."""
     if isinstance(curve, Schedule):
         refusal = InvalidArgument(
-            CallSite(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
+            CallSite(name, "curve", str(curve)), "expected a curve, got a schedule", "Write curve=curves.cosine"
         )
         raise refusal.changed(sample=curves.cosine, refused=curve)
     return curve_of(curve)
@@ -227,6 +228,6 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     called = name in SHAPES and SHAPES[name] is value
     raise InvalidArgument(
         site() if callable(site) else site,
-        f"{name if called else shown(value)} is no schedule and no number",
+        f"{name if called else shown(value)} is neither a schedule nor a number",
         f"Write {example_call(SHAPES[name], name)}" if called else "For example: warmup(100) >> cosine(to=0.1)",
     )

@@ -179,7 +179,7 @@ def checked_growth(site: CallSite, mult: object) -> float:
 
 def require_rounding(name: str, lengths: str) -> None:
     """Refuse a rounding that is none."""
-    require_choice(CallSite(name, "lengths"), lengths, Lengths, "no way to round lengths")
+    require_choice(CallSite(name, "lengths"), lengths, Lengths, "unknown rounding")
 
 
 def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None, times: int | None) -> None:

@@ -29,7 +29,7 @@ class Noise(Schedule):
     def __post_init__(self) -> None:
         keep_checked(self, "noise", level_of, "size", "around")
         keep_checked(self, "noise", whole_number, "seed", least=0)
-        require_choice(CallSite("noise", "kind"), self.kind, NoiseKind, "no kind of noise")
+        require_choice(CallSite("noise", "kind"), self.kind, NoiseKind, "unknown kind")
         if self.clip is None:
             return
         if self.kind == "uniform":

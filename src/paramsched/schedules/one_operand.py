@@ -105,7 +105,7 @@ def make_quotient(schedule: Schedule, divisor: Any) -> Any:
     reciprocal = np.inf if abs(number) < _LEAST_DIVISOR else 1.0 / number
     if reciprocal == np.inf:
         site = f"({schedule}) / {shown(divisor)}"
-        raise InvalidArgument(site, "its reciprocal is no finite number", "Divide by a number other than 0")
+        raise InvalidArgument(site, "its reciprocal is not finite", "Divide by a number other than 0")
     return schedule * reciprocal
 
 
@@ -129,7 +129,7 @@ class Rounded(OneOperand):
 
     def __post_init__(self) -> None:
         keep_checked(self, "rounded", positive_number, "to")
-        require_choice(CallSite("rounded", "way"), self.way, Way, "no way to round")
+        require_choice(CallSite("rounded", "way"), self.way, Way, "unknown way")
 
     affine = False
 

@@ -212,7 +212,7 @@ class Chebyshev(Schedule):
             raise InvalidArgument(site, f"{self.steps} steps are too many", "Write steps=1024", sample=1024)
         keep_checked(self, "chebyshev", positive_number, "least", "most")
         if self.least >= self.most:
-            found = f"least={self.least!r} is not below most={self.most!r}"
+            found = f"least={self.least!r} must be less than most={self.most!r}"
             raise InvalidArgument(CallSite("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
         keep_checked(self, "chebyshev", some_length, "every")
 

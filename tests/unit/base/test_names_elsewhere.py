@@ -199,12 +199,12 @@ def test_a_keyword_of_theirs_is_no_field_of_a_plan(key):
     with pytest.raises(ConfigError) as refusal:
         ps.loads(f"lr: cosine()\n{key}: 5\n")
 
-    assert "another library's word" in str(refusal.value)
+    assert "is a name of other libraries" in str(refusal.value)
 
 
 def test_a_bare_word_beside_a_keyword_of_theirs_is_no_schedule():
     with pytest.raises(
-        ConfigError, match=r"lr_scheduler_type: \"lr_scheduler_type\" is no field, but another library's"
+        ConfigError, match=r"lr_scheduler_type: \"lr_scheduler_type\" is a name of other libraries, not a field"
     ):
         ps.loads("lr: cosine()\nlr_scheduler_type: cosine\n")
 
@@ -231,7 +231,7 @@ def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
     ("shape", "keyword", "ours"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
 )
 def test_a_keyword_with_dashes_is_the_one_with_underscores(shape, keyword, ours):
-    with pytest.raises(ConfigError, match=f'has no argument "{keyword}"; here it is "{ours}"'):
+    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; here it is "{ours}"'):
         ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
 
 
@@ -248,5 +248,5 @@ def test_a_keyword_is_told_ours_where_it_is_a_name(name):
 
 def test_a_difference_of_schedules_is_no_word_with_dashes():
     assert ps.parse("warmup(5)-linear(over=5)") == ps.parse("warmup(5) - linear(over=5)")
-    with pytest.raises(ParseError, match='"frob" is no schedule'):
+    with pytest.raises(ParseError, match='unknown schedule "frob"'):
         ps.parse("frob-linear(over=5)")

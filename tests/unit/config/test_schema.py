@@ -159,5 +159,5 @@ def test_the_schema_has_a_name_and_a_plan_may_name_its_schema():
     assert SCHEMA["$id"] == "urn:paramsched:plan"
     assert accepts(SCHEMA, named)
     assert config.loads(json.dumps(named)) == config.loads('{"lr": "cosine()"}')
-    with pytest.raises(ConfigError, match="no name of a schema"):
+    with pytest.raises(ConfigError, match="expected the name of a schema"):
         config.loads('{"$schema": 3, "lr": "cosine()"}')

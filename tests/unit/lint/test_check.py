@@ -54,7 +54,7 @@ def test_a_good_plan_has_no_findings(text):
             "lr: cosine(over='until 80%')\nweight_decay: like('lrr')",
             "error",
             "$.weight_decay",
-            "lrr is no field of this",
+            "lrr is not a field of this",
         ),
         ("lr: warmup('30%') >> linear(over='until 20%')", "error", "$.lr", "the stage begins at"),
         ("lr: warmup('30%') >> linear(over='until 130%')", "warning", "$.lr", "takes 130% of the horizon"),

@@ -141,7 +141,7 @@ def test_a_target_follows_what_all_groups_follow():
     [
         ((), {"lr": "like('lr')"}, "it follows itself"),
         ((), {"lr": "like('momentum')", "momentum": "0.5 * like('lr')"}, "it follows itself: lr -> momentum -> lr"),
-        ((), {"lr": "cosine()", "weight_decay": "like('lrr')"}, 'lrr is no field of this plan; nearest: "lr"'),
+        ((), {"lr": "cosine()", "weight_decay": "like('lrr')"}, 'lrr is not a field of this plan; did you mean "lr"'),
         ((), {"lr": "cosine() * plateau('loss')", "weight_decay": "like('lr')"}, "a metric rule guides lr"),
         ((), {"lr": linear(absolute(0.1)), "weight_decay": "like('lr')"}, "lr has absolute levels"),
         ((Binding("lr", "cosine()", "head"),), {"momentum": "like('lr')"}, "lr is scheduled in some groups only: head"),
@@ -151,7 +151,7 @@ def test_a_target_follows_what_all_groups_follow():
             {"lr": 1.0},
             "lr has a line for 0, and nothing says whether these are the groups of head",
         ),
-        ((Binding(Target("ema", 1.0), "cosine()"),), {"lr": "like('ema')"}, "ema is no field of this plan"),
+        ((Binding(Target("ema", 1.0), "cosine()"),), {"lr": "like('ema')"}, "ema is not a field of this plan"),
     ],
     ids=range(9),
 )  # fmt: skip

@@ -395,11 +395,11 @@ def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
 @pytest.mark.parametrize(
     ("text", "found", "instead"),
     [
-        ("previous", "previous is no schedule and no number", "Write constant(previous)"),
-        ("warmup(10) >> previous", "previous is a level, no number and no schedule", "Write constant(previous)"),
-        ("0.5 * following", "following is a level, no number and no schedule", "Write constant(following)"),
+        ("previous", "previous is neither a schedule nor a number", "Write constant(previous)"),
+        ("warmup(10) >> previous", "previous is a level, neither a number nor a schedule", "Write constant(previous)"),
+        ("0.5 * following", "following is a level, neither a number nor a schedule", "Write constant(following)"),
         ("linear(previous(), 0)", "previous is a level, and is not called", "Write linear(previous, 0)"),
-        ("linear(previos, 0)", '"previos" is no schedule; nearest: "previous"', ""),
+        ("linear(previos, 0)", 'unknown schedule "previos"; did you mean "previous"?', ""),
     ],
 )
 def test_a_word_stands_where_a_level_stands_and_nowhere_else(text, found, instead):
@@ -412,7 +412,7 @@ def test_a_word_stands_where_a_level_stands_and_nowhere_else(text, found, instea
 @pytest.mark.parametrize("word", ["previous", "following"])
 def test_in_code_the_word_is_no_text(word):
     with pytest.raises(
-        ps.InvalidArgument, match=rf"got '{word}': a str is no level\. Write ps\.{word}, without quotes"
+        ps.InvalidArgument, match=rf"'{word}'\): expected a level, got str\. Write ps\.{word}, without quotes"
     ):
         ps.linear(word, 0)
 

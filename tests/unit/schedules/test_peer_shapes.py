@@ -385,7 +385,7 @@ def test_a_level_of_a_neighbor_is_known_where_lengths_are_exact():
 
 
 def test_a_way_to_round_lengths_that_is_none_is_refused():
-    with pytest.raises(InvalidArgument, match="no way to round lengths"):
+    with pytest.raises(InvalidArgument, match="unknown rounding"):
         with_lengths(cosine(), "ceil")
 
 

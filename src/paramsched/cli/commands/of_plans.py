@@ -110,7 +110,7 @@ def _refuse_unknown_format(to: str | None) -> None:
     from paramsched.base.near_names import did_you_mean
 
     if to is not None and to not in config.formats():
-        raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
+        raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, config.formats())}")
 
 
 def _note_comments(read: "PlanInput") -> None:
