@@ -56,7 +56,9 @@ suppress_warnings = ["ref.python"]
 
 # Pages run code and draw pictures, so all of them are read again after a change of the library.
 files = sorted([*(HERE.parent / "src").rglob("*.py"), *HERE.glob("extensions/*.py")])
-library_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+library_digest = hashlib.sha256(
+    b"".join(file.read_bytes() for file in files)
+).hexdigest()
 
 html_theme = "furo"
 html_title = "paramsched"
@@ -73,14 +75,21 @@ def setup(app: Sphinx) -> None:
     """Generate the reference pages, and escape docstrings, which are plain text."""
     app.add_config_value("library_digest", "", "env", types=str)
     app.connect("builder-inited", generate)
-    app.connect("autodoc-process-docstring", escape, priority=400)  # before napoleon, at 500
+    app.connect(
+        "autodoc-process-docstring", escape, priority=400
+    )  # before napoleon, at 500
 
 
 def generate(app: Sphinx) -> None:
     """Write the reference pages that have changed; an unchanged file keeps a second build quick."""
     folder = Path(app.srcdir, "_generated")
     folder.mkdir(exist_ok=True)
-    pages = reference_pages.pages() | module_pages.pages() | recipe_pages.pages() | {"commands": command_pages.page()}
+    pages = (
+        reference_pages.pages()
+        | module_pages.pages()
+        | recipe_pages.pages()
+        | {"commands": command_pages.page()}
+    )
     for old in folder.glob("*.md"):
         if old.stem not in pages:
             old.unlink()
@@ -90,12 +99,18 @@ def generate(app: Sphinx) -> None:
             file.write_text(text, encoding="utf-8")
 
 
-def escape(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+def escape(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
     """Escape `*`, `|` and a final `_`, because formulas are plain text. Code and doctests stay unchanged."""
     in_doctest = False
     for number, line in enumerate(lines):
-        in_doctest = bool(line.strip()) and (in_doctest or line.lstrip().startswith(">>>"))
+        in_doctest = bool(line.strip()) and (
+            in_doctest or line.lstrip().startswith(">>>")
+        )
         if not in_doctest:
             pieces = re.split(r"(`[^`]*`)", line)
-            pieces[::2] = [re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces[::2]]
+            pieces[::2] = [
+                re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces[::2]
+            ]
             lines[number] = "".join(pieces)

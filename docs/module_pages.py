@@ -77,8 +77,12 @@ def api_page() -> str:
         ValueError: a public name is missing in `API`, or a name in `API` is not public.
     """
     listed = [name for _, names in API.values() for name in names]
-    if wrong := set(listed) ^ {name for name in set(paramsched.__all__) - set(SHAPES) if not is_module(name)}:
-        raise ValueError(f"module_pages.API and paramsched.__all__ differ: {', '.join(sorted(wrong))}")
+    if wrong := set(listed) ^ {
+        name for name in set(paramsched.__all__) - set(SHAPES) if not is_module(name)
+    }:
+        raise ValueError(
+            f"module_pages.API and paramsched.__all__ differ: {', '.join(sorted(wrong))}"
+        )
     sections = "\n".join(api_section(task, *entry) for task, entry in API.items())
     opening = (
         "Everything in `import paramsched as ps`, grouped by task. [Shapes](shapes.md), [curves](curves.md), "
@@ -95,7 +99,10 @@ def is_module(name: str) -> bool:
 
 def api_section(task: str, sentence: str, names: Iterable[str]) -> str:
     """Return the section of one task: a table of its names, and the documentation of each."""
-    rows = "\n".join(f"| {{py:obj}}`{name} <paramsched.{name}>` | {summary_of(name)} |" for name in names)
+    rows = "\n".join(
+        f"| {{py:obj}}`{name} <paramsched.{name}>` | {summary_of(name)} |"
+        for name in names
+    )
     table = f"| name | |\n| --- | --- |\n{rows}"
     return f"## {task}\n\n{sentence}\n\n{table}\n\n{documented('paramsched', names)}"
 
@@ -121,7 +128,10 @@ SUMMARIES = {
 
 def modules_page() -> str:
     """Return the list of the other public modules."""
-    rows = "\n".join(f"| [`{module}`]({page_of(module)}.md) | {text} |" for module, text in MODULES.items())
+    rows = "\n".join(
+        f"| [`{module}`]({page_of(module)}.md) | {text} |"
+        for module, text in MODULES.items()
+    )
     tree = "\n".join(page_of(module) for module in MODULES)
     return f"# Other modules\n\n| module | task |\n| --- | --- |\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
 

@@ -33,5 +33,9 @@ def folded_line(line: str) -> str:
         else:
             lines.append(f"{' ' * (margin + 2 * depth)}>> {stage}")
         depth += stage.count("(") - stage.count(")")
-    options = {"subsequent_indent": " " * (margin + 4), "break_long_words": False, "break_on_hyphens": False}
+    options = {
+        "subsequent_indent": " " * (margin + 4),
+        "break_long_words": False,
+        "break_on_hyphens": False,
+    }
     return "\n".join(textwrap.fill(line, COLUMNS, **options) for line in lines)

@@ -10,7 +10,11 @@ def public_names(module: str) -> list[str]:
     found = import_module(module)
     listed = getattr(found, "__all__", None)
     names = vars(found) if listed is None else listed
-    return sorted(name for name in names if not name.startswith("_") and is_public(found, name, listed is not None))
+    return sorted(
+        name
+        for name in names
+        if not name.startswith("_") and is_public(found, name, listed is not None)
+    )
 
 
 def is_public(module: types.ModuleType, name: str, listed: bool) -> bool:
@@ -22,7 +26,9 @@ def is_public(module: types.ModuleType, name: str, listed: bool) -> bool:
     if not callable(value) or not isinstance(home, str):
         return listed or name.isupper()
     is_package = hasattr(module, "__path__")
-    return listed or (home.startswith(module.__name__) if is_package else home == module.__name__)
+    return listed or (
+        home.startswith(module.__name__) if is_package else home == module.__name__
+    )
 
 
 def documented(module: str, names: Iterable[str]) -> str:
@@ -36,6 +42,8 @@ def directive(module: str, name: str) -> str:
     value = getattr(import_module(module), name, None)
     if isinstance(value, type):
         return f".. autoclass:: {module}.{name}\n   :members:\n"
-    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+    if isinstance(
+        value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+    ):
         return f".. autofunction:: {module}.{name}\n"
     return f".. py:data:: {module}.{name}\n"

@@ -22,7 +22,9 @@ def pages() -> dict[str, str]:
         "[How to use recipes](../published-recipes.md)."
     )
     index = f"# Recipe gallery\n\n{opening}\n\n{galleries}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
-    return {"recipes": index} | {page_of(area): area_page(area, names) for area, names in ordered}
+    return {"recipes": index} | {
+        page_of(area): area_page(area, names) for area, names in ordered
+    }
 
 
 def page_of(area: str) -> str:

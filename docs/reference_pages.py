@@ -67,7 +67,10 @@ def shapes_page() -> str:
         f"## {name}\n\n{plan_of(line, shape_lines.TOKENS_PER_UPDATE.get(name))}{documented('paramsched', [name])}"
         for name, line in lines.items()
     )
-    return "\n\n".join(["# Shapes", SHAPES_OPENING, gallery(thumbnails), *sections]) + "\n"
+    return (
+        "\n\n".join(["# Shapes", SHAPES_OPENING, gallery(thumbnails), *sections])
+        + "\n"
+    )
 
 
 def line_of_shape(name: str) -> str:
@@ -78,7 +81,11 @@ def line_of_shape(name: str) -> str:
         if not line.startswith(">>> "):
             continue
         for node in ast.walk(ast.parse(line[4:])):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == name
+            ):
                 line = ast.unparse(node)
                 return line if can_be_drawn(line) else ""
     return ""
@@ -87,7 +94,11 @@ def line_of_shape(name: str) -> str:
 def can_be_drawn(line: str, tokens_per_update: int | None = None) -> bool:
     """Return whether a line alone is a schedule of 100 updates."""
     try:
-        trace(Plan(lr=line, horizon=100), {"lr": 1.0}, Calendar(tokens_per_step=tokens_per_update))
+        trace(
+            Plan(lr=line, horizon=100),
+            {"lr": 1.0},
+            Calendar(tokens_per_step=tokens_per_update),
+        )
     except errors.InvalidArgument:
         return False
     return True
@@ -95,32 +106,53 @@ def can_be_drawn(line: str, tokens_per_update: int | None = None) -> bool:
 
 def curves_page() -> str:
     """Return the page of every curve with a picture of a decay along it."""
-    lines = {name: line_of_curve(name) for name in sorted([*curves.CONSTANTS, *curves.FAMILIES])}
+    lines = {
+        name: line_of_curve(name)
+        for name in sorted([*curves.CONSTANTS, *curves.FAMILIES])
+    }
     thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items())
     sections = (
-        f"## {name}\n\n{plan_of(line)}{documented('paramsched.curves', [name])}" for name, line in lines.items()
+        f"## {name}\n\n{plan_of(line)}{documented('paramsched.curves', [name])}"
+        for name, line in lines.items()
     )
     rest = [name for name in public_names("paramsched.curves") if name not in lines]
-    last = "## Custom curves and their classes\n\n" + documented("paramsched.curves", rest)
-    return "\n\n".join(["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]) + "\n"
+    last = "## Custom curves and their classes\n\n" + documented(
+        "paramsched.curves", rest
+    )
+    return (
+        "\n\n".join(
+            ["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]
+        )
+        + "\n"
+    )
 
 
 def line_of_curve(name: str) -> str:
     """Return the line that draws a decay along a curve, with parameters of the table or of the curve's example."""
-    curve = f"curves.{shape_lines.CURVES[name]}" if name in shape_lines.CURVES else curve_text(name)
+    curve = (
+        f"curves.{shape_lines.CURVES[name]}"
+        if name in shape_lines.CURVES
+        else curve_text(name)
+    )
     return f"anneal(1, 0, curve={curve})"
 
 
 def rules_page() -> str:
     """Return the page of the rules of recurrences."""
-    text = documented("paramsched.schedules.rules", public_names("paramsched.schedules.rules"))
+    text = documented(
+        "paramsched.schedules.rules", public_names("paramsched.schedules.rules")
+    )
     return "\n\n".join(["# Rules", RULES_OPENING, text]) + "\n"
 
 
 def plan_of(line: str, tokens_per_update: int | None = None) -> str:
     """Return the directive that draws one line in 100 updates."""
-    fact = "" if tokens_per_update is None else f" --tokens-per-step {tokens_per_update}"
-    return f"```{{plan}} --horizon 100{fact}\n:small:\n{line}\n```\n\n" if line else ""
+    fact = (
+        "" if tokens_per_update is None else f" --tokens-per-step {tokens_per_update}"
+    )
+    return (
+        f"```{{plan}} --horizon 100{fact}\n:small:\n{line}\n```\n\n" if line else ""
+    )
 
 
 def gallery(thumbnails: str) -> str:
@@ -139,7 +171,17 @@ def checks_page() -> str:
         for rule in check_rules().values()
     )
     sections = map(check_section, check_rules().values())
-    return "\n\n".join(["# Diagnostic codes", CHECKS_OPENING, "\n".join([head, *rows]), *sections]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Diagnostic codes",
+                CHECKS_OPENING,
+                "\n".join([head, *rows]),
+                *sections,
+            ]
+        )
+        + "\n"
+    )
 
 
 def check_section(rule: CheckRule) -> str:
@@ -147,8 +189,14 @@ def check_section(rule: CheckRule) -> str:
     lines = [f"({rule.code.lower()})=", "", f"## {rule.code} {rule.name}", ""]
     lines += [f"*{rule.severity}.* {rule.line}", "", rule.why, ""]
     if rule.wrong:
-        language = {".yaml": "yaml", ".py": "python", ".sh": "sh"}[Path(rule.file).suffix]
-        not_run = "" if rule.file == "plan.yaml" else "<!-- not run: a config, which is only read -->\n"
+        language = {".yaml": "yaml", ".py": "python", ".sh": "sh"}[
+            Path(rule.file).suffix
+        ]
+        not_run = (
+            ""
+            if rule.file == "plan.yaml"
+            else "<!-- not run: a config, which is only read -->\n"
+        )
         fence = f"{not_run}```{language}"
         with_options = f", with `{' '.join(rule.options)}`" if rule.options else ""
         lines += [f"Wrong{with_options}:", "", fence, rule.wrong.rstrip(), "```", ""]
@@ -162,9 +210,23 @@ def check_section(rule: CheckRule) -> str:
 def errors_page() -> str:
     """Return the page of every error: the tree of the classes, and each class with its data."""
     tree = "```text\n" + "\n".join(branches(errors.ParamschedError, 0)) + "\n```"
-    found = [name for name in public_names("paramsched.errors") if is_error(getattr(errors, name))]
+    found = [
+        name
+        for name in public_names("paramsched.errors")
+        if is_error(getattr(errors, name))
+    ]
     rest = [name for name in ("CallSite", "Diagnostic") if hasattr(errors, name)]
-    return "\n\n".join(["# Errors", ERRORS_OPENING, tree, documented("paramsched.errors", found + rest)]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Errors",
+                ERRORS_OPENING,
+                tree,
+                documented("paramsched.errors", found + rest),
+            ]
+        )
+        + "\n"
+    )
 
 
 def is_error(value: object) -> bool:
@@ -187,14 +249,23 @@ def names_page() -> str:
     """Return the page of names in other libraries, with a table for each library."""
     rows: dict[str, list[str]] = {}
     for library, (name, ours, line, different) in other_names():
-        rows.setdefault(library, []).append(f"| `{name}` | `{ours}` | `{line}` | {different} |")
+        rows.setdefault(library, []).append(
+            f"| `{name}` | `{ours}` | `{line}` | {different} |"
+        )
     head = "| their name | ours | schedule to write | difference |\n| --- | --- | --- | --- |"
     tables = (
-        f"## {library}\n\n{EDGES[library] and f'Counts by {EDGES[library]}.'}\n\n{head}\n" + "\n".join(several)
+        f"## {library}\n\n{EDGES[library] and f'Counts by {EDGES[library]}.'}\n\n{head}\n"
+        + "\n".join(several)
         for library, several in rows.items()
     )
     opening = (
         "Names of schedulers and their arguments in other libraries and in papers, with the schedule to write here. "
         "An error about one of these names, and `paramsched find`, suggest the same line."
     )
-    return "# Names in other libraries\n\n" + opening + "\n\n" + "\n\n".join(tables) + "\n"
+    return (
+        "# Names in other libraries\n\n"
+        + opening
+        + "\n\n"
+        + "\n\n".join(tables)
+        + "\n"
+    )

@@ -1,7 +1,7 @@
 """A warning for each block of code that is wider than the column of a page.
 
-A wider block has to be scrolled sideways, and its end, often the important part, is not seen. Blocks of all pages are checked after
-they have run, so that printed output, included files and the examples of docstrings count too.
+A wider block scrolls sideways and hides its end, which is often the important part. The blocks of all pages are checked
+after they have run, so that printed output, included files and the examples of docstrings count too.
 """
 
 from docutils import nodes
@@ -14,11 +14,17 @@ LOG = logging.getLogger(__name__)
 
 def check_width(app: Sphinx, doctree: nodes.document) -> None:
     """Warn of each line that is wider than the column."""
-    for node in doctree.findall(lambda node: isinstance(node, nodes.literal_block | nodes.doctest_block)):
+    for node in doctree.findall(
+        lambda node: isinstance(node, nodes.literal_block | nodes.doctest_block)
+    ):
         for line in node.astext().splitlines():
             if len(line) > COLUMNS:
                 LOG.warning(
-                    "a line of code has %d columns, at most %d fit:\n%s", len(line), COLUMNS, line, location=node
+                    "a line of code has %d columns, at most %d fit:\n%s",
+                    len(line),
+                    COLUMNS,
+                    line,
+                    location=node,
                 )
 
 

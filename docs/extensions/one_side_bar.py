@@ -20,8 +20,15 @@ _TAG = re.compile(r'<(/?\w+)(?: class="([^"]*)")?(?: href="([^"#][^"]*)")?[^>]*>
 @cache
 def closed_tree(builder: StandaloneHTMLBuilder) -> str:
     """Return the theme's tree for the front page, which is not in the tree, so every branch is closed."""
-    options: dict[str, Any] = {"collapse": False, "titles_only": True, "maxdepth": -1, "includehidden": True}
-    tree = global_toctree_for_doc(builder.env, builder.config.root_doc, builder, tags=builder.tags, **options)
+    options: dict[str, Any] = {
+        "collapse": False,
+        "titles_only": True,
+        "maxdepth": -1,
+        "includehidden": True,
+    }
+    tree = global_toctree_for_doc(
+        builder.env, builder.config.root_doc, builder, tags=builder.tags, **options
+    )
     return get_navigation_tree(builder.render_partial(tree)["fragment"])
 
 
@@ -43,7 +50,9 @@ def tree_on(address: str, tree: str) -> str:
         if tag[1] in {"li", "ul"}:
             unfolded = tag.start() in around
         if tag[3] is not None:
-            text = text.replace(f'href="{tag[3]}"', f'href="{relative_uri(address, tag[3]) or "#"}"')
+            text = text.replace(
+                f'href="{tag[3]}"', f'href="{relative_uri(address, tag[3]) or "#"}"'
+            )
         if tag[3] == address:
             text = text.replace('class="', 'class="current ')
         if not unfolded:
@@ -61,15 +70,29 @@ def tree_on(address: str, tree: str) -> str:
     return _TAG.sub(changed, tree)
 
 
-def keep_from_theme(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document) -> None:
+def keep_from_theme(
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.document,
+) -> None:
     """Keep the theme from building a tree."""
     context.pop("toctree", None)
 
 
-def give_to_theme(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document) -> None:
+def give_to_theme(
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.document,
+) -> None:
     """Pass the tree to the theme's templates."""
     if isinstance(app.builder, StandaloneHTMLBuilder):
-        context["furo_navigation_tree"] = tree_on(app.builder.get_target_uri(page), closed_tree(app.builder))
+        context["furo_navigation_tree"] = tree_on(
+            app.builder.get_target_uri(page), closed_tree(app.builder)
+        )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

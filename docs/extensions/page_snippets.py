@@ -48,7 +48,9 @@ PEERS = {
 }  # fmt: skip
 _FILE = re.compile(r"(?:#|//) ([\w-]+\.(?:yaml|toml|json|py|csv))\n")
 _HIDDEN = re.compile(r"<!--\s*run\n(.*?)-->\s*", re.DOTALL)
-_UNFOLD = '<details class="beginning"><summary>Setup: paste these lines first</summary>'
+_UNFOLD = (
+    '<details class="beginning"><summary>Setup: paste these lines first</summary>'
+)
 _NOT_RUN = re.compile(r"<!--\s*not run: ")
 
 
@@ -79,10 +81,14 @@ class Page:
 
     def run_doctest(self, code: str) -> None:
         """Run a block with prompts, and compare its output."""
-        test = doctest.DocTestParser().get_doctest(code, self.names, self.name, self.name, 0)
+        test = doctest.DocTestParser().get_doctest(
+            code, self.names, self.name, self.name, 0
+        )
         report: list[str] = []
         flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-        result = doctest.DocTestRunner(optionflags=flags).run(test, out=report.append, clear_globs=False)
+        result = doctest.DocTestRunner(optionflags=flags).run(
+            test, out=report.append, clear_globs=False
+        )
         self.names.update(test.globs)
         if result.failed:
             raise Failure("".join(report))
@@ -108,8 +114,12 @@ def run_command(arguments: list[str]) -> tuple[int, str]:
     """Run one command: paramsched and Python in this process, others in a process of their own."""
     if arguments[0] == "paramsched":
         environment = {"COLUMNS": str(COLUMNS), "NO_COLOR": "1"}
-        found = CliRunner(env=environment).invoke(main, arguments[1:], prog_name="paramsched")
-        if found.exception is not None and not isinstance(found.exception, SystemExit):
+        found = CliRunner(env=environment).invoke(
+            main, arguments[1:], prog_name="paramsched"
+        )
+        if found.exception is not None and not isinstance(
+            found.exception, SystemExit
+        ):
             raise found.exception
         return found.exit_code, found.output
     if arguments[0] == "python":
@@ -133,7 +143,11 @@ def run_script(arguments: list[str]) -> tuple[int, str]:
 
 def run_page(app: Sphinx, doctree: nodes.document) -> None:
     """Run the blocks of a page in order, and stop at the first that fails."""
-    blocks = [node for node in doctree.findall() if isinstance(node, nodes.literal_block) or is_comment(node)]
+    blocks = [
+        node
+        for node in doctree.findall()
+        if isinstance(node, nodes.literal_block) or is_comment(node)
+    ]
     if app.env.docname != app.config.root_doc:
         show_beginning(blocks)
     page, skip_next = Page(app.env.docname), False
@@ -145,20 +159,33 @@ def run_page(app: Sphinx, doctree: nodes.document) -> None:
                 node.parent.remove(node)
                 skip_next = skip_next or _NOT_RUN.match(text) is not None
                 hidden = _HIDDEN.fullmatch(text)
-                task = partial(page.run_python, hidden[1]) if hidden is not None else None
+                task = (
+                    partial(page.run_python, hidden[1])
+                    if hidden is not None
+                    else None
+                )
             else:
-                task, skip_next = None if skip_next else partial(run_block, page, node), False
+                task, skip_next = (
+                    None if skip_next else partial(run_block, page, node),
+                    False,
+                )
             if task is not None and not succeeds(task, page, node):
                 return
 
 
 def show_beginning(blocks: list[Any]) -> None:
     """Insert the folded beginning of a page's code before its first block, if the code needs it."""
-    code = [node for node in blocks if node.get("language") == "python" and "source" not in node]
+    code = [
+        node
+        for node in blocks
+        if node.get("language") == "python" and "source" not in node
+    ]
     if toy.is_needed(without_prompts(node.astext()) for node in code):
         text = toy.BEGINNING.rstrip()
         lines = nodes.literal_block(text, text, language="python", source="toy.py")
-        first, last = (nodes.raw("", text, format="html") for text in (_UNFOLD, "</details>"))
+        first, last = (
+            nodes.raw("", text, format="html") for text in (_UNFOLD, "</details>")
+        )
         where = code[0].parent.index(code[0])
         code[0].parent.insert(where, [first, lines, last])
 
@@ -167,7 +194,9 @@ def without_prompts(code: str) -> str:
     """Return the code of a doctest without prompts and output; other code is unchanged."""
     if ">>> " not in code:
         return code
-    return "".join(example.source for example in doctest.DocTestParser().get_examples(code))
+    return "".join(
+        example.source for example in doctest.DocTestParser().get_examples(code)
+    )
 
 
 def is_comment(node: nodes.Node) -> bool:
@@ -187,7 +216,9 @@ def succeeds(task: Callable[[], object], page: Page, node: nodes.Node) -> bool:
         if any(peer in str(absent) for peer in PEERS):
             LOG.info("%s: the rest of the page is not run: %s", page.name, absent)
         else:
-            LOG.warning("a snippet failed:\n%s\n%s", node.astext(), absent, location=node)
+            LOG.warning(
+                "a snippet failed:\n%s\n%s", node.astext(), absent, location=node
+            )
     except Failure as failure:
         LOG.warning("a snippet failed:\n%s", failure, location=node)
     except Exception:  # noqa: BLE001  # because a snippet may raise anything
@@ -211,7 +242,9 @@ def run_block(page: Page, node: nodes.literal_block) -> None:
         set_text(node, wrapped(run_commands(text)))
     elif language == "python" and (output := page.run_python(text)):
         output = wrapped(output.rstrip())
-        shown = nodes.literal_block(output, output, language="text", classes=["output"])
+        shown = nodes.literal_block(
+            output, output, language="text", classes=["output"]
+        )
         node.parent.insert(node.parent.index(node) + 1, shown)
 
 
@@ -225,7 +258,13 @@ def wrapped_line(line: str) -> str:
     if len(line) <= COLUMNS or "  " in line.strip():
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.fill(line, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        line,
+        COLUMNS,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def set_text(node: nodes.Element, text: str) -> None:

@@ -4,8 +4,9 @@
     get_scheduler
     ```
 
-Each name of the library's schedulers becomes a main entry of the index, as does each line of the content. The search ranks such entries
-above classes, titles and text. If several libraries use a name, it is a main entry only of the first one that has it.
+Each name of the library's schedulers becomes a main entry of the index, as does each line of the content. The search
+ranks such entries above classes, titles and text. If several libraries use a name, it is a main entry only of the first
+one that has it.
 """
 
 from collections.abc import Iterable
@@ -28,11 +29,20 @@ def libraries() -> dict[str, str]:
     return found
 
 
-def entries(library: str, names: Iterable[str]) -> list[tuple[str, str, str, str, None]]:
+def entries(
+    library: str, names: Iterable[str]
+) -> list[tuple[str, str, str, str, None]]:
     """Return the entries of the index for the names of a library, and for more names."""
-    listed = {name: libraries()[name.lower()] == library for other, (name, *_) in other_names() if other == library}
+    listed = {
+        name: libraries()[name.lower()] == library
+        for other, (name, *_) in other_names()
+        if other == library
+    }
     listed |= dict.fromkeys(names, True)
-    return [("single", name, "", "main" if main else "", None) for name, main in listed.items()]
+    return [
+        ("single", name, "", "main" if main else "", None)
+        for name, main in listed.items()
+    ]
 
 
 class PeerNames(SphinxDirective):
@@ -42,7 +52,11 @@ class PeerNames(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        return [addnodes.index(entries=entries(self.arguments[0], filter(None, self.content)))]
+        return [
+            addnodes.index(
+                entries=entries(self.arguments[0], filter(None, self.content))
+            )
+        ]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -63,7 +63,9 @@ def _traces(
     view: show.View,
 ) -> Any:
     """Return the curves that `paramsched show` draws for the same arguments, and their axes."""
-    return *trace_plan_inputs(plans, other, bases, format=format, field=field, facts=facts), view
+    return *trace_plan_inputs(
+        plans, other, bases, format=format, field=field, facts=facts
+    ), view
 
 
 class PlanDirective(SphinxDirective):
@@ -86,23 +88,29 @@ class PlanDirective(SphinxDirective):
         options = self.arguments[0] if self.arguments else ""
         is_line = "\n" not in text and not _FIELD.match(text)
         try:
-            picture = pictures(text, name, options, is_line=is_line, small=small, log=log)
+            picture = pictures(
+                text, name, options, is_line=is_line, small=small, log=log
+            )
         except Exception as error:  # because any error of a plan is reported at the location of the directive
             raise self.error(f"{type(error).__name__}: {error}") from error
         shown = nodes.container(classes=["plan"])
         if "picture-only" not in self.options:
-            code: nodes.Element = nodes.literal_block(text, text, language="text" if is_line else Path(name).suffix[1:])
+            code: nodes.Element = nodes.literal_block(
+                text, text, language="text" if is_line else Path(name).suffix[1:]
+            )
             self.set_source_info(code)
             if "file" in self.options:
                 code["file"] = name
-                code = nodes.container("", nodes.caption(name, name), code, literal_block=True)
+                code = nodes.container(
+                    "", nodes.caption(name, name), code, literal_block=True
+                )
                 code["classes"] += ["literal-block-wrapper"]
             shown += code
         shown += nodes.raw("", picture, format="html")
         return [shown]
 
     def recorded_values(self) -> show.Log | None:
-        """Return the rates that another library used, which the tests recorded in `peer_values.json` beside the page."""
+        """Return the rates that another library used, from `peer_values.json` beside the page; the tests write it."""
         if "used" not in self.options:
             return None
         file = Path(self.env.doc2path(self.env.docname)).with_name("peer_values.json")
@@ -133,14 +141,21 @@ def pictures(
     if notes.getvalue():
         raise ValueError(notes.getvalue().strip())
     log = (
-        None if log is None else {key: (times, as_planned(values, trace[key])) for key, (times, values) in log.items()}
+        None
+        if log is None
+        else {
+            key: (times, as_planned(values, trace[key]))
+            for key, (times, values) in log.items()
+        }
     )
     if small:
         with_loss = is_line and follows_metric(text)
         if with_loss:
             trace = run_with_loss(text)
         drawn = LOSS_PANEL if with_loss else log
-        picture = show.svg(trace, width=NARROW, height=90, log=drawn, other=other, view=view)
+        picture = show.svg(
+            trace, width=NARROW, height=90, log=drawn, other=other, view=view
+        )
         return f'<div class="plan-small">{without_style(picture)}</div>'
     return two_widths(trace, log=log, other=other, view=view)
 
@@ -150,14 +165,18 @@ def as_planned(values: ArrayLike, planned: ArrayLike) -> ArrayLike:
 
     Other libraries multiply step by step, so their values differ in the last digits.
     """
-    return np.where(np.isclose(values, planned, rtol=1e-12, atol=1e-14), planned, values)
+    return np.where(
+        np.isclose(values, planned, rtol=1e-12, atol=1e-14), planned, values
+    )
 
 
 def two_widths(trace: show.Curves, **options: Any) -> str:
     """Return curves as HTML, for wide and for narrow screens; the site's style sheet shows one of them."""
     wide = without_style(show.svg(trace, width=WIDE, height=130, **options))
     narrow = without_style(show.svg(trace, width=NARROW, height=110, **options))
-    return f'<div class="plan-wide">{wide}</div><div class="plan-narrow">{narrow}</div>'
+    return (
+        f'<div class="plan-wide">{wide}</div><div class="plan-narrow">{narrow}</div>'
+    )
 
 
 def without_style(svg: str) -> str:
@@ -174,7 +193,9 @@ def write_style_sheet(app: Sphinx) -> None:
     dark_rules = [line for line in dark.splitlines() if line.startswith(".ps")]
     chosen = "\n".join(f'body[data-theme="dark"] {rule}' for rule in dark_rules)
     automatic = "\n".join(f'body[data-theme="auto"] {rule}' for rule in dark_rules)
-    css = f"{light}\n{chosen}\n@media (prefers-color-scheme:dark){{\n{automatic}\n}}\n"
+    css = (
+        f"{light}\n{chosen}\n@media (prefers-color-scheme:dark){{\n{automatic}\n}}\n"
+    )
     css += "body .ps .ps-paper, body[data-theme] .ps .ps-paper { fill: none }\n"
     folder = Path(app.srcdir, "_generated", "static")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """The directive `{script}`: a script with a plan, and in a second tab what changes in the script without one.
 
-Its content is a diff of the complete script. The first tab is the script after the change, which can be pasted and run; the second tab
-is the diff. `tests/integration/engines/test_docs.py` runs the script before and after the change.
+Its content is a diff of the complete script. The first tab is the script after the change, which can be pasted and run;
+the second tab is the diff. `tests/integration/engines/test_docs.py` runs the script before and after the change.
 """
 
 from docutils import nodes
@@ -27,13 +27,15 @@ _TABS = """\
 
 
 def after(diff: str) -> str:
-    """Return the script after the change.
+    r"""Return the script after the change.
 
-    >>> print(after(" import torch\\n-old()\\n+new()"))
+    >>> print(after(" import torch\n-old()\n+new()"))
     import torch
     new()
     """
-    return "\n".join(line[1:] for line in diff.splitlines() if not line.startswith("-"))
+    return "\n".join(
+        line[1:] for line in diff.splitlines() if not line.startswith("-")
+    )
 
 
 class ScriptDirective(SphinxDirective):
@@ -47,7 +49,9 @@ class ScriptDirective(SphinxDirective):
         text = _TABS.format(script=after(diff), diff=diff)
         self.state.nested_parse(text.splitlines(), self.content_offset, container)
         for block in container.findall(nodes.literal_block):
-            block["source"] = self.get_source_info()[0]  # the tests run it, the build of the pages does not
+            block["source"] = self.get_source_info()[
+                0
+            ]  # the tests run it, the build of the pages does not
         return container.children
 
 

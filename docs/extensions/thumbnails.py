@@ -26,7 +26,12 @@ def thumbnail(trace: show.Curves) -> str:
     for curve in panel.curves:
         times, values = panel.points_of(curve, complete.axis, _WIDTH)
         line = svg_path(
-            times, panel.scale.fraction(values), complete.axis, width=_WIDTH, height=_HEIGHT, held=curve.held
+            times,
+            panel.scale.fraction(values),
+            complete.axis,
+            width=_WIDTH,
+            height=_HEIGHT,
+            held=curve.held,
         )
         body.append(f'<path class="ps-c{curve.color % 8}" d="{line}"/>')
     box = f"-2 -3 {_WIDTH + 4} {_HEIGHT + 6}"
@@ -48,14 +53,24 @@ class Gallery(SphinxDirective):
         cards = []
         for row in self.content:
             name, _, line = (part.strip() for part in row.partition(" | "))
-            picture = thumbnail(run_with_loss(line) if follows_metric(line) else self.planned_run(name, line))
+            picture = thumbnail(
+                run_with_loss(line)
+                if follows_metric(line)
+                else self.planned_run(name, line)
+            )
             cards.append(card(name, "", f"#{nodes.make_id(name)}", picture))
-        return [nodes.raw("", f'<div class="gallery">{"".join(cards)}</div>', format="html")]
+        return [
+            nodes.raw(
+                "", f'<div class="gallery">{"".join(cards)}</div>', format="html"
+            )
+        ]
 
     def planned_run(self, name: str, line: str) -> show.Curves:
         """Return the rate of each update of a line that needs no metric."""
         facts = ps.Calendar(tokens_per_step=shape_lines.TOKENS_PER_UPDATE.get(name))
-        return ps.trace(ps.Plan(lr=line, horizon=int(self.arguments[0])), {"lr": 1.0}, facts)
+        return ps.trace(
+            ps.Plan(lr=line, horizon=int(self.arguments[0])), {"lr": 1.0}, facts
+        )
 
 
 class RecipeGallery(SphinxDirective):
@@ -68,8 +83,19 @@ class RecipeGallery(SphinxDirective):
         cards = []
         for name in self.content:
             address = f"{self.arguments[0]}.html#{nodes.make_id(name)}"
-            cards.append(card(name, ps.recipes[name].title, address, pictures_of_recipe(self, name)[0]))
-        return [nodes.raw("", f'<div class="gallery">{"".join(cards)}</div>', format="html")]
+            cards.append(
+                card(
+                    name,
+                    ps.recipes[name].title,
+                    address,
+                    pictures_of_recipe(self, name)[0],
+                )
+            )
+        return [
+            nodes.raw(
+                "", f'<div class="gallery">{"".join(cards)}</div>', format="html"
+            )
+        ]
 
 
 class RecipePicture(SphinxDirective):
@@ -79,19 +105,27 @@ class RecipePicture(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         picture = pictures_of_recipe(self, self.arguments[0])[1]
-        return [nodes.raw("", f'<div class="plan plan-small">{picture}</div>', format="html")]
+        return [
+            nodes.raw(
+                "", f'<div class="plan plan-small">{picture}</div>', format="html"
+            )
+        ]
 
 
 def pictures_of_recipe(directive: SphinxDirective, name: str) -> tuple[str, str]:
     """Return a recipe's thumbnail and picture, cached for each state of the library because some runs are long."""
     folder = Path(directive.env.srcdir, "_generated", "pictures")
     folder.mkdir(parents=True, exist_ok=True)
-    state = hashlib.sha256(f"{directive.config.library_digest} {ps.recipes[name]!r}".encode()).hexdigest()[:12]
+    state = hashlib.sha256(
+        f"{directive.config.library_digest} {ps.recipes[name]!r}".encode()
+    ).hexdigest()[:12]
     files = folder / f"{name}-{state}-small.svg", folder / f"{name}-{state}.svg"
     if not all(file.exists() for file in files):
         trace = ps.recipes[name].trace()
         files[0].write_text(thumbnail(trace), encoding="utf-8")
-        files[1].write_text(without_style(show.svg(trace, width=NARROW, height=90)), encoding="utf-8")
+        files[1].write_text(
+            without_style(show.svg(trace, width=NARROW, height=90)), encoding="utf-8"
+        )
     return files[0].read_text(encoding="utf-8"), files[1].read_text(encoding="utf-8")
 
 

@@ -38,12 +38,20 @@ def is_needed(blocks: Iterable[str]) -> bool:
     for block in blocks:
         tree = ast.parse(block)
         imports = [node for node in ast.walk(tree) if isinstance(node, _IMPORTS)]
-        given |= {alias.asname or alias.name for node in imports for alias in node.names}
+        given |= {
+            alias.asname or alias.name for node in imports for alias in node.names
+        }
         for statement in tree.body:
-            inside = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            inside = [
+                node for node in ast.walk(statement) if isinstance(node, ast.Name)
+            ]
             bound = {node.id for node in inside if isinstance(node.ctx, ast.Store)}
-            own = bound if isinstance(statement, (ast.For, ast.FunctionDef)) else set()
-            if {node.id for node in inside if isinstance(node.ctx, ast.Load)} & _NAMES - given - own:
+            own = (
+                bound if isinstance(statement, (ast.For, ast.FunctionDef)) else set()
+            )
+            if {
+                node.id for node in inside if isinstance(node.ctx, ast.Load)
+            } & _NAMES - given - own:
                 return True
             given |= bound
     return False
