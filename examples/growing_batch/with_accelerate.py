@@ -44,7 +44,7 @@ def main() -> None:
     model, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(used)
     if newest := newest_checkpoint(folder):
-        accelerator.load_state(newest)  # with the optimizer's state, so the plan continues
+        accelerator.load_state(newest)  # the optimizer's state continues the plan
 
     data = samples()
     sampler = SamplesFrom(data, scheduler.amount)
