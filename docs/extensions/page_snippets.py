@@ -51,6 +51,7 @@ _HIDDEN = re.compile(r"<!--\s*run\n(.*?)-->\s*", re.DOTALL)
 _UNFOLD = (
     '<details class="beginning"><summary>Setup: paste these lines first</summary>'
 )
+_COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.+)$", re.MULTILINE)
 _NOT_RUN = re.compile(r"<!--\s*not run: ")
 
 
@@ -101,12 +102,12 @@ def run_commands(text: str) -> str:
         Failure: a command failed without `# fails` after it, or succeeded with it.
     """
     shown = []
-    for line in re.findall(r"^\$ (.+)$", text, re.MULTILINE):
-        command, _, remark = line.partition("  # ")
+    for written in _COMMAND.findall(text):
+        command, _, remark = re.sub(r"\\\n\s*", "", written).partition("  # ")
         code, output = run_command(shlex.split(command))
         if (code != 0) != remark.startswith("fails"):
             raise Failure(f"$ {command}\n{output}\nexit code {code}")
-        shown += [f"$ {command}", output.rstrip()]
+        shown += [f"$ {written.partition('  # ')[0]}", output.rstrip()]
     return "\n".join(filter(None, shown))
 
 
