@@ -1,0 +1,14 @@
+// Scores of the search. A name of another library that is typed in full finds its page first (see peer_names.py).
+// A part of such a name, for example "cosine" or "scheduler", must not: Sphinx would give it a score of 50 to 99.
+var Scorer = {
+  score: ([docname, title, anchor, descr, score, filename, kind]) =>
+    kind === "index" && score < 100 ? 1 : score,
+  objNameMatch: 11,
+  objPartialMatch: 6,
+  objPrio: { 0: 15, 1: 5, 2: -5 },
+  objPrioDefault: 0,
+  title: 15,
+  partialTitle: 7,
+  term: 5,
+  partialTerm: 2,
+};
