@@ -65,7 +65,7 @@ html_title = "paramsched"
 pygments_dark_style = "github-dark"  # because furo's own style underlines imported names as if they were links
 html_static_path = ["static", "_generated/static"]
 html_css_files = ["site.css"]
-html_search_scorer = "static/search_scorer.js"
+html_search_scorer = str(HERE / "static" / "search_scorer.js")
 (HERE / "_generated" / "static").mkdir(
     parents=True, exist_ok=True
 )  # plan_picture writes the pictures' style sheet here

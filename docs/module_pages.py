@@ -103,7 +103,7 @@ def api_section(task: str, sentence: str, names: Iterable[str]) -> str:
         f"| {{py:obj}}`{name} <paramsched.{name}>` | {summary_of(name)} |"
         for name in names
     )
-    table = f"| name | |\n| --- | --- |\n{rows}"
+    table = f"| name | purpose |\n| --- | --- |\n{rows}"
     return f"## {task}\n\n{sentence}\n\n{table}\n\n{documented('paramsched', names)}"
 
 
