@@ -96,6 +96,10 @@ class Field:
         """
         if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
             return Field("betas", 0).within(group, where)
+        if self.key not in group and self.index is not None and str(self) in group:
+            right: dict[str, Any] = {}
+            self.fill(right, group[str(self)])
+            raise PlanError(f'"{self}" in {where}', f'expected a tuple "{self.key}", got "{self}"', f"Write {right}")
         if self.key not in group:
             names = numeric(group)
             ours = OTHER_NAMES.get(self.key.lower())

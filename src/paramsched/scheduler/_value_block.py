@@ -28,7 +28,7 @@ from paramsched.scheduler._writes import (
     float_writer,
     in_step,
     put_entry,
-    put_floats,
+    set_floats,
     target_writer,
     tensor_writer,
 )
@@ -98,7 +98,7 @@ class FloatColumn(Column):
         return self.parts[0].factors(times) if len(self.parts) == 1 else None
 
     def put(self) -> None:
-        put_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
+        set_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
 
     def writer(self, overwritten: Overwritten) -> Writer:
         return float_writer(self.kind, self.field, self.groups, self.bases, self.entries, overwritten)

@@ -54,7 +54,7 @@ def float_writer(
     return (_rows if field.index is None else _elements)(field, groups, entries, overwritten)
 
 
-def put_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
+def set_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
     """Write one entry into all groups, whatever is there."""
     row = repeat(entry) if kind == "same" else map(mul, bases, repeat(entry)) if kind == "scaled" else entry
     key = field.key

@@ -183,6 +183,7 @@ def test_momentum_and_the_first_beta_of_one_group_are_one_too_many():
     [
         ("weight_decy", SGD, UnknownField, 'did you mean "weight_decay"'),
         ("beta", ADAM, UnknownField, "betas[0]"),
+        ("betas[1]", [{"lr": 0.1, "betas[1]": 0.99}], PlanError, "Write {'betas': (1.0, 0.99)}"),
         ("betas[2]", ADAM, PlanError, '"betas[0]" or "betas[1]"'),
         ("betas", ADAM, PlanError, '"betas[0]"'),
         ("lr[0]", ADAM, PlanError, '"lr"'),
