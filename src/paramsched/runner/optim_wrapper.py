@@ -94,7 +94,7 @@ class AcceleratedWrapper:
 
         def before_update(_: Optimizer) -> None:
             if self.amounts is not None:
-                self.amounts.tell_seen()
+                self.amounts.report_counted()
 
         def after_update(_: Optimizer) -> None:
             self.updates += 1
@@ -106,7 +106,7 @@ class AcceleratedWrapper:
 
     def note_batch(self, data: Any) -> None:
         if self.amounts is not None:
-            self.amounts.see(data, ends_update=False)  # the step determines the last batch of an update
+            self.amounts.count_batch(data, ends_update=False)  # the step determines the last batch of an update
 
     @property
     def optimizer(self) -> Optimizer:

@@ -103,7 +103,7 @@ def test_a_plot_goes_onto_the_axes_that_are_given_and_says_what_was_assumed():
 
 
 def test_facts_that_are_said_twice_or_missing_are_refused():
-    with pytest.raises(InvalidArgument, match="said twice"):
+    with pytest.raises(InvalidArgument, match="passed twice"):
         PLAN.plot(calendar=ps.Calendar(steps_per_epoch=5), steps_per_epoch=5)
     with pytest.raises(MissingFact, match="steps_per_epoch"):
         ps.Plan(lr='warmup("1 epoch") >> cosine()', horizon=100).plot()
