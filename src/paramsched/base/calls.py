@@ -108,11 +108,15 @@ def _with_call(
     name: str,
     positional: Iterable[Any],
     named: Mapping[str, Any],
+    attempts: int = 3,
 ) -> InvalidArgument:
-    """Return the error with the call that the user wrote, not one inside it: `cosine(to=…)`, not `anneal(to=…)`.
+    """Return the error with the call that the user wrote, not a call inside it: `cosine(to=…)`, not `anneal(to=…)`.
 
-    A value that would do is advised, without trying it: of two arguments that contradict each other one is reported
-    here, the other when the call is made again.
+    The suggested call is tried, because its arguments may contradict each other. Then the advice for that call is
+    given, or an example.
+
+    Args:
+        attempts: the number of calls to try.
     """
     signature = inspect.signature(builder)
     parameters = signature.parameters
@@ -138,12 +142,21 @@ def _with_call(
     if "curve" in parameters and "curve" not in given and type(wrong).__module__.startswith("paramsched.curves"):
         del given[argument]
         argument, sample = "curve", wrong
-    values = {**given, argument: sample}
-    texts = {key: _value_text(_as_share(parameters[key], value), key, "") for key, value in values.items()}
+    values = {key: _as_share(parameters[key], value) for key, value in {**given, argument: sample}.items()}
+    texts = {key: _value_text(value, key, "") for key, value in values.items()}
     line = f"{name}({', '.join(f'{key}={text}' for key, text in texts.items())})"
     named_all = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in parameters.values())
     known = own and named_all and len(line) <= _LONGEST and "" not in texts.values() and not refused.entry
-    return refusal.changed(instead=f"Write {line}" if known else f"For example: {example_call(builder, name)}")
+    instead = f"Write {line}" if known else ""
+    if known:
+        try:
+            builder(**values)
+        except InvalidArgument as other:
+            again = _with_call(other, builder, name, (), values, attempts - 1) if attempts else other
+            instead = again.instead if again.instead.startswith(f"Write {name}(") else ""
+        except Exception:  # noqa: BLE001  # a function of the user may raise anything
+            instead = ""
+    return refusal.changed(instead=instead or f"For example: {example_call(builder, name)}")
 
 
 _EXAMPLES = {

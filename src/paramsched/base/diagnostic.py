@@ -65,8 +65,8 @@ class Diagnostic:
 
     @property
     def rule(self) -> CheckRule:
-        """The rule that the code stands for."""
-        return check_rules()[self.code]
+        """The rule with this code. The code of another package, such as `ACME1`, is an error without a description."""
+        return check_rules().get(self.code) or CheckRule(self.code, self.code.lower(), "error", "", "")
 
     @property
     def severity(self) -> Severity:
