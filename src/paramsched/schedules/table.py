@@ -25,9 +25,9 @@ from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import (
     PERIOD,
     boundaries,
+    complete_periods,
     length_of_cycles,
-    periods_over,
-    some_length,
+    positive_length,
     split_periods,
 )
 from paramsched.schedules.registry import SHAPES, shape
@@ -129,7 +129,7 @@ class Table(Schedule):
     file: TableFile | None = None
 
     def __post_init__(self) -> None:
-        keep_checked(self, self._call, some_length, "every")
+        keep_checked(self, self._call, positive_length, "every")
         if not isinstance(self.absolute, bool):
             found = "neither True nor False"
             site = CallSite(self._call, "absolute", repr(self.absolute))
@@ -163,7 +163,7 @@ class Table(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         if self.curve is None:
-            over = ops.at_most(periods_over(t, self.every.number, ops), len(self.values) - 1)
+            over = ops.at_most(complete_periods(t, self.every.number, ops), len(self.values) - 1)
             values = ops.take(self._numbers(ops), ops.whole(over))
         else:
             values = self._joined_values(self.curve, t, ops)

@@ -52,7 +52,7 @@ def test_every_registered_shape_is_in_it_with_its_first_line():
     forms = SCHEMA["$defs"]["schedule"]["anyOf"][-1]["properties"]
 
     assert set(forms) == {*SHAPES, "power", "product", "quotient", "sequence", "sum"}
-    assert forms["warmup"]["description"].startswith("`anneal` upwards at the beginning")
+    assert forms["warmup"]["description"].startswith("Rise from `start` to `to` along a curve")
 
 
 def test_a_shape_of_ones_own_is_in_it():

@@ -235,7 +235,7 @@ def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, e
         (lambda: Target("x", "1"), "expected a number"),
         (lambda: Target("x", 1.0, write=3), "not callable"),
         (lambda: Plan(Binding(Target("x", 1.0), 0.1), Binding(Target("x", 1.0), 0.2)), "twice"),
-        (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "guided by a metric"),
+        (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "contains a metric rule"),
     ],
 )
 def test_what_is_no_plan_is_refused_with_what_to_write(build, said):

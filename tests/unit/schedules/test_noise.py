@@ -106,7 +106,7 @@ def test_it_is_written_as_it_is_read():
     [
         ({"kind": "gauss"}, "Write noise.kind='normal'"),
         ({"clip": 0}, "must be greater than 0"),
-        ({"kind": "uniform", "clip": 0.5}, "uniform draws are within"),
+        ({"kind": "uniform", "clip": 0.5}, "uniform draws are already between"),
         ({"seed": -1}, "expected an integer of at least 0"),
         ({"size": float("nan")}, "must be finite"),
     ],
