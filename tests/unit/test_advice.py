@@ -278,9 +278,9 @@ def test_a_product_of_absolute_levels_is_told_the_lower_of_them(factors, line):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{cosine: {T_max: 5}}", 'unknown argument "T_max" of cosine; here it is "over"'),
-        ("{cosine: {eta_min: 0.1}}", 'unknown argument "eta_min" of cosine; here it is "to"'),
-        ("{warmup: {num_warmup_steps: 5}}", 'unknown argument "num_warmup_steps" of warmup; here it is "over"'),
+        ("{cosine: {T_max: 5}}", 'unknown argument "T_max" of cosine; use "over"'),
+        ("{cosine: {eta_min: 0.1}}", 'unknown argument "eta_min" of cosine; use "to"'),
+        ("{warmup: {num_warmup_steps: 5}}", 'unknown argument "num_warmup_steps" of warmup; use "over"'),
         ("{cosine: {over: 10ep}}", 'Write "10 epochs"'),
         ("{cosine: {over: 0.06dur}}", 'Write "6%"'),
         ("{anneal: {curve: exponential}}", "Write curves.exponential(0.1)"),

@@ -237,7 +237,7 @@ def test_a_message_has_three_parts():
         ({"lr": {"from_function": "not_there"}}, "$.lr: from_function"),
         ({"lr": {"from_function": 3}}, "$.lr.function: expected the name of a registered function or text, got 3"),
         ({"lr": 10**400}, "$.lr: "),
-        ({"lr": b"bytes"}, "$.lr: a bytes does not stand in a file"),
+        ({"lr": b"bytes"}, "$.lr: a file cannot contain bytes"),
     ],
 )
 def test_what_is_no_plan_is_told(data, expected):

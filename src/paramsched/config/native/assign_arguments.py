@@ -121,7 +121,7 @@ def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tupl
     """The argument that an unknown one probably means, by a peer's word or by its spelling, and the advice."""
     ours = own_name(key, parameters, function)
     if ours is not None:
-        return ours, f'here it is "{ours}"'
+        return ours, f'use "{ours}"'
     if (instead := instead_of(key)) is not None:
         return None, instead
     if (meant := meant_argument(key, parameters, function)) is not None:

@@ -307,7 +307,7 @@ class _PlanReader:
         lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
         line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
         if selector is None and line is not None:
-            found = f'"{key}" is a name of other libraries, not a field; a warmup is a stage of its own'
+            found = f'"{key}" is a name of other libraries, not a field; a warmup is a separate stage'
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
             return True
         fields: Any = None
