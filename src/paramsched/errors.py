@@ -271,9 +271,7 @@ class FolderInUse(ParamschedError, RuntimeError):
         self.folder, self.holder, self.file = folder, holder, file
 
     def __str__(self) -> str:
-        return (
-            f"{self.folder}: {self.holder} is using it (lock: {self.file}). Wait for it, or use another folder"
-        )
+        return f"{self.folder}: {self.holder} is using it (lock: {self.file}). Wait for it, or use another folder"
 
 
 @final

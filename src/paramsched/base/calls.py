@@ -72,7 +72,7 @@ def explain_wrong_keywords_of(name: str = "", *, values: bool = False) -> Callab
     """Return a class decorator that applies `explain_wrong_keywords` to the constructor."""
 
     def explained(made: _Class) -> _Class:
-        init: Any = made.__init__  # type: ignore[misc]  # nothing inherits from it
+        init: Any = made.__init__  # type: ignore[misc]  # the class has no subclasses
         made.__init__ = explain_wrong_keywords(init, name or made.__name__, builder=made, values=values)  # type: ignore[misc]
         return made
 
@@ -136,9 +136,7 @@ def _with_call(
     wrong, default, sample = given.get(argument), parameters[argument].default, refusal.sample
     has_number = isinstance(wrong, (float, str)) and any(map(str.isdigit, str(wrong)))
     unknown = sample == "100%" or (sample == "5%" and not has_number)
-    if unknown or (
-        sample == 0.1 and math.isnan(meant_number(wrong, math.nan))
-    ):  # the value does not show what was intended
+    if unknown or (sample == 0.1 and math.isnan(meant_number(wrong, math.nan))):  # the intended value is unclear
         general = 1000 if unknown else 0.1
         sample = general if default in (None, inspect.Parameter.empty) else default
     own = argument in given or default is None  # else the builder passed on another argument

@@ -20,7 +20,7 @@ class PeerExporter:
     library: str
 
     def refuse(self, what: object, why: str, instead: str = "") -> NoReturn:
-        raise PlanError(f"{self.library} cannot say {what}", why, instead, format=None if instead else "yaml")
+        raise PlanError(f"{self.library} cannot express {what}", why, instead, format=None if instead else "yaml")
 
     def count(self, length: Duration, unit: str = "updates") -> int:
         """Return a length as an integer number of a unit.

@@ -158,7 +158,8 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
         milestones = part.milestones if isinstance(part, MultiStep) and trial.knows(part) else ()
         late = [(when, one) for one in milestones if (when := trial.span.calendar.exact(one)) > trial.end]
         if late:
-            found = f'milestone "{late[0][1]}" is after the end of the run, at {float(late[0][0] / trial.end):.0%} of its length'
+            place = f"{float(late[0][0] / trial.end):.0%} of the run"
+            found = f'milestone "{late[0][1]}" is after the end of the run, at {place}'
             yield Diagnostic(path, found, "Remove it, or write a time within the run", code=MILESTONE_AFTER_END)
             return
 

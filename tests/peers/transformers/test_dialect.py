@@ -328,7 +328,7 @@ def test_every_fault_is_said_together():
     ],
 )
 def test_a_plan_that_transformers_cannot_say_is_refused_with_the_format_to_use(line):
-    with pytest.raises(ps.errors.PlanError, match=r'transformers cannot say lr: .* Write format="yaml"'):
+    with pytest.raises(ps.errors.PlanError, match=r'transformers cannot express lr: .* Write format="yaml"'):
         dialect.from_plan(ps.Plan(lr=line, horizon=100))
 
 
