@@ -266,7 +266,7 @@ def test_the_command_prints_json(tmp_path):
 @pytest.mark.parametrize(
     ("data", "options", "found"),
     [
-        pytest.param({"model": 1}, (), "no state of a ps.Scheduler is in it", id="none"),
+        pytest.param({"model": 1}, (), "it contains no state of a ps.Scheduler", id="none"),
         pytest.param({"a": FIRST, "b": FIRST}, (), "Write --scheduler a", id="several"),
         pytest.param({"head": FIRST}, ("--scheduler", "haed"), "head", id="no such name"),
     ],

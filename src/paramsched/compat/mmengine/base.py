@@ -11,7 +11,7 @@ from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
 from paramsched.compat.step_engine import StepEngine
 from paramsched.errors import StateError
-from paramsched.peers.mmengine.table import INF, SchedulerRow, argument_cautions, arguments_in_iterations
+from paramsched.peers.mmengine.table import INF, SchedulerRow, argument_warnings, arguments_in_iterations
 from paramsched.schedules.rules import Rule
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
@@ -286,7 +286,7 @@ class RuleScheduler(_ParamScheduler):
         for fault in self.table_row.check(given):
             raise fault.kind(f"{type(self).__name__}: {fault.message}")
         arguments = self.table_row.complete(given)
-        for caution in argument_cautions(self.table_row, arguments):
+        for caution in argument_warnings(self.table_row, arguments):
             warn_user(f"{type(self).__name__}: {caution}")
         tail = {name: arguments.pop(name) for name in ("begin", "end", "last_step", "by_epoch", "verbose")}
         vars(self).update(arguments)
@@ -340,7 +340,7 @@ class RuleScheduler(_ParamScheduler):
             )
         if row.name == "Exponential":
             arguments = row.defaulted({"gamma": None, **kwargs})
-            for caution in argument_cautions(row, {**arguments, "end": INF}, converted_from_epochs=True):
+            for caution in argument_warnings(row, {**arguments, "end": INF}, converted_from_epochs=True):
                 warn_user(f"{cls.__name__}: {caution}")
 
 

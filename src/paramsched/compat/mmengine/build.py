@@ -13,7 +13,7 @@ from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.peers.mmengine.config_run import RunLength
-from paramsched.peers.mmengine.to_schedule import combine_schedulers, list_cautions
+from paramsched.peers.mmengine.to_schedule import combine_schedulers, list_warnings
 from paramsched.plan import resolve
 from paramsched.time import Calendar
 
@@ -109,7 +109,7 @@ def _build_list(config: Any, optimizer: OptimizerLike, run: RunLength, where: st
         )
     built = [_build_element(element, index, optimizer, run, where) for index, element in enumerate(elements)]
     of_table = [(one.table_row, vars(one)) for one in built if isinstance(one, RuleScheduler)]
-    for caution in list_cautions(of_table, run):
+    for caution in list_warnings(of_table, run):
         warn_user(f"{where}param_scheduler[{caution.index}]: {caution.text}")
     return built
 
