@@ -12,7 +12,7 @@ from paramsched.errors import MissingFact
 from paramsched.fields import Field
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import is_by_amount
-from paramsched.plan.run_amounts import RunAmounts, UntoldAmounts
+from paramsched.plan.run_amounts import RunAmounts, UnknownAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
 
@@ -43,7 +43,7 @@ class AmountTimes:
     @classmethod
     def planned(cls, run: RunAmounts, t: Times) -> Self:
         """Return the planned amounts for the updates of a log."""
-        if isinstance(run, UntoldAmounts):
+        if isinstance(run, UnknownAmounts):
             try:
                 run.amount_at(1)
             except MissingFact as error:

@@ -15,7 +15,7 @@ import torch
 
 from paramsched.base.arrays import Floats
 from paramsched.base.number_checks import positive_number
-from paramsched.compat.group_fields import put_value
+from paramsched.compat.group_fields import set_value
 from paramsched.errors import CallSite, InvalidArgument, ParamschedError, shown
 from paramsched.fields import OURS, Field, base_of
 from paramsched.plan import Plan
@@ -279,7 +279,7 @@ def _sweep(
     average = 0.0
     for row in rates.tolist():
         for group, rate in zip(snapshot.groups, row, strict=True):  # groups that a step adds keep their lr
-            put_value(group, rate)
+            set_value(group, rate)
         loss = _loss_number(step())
         if not math.isfinite(loss):
             ending = "not finite"

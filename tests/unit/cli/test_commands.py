@@ -366,7 +366,7 @@ def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tre
         "at-40.yaml",
         "at-60.yaml",
     ]
-    assert "at-60.yaml leaves trunk.yaml at update 61" in drawn
+    assert "at-60.yaml diverges from trunk.yaml at update 61" in drawn
     assert drawn.splitlines()[-1].endswith("100")
 
 
@@ -390,7 +390,7 @@ def test_files_of_one_name_are_told_apart_and_the_longest_plan_lends_its_length(
         result.stderr
         == "note: no horizon given for sub/trunk.yaml; taken to be that of the longest plan, 100 updates\n"
     )
-    assert "sub/trunk.yaml is as trunk.yaml" in result.stdout
+    assert "sub/trunk.yaml is identical to trunk.yaml" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["show", "plot"])
