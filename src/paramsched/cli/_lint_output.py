@@ -36,7 +36,7 @@ from paramsched.cli._plan_input import (
 )
 from paramsched.config import check
 from paramsched.config.plan_files import PlanText
-from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, UnknownGroup
 from paramsched.lint.comments import without_silenced
 from paramsched.lint.plan_check import binding_path
 from paramsched.plan import Plan
@@ -82,7 +82,11 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
     logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))
     last = max((int(column.t.max()) for column in logged.columns if column.t.size), default=None)
     yield from _beyond_the_plan(plan, calendar, last, "log")
-    report = compare_with_plan(logged, plan, calendar)
+    try:
+        report = compare_with_plan(logged, plan, calendar)
+    except UnknownGroup as error:
+        advice = f"Write paramsched audit {log} --plan PLAN, with --group NAME for each group of the log"
+        raise error.changed(site=log, instead=advice) from None
     if report.first is not None:
         one = report.first
         found = f"at update {one.t} the run used {one.field}={one.logged!r}, but the plan has {one.planned!r}"

@@ -260,7 +260,7 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 
 
 def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
-    """Return the fact that a picture lacks and a value to assume. Returns None if no fact or several facts are missing."""
+    """Return the fact that a picture lacks, and a value to assume. Returns None unless exactly one fact is missing."""
     horizon = horizon_from_options(facts) or plan.horizon
     if horizon is None:
         return None

@@ -33,14 +33,14 @@ _LAYERS = """# {"params": layer.parameters(), "name": f"layer_{i}", "lr": lr * d
 _FREEZE = 'constant(0, over="2 epochs") >> warmup("1 epoch") >> cosine()'
 _TOPICS = (
     *(
-        (name, _LAYERS, "a param group for each layer, with its own lr as base; see docs/how-to/groups.md")
+        (name, _LAYERS, "param groups: one for each layer, with its own lr as base; see docs/how-to/groups.md")
         for name in (
             "layer-wise lr decay", "layerwise lr decay", "llrd", "discriminative learning rates",
             "discriminative fine-tuning", "param groups", "parameter groups",
         )
     ),
     *(
-        (name, _FREEZE, "lr of the group that starts frozen; see docs/how-to/freeze-and-thaw.md")
+        (name, _FREEZE, "freezing: lr of the group that starts frozen; see docs/how-to/freeze-and-thaw.md")
         for name in ("freeze", "freezing", "frozen layers", "thaw", "unfreeze", "gradual unfreezing")
     ),
 )  # fmt: skip
@@ -91,17 +91,16 @@ def warmup_for(site: str) -> list[Hit]:
     """
     rest, count = _WARMUP.subn(" ", site)
     wanted = _significant_words(rest) - _ENDINGS
-    if not count or not wanted:
+    words_of_shapes = {name: _significant_words(name) - _ENDINGS for name in SHAPES}
+    matching = [name for name, words in words_of_shapes.items() if words and words <= wanted]
+    if not count or not matching:
         return []
-    found = [
-        (len(named), entry)
-        for entry in _own("shape", "", SHAPES.items())
-        if (named := _significant_words(entry.name) - _ENDINGS) and named <= wanted
-    ]
-    if not found:
-        return []
-    _, entry = max(found, key=lambda pair: pair[0])
-    return [Hit(f'warmup("5%") >> {entry.line}', (f"shape warmup, then {entry.description.removeprefix('shape ')}",))]
+    name = max(matching, key=lambda one: len(words_of_shapes[one]))
+    if found := [hit for hit in schedules_for(f"{name} with warmup") if hit.line.startswith("warmup(")]:
+        return found
+    needed = [one for one in inspect.signature(SHAPES[name]).parameters.values() if one.default is one.empty]
+    line = example_call(SHAPES[name], name) if needed else f"{name}()"
+    return [Hit(f'warmup("5%") >> {line}', (f"shape warmup, then shape {name}",))]
 
 
 def recipes_for(site: str) -> list[Hit]:
@@ -232,7 +231,7 @@ def _schedules() -> Iterator[_Entry]:
     yield from _own("shape", "", SHAPES.items())
     yield from _own("rule", "rules.", RULES.items())
     for name, line, description in _TOPICS:
-        yield _Entry(name, line, f"{name}: {description}")
+        yield _Entry(name, line, description)
     for name in [*CONSTANTS, *FAMILIES]:
         yield _Entry(name, f"anneal(curve={curve_text(name)})", f"curve curves.{name}")
     for library, (name, ours, line, different) in other_names():

@@ -63,7 +63,7 @@ class _Files:
 
 def _signature(file: str | Path) -> Signature:
     try:
-        found = os.stat(file)
+        found = os.stat(file)  # noqa: PTH116  # Path.stat raises an error for a long text
     except (OSError, ValueError):  # ValueError: no file can have this name
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
@@ -149,7 +149,8 @@ def _is_page(output: str) -> bool:
     return Path(output).suffix.lower() in (".html", ".htm")
 
 
-# A page of a file must not read its own file, so it loads itself once a second in a hidden frame, which posts its version.
+# A page opened from a file must not read files. So once a second it opens itself in a hidden frame, which posts its
+# version.
 _SCRIPT: Final = """\
 <script>
 (() => {
@@ -185,6 +186,6 @@ def _reloading(page: str) -> str:
 def _error_page(title: str, problem: str) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        "<style>body{color-scheme:light dark;margin:2em}pre{white-space:pre-wrap}</style>\n</head>\n"
+        "<style>:root{color-scheme:light dark}body{font-family:system-ui,sans-serif;margin:2em}pre{white-space:pre-wrap}</style>\n</head>\n"
         f"<body><h1>{escape(title)}</h1>\n<pre>{escape(problem)}</pre>\n</body></html>\n"
     )
