@@ -475,7 +475,8 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the run facts in a section of their own, below the other options."""
-        shown = [(one, record) for one in self.get_params(ctx) if (record := one.get_help_record(ctx)) is not None]
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
+        shown = [(one, record) for one in options if (record := one.get_help_record(ctx)) is not None]
         for title, of_facts in (("Options", False), (FACTS_SECTION, True)):
             rows = [record for one, record in shown if isinstance(one, FactOption) is of_facts]
             if rows:

@@ -86,6 +86,8 @@ _ENDINGS = frozenset(("anneal", "decay"))  # words that may follow the name of a
 def warmup_for(site: str) -> list[Hit]:
     """Return a line for a query about a warmup and a shape, such as "linear warmup with cosine decay".
 
+    Returns an empty list for a query that is a known name or names a library, because that entry is more precise.
+
     >>> warmup_for("linear warmup with cosine decay")[0].line
     'warmup("5%") >> cosine()'
     """
@@ -93,11 +95,13 @@ def warmup_for(site: str) -> list[Hit]:
     wanted = _significant_words(rest) - _ENDINGS
     words_of_shapes = {name: _significant_words(name) - _ENDINGS for name in SHAPES}
     matching = [name for name, words in words_of_shapes.items() if words and words <= wanted]
-    if not count or not matching:
+    known = any(letters_of(site) == letters_of(entry.name) for entry in _schedules())
+    if not count or not matching or known or _named_library(site)[0]:
         return []
     name = max(matching, key=lambda one: len(words_of_shapes[one]))
-    if found := [hit for hit in schedules_for(f"{name} with warmup") if hit.line.startswith("warmup(")]:
-        return found
+    found = schedules_for(f"{name} with warmup")
+    if found := [hit for hit in found if hit.line.startswith("warmup(") and f">> {name}(" in hit.line]:
+        return found[:1]
     needed = [one for one in inspect.signature(SHAPES[name]).parameters.values() if one.default is one.empty]
     line = example_call(SHAPES[name], name) if needed else f"{name}()"
     return [Hit(f'warmup("5%") >> {line}', (f"shape warmup, then shape {name}",))]

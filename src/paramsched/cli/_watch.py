@@ -186,6 +186,7 @@ def _reloading(page: str) -> str:
 def _error_page(title: str, problem: str) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        "<style>:root{color-scheme:light dark}body{font-family:system-ui,sans-serif;margin:2em}pre{white-space:pre-wrap}</style>\n</head>\n"
+        "<style>:root{color-scheme:light dark}body{font-family:system-ui,sans-serif;margin:2em}"
+        "pre{white-space:pre-wrap}</style>\n</head>\n"
         f"<body><h1>{escape(title)}</h1>\n<pre>{escape(problem)}</pre>\n</body></html>\n"
     )

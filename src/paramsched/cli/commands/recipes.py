@@ -149,7 +149,8 @@ def paramsched_find(words: tuple[str, ...], most: int) -> None:
     from paramsched.cli._search import nearest_for, recipes_for, schedules_for, warmup_for
 
     site = " ".join(words)
-    found = (schedules_for(site) or warmup_for(site))[:most] + recipes_for(site)[:_MOST_RECIPES]
+    schedules = {hit.line: hit for hit in [*warmup_for(site), *schedules_for(site)]}
+    found = [*schedules.values()][:most] + recipes_for(site)[:_MOST_RECIPES]
     found = found or nearest_for(site)[:most]
     if not found:
         click.echo(f"No result for {shown(site)}. Try a single word: cosine, restarts, plateau", err=True)

@@ -142,9 +142,10 @@ def paramsched_audit(
     except UnreadableLog as error:
         raise click.UsageError(str(error)) from None
     except UnknownGroup as error:
-        raise click.UsageError(
-            f"{log}: {error.found}. Write --group NAME for each group of the log, in order"
-        ) from None
+        instead = "Write --group NAME for each group of the log, in order"
+        if names:
+            instead = 'Write --column "lr@head=lr_1" for the column of another group'
+        raise error.changed(site=log, instead=instead) from None
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)
         if report.first is not None and not isfinite(report.first.logged):
