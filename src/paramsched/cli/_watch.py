@@ -135,12 +135,12 @@ def _print_picture(picture: str | bytes | None, notes: str) -> None:
 
 def _write_picture(output: str, picture: str | bytes | None, notes: str) -> None:
     """Write a picture to its file. An error becomes a page if the file is a page; other files are kept."""
-    click.echo(notes, nl=False, err=True)
     if _is_page(output):
         page = _error_page(Path(output).name, notes) if picture is None else picture
         write_output(output, _reloading(page if isinstance(page, str) else page.decode()))
     elif picture is not None:
         write_output(output, picture)
+    click.echo(notes, nl=False, err=True)
     if picture is not None:
         click.echo(f"{time.strftime('%H:%M:%S')}  {output}: written. Watching for changes; Ctrl-C ends")
 
