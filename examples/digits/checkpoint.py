@@ -1,7 +1,7 @@
-"""Everything a run needs to go on exactly, in one file that is whole at any moment, also after a power cut.
+"""The checkpoint: one file with everything that an exact resume needs. A power cut at any moment leaves it complete.
 
-The file is torch's own with one line behind it: the SHA-256 of what comes before. Nothing of a file is used before that
-is known to be right.
+The file is torch's own format followed by one line, the SHA-256 of the bytes in front of it. The checksum is verified
+before the file is used.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import paramsched as ps
 from folder import Damaged
 from paramsched.run_files.disk import replace_bytes
 
-VERSION = 2  # version 1 had no line behind it
+VERSION = 2  # version 1 had no checksum
 
 State = dict[str, Any]
 
@@ -27,7 +27,7 @@ def save(
 ) -> None:
     """Write the state after `updates` updates; `log` is the SHA-256 of the log so far.
 
-    The order of the data is not in it: that is a function of the update number (digits.py).
+    It does not contain the order of the data, which is a function of the update number (digits.py).
     """
     state = {
         "version": VERSION,
@@ -41,30 +41,30 @@ def save(
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
-    # A kill or a power cut leaves the old file or the new one.
+    # After a kill or a power cut the file is the old one or the new one.
     replace_bytes(file, data + b"\nsha256 " + hashlib.sha256(data).hexdigest().encode() + b"\n")
 
 
 def read(file: Path) -> State:
-    """Return what a file holds; nothing has changed yet."""
+    """Return the state in a file, without changing anything."""
     data = file.read_bytes()
     found = re.search(rb"\nsha256 ([0-9a-f]{64})\n\Z", data)
     whole = data[: found.start()] if found else data
     if found and hashlib.sha256(whole).hexdigest().encode() != found[1]:
-        raise Damaged(f"{file} is damaged: its SHA-256 is not the one at its end")
+        raise Damaged(f"{file} is damaged: its SHA-256 differs from the one at its end")
     try:
         state: State = torch.load(io.BytesIO(whole), weights_only=True)
-    except Exception as error:  # noqa: BLE001  # torch raises a dozen kinds, and all mean this
+    except Exception as error:  # noqa: BLE001  # torch raises a dozen kinds of errors here
         raise Damaged(f"{file} is damaged: {type(error).__name__} while it is read") from None
     if not isinstance(state, dict) or not {"updates", "model", "optimizer", "scheduler", "random"} <= state.keys():
-        raise Damaged(f"{file} is damaged: it is no checkpoint of this run")
+        raise Damaged(f"{file} is damaged: it is not a checkpoint of this example")
     if not found and state.get("version", 1) != 1:
-        raise Damaged(f"{file} is damaged: its SHA-256 is missing at its end")
+        raise Damaged(f"{file} is damaged: it does not end with its SHA-256")
     return state
 
 
 def load(state: State, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: ps.Scheduler) -> None:
-    """Put everything back."""
+    """Restore everything."""
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])

@@ -1,8 +1,8 @@
-"""The folder of a run: its files, how far the run in it got, and who may write there.
+"""The folder of a run: its files, the progress of its run, and the lock that keeps other processes out.
 
-A run is there from its first moment, by the file `starting`, and until its last, by `unfinished`. So one that was
-killed can be told from one that ended, and what the run before left is only cleared away by one whose plan is good.
-Does not import torch, to be there early.
+The file `starting` exists from the first moment of a run, and `unfinished` until its last. They distinguish a killed
+run from a finished one. The files of the previous run are deleted only by a run whose plan is valid.
+This module does not import torch, so that it loads quickly.
 """
 
 from contextlib import AbstractContextManager
@@ -13,11 +13,11 @@ from paramsched.run_files.folder_lock import FolderLock
 
 
 class Damaged(Exception):  # it reads better in `except`
-    """A file of the run is not as the run left it; what the error says names it."""
+    """A file of the run has changed since the run wrote it; the message names the file."""
 
 
 class Folder:
-    """`runs/digits` and what is in it."""
+    """`runs/digits` and its files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,31 +31,31 @@ class Folder:
 
     @property
     def is_starting(self) -> bool:
-        """Whether a run began and has not cleared the folder yet: what else is here belongs to the run before."""
+        """True if a run has started but not cleared the folder: the other files belong to the previous run."""
         return self._starting.exists()
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether a run began here and did not end."""
+        """True if a run has started here and not finished."""
         return self.is_starting or self._unfinished.exists()
 
     @property
     def has_run(self) -> bool:
-        """Whether there is a run to resume. One that is finished resumes to its end at once."""
+        """True if there is a run to resume. A finished run resumes at its end."""
         return self.is_unfinished or self.checkpoint.exists()
 
     def begin(self) -> None:
-        """Say that a run begins."""
+        """Mark the start of a run."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._starting.touch()
         flush_path(self.path)
 
     def refuse(self) -> None:
-        """Take that back: the plan is bad, and all is as it was."""
+        """Undo `begin` because the plan is invalid."""
         self._starting.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Clear away the run before, so that this one starts at update 0."""
+        """Delete the files of the previous run, so that this one starts at update 0."""
         for file in (self.checkpoint, self.values, self.report, self.plan):
             file.unlink(missing_ok=True)
         self._unfinished.touch()
@@ -63,14 +63,14 @@ class Folder:
         self._starting.unlink()
 
     def finish(self) -> None:
-        """Say that everything is written."""
+        """Mark the run as finished."""
         self._unfinished.unlink(missing_ok=True)
 
     @property
     def holder(self) -> str | None:
-        """The process that trains here now."""
+        """The process that is training here, or None."""
         return self._lock.holder
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes out. The system lets go of the lock when this one ends, also by `kill -9`."""
+        """Keep other processes out. The system releases the lock when this process ends, also by `kill -9`."""
         return self._lock.hold()

@@ -1,8 +1,8 @@
 """Train a small network on handwritten digits, with every hyperparameter driven by plan.yaml.
 
-make run                    train; if an unfinished run is there, only say how to go on
-make run ARGS=--resume      go on where the last run was interrupted or killed
-make run ARGS=--restart     start over, whatever is there
+make run                    train; if there is an unfinished run, only print how to continue it
+make run ARGS=--resume      continue the run that was interrupted or killed
+make run ARGS=--restart     start over, even if there is an unfinished run
 """
 
 import argparse
@@ -15,47 +15,47 @@ from typing import Any
 from folder import Damaged, Folder
 from paramsched.errors import FolderInUse
 
-CHECKPOINT_EVERY = 10  # updates: a kill loses at most so many, and they happen again in the same way
+CHECKPOINT_EVERY = 10  # updates; after a kill at most so many are repeated, with the same results
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 def main() -> int:
-    """Decide what to do with the folder, then train. Exit code 2: nothing was done, the message says what to type."""
+    """Check the folder, then train. Exit code 2 means that nothing was done; the message has the command to type."""
     parser = argparse.ArgumentParser(description="Train on handwritten digits, driven by a plan file.")
     parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("plan.yaml"))
     parser.add_argument("--output", type=Path, default=Path("runs/digits"), help="folder for what the run writes")
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--resume", action="store_true", help="go on where the last run stopped")
-    choice.add_argument("--restart", action="store_true", help="start over, whatever is there")
-    site = parser.parse_args()
-    if not site.plan.exists():
-        parser.error(f"--plan {site.plan}: no such file")
+    choice.add_argument("--resume", action="store_true", help="continue the last run")
+    choice.add_argument("--restart", action="store_true", help="start over, even if there is an unfinished run")
+    options = parser.parse_args()
+    if not options.plan.exists():
+        parser.error(f"--plan {options.plan}: no such file")
 
-    folder = Folder(site.output)
-    changed = [name for name in ("plan", "output") if getattr(site, name) != parser.get_default(name)]
-    paths = [part for name in changed for part in (f"--{name}", str(getattr(site, name)))]
-    go_on, start_over = command("--resume", *paths), command("--restart", *paths)
-    if site.resume and not folder.has_run:
+    folder = Folder(options.output)
+    changed = [name for name in ("plan", "output") if getattr(options, name) != parser.get_default(name)]
+    paths = [part for name in changed for part in (f"--{name}", str(getattr(options, name)))]
+    resume, restart = command("--resume", *paths), command("--restart", *paths)
+    if options.resume and not folder.has_run:
         print(f"Nothing to resume in {folder.path}. To start a run:  {command(*paths)}", file=sys.stderr)
         return 2
-    if folder.is_unfinished and not (site.resume or site.restart) and folder.holder is None:
-        print(f"An unfinished run is in {folder.path}; it was left as it is.", file=sys.stderr)
-        print(f"To continue it:  {go_on}\nTo start over:   {start_over}", file=sys.stderr)
+    if folder.is_unfinished and not (options.resume or options.restart) and folder.holder is None:
+        print(f"{folder.path} contains an unfinished run; it was not changed.", file=sys.stderr)
+        print(f"To continue it:  {resume}\nTo start over:   {restart}", file=sys.stderr)
         return 2
     try:
         with folder.locked():
-            if not site.resume:
+            if not options.resume:
                 folder.begin()
-            return train(site.plan, folder)
+            return train(options.plan, folder)
     except FolderInUse as refusal:
-        elsewhere = [*paths[: paths.index("--output") if "--output" in paths else None], "--output", f"{folder.path}-2"]
-        print(f"{refusal}.\nTo train beside it:  {command(*elsewhere)}", file=sys.stderr)
+        another = [*paths[: paths.index("--output") if "--output" in paths else None], "--output", f"{folder.path}-2"]
+        print(f"{refusal}.\nTo train in another folder:  {command(*another)}", file=sys.stderr)
         return 2
     except Damaged as refusal:
-        print(f"{refusal}. Nothing was changed.\nTo start over:  {start_over}", file=sys.stderr)
+        print(f"{refusal}. Nothing was changed.\nTo start over:  {restart}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\nInterrupted. To continue:  {go_on}", file=sys.stderr)
+        print(f"\nInterrupted. To continue:  {resume}", file=sys.stderr)
         return 130
 
 
@@ -68,15 +68,15 @@ def command(*arguments: str) -> str:
 
 
 def fitting(shown: dict[str, str], columns: int | None) -> dict[str, str]:
-    """Return the first of these values that fit beside a bar of ten columns; all where the width is not known."""
+    """Return the first of these values that fit next to a bar of ten columns; all of them if the width is unknown."""
     room = 1000 if columns is None else columns - 45  # the bar, its counts and its times
     widths = [len(f", {name}={value}") for name, value in shown.items()]
     return {name: value for index, (name, value) in enumerate(shown.items()) if sum(widths[: index + 1]) <= room}
 
 
 def train(plan_file: Path, folder: Folder) -> int:
-    """Run the plan from its first update, or from the checkpoint in `folder`, to its last."""
-    # Here, not at the top: they take seconds, and what main says needs none of them.
+    """Train from the first update, or from the checkpoint in `folder`, to the last."""
+    # Imported here because they take seconds, and the messages of `main` do not need them.
     import torch
     from torch.nn.functional import cross_entropy
     from tqdm import tqdm
@@ -88,7 +88,7 @@ def train(plan_file: Path, folder: Folder) -> int:
     import record
     from paramsched import show
 
-    # The same sums in the same order, however often the run is interrupted.
+    # Sums in the same order, so that an interrupted run ends with the same bits.
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(0)
@@ -103,7 +103,7 @@ def train(plan_file: Path, folder: Folder) -> int:
         trace = ps.trace(plan, optimizer, ps.Calendar(steps_per_epoch=len(batches)))
         scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=len(batches))
         if not folder.is_starting:
-            state, kept = left_by(folder)
+            state, kept = last_checkpoint(folder)
         if state is not None:
             checkpoint.load(state, model, optimizer, scheduler)
     except ps.errors.ParamschedError as problem:
@@ -120,41 +120,47 @@ def train(plan_file: Path, folder: Folder) -> int:
     used = record.Record(folder.values, tuple(dict.fromkeys(field for field, _ in keys)), kept=kept)
     used.watch(optimizer)
 
+    def accuracy() -> float:
+        """Return the share of the held-out digits that are classified correctly."""
+        model.eval()
+        with torch.no_grad():
+            correct = (model(test_images).argmax(dim=1) == test_labels).double().mean().item()
+        model.train()
+        return correct
+
     with tqdm(total=trace.total, initial=start, dynamic_ncols=True, bar_format=BAR) as bar:
         for t in range(start, trace.total):
             images, labels = batches.at(t)
             loss = cross_entropy(model(images), labels)
             loss.backward()
-            optimizer.step()  # the plan has moved; there is nothing to call
+            optimizer.step()  # the plan advances with the step: no scheduler.step()
             optimizer.zero_grad()
 
             done = t + 1
+            epoch_ends = done % len(batches) == 0 or done == trace.total
+            used.write(loss=loss.item(), **({"accuracy": accuracy()} if epoch_ends else {}))
             if done % CHECKPOINT_EVERY == 0 or done == trace.total:
-                log = used.flush()  # before the checkpoint, which must never be ahead of the log
+                log = used.flush()  # before the checkpoint, because a checkpoint must never be ahead of the log
                 checkpoint.save(folder.checkpoint, done, model, optimizer, scheduler, log)
             shown = {field: f"{value:.3g}" for field, value in used.latest[0].items()}
             shown = fitting({"loss": f"{loss.item():.3f}"} | shown, bar.format_dict["ncols"])
             bar.set_postfix(shown, refresh=False)
             bar.update()
 
-    model.eval()
-    with torch.no_grad():
-        accuracy = (model(test_images).argmax(dim=1) == test_labels).double().mean().item()
-
-    used_values = record.read(folder.values, keys, [group["name"] for group in optimizer.param_groups])
-    agreeing = record.agreeing(trace, used_values)
-    folder.report.write_text(show.html(trace, log=used_values), encoding="utf-8")
+    run = record.read(folder.values, keys, [group["name"] for group in optimizer.param_groups])
+    agreeing = record.agreeing(trace, run.used)
+    folder.report.write_text(show.html(trace, title=plan_file.name, log=run), encoding="utf-8")
     folder.finish()
 
-    print(f"accuracy {accuracy:.1%} on {len(test_labels)} held-out digits")
+    print(f"accuracy {accuracy():.1%} on {len(test_labels)} held-out digits")
     print(f"planned = used at {agreeing} of {trace.total} updates")
     for file in (folder.report, folder.plan, folder.values):
         print(file)
     return 0 if agreeing == trace.total else 1
 
 
-def left_by(folder: Folder) -> tuple[dict[str, Any] | None, bytes]:
-    """Return the checkpoint in the folder, if there is one, and the log before it; nothing has changed yet."""
+def last_checkpoint(folder: Folder) -> tuple[dict[str, Any] | None, bytes]:
+    """Return the checkpoint in the folder, if there is one, and the log up to it. Nothing is changed."""
     import checkpoint
     import record
 
@@ -162,7 +168,7 @@ def left_by(folder: Folder) -> tuple[dict[str, Any] | None, bytes]:
         state = checkpoint.read(folder.checkpoint)
         return state, record.first_lines(folder.values, state["updates"], state.get("log"))
     updates = len(folder.values.read_bytes().splitlines()) if folder.values.exists() else 0
-    if updates > CHECKPOINT_EVERY:  # with so many there was one
+    if updates > CHECKPOINT_EVERY:  # so many updates include a checkpoint
         raise Damaged(f"{folder.checkpoint} is missing, and {folder.values} has {updates} updates")
     return None, b""
 

@@ -28,7 +28,8 @@ from typing import Any, Self, final
 from paramsched.base import codes
 from paramsched.base.diagnostic import CallSite as CallSite
 from paramsched.base.diagnostic import Diagnostic as Diagnostic
-from paramsched.base.near_names import closest
+from paramsched.base.diagnostic import with_advice
+from paramsched.base.near_names import did_you_mean
 
 Fault = Diagnostic
 """The former name of `Diagnostic`."""
@@ -115,7 +116,7 @@ class InvalidArgument(ParamschedError, ValueError):
         return self if self.span is not None else self.changed(text=text, span=(begin, end))
 
     def __str__(self) -> str:
-        return f"{self.problem}. {self.instead}" if self.instead else self.problem
+        return with_advice(self.problem, self.instead)
 
 
 @final
@@ -297,32 +298,19 @@ def shown(value: object) -> str:
 
 
 def site_with_value(site: str | CallSite, value: object) -> str | CallSite:
-    """What was asked, with the value that was given."""
-    return replace(site, got=shown(value)) if isinstance(site, CallSite) else f"{site} got {shown(value)}"
+    """Return the call with the refused value in place of its "…".
+
+    >>> str(site_with_value(CallSite("cosine", "to"), "x")), site_with_value("absolute(…)", "x")
+    ("cosine(to='x')", "absolute('x')")
+    """
+    if isinstance(site, CallSite):
+        return replace(site, got=shown(value))
+    return site.replace("…", shown(value)) if site.endswith("…)") else f"{site} got {shown(value)}"
 
 
 asked_with_value = site_with_value
 """The former name of `site_with_value`."""
 
 
-_LONGEST_LIST = 360  # characters of names in a message
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The clause that names the nearest known spelling, or the known ones.
-
-    >>> nearest("cosin", ["cosine", "linear"])
-    'nearest: "cosine"'
-    >>> nearest("xyz", ["cosine", "linear"])
-    'known: cosine, linear'
-    """
-    known = sorted(set(known))
-    if not known:
-        return "none is known"
-    if (near := closest(name, known)) is not None:
-        return f'nearest: "{near}"'
-    text = ", ".join(known)
-    if len(text) > _LONGEST_LIST:
-        text = text[:_LONGEST_LIST].rpartition(", ")[0]
-        text += f" and {len(known) - text.count(', ') - 1} more"
-    return f"known: {text}"
+nearest = did_you_mean
+"""The former name of `did_you_mean`."""

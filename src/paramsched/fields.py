@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
-from paramsched.base.near_names import closest
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.peer_words import OTHER_NAMES
-from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
+from paramsched.errors import InvalidArgument, PlanError, UnknownField
 
 Group: TypeAlias = Mapping[str, Any]
 """A param group: a dict as torch's optimizers hold them, or one like it."""
@@ -58,7 +58,7 @@ class Field:
             raise InvalidArgument(f"field {name!r}", "no name of a field", example)
         key = found["key"]
         if key == "params" or key.startswith(OURS):
-            raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr"')
+            raise InvalidArgument(f"field {name!r}", "not a hyperparameter", 'Write "lr"')
         return Field(key, None if found["index"] is None else int(found["index"]))
 
     @property
@@ -87,7 +87,7 @@ class Field:
             names = numeric(group)
             ours = OTHER_NAMES.get(self.key.lower())
             near = ours if ours in names else closest(str(self), names)
-            found = f"no such field; {nearest(str(self), names)}" if names else "the group has no number at all"
+            found = f"unknown field; {did_you_mean(str(self), names)}" if names else "the group has no number at all"
             instead = "" if near is None else f'Write "{near}"'
             raise UnknownField(
                 f'"{self}" in {where}', found, instead if names else f'Give it one: group["{self.key}"] = 0.1'
@@ -105,7 +105,7 @@ class Field:
         spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
         if spoiled:
             instead = f"Use one of {', '.join(numeric(group))}"
-            raise PlanError(f'"{self}" in {where}', f"{spoiled[0]!r} is no number", instead)
+            raise PlanError(f'"{self}" in {where}', f"expected a number, got {spoiled[0]!r}", instead)
         return self
 
     def read(self, group: Group) -> Any:
@@ -156,19 +156,17 @@ def base_of(site: str, value: Any) -> float:
         PlanError: it is not finite, or no real number.
     """
     if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
-        raise PlanError(f"{site}={value!r}", "a complex number is no base", "Use a real number, 0.1 say")
+        raise PlanError(f"{site}={value!r}", "expected a real number, got complex", "Use a real number, 0.1 say")
     try:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
         base = float(value)
     except (TypeError, ValueError):
-        raise PlanError(f"{site}={value!r}", "it is no number", "Use a number, 0.1 say") from None
+        raise PlanError(f"{site}={value!r}", "expected a number", "Use a number, 0.1 say") from None
     except OverflowError:  # an integer of more than 308 digits
         base = math.inf
     if not math.isfinite(base):
-        raise PlanError(
-            f"{site}={base!r}", "not finite, so no value of the plan would be", "Use a finite number, 0.1 say"
-        )
+        raise PlanError(f"{site}={base!r}", "must be finite", "Use a finite number, 0.1 say")
     return base
 
 

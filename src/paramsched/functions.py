@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from paramsched.base.calls import explain_wrong_keywords
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import finite_number
 from paramsched.base.peer_words import line_in_code
-from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField, UnknownGroup, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Binding, Plan, ScheduleLike, Target, resolve, selector_text
 from paramsched.plan.binding import clock_of_field, is_by_amount
@@ -71,7 +72,7 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
     lines = {line.groups: line for line in plan.bindings if line.name == name}
     if not lines:
         raise UnknownField(
-            site, f"the plan has no {shown(name)}; {nearest(str(name), names)}", f'Write field="{names[0]}"'
+            site, f"unknown field {shown(name)}; {did_you_mean(str(name), names)}", f'Write field="{names[0]}"'
         )
     if is_by_amount(plan.clock, name):
         found = f"{name} is on a clock of {clock_of_field(plan.clock, name)}, and a count of updates says nothing of it"

@@ -25,7 +25,8 @@ assert schedule(5) == 0.5
 try:
     ps.curves.ease(-1)
 except ps.InvalidArgument as refusal:
-    assert str(refusal) == "curves.ease(sharpness=-1.0): not above 0. Write curves.ease(sharpness=2.0)", refusal
+    assert str(refusal).startswith("curves.ease(sharpness=-1.0): must be greater than 0"), refusal
+    assert refusal.instead == "Write curves.ease(sharpness=2.0)", refusal
 """
     assert library.run("-c", code).stderr == ""
 

@@ -152,13 +152,13 @@ def test_the_first_number_of_a_log_may_be_1(write):
     ("name", "content", "found"),
     [
         ("trainer_state.json", "[]", "no log_history"),
-        ("trainer_state.json", "{", "no JSON"),
+        ("trainer_state.json", "{", "invalid JSON"),
         ("trainer_state.json", '{"log_history": [{"step": 1, "loss": 2}]}', "no row has"),
         ("state.json", '{"log_history": [1]}', "no log_history of objects"),
         ("values.jsonl", '{"t": 0, "groups": []}', "no update in it has a value"),
         ("log.csv", "t,loss\n0,1\n", "no column is called like a field"),
         ("values.jsonl", '{"t": 0, "groups": [{"../lr": 1}]}', "no name of a field"),
-        ("log.csv", "t,lr\n0,nan\n", "not finite"),
+        ("log.csv", "t,lr\n0,nan\n", "must be finite"),
     ],
 )
 def test_what_cannot_be_read_is_told(write, name, content, found):

@@ -124,7 +124,7 @@ def test_a_word_stands_wherever_a_level_stands(name, word, data):
     for form in ("yaml", "toml", "json"):
         plan = Plan(lr=schedule)
         assert config.loads(config.dump(plan, format=form), form) == plan
-    with pytest.raises(InvalidArgument, match="previous or following is left in it"):
+    with pytest.raises(InvalidArgument, match="it contains previous or following"):
         schedule(0)
 
 

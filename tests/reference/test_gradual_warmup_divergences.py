@@ -351,7 +351,7 @@ def test_the_document_s_own_class_gives_the_same_values(base: type, library: Any
         ({"multiplier": 8, "total_epoch": 5, "warmup_epoch": 5}, "total_epoch=5"),
         ({"multiplier": 0.5, "total_epoch": 5}, "Write 1 to"),
         ({"multiplier": 0.5, "warmup_epoch": 5}, "Write 1 to"),
-        ({"multiplier": 8, "total_epoch": 2.5}, "not a whole number"),
+        ({"multiplier": 8, "total_epoch": 2.5}, "expected an integer"),
         ({"multiplier": 8, "total_epoch": 5, "base_lr": [0.1, 0.2]}, "Write one number for each"),
     ],
 )

@@ -115,7 +115,7 @@ def test_a_registered_class_is_built_by_its_name_and_converted():
 
 
 def test_an_unknown_type_is_answered_with_the_nearest():
-    with pytest.raises(KeyError, match='nearest: "StepLR"'):
+    with pytest.raises(KeyError, match='did you mean "StepLR"'):
         ours.build_param_scheduler({"type": "StpLR"}, sgd(), epoch_length=1, max_epochs=1)
 
 

@@ -533,7 +533,7 @@ def test_what_the_library_refuses_is_a_value_error(pa: Any, arguments: dict[str,
 
 
 def test_a_number_of_updates_that_is_not_whole_is_refused() -> None:
-    with pytest.raises(ValueError, match="not a whole number"):
+    with pytest.raises(ValueError, match="expected an integer"):
         ours.CosineLrScheduler(optimizer_of(1.0), 10, 3, num_warmup_epochs=0.5)
 
 

@@ -31,7 +31,7 @@ def with_table(page: str, figures: dict[str, Any]) -> str:
     """The page with the table of these figures in the place of the old one."""
     before, rest = page.split(BEGIN)
     rows = [f"| {run} | {one['what']} | {one['tried']:,} | {one['failed']:,} |" for run, one in sorted(figures.items())]
-    table = "\n".join(["| run | what is tried | tried | not as it should be |", "|---|---|---|---|", *rows])
+    table = "\n".join(["| run | what is tried | tried | failed |", "|---|---|---|---|", *rows])
     return f"{before}{BEGIN}\n{table}\n\n{END}{rest.split(END)[1]}"
 
 

@@ -225,12 +225,12 @@ def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code
 @pytest.mark.parametrize(
     ("call", "site", "line"),
     [
-        (lambda: ps.cosine(to="x", over=5), "cosine(to=…) got 'x'", "cosine(to=0.0, over=5)"),
-        (lambda: ps.linear(math.nan), "linear(start=…) got nan", "linear(start=1.0)"),
-        (lambda: ps.warmup(5, "0"), "warmup(start=…) got '0'", "warmup(over=5, start=0.0)"),
-        (lambda: ps.cooldown(5, None), "cooldown(to=…) got None", "cooldown(over=5, to=0.0)"),
-        (lambda: ps.polynomial(2.0, to=[]), "polynomial(to=…) got []", "polynomial(power=2.0, to=0.0)"),
-        (lambda: ps.wsd(5, 6, start="x"), "wsd(start=…) got 'x'", "wsd(warmup=5, decay=6, start=0.0)"),
+        (lambda: ps.cosine(to="x", over=5), "cosine(to='x')", "cosine(to=0.0, over=5)"),
+        (lambda: ps.linear(math.nan), "linear(start=nan)", "linear(start=1.0)"),
+        (lambda: ps.warmup(5, "0"), "warmup(start='0')", "warmup(over=5, start=0.0)"),
+        (lambda: ps.cooldown(5, None), "cooldown(to=None)", "cooldown(over=5, to=0.0)"),
+        (lambda: ps.polynomial(2.0, to=[]), "polynomial(to=[])", "polynomial(power=2.0, to=0.0)"),
+        (lambda: ps.wsd(5, 6, start="x"), "wsd(start='x')", "wsd(warmup=5, decay=6, start=0.0)"),
         (lambda: ps.warmup(5, curve=ps.cosine()), "warmup(curve=cosine())", "warmup(over=5, curve=curves.cosine)"),
         (lambda: ps.cosine(index="u"), "cosine(index='u')", "cosine(index='t/n')"),
         (lambda: ps.warmup(-1, 0.1), "warmup(over=-1)", "warmup(over=1, start=0.1)"),
@@ -291,9 +291,9 @@ def test_a_product_of_absolute_levels_is_told_the_lower_of_them(factors, line):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{cosine: {T_max: 5}}", 'cosine has no argument "T_max"; here it is "over"'),
-        ("{cosine: {eta_min: 0.1}}", 'cosine has no argument "eta_min"; here it is "to"'),
-        ("{warmup: {num_warmup_steps: 5}}", 'warmup has no argument "num_warmup_steps"; here it is "over"'),
+        ("{cosine: {T_max: 5}}", 'unknown argument "T_max" of cosine; here it is "over"'),
+        ("{cosine: {eta_min: 0.1}}", 'unknown argument "eta_min" of cosine; here it is "to"'),
+        ("{warmup: {num_warmup_steps: 5}}", 'unknown argument "num_warmup_steps" of warmup; here it is "over"'),
         ("{cosine: {over: 10ep}}", 'Write "10 epochs"'),
         ("{cosine: {over: 0.06dur}}", 'Write "6%"'),
         ("{anneal: {curve: exponential}}", "Write curves.exponential(0.1)"),

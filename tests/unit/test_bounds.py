@@ -59,7 +59,7 @@ def test_a_far_phase_costs_nothing():
 
 @pytest.mark.parametrize("schedule", [ps.step(1), ps.every(ps.cosine(over=10**12), 2), ps.cyclic(3)])
 def test_a_crowd_of_breakpoints_is_refused(schedule, monkeypatch):
-    monkeypatch.setattr("paramsched.schedules.base._MOST_POINTS", 1000)
+    monkeypatch.setattr("paramsched.schedules.base._MAX_POINTS", 1000)
 
     with pytest.raises(InvalidArgument, match="more than 1000 points"):
         schedule.breakpoints(10**12)

@@ -163,7 +163,7 @@ def _text_lines(file: Path) -> Iterator[str]:
                 yield line
         except UnicodeDecodeError as error:
             raise UnreadableLog(
-                path_text(file), f"no text in UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
+                path_text(file), f"not valid UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
             ) from None
 
 
@@ -192,7 +192,7 @@ def _json_value(text: str, file: Path, instead: str, line: int | None = None) ->
         raise _twice(path_text(file, line), error.args[0]) from None
     except (ValueError, RecursionError) as error:
         found = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))[:200]
-        raise UnreadableLog(path_text(file, line), f"no JSON ({found})", instead) from None
+        raise UnreadableLog(path_text(file, line), f"invalid JSON: {found}", instead) from None
 
 
 def _twice(where: str, name: str) -> UnreadableLog:
@@ -232,7 +232,7 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
             if row:
                 yield dict(zip(header, row, strict=False))
     except csv.Error as error:
-        raise UnreadableLog(path_text(file, rows.line_num), f"no CSV ({error})", _IN_TEXT) from None
+        raise UnreadableLog(path_text(file, rows.line_num), f"invalid CSV: {error}", _IN_TEXT) from None
 
 
 _STEP = "step"  # the column of the updates in a history, and in the rows of an event file
@@ -250,7 +250,7 @@ def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
         events = EventAccumulator(str(file), size_guidance={"scalars": 0, "tensors": 0}, purge_orphaned_data=False)
         events.Reload()  # up to where the file is damaged, or still being written
     except UnicodeEncodeError:
-        found = "its name is no text in UTF-8, and tensorboard cannot open it"
+        found = "its name is not valid UTF-8, so tensorboard cannot open it"
         raise UnreadableLog(path_text(file), found, "Give it another name") from None
     for tag in events.Tags()["scalars"]:
         for event in events.Scalars(tag):
@@ -279,12 +279,12 @@ def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[st
 def _history_rows(file: Path) -> list[dict[str, Any]]:
     """The rows of its history; numbers stay the text they are written in."""
     if (size := file.stat().st_size) > _LARGEST_STATE:
-        raise UnreadableLog(path_text(file), f"{size:,} bytes are no state of a Trainer", _NO_HISTORY)
+        raise UnreadableLog(path_text(file), f"{size:,} bytes are too many for the state of a Trainer", _NO_HISTORY)
     try:
         with open_to_read(file) as stream:
             text = stream.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _NO_HISTORY) from None
+        raise UnreadableLog(path_text(file), f"invalid JSON: {printable(str(error))[:200]}", _NO_HISTORY) from None
     data = _json_value(text, file, _NO_HISTORY)
     rows = data.get("log_history") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -314,7 +314,7 @@ def _read_our_rows(
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
             raise UnreadableLog(
                 path_text(file),
-                f"groups of update {printable(str(line.get('t', number)))[:40]} are no list of objects",
+                f"groups of update {printable(str(line.get('t', number)))[:40]} are not a list of objects",
                 'Give {"t": 0, "groups": [{"lr": 0.1}]}',
             )
         t = update_number(line.get("t", number), file) if groups else 0

@@ -11,7 +11,8 @@ import numpy as np
 
 from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.base.near_names import did_you_mean
+from paramsched.errors import InvalidArgument
 from paramsched.time.calendar import OTHER_WORDS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
@@ -148,7 +149,9 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
         return None
     amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in said])
     if not np.all(np.isfinite(amounts) & (amounts >= 0)):
-        raise UnreadableLog(path_text(file), "an amount that is no number from 0 on", "Name the column: --amount NAME")
+        raise UnreadableLog(
+            path_text(file), "an amount is not a number of at least 0", "Name the column: --amount NAME"
+        )
     return LoggedAmounts(np.array([t for t, _ in said], dtype=np.int64), amounts)
 
 
@@ -173,7 +176,7 @@ def update_number(value: Any, file: Path) -> int:
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
         said = printable(repr(value))[:80]
         raise UnreadableLog(
-            path_text(file), f"{said} is no number of an update", "Name the column that counts: --time NAME"
+            path_text(file), f"{said} is not the number of an update", "Name the column that counts: --time NAME"
         )
     return int(number)
 
@@ -217,8 +220,8 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
 
 
 def nearest_in_file(name: str, known: Iterable[str]) -> str:
-    """As `nearest`, for names from a file: many, long, or with control characters."""
-    return nearest(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
+    """As `did_you_mean`, for names from a file: many, long, or with control characters."""
+    return did_you_mean(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 
 def path_text(file: Path, line: int | None = None) -> str:

@@ -8,6 +8,7 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast, final, get_args, get_origin
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import meant_number
 from paramsched.base.peer_words import (
     DROPPED,
@@ -22,7 +23,7 @@ from paramsched.base.peer_words import (
     warmup_text,
     with_other_names,
 )
-from paramsched.errors import CallSite, InvalidArgument, InvalidCall, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
 
@@ -267,16 +268,16 @@ class _MeantCall:
         unknown = []
         for key, ours in self.meant.items():
             if ours is None:
-                advice = instead_of(key) or nearest(key, self.parameters)
+                advice = instead_of(key) or did_you_mean(key, self.parameters)
             elif ours in _FACTS and ours not in self.parameters:
                 advice = f'it is a fact of the run, "{ours}" of a Calendar'
             elif own_name(key, [ours], self.name) is None:
-                advice = nearest(key, [ours])
+                advice = did_you_mean(key, [ours])
             else:
                 advice = f'here it is "{ours}"'
-            unknown.append(f'no argument "{key}"; {advice}')
+            unknown.append(f'unknown argument "{key}"; {advice}')
         key, ours = next(iter(self.meant.items()))
-        refusal = InvalidCall(f"{self.name}(…)", "; ".join(unknown), instead)
+        refusal = InvalidCall(f"{self.name}(…)", "; ".join(unknown).replace("?; u", "? U"), instead)
         return refusal.changed(code=refusal.code, replace=(key, ours) if len(self.meant) == 1 and ours else None)
 
 

@@ -86,11 +86,11 @@ class Diagnostic:
     @property
     def message(self) -> str:
         """What was found and what to write."""
-        return f"{self.found}. {self.instead}" if self.instead else self.found
+        return with_advice(self.found, self.instead)
 
     @property
     def path_and_message(self) -> str:
-        """The message after its path, if it has one: `$.lr: true is no number. Write 0.1`."""
+        """The message after its path, if it has one: `$.lr: expected a number, got true. Write 0.1`."""
         return f"{self.path}: {self.message}" if self.path else self.message
 
     @property
@@ -107,7 +107,7 @@ class Diagnostic:
     def location(self, file: str | None = None) -> str:
         """The file, and the line and column if they are known: `plan.yaml:3:12`.
 
-        >>> Diagnostic("$.lr", "true is no number", line=3, column=12).location("plan.yaml")
+        >>> Diagnostic("$.lr", "expected a number, got true", line=3, column=12).location("plan.yaml")
         'plan.yaml:3:12'
         """
         numbers = [] if self.line is None else [self.line, self.column or 1]
@@ -145,6 +145,17 @@ class Diagnostic:
         }
 
 
+def with_advice(found: str, advice: str) -> str:
+    """Return a sentence and the advice after it.
+
+    >>> with_advice('unknown unit "epoks"; did you mean "epochs"?', 'Write "5 epochs"')
+    'unknown unit "epoks"; did you mean "epochs"? Write "5 epochs"'
+    """
+    if not advice:
+        return found
+    return f"{found} {advice}" if found.endswith(("?", "!", ".")) else f"{found}. {advice}"
+
+
 def printable(text: str, *, ascii: bool = False) -> str:
     r"""Write control characters as escapes, so that a group's name cannot command the terminal.
 
@@ -169,12 +180,14 @@ def names_listed(names: Iterable[str], most: int = 20) -> str:
 @final
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """An argument of a call, as an error shows it: `cosine(to=…) got 'x'`.
+    """An argument of a call, as an error shows it: `cosine(to='x')`.
 
     Args:
-        value: the text of the value; more of the call may stand behind it.
-        got: the text of the value, where it is told behind the call.
-        entry: whether an entry of the argument is meant, which is a list.
+        call: the name of the function.
+        argument: the name of the argument.
+        value: the text of the value. More arguments of the call may follow it.
+        got: the text of a refused value. It is shown in place of `value` if that is "…".
+        entry: True if the refused value is one entry of the argument, which is a list.
     """
 
     call: str
@@ -184,9 +197,10 @@ class CallSite:
     entry: bool = False
 
     def __str__(self) -> str:
-        before = "an entry of " if self.entry else ""
-        behind = f" got {self.got}" if self.got else ""
-        return f"{before}{self.call}({self.argument}={self.value}){behind}"
+        if not self.got or self.value != "…":
+            shown = f"[{self.value}]" if self.entry and self.value == "…" else self.value
+            return f"{self.call}({self.argument}={shown})" + (f" got {self.got}" if self.got else "")
+        return f"{self.call}({self.argument}={f'[…, {self.got}, …]' if self.entry else self.got})"
 
 
 _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")

@@ -24,12 +24,22 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     return close[0] if close else None
 
 
+_LONGEST_LIST = 360  # characters of names in a message
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The clause that names the nearest right name, or the right ones.
+    """Return the clause of a message that suggests the closest known name, or lists the known names.
 
     >>> did_you_mean("weight_decy", ["lr", "weight_decay"]), did_you_mean("xyz", ["lr", "eps"])
-    ('did you mean "weight_decay"?', 'known: eps, lr')
+    ('did you mean "weight_decay"?', 'expected one of eps, lr')
     """
     names = sorted(set(known))
-    near = closest(name, names)
-    return f"known: {', '.join(names)}" if near is None else f'did you mean "{near}"?'
+    if not names:
+        return "no names are defined"
+    if (near := closest(name, names)) is not None:
+        return f'did you mean "{near}"?'
+    text = ", ".join(names)
+    if len(text) > _LONGEST_LIST:
+        text = text[:_LONGEST_LIST].rpartition(", ")[0]
+        text += f" and {len(names) - text.count(', ') - 1} more"
+    return f"expected one of {text}" if len(names) > 1 else f"expected {text}"

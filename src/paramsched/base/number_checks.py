@@ -8,7 +8,8 @@ from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any, get_args
 
-from paramsched.errors import CallSite, InvalidArgument, nearest, site_with_value
+from paramsched.base.near_names import did_you_mean
+from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
 MOST_COUNT = 10**18
 """Updates, and ticks, up to which a clock of 64 bits counts without care."""
@@ -17,7 +18,7 @@ MOST_COUNT = 10**18
 def finite_number(site: str | CallSite, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
-        found, sample = f"a {type(number).__name__} is no number", meant_number(number)
+        found, sample = f"expected a number, got {type(number).__name__}", meant_number(number)
         refusal = InvalidArgument(site_with_value(site, number), found, f"Write {sample}")
         raise refusal.changed(sample=sample, refused=number)
     try:
@@ -25,7 +26,7 @@ def finite_number(site: str | CallSite, number: object) -> float:
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        refusal = InvalidArgument(site_with_value(site, number), "not finite", "Write 0.1")
+        refusal = InvalidArgument(site_with_value(site, number), "must be finite", "Write 0.1")
         raise refusal.changed(sample=0.1, refused=number)
     return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
@@ -35,7 +36,7 @@ def positive_number(site: str | CallSite, number: object) -> float:
     value = finite_number(site, number)
     if value <= 0:
         sample = -value or 0.1
-        raise InvalidArgument(site_with_value(site, number), "not above 0", f"Write {sample}", sample=sample)
+        raise InvalidArgument(site_with_value(site, number), "must be greater than 0", f"Write {sample}", sample=sample)
     return value
 
 
@@ -59,9 +60,9 @@ def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
         whole = math.floor(number)
         if whole == number:
             return whole
-    found = f"not a whole number from {least} on"
+    found = f"expected an integer of at least {least}"
     if isinstance(number, (int, float)) and number > MOST_COUNT:
-        found = f"not a whole number from {least} to 1e18, up to which a clock counts"
+        found = f"expected an integer from {least} to 1e18, the largest count of a clock"
     whole = max(least, 3)
     with suppress(TypeError, ValueError, OverflowError):
         meant = 0 if isinstance(number, bool) else math.ceil(abs(float(number)))  # type: ignore[arg-type]  # suppressed
@@ -80,5 +81,7 @@ def require_choice(site: CallSite, given: object, choices: Any, found: str, inst
     known = get_args(choices)
     if not isinstance(given, str) or given not in known:
         instead = instead or f'Write {site.argument}="{known[0]}"'
-        refusal = InvalidArgument(replace(site, value=repr(given)), f"{found}; {nearest(str(given), known)}", instead)
+        refusal = InvalidArgument(
+            replace(site, value=repr(given)), f"{found}; {did_you_mean(str(given), known)}", instead
+        )
         raise refusal.changed(sample=known[0], refused=given)

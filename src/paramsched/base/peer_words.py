@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final, TypeAlias
 
 from paramsched.base.near_names import closest
@@ -272,28 +273,26 @@ def letters_of(name: str) -> str:
 
 
 def with_other_names(documented: str | None, ours: str) -> str | None:
-    """A docstring with what others call the same at its end, and by which edge they count.
+    """Append one name of each peer for the same shape or curve to a docstring.
 
     Args:
-        documented: the docstring; None where Python drops them.
+        documented: the docstring; None if Python strips docstrings (`-OO`).
+        ours: the name of the shape or curve.
     """
-    rows = rows_by_our_name().get(ours)
-    if documented is None or rows is None:
+    names = peer_names_by_ours().get(ours)
+    if documented is None or names is None:
         return documented
     body = documented.partition("\n")[2].lstrip("\n")
     margin = body[: len(body) - len(body.lstrip(" "))]
-    lines = "\n".join(f"{margin}- {row}" for row in rows)
-    return f"{documented.rstrip()}\n\n{margin}In other libraries:\n\n{lines}\n"
+    listed = ", ".join(f"{library} `{name}`" for library, name in names.items())
+    lines = wrap(f"In other libraries: {listed}", 120 - len(margin), break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f"{documented.rstrip()}\n", *(margin + line for line in lines)]) + "\n"
 
 
 @cache
-def rows_by_our_name() -> dict[str, list[str]]:
-    """For each name of ours a row for each library: its names, what is different there, its edge."""
-    gathered: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for library, (name, ours, _, different) in other_names():
-        gathered.setdefault((ours, library), {}).setdefault(different, []).append(f"`{name}`")
-    rows: dict[str, list[str]] = {}
-    for (ours, library), names in gathered.items():
-        pieces = (", ".join(several) + (different and f" ({different})") for different, several in names.items())
-        rows.setdefault(ours, []).append(f"{library} {', '.join(pieces)}{EDGES[library] and f': {EDGES[library]}'}")
-    return rows
+def peer_names_by_ours() -> dict[str, dict[str, str]]:
+    """Return for each of our names the first name in each peer."""
+    names: dict[str, dict[str, str]] = {}
+    for library, (name, ours, _, _) in other_names():
+        names.setdefault(ours, {}).setdefault(library, name)
+    return names

@@ -68,7 +68,7 @@ def text_of_plan_input(given: str, format: str | None) -> PlanText | None:
         has_output_format = context is not None and any("--output-format" in one.opts for one in context.command.params)
         if has_output_format and format in ("sarif", "github", "text"):
             raise click.UsageError(f'No such format "{format}" of a plan. Write --output-format {format}')
-        raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
+        raise click.UsageError(f'Unknown format "{format}"; {did_you_mean(format, config.formats())}')
     if given == "-":
         if sys.stdin is None:
             raise OSError(errno.EBADF, "it is closed", "standard input")

@@ -199,7 +199,9 @@ def given_bases(
         if not equals:
             field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
         if field not in fields:
-            raise click.UsageError(f'--base {entry}: the plan has no field "{field}"; {did_you_mean(field, fields)}')
+            raise click.UsageError(
+                f'--base {entry}: unknown field "{field}" of the plan; {did_you_mean(field, fields)}'
+            )
         if at and group not in labels and not group.isdigit():
             raise click.UsageError(f'--base {entry}: the plan has no group "{group}"; {did_you_mean(group, labels)}')
         try:

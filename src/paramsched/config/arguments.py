@@ -13,8 +13,8 @@ A table is a dataclass; the annotation of a field is the type that its argument 
 (StepArguments(step_size=30, gamma=0.1), ['gamma', 'step_size'])
 >>> print(*diagnostics.problems(), sep="\n")
 $.gama: unknown argument; did you mean "gamma"?
-$.step_size: expected a whole number of at least 1, got 2.5. Write step_size: 30
-$.decay_rate: expected a number above 0, got 0. Write decay_rate: 0.1
+$.step_size: expected an integer of at least 1, got 2.5. Write step_size: 30
+$.decay_rate: expected a number greater than 0, got 0. Write decay_rate: 0.1
 """
 
 import math
@@ -121,14 +121,16 @@ class Argument:
         fits = is_plain_number(value) and (kind is float or value == int(value))
         if fits and self.low <= value <= self.high and value > self.above:
             return kind(value)
-        bounds = f" above {self.above:g}" if self.above > -math.inf else ""
+        bounds = f" greater than {self.above:g}" if self.above > -math.inf else ""
         if self.low > -math.inf:
             bounds = f" of at least {self.low:g}"
         if self.high < math.inf:
             bounds = (
-                f" from {self.low:g} to {self.high:,.15g}" if self.low > -math.inf else f"{bounds} up to {self.high:,g}"
+                f" from {self.low:g} to {self.high:,.15g}"
+                if self.low > -math.inf
+                else f"{bounds} and at most {self.high:,g}"
             )
-        raise WrongValue(f"expected a {'number' if kind is float else 'whole number'}{bounds}, got {short_json(value)}")
+        raise WrongValue(f"expected {'a number' if kind is float else 'an integer'}{bounds}, got {short_json(value)}")
 
 
 def argument(default: Any = ..., **row: Any) -> Any:
@@ -446,7 +448,7 @@ def updates_with_accumulation(
             warn_user(Diagnostic(path, found, code=NOT_IN_SCRIPT))
         return calendar.updates_per_epoch
     if not is_count(accumulation, 1):
-        found = f"{short_json(accumulation)} is no whole number from 1 on"
+        found = f"expected an integer of at least 1, got {short_json(accumulation)}"
         diagnostics.add(path, found, f"Write {path.rpartition('.')[2]}: 4", code=WRONG_TYPE)
         return calendar.updates_per_epoch
     if calendar.accumulation is not None and calendar.accumulation != accumulation:

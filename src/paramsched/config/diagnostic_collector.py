@@ -28,9 +28,9 @@ class DiagnosticCollector:
         syntax: of the entries that are advised, as of `entry_text`.
 
     >>> diagnostics = DiagnosticCollector()
-    >>> diagnostics.add("$.lr", "true is no number", "Write 0.1", code="PS105")
+    >>> diagnostics.add("$.lr", "expected a number, got true", "Write 0.1", code="PS105")
     >>> diagnostics.problems()
-    ('$.lr: true is no number. Write 0.1',)
+    ('$.lr: expected a number, got true. Write 0.1',)
     """
 
     def __init__(self, syntax: str = "yaml") -> None:
@@ -97,7 +97,7 @@ class DiagnosticCollector:
 
     def refuse_kind(self, path: str, value: object, wanted: str, instead: str) -> None:
         """Note a value that is of another kind than what is wanted."""
-        self.add(path, f"{type_name_of(value)}, no {wanted}", instead, code=WRONG_TYPE)
+        self.add(path, f"expected {wanted}, got {type_name_of(value)}", instead, code=WRONG_TYPE)
 
     def problems(self) -> tuple[str, ...]:
         """What was noted, a line each."""
@@ -343,12 +343,16 @@ class _PlainReader:
         number = raw.item() if isinstance(raw, np.number) else raw
         instead = "Write 1"  # which is a length too
         if not isinstance(number, (int, float)):
-            return BadValue(path, f"{number!r} is no real number", instead)
+            return BadValue(path, f"expected a real number, got {number!r}", instead)
         if abs(number) <= sys.float_info.max:
             return number
         if self.twice is not None and isinstance(raw, (int, float)):
             return float(number) if isinstance(number, float) else math.inf if number > 0 else -math.inf
-        found = f"{number} is not finite" if isinstance(number, float) else "the number is too large for any schedule"
+        found = (
+            f"the number must be finite, got {number}"
+            if isinstance(number, float)
+            else "the number is too large for any schedule"
+        )
         return BadValue(path, found, instead)
 
     def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
@@ -364,7 +368,7 @@ class _PlainReader:
             if key in mapping and self.twice is not None:
                 self.twice.append(place)
             elif key in mapping:
-                self.diagnostics.add(place, "the key is there twice", "Keep one", at_key=True, code=SAID_TWICE)
+                self.diagnostics.add(place, "the key occurs twice", "Keep one", at_key=True, code=SAID_TWICE)
                 continue
             mapping[key] = self.read_value(value, place, depth - 1)
         return mapping

@@ -269,7 +269,7 @@ def known_format(name: str) -> str:
     """Return the name of a format; raise an error with the nearest name if there is no such format."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
         raise InvalidArgument(
-            f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}", format="yaml"
+            f"format={name!r}", f"unknown format; {did_you_mean(str(name), formats())}", format="yaml"
         )
     return name
 
@@ -279,7 +279,7 @@ def format_of(path: Path) -> str:
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         site = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(site, f"known: {', '.join(SUFFIXES)}", format="yaml")
+        raise InvalidArgument(site, f"expected one of {', '.join(SUFFIXES)}", format="yaml")
     return found
 
 

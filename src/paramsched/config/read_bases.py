@@ -122,7 +122,9 @@ class _BaseFileReader:
             if isinstance(one, NeedsRunning):
                 raise file.error(str(one), "Write the path itself, _base_ = './base.py'")
         if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
-            raise file.error(f"{short_json(paths)} is no path and no list of paths", "Write _base_ = './base.py'")
+            raise file.error(
+                f"expected a path or a list of paths, got {short_json(paths)}", "Write _base_ = './base.py'"
+            )
         for path in given:
             names = self.read_base(path, file)
             values = {name: value for name, value in names.values.items() if name not in names.imported}
@@ -172,7 +174,7 @@ class _BaseFileReader:
         if len(self._done) >= _MOST_FILES:
             raise file.error(f"{site}: more than {_MOST_FILES} files together")
         if place.suffix not in (".py", ".yaml", ".yml", ".json"):
-            raise file.error(f"{site} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
+            raise file.error(f"{site} is not a config", "Write a path that ends in .py, .yaml, .yml or .json")
         base = _ConfigFile(
             text_of_base(place, site, file.error), str(place), place, place.suffix, (*file.above, str(place))
         )
@@ -218,7 +220,7 @@ def text_of_base(place: Path, site: str, error: Callable[..., ConfigError]) -> s
     except FileNotFoundError:
         raise error(f"{site} cannot be read: there is no {place}") from None
     except UnicodeDecodeError:
-        raise error(f"{site} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
+        raise error(f"{site} cannot be read: it is not valid UTF-8", "Save the file as UTF-8") from None
     except (OSError, ValueError) as refusal:
         raise error(f"{site} cannot be read: {refusal}") from None
 

@@ -92,7 +92,7 @@ def read_bounded_text(file: Path) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = TextLines(before).of(len(before))
-        found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
+        found = f"byte {error.start} is {data[error.start]:#04x}, which is not valid UTF-8"
         fault = Diagnostic("", found, "Save the file as UTF-8", line=line, column=column)
         raise ConfigError(str(file), [fault]) from None
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.curves.base import Curve as Curve
 from paramsched.curves.cosines import Cosine as Cosine
 from paramsched.curves.cosines import CosineKDecay as CosineKDecay
@@ -61,7 +62,6 @@ from paramsched.curves.registry import curve_of as curve_of
 from paramsched.curves.registry import curve_text as curve_text
 from paramsched.curves.registry import register as register
 from paramsched.curves.registry import unknown_curve as unknown_curve
-from paramsched.errors import nearest
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
@@ -73,4 +73,6 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         found = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(found if name.startswith("_") else f"{found}; {nearest(name, [*CONSTANTS, *FAMILIES])}")
+        raise AttributeError(
+            found if name.startswith("_") else f"{found}; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}"
+        )

@@ -118,7 +118,9 @@ class Tanh(Curve):
             finite_parameter(self, name, -7.0 if name == "lower" else 3.0)
         if not self.lower < self.upper:
             raise InvalidArgument(
-                f"curves.tanh({self.lower}, {self.upper})", "lower is not below upper", "Write curves.tanh(-7.0, 3.0)"
+                f"curves.tanh({self.lower}, {self.upper})",
+                "lower must be less than upper",
+                "Write curves.tanh(-7.0, 3.0)",
             )
         low, high = np.tanh([self.lower, self.upper])
         if high - low < 1e-6 or self.upper - self.lower > 1e6:

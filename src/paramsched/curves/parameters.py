@@ -23,7 +23,7 @@ def positive_parameter(curve: Curve, name: str, example: float) -> None:
     if getattr(curve, name) <= 0:
         raise InvalidArgument(
             CallSite(f"curves.{NAME_OF_CLASS[type(curve)]}", name, str(getattr(curve, name))),
-            "not above 0",
+            "must be greater than 0",
             f"Write {name}={example}",
             sample=example,
         )

@@ -54,13 +54,13 @@ def unknown_curve(name: str) -> tuple[str, str]:
     """What is wrong with a name that no curve has, and a curve to write instead: the nearest one.
 
     >>> unknown_curve("cosin")
-    ('"cosin" is no curve; nearest: "cosine"', 'Write curves.cosine')
+    ('unknown curve "cosin"; did you mean "cosine"?', 'Write curves.cosine')
     """
     known = [*CONSTANTS, *FAMILIES]
     near = closest(name, known)
     if near is None:
-        return f'"{name}" is no curve; known: {", ".join(sorted(known))}', "Write curves.cosine"
-    return f'"{name}" is no curve; nearest: "{near}"', f"Write {curve_text(near)}"
+        return f'unknown curve "{name}"; expected one of {", ".join(sorted(known))}', "Write curves.cosine"
+    return f'unknown curve "{name}"; did you mean "{near}"?', f"Write {curve_text(near)}"
 
 
 @final
@@ -125,13 +125,13 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in FAMILIES:
             raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write {curve_text(name)}")
         if name.partition("(")[0] in FAMILIES and name.endswith(")"):
-            raise InvalidArgument(f'curve "{curve}"', "a curve with a parameter is no text", f"Write curves.{name}")
+            raise InvalidArgument(f'curve "{curve}"', "a curve with a parameter is not text", f"Write curves.{name}")
         raise InvalidArgument(f'curve "{curve}"', *unknown_curve(name))
     if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
         raise InvalidArgument(f"curve curves.{family}", "it has a parameter", f"Write {curve_text(family)}")
     if callable(curve):
         return Custom(curve)
-    raise InvalidArgument(f"curve {curve!r}", f"a {type(curve).__name__} is no curve", "Write curves.cosine")
+    raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", "Write curves.cosine")
 
 
 CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]

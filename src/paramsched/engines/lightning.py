@@ -55,7 +55,7 @@ class _LightningPlan:
     ) -> None:
         super().__init__()
         if observe not in ("validation", "epoch"):
-            raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'known: "validation", "epoch"')
+            raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'expected "validation" or "epoch"')
         self._plans = [plan] if isinstance(plan, Plan) else list(plan)
         self._options = PlanOptions(
             calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change

@@ -208,7 +208,7 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
     if not math.isfinite(number):
         if nonfinite == "raise":
             instead = f'Write {name}(…, nonfinite="ignore") to pass over it'
-            raise InvalidArgument(f"observe({metric}={number})", "not finite", instead)
+            raise InvalidArgument(f"observe({metric}={number})", "must be finite", instead)
         if nonfinite == "ignore":
             return None
     return number

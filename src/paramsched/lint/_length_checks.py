@@ -45,7 +45,7 @@ def check_lengths(
             break
     for part in values_inside(schedule) if native else ():
         last = part.stages[-1] if isinstance(part, Sequence) else None
-        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_after_nothing:
+        if last is not None and last.has_length and last.length == Duration.of(0) and not last._holds_when_empty:
             found = f"the last stage, {last}, is 0 updates long and is passed over"
             yield Diagnostic(path, found, "Leave it out, or write a longer one", code=codes.ONE_UPDATE)
             break

@@ -298,7 +298,9 @@ def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
             instead = "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)"
         else:
             found = (
-                f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _TABLES)}" if words else "it names no class"
+                f"unknown schedule {words[0]} of Keras; {did_you_mean(words[0], _TABLES)}"
+                if words
+                else "it names no class"
             )
             instead = _EXAMPLE
         notes.diagnostics.add(path, found, instead, code=UNKNOWN_NAME)

@@ -121,7 +121,7 @@ def to_plan(
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind("$", data, "job", "Write [lr_scheduler]")
+        diagnostics.refuse_kind("$", data, "a job", "Write [lr_scheduler]")
         data = {}
     given, path = _read_table(data, diagnostics)
     training = data.get("training") if _is_job(data) else None
@@ -156,7 +156,7 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
     """The entries of the `lr_scheduler` table, and its location."""
     table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if _is_job(data) else (data, "$")
     if not isinstance(table, Mapping):
-        diagnostics.refuse_kind(path, table, "table", "Write [lr_scheduler]")
+        diagnostics.refuse_kind(path, table, "a table", "Write [lr_scheduler]")
         table = {}
     if "lr_min" in table:
         found = "it is of an older torchtitan, whose warmup and decay had other values"

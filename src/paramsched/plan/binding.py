@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
 from paramsched.base.calls import explain_wrong_keywords_of
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import finite_number
 from paramsched.base.user_warnings import renamed_property
-from paramsched.errors import CallSite, InvalidArgument, PlanError, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, PlanError, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
 from paramsched.schedules import Schedule, chain, meant_line, parse, parse_own
@@ -235,7 +236,7 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
     known = list(names)
     for name in clock:
         if name not in known:
-            found = f"the plan has no field or target {shown(name)}; {nearest(str(name), known)}"
+            found = f"unknown field or target {shown(name)}; {did_you_mean(str(name), known)}"
             raise PlanError(f"Plan(clock={{{shown(name)}: …}})", found)
     named = {name: known_clock(clock[name], CallSite("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
     kept = {name: one for name, one in named.items() if one != UPDATES}

@@ -6,8 +6,8 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, final
 
-from paramsched.base.near_names import closest
-from paramsched.errors import InvalidArgument, PlanError, UnknownGroup, nearest
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.errors import InvalidArgument, PlanError, UnknownGroup
 from paramsched.fields import Field, Group, is_number, recorded_base
 from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
 from paramsched.schedules import Schedule
@@ -220,7 +220,7 @@ class _FollowedPlan:
         """The line that is followed in some groups."""
         name = _name_of_field(like)
         if name not in self.lines:
-            why = f"{name} is no field of this plan; {nearest(name, self.lines)}"
+            why = f"{name} is not a field of this plan; {did_you_mean(name, self.lines)}"
             raise _refusal(like, line, why, f"Schedule {name}, or follow one of {', '.join(self.lines)}")
         lines = self.lines[name]
         if name == line[0]:  # in a line for some groups its own field means the default's

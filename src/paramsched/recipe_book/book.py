@@ -109,14 +109,14 @@ class RecipeBook(Mapping[str, Recipe]):
     >>> recipes["gpt3"]
     Traceback (most recent call last):
         ...
-    paramsched.errors.UnknownRecipe: recipes['gpt3']: no such recipe; did you mean "gpt3-175b"?...
+    paramsched.errors.UnknownRecipe: recipes['gpt3']: unknown recipe; did you mean "gpt3-175b"?...
     """
 
     def __getitem__(self, name: str) -> Recipe:
         if name not in _all_texts():
             begun = [one for one in self if str(name) and one.startswith(str(name))]
             nearest = f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
-            found = f"no such recipe; {nearest}"
+            found = f"unknown recipe; {nearest}"
             raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists them")
         return read_recipe(name, *_all_texts()[name])
 

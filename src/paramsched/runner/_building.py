@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from paramsched.base.codes import UNKNOWN_NAME
+from paramsched.base.near_names import did_you_mean
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.arguments import WrongValue, argument, argument_table
@@ -20,7 +21,7 @@ from paramsched.config.diagnostic_collector import short_json
 from paramsched.engines.accelerate import replicas, sum_over_replicas
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, samples_in_lists
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.errors import InvalidArgument
 from paramsched.runner._model_calls import inputs_and_target
 from paramsched.runner._param_schedulers import RunFacts
 from paramsched.runner.hooks import CheckpointHook, Hook, LoggerHook, ParamSchedulerHook, ProgressBarHook
@@ -51,7 +52,9 @@ def build_model(config: Any) -> nn.Module:
     """Build the model, or return it as it was given."""
     model: nn.Module = build_from_dict(config, MODELS)
     if not isinstance(model, nn.Module):
-        raise InvalidArgument("Runner(model=…)", f"a {type(model).__name__} is no torch.nn.Module", "Give a module")
+        raise InvalidArgument(
+            "Runner(model=…)", f"expected a torch.nn.Module, got {type(model).__name__}", "Give a module"
+        )
     return model
 
 
@@ -99,7 +102,7 @@ def build_hook(config: Any) -> Any:
     hook = build_from_dict(arguments, HOOKS)
     if not is_hook(hook):
         raise InvalidArgument(
-            f"{config!r}", f"a {type(hook).__name__} is no hook", "Derive it from paramsched.runner.Hook"
+            f"{config!r}", f"expected a hook, got {type(hook).__name__}", "Derive it from paramsched.runner.Hook"
         )
     if priority is not None:
         hook.priority = priority
@@ -225,7 +228,7 @@ def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
     }
     if kind not in known:
         raise InvalidArgument(
-            f"type={kind!r}", f"torch has no such optimizer; {nearest(kind, known)}", "Write type='SGD'"
+            f"type={kind!r}", f"unknown optimizer of torch; {did_you_mean(kind, known)}", "Write type='SGD'"
         )
     return known[kind]
 

@@ -297,7 +297,7 @@ class Checkpoints:
             return {}
         found = read_torch(file)
         if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-            raise StateError(f"{file}: it cannot be read; it is no tensors by name")
+            raise StateError(f"{file}: it cannot be read; expected tensors by name")
         return found
 
     @property
@@ -439,7 +439,7 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
     state = read_torch(file)
     groups = state.get("param_groups") if isinstance(state, dict) else None
     if not isinstance(groups, list) or not isinstance(state.get("state"), dict):
-        raise StateError(f"{file}: it cannot be read; it is no state of an optimizer")
+        raise StateError(f"{file}: it cannot be read; it is not the state of an optimizer")
     sizes = [len(group["params"]) if isinstance(group, dict) and "params" in group else None for group in groups]
     now = [len(group["params"]) for group in optimizer.param_groups]
     if sizes != now:

@@ -323,7 +323,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
         where = child_path(path, key)
         if hook is None and isinstance(hooks, Mapping):
             if key not in DEFAULT_HOOKS and key not in _NOT_HERE:
-                found = f"there is none to remove; {did_you_mean(str(key), DEFAULT_HOOKS)}"
+                found = f"unknown hook; {did_you_mean(str(key), DEFAULT_HOOKS)}"
                 diagnostics.add(where, found, code=UNKNOWN_NAME)
             continue
         if isinstance(hook, Mapping):
@@ -402,7 +402,7 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
         if near is not None:  # else it is a variable of the config's own
-            diagnostics.add(entry_path(name), f'no argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
+            diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
     # Before the rest is checked: they register what the config names.
     _import_named_modules(whole.get("custom_imports"), diagnostics)
     if "model" not in settings:
@@ -431,12 +431,12 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     to_dict = getattr(plain, "to_dict", None)  # MMEngine's Config has it
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping):
-        found = f"a {type(plain).__name__} is no config"
+        found = f"expected a config, got {type(plain).__name__}"
         raise InvalidArgument("Runner.from_cfg(…)", found, "Give a mapping, or the path of a file that says one")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
         raise InvalidArgument(
-            "Runner.from_cfg(…)", f"its entry {short_json(odd)} is no name", "Name each entry by text"
+            "Runner.from_cfg(…)", f"the name of an entry must be text, got {short_json(odd)}", "Name each entry by text"
         )
     return dict(plain)
 

@@ -48,7 +48,9 @@ class AmpOptimWrapper(OptimWrapper):
         name = str(dtype).removeprefix("torch.") if dtype is not None else None
         if name is not None and name not in PRECISIONS:
             raise InvalidArgument(
-                f"AmpOptimWrapper(dtype={dtype!r})", f"known: {', '.join(PRECISIONS)}", 'Write dtype="bfloat16"'
+                f"AmpOptimWrapper(dtype={dtype!r})",
+                f"expected one of {', '.join(PRECISIONS)}",
+                'Write dtype="bfloat16"',
             )
         self.dtype = name
         self.scaling: dict[str, Any] = {}  # arguments of `torch.amp.GradScaler`

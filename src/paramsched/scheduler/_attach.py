@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias, final, get_args
 
 from torch.optim import Optimizer
 
-from paramsched.base.near_names import closest
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, nearest, shown
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
 from paramsched.fields import numeric
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition
@@ -132,11 +132,11 @@ class AttachRequest:
 
     def __post_init__(self) -> None:
         if self.drive not in get_args(Drive):
-            found = nearest(str(self.drive), get_args(Drive))
+            found = did_you_mean(str(self.drive), get_args(Drive))
             meant = closest(str(self.drive), get_args(Drive)) or "optimizer"
             raise InvalidArgument(f"Scheduler(drive={self.drive!r})", found, f'Write drive="{meant}"')
         if self.late_groups not in get_args(LateGroups):
-            found = nearest(str(self.late_groups), get_args(LateGroups))
+            found = did_you_mean(str(self.late_groups), get_args(LateGroups))
             raise InvalidArgument(f"Scheduler(late_groups={self.late_groups!r})", found, 'Write late_groups="present"')
         if self.begin is not None and not is_count_of_updates(self.begin):
             instead = "Write ps.Scheduler(optimizer, plan, t=500)"
@@ -322,7 +322,7 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
         raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "no Calendar", instead)
     names = [field.name for field in fields(Calendar)]
     if unknown := sorted(given.keys() - set(names)):
-        raise InvalidArgument(f"{call}({unknown[0]}=…)", nearest(unknown[0], names))
+        raise InvalidArgument(f"{call}({unknown[0]}=…)", did_you_mean(unknown[0], names))
     return calendar if calendar is not None else Calendar(**given)
 
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, final, get_args
 
-from paramsched.base.near_names import closest
-from paramsched.errors import InvalidArgument, StateError, UnreadableTable, nearest, shown
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.errors import InvalidArgument, StateError, UnreadableTable, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
@@ -200,7 +200,7 @@ def restored_states(
 
 def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
     if not is_count(value) or value >= most:
-        raise StateError(f"state: {name} is {shown(value)}, not a whole number from 0 on and below {most}")
+        raise StateError(f"state: {name} is {shown(value)}, expected an integer from 0 to {most - 1}")
     whole: int = value
     return whole
 
@@ -279,7 +279,7 @@ def checked_on_change(on_change: Any) -> OnChange:
         if choice not in choices:
             raise InvalidArgument(
                 f"Scheduler(on_change={on_change!r})",
-                f"{choice!r} is none of {', '.join(choices)}; {nearest(str(choice), choices)}",
+                f"unknown choice {choice!r}; {did_you_mean(str(choice), choices)}",
                 f'Write on_change="{closest(str(choice), choices) or choices[0]}"',
             )
     return dict(on_change) if isinstance(on_change, Mapping) else on_change

@@ -10,7 +10,8 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.base.calls import explain_wrong_keywords_of
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, nearest, shown
+from paramsched.base.near_names import did_you_mean
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, PlanError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field, flat_groups
 from paramsched.plan import Plan
@@ -257,7 +258,7 @@ class Scheduler(LRScheduler):
         ({'lr': 0.1}, {'lr': 0.07500000000000001})
         """
         if update not in get_args(WhichUpdate):
-            near = nearest(str(update), get_args(WhichUpdate))
+            near = did_you_mean(str(update), get_args(WhichUpdate))
             raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Write scheduler.scalars("coming")')
         planned, names = self._synced(), flat_groups(self.optimizer.param_groups)
         clock = planned.clock
@@ -381,7 +382,7 @@ class Scheduler(LRScheduler):
         numbers = {}
         for name, value in metrics.items():
             if name not in watched:
-                instead = nearest(name, watched) if watched else "the plan has no metric rule"
+                instead = did_you_mean(name, watched) if watched else "the plan has no metric rule"
                 raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
             numbers[name] = _metric_as_float(name, value)
         observed = {r: r.observe(state, numbers[r.metric]) for r, state in before.items() if r.metric in numbers}
@@ -558,5 +559,7 @@ def _metric_as_float(name: str, value: Any) -> float:
             ) from None
     shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
     raise InvalidArgument(
-        f"observe({name}=…)", f"a {type(value).__name__}{shape} is no number", f"Write observe({name}=float(value))"
+        f"observe({name}=…)",
+        f"expected a number, got {type(value).__name__}{shape}",
+        f"Write observe({name}=float(value))",
     )

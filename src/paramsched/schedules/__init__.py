@@ -1,6 +1,6 @@
 """Functions of time: leaves, combinators, recipes, and their one-line text.
 
-Every module of this package is imported, so that a file with a `@shape` in it is enough to add one.
+Every module of this package is imported, so a new file with a `@shape` is enough to add a shape.
 """
 
 from importlib import import_module
@@ -95,4 +95,4 @@ from paramsched.schedules.text.parsing import value_in as value_in
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-import_module("paramsched.feedback")  # its rules are shapes too: a text may name them
+import_module("paramsched.feedback")  # registers its metric rules as shapes, so that text can contain them

@@ -1,4 +1,4 @@
-"""Affine, what a schedule computes: a factor times base and an offset; and levels."""
+"""Affine values, which schedules compute: a factor times base plus an offset; and levels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,17 +15,18 @@ from paramsched.errors import CallSite, InvalidArgument, Unresolved, site_with_v
 @final
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """`factor * base + offset`; None stands for an exact zero.
+    """`factor * base + offset`; None is an exact zero.
 
-    A formula is written once in terms of it. Called with `BASE` a schedule gives the columns `factor` and `offset`.
-    Called with `Affine(None, base)` it gives the value itself, as the offset; minimum, maximum and clamp need that.
+    A formula is written once, in terms of Affine. Called with `BASE`, a schedule returns the columns `factor` and
+    `offset`. Called with `Affine(None, base)`, it returns the value itself as the offset; minimum, maximum and clamp
+    need that.
     """
 
     factor: Array | None
     offset: Array | None
 
     def scaled(self, by: Array) -> "Affine":
-        if self is BASE:  # once for each update of a curve: what multiplying by 1.0 would give
+        if self is BASE:  # the result of multiplying by 1.0, without the multiplication at each update
             return Affine(by, None)
         return Affine(
             None if self.factor is None else zero_safe_product(self.factor, by),
@@ -36,11 +37,11 @@ class Affine:
         return Affine(_sum_of_columns(self.factor, other.factor), _sum_of_columns(self.offset, other.offset))
 
     def constant(self) -> Array:
-        """The offset: the value itself, where the formula was called with `Affine(None, base)`."""
+        """Return the offset, which is the value itself if the formula was called with `Affine(None, base)`."""
         return 0.0 if self.offset is None else self.offset
 
     def apply(self, base: Array) -> Array:
-        """The value for a base: the only place where a factor meets a base."""
+        """Return the value for a base. Only this method multiplies a factor by a base."""
         if self.factor is None:
             return self.constant()
         product = self.factor * base if base.__class__ is float and base else zero_safe_product(self.factor, base)
@@ -48,15 +49,15 @@ class Affine:
 
 
 def zero_safe_product(x: Array, y: Array) -> Array:
-    """x * y, where 0 times what has overflowed is 0: of a base of 0 nothing grows, however large its factor is."""
+    """Return x * y, with 0 * inf = 0: a base of 0 stays 0, however large its factor is."""
     if not (is_numpy(x) and is_numpy(y)):
-        # Values are not read here. They are masked before the product, so that its gradients stay finite too.
+        # Tensors are not read here. They are masked before the product, so that its gradients stay finite.
         ops = arrays_of(x, y)
         x, y = ops.lift(x), ops.lift(y)
         vanished = ((x == 0) & ops.xp.isinf(y)) | ((y == 0) & ops.xp.isinf(x))
         return ops.where(vanished, 0.0, x) * ops.where(vanished, 0.0, y)
     product = x * y
-    # NaN is the one number that spoils a smallest one: this looks through a curve once, and rarely twice.
+    # min() of an array with a NaN is NaN, so one pass over the values is usually enough.
     if not isinstance(product, np.ndarray):
         return 0.0 if product != product and x == x and y == y else product
     if product.size and np.isnan(product.min()):
@@ -69,9 +70,9 @@ ONE = Affine(None, 1.0)
 
 
 def choose_affine(mask: Array, yes: Affine, no: Affine, ops: Arrays) -> Affine:
-    """Elementwise choice between two values."""
-    # Where one of them has no offset, -0.0 stands for it: adding it changes no number, not even the sign of a zero, so
-    # a value is the same bits whether the update is chosen among others or alone.
+    """Choose between two values elementwise."""
+    # A missing offset becomes -0.0, because adding -0.0 changes no number, not even the sign of a zero. So a value has
+    # the same bits whether the update is evaluated alone or with others.
     return Affine(
         _chosen_column(mask, yes.factor, no.factor, 0.0, ops), _chosen_column(mask, yes.offset, no.offset, -0.0, ops)
     )
@@ -92,7 +93,7 @@ def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: flo
 @final
 @dataclass(frozen=True, slots=True)
 class Absolute:
-    """A level that is a value as it stands, whatever the base.
+    """A level that is an absolute value, independent of base.
 
     >>> Absolute(0.9)
     absolute(0.9)
@@ -122,7 +123,7 @@ class Absolute:
 @final
 @dataclass(frozen=True, slots=True)
 class AffineLevel:
-    """A level that is `factor * base + offset`, as it is written: `0.5 + absolute(2e-05)`.
+    """A level that is `factor * base + offset`, written as `0.5 + absolute(2e-05)`.
 
     >>> 0.5 + Absolute(2e-05)
     0.5 + absolute(2e-05)
@@ -141,7 +142,7 @@ class AffineLevel:
 @final
 @dataclass(frozen=True, slots=True)
 class NeighborLevel:
-    """A level that is taken from the stage before or behind; `resolve` puts it in as a number.
+    """A level taken from the previous or the next stage; `resolve` replaces it by a number.
 
     >>> previous, following
     (previous, following)
@@ -154,30 +155,30 @@ class NeighborLevel:
 
 
 previous: Final = NeighborLevel("previous")
-"""The level at which the stage before ends: `warmup(100) >> inverse_sqrt(100) >> linear(previous, 0, over=50)`."""
+"""The level at which the previous stage ends: `warmup(100) >> inverse_sqrt(100) >> linear(previous, 0, over=50)`."""
 
 following: Final = NeighborLevel("following")
-"""The level at which the stage behind begins, that of its first update."""
+"""The level at which the next stage starts, that of its first update."""
 
 NEIGHBOR_LEVELS: Final = {level.word: level for level in (previous, following)}
 
 Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
-"""A bare number is a multiple of base, `absolute(x)` a value as it stands, `0.5 + absolute(x)` the sum of both.
+"""A number is a multiple of base, `absolute(x)` an absolute value, and `0.5 + absolute(x)` their sum.
 
-`previous` and `following` are the levels of the stages beside.
+`previous` and `following` are the levels of the neighboring stages.
 """
 
 
 def absolute(x: float) -> Absolute:
-    """A value as it stands, wherever a level stands: `linear(absolute(0.85), absolute(0.95))`.
+    """Return a level that is an absolute value, not a multiple of base: `linear(absolute(0.85), absolute(0.95))`.
 
-    A multiple of base may be added: `0.5 + absolute(2e-05)` is half of base and 2e-05.
+    A multiple of base may be added: `0.5 + absolute(2e-05)` is half of base plus 2e-05.
 
     Args:
-        x: the value itself, finite; it is written into every group the schedule is bound to.
+        x: the value, a finite number. Every group of the optimizer gets this value, whatever its base is.
 
     Raises:
-        InvalidArgument: no finite number.
+        InvalidArgument: `x` is not a finite number.
 
     >>> linear(absolute(0.85), absolute(0.95), over=10)(10, base=123.0)
     0.95
@@ -188,30 +189,30 @@ def absolute(x: float) -> Absolute:
 
 
 def level_of(site: str | CallSite, level: Level) -> Level:
-    """A level, checked and normalised."""
+    """Check and normalize a level."""
     if isinstance(level, (Absolute, NeighborLevel)):
         return level
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        raise InvalidArgument(site_with_value(site, level), "a str is no level", f"Write ps.{level}, without quotes")
+        raise InvalidArgument(site_with_value(site, level), "expected a level, got str", f"Write ps.{level}")
     return finite_number(site, level)
 
 
 def split_level(level: Level) -> tuple[float | None, float | None]:
-    """A level as (multiple of base, value as it stands); None for a part that it does not have."""
+    """Return a level as (multiple of base, absolute value); None for a part that the level does not have."""
     match level:
         case Absolute():
             return None, level.value
         case AffineLevel():
             return level.factor, level.offset
         case NeighborLevel():
-            raise Unresolved(level.word, "a level that is no number yet", "Write ps.resolve(schedule, ps.Calendar(…))")
+            raise Unresolved(level.word, "the level is not resolved yet", "Write ps.resolve(schedule, ps.Calendar(…))")
     return level, None
 
 
 def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, float], Array]) -> Affine:
-    """What `mix` makes of two levels: of their multiples of base, and of their values as they stand."""
+    """Apply `mix` to two levels: once to their multiples of base, once to their absolute values."""
     (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
     if fixed is None and to_fixed is None:
         return base.scaled(mix(factor or 0.0, to_factor or 0.0))
@@ -222,25 +223,28 @@ def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, fl
 
 
 def level_from_parts(factor: float, offset: float) -> Level:
-    """The level `factor * base + offset`, as it is said most shortly."""
+    """Return the level `factor * base + offset` in its shortest form."""
     if offset == 0:
         return finite_number("a level", factor)
     return Absolute(offset) if factor == 0 else AffineLevel(factor, offset)
 
 
 def has_fixed_part(level: object) -> bool:
-    """Whether a level has a part that does not scale with base."""
+    """Return whether a level has a part that does not scale with base."""
     return isinstance(level, (Absolute, AffineLevel))
 
 
 def always_above(low: Level, high: Level) -> bool:
-    """Whether one level is above another for every base above 0; False where that hangs on base, or is not known."""
+    """Return whether `low` is above `high` for every base above 0.
+
+    False if the order depends on base or is not known yet.
+    """
     if isinstance(low, NeighborLevel) or isinstance(high, NeighborLevel):
         return False
     if isinstance(low, Absolute) != isinstance(high, Absolute) and not (
         isinstance(low, AffineLevel) or isinstance(high, AffineLevel)
     ):
-        return False  # a multiple of base and a value: whoever writes them side by side knows the base
+        return False  # a multiple of base and an absolute value cannot be compared without the base
     (a, c), (b, d) = (tuple(part or 0.0 for part in split_level(level)) for level in (low, high))
     return a >= b and c >= d and (a, c) != (b, d)
 

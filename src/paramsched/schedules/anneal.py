@@ -1,4 +1,4 @@
-"""Anneal, the workhorse: from one level to another along a curve."""
+"""Anneal, the basic shape: a change from one level to another along a curve."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast, final
@@ -21,22 +21,22 @@ from paramsched.time import Duration, DurationLike
 _EXACT = 2**53
 
 Index: TypeAlias = Literal["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
-"""Which fraction of a stage of n updates update t stands for."""
+"""The fraction of a stage of n updates that is reached at update t."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Anneal(Schedule):
-    """From `start` to `to` along a curve.
+    """A change from `start` to `to` along a curve.
 
-    value(t) = start + (to - start) * curve(u), with u = t / n or as `index` says; from t = n on exactly `to`.
+    value(t) = start + (to - start) * curve(u), with u = t / n or as `index` defines; exactly `to` from t = n on.
 
     Args:
-        start, to: levels.
-        over: n; None takes the time it is given.
-        curve: the way from 0 to 1.
-        index: which fraction update t stands for: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"`, `"t/(n-1)"`. With n = 1 the
-            last means the end.
+        start: first level.
+        to: last level.
+        over: n, the length; None fills the rest of the horizon.
+        curve: the curve, from 0 to 1.
+        index: u at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`, which is 1 if n is 1.
     """
 
     start: Level
@@ -47,7 +47,7 @@ class Anneal(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "anneal", level_of, "start", "to")
-        require_choice(CallSite("anneal", "index"), self.index, Index, "no index", 'Write "t/n"')
+        require_choice(CallSite("anneal", "index"), self.index, Index, "unknown index", 'Write "t/n"')
 
     @property
     def length(self) -> Duration | None:
@@ -69,7 +69,10 @@ class Anneal(Schedule):
 
 
 def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:
-    """How many parts of how many update `t` of `n` stands for: integers stay integers until they are divided."""
+    """Return u at update `t` of a stage of `n` updates, as a numerator and a denominator.
+
+    Integers stay integers until the division.
+    """
     match index:
         case "t/n":
             k, whole = t, n
@@ -83,33 +86,38 @@ def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:
 
 
 def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, ops: Arrays) -> Affine:
-    """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
+    """Return the values from `start` to `to` along `curve` at u = `k` / `whole`.
+
+    Both ends are exact. If the curve is monotone, no value is outside the two levels.
+    """
     if ops.concrete and k.size:
         low, high = ops.bounds(k)
         if low > 0 and high < whole:
-            return mixed_levels(start, to, base, lambda first, last: _all_inside(first, last, curve, k, whole, ops))
+            return mixed_levels(
+                start, to, base, lambda first, last: _unmasked_levels(first, last, curve, k, whole, ops)
+            )
     u, rest = ops.floating(k) / whole, ops.floating(whole - k) / whole
-    # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
+    # The masks are applied before the curve too: sqrt has no derivative at 0, and 0 * inf is NaN.
     inside, done = (k > 0) & (k < whole), k >= whole
     u, rest = ops.where(inside, u, 0.5), ops.where(inside, rest, 0.5)
 
     def part(first: float, last: float) -> Array:
-        own = (u.copy(), rest.copy()) if ops.concrete else (u, rest)  # it may write into them
+        own = (u.copy(), rest.copy()) if ops.concrete else (u, rest)  # the curve may write into them
         share = curve._rise(*own, ops) if abs(first) <= abs(last) else curve._fall(*own, ops)
         return ops.where(inside, _interpolate_levels(first, last, curve, share, ops), ops.where(done, last, first))
 
     return mixed_levels(start, to, base, part)
 
 
-def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float, ops: Arrays) -> Array:
-    """Return the way between two numbers at times that are all inside it, where nothing has to be masked."""
+def _unmasked_levels(first: float, last: float, curve: Curve, k: Array, whole: float, ops: Arrays) -> Array:
+    """Return the values between two levels without masks, because all times are inside the stage."""
     rises = abs(first) <= abs(last)
     needs = curve._needs[0 if rises else 1]
     u = k / whole if needs != "rest" else None
     rest = None
     if needs != "u" and whole > _EXACT:
         rest = (whole - k) / whole
-    elif needs != "u":  # 1 - k / whole, rounded once: floats hold these whole numbers exactly
+    elif needs != "u":  # 1 - k / whole, rounded only once: floats represent these integers exactly
         rest = k.astype(np.float64)
         out = in_place(rest)
         rest = np.divide(np.subtract(whole, rest, out=out), whole, out=out)
@@ -118,17 +126,17 @@ def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float,
 
 
 def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, ops: Arrays) -> Array:
-    """From `first` to `last` by shares of the way from the level nearer to zero."""
-    # It starts from the level nearer to zero, so that the digits of small values survive; rounding can then only lead
-    # past the other one, which a monotone curve must not.
+    """Interpolate between two levels; `share` is the distance from the level nearer to zero."""
+    # Starting from the level nearer to zero keeps the digits of small values. Rounding can then only overshoot the
+    # other level, which a monotone curve must not do.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
-    # In place, but for a function of a user's, whose array might be his own.
+    # Not in place for a user's function, because the function may own the array.
     if ops.concrete and curve.monotone and near != 0 and share.size:
         out = in_place(share)
         share = np.add(np.multiply(share, far - near, out=out), near, out=out)
         if curve._within and abs((far - near) + near) <= abs(far):
-            return share  # rounding is monotone: if a share of 1 does not lead past the end, no smaller one does
-        # To look for one that is past it is cheaper than to cut them all, and there is one in few curves.
+            return share  # rounding is monotone: if a share of 1 does not overshoot, no smaller share does
+        # Checking for an overshoot is cheaper than clipping all values, and few curves overshoot.
         if far > near:
             return np.minimum(share, far, out=out) if share.max() > far else share
         return np.maximum(share, far, out=out) if share.min() < far else share
@@ -148,23 +156,25 @@ def anneal(
     curve: CurveLike = curves.linear,
     index: Index = "t/n",
 ) -> Anneal:
-    """From `start` to `to` along a curve.
+    """Change from `start` to `to` along a curve.
 
-    value(t) = start + (to - start) * curve(u), u = t / n; from t = n on exactly `to`.
+    value(t) = start + (to - start) * curve(u), u = t / n; exactly `to` from t = n on.
 
     Args:
-        start: first level: a multiple of base, `absolute(x)`, `0.5 + absolute(x)`, or `previous`, the level at which
-            the stage before ends.
-        to: last level; `following` is the one at which the stage behind begins.
-        over: n, any unit of time; None takes what the other stages leave of the horizon.
-        curve: `curves.linear`, `curves.cosine`, `curves.power(2)`, …, or a function of u.
-        index: which fraction update t stands for; `"t/n"` begins at `start` and is at `to` right after the end.
+        start: the first level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
+            or `previous` for the level at which the previous stage ends.
+        to: the last level, likewise. `following` is the level at which the next stage starts.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
+            horizon.
+        curve: a curve such as `curves.linear`, `curves.cosine` or `curves.power(2)`, or a function of u.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
 
     Raises:
-        InvalidArgument: a level that is no finite number, a length that is none, an unknown curve or index.
+        InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
 
-    Source: optax `polynomial_schedule`; torch `LinearLR`, `PolynomialLR`, `CosineAnnealingLR` (which turns back after
-    its end; this one holds).
+    Source: optax `polynomial_schedule`; torch `LinearLR`, `PolynomialLR`, `CosineAnnealingLR` (which rises again after
+    its end; this shape holds its final value).
 
     >>> down = anneal(1.0, 0.1, over=100, curve=curves.cosine)
     >>> down(0), round(down(50), 12), down(100), down(1000)
@@ -175,7 +185,21 @@ def anneal(
 
 @shape
 def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
-    """`anneal` along a straight line: value(t) = start + (to - start) t / n.
+    """Change from `start` to `to` along a straight line.
+
+    value(t) = start + (to - start) * t / n; exactly `to` from t = n on.
+
+    Args:
+        start: the first level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
+            or `previous` for the level at which the previous stage ends.
+        to: the last level, likewise. `following` is the level at which the next stage starts.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
+            horizon.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+
+    Raises:
+        InvalidArgument: a level is not a finite number, a length is invalid, or the index is unknown.
 
     Source: torch `LinearLR`; optax `linear_schedule`.
 
@@ -187,9 +211,23 @@ def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
 
 @shape
 def cosine(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
-    """`anneal` along half a cosine wave: value(t) = to + (start - to) (1 + cos(pi t / n)) / 2.
+    """Decay from `start` to `to` along half a cosine wave.
 
-    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983), one period; it ends at exactly `to` and stays there.
+    value(t) = to + (start - to) * (1 + cos(pi * t / n)) / 2; exactly `to` from t = n on.
+
+    Args:
+        start: the first level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
+            or `previous` for the level at which the previous stage ends.
+        to: the last level, likewise. `following` is the level at which the next stage starts.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
+            horizon.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+
+    Raises:
+        InvalidArgument: a level is not a finite number, a length is invalid, or the index is unknown.
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983), one period.
 
     >>> round(cosine(to=0.1, over=100)(50), 12)
     0.55
@@ -205,12 +243,20 @@ def warmup(
     curve: CurveLike = curves.linear,
     index: Index = "t/n",
 ) -> Anneal:
-    """`anneal` upwards at the beginning: from `start` (0) to `to` (1, the base itself).
+    """Rise from `start` to `to` along a curve, at the start of a run.
 
-    value(t) = start + (to - start) * curve(t / n)
+    value(t) = start + (to - start) * curve(t / n); exactly `to` from t = n on.
 
-    With `index="t/n"` the first update is taken at `start`; `"(t+1)/(n+1)"` begins above it, `"(t+1)/n"` and
-    `"t/(n-1)"` reach `to` one update earlier.
+    Args:
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
+        start: the first level, a multiple of base; `absolute(x)` is a value.
+        to: the last level; 1 is base. `following` is the level at which the next stage starts.
+        curve: a curve such as `curves.linear` or `curves.cosine`, or a function of t / n.
+        index: the formula of the fraction t / n. `"t/n"` takes the first update at `start`, often 0; `"(t+1)/(n+1)"`
+            takes it above `start`; `"(t+1)/n"` and `"t/(n-1)"` reach `to` one update earlier, at update n - 1.
+
+    Raises:
+        InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
 
     Source: Goyal et al. 2017 (1706.02677).
 
@@ -222,11 +268,22 @@ def warmup(
 
 @shape
 def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.linear, index: Index = "t/n") -> Anneal:
-    """The last descent of a run: `anneal` from 1, the base itself, to `to`.
+    """Decay from base to `to` along a curve, at the end of a run.
 
-    value(t) = 1 + (to - 1) * curve(t / n)
+    value(t) = 1 + (to - 1) * curve(t / n); exactly `to` from t = n on.
 
-    Where the stage before does not end at 1, write `anneal(previous, to, over)`, which begins where that stage ends.
+    Args:
+        over: n, the length in any unit of time: `500` (updates), `"10%"`, `"2 epochs"`.
+        to: the last level, a multiple of base; `absolute(x)` is a value.
+        curve: a curve such as `curves.linear` or `curves.one_minus_sqrt`, or a function of t / n.
+        index: the formula of the fraction t / n. `"t/n"` is at base at update 0; `"(t+1)/n"` reaches `to` at the last
+            update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+
+    Raises:
+        InvalidArgument: a level is not a finite number, a length is invalid, or the curve or index is unknown.
+
+    If the previous stage does not end at base, write `anneal(previous, to, over)`, which starts at the level where that
+    stage ends.
 
     Source: Haegele et al. 2024 (2405.18392).
 

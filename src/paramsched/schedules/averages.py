@@ -1,4 +1,4 @@
-"""Warmups for Adam, and decays of averages."""
+"""Warmups for Adam, and decays of weight averages."""
 
 import math
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.decays import power_law
 from paramsched.schedules.leaves import constant
-from paramsched.schedules.lengths import SCALE, some_length
+from paramsched.schedules.lengths import SCALE, positive_length
 from paramsched.schedules.pointwise import minimum
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
@@ -30,7 +30,7 @@ class ExponentialWarmup(Schedule):
     first: int
 
     def __post_init__(self) -> None:
-        keep_checked(self, "exponential_warmup", some_length, "timescale")
+        keep_checked(self, "exponential_warmup", positive_length, "timescale")
         keep_checked(self, "exponential_warmup", whole_number, "first", least=0)
 
     length = None
@@ -42,24 +42,22 @@ class ExponentialWarmup(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RAdamWarmup(Schedule):
-    """The factor by which RAdam rectifies a step, from the first step on that it rectifies."""
+    """The factor by which RAdam rectifies a step, counted from the first step that is rectified."""
 
     beta2: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "beta2", _second_beta("radam_warmup", self.beta2))
+        object.__setattr__(self, "beta2", _checked_beta2("radam_warmup", self.beta2))
         if not self.beta2 > _LEAST_BETA:
-            refusal = InvalidArgument(
-                CallSite("radam_warmup", "beta2", repr(self.beta2)),
-                f"not above {_LEAST_BETA}, so no step is ever rectified",
-                "Write beta2=0.999",
-            )
+            site = CallSite("radam_warmup", "beta2", repr(self.beta2))
+            found = f"must be greater than {_LEAST_BETA}, because otherwise no step is rectified"
+            refusal = InvalidArgument(site, found, "Write beta2=0.999")
             raise refusal.changed(sample=0.999)
 
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)), p the length of the average of k squares, P of all."""
+        """Return base * sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)), P the limit of p, the length of the average."""
         p, most = self._length_of_average(ops.floating(t) + self._first_step, ops), (1 + self.beta2) / (1 - self.beta2)
         share = (p - 4) / (most - 4) * ((p - 2) / (most - 2)) * (most / p)
         return base.scaled(ops.smaller(ops.xp.sqrt(share), 1.0))
@@ -72,13 +70,13 @@ class RAdamWarmup(Schedule):
         return k
 
     def _length_of_average(self, k: Array, ops: Arrays) -> Array:
-        """p = P - 2 k b / (1 - b), b = beta2 ** k; for small k without a difference of large numbers."""
+        """Return p = P - 2 k b / (1 - b), b = beta2 ** k, without subtracting large numbers for small k."""
         rate = -math.log(self.beta2)
         y = k * (rate / 2)
         few = y < 1
         early, late = ops.where(few, y, 0.5), ops.where(few, 1.0, y)
-        least = float(_beyond_one(NUMPY.floating(rate / 2), NUMPY))
-        p_early = k - (_beyond_one(early, ops) - least) * (2 / rate)
+        least = float(_coth_excess(NUMPY.floating(rate / 2), NUMPY))
+        p_early = k - (_coth_excess(early, ops) - least) * (2 / rate)
         p_late = (1 + self.beta2) / (1 - self.beta2) - 4 / rate * late * ops.xp.exp(-2 * late) / -ops.xp.expm1(
             -2 * late
         )
@@ -88,34 +86,36 @@ class RAdamWarmup(Schedule):
 _LEAST_BETA = 0.6
 
 
-def _beyond_one(y: Array, ops: Arrays) -> Array:
-    """y / tanh(y) - 1 for y of up to 1, by its series where the difference would leave few digits."""
+def _coth_excess(y: Array, ops: Arrays) -> Array:
+    """Return y / tanh(y) - 1 for y up to 1, by its series if the difference would lose digits."""
     tiny = y < 0.1
     near, far = ops.where(tiny, y, 0.05) ** 2, ops.where(tiny, 0.5, y)
     series = near / 3 * (1 - near / 15 * (1 - near * 2 / 21 * (1 - near / 10)))
     return ops.where(tiny, series, far / ops.xp.tanh(far) - 1)
 
 
-def _second_beta(call: str, beta2: object) -> float:
+def _checked_beta2(call: str, beta2: object) -> float:
     value = finite_number(CallSite(call, "beta2"), beta2)
     if not 0 < value < 1:
-        refusal = InvalidArgument(CallSite(call, "beta2", repr(beta2)), "not between 0 and 1", "Write beta2=0.999")
+        refusal = InvalidArgument(CallSite(call, "beta2", repr(beta2)), "must be between 0 and 1", "Write beta2=0.999")
         raise refusal.changed(sample=0.999)
     return value
 
 
 @shape
 def exponential_warmup(timescale: DurationLike, first: int = 1) -> ExponentialWarmup:
-    """Rise towards base, fast and then ever more slowly: value(t) = base * (1 - exp(-(t + first) / timescale)).
+    """Rise towards base along an exponential curve that never ends.
 
-    It never ends, so it multiplies into a schedule: `exponential_warmup(1000) * cosine()`.
+    value(t) = base * (1 - exp(-(t + first) / timescale))
+
+    Multiply it into a schedule: `exponential_warmup(1000) * cosine()`.
 
     Args:
-        timescale: after it 63 % of the way are done; any unit of time, above 0.
-        first: what the first update counts as; with 0 it is taken at 0.
+        timescale: time after which 63 % of base are reached; any unit of time, above 0.
+        first: the count of the first update, 0 or more. With 0 the first update has the value 0.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `ExponentialWarmup`.
 
@@ -127,14 +127,16 @@ def exponential_warmup(timescale: DurationLike, first: int = 1) -> ExponentialWa
 
 @shape
 def gaussian_warmup(over: DurationLike, steepness: float = 5.0) -> Schedule:
-    """The ramp-up of semi-supervised learning: value(t) = base * exp(-steepness * (1 - t / n) ** 2), then base.
+    """Rise to base along a Gaussian curve, the ramp-up of semi-supervised learning.
+
+    value(t) = base * exp(-steepness * (1 - t / n) ** 2); base from t = n on
 
     Args:
-        over: n, any unit of time.
-        steepness: above 0; with 5 the first value is 0.0067 of base.
+        over: n, the length in any unit of time.
+        steepness: the exponent at the first update, above 0; with 5 the first value is 0.0067 of base.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: Laine & Aila 2017 (1610.02242); Mean Teacher, Tarvainen & Valpola 2017 (1703.01780), `sigmoid_rampup`.
 
@@ -147,21 +149,24 @@ def gaussian_warmup(over: DurationLike, steepness: float = 5.0) -> Schedule:
 
 @shape
 def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
-    """The straight warmup that suits Adam's second beta: value(t) = base * min(1, (t + 1) (1 - beta2) / 2).
+    """Rise to base along a straight line, over the length that suits Adam's second beta.
+
+    value(t) = base * min(1, (t + 1) * (1 - beta2) / 2)
 
     Args:
-        beta2: between 0 and 1, as it is written: of 0.999 the warmup has exactly 2000 updates.
+        beta2: Adam's second beta, between 0 and 1. It is taken as the decimal that is written: 0.999 gives a warmup of
+            exactly 2000 updates.
 
     Raises:
         InvalidArgument: `beta2` is not between 0 and 1.
 
-    Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `UntunedLinearWarmup`, which cuts 2 / (1 - beta2) to a whole
-    number after floats have rounded it, to 1999.
+    Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `UntunedLinearWarmup`, which truncates 2 / (1 - beta2) after
+    the rounding of floats, to 1999.
 
     >>> print(untuned_linear_warmup(0.999))
     warmup(2000, index="(t+1)/n")
     """
-    over = 2 / (1 - Fraction(repr(_second_beta("untuned_linear_warmup", beta2))))
+    over = 2 / (1 - Fraction(repr(_checked_beta2("untuned_linear_warmup", beta2))))
     whole = int(over)
     if whole == over:
         return warmup(whole, index="(t+1)/n")
@@ -170,35 +175,39 @@ def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
 
 @shape
 def untuned_exponential_warmup(beta2: float = 0.999) -> ExponentialWarmup:
-    """The exponential warmup that suits Adam's second beta: value(t) = base * (1 - exp(-(1 - beta2) (t + 1))).
+    """Rise towards base along the exponential curve that suits Adam's second beta.
+
+    value(t) = base * (1 - exp(-(1 - beta2) * (t + 1)))
 
     Args:
-        beta2: between 0 and 1, as it is written.
+        beta2: Adam's second beta, between 0 and 1. It is taken as the decimal that is written.
 
     Raises:
         InvalidArgument: `beta2` is not between 0 and 1.
 
-    Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `UntunedExponentialWarmup`, which cuts 1 / (1 - beta2) to a
-    whole number after floats have rounded it.
+    Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `UntunedExponentialWarmup`, which truncates 1 / (1 - beta2)
+    after the rounding of floats.
 
     >>> print(untuned_exponential_warmup(0.999))
     exponential_warmup(1000)
     """
-    scale = 1 / (1 - Fraction(repr(_second_beta("untuned_exponential_warmup", beta2))))
+    scale = 1 / (1 - Fraction(repr(_checked_beta2("untuned_exponential_warmup", beta2))))
     return exponential_warmup(Duration.of_updates(scale))
 
 
 @shape
 def radam_warmup(beta2: float = 0.999) -> RAdamWarmup:
-    """RAdam's rectification as a warmup: value(t) = base * sqrt((p-4) (p-2) P / ((P-4) (P-2) p)).
+    """Rise towards base by RAdam's rectification of Adam's step.
 
-    P = 2 / (1 - beta2) - 1 and p = P - 2 k b / (1 - b), with b = beta2 ** k and k = t + 1 + the steps that RAdam does
-    not rectify, those of which p is 4 or less.
+    value(t) = base * sqrt((p - 4) * (p - 2) * P / ((P - 4) * (P - 2) * p))
 
-    It never ends, so it multiplies into a schedule: `radam_warmup() * cosine()`.
+    P = 2 / (1 - beta2) - 1 and p = P - 2 k b / (1 - b), with b = beta2 ** k. k is t + 1 plus the number of first steps
+    that RAdam does not rectify, because their p is at most 4.
+
+    It never ends. Multiply it into a schedule: `radam_warmup() * cosine()`.
 
     Args:
-        beta2: between 0.6 and 1.
+        beta2: Adam's second beta, between 0.6 and 1.
 
     Raises:
         InvalidArgument: `beta2` is not between 0.6 and 1.
@@ -213,13 +222,15 @@ def radam_warmup(beta2: float = 0.999) -> RAdamWarmup:
 
 @shape
 def ema_warmup(decay: float = 0.9999) -> Schedule:
-    """The decay of an average of weights, in absolute values: value(t) = min(decay, (1 + t) / (10 + t)).
+    """Raise the decay of a weight average from 0.1 to `decay`, in absolute values.
+
+    value(t) = min(decay, (1 + t) / (10 + t))
 
     Args:
-        decay: the most it becomes, above 0.
+        decay: the final decay, a value above 0.
 
     Raises:
-        InvalidArgument: `decay` is no number above 0.
+        InvalidArgument: `decay` is not a number above 0.
 
     Source: TensorFlow `ExponentialMovingAverage(num_updates)`.
 
@@ -232,17 +243,17 @@ def ema_warmup(decay: float = 0.9999) -> Schedule:
 
 @shape
 def ema_power(decay: float = 0.9999, power: float = 2 / 3, gamma: DurationLike = 1) -> Schedule:
-    """The decay of an average of weights by a power, in absolute values.
+    """Raise the decay of a weight average from 0 to `decay` by a power of time, in absolute values.
 
     value(t) = min(decay, 1 - (1 + t / gamma) ** -power)
 
     Args:
-        decay: the most it becomes, above 0.
-        power: above 0; 2/3 for a million updates and more, 3/4 for fewer.
-        gamma: any unit of time, above 0.
+        decay: the final decay, a value above 0.
+        power: the exponent, above 0; 2/3 suits a million updates and more, 3/4 fewer.
+        gamma: the time scale, in any unit of time, above 0.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: k-diffusion `EMAWarmup`; diffusers `EMAModel(use_ema_warmup)`; timm `ModelEmaV3`.
 
@@ -256,16 +267,17 @@ def ema_power(decay: float = 0.9999, power: float = 2 / 3, gamma: DurationLike =
 
 @shape
 def ademamix_beta3(start: float = 0.9, to: float = 0.9999, over: DurationLike | None = None) -> Schedule:
-    """From one beta to another so that the half-life grows evenly, in absolute values.
+    """Change from one beta to another so that the half-life grows linearly, in absolute values.
 
     value(t) = exp(ln b ln e / ((1 - u) ln e + u ln b)), u = t / n, b = `start`, e = `to`
 
     Args:
-        start, to: betas between 0 and 1.
-        over: n, any unit of time; None takes the time it is given.
+        start: the first beta, a value between 0 and 1.
+        to: the last beta, likewise.
+        over: n, the length in any unit of time. None fills the rest of the horizon.
 
     Raises:
-        InvalidArgument: a beta that is not between 0 and 1, or two that are the same.
+        InvalidArgument: a beta is not between 0 and 1, or the two are equal.
 
     Source: AdEMAMix, Pagliardini et al. 2024 (2409.03137).
 

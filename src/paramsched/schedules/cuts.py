@@ -1,4 +1,4 @@
-"""Cuts: a part of a schedule; and whether one hangs on the run's length or clock."""
+"""Cuts: parts of a schedule; and whether a schedule depends on the run's length or clock."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from paramsched.base.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields
-from paramsched.schedules.evaluation import LONGEST
+from paramsched.schedules.evaluation import MAX_LENGTH
 from paramsched.schedules.leaves import Constant, Like, schedule_of
 from paramsched.schedules.lengths import LENGTH
 from paramsched.schedules.registry import shape
@@ -22,14 +22,14 @@ from paramsched.time import Duration, DurationLike
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Take(Schedule):
-    """The first `over` of `schedule`, then held; `of` is gone once it is resolved."""
+    """The first `over` of `schedule`, then its value there; `of` is None once it is resolved."""
 
     schedule: Schedule
     over: Duration = field(metadata=LENGTH)
     of: Duration | None
 
     def __post_init__(self) -> None:
-        _require_a_run("take", self.of)
+        _require_nonempty_run("take", self.of)
 
     @property
     def length(self) -> Duration:
@@ -38,9 +38,9 @@ class Take(Schedule):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(ops.at_most(t, self.over.count), base, ops)
 
-    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        # Columns first, as for a schedule that stands alone: with base in the formula from the start the last bits are
-        # others, and what comes behind a part must not change them.
+    def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        # Columns first, as for a schedule outside a sequence. With base in the formula the last bits would differ, and
+        # the next stage must not change them.
         if base.factor is None and base.offset is not None and self.schedule.affine:
             return Affine(None, self._at(t, BASE, ops).apply(base.offset))
         return self._at(t, base, ops)
@@ -65,24 +65,24 @@ class Take(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Skip(Schedule):
-    """`schedule` without its first `by`; `of` is gone once it is resolved."""
+    """`schedule` without its first `by`; `of` is None once it is resolved."""
 
     schedule: Schedule
     by: Duration
     of: Duration | None
 
     def __post_init__(self) -> None:
-        _require_a_run("skip", self.of)
+        _require_nonempty_run("skip", self.of)
 
     @property
     def length(self) -> Duration | None:
-        """What is left of the schedule; nothing, where it is over by then."""
+        """The remaining length of the schedule; 0 if the skipped part is longer."""
         inner = self.of if self.of is not None and self.schedule.fills else self.schedule.length
         if inner is None:
             return None
         try:
             return inner - self.by
-        except InvalidArgument:  # less than nothing
+        except InvalidArgument:  # the difference would be negative
             return Duration.of(0)
 
     @property
@@ -93,10 +93,10 @@ class Skip(Schedule):
     def has_length(self) -> bool:
         return self.schedule.has_length or (self.of is not None and self.schedule.fills)
 
-    _holds_after_nothing = True
+    _holds_when_empty = True
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        farthest = min(LONGEST, ops.far)  # to which these times can be counted
+        farthest = min(MAX_LENGTH, ops.far)  # the largest time that this array type can count
         by = min(self.by.count, farthest)
         if ops.concrete and t.size:
             first, last = ops.bounds(t)
@@ -125,7 +125,10 @@ class Skip(Schedule):
         return None if length is None else max(length - span.before(self.by), Fraction(0))
 
     def _planned_span(self, span: Span) -> Span:
-        """The span whose begin is the begin of the schedule's own clock; only what fills ends with the stage."""
+        """Return the span that starts where the schedule's own clock starts.
+
+        It ends with the stage if the schedule fills, otherwise with the run.
+        """
         end = span.end if self.schedule.fills else span.run_end
         return span.whole(span.begin - span.before(self.by), end, self.of)
 
@@ -135,27 +138,28 @@ class Skip(Schedule):
         return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
 
 
-def _require_a_run(name: str, of: Duration | None) -> None:
+def _require_nonempty_run(name: str, of: Duration | None) -> None:
     if of is not None and not of.terms:
-        refusal = InvalidArgument(CallSite(name, "of"), "a run of no update", 'Write of="20 epochs", or leave it out')
+        refusal = InvalidArgument(CallSite(name, "of"), "the run must be longer than 0", 'Write of="20 epochs"')
         raise refusal.changed(sample="20 epochs")
 
 
 @shape
 def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None) -> Take:
-    """The first part of a schedule, then held: value(t) = schedule(min(t, over)).
+    """Cut a schedule after `over` and hold the value it has there.
 
-    The schedule is planned for the run around it, so its values are those that it has without `take`.
+    value(t) = schedule(min(t, over))
 
     Args:
-        schedule: what is cut.
-        over: how much of it, any unit of time; what comes behind it in a sequence begins there.
-        of: plan it for a run of this length instead: what fills takes it, and per cent are of it.
+        schedule: the schedule to cut. It is planned for the run, so its values are the same as without `take`.
+        over: the length to keep, in any unit of time. The next stage of a sequence starts after it.
+        of: the length of a run to plan the schedule for instead, in any unit of time. A schedule that fills takes this
+            length, and percentages refer to it. None plans it for this run.
 
     Raises:
-        InvalidArgument: `of` is nothing.
+        InvalidArgument: `of` is 0.
 
-    Source: a plan that is changed in mid-course keeps its past.
+    Source: a plan that is changed during a run keeps its past.
 
     >>> print(resolve(take(cosine(), 50) >> constant(0.1), Calendar(total=100)))
     take(cosine(over=100), 50) >> constant(0.1)
@@ -168,20 +172,21 @@ def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None)
 
 @shape
 def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -> Skip:
-    """A schedule without its first part, a stage whose clock began earlier: value(t) = schedule(t + by).
+    """Omit the first part of a schedule, as if its clock had started earlier.
 
-    What fills ends where the stage ends. What is over before the stage begins holds its final value.
+    value(t) = schedule(t + by)
 
     Args:
-        schedule: what goes on.
-        by: how much of it is over when the stage begins, any unit of time.
-        of: plan it for a run of this length instead, counted from the begin of its clock.
+        schedule: the schedule to start late. If it fills, it ends where the stage ends.
+        by: the length to omit, in any unit of time. If the schedule is shorter, its final value is held.
+        of: the length of a run to plan the schedule for instead, counted from the start of its clock. None plans it for
+            this run.
 
     Raises:
-        InvalidArgument: `of` is nothing.
+        InvalidArgument: `of` is 0.
 
-    Source: BERT and timm, whose decay runs below the warmup. At the begin of a run `skip(schedule, 1)` is a clock that
-    counts from 1.
+    Source: BERT and timm, whose decay runs during the warmup. At the start of a run, `skip(schedule, 1)` is a clock
+    that counts from 1.
 
     >>> print(resolve(warmup(20) >> skip(cosine(), 20), Calendar(total=100)))
     warmup(20) >> skip(cosine(over=100), 20)
@@ -193,9 +198,9 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
 
 
 def depends_on_horizon(schedule: Schedule) -> bool:
-    """Whether the values of a schedule change with the length of the run: it fills, or has a per cent.
+    """Return whether the values of a schedule change with the length of the run: it fills, or has a percentage.
 
-    What follows another field, `like("lr")`, is no longer or shorter than that field.
+    `like("lr")` is ignored, because it has the length of the field that it follows.
 
     >>> from paramsched.schedules import constant, cosine, take, warmup
     >>> depends_on_horizon(cosine()), depends_on_horizon(warmup(100) >> constant())
@@ -204,33 +209,33 @@ def depends_on_horizon(schedule: Schedule) -> bool:
     (True, False)
     """
     own = _without_likes(schedule)
-    return own.fills or _asks_for_horizon(own)
+    return own.fills or _needs_horizon(own)
 
 
 def _without_likes(value: Any) -> Any:
-    """A schedule, or a value in it, with a level that stays for each `like(…)`."""
+    """Replace each `like(…)` in a schedule, or in a value of its fields, by a constant."""
     if isinstance(value, Like):
         return Constant(1.0, None)
     return with_changed_fields(value, _without_likes) if isinstance(value, (Schedule, tuple)) else value
 
 
-def _asks_for_horizon(schedule: Schedule) -> bool:
-    """Whether something inside needs the length of the run, be the schedule as long as it may."""
+def _needs_horizon(schedule: Schedule) -> bool:
+    """Return whether a part of the schedule needs the length of the run."""
     own = list(leaves_of_fields(schedule))
     if any(unit == "percent" for leaf in own if isinstance(leaf, Duration) for unit, _ in leaf.terms):
         return True
     if any(depends_on_horizon(leaf.schedule) for leaf in own if isinstance(leaf, ScheduleRule)):
         return True
-    if isinstance(schedule, (Take, Skip)):  # what is cut was planned for more than its part
+    if isinstance(schedule, (Take, Skip)):  # the cut schedule was planned for more than its part
         return schedule.of is None and depends_on_horizon(schedule.schedule)
-    return any(_asks_for_horizon(part) for part in schedule.parts())
+    return any(_needs_horizon(part) for part in schedule.parts())
 
 
-# Inside the kernel a resolved length is a plain count, whatever it counts. So no shape has to know of clocks.
+# In the kernel a resolved length is a plain count of any unit, so shapes need not know about clocks.
 
 
 def with_unit(schedule: Schedule, unit: str) -> Schedule:
-    """A resolved schedule whose counts say what they count.
+    """Name the unit of the counts of a resolved schedule.
 
     >>> from paramsched.schedules import warmup
     >>> print(with_unit(warmup(375_000_000), "tokens"))
@@ -241,7 +246,7 @@ def with_unit(schedule: Schedule, unit: str) -> Schedule:
 
 
 def without_unit(schedule: Schedule, unit: str) -> Schedule:
-    """The same schedule as plain counts of a unit, which the kernel evaluates; other units stay as they are.
+    """Turn one unit into plain counts, which the kernel evaluates; other units stay unchanged.
 
     >>> from paramsched.schedules import warmup
     >>> without_unit(warmup("4 tokens"), "tokens")(3)
@@ -252,14 +257,14 @@ def without_unit(schedule: Schedule, unit: str) -> Schedule:
 
 
 def is_resolved_in(schedule: Schedule, unit: str) -> bool:
-    """Whether every length of a schedule is a count of one unit, and says so."""
+    """Return whether every length of a schedule is a count of one unit and names that unit."""
     if unit == "updates":
         return schedule.is_resolved
     return without_unit(schedule, unit).is_resolved and _renamed(schedule, "updates", "epochs") is schedule
 
 
 def _renamed(value: Any, before: str, after: str) -> Any:
-    """A value with one unit in place of another; the same object where it has none."""
+    """Replace one unit by another in a value; returns the same object if the unit does not occur."""
     if isinstance(value, Duration):
         if not any(unit == before for unit, _ in value.terms):
             return value
@@ -269,7 +274,7 @@ def _renamed(value: Any, before: str, after: str) -> Any:
     if not isinstance(value, Rule) or value.by == "epoch":  # an epoch has no unit yet
         return value
     tick = Duration.of(1 if value.by == "update" else value.by)
-    # In a rule that ticks every several counts, a length is a number of ticks, which has no unit.
+    # If a rule ticks once every several counts, its lengths are numbers of ticks, which have no unit.
     if [amount for _, amount in tick.terms] == [1] and tick.terms[0][0] != "epochs":
         value = with_changed_fields(value, lambda one: _renamed(one, before, after))
     renamed = _renamed(tick, before, after)

@@ -19,8 +19,8 @@ from paramsched.schedules.lengths import (
     Lengths,
     boundaries,
     checked_growth,
+    positive_length,
     require_lengths,
-    some_length,
     split_periods,
 )
 from paramsched.schedules.pointwise import clamp
@@ -31,13 +31,13 @@ from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike, count_of
 
 Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
-"""How the height of the triangles goes on: the same, halved each cycle, gamma ** t."""
+"""How the height of the triangles changes: constant, halved each cycle, gamma ** t."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cyclic(Schedule):
-    """Up from `start` to `to` in `up` updates and back in `down`, again and again."""
+    """Rises from `start` to `to` over `up` and falls back over `down`, repeatedly."""
 
     up: Duration = field(metadata=PERIOD)
     down: Duration = field(metadata=PERIOD)
@@ -49,20 +49,20 @@ class Cyclic(Schedule):
     def __post_init__(self) -> None:
         keep_checked(self, "cyclic", level_of, "start", "to")
         keep_checked(self, "cyclic", positive_number, "gamma")
-        keep_checked(self, "cyclic", some_length, "up", "down")
-        require_choice(CallSite("cyclic", "mode"), self.mode, Mode, "no mode")
+        keep_checked(self, "cyclic", positive_length, "up", "down")
+        require_choice(CallSite("cyclic", "mode"), self.mode, Mode, "unknown mode")
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
                 CallSite("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
-                'gamma is for mode="exp_range" only',
-                'Write mode="exp_range", or leave gamma out',
+                'gamma requires mode="exp_range"',
+                'Write mode="exp_range", or omit gamma',
                 sample="exp_range",
             )
 
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Straight lines up and down; `mode` scales them by the cycle or by the time."""
+        """Compute straight lines up and down; `mode` scales them by the cycle or by the time."""
         up, down, period = self.up.count, self.down.count, self._period
         cycle, at = split_periods(t, period, ops)
         height = ops.where(at <= up, ops.floating(at) / up, ops.floating(count_of(period) - at) / down)
@@ -70,7 +70,7 @@ class Cyclic(Schedule):
             height = height * 0.5 ** ops.floating(cycle)
         elif self.mode == "exp_range":
             height = zero_safe_product(height, ops.power(self.gamma, ops.floating(t)))
-        if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
+        if self.mode == "exp_range" and self.gamma > 1:  # values may exceed `to`, because growth is not clipped
             return mixed_levels(
                 self.start, self.to, base, lambda first, last: first + zero_safe_product(last - first, height)
             )
@@ -88,9 +88,9 @@ class Cyclic(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestarts(Cycles):
-    """Cosine descents that begin again, each `mult` times as long and `gamma` times as high as the one before.
+    """Cosine decays that restart, each `mult` times as long and `gamma` times as high as the previous one.
 
-    Its lowest level is `to_gamma` times the one before; after `times` cycles it is held.
+    Each lowest level is `to_gamma` times the previous one. After `times` cycles the last lowest level is held.
     """
 
     first: Duration = field(metadata=PERIOD)
@@ -102,7 +102,7 @@ class CosineRestarts(Cycles):
     lengths: Lengths
 
     def __post_init__(self) -> None:
-        keep_checked(self, "cosine_restarts", some_length, "first")
+        keep_checked(self, "cosine_restarts", positive_length, "first")
         keep_checked(self, "cosine_restarts", checked_growth, "mult")
         keep_checked(self, "cosine_restarts", level_of, "to")
         keep_checked(self, "cosine_restarts", positive_number, "gamma", "to_gamma")
@@ -115,7 +115,7 @@ class CosineRestarts(Cycles):
         return self.first
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Half a cosine wave in each cycle; the table of cycles says where they begin."""
+        """Compute half a cosine wave in each cycle; if cycles grow, the table contains their starts."""
         if self.mult == 1:
             cycle, at = split_periods(t, self.first.number, ops, self.times)
             u = ops.floating(at) / self.first.count
@@ -138,11 +138,11 @@ class CosineRestarts(Cycles):
 
     @property
     def _rounds(self) -> bool:
-        """Whether each cycle takes whole updates: those that grow, but for exact ones."""
+        """True if cycles have integer lengths, which growing cycles have unless they are exact."""
         return self.mult != 1 and self.lengths != "exact"
 
     def _resolve(self, span: Span) -> Schedule:
-        """The first cycle in updates; where cycles are rounded it is a whole number of them, as all others."""
+        """Convert the first cycle to updates, as an integer if cycles are rounded."""
         first = span.period(self.first)
         return replace(self, first=Duration.of(ceil(first)) if self._rounds else first)
 
@@ -161,18 +161,22 @@ def cyclic(
     mode: Mode = "triangular",
     gamma: float = 1.0,
 ) -> Cyclic:
-    """Triangles: up from `start` to `to` in `up`, back in `down`, again and again.
+    """Rise from `start` to `to` and fall back along straight lines, repeatedly.
 
-    value(t) = start + (to - start) * h * g, h the height in the cycle, g = 1, 2 ** -cycle or gamma ** t by `mode`
+    value(t) = start + (to - start) * h * g, with the height h in the cycle, and g = 1, 2 ** -cycle or gamma ** t by
+    `mode`
 
     Args:
-        up, down: lengths of the two sides, any unit, at least one update; `down` is as long as `up` if not given.
-        start, to: lowest and highest level.
-        mode: `"triangular"`, `"triangular2"` or `"exp_range"`.
-        gamma: for `"exp_range"`, above 0.
+        up: the length of the rise, in any unit of time; at least one update.
+        down: the length of the fall, likewise; `up` by default.
+        start: the lowest level, a multiple of base; `absolute(x)` is a value.
+        to: the highest level, likewise.
+        mode: how the height changes: `"triangular"` keeps it, `"triangular2"` halves it after each cycle, `"exp_range"`
+            multiplies it by `gamma` at each update.
+        gamma: the ratio for `"exp_range"`, above 0.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: Smith 2017 (1506.01186); torch `CyclicLR`.
 
@@ -192,26 +196,28 @@ def cosine_restarts(
     times: int | None = None,
     lengths: Lengths = "nearest",
 ) -> CosineRestarts:
-    """Cosine descents that begin again: cycle i has length first * mult ** i and begins at gamma ** i.
+    """Repeat a cosine decay; cycle i has the length first * mult ** i and starts at gamma ** i.
 
-    value(t) = to + (gamma ** i - to) * (1 + cos(pi c / L)) / 2, c updates into cycle i of length L
+    value(t) = to * to_gamma ** i + (gamma ** i - to * to_gamma ** i) * (1 + cos(pi * c / L)) / 2, c updates into cycle
+    i of length L
 
     Args:
-        first: length of the first cycle, any unit; at least one update.
-        mult: each cycle's length over the one before, 1, or from 1.001 on.
-        to: the level the descents end at (it is reached only in the limit: the next cycle begins there).
-        gamma: each cycle's peak over the one before, above 0.
-        to_gamma: each cycle's lowest level over the one before, above 0.
-        times: how many cycles; None goes on. After the last its lowest level is held.
-        lengths: of cycles that grow: `"nearest"` (whole updates, each rounded by itself), `"exact"`, or `"floor"`,
-            which rounds down before the next one grows.
+        first: the length of the first cycle, in any unit of time; at least one update.
+        mult: the ratio of each cycle's length to the previous one: 1, or at least 1.001.
+        to: the lowest level of the first cycle, a multiple of base; `absolute(x)` is a value. It is a limit, because
+            the next cycle starts at that time.
+        gamma: the ratio of each cycle's peak to the previous one, above 0.
+        to_gamma: the ratio of each cycle's lowest level to the previous one, above 0.
+        times: the number of cycles, after which the last lowest level is held. None repeats without end.
+        lengths: how growing cycles are rounded: `"nearest"` (each to the nearest update), `"exact"` (not rounded), or
+            `"floor"` (rounded down before the next one grows).
 
     Raises:
-        InvalidArgument: an argument out of its range, or cycles that rounding down keeps from growing.
+        InvalidArgument: an argument is out of range, or rounding down prevents the cycles from growing.
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); torch `CosineAnnealingWarmRestarts`. timm's `cycle_mul`,
-    `cycle_decay` and `cycle_limit` are `mult`, `gamma` and `times` with `lengths="exact"`; ignite's `cycle_mult`,
-    `start_value_mult` and `end_value_mult` are `mult`, `gamma` and `to_gamma` with `lengths="floor"`; of keras'
+    `cycle_decay` and `cycle_limit` are `mult`, `gamma` and `times` with `lengths="exact"`. ignite's `cycle_mult`,
+    `start_value_mult` and `end_value_mult` are `mult`, `gamma` and `to_gamma` with `lengths="floor"`. In keras'
     `CosineDecayRestarts` the floor a does not shrink with the peak: `(1 - a) * cosine_restarts(…, gamma=m_mul) + a`.
 
     >>> sgdr = cosine_restarts(10, mult=2, to=0.1)
@@ -231,30 +237,30 @@ def one_cycle(
     back: DurationLike | None = None,
     peak: Level = 1.0,
 ) -> Schedule:
-    """One cycle: up from `start` to base in `up`, then down to `to` in the rest, both along `curve`.
+    """Rise from `start` to `peak` over `up`, then decay to `to` over the rest of the horizon.
 
-    value(t) = start + (peak - start) * curve(t / up), then peak + (to - peak) * curve(v), v the share of the rest that
-    is over
+    value(t) = start + (peak - start) * curve(t / up), then peak + (to - peak) * curve(v), v the elapsed fraction of the
+    decay
 
-    Base is the peak (torch's `max_lr`). Momentum goes the other way:
+    Base is the peak (torch's `max_lr`). Momentum runs in the opposite direction:
     `one_cycle("30%", absolute(0.95), absolute(0.95), peak=absolute(0.85))`.
 
     Args:
-        up: length of the way up, any unit of time.
-        start, to: first and last level.
-        curve: of each way.
-        index: which fraction of a way update t stands for. With `"t/(n-1)"`, torch's, the whole cycle ends in its last
-            update, and each way before one update earlier than it is said: up * n - 1 is an exact time, and may be
-            between two updates.
-        back: length of a way back to `start` between the two, torch's `three_phase`; None has none.
-        peak: highest level.
+        up: the length of the rise, in any unit of time.
+        start: the first level, a multiple of base; `absolute(x)` is a value.
+        to: the last level, likewise.
+        curve: the curve of the rise and of the decay: `curves.cosine`, `curves.linear`, …
+        index: the fraction of a ramp at update t. With `"t/(n-1)"`, as in torch, the cycle ends at its last update, and
+            each earlier ramp ends one update earlier than its length: at up * n - 1, which may be between two updates.
+        back: the length of a ramp back to `start` before the final decay, torch's `three_phase`. None omits this ramp.
+        peak: the highest level; 1 is base.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: Smith & Topin 2018 (1708.07120); torch `OneCycleLR` with `index="t/(n-1)"`; fastai `fit_one_cycle`, whose
-    ways have exact lengths: `with_lengths(one_cycle("25%", to=1e-05))`; optax `cosine_onecycle_schedule`, and
-    `linear_onecycle_schedule` with `back="55%"`, both cut to whole updates: `with_lengths(one_cycle(), "floor")`.
+    ramps have exact lengths: `with_lengths(one_cycle("25%", to=1e-05))`; optax `cosine_onecycle_schedule`, and
+    `linear_onecycle_schedule` with `back="55%"`, both rounded down: `with_lengths(one_cycle(), "floor")`.
 
     >>> print(one_cycle())
     warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)
@@ -266,22 +272,22 @@ def one_cycle(
     closed = isinstance(index, str) and index == "t/(n-1)"
     inner: Index = "t/n" if closed else index
 
-    def length_of_way(name: str, length: DurationLike) -> Duration:
-        way = Duration.of(length)
+    def length_of_ramp(name: str, length: DurationLike) -> Duration:
+        over = Duration.of(length)
         if not closed:
-            return way
-        if not way.terms:
-            found = 'with index="t/(n-1)" this way ends an update early, and nothing is left of it'
-            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Write "30%", or leave index out')
-        return way - Duration.of(1)
+            return over
+        if not over.terms:
+            found = 'with index="t/(n-1)" this ramp ends one update early, so it must not be empty'
+            raise InvalidArgument(CallSite("one_cycle", name, shown(length)), found, 'Write "30%", or omit index')
+        return over - Duration.of(1)
 
-    way = anneal(start, peak, length_of_way("up", up), curve, inner)
+    ramp = anneal(start, peak, length_of_ramp("up", up), curve, inner)
     if back is None:
-        cycle = way >> anneal(peak, to, None, curve, index)
+        cycle = ramp >> anneal(peak, to, None, curve, index)
     else:
         cycle = (
-            way
-            >> anneal(peak, start, length_of_way("back", back), curve, inner)
+            ramp
+            >> anneal(peak, start, length_of_ramp("back", back), curve, inner)
             >> anneal(start, to, None, curve, index)
         )
     return with_lengths(cycle) if closed else cycle
@@ -289,17 +295,17 @@ def one_cycle(
 
 @shape
 def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLike | None = None) -> Schedule:
-    """From 0 to base in the first share of each cycle, and base in the rest of it.
+    """Rise from 0 to base in the first part of each cycle, and stay at base in the rest of it.
 
-    value(t) = min(c / rise, 1), c the share of the cycle that is over
+    value(t) = base * min(c / rise, 1), c the elapsed fraction of the cycle
 
     Args:
-        times: how many cycles there are; None goes on, where `every` says how long they are.
-        rise: which share of a cycle the way up is, above 0 and at most 1.
-        every: length of a cycle, any unit of time; None shares the time there is among the `times`.
+        times: the number of cycles. None repeats without end and requires `every`.
+        rise: the fraction of a cycle that the rise takes, above 0 and at most 1.
+        every: the length of a cycle, in any unit of time. None divides the horizon evenly into `times` cycles.
 
     Raises:
-        InvalidArgument: an argument out of its range, or neither `every` nor `times`.
+        InvalidArgument: an argument is out of range, or both `every` and `times` are None.
 
     Source: the weight of the KL term in Fu et al. 2019 (1903.10145), with 4 cycles and 0.5.
 
@@ -308,5 +314,6 @@ def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLik
     """
     share = finite_number(CallSite("cyclical_anneal", "rise"), rise)
     if not 0 < share <= 1:
-        raise InvalidArgument(CallSite("cyclical_anneal", "rise", repr(rise)), "no share", "Write rise=0.5", sample=0.5)
+        site = CallSite("cyclical_anneal", "rise", repr(rise))
+        raise InvalidArgument(site, "must be above 0 and at most 1", "Write rise=0.5", sample=0.5)
     return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

@@ -1,4 +1,4 @@
-"""Decays by formulas of time."""
+"""Decays: formulas of time."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, SCALE, some_length
+from paramsched.schedules.lengths import FILLS, SCALE, positive_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
@@ -29,27 +29,31 @@ class Exponential(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "exponential", positive_number, "gamma")
-        keep_checked(self, "exponential", some_length, "per")
+        keep_checked(self, "exponential", positive_length, "per")
 
-    length = None  # never ends: it takes the time it is given
+    length = None  # it has no end
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        # A power of t, not a running product: any t costs the same, and nothing drifts.
+        # A power of t, not a running product, so every t costs the same and rounding errors do not accumulate.
         return base.scaled(ops.power(self.gamma, ops.floating(t) / self.per.count))
 
 
 @shape
 def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
-    """Multiply by `gamma` once every `per`, smoothly in between: value(t) = base * gamma ** (t / per).
+    """Multiply by `gamma` once every `per`, and smoothly in between.
+
+    value(t) = base * gamma ** (t / per)
 
     Args:
-        gamma: ratio per period, above 0; no unit.
-        per: the period, any unit of time, above 0.
+        gamma: the ratio for each `per`, above 0.
+        per: the period, in any unit of time, above 0; one update by default.
 
     Raises:
-        InvalidArgument: `gamma` is no finite number above 0, or `per` no length above 0.
+        InvalidArgument: `gamma` is not a finite number above 0, or `per` is not a length above 0.
 
-    Source: torch `ExponentialLR` (`per` = 1 update); optax `exponential_decay`. A result that overflows is inf.
+    A value that overflows is inf.
+
+    Source: torch `ExponentialLR` (`per` = 1 update); optax `exponential_decay`.
 
     >>> exponential(0.5, per="100 updates")(200, base=0.4)
     0.1
@@ -59,18 +63,20 @@ def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
 
 @shape
 def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = None, index: Index = "t/n") -> Schedule:
-    """From `start` to `to` by the same ratio in every update: value(t) = start * (to / start) ** (t / n).
+    """Change from `start` to `to` by the same ratio at every update.
 
-    `geometric(previous, 0.01)` begins at the value that the stage before ends at.
+    value(t) = start * (to / start) ** (t / n); exactly `to` from t = n on
 
     Args:
-        start, to: two multiples of base, or two absolute values; neither is 0, and both have one sign. `previous` and
-            `following` are what the neighbor's is.
-        over: n, any unit of time; None takes the time it is given.
-        index: which fraction update t stands for.
+        start: the first level, a multiple of base, `absolute(x)` or `previous`, the level at which the previous stage
+            ends.
+        to: the last level, of the same kind and sign as `start`, or `following`. Neither level may be 0.
+        over: n, the length in any unit of time. None fills the rest of the horizon.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
 
     Raises:
-        InvalidArgument: levels that have no ratio.
+        InvalidArgument: the levels have no ratio.
 
     Source: fvcore `ExponentialParamScheduler`; fastai `SchedExp`; the last stage of fairseq's `tri_stage`; range tests
     of the learning rate, Smith 2017 (1506.01186).
@@ -80,16 +86,16 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     """
     first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
     if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
-        return _GeometricBesideNeighbor(first, last, None if over is None else Duration.of(over), index)
+        return _GeometricWithNeighbor(first, last, None if over is None else Duration.of(over), index)
     if isinstance(first, Absolute) and isinstance(last, Absolute):
         begins, ends = first.value, last.value
     elif isinstance(first, float) and isinstance(last, float):
         begins, ends = first, last
     else:
-        found = "a ratio needs two multiples of base, or two absolute values, both as numbers"
+        found = "expected two multiples of base or two absolute values, as numbers"
         raise InvalidArgument(f"geometric({first}, {last})", found, "Write geometric(1.0, 0.01)")
     if not begins * ends > 0:
-        found = "no ratio leads there: neither level is 0, and both have one sign"
+        found = "both levels must be nonzero and have the same sign"
         raise InvalidArgument(f"geometric({first}, {last})", found, "Write geometric(1.0, 0.01)")
     ratio = ends / begins
     return anneal(start, to, over, curves.linear if ratio == 1 else curves.exponential(ratio), index)
@@ -97,8 +103,8 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _GeometricBesideNeighbor(Schedule):
-    """A geometric way until the level of its neighbor is a number: only then there is a ratio."""
+class _GeometricWithNeighbor(Schedule):
+    """A geometric change with a neighbor's level; its ratio is known once that level is a number."""
 
     start: Level
     to: Level
@@ -113,7 +119,7 @@ class _GeometricBesideNeighbor(Schedule):
         return geometric(**fields)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        raise AssertionError(f"{self} is asked for a value before its level is a number")
+        raise AssertionError(f"{self} is evaluated before its level is a number")
 
     def __str__(self) -> str:
         named = {"start": self.start, "to": self.to, "over": self.over, "index": self.index}
@@ -122,14 +128,16 @@ class _GeometricBesideNeighbor(Schedule):
 
 @shape
 def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
-    """Decay at a rate: value(t) = base * exp(-rate * t / per).
+    """Decay exponentially at a rate.
+
+    value(t) = base * exp(-rate * t / per)
 
     Args:
-        rate: above 0, for each `per`.
-        per: any unit of time, above 0.
+        rate: the rate for each `per`, above 0.
+        per: the unit of the rate, in any unit of time, above 0; one update by default.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: paddle `NaturalExpDecay`; TensorFlow 1 `natural_exp_decay`; temperatures of Gumbel softmax, Jang et al. 2017
     (1611.01144): `maximum(every(natural_exponential(1e-05), 1000), 0.5)`.
@@ -138,7 +146,7 @@ def natural_exponential(rate: float, per: DurationLike = 1) -> Schedule:
     0.367879441
     """
     whole = Fraction(repr(positive_number(CallSite("natural_exponential", "rate"), rate)))
-    # Of a time constant, not of the ratio of one update: the power of that would have its rounding so many times.
+    # A time constant, because the rounding error of a ratio per update would be multiplied by the number of updates.
     period = Duration(tuple((unit, amount / whole) for unit, amount in Duration.of(per).terms))
     return exponential(math.exp(-1), period)
 
@@ -155,14 +163,14 @@ class PowerLaw(Schedule):
         site = CallSite("power_law", "exponent")
         object.__setattr__(self, "exponent", finite_number(site, self.exponent))
         if self.exponent == 0:
-            raise InvalidArgument(site, "flat: to the power of 0 it is base throughout", "Write 0.5", sample=0.5)
-        keep_checked(self, "power_law", some_length, "timescale")
+            raise InvalidArgument(site, "must not be 0, which is base at every update", "Write 0.5", sample=0.5)
+        keep_checked(self, "power_law", positive_length, "timescale")
 
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         grown = 1.0 + ops.floating(t) / self.timescale.count
-        if self.exponent == 0.5:  # a square root is exact where a power is not
+        if self.exponent == 0.5:  # more exact than a power
             return base.scaled(1.0 / ops.xp.sqrt(grown))
         return base.scaled(grown**-self.exponent)
 
@@ -182,7 +190,7 @@ class InverseTime(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "inverse_time", positive_number, "gamma")
-        keep_checked(self, "inverse_time", some_length, "per")
+        keep_checked(self, "inverse_time", positive_length, "per")
 
     length = None
 
@@ -192,14 +200,16 @@ class InverseTime(Schedule):
 
 @shape
 def power_law(exponent: float, timescale: DurationLike) -> PowerLaw:
-    """Fall, or grow, as a power of time: value(t) = base * (1 + t / timescale) ** -exponent.
+    """Decay, or grow, as a power of time.
+
+    value(t) = base * (1 + t / timescale) ** -exponent
 
     Args:
-        exponent: not 0; below 0 the value grows, and without an end.
-        timescale: time after which the value is 2 ** -exponent of base; any unit, above 0.
+        exponent: a number other than 0; below 0 the value grows without a limit.
+        timescale: the time after which the value is 2 ** -exponent of base, in any unit of time, above 0.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: OLMo-core PowerLR; Shen et al. 2024 (2408.13359). The `PolyScheduler` of pytorch_optimizer grows: with its
     power p and a floor of 0.1, `warmup(500) >> constant(over=1) >> 0.1 + 0.9 * power_law(-p, 1)`.
@@ -212,34 +222,37 @@ def power_law(exponent: float, timescale: DurationLike) -> PowerLaw:
 
 @shape
 def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
-    """Fall as the inverse square root: value(t) = base / sqrt(1 + t / timescale).
+    """Decay as the inverse square root of time.
 
-    Behind a warmup of W updates, `timescale=W` is the usual sqrt(W / t).
+    value(t) = base / sqrt(1 + t / timescale)
 
     Args:
-        timescale: any unit of time, above 0.
+        timescale: the time after which the value is 0.71 of base, in any unit of time, above 0. After a warmup of W
+            updates, `timescale=W` is the usual sqrt(W / t).
 
     Raises:
-        InvalidArgument: `timescale` is no length above 0.
+        InvalidArgument: `timescale` is not a length above 0.
 
     Source: Vaswani et al. 2017 (1706.03762); Zhai et al. 2022 (2106.04560).
 
     >>> inverse_sqrt(100)(300)
     0.5
     """
-    return power_law(0.5, some_length(CallSite("inverse_sqrt", "timescale"), Duration.of(timescale)))
+    return power_law(0.5, positive_length(CallSite("inverse_sqrt", "timescale"), Duration.of(timescale)))
 
 
 @shape
 def inverse_time(gamma: float, per: DurationLike = 1) -> InverseTime:
-    """Fall as the inverse of time: value(t) = base / (1 + gamma * t / per).
+    """Decay as the inverse of time.
+
+    value(t) = base / (1 + gamma * t / per)
 
     Args:
-        gamma: above 0.
-        per: any unit of time, above 0.
+        gamma: the rate for each `per`, above 0.
+        per: the unit of the rate, in any unit of time, above 0; one update by default.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: Robbins & Monro 1951; Keras `InverseTimeDecay`.
 
@@ -262,9 +275,9 @@ class Logistic(Schedule):
         site = CallSite("logistic", "steepness")
         object.__setattr__(self, "steepness", finite_number(site, self.steepness))
         if self.steepness == 0:
-            found = "flat: with a steepness of 0 the value is half of base throughout"
+            found = "must not be 0, which is half of base at every update"
             raise InvalidArgument(site, found, "Write steepness=0.0025", sample=0.0025)
-        keep_checked(self, "logistic", some_length, "per")
+        keep_checked(self, "logistic", positive_length, "per")
 
     length = None
 
@@ -282,7 +295,7 @@ class InverseSigmoid(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "inverse_sigmoid", positive_number, "k")
-        keep_checked(self, "inverse_sigmoid", some_length, "per")
+        keep_checked(self, "inverse_sigmoid", positive_length, "per")
 
     length = None
 
@@ -291,7 +304,7 @@ class InverseSigmoid(Schedule):
 
 
 def _logistic_of(x: Array, ops: Arrays) -> Array:
-    """1 / (1 + exp(-x)), of which no exponential overflows and small values keep their digits."""
+    """Return 1 / (1 + exp(-x)) without overflow, and with all digits of small values."""
     above = x >= 0
     small = ops.xp.exp(ops.where(above, -x, x))
     return ops.where(above, 1.0, small) / (1.0 + small)
@@ -299,17 +312,20 @@ def _logistic_of(x: Array, ops: Arrays) -> Array:
 
 @shape
 def logistic(middle: DurationLike, steepness: float, per: DurationLike = 1) -> Logistic:
-    """Rise as a logistic function that is half-way in the middle: value(t) = base / (1 + exp(-s (t - middle) / per)).
+    """Rise along a logistic curve that is half-way at `middle`.
 
-    It is nowhere exactly 0 or 1. From one level to another in a stage leads `anneal(…, curve=curves.sigmoid(12))`.
+    value(t) = base / (1 + exp(-s * (t - middle) / per)), s = `steepness`
 
     Args:
-        middle: the time at which the value is half of base, any unit.
-        steepness: s, for each `per`; below 0 it falls.
-        per: any unit of time, above 0.
+        middle: the time at which the value is half of base, in any unit of time.
+        steepness: s, for each `per`; a number other than 0. Below 0 the value falls.
+        per: the unit of the steepness, in any unit of time, above 0; one update by default.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
+
+    It never reaches 0 or base exactly. To change between two levels in a stage, write
+    `anneal(…, curve=curves.sigmoid(12))`.
 
     Source: the weight of the KL term in Bowman et al. 2016 (1511.06349), with 0.0025 around update 2500.
 
@@ -321,14 +337,16 @@ def logistic(middle: DurationLike, steepness: float, per: DurationLike = 1) -> L
 
 @shape
 def inverse_sigmoid(k: float, per: DurationLike = 1) -> InverseSigmoid:
-    """Fall as the inverse sigmoid: value(t) = base * k / (k + exp(t / (per k))).
+    """Decay along an inverse sigmoid curve.
+
+    value(t) = base * k / (k + exp(t / (per * k)))
 
     Args:
-        k: above 0; the larger, the later and the slower it falls.
-        per: what the time is counted in, any unit of time, above 0.
+        k: the time scale, above 0. A larger k decays later and more slowly.
+        per: the unit of time of the formula, above 0; one update by default.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: scheduled sampling, Bengio et al. 2015 (1506.03099).
 

@@ -1,4 +1,4 @@
-"""Evaluation: the one place where a formula is called."""
+"""Evaluation: the only module that calls the formula of a schedule."""
 
 from collections.abc import Iterable
 from itertools import islice, pairwise
@@ -11,15 +11,15 @@ from paramsched.base.arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_n
 from paramsched.errors import InvalidArgument, InvalidTime, shown
 from paramsched.schedules.affine import BASE, Affine
 
-_PIECE = 49152  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
-_MOST_SEAMS = 8  # more would cut many stages into pieces too small to pay
+_PIECE = 49152  # updates evaluated at once, so that temporaries fit in the cache (benchmarks/test_curve.py)
+_MAX_SEAMS = 8  # with more, many stages would become pieces too small to be faster
 
 quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
-"""A result that overflows is inf, in every back end and without a warning; 0 times it is 0."""
+"""An overflow is inf in every back end, without a warning; 0 * inf is 0."""
 
 
 class Formula(Protocol):
-    """What evaluation knows of a schedule."""
+    """The part of a schedule that evaluation uses."""
 
     @property
     def affine(self) -> bool: ...
@@ -28,13 +28,13 @@ class Formula(Protocol):
 
 
 def value_at(schedule: Formula, t: Any, base: Any) -> Any:
-    """What a call of a schedule gives."""
+    """Evaluate a schedule at `t` for `base`; a call of a schedule returns this."""
     ops = arrays_of(t, base)
     base = checked_base(base)
     if ops is not NUMPY:
         return _with_array_api(schedule, t, base, ops)
     if isinstance(base, float) and not isinstance(base, np.generic):
-        # Many whole numbers are checked piece by piece, while they are in the cache.
+        # Large integer arrays are checked piece by piece, while a piece is in the cache.
         many = isinstance(t, np.ndarray) and t.dtype == np.int64 and t.size > _PIECE
         times = t if many else checked_times(t)
         values = evaluate(schedule, times.reshape(-1), base)
@@ -46,45 +46,45 @@ def value_at(schedule: Formula, t: Any, base: Any) -> Any:
 
 @quiet
 def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
-    """The one evaluator: values at NumPy times (1-d) for one base; float64.
+    """Return the values at a 1-d NumPy array of times for one base, as float64.
 
-    A value does not depend on how many are evaluated together, so long arrays go through in pieces that stay in the
-    cache, and blocks of a table equal single values bit for bit.
+    A value does not depend on how many times are evaluated together, bit for bit. So long arrays are split into pieces
+    that fit in the cache, and tables into blocks.
     """
     affine = schedule.affine
     if times.size <= _PIECE:
         return _values_of_piece(schedule, times, base, NUMPY, affine=affine)
     out = np.empty(times.size)
-    # A piece that lies inside one stage needs no masks, which cost twice as much as the formula. Any other cut gives
-    # the same values, so nothing hangs on it that the times are sorted, as the search takes them to be.
-    seams = [*islice(schedule._seams(), _MOST_SEAMS)]
+    # A piece inside one stage needs no masks, which cost twice as much as the formula. Every split gives the same
+    # values, so the result is correct even if the times are not sorted, as searchsorted assumes.
+    seams = [*islice(schedule._seams(), _MAX_SEAMS)]
     places = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
     for begin, end in pairwise(sorted({*range(0, times.size, _PIECE), *places, times.size})):
         piece = times[begin:end]
         low, high = piece.min().item(), piece.max().item()
-        if low < 0 or high > LONGEST:
-            checked_times(times)  # it refuses them; large floats it lets pass
+        if low < 0 or high > MAX_LENGTH:
+            checked_times(times)  # raises for invalid integers; large floats are valid
         _write_piece(schedule, piece, base, NUMPY.with_bounds(piece, low, high), out[begin:end], affine=affine)
     return out
 
 
 @quiet
 def columns(schedule: Formula, times: Array) -> Affine:
-    """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
+    """Return the two columns of an affine schedule at NumPy times, before a base is applied."""
     return schedule._at(times, BASE, NUMPY)
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:
-    """The values of a piece into an array, so that its own are free for the next piece, still in the cache."""
+    """Write the values of a piece into `out`, so that temporaries stay in the cache for the next piece."""
     value = schedule._at(times, BASE, ops) if affine else Affine(None, None)
     if value.offset is None and base and isinstance(value.factor, np.ndarray):
-        np.multiply(value.factor, base, out=out)  # as `Value.at` does, without an array between
+        np.multiply(value.factor, base, out=out)  # as `Affine.apply` does, without a temporary array
     else:
         out[:] = value.apply(base) if affine else _values_of_piece(schedule, times, base, ops, affine=affine)
 
 
 def _values_of_piece(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Floats:
-    """The values at a few times, in an array of their own."""
+    """Return the values at a few times in a new array."""
     values = (
         schedule._at(times, BASE, ops).apply(base)
         if affine
@@ -105,7 +105,7 @@ def _common_shape(times: tuple[int, ...], bases: tuple[int, ...]) -> tuple[int, 
 
 @quiet
 def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
-    """Values for an array of bases, which equal those for single ones."""
+    """Return values for an array of bases, which equal the values for single bases."""
     shape = _common_shape(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
@@ -122,14 +122,17 @@ def _shaped_column(column: Array | None, shape: tuple[int, ...], ops: Arrays) ->
 
 
 def _with_array_api(schedule: Formula, t: Array, base: Array, ops: Arrays) -> Array:
-    """Return values of torch or JAX, in the dtype of a floating base; times below 0 count as 0, and none is read."""
+    """Return values as a torch or JAX array, in the dtype of a floating base.
+
+    Times below 0 count as 0, because elements of a tensor are not read.
+    """
     known = is_numpy(t)
     times = checked_times(t) if known else t
     if not known and not (ops.is_whole(t) or ops.xp.isdtype(t.dtype, "real floating")):
-        raise InvalidTime(f"times of dtype {t.dtype}", "no numbers", INSTEAD_OF_TIME)
+        raise InvalidTime(f"times of dtype {t.dtype}", "expected numbers", _INSTEAD_OF_TIME)
     shape = _common_shape(tuple(times.shape), () if isinstance(base, (int, float)) else tuple(np.shape(base)))
     wide = float(base) if isinstance(base, (int, float)) else ops.floating(base)
-    if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
+    if known and schedule.affine:  # only base is a torch or JAX array
         value = columns(schedule, times.reshape(-1))
         values = Affine(*(_shaped_column(column, times.shape, ops) for column in (value.factor, value.offset))).apply(
             wide
@@ -147,58 +150,58 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, ops: Arrays) -> Ar
     return ops.xp.astype(values, keep) if ops.xp.isdtype(keep, "real floating") else values
 
 
-LONGEST = 10**18
-"""Updates: the longest length there is."""
+MAX_LENGTH = 10**18
+"""The maximum length, in updates."""
 
-INSTEAD_OF_TIME = "Use the number of completed updates: 0, 1, 2, …"
-_INSTEAD_OF_BASE = "Use the group's own value: 0.1, say"
+_INSTEAD_OF_TIME = "Use the number of completed updates: 0, 1, 2, …"
+_INSTEAD_OF_BASE = "Use the group's own value, for example 0.1"
 
 
 def checked_times(t: Any) -> Array:
-    """A Python or NumPy time as a NumPy array, checked."""
+    """Return a Python or NumPy time as a checked NumPy array."""
     if isinstance(t, (bool, str, bytes)):
-        raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", INSTEAD_OF_TIME)
+        raise InvalidTime(f"time {t!r}", f"expected a number, got {type(t).__name__}", _INSTEAD_OF_TIME)
     if isinstance(t, (int, float)):
         if not 0 <= t < inf:
-            raise InvalidTime(f"time {t!r}", "negative or not finite", INSTEAD_OF_TIME)
-        if isinstance(t, int) and t > LONGEST:
+            raise InvalidTime(f"time {t!r}", "must be finite and not negative", _INSTEAD_OF_TIME)
+        if isinstance(t, int) and t > MAX_LENGTH:
             raise InvalidTime(
-                f"time {t:.6g}" if t < 10**300 else "time", "more updates than a clock counts", INSTEAD_OF_TIME
+                f"time {t:.6g}" if t < 10**300 else "time", "must be at most 1e18 updates", _INSTEAD_OF_TIME
             )
         return np.asarray(t)
     try:
         times = np.asarray(t)
     except ValueError:  # lists of different lengths
-        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", INSTEAD_OF_TIME) from None
+        raise InvalidTime(f"times {shown(t)}", "expected an array of numbers", _INSTEAD_OF_TIME) from None
     if times.dtype.kind not in "iuf":
-        raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", INSTEAD_OF_TIME)
+        raise InvalidTime(f"times of dtype {times.dtype}", "expected numbers", _INSTEAD_OF_TIME)
     first, last = (times.min(), times.max()) if times.size else (0, 0)
     if not (first >= 0 and np.isfinite(last)):
-        raise InvalidTime(f"times from {first} to {last}", "negative or not finite", INSTEAD_OF_TIME)
+        raise InvalidTime(f"times from {first} to {last}", "must be finite and not negative", _INSTEAD_OF_TIME)
     if times.dtype.kind == "f":
         return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
-    if last > LONGEST:
-        raise InvalidTime(f"times up to {last}", "more updates than a clock counts", INSTEAD_OF_TIME)
+    if last > MAX_LENGTH:
+        raise InvalidTime(f"times up to {last}", "must be at most 1e18 updates", _INSTEAD_OF_TIME)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
 
 
 def checked_base(base: Any) -> Any:
-    """A base of Python as a float, of NumPy as an array, checked."""
+    """Return a Python base as a float or a NumPy base as an array, checked."""
     if isinstance(base, (int, float)) and not isinstance(base, np.generic):
         try:
             value = float(base)
         except OverflowError:  # an integer of more than 308 digits
             value = inf
         if not -inf < value < inf:
-            raise InvalidArgument(f"base {value!r}", "not finite", _INSTEAD_OF_BASE)
+            raise InvalidArgument(f"base {value!r}", "must be finite", _INSTEAD_OF_BASE)
         return value
     if is_numpy(base):
         bases = np.asarray(base)
         if bases.dtype.kind not in "biuf":
-            raise InvalidArgument(f"base {base!r}"[:80], f"{bases.dtype} is no real number", _INSTEAD_OF_BASE)
+            raise InvalidArgument(f"base {base!r}"[:80], f"expected real numbers, got {bases.dtype}", _INSTEAD_OF_BASE)
         if not np.isfinite(bases).all():
-            raise InvalidArgument(f"base {base!r}"[:80], "not finite", _INSTEAD_OF_BASE)
+            raise InvalidArgument(f"base {base!r}"[:80], "must be finite", _INSTEAD_OF_BASE)
         return bases
     if "complex" in str(getattr(base, "dtype", "")):
-        raise InvalidArgument(f"base of dtype {base.dtype}", "no real number", _INSTEAD_OF_BASE)
+        raise InvalidArgument(f"base of dtype {base.dtype}", "expected a real number", _INSTEAD_OF_BASE)
     return base

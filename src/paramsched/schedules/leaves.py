@@ -1,4 +1,4 @@
-"""Leaves: a constant, a field that is followed, a function; and what is given for a schedule."""
+"""Leaves: a constant, a followed field, a function; and the checks of a schedule argument."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,9 +10,10 @@ import numpy as np
 from paramsched import curves
 from paramsched.base.arrays import Array, Arrays
 from paramsched.base.calls import example_call
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import keep_checked
 from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import CallSite, InvalidArgument, Unresolved, nearest, shown
+from paramsched.errors import CallSite, InvalidArgument, Unresolved, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import OPEN
@@ -25,7 +26,7 @@ from paramsched.time import Duration, DurationLike
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Constant(Schedule):
-    """value(t) = value. Without `over` it is open: in a sequence it takes what the other stages leave."""
+    """value(t) = value. Without `over` it is open: in a sequence it fills the rest of the horizon."""
 
     value: Level
     over: Duration | None = field(metadata=OPEN)
@@ -49,16 +50,20 @@ class Constant(Schedule):
 
 @shape
 def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
-    """Hold one level: value(t) = value.
+    """Hold one level.
+
+    value(t) = value
 
     Args:
-        value: a multiple of base, `absolute(x)`, `0.5 + absolute(x)`, `previous` or `following`.
-        over: how long; None holds on, and in a sequence takes what the other stages leave of the horizon.
+        value: the level, a multiple of base. Also `absolute(x)` for a value, `0.5 + absolute(x)` for their sum,
+            `previous` or `following` for the level of a neighboring stage.
+        over: the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None holds to the end of the run;
+            in a sequence it fills the rest of the horizon.
 
     Raises:
-        InvalidArgument: a level that is no finite number, or a length that is none.
+        InvalidArgument: the level is not a finite number, or the length is invalid.
 
-    Source: optax `constant_schedule`. (torch's `ConstantLR` returns to base at its end; this one does not.)
+    Source: optax `constant_schedule`. (torch's `ConstantLR` returns to base at its end; this shape does not.)
 
     >>> constant(0.1)(1000, base=0.5), constant(absolute(0.9))(0, base=0.5)
     (0.05, 0.9)
@@ -69,13 +74,14 @@ def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Like(Schedule):
-    """Stands for what `field` follows, until `plan.resolve` puts that in."""
+    """A reference to the schedule of `field`; `plan.resolve` replaces it by that schedule."""
 
     field: str
 
     def __post_init__(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
-            refusal = InvalidArgument(CallSite("like", "field", shown(self.field)), "no name", 'Write like("lr")')
+            site = CallSite("like", "field", shown(self.field))
+            refusal = InvalidArgument(site, "expected the name of a field", 'Write like("lr")')
             raise refusal.changed(sample="lr")
 
     length = None
@@ -89,24 +95,27 @@ class Like(Schedule):
         raise self._without_plan()
 
     def _without_plan(self) -> Unresolved:
-        found = f"it is what {self.field} follows in a plan, and this is not a field of one"
+        found = f"it follows {self.field} of a plan, but it is not in a plan"
         return Unresolved(str(self), found, f"Write Plan({self.field}=cosine(), weight_decay={self})")
 
 
 @shape
 def like(field: str) -> Like:
-    """What another field of the same group follows, with this field's own base: value(t) = base * factor of `field`.
+    """Follow the schedule of another field of the same group, scaled by this field's own base.
 
-    `plan.resolve` puts it in. In a group's line its own field means the default's: `lr: like("lr") * 0.1`. A default
-    that follows a field with lines for some groups follows these lines there.
+    value(t) = base * factor(t), with the factor of `field`
 
     Args:
-        field: of the same plan, `"lr"` say; one without absolute levels and metric rules.
+        field: a field of the same plan, such as `"lr"`, without absolute levels and metric rules.
 
     Raises:
-        InvalidArgument: no text. At `plan.resolve`: the plan has no such field, or it cannot be followed.
+        InvalidArgument: `field` is not text. At `plan.resolve`: the plan has no such field, or it cannot be followed.
 
-    Source: decoupled weight decay that goes down with the learning rate, Loshchilov & Hutter 2019 (1711.05101).
+    `plan.resolve` replaces it by the other schedule. In the entry of a group, its own field means the default of that
+    field: `lr: like("lr") * 0.1`. If a default follows a field that has entries for some groups, it follows those
+    entries in those groups.
+
+    Source: decoupled weight decay that decreases with the learning rate, Loshchilov & Hutter 2019 (1711.05101).
 
     >>> print(Plan(lr=cosine(), weight_decay=like("lr"), horizon=100).resolve(Calendar()))
     horizon: 100
@@ -117,7 +126,7 @@ def like(field: str) -> Like:
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
-"""Functions of time that were given a name; the table belongs to the process, like that of shapes."""
+"""The registered functions of time; the table is global, as the table of shapes is."""
 
 
 @final
@@ -135,7 +144,7 @@ class FromFunction(Schedule):
         return self.name is not None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        if ops.concrete:  # one by one: a function written for a number gives the same values for an array of them
+        if ops.concrete:  # one by one, because the function may accept only numbers
             return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
         return base.scaled(self.function(ops.floating(t)))  # torch divides integers in float32
 
@@ -145,14 +154,16 @@ class FromFunction(Schedule):
 
 @shape
 def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
-    """A schedule from a function of time: value(t) = base * function(t).
+    """Return a schedule from a Python function of time.
+
+    value(t) = base * function(t)
 
     Args:
-        function: takes the number of completed updates and gives a multiple of base; or the name under which one was
-            registered with `register_function`, so that the schedule can be written to text.
+        function: takes the number of completed updates and returns a multiple of base. Or the name under which a
+            function was registered with `register_function`, so that the schedule can be written to text.
 
     Raises:
-        InvalidArgument: not callable, or no registered name.
+        InvalidArgument: `function` is not callable, or not a registered name.
 
     Source: torch `LambdaLR`.
 
@@ -163,20 +174,25 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
         if function not in FUNCTIONS:
             raise InvalidArgument(
                 f'from_function("{function}")',
-                f"no function of that name is registered; {nearest(function, FUNCTIONS)}",
+                f"unknown function; {did_you_mean(function, FUNCTIONS)}",
                 f'Register it first: register_function("{function}", f)',
             )
         return FromFunction(FUNCTIONS[function], function)
     if not callable(function):
-        raise InvalidArgument(f"from_function({function!r})", "not callable", "Write from_function(lambda t: 0.9 ** t)")
+        found = f"expected a function, got {type(function).__name__}"
+        raise InvalidArgument(f"from_function({function!r})", found, "Write from_function(lambda t: 0.9 ** t)")
     return FromFunction(function)
 
 
 def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction:
-    """Give a function of time a name: `from_function("name")` then says it in text and configs.
+    """Register a function of time, so that text and configs can contain `from_function("name")`.
+
+    Args:
+        name: an identifier that is not registered yet.
+        function: takes the number of completed updates and returns a multiple of base.
 
     Raises:
-        InvalidArgument: the name is taken, or no identifier.
+        InvalidArgument: the name is taken or not an identifier.
 
     >>> print(register_function("a_half_of_t", lambda t: t / 2))
     from_function("a_half_of_t")
@@ -184,41 +200,39 @@ def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction
     1.5
     """
     if not isinstance(name, str) or not name.isidentifier() or name in FUNCTIONS:
-        raise InvalidArgument(f"register_function({shown(name)})", "taken, or no identifier", "Choose another name")
+        found = "the name is taken or not an identifier"
+        raise InvalidArgument(f"register_function({shown(name)})", found, "Choose another name")
     FUNCTIONS[name] = function
     return FromFunction(function, name)
 
 
 MOST_DEPTH = 100
-"""Of schedules in each other: whatever is built is evaluated, printed, copied and saved, and no stack runs out."""
+"""Levels of nested schedules: evaluating, printing, copying and saving a schedule must not overflow the stack."""
 
 
 def curve_argument(name: str, curve: CurveLike) -> Curve:
-    """A curve; a schedule can be called too, but with a time, not with a progress."""
+    """Check a curve argument. A schedule is callable too, but takes a time, not a progress."""
     if isinstance(curve, Schedule):
         refusal = InvalidArgument(
-            CallSite(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
+            CallSite(name, "curve", str(curve)), "expected a curve, got a schedule", "Write curve=curves.cosine"
         )
         raise refusal.changed(sample=curves.cosine, refused=curve)
     return curve_of(curve)
 
 
 def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
-    """A schedule, or a finite number as a constant.
+    """Return a schedule, or a finite number as a constant.
 
     Args:
-        asked: the call for a message; a function where writing it costs as much as the schedule is long.
+        site: the call, for a message; a function if formatting the call is expensive.
     """
     if isinstance(value, Schedule):
         if value.metric_rules:
-            raise InvalidArgument(
-                site() if callable(site) else site,
-                f"{value} is guided by a metric",
-                "A metric rule multiplies into a whole schedule: cosine() * plateau()",
-            )
+            instead = "Multiply the entire schedule by the metric rule: cosine() * plateau()"
+            raise InvalidArgument(site() if callable(site) else site, f"{value} contains a metric rule", instead)
         if value.depth >= MOST_DEPTH:
             found = f"schedules nested more than {MOST_DEPTH} deep"
-            raise InvalidArgument(short_line(value), found, "Add up what is nested: shift(s, 2) for two shifts by 1")
+            raise InvalidArgument(short_line(value), found, "Merge nested calls: shift(s, 2), not two shifts by 1")
         return value
     if isinstance(value, Real) and not isinstance(value, bool):
         level: Schedule = SHAPES["constant"](value)
@@ -227,6 +241,6 @@ def schedule_of(value: object, site: str | Callable[[], str]) -> Schedule:
     called = name in SHAPES and SHAPES[name] is value
     raise InvalidArgument(
         site() if callable(site) else site,
-        f"{name if called else shown(value)} is no schedule and no number",
+        f"{name if called else shown(value)} is neither a schedule nor a number",
         f"Write {example_call(SHAPES[name], name)}" if called else "For example: warmup(100) >> cosine(to=0.1)",
     )

@@ -1,4 +1,4 @@
-"""Anneals with names of their own."""
+"""Anneals that have their own names in the literature."""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
 from paramsched.schedules.anneal import anneal, between_levels, linear, stage_fraction
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, some_length, split_periods
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, positive_length, split_periods
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
@@ -26,18 +26,23 @@ def tanh(
     to: Level = 0.0,
     over: DurationLike | None = None,
 ) -> Schedule:
-    """Tanh decay: value(t) = to + (start - to) * (1 - tanh(lower + (upper - lower) t / n)) / 2.
+    """Decay from `start` to `to` along a hyperbolic tangent.
 
-    With -7 and 3 it begins 8e-7 of the way below `start` and ends 0.0025 of it above `to`; timm goes on at `to` itself:
-    `tanh(over=100) >> constant(0.0)`. A way between exact levels is `anneal(…, curve=curves.tanh(-7, 3))`.
+    value(t) = to + (start - to) * (1 - tanh(lower + (upper - lower) * t / n)) / 2
 
     Args:
-        lower, upper: the piece of tanh that is used.
-        start, to: the levels that tanh has far from its middle.
-        over: n, any unit of time; None takes the time it is given.
+        lower: the argument of tanh at t = 0.
+        upper: the argument of tanh at t = n, greater than `lower`.
+        start: the level that tanh approaches before its middle, a multiple of base; `absolute(x)` is a value.
+        to: the level that tanh approaches after its middle, likewise.
+        over: n, the length in any unit of time. None fills the rest of the horizon.
 
     Raises:
-        InvalidArgument: `lower` is not below `upper`, or a level that is no number.
+        InvalidArgument: `lower` is not below `upper`, or a level is not a number.
+
+    With -7 and 3 it begins 8e-7 below `start` and ends 0.0025 above `to`, relative to their difference. timm continues
+    at `to`: `tanh(over=100) >> constant(0.0)`. For exact levels at both ends, write
+    `anneal(…, curve=curves.tanh(-7, 3))`.
 
     Source: HTD, Hsueh et al. 2019 (1806.01593); timm `TanhLRScheduler`.
 
@@ -47,14 +52,14 @@ def tanh(
     curve = curves.tanh(lower, upper)
     for name, level in (("start", start), ("to", to)):
         if isinstance(level, NeighborLevel):
-            found = "its level is computed, so a neighbor's is none for it"
+            found = f"expected a number or absolute(x), got {level}"
             raise InvalidArgument(CallSite("tanh", name, str(level)), found, f"Write {name}=0.1", sample=0.1)
     begins, ends = (
         split_level(level_of(CallSite("tanh", name), level)) for name, level in (("start", start), ("to", to))
     )
     reached: list[Level] = []
     for x in (curve.lower, curve.upper):
-        share = (1 - math.tanh(x)) / 2  # of the way from `to` to `start`
+        share = (1 - math.tanh(x)) / 2  # of the distance from `to` to `start`
         pairs = [(begin or 0.0, end or 0.0) for begin, end in zip(begins, ends, strict=True)]
         reached.append(level_from_parts(*(end + (begin - end) * share for begin, end in pairs)))
     return anneal(reached[0], reached[1], over, curve)
@@ -63,7 +68,7 @@ def tanh(
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineWave(Schedule):
-    """value(t) = to + (start - to) * (1 + cos(2 pi cycles t / n)) / 2; from t = n on as it is there."""
+    """value(t) = to + (start - to) * (1 + cos(2 pi cycles t / n)) / 2, constant from t = n on."""
 
     cycles: float
     start: Level
@@ -79,31 +84,34 @@ class CosineWave(Schedule):
         return self.over
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Half a wave, walked there and back."""
+        """Evaluate half a wave, forward and backward."""
         n = cast(Duration, self.over).count
         k, whole = stage_fraction("t/n", ops.at_most(t, n), n)
         turns = ops.floating(k) * self.cycles / whole
-        way = 1.0 - abs(1.0 - 2.0 * (turns - ops.xp.floor(turns)))
-        return between_levels(self.start, self.to, curves.cosine, way, 1, base, ops)
+        progress = 1.0 - abs(1.0 - 2.0 * (turns - ops.xp.floor(turns)))
+        return between_levels(self.start, self.to, curves.cosine, progress, 1, base, ops)
 
 
 @shape
 def cosine_wave(
     cycles: float = 1.0, start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
 ) -> CosineWave:
-    """Whole cosine waves, or parts of one: value(t) = to + (start - to) * (1 + cos(2 pi cycles t / n)) / 2.
+    """Oscillate between `start` and `to` along a cosine wave.
 
-    At its end it stays where the wave is: with 0.5 cycles that is `to`, with 1 it is `start`, with 0.25 half-way.
-    A descent that turns back after n updates, as torch's `CosineAnnealingLR` does, is
-    `restarts(cosine_wave(over="2n steps"), "2n steps")`, with the number for 2n.
+    value(t) = to + (start - to) * (1 + cos(2 * pi * cycles * t / n)) / 2; constant from t = n on
 
     Args:
-        cycles: how many waves there are in n, above 0; it need not be whole.
-        start, to: the level of the first update, and the one half a wave later.
-        over: n, any unit of time; None takes the time it is given.
+        cycles: the number of waves in n, above 0; it may be fractional. The final value depends on it: `to` for 0.5,
+            `start` for 1, half-way for 0.25.
+        start: the level of the first update, a multiple of base; `absolute(x)` is a value.
+        to: the level half a wave later, likewise.
+        over: n, the length in any unit of time. None fills the rest of the horizon.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
+
+    torch's `CosineAnnealingLR` rises again after n updates: `restarts(cosine_wave(over="2n steps"), "2n steps")`, with
+    the number for 2n.
 
     Source: Hugging Face `get_cosine_schedule_with_warmup(num_cycles)`.
 
@@ -117,18 +125,18 @@ def cosine_wave(
 def linear_cosine(
     periods: float = 0.5, alpha: float = 0.0, beta: float = 0.001, over: DurationLike | None = None
 ) -> Schedule:
-    """Cosine waves whose height falls along a straight line: (alpha + 1 - u) * (1 + cos(2 pi periods u)) / 2 + beta.
+    """Oscillate along a cosine wave whose height decays along a straight line.
 
-    value(t) = base * that, u = t / n
+    value(t) = base * ((alpha + 1 - u) * (1 + cos(2 * pi * periods * u)) / 2 + beta), u = t / n
 
     Args:
-        periods: how many waves there are in n, above 0; half a one is a descent.
-        alpha: what is added to the line.
-        beta: what is added to the whole.
-        over: n, any unit of time; None takes the time it is given.
+        periods: the number of waves in n, above 0; 0.5 is a decay without oscillation.
+        alpha: a constant added to the line, a multiple of base.
+        beta: a constant added to the value, a multiple of base.
+        over: n, the length in any unit of time. None fills the rest of the horizon.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: Bello et al. 2017 (1709.07417); TensorFlow 1 `linear_cosine_decay`, whose `num_periods` is `periods`.
 
@@ -144,7 +152,7 @@ def linear_cosine(
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PolynomialCycle(Schedule):
-    """value(t) = to + (start - to) * (1 - t / (n k)) ** power, with k = ceil(t / n), or 1 at the begin."""
+    """value(t) = to + (start - to) * (1 - t / (n k)) ** power, with k = ceil(t / n), or 1 at t = 0."""
 
     every: Duration = field(metadata=PERIOD)
     power: float
@@ -152,14 +160,14 @@ class PolynomialCycle(Schedule):
     to: Level
 
     def __post_init__(self) -> None:
-        keep_checked(self, "polynomial_cycle", some_length, "every")
+        keep_checked(self, "polynomial_cycle", positive_length, "every")
         keep_checked(self, "polynomial_cycle", positive_number, "power")
         keep_checked(self, "polynomial_cycle", level_of, "start", "to")
 
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """The descent over the fewest periods that hold the time; `to` at the end of each."""
+        """Decay over the fewest periods that contain the time; `to` at the end of each."""
         cycle, since = split_periods(t, self.every.number, ops)
         ends = (since == 0) & (t > 0)
         periods = ops.floating(cycle) + ops.where(ends, 0.0, 1.0)
@@ -173,19 +181,20 @@ class PolynomialCycle(Schedule):
 
 @shape
 def polynomial_cycle(every: DurationLike, power: float = 1.0, start: Level = 1.0, to: Level = 0.0) -> PolynomialCycle:
-    """Polynomial decay that is planned anew for one `every` more whenever it is at its end.
+    """Decay along a polynomial that is extended by one more `every` each time it reaches its end.
 
-    value(t) = to + (start - to) * (1 - t / (n k)) ** power, k = max(1, ceil(t / n)), n = `every`
+    value(t) = to + (start - to) * (1 - t / (n * k)) ** power, k = max(1, ceil(t / n)), n = `every`
 
     Args:
-        every: n, any unit of time, at least one update.
-        power: above 0.
-        start, to: first level, and the one at each multiple of n.
+        every: n, the length of the first decay and of each extension, in any unit of time; at least one update.
+        power: the exponent, above 0.
+        start: the first level, a multiple of base; `absolute(x)` is a value.
+        to: the level at each multiple of n, likewise.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
-    Source: TensorFlow and Keras `PolynomialDecay(cycle=True)`; paddle's likewise.
+    Source: TensorFlow and Keras `PolynomialDecay(cycle=True)`, and that of paddle.
 
     >>> [polynomial_cycle(4)(t) for t in (0, 2, 4, 6, 8)]
     [1.0, 0.5, 0.0, 0.25, 0.0]

@@ -1,4 +1,4 @@
-"""Levels from neighbors: `previous` and `following` become numbers."""
+"""Levels from neighboring stages: `previous` and `following` become numbers."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
@@ -22,29 +22,29 @@ _NOT_AFFINE_BUT_SCALING = (Clamp, Maximum, Minimum)
 
 
 def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
-    """The same schedule with every length in updates and every level a number.
+    """Return the schedule with every length in updates and every level a number.
 
-    A level that is taken from a neighbor is `factor * base + offset`, what the neighbor's formula says at its end (of
-    the stage before) or at its first update (of the stage behind).
+    A level from a neighbor is `factor * base + offset`: the value of the previous stage at its end, or of the next
+    stage at its first update.
 
-    Where no stage compares values (`clamp`, `minimum`, `maximum`), the new stage begins at the very float at which the
-    one before ends; else at one that differs by the rounding of a product.
+    If no stage compares values (`clamp`, `minimum`, `maximum`), the stage starts at exactly the float at which the
+    previous stage ends. Otherwise the two may differ by the rounding of a product.
     """
     if not schedule.has_neighbor_levels:
         return schedule._resolve(span)
-    _refuse_without_neighbor(_words_wanted(schedule, measured=False))
+    _require_neighbors(_open_levels(schedule, measured=False))
     resolved = schedule._resolve(span)
-    _refuse_without_neighbor(_words_wanted(resolved, measured=True))  # some stages turn out to take no time
+    _require_neighbors(_open_levels(resolved, measured=True))  # some stages resolve to no updates
     return _with_levels(resolved, {})
 
 
-def asks_outside(schedule: Schedule) -> bool:
-    """Whether a word in a schedule means a stage that is no part of it."""
-    return bool(_words_wanted(schedule, measured=False))
+def needs_outside_level(schedule: Schedule) -> bool:
+    """Return whether a neighbor level in a schedule refers to a stage outside of it."""
+    return bool(_open_levels(schedule, measured=False))
 
 
 def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
-    """A resolved schedule with numbers for its words."""
+    """Replace the neighbor levels of a resolved schedule by numbers."""
     if not schedule.has_neighbor_levels:
         return schedule
     if isinstance(schedule, Sequence):
@@ -54,7 +54,7 @@ def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> S
 
 
 def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
-    """The value of a field with numbers for the words in it."""
+    """Replace the neighbor levels in the value of a field by numbers."""
     match value:
         case NeighborLevel():
             return levels[value]
@@ -66,15 +66,15 @@ def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
 
 
 def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level]) -> tuple[Schedule, ...]:
-    """The stages with numbers for their words.
+    """Return the stages with their neighbor levels replaced by numbers.
 
-    A stage waits until the neighbors it asks have no word left. Whoever asks the stage before waits for stages on its
-    left only, so one way through the stages fills these, and the way back those that ask the stage behind; the last way
-    is for stages that take no time.
+    A stage waits until its neighbors have no open levels. `previous` only waits for stages on the left, so one pass
+    from left to right fills these, and a pass from right to left fills `following`. The last pass is for stages without
+    updates.
     """
     stages, taking = list(sequence.stages), _taking_time(sequence, measured=True)
     waiting = {
-        index: {word: _place_of_neighbor(taking, index, word) for word in _words_wanted(stage, measured=True)}
+        index: {word: _index_of_neighbor(taking, index, word) for word in _open_levels(stage, measured=True)}
         for index, stage in enumerate(stages)
         if stage.has_neighbor_levels
     }
@@ -84,34 +84,34 @@ def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level
                 continue
             site = waiting.pop(index)
             levels = {
-                word: around[word] if place is None else _level_beside(stages[index], stages[place], word)
+                word: around[word] if place is None else _level_of_neighbor(stages[index], stages[place], word)
                 for word, place in site.items()
             }
             stages[index] = _with_levels(stages[index], levels)
     if waiting:
-        raise _waiting_for_each_other(stages, waiting)
+        raise _circular_levels(stages, waiting)
     return tuple(stages)
 
 
-def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
-    """The words in a schedule that ask what stands beside it, each with its shape.
+def _open_levels(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
+    """Return the neighbor levels that a schedule needs from outside, each with the shape that contains it.
 
     Args:
-        measured: whether lengths are known, so that stages of no update are passed over.
+        measured: whether lengths are known, so that stages without updates are skipped.
     """
     if not schedule.has_neighbor_levels:
         return {}
     if isinstance(schedule, Sequence):
         taking = _taking_time(schedule, measured=measured)
-        wanted: dict[NeighborLevel, Schedule] = {}
+        found_levels: dict[NeighborLevel, Schedule] = {}
         for index, stage in enumerate(schedule.stages):
-            for word, shape in _words_wanted(stage, measured=measured).items():
-                if _place_of_neighbor(taking, index, word) is None:
-                    wanted.setdefault(word, shape)
-        return wanted
+            for word, shape in _open_levels(stage, measured=measured).items():
+                if _index_of_neighbor(taking, index, word) is None:
+                    found_levels.setdefault(word, shape)
+        return found_levels
     own = {leaf: schedule for leaf in leaves_of_fields(schedule) if isinstance(leaf, NeighborLevel)}
     for part in schedule.parts():
-        own = _words_wanted(part, measured=measured) | own
+        own = _open_levels(part, measured=measured) | own
     return own
 
 
@@ -120,27 +120,27 @@ def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:
     return [place for place, stage in stages if not measured or stage.length is None or stage.length.terms]
 
 
-def _place_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
-    """Where the stage before, or behind, the one at `index` stands in its sequence."""
+def _index_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
+    """Return the index of the previous or the next stage in a sequence; None if there is none."""
     if word == previous:
         before = bisect_left(taking, index)
         return taking[before - 1] if before else None
-    behind = bisect_right(taking, index)
-    return taking[behind] if behind < len(taking) else None
+    after = bisect_right(taking, index)
+    return taking[after] if after < len(taking) else None
 
 
-def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
-    """Return the level at which a resolved neighbor ends, or begins."""
-    reason = None  # why no number says the level for every base
+def _level_of_neighbor(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
+    """Return the level at which a resolved neighbor ends or starts."""
+    reason = None  # why the level is not the same number for every base
     if _holds_function(neighbor):
-        reason = "a function of yours is in it, which is not asked before the run"
+        reason = "it contains a function, which is not called before the run"
     elif not (neighbor.affine or (scales_with_base(neighbor) and not neighbor.has_absolute)):
-        reason = "its value is no multiple of base plus a value"
+        reason = "its value is not a multiple of base plus a constant"
     if reason is not None:
         found = f"{word} cannot be taken from {short_line(neighbor)}: {reason}"
         raise InvalidArgument(short_line(stage), found, "Use the level as a number")
     end = neighbor.length if word == previous else None
-    # Behind its end a schedule holds its last value, so a whole update behind it says that as well.
+    # After its end a schedule holds its final value, so the next integer update has that value too.
     times = np.array([0 if end is None else ceil(end.exact or 0)])
     if neighbor.affine:
         value = columns(neighbor, times)
@@ -158,24 +158,24 @@ def _holds_function(schedule: Schedule) -> bool:
 
 
 def scales_with_base(schedule: Schedule) -> bool:
-    """Whether twice the base gives twice the value, where no level is absolute."""
+    """Return whether twice the base gives twice the value, apart from absolute levels."""
     bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
     if bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING):
         return False
     return all(scales_with_base(part) for part in schedule.parts())
 
 
-def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:
-    for word, shape in wanted.items():
-        side = "before" if word == previous else "behind"
-        found = f"{word} is the level of the stage {side}, and there is none"
+def _require_neighbors(levels: Mapping[NeighborLevel, Schedule]) -> None:
+    for word, shape in levels.items():
+        side = "previous" if word == previous else "next"
+        found = f"{word} is the level of the {side} stage, but there is none"
         raise InvalidArgument(short_line(shape), found, "Use a number, 1.0 for base")
 
 
-def _waiting_for_each_other(
+def _circular_levels(
     stages: list[Schedule], waiting: Mapping[int, Mapping[NeighborLevel, int | None]]
 ) -> InvalidArgument:
-    """The error of two stages that ask each other for a level."""
+    """Return the error of two stages whose levels depend on each other."""
     first, second = next(
         (index, place)
         for index, places in waiting.items()
@@ -184,6 +184,6 @@ def _waiting_for_each_other(
     )
     return InvalidArgument(
         f"{short_line(stages[first])} >> {short_line(stages[second])}",
-        "the first waits for the level at which the second begins, the second for that at which the first ends",
+        "their levels depend on each other: the first needs the start of the second, the second the end of the first",
         "Use a number for one of the two",
     )

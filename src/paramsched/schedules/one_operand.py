@@ -15,7 +15,7 @@ from paramsched.errors import CallSite, InvalidArgument, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, some_length, split_periods
+from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, positive_length, split_periods
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, POWER, in_brackets
@@ -23,7 +23,7 @@ from paramsched.time import Duration, DurationLike, count_of
 
 
 class OneOperand(Schedule, ABC):
-    """Changes what another schedule gives, not how long it is: its length, and where it bends, are the other's."""
+    """A schedule that changes the values of another one, but not its length or its breakpoints."""
 
     __slots__ = ()
     schedule: Schedule
@@ -44,8 +44,8 @@ class OneOperand(Schedule, ABC):
         return self.schedule._held_from()
 
     @property
-    def _holds_after_nothing(self) -> bool:
-        return self.schedule._holds_after_nothing
+    def _holds_when_empty(self) -> bool:
+        return self.schedule._holds_when_empty
 
     def _exact_length(self, span: Span) -> Fraction | None:
         return self.schedule._exact_length(span)
@@ -57,9 +57,9 @@ class OneOperand(Schedule, ABC):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Raised(OneOperand):
-    """value(t) = base * factor(t) ** exponent, the factor being the schedule's value where base is 1.
+    """value(t) = base * factor(t) ** exponent, where the factor is the schedule's value for a base of 1.
 
-    Where the factor is below 0 the exponent is a whole number, or the value is nan.
+    If the factor is below 0 and the exponent is not an integer, the value is nan.
     """
 
     schedule: Schedule
@@ -71,15 +71,15 @@ class Raised(OneOperand):
         if self.schedule.has_absolute:
             raise InvalidArgument(
                 str(self),
-                "it has an absolute level, and a power is of a multiple of base",
-                "Use the level as a multiple of base, and the group's own value as base",
+                "it has an absolute level; a power needs multiples of base",
+                "Use a multiple of base as the level",
             )
 
-    affine = True  # whatever the schedule is: base stands outside
+    affine = True  # for every schedule, because base is outside of the power
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         factor = ops.lift(self.schedule._at(t, ONE, ops).constant())
-        if ops.concrete and not factor.ndim:  # a number has the bits of an array of it
+        if ops.concrete and not factor.ndim:  # a scalar must give the same bits as an array
             return base.scaled((factor.reshape(1) ** self.exponent)[0])
         return base.scaled(factor**self.exponent)
 
@@ -89,7 +89,7 @@ class Raised(OneOperand):
 
 @operator_builder("power")
 def make_power(schedule: Schedule, exponent: Any) -> Any:
-    """What `a ** 2` makes."""
+    """Implement `a ** 2`."""
     if not isinstance(exponent, (int, float, np.number)):
         return NotImplemented
     number = finite_number(CallSite("power", "exponent"), exponent)
@@ -98,14 +98,14 @@ def make_power(schedule: Schedule, exponent: Any) -> Any:
 
 @operator_builder("quotient")
 def make_quotient(schedule: Schedule, divisor: Any) -> Any:
-    """What `a / 2` makes: a product with the reciprocal."""
+    """Implement `a / 2` as a product with the reciprocal."""
     if not isinstance(divisor, (int, float, np.number)):
         return NotImplemented
     number = finite_number(CallSite("quotient", "divisor"), divisor)
     reciprocal = np.inf if abs(number) < _LEAST_DIVISOR else 1.0 / number
     if reciprocal == np.inf:
         site = f"({schedule}) / {shown(divisor)}"
-        raise InvalidArgument(site, "its reciprocal is no finite number", "Divide by a number other than 0")
+        raise InvalidArgument(site, "its reciprocal is not finite", "Divide by a number other than 0")
     return schedule * reciprocal
 
 
@@ -113,7 +113,7 @@ _LEAST_DIVISOR = 2.0**-1022  # the reciprocal of a smaller one may overflow
 
 
 Way: TypeAlias = Literal["nearest", "down", "up"]
-"""Which multiple is taken: the nearest (of two the even one), the one below, the one above."""
+"""The direction of rounding: to the nearest multiple (halves to the even one), down, or up."""
 
 _ROUNDING_ERRORS = 2.0**-48  # a few operations in double precision, relative to the value
 
@@ -129,16 +129,16 @@ class Rounded(OneOperand):
 
     def __post_init__(self) -> None:
         keep_checked(self, "rounded", positive_number, "to")
-        require_choice(CallSite("rounded", "way"), self.way, Way, "no way to round")
+        require_choice(CallSite("rounded", "way"), self.way, Way, "unknown direction")
 
     affine = False
 
-    has_absolute = True  # `to` is a value as it stands
+    has_absolute = True  # `to` is an absolute value
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         ratio = ops.lift(self.schedule._at(t, base, ops).constant()) / self.to
-        # A ratio that only rounding errors keep from a whole or a half number is that number. So a line takes a
-        # multiple at the update at which it reaches it: 15 / 22 * 22 is 15, also where it is rounded down.
+        # A ratio within rounding errors of an integer or a half is that number. So a line has a multiple at the update
+        # at which it reaches it: 15 / 22 * 22 is 15, even if it is rounded down.
         halves = ops.xp.round(ratio * 2.0) / 2.0
         ratio = ops.where(ops.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * ops.xp.abs(halves), halves, ratio)
         match self.way:
@@ -153,15 +153,17 @@ class Rounded(OneOperand):
 
 @shape
 def rounded(schedule: Schedule, to: float = 1.0, way: Way = "nearest") -> Rounded:
-    """Multiples of a number: value(t) = to * round(schedule(t) / to), after base is applied.
+    """Round a schedule to multiples of a number.
+
+    value(t) = to * round(schedule(t) / to), after base is applied
 
     Args:
-        schedule: what is rounded.
-        to: the number, above 0: 1 for whole values, 16 for batches that eight devices share.
-        way: `"nearest"` (halves to the even multiple), `"down"` or `"up"`.
+        schedule: the schedule to round.
+        to: the number, above 0, an absolute value: 1 for integers, 16 for batch sizes that eight devices share.
+        way: the direction: `"nearest"` (halves to the even multiple), `"down"` or `"up"`.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: GPT-3's batch size, Brown et al. 2020 (2005.14165).
 
@@ -175,9 +177,9 @@ def rounded(schedule: Schedule, to: float = 1.0, way: Way = "nearest") -> Rounde
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Jagged(OneOperand):
-    """value(t) = schedule(t); in the first `over` of each `every` but the first, the share of a later value.
+    """value(t) = schedule(t), with a short warmup at the start of each `every` but the first.
 
-    Once the schedule has ended, its final value.
+    After the end of the schedule, its final value.
     """
 
     schedule: Schedule
@@ -186,10 +188,10 @@ class Jagged(OneOperand):
     meets: Duration | None = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        keep_checked(self, "jagged", some_length, "every", "over")
+        keep_checked(self, "jagged", positive_length, "every", "over")
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """What a warmup leads to is the schedule at another time, the same for all of its updates."""
+        """Scale the value at the end of the warmup, which is the same for all updates of one warmup."""
         over = self.over.count
         meets = over if self.meets is None else self.meets.count
         cycle, since = split_periods(t, self.every.number, ops)
@@ -208,20 +210,20 @@ class Jagged(OneOperand):
 
 @shape
 def jagged(schedule: Schedule, every: DurationLike, over: DurationLike, meets: DurationLike | None = None) -> Jagged:
-    """Warm up again every so often below a schedule that goes on.
+    """Repeat a short warmup every so often while a schedule continues.
 
-    value(t) = schedule(t), and from t = `every` on, c = t mod `every` updates into a cycle,
-    c / over * schedule(t - c + over) where c is less than `over`
+    value(t) = schedule(t); in each warmup from t = `every` on, c = t mod `every` updates into it,
+    c / over * schedule(t - c + over)
 
     Args:
-        schedule: what is warmed up to, on the clock of the whole.
-        every: from one warmup to the next, any unit of time.
-        over: how long each of them is.
-        meets: where in its cycle the value is that a warmup leads to, its own end if not given; in ReLoRA's code it is
-            the length of the first warmup.
+        schedule: the schedule, whose clock does not restart.
+        every: the time from one warmup to the next, in any unit of time, above 0.
+        over: the length of each warmup, in any unit of time, above 0.
+        meets: the time in its cycle whose value a warmup reaches, in any unit of time; `over` by default. In ReLoRA's
+            code it is the length of the first warmup.
 
     Raises:
-        InvalidArgument: a length of nothing.
+        InvalidArgument: a length is 0.
 
     Source: ReLoRA, Lialin et al. 2023 (2307.05695).
 

@@ -1,4 +1,4 @@
-"""Pointwise combinations."""
+"""Pointwise combinations of schedules."""
 
 from abc import ABC
 from collections.abc import Callable, Iterable
@@ -23,15 +23,18 @@ from paramsched.time import Duration
 
 
 class Pointwise(Schedule, ABC):
-    """Operands on one clock: it fills if one of them fills, else has the longest length, else is open."""
+    """Operands on one clock.
+
+    It fills if an operand fills. Otherwise it has the longest of their lengths, or is open if all are open.
+    """
 
     __slots__ = ()
     operands: tuple[Schedule, ...]
 
-    # Found out once: each level of a deep tree asks them of all below it.
+    # Cached, because each level of a deep tree needs the values of all levels below it.
     @cached_property
     def length(self) -> Duration | None:
-        """The longest length of the operands; None where one fills or all are open."""
+        """The longest length of the operands; None if one fills or all are open."""
         if not self.has_length:
             return None
         lengths = {operand.length for operand in self.operands if operand.has_length}
@@ -58,8 +61,8 @@ class Pointwise(Schedule, ABC):
         return None if None in ends else max(end for end in ends if end is not None)
 
     @property
-    def _holds_after_nothing(self) -> bool:
-        return any(operand._holds_after_nothing for operand in self.operands)
+    def _holds_when_empty(self) -> bool:
+        return any(operand._holds_when_empty for operand in self.operands)
 
     def _exact_length(self, span: Span) -> Fraction | None:
         measures = [operand._exact_length(span) for operand in self.operands]
@@ -73,7 +76,10 @@ class Pointwise(Schedule, ABC):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Product(Pointwise):
-    """value(t) = a(t) * b(t) * …; the operand with an absolute level receives base, the others are evaluated at 1."""
+    """value(t) = a(t) * b(t) * …
+
+    The operand with an absolute level is evaluated for base, every other one for 1.
+    """
 
     operands: tuple[Schedule, ...]
     _precedence = PRODUCT
@@ -85,8 +91,7 @@ class Product(Pointwise):
             lower = Product((*others, Minimum(tuple(fixed)))) if others else Minimum(tuple(fixed))
             raise InvalidArgument(
                 str(self),
-                f"{len(fixed)} factors have absolute levels, which would be multiplied; one of them may, or the lower "
-                "of them holds",
+                f"{len(fixed)} factors have absolute levels; only one factor may have one",
                 f"Write {lower}",
             )
 
@@ -156,7 +161,7 @@ class Maximum(Pointwise):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Clamp(OneOperand):
-    """value(t) = the schedule's value, not below `low` and not above `high`."""
+    """value(t) = the schedule's value, at least `low` and at most `high`."""
 
     schedule: Schedule
     low: Level | None
@@ -199,35 +204,35 @@ def _fold_operands(
 
 @operator_builder("product")
 def make_product(*operands: Any) -> Any:
-    """What `a * b * …` makes, at once: one after the other costs the square of how many there are."""
+    """Implement `a * b * …` for all operands at once, because one by one takes quadratic time."""
     if isinstance(operands[-1], Schedule) and operands[-1].metric_rules:
-        return NotImplemented  # it takes the product under its rules
+        return NotImplemented  # the right operand implements the product, to keep its metric rules
     return _joined_operands(Product, *operands)
 
 
 @operator_builder("sum")
 def make_sum(*operands: Any) -> Any:
-    """What `a + b + …` makes."""
+    """Implement `a + b + …`."""
     return _joined_operands(Sum, *operands)
 
 
 @operator_builder("difference")
 def make_difference(left: Any, right: Any) -> Any:
-    """What `a - b` makes."""
+    """Implement `a - b`."""
     return make_sum(left, make_negative(schedule_of(right, lambda: f"{left} - {right}")))
 
 
 @operator_builder("negative")
 def make_negative(schedule: Schedule) -> Any:
-    """What `-a` makes."""
-    # No simplification, not even of two signs: the text of a product says each of its factors, and has to read back.
+    """Implement `-a`."""
+    # Not simplified, not even two signs, because the text of a product lists its factors and must parse to it.
     return _joined_operands(Product, -1.0, schedule)
 
 
-def _joined_operands(kind: type[Product] | type[Sum], *given: Any) -> Any:
-    """One value of all operands, nested ones of the same kind flattened."""
+def _joined_operands(kind: type[Product] | type[Sum], *parts: Any) -> Any:
+    """Combine all operands and flatten nested ones of the same kind."""
     operands: list[Schedule] = []
-    for one in given:
+    for one in parts:
         if not isinstance(one, (Schedule, int, float, np.number)):
             return NotImplemented
         schedule = schedule_of(one, one.__str__)
@@ -237,13 +242,15 @@ def _joined_operands(kind: type[Product] | type[Sum], *given: Any) -> Any:
 
 @shape
 def minimum(*operands: Schedule) -> Minimum:
-    """The smallest of several schedules, pointwise: value(t) = min(a(t), b(t), …).
+    """Take the smallest value of several schedules at each update.
+
+    value(t) = min(a(t), b(t), …)
 
     Args:
-        operands: schedules or numbers, at least one.
+        operands: schedules or numbers (multiples of base), at least one.
 
     Raises:
-        InvalidArgument: no operand, or one that is no schedule.
+        InvalidArgument: there is no operand, or an operand is not a schedule.
 
     Source: NumPy `minimum`.
 
@@ -255,13 +262,15 @@ def minimum(*operands: Schedule) -> Minimum:
 
 @shape
 def maximum(*operands: Schedule) -> Maximum:
-    """The largest of several schedules, pointwise: value(t) = max(a(t), b(t), …).
+    """Take the largest value of several schedules at each update.
+
+    value(t) = max(a(t), b(t), …)
 
     Args:
-        operands: schedules or numbers, at least one.
+        operands: schedules or numbers (multiples of base), at least one.
 
     Raises:
-        InvalidArgument: no operand, or one that is no schedule.
+        InvalidArgument: there is no operand, or an operand is not a schedule.
 
     Source: NumPy `maximum`.
 
@@ -273,14 +282,17 @@ def maximum(*operands: Schedule) -> Maximum:
 
 @shape
 def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = None) -> Clamp:
-    """A schedule cut at two levels: value(t) = min(max(schedule(t), low), high).
+    """Limit a schedule to a range.
+
+    value(t) = min(max(schedule(t), low), high)
 
     Args:
-        schedule: what is cut.
-        low, high: levels, multiples of base, `absolute(x)` or sums of both; None does not cut.
+        schedule: the schedule to limit.
+        low: the lower limit, a multiple of base, `absolute(x)` or a sum of both. None sets no lower limit.
+        high: the upper limit, likewise.
 
     Raises:
-        InvalidArgument: `low` above `high`.
+        InvalidArgument: `low` is above `high`.
 
     Source: torch `clamp`.
 
@@ -292,5 +304,5 @@ def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = Non
 
 def _two_or_more(name: str, operands: tuple[Any, ...]) -> tuple[Schedule, ...]:
     if not operands:
-        raise InvalidArgument(f"{name}()", "no operand", f"Write {name}(constant(0.1), cosine())")
+        raise InvalidArgument(f"{name}()", "expected at least one operand", f"Write {name}(constant(0.1), cosine())")
     return tuple(schedule_of(operand, f"{name}(…)") for operand in operands)

@@ -1,4 +1,4 @@
-"""Recipes: known schedules, and those of long runs, built from shapes and combinators."""
+"""Recipes: published schedules, built from shapes and combinators."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -15,7 +15,7 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import skip
 from paramsched.schedules.decays import geometric, inverse_sqrt, power_law
 from paramsched.schedules.leaves import constant, schedule_of
-from paramsched.schedules.lengths import some_length
+from paramsched.schedules.lengths import positive_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import sequence, with_lengths
 from paramsched.schedules.text.writing import short_line
@@ -30,7 +30,21 @@ def polynomial(
     over: DurationLike | None = None,
     index: Index = "t/n",
 ) -> Schedule:
-    """Polynomial decay: value(t) = to + (start - to) * (1 - t / n) ** power.
+    """Decay from `start` to `to` along a polynomial.
+
+    value(t) = to + (start - to) * (1 - t / n) ** power; exactly `to` from t = n on
+
+    Args:
+        power: the exponent, above 0; 1 is a straight line.
+        start: the first level, a multiple of base; `absolute(x)` is a value.
+        to: the last level, likewise.
+        over: n, the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None fills the rest of the
+            horizon.
+        index: the formula of the fraction t / n. `"t/n"` is at `start` at update 0; `"(t+1)/n"` reaches `to` at the
+            last update, n - 1; `"t/(n-1)"` does both, `"(t+1)/(n+1)"` neither.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
 
     Source: Liu et al. 2015 (1506.04579); torch `PolynomialLR`; TensorFlow `PolynomialDecay`.
 
@@ -52,21 +66,24 @@ def wsd(
     warmup_curve: CurveLike = curves.linear,
     decay_index: Index = "t/n",
 ) -> Schedule:
-    """Warmup, stable, decay: up from `start` in `warmup`, base, down to `to` along `curve` in the last `decay`.
+    """Warm up, stay at base, and decay at the end of the run (warmup, stable, decay).
 
-    value(t) = start + (1 - start) * warmup_curve(t / W), then 1, then 1 + (to - 1) * curve(v), v the share of the decay
-    that is over
+    value(t) = start + (1 - start) * warmup_curve(t / W), then 1, then 1 + (to - 1) * curve(v), W = `warmup`, v the
+    elapsed fraction of the decay
 
     Args:
-        warmup, decay: lengths, any unit of time.
-        start, to: first and last level.
-        curve: of the decay.
-        index: which fraction of the warmup update t stands for; torchtitan's and nanochat's is `"(t+1)/n"`.
-        warmup_curve: of the warmup.
-        decay_index: which fraction of the decay update t stands for.
+        warmup: W, the length of the warmup in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
+        decay: the length of the decay, likewise.
+        start: the first level of the warmup, a multiple of base; `absolute(x)` is a value.
+        to: the last level of the decay, likewise.
+        curve: the curve of the decay: `curves.linear`, `curves.one_minus_sqrt`, …
+        index: the fraction of the warmup at update t: `"t/n"` takes the first update at `start`, `"(t+1)/n"`, as in
+            torchtitan and nanochat, reaches base at the last update of the warmup.
+        warmup_curve: the curve of the warmup.
+        decay_index: the fraction of the decay at update t; `"(t+1)/n"` reaches `to` at the last update.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: MiniCPM, Hu et al. 2024 (2404.06395); Haegele et al. 2024 (2405.18392), curve `curves.one_minus_sqrt`.
 
@@ -88,18 +105,20 @@ def trapezoid(
     index: Index = "t/n",
     decay_index: Index = "t/n",
 ) -> Schedule:
-    """A straight line up, base, a straight line down: `wsd` with a linear decay.
+    """Warm up, stay at base, and decay along straight lines: `wsd` with a linear decay.
 
-    value(t) = start + (1 - start) t / up, then 1, then 1 + (to - 1) v, v the share of `down` that is over
+    value(t) = start + (1 - start) * t / up, then 1, then 1 + (to - 1) * v, v the elapsed fraction of `down`
 
     Args:
-        up, down: lengths, any unit of time.
-        start, to: first and last level.
-        index: which fraction of the way up update t stands for.
-        decay_index: which one of the way down.
+        up: the length of the warmup, in any unit of time.
+        down: the length of the decay, in any unit of time.
+        start: the first level, a multiple of base; `absolute(x)` is a value.
+        to: the last level, likewise.
+        index: the fraction of the warmup at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
+        decay_index: the fraction of the decay at update t, likewise.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: Haegele et al. 2024 (2405.18392).
 
@@ -111,22 +130,25 @@ def trapezoid(
 
 @shape
 def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
-    """The Transformer's schedule, in absolute values.
+    """Follow the schedule of the Transformer, in absolute values.
 
-    value(t) = factor * width ** -0.5 * min(k ** -0.5, k * W ** -1.5), k = t + 1
-
-    Source: Vaswani et al. 2017 (1706.03762).
+    value(t) = factor * width ** -0.5 * min(k ** -0.5, k * W ** -1.5), k = t + 1, W = `warmup`
 
     Args:
-        width: of the model, above 0.
-        warmup: W, at least one update.
-        factor: above 0.
+        width: the model's width (`d_model`), above 0.
+        warmup: W, the length of the warmup in updates, at least one.
+        factor: a factor of the value, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
+
+    Source: Vaswani et al. 2017 (1706.03762).
 
     >>> round(noam(512, 4000)(3999), 9), round(noam(512, 4000)(15999), 9)
     (0.000698771, 0.000349386)
     """
-    length = some_length(CallSite("noam", "warmup"), Duration.of(warmup))
-    # Up to k = W - 1 as k / W, then sqrt(W / k): the two meet at 1, one update before W.
+    length = positive_length(CallSite("noam", "warmup"), Duration.of(warmup))
+    # k / W up to k = W - 1, then sqrt(W / k). Both are 1 at k = W, which is update W - 1.
     before = length - Duration.of(1)
     peak = (
         positive_number(CallSite("noam", "factor"), factor) / positive_number(CallSite("noam", "width"), width) ** 0.5
@@ -138,26 +160,39 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
 
 @shape
 def t5(hold: DurationLike = 10_000) -> Schedule:
-    """The schedule of T5 and PaLM, in absolute values: value(t) = 1 / sqrt(max(t + 1, hold)).
+    """Follow the schedule of T5 and PaLM, in absolute values.
+
+    value(t) = 1 / sqrt(max(t + 1, hold))
 
     Args:
-        hold: for how long it stands still at first, at least one update.
+        hold: the time for which the first value is held, in updates, at least one.
+
+    Raises:
+        InvalidArgument: `hold` is 0, or not in updates.
 
     Source: T5, Raffel et al. 2020 (1910.10683); PaLM (2204.02311). Adafactor's relative step, Shazeer & Stern 2018
-    (1804.04235), is this one too, and with its warmup `noam(1, 10_000)`.
+    (1804.04235), is this schedule too, and with its warmup `noam(1, 10_000)`.
 
     >>> t5()(0), t5()(39_999)
     (0.01, 0.005)
     """
-    length = some_length(CallSite("t5", "hold"), Duration.of(hold))
+    length = positive_length(CallSite("t5", "hold"), Duration.of(hold))
     return _noam_peak(1.0, length, "t5", "hold") * (constant(over=length - Duration.of(1)) >> inverse_sqrt(length))
 
 
 @shape
 def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedule:
-    """A short straight line up from 1 / ratio, a long one down to it.
+    """Rise quickly from 1 / ratio to base, then decay slowly back, along straight lines.
 
-    value(t) = (1 + p (ratio - 1)) / ratio, p = t / cut, then 1 - v, v the share of the rest that is over
+    value(t) = (1 + p * (ratio - 1)) / ratio, p = t / cut, then 1 - v * (1 - 1 / ratio), v the elapsed fraction of the
+    decay
+
+    Args:
+        cut: the length of the rise, in any unit of time.
+        ratio: the ratio of base to the lowest level, above 0.
+
+    Raises:
+        InvalidArgument: an argument is out of range.
 
     Source: ULMFiT, Howard & Ruder 2018 (1801.06146).
 
@@ -170,16 +205,18 @@ def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedu
 
 @shape
 def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike | None = None) -> Schedule:
-    """Given levels at given times: held until the next one, or joined along a curve.
+    """Set levels at given times; each is held until the next one, or joined to it along a curve.
 
-    value(t) = the level of the last point at or before t; before the first and after the last point constant
+    value(t) = the level of the last point at or before t; constant before the first and after the last point
 
     Args:
-        points: pairs of time and level, times in increasing order (a mapping is welcome in code).
-        curve: the way from each level to the next; None holds it.
+        points: pairs of time and level, with increasing times, such as `[(0, 1.0), ("50%", 0.1)]`; in Python also a
+            mapping. Times are in any unit and count from the start of the stage; levels are multiples of base or
+            `absolute(x)`.
+        curve: the curve from each level to the next, such as `curves.linear`. None holds each level.
 
     Raises:
-        InvalidArgument: no point, or one that is no pair.
+        InvalidArgument: there is no point, or a point is not a pair.
 
     Source: optax `piecewise_constant_schedule` (whose values are products), `piecewise_interpolate_schedule`.
 
@@ -198,20 +235,20 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
 
 @shape
 def overlay(first: Schedule, curve: Schedule) -> Schedule:
-    """A curve that runs from the beginning, and something else laid over its begin.
+    """Replace the first part of a schedule by another schedule, without moving the rest.
 
-    value(t) = first(t) for as long as `first` lasts, then curve(t)
-
-    It is `first >> skip(curve, length of first)`: nothing moves the curve.
+    value(t) = first(t) for the length of `first`, then curve(t)
 
     Args:
-        first: has a length, such as `warmup("5%")`; with `to=following` it meets the curve.
-        curve: on the clock of the whole, as it is without `first`.
+        first: the schedule at the start, which needs a length: `warmup("5%")`. With `to=following` it meets the curve.
+        curve: the schedule to continue with. Its clock starts with `first`, not after it.
 
     Raises:
         InvalidArgument: `first` has no length.
 
-    Source: BERT's, EfficientNet's and timm's warmups.
+    It is short for `first >> skip(curve, length of first)`.
+
+    Source: the warmups of BERT, EfficientNet and timm.
 
     >>> print(overlay(warmup(1000, 0.001, to=following), cosine()))
     linear(0.001, following, 1000) >> skip(cosine(), 1000)
@@ -220,43 +257,42 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     below = schedule_of(curve, "overlay(…)")
     length = over.length
     if length is None:
-        found = "it has no length, so nothing says how much of the curve it covers"
+        found = "expected a schedule with a length"
         raise InvalidArgument(CallSite("overlay", "first", short_line(over)), found, 'Write warmup("5%")')
     if length.until:
-        found = "its length is said by the time at which it ends"
-        raise InvalidArgument(
-            CallSite("overlay", "first", short_line(over)), found, f'Write "{Duration(length.terms)}"'
-        )
+        found = 'its length must not be an "until"'
+        site = CallSite("overlay", "first", short_line(over))
+        raise InvalidArgument(site, found, f'Write "{Duration(length.terms)}"')
     return over >> skip(below, length)
 
 
-_warmup = warmup  # where an argument has the name
+_warmup = warmup  # for functions with an argument of that name
 
 
 def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedule:
-    """The height at which an inverse square root in absolute values begins, which depends on when that is."""
+    """Return the absolute level at which an inverse square root starts; it depends on the start in updates."""
     amount = over.exact
     if amount is None:
         site = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
-        raise InvalidArgument(site, "its height needs the number of updates", f"Use the {argument} in steps")
+        raise InvalidArgument(site, "its peak depends on the number of updates", f"Use the {argument} in steps")
     return constant(Absolute(peak / float(amount) ** 0.5))
 
 
 def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
-    """The points of `piecewise` as pairs of time and level, checked."""
+    """Return the points of `piecewise` as checked pairs of time and level."""
     instead = 'Write piecewise([(0, 1.0), ("50%", 0.1)])'
     try:
         listed = None if isinstance(points, str) else list(points.items() if isinstance(points, Mapping) else points)
     except TypeError:
         listed = None
     if listed is None:
-        raise InvalidArgument(f"piecewise({shown(points)})", "no list of points", instead)
+        raise InvalidArgument(f"piecewise({shown(points)})", "expected a list of points", instead)
     try:
         pairs = [() if isinstance(pair, str) else tuple(pair) for pair in listed]
     except TypeError:
         pairs = []
     if not pairs or any(len(pair) != 2 for pair in pairs):
-        raise InvalidArgument(f"piecewise({points!r})", "a point is a pair of time and level", instead)
+        raise InvalidArgument(f"piecewise({points!r})", "expected pairs of time and level", instead)
     return [(Duration.of(time), level) for time, level in pairs]
 
 
@@ -270,21 +306,22 @@ def rsqrt(
     curve: CurveLike = curves.linear,
     frozen: bool = False,
 ) -> Schedule:
-    """Warmup, inverse square root, and a cooldown over the last part of the run.
+    """Warm up, decay as the inverse square root of time, and cool down at the end of the run.
 
-    value(t) = start + (1 - start) t / W, then r = 1 / sqrt(1 + (t - W) / timescale), and in the cooldown
-    to + (r - to) * (1 - curve(v)), v the share of it that is over
+    value(t) = start + (1 - start) * t / W, then r = 1 / sqrt(1 + (t - W) / timescale), and in the cooldown
+    to + (r - to) * (1 - curve(v)), W = `warmup`, v the elapsed fraction of the cooldown
 
     Args:
-        warmup: W, any unit of time.
-        cooldown: its length, any unit of time.
-        timescale: of the inverse square root; as long as the warmup if not given.
-        start, to: first and last level.
-        curve: of the cooldown.
-        frozen: whether the inverse square root stands still in the cooldown, at the value with which that begins.
+        warmup: W, the length of the warmup in any unit of time.
+        cooldown: the length of the cooldown, in any unit of time.
+        timescale: the time scale of the inverse square root, in any unit of time; the length of the warmup by default.
+        start: the first level, a multiple of base; `absolute(x)` is a value.
+        to: the last level, likewise.
+        curve: the curve of the cooldown: `curves.linear`, `curves.one_minus_sqrt`, …
+        frozen: whether r stays constant during the cooldown, at its value at the start of the cooldown.
 
     Raises:
-        InvalidArgument: an argument out of its range; no `timescale`, and a warmup of nothing.
+        InvalidArgument: an argument is out of range, or the warmup is 0 and `timescale` is missing.
 
     Source: Zhai et al. 2022 (2106.04560); big_vision `rsqrt`, timm `rsqrt`; frozen: OLMo-core `PowerLR`.
 
@@ -312,22 +349,24 @@ def wsd_s(
     index: Index = "t/n",
     decay_index: Index = "t/n",
 ) -> Schedule:
-    """Periods of base with a decay at the end of each, after which the next one is at base again at once.
+    """Repeat periods of base with a decay at the end of each; every period restarts at base.
 
-    value(t) = start + (1 - start) t / W, then 1, then 1 + (to - 1) * curve(v), then 1 again, and so on
+    value(t) = start + (1 - start) * t / W, then 1, then 1 + (to - 1) * curve(v), then 1 again, …, W = `warmup`, v the
+    elapsed fraction of a decay
 
     Args:
-        periods: their lengths, any unit of time; the warmup is in the first one.
-        decay: which share of each period the decay is, above 0 and at most 1; of periods in updates it is rounded to
-            whole ones.
-        warmup: W, any unit of time.
-        start, to: the first level, and the last one of each period.
-        curve: of the decays.
-        index: which fraction of the warmup update t stands for.
-        decay_index: which one of a decay; OLMo-core has `"(t+1)/n"` for both.
+        periods: the lengths of the periods, in any unit of time; the first one includes the warmup.
+        decay: the fraction of each period that its decay takes, above 0 and at most 1. If periods are in updates, the
+            decay is rounded to whole updates.
+        warmup: W, the length of the warmup in any unit of time; 0 for none.
+        start: the first level of the warmup, a multiple of base; `absolute(x)` is a value.
+        to: the last level of each period, likewise.
+        curve: the curve of the decays: `curves.linear`, `curves.inverse_proportional(0.1)`, …
+        index: the fraction of the warmup at update t: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"` or `"t/(n-1)"`.
+        decay_index: the fraction of a decay at update t, likewise. OLMo-core has `"(t+1)/n"` for both.
 
     Raises:
-        InvalidArgument: an argument out of its range; a warmup and a decay longer than the first period.
+        InvalidArgument: an argument is out of range, or the first period is shorter than its warmup and decay.
 
     Source: Wen et al. 2024 (2410.05192), with curve `curves.inverse_proportional(0.1)` to 0.1; OLMo-core `WSDS`.
 
@@ -336,14 +375,16 @@ def wsd_s(
     """
     share = finite_number(CallSite("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
-        raise InvalidArgument(CallSite("wsd_s", "decay", repr(decay)), "no share", "Write decay=0.1", sample=0.1)
+        site = CallSite("wsd_s", "decay", repr(decay))
+        raise InvalidArgument(site, "must be above 0 and at most 1", "Write decay=0.1", sample=0.1)
     if not isinstance(periods, (list, tuple)) or not periods:
-        raise InvalidArgument(f"wsd_s({shown(periods)})", "periods are a list of lengths", "Write wsd_s([1000, 2000])")
+        raise InvalidArgument(f"wsd_s({shown(periods)})", "expected a list of lengths", "Write wsd_s([1000, 2000])")
     up = Duration.of(warmup)
     stages: list[Schedule] = [_warmup(up, start, index=index)] if up.terms else []
     for place, period in enumerate(map(Duration.of, periods)):
         if period.until:
-            raise InvalidArgument(f'wsd_s(["{period}"])', "a period is a length", f'Write "{Duration(period.terms)}"')
+            found = 'a period must not be an "until"'
+            raise InvalidArgument(f'wsd_s(["{period}"])', found, f'Write "{Duration(period.terms)}"')
         part = Fraction(repr(share))
         down = Duration(tuple((unit, amount * part) for unit, amount in period.terms))
         if period.exact is not None:
@@ -351,8 +392,8 @@ def wsd_s(
         stable = period - down
         try:
             rest = stable if place else stable - up
-        except InvalidArgument:  # less than nothing
-            found = f'the first period has "{stable}" before its decay'
+        except InvalidArgument:  # the difference would be negative
+            found = f'must fit before the decay of the first period, in "{stable}"'
             raise InvalidArgument(CallSite("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0", sample=0) from None
         stages += [constant(over=rest), cooldown(down, to, curve, decay_index)]
     return sequence(*stages)
@@ -366,17 +407,19 @@ def tri_stage(
     start: float = 0.01,
     to: float = 0.01,
 ) -> Schedule:
-    """A straight line up, base, and down by the same ratio in every update.
+    """Warm up along a straight line, stay at base, and decay by the same ratio at every update.
 
-    value(t) = start + (1 - start) t / W, then 1, then to ** v, v the share of the decay that is over
+    value(t) = start + (1 - start) * t / W, then 1, then to ** v, W = `warmup`, v the elapsed fraction of the decay
 
     Args:
-        warmup, hold, decay: lengths of the three stages, any unit of time.
-        start: first level.
-        to: last level, above 0.
+        warmup: W, the length of the warmup in any unit of time.
+        hold: the length at base, in any unit of time.
+        decay: the length of the decay, in any unit of time.
+        start: the first level, a multiple of base.
+        to: the last level, a multiple of base, above 0.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: SpecAugment, Park et al. 2019 (1904.08779); wav2vec 2.0; fairseq `tri_stage`.
 
@@ -388,20 +431,22 @@ def tri_stage(
 
 @shape
 def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: float = 0.02) -> Schedule:
-    """The power scheduler, in absolute values: value(t) = min(most, batch * a * n ** -exponent), n the tokens before t.
+    """Decay as a power of the tokens seen so far, in absolute values.
 
-    Where a plan counts tokens (`clock: tokens`) n is t; on any other clock the run says how many tokens an update has.
-    The warmup is laid over it, and the last descent goes on from it:
-    `overlay(warmup("1B tokens", to=following), power_scheduler(1024)) >> linear(previous, 0, over="10%")`.
+    value(t) = min(most, batch * a * n ** -exponent), n the tokens before update t
 
     Args:
-        batch: the batch size, in sequences, above 0.
-        a: above 0.
-        exponent: above 0; the paper's b is -exponent.
+        batch: the batch size in sequences, above 0.
+        a: the factor, above 0.
+        exponent: the exponent, above 0; the paper's b is -exponent.
         most: the highest value, above 0.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
+
+    If a plan counts tokens (`clock: tokens`), n is t. On any other clock, the run facts must include the tokens of an
+    update (`tokens_per_step`). Lay the warmup over it, and continue from it with the last decay:
+    `overlay(warmup("1B tokens", to=following), power_scheduler(1024)) >> linear(previous, 0, over="10%")`.
 
     Source: Shen et al. 2024 (2408.13359), whose a and b were found for one family of models.
 
@@ -413,10 +458,10 @@ def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: 
     scale = positive_number(CallSite("power_scheduler", "batch"), batch) * per_token
     level = positive_number(CallSite("power_scheduler", "most"), most)
     power = positive_number(CallSite("power_scheduler", "exponent"), exponent)
-    try:  # the token n0 from which on the power is below the level: (n / n0) ** -p is (1 + (n - n0) / n0) ** -p
+    try:  # from token n0 the power is below the level; (n / n0) ** -p is (1 + (n - n0) / n0) ** -p
         begin = Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
     except (OverflowError, InvalidArgument):
         site = f"power_scheduler(…, exponent={power!r}, most={level!r})"
-        found = f"batch * a = {scale:g} comes to that at no token that a clock counts"
+        found = f"batch * a = {scale:g} does not decay to most within the tokens that can be counted"
         raise InvalidArgument(site, found, "Write power_scheduler(1024)") from None
     return with_lengths(constant(Absolute(level), begin) >> constant(Absolute(level)) * power_law(power, begin))

@@ -1,4 +1,4 @@
-"""Recurrence: rules that act on the current value, one after another."""
+"""Recurrence: rules that change the current value, one after another."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 
 BLOCK = 4096  # updates between two checkpoints
-_TICKS = 65_536  # of a rule that are searched for breakpoints at once
-_FEW = 8  # updates that are computed one by one sooner than all at once
-_MOST = 20_000_000  # updates that are computed block after block; some seconds
+_TICKS = 65_536  # ticks of a rule that are searched for breakpoints at once
+_FEW = 8  # updates; so few are computed faster one by one
+_MAX_UPDATES = 20_000_000  # computing so many block by block takes some seconds
 
 _Point = tuple[float, ...]
-"""The columns A and C after an update, then those each rule found at its first tick."""
+"""The columns A and C after an update, then the columns at the first tick of each rule."""
 
 
 @final
@@ -38,11 +38,13 @@ _Point = tuple[float, ...]
 class Recurrence(Schedule):
     """v <- a(t) v + b(t) base + c(t), rule after rule: the value is A_t * base + C_t.
 
-    At a common tick the rules by update come first, then those by epoch, each in the order written; at the very first
-    tick the order written holds for all. It computes blocks, and stops where no rule does anything any more.
+    At a common tick, the rules by update run first, then the rules by epoch, each in the order written. At the first
+    tick all rules run in the order written. Values are computed in blocks, up to the update after which every rule is
+    inactive.
 
     Args:
-        until: updates up to which it runs; later the value is held. Set by `resolve`.
+        rules: the rules.
+        until: the last update that is computed; its value is held. `resolve` sets it.
     """
 
     rules: tuple[Rule, ...]
@@ -50,16 +52,16 @@ class Recurrence(Schedule):
 
     def __post_init__(self) -> None:
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
-            raise InvalidArgument("recurrence(…)", "not a list of rules", "Write recurrence(rules.linear(0.1, end=5))")
+            raise InvalidArgument("recurrence(…)", "expected rules", "Write recurrence(rules.linear(0.1, end=5))")
         if self.until is not None:
             keep_checked(self, "recurrence", whole_number, "until", least=0)
 
     def _start_of_block(self, block: int) -> _Point:
-        """The columns before a block; those of all blocks before it are kept."""
+        """Return the columns before a block; the columns before each block are cached."""
         points = self._block_starts
         if block not in points:
-            if block * BLOCK > _MOST:
-                found = f"update {block * BLOCK} is reached update by update, and {_MOST} are the most"
+            if block * BLOCK > _MAX_UPDATES:
+                found = f"update {block * BLOCK} is too late: at most {_MAX_UPDATES} updates are computed"
                 raise InvalidArgument(short_line(self), found, "Give the rules an end: rules.step(30, end=90)")
             for known in range(len(points) - 1, block):
                 self._columns_of_block(known)
@@ -67,12 +69,12 @@ class Recurrence(Schedule):
 
     @cached_property
     def _block_starts(self) -> dict[int, _Point]:
-        """The columns before each block so far: none is left out, whoever else computes them."""
+        """The columns before each block computed so far, without gaps."""
         return {0: (1.0, 0.0) * (1 + len(self.rules))}
 
     @cached_property
-    def _quiet_from(self) -> int | None:
-        """The update from which on no rule does anything; None where one goes on."""
+    def _inactive_from(self) -> int | None:
+        """The update from which every rule is inactive; None if a rule has no end."""
         ends = [None if rule.end is None else rule.end * _period_of(rule) for rule in self.rules]
         return None if None in ends else max(end for end in ends if end is not None)
 
@@ -83,7 +85,7 @@ class Recurrence(Schedule):
 
     @property
     def _last_update(self) -> int | None:
-        ends = [end for end in (self.until, self._quiet_from) if end is not None]
+        ends = [end for end in (self.until, self._inactive_from) if end is not None]
         return min(ends, default=None)
 
     def _lengths_known(self, *, whole: bool) -> bool:
@@ -99,14 +101,13 @@ class Recurrence(Schedule):
         return all(rule.serializable for rule in self.rules)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """The columns of each block that the times are in; of a tensor the whole table."""
+        """Look up the columns in the blocks of the times; for a tensor, in the entire table."""
         if not ops.concrete:
             if self.until is None:
-                raise Unresolved(
-                    str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))"
-                )
+                found = "a tensor of times needs a table of the entire run"
+                raise Unresolved(str(self), found, "Write ps.resolve(…, Calendar(total=…))")
             end = min(self.until, self.until if self._last_update is None else self._last_update)
-            self._start_of_block(end // BLOCK)  # which refuses what is too far
+            self._start_of_block(end // BLOCK)  # raises if the end is too late
             whole = [self._columns_of_block(block) for block in range(end // BLOCK + 1)]
             factors, offsets = (np.concatenate([columns[i] for columns in whole])[: end + 1] for i in (0, 1))
             index = ops.at_most(ops.whole(t), end)
@@ -121,26 +122,26 @@ class Recurrence(Schedule):
             within = at[mine] - block * BLOCK
             factors[mine], offsets[mine] = a[within], c[within]
         value = base.scaled(factors)
-        offsets[offsets == 0] = -0.0  # as `choose_affine` has it: none of them may depend on the others
+        offsets[offsets == 0] = -0.0  # as in `choose_affine`, so that a value does not depend on other times
         return value + Affine(None, offsets) if offsets.any() else value
 
     @quiet
     def _columns_of_block(self, block: int) -> tuple[Floats, Floats]:
-        """The two columns at each update of a block.
+        """Return the two columns at each update of a block.
 
-        Where a rule begins, its update is computed by itself, since it keeps what it finds. Between two such updates
-        the rules make one affine step of each update, and a scan makes the values of the steps.
+        An update at which a rule begins is computed alone, because the rule stores the value at that time. Between two
+        such updates, the rules form one affine step per update, and a scan computes the values.
         """
         begin = block * BLOCK
         end = begin + BLOCK
         if self._last_update is not None and any(isinstance(rule, ScheduleRule) for rule in self.rules):
-            end = min(end, max(self._last_update, begin) + 1)  # a user's function may know no time behind it
+            end = min(end, max(self._last_update, begin) + 1)  # a user's function may be undefined after the end
         factor, offset, *entries = self._start_of_block(block)
         active = self._active_coefficients(begin, end)
         factors, offsets = np.empty(end - begin), np.empty(end - begin)
 
-        def walk(first: int, behind: int, found: tuple[float, float]) -> tuple[float, float]:
-            for t in range(first, behind):
+        def walk(first: int, stop: int, found: tuple[float, float]) -> tuple[float, float]:
+            for t in range(first, stop):
                 found = self._after_update(t, begin, active, entries, found)
                 factors[t - begin], offsets[t - begin] = found
             return found
@@ -149,12 +150,12 @@ class Recurrence(Schedule):
         at = begin
         begins = {rule.begin * _period_of(rule) for rule in self.rules} | {
             0
-        }  # at the first update the order is another
+        }  # at the first update rules run in another order
         for alone in [*sorted(t for t in begins if begin <= t < end), end]:
             if alone - at > _FEW:
                 piece = slice(at - begin, alone - begin)
                 columns = _scanned_columns(active, entries, piece, now)
-                if np.isnan(columns).any():  # 0 times what overflowed, which is 0 update by update
+                if np.isnan(columns).any():  # 0 * inf; computed one by one, it is 0
                     now = walk(at, alone, now)
                 else:
                     factors[piece], offsets[piece] = columns
@@ -169,12 +170,13 @@ class Recurrence(Schedule):
         return factors, offsets
 
     def _active_coefficients(self, begin: int, end: int) -> list[tuple[int, Coefficients]]:
-        """The columns of the rules that do something in `[begin, end)`; those by update come first."""
+        """Return the coefficients of the rules that are active in `[begin, end)`, rules by update first."""
         times = np.arange(begin, end)
         found: list[tuple[int, Coefficients]] = []
         for index, rule in enumerate(self.rules):
             if not isinstance(rule.by, int) and rule.by != "update":
-                raise Unresolved(str(self), "a rule by epochs", "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
+                reason = "a rule ticks by epochs"
+                raise Unresolved(str(self), reason, "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
             period = _period_of(rule)
             if rule.begin * period >= end or (rule.end is not None and rule.end * period <= begin):
                 continue
@@ -199,7 +201,7 @@ class Recurrence(Schedule):
         entries: list[float],
         now: tuple[float, float],
     ) -> tuple[float, float]:
-        """The columns after update `t`; what a rule finds where it begins goes to `entries`."""
+        """Return the columns after update `t`; store the value at the start of a rule in `entries`."""
         factor, offset = now
         for index, columns in sorted(active) if t == 0 else active:
             a, b, c, e = (float(column[t - begin]) for column in (columns.a, columns.b, columns.c, columns.e))
@@ -217,37 +219,33 @@ class Recurrence(Schedule):
         for rule in self.rules:
             period = _period_of(rule)
             yield from (rule.begin * period, until if rule.end is None else rule.end * period)
-            # A rule says nothing of its shape but its columns: each tick of a stepwise one may bend.
+            # Only the coefficients of a rule are known, so each tick of a stepwise rule may be a breakpoint.
             if period > 1:
                 yield from boundaries(period, until, max(since, rule.begin * period))
-        for rule in self.rules:  # ticks at which it does something else than at the one before
+        for rule in self.rules:  # ticks at which the rule changes the value differently than before
             period = _period_of(rule)
             first = max(since // period - rule.begin - 1, 0)
-            last = min(max(until // period - rule.begin, first), first + _MOST)
-            for begin in range(first, last + 1, _TICKS):  # block by block: all of them would take gigabytes
+            last = min(max(until // period - rule.begin, first), first + _MAX_UPDATES)
+            for begin in range(first, last + 1, _TICKS):  # block by block, because all ticks would take gigabytes
                 k = np.arange(max(begin - 1, first), min(begin + _TICKS, last + 1), dtype=np.float64)
                 found = rule.step_columns(k)
                 special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
                 yield from ((rule.begin + int(tick)) * period for tick in k[special])
 
     def _resolve(self, span: Span) -> Schedule:
-        """The same rules on clocks of updates, up to the end of the span."""
+        """Convert the rules to clocks of updates, up to the end of the span."""
         rules = []
         for rule in self.rules:
             if span.calendar.updates_vary and (isinstance(rule.by, int) or rule.by in ("update", "epoch")):
-                raise InvalidArgument(
-                    str(rule),
-                    "it ticks by updates, and each of them takes another amount",
-                    "Put the field on the clock of updates: clock={…}",
-                )
+                found = "it ticks by updates, but their consumption varies"
+                raise InvalidArgument(str(rule), found, "Use the clock of updates for the field: clock={…}")
             tick = {"update": "1 step", "epoch": "1 epoch"}.get(str(rule.by), rule.by)
             by = ceil(span.period(Duration.of(tick)))  # on the clock of the span
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if rule.by != "update" and by != 1:
-                    raise InvalidArgument(
-                        str(rule), "its schedule counts ticks, not time", "Give its lengths as numbers"
-                    )
+                    found = "its schedule counts ticks, not time"
+                    raise InvalidArgument(str(rule), found, "Write its lengths as numbers")
                 end = span.end if rule.end is None else span.begin + rule.end
                 inner = {"schedule": rule.schedule._resolve(span.part(span.begin + rule.begin, end))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
@@ -256,17 +254,17 @@ class Recurrence(Schedule):
 
 
 def _period_of(rule: Rule) -> int:
-    """The updates between two ticks of a rule whose clock is known."""
+    """Return the updates between two ticks of a resolved rule."""
     return rule.by if isinstance(rule.by, int) else 1
 
 
 def _zero_safe_times(x: float, y: float) -> float:
-    """x * y, where 0 times what has overflowed is 0."""
+    """Return x * y, with 0 * inf = 0."""
     return x * y if x and y else 0.0
 
 
 def _by_block(blocks: Integers) -> Iterator[tuple[int, Any]]:
-    """Each block, and where it is meant."""
+    """Yield each block with the index of its times."""
     found = np.unique(blocks)
     if blocks.ndim == 1 and bool((blocks[1:] >= blocks[:-1]).all()):
         edges = [*np.searchsorted(blocks, found).tolist(), blocks.size]
@@ -279,7 +277,7 @@ def _by_block(blocks: Integers) -> Iterator[tuple[int, Any]]:
 def _scanned_columns(
     active: list[tuple[int, Coefficients]], entries: list[float], piece: slice, now: tuple[float, float]
 ) -> Floats:
-    """The two columns at each update of a piece in which no rule begins."""
+    """Return the two columns at each update of a piece in which no rule begins."""
     size = piece.stop - piece.start
     scale, shift, fixed = np.ones(size), np.zeros(size), np.zeros(size)
     for index, columns in active:
@@ -288,24 +286,24 @@ def _scanned_columns(
             b, c = b + e * entries[2 * index], c + e * entries[2 * index + 1]
         scale, shift, fixed = a * scale, a * shift + b, a * fixed + c
     moving = (scale != 1) | (shift != 0) | (fixed != 0)
-    # Updates at which nothing happens hold the value, to the last bit.
+    # Updates without a change hold the value, to the last bit.
     held = np.cumsum(moving)
     scale = scale[moving]
     return np.stack([_scan_steps(scale, shift[moving], now[0])[held], _scan_steps(scale, fixed[moving], now[1])[held]])
 
 
 def _scan_steps(scale: Floats, shift: Floats, first: float) -> Floats:
-    """`first`, and the values v <- scale * v + shift that follow it."""
+    """Return `first` and the values v <- scale * v + shift that follow it."""
     if not shift.any():
         if first == 0:
             return np.zeros(scale.size + 1)
         return np.multiply.accumulate(np.concatenate([[first], scale]))
     if not scale.any():
         return np.concatenate([[first], shift])
-    if np.abs(scale).max() > 1:  # a step that grows makes much of the last digits: their order is kept
+    if np.abs(scale).max() > 1:  # growing steps amplify rounding errors, so the order of operations is kept
         pairs = zip(scale.tolist(), shift.tolist(), strict=True)
         return np.array(list(accumulate(pairs, lambda value, step: step[0] * value + step[1], initial=first)))
-    # Each round joins each step with what the one before it has joined: twice as many at a time, and no division.
+    # Each round composes each step with the steps before it, twice as many at a time and without a division.
     values, rest = np.concatenate([[first], shift]), np.concatenate([[0.0], scale])
     reach = 1
     while reach < values.size:
@@ -317,18 +315,20 @@ def _scan_steps(scale: Floats, shift: Floats, first: float) -> Floats:
 
 @shape
 def recurrence(*rules: Rule, until: int | None = None) -> Recurrence:
-    """Rules that act on the current value, one after another: v <- a(t) v + b(t) base + c(t).
+    """Change the current value by rules, one after another: v <- a(t) v + b(t) base + c(t).
 
-    value(t) = A_t * base + C_t, what the rules have made of base up to t
-
-    Overlapping windows multiply, gaps hold the value: what torch's and MMEngine's lists of schedulers do.
+    value(t) = A_t * base + C_t, the result of all rules up to t
 
     Args:
-        rules: `rules.linear(0.001, end=50)`, `rules.multistep([8, 11], by="epoch")`, …; counts are in ticks of `by`.
-        until: updates up to which it runs (set by `resolve`).
+        rules: one or more rules: `rules.linear(0.001, end=50)`, `rules.multistep([8, 11], by="epoch")`, … Their counts
+            are in ticks of `by`.
+        until: the last update that is computed; later the value is held. `resolve` sets it to the end of the run.
 
     Raises:
-        InvalidArgument: no rule.
+        InvalidArgument: there is no rule.
+
+    The windows of rules may overlap, then the rules multiply; in a gap the value is held. This is the behavior of
+    torch's and MMEngine's lists of schedulers.
 
     Source: MMEngine's parameter schedulers; torch `ChainedScheduler`.
 

@@ -1,4 +1,4 @@
-"""Restarts: a schedule that begins again, perhaps with a warmup each time."""
+"""Restarts: a schedule that repeats, optionally with a warmup each time."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -26,15 +26,15 @@ from paramsched.schedules.lengths import (
     cycle_table,
     end_of_cycles,
     fitting_times,
-    is_known_field,
+    is_resolved_field,
     length_of_cycles,
+    positive_length,
     require_lengths,
-    some_length,
     split_periods,
     stretched_time,
     sum_of_cycles,
 )
-from paramsched.schedules.neighbor_levels import asks_outside
+from paramsched.schedules.neighbor_levels import needs_outside_level
 from paramsched.schedules.registry import shape
 from paramsched.schedules.retimed import Chain, Every
 from paramsched.schedules.sequence import Sequence, sequence
@@ -42,12 +42,12 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration, DurationLike, count_of
 
-_MOST_STAGES = 10_000
-_SHORT_CYCLE = 4096  # updates; its breakpoints are found once and kept
+_MAX_STAGES = 10_000
+_SHORT_CYCLE = 4096  # updates; the breakpoints of a shorter cycle are computed once
 
 
 class Cycles(Schedule, ABC):
-    """So many cycles, or cycles without an end, each `mult` times as long as the one before."""
+    """A number of cycles, or endless cycles, each `mult` times as long as the previous one."""
 
     __slots__ = ()
     times: int | None
@@ -57,22 +57,22 @@ class Cycles(Schedule, ABC):
     @property
     @abstractmethod
     def first_cycle(self) -> Duration | None:
-        """The length of the first; None where it is not known yet."""
+        """The length of the first cycle; None if it is unknown."""
 
     @property
     def _period(self) -> Duration:
-        """The same once the schedule is resolved."""
+        """The length of the first cycle of a resolved schedule."""
         assert self.first_cycle is not None
         return self.first_cycle
 
     @property
     def _table(self) -> CycleTable:
-        """The cycles that grow."""
+        """The table of growing cycles."""
         return cycle_table(self._period.number, self.mult, self.lengths, self.times)
 
     @property
     def length(self) -> Duration | None:
-        """All cycles together, up to the first update that is in none of them."""
+        """The length of all cycles, up to the first update after them."""
         if self.times is None or self.first_cycle is None:
             return None
         return length_of_cycles(self.first_cycle, self.mult, self.lengths, self.times)
@@ -91,7 +91,7 @@ class Cycles(Schedule, ABC):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Restarts(Cycles):
-    """Begin again each `every`; after `times` of them hold the last final value."""
+    """Repeats a schedule each `every`; after `times` cycles the last final value is held."""
 
     schedule: Schedule
     every: Duration | None = field(metadata=PERIOD)
@@ -108,14 +108,14 @@ class Restarts(Cycles):
         if self.every is None:
             first = None
             if self.times is None:
-                found = "neither how long a cycle is nor how many there are"
+                found = "expected every, times, or both"
                 raise InvalidArgument(CallSite("restarts", "times", "None"), found, "Write times=4", sample=4)
             if self.lengths != "exact":
                 site = CallSite("restarts", "lengths", repr(self.lengths))
-                found = "cycles that share the time there is are not rounded"
-                raise InvalidArgument(site, found, "Leave it out", sample="exact")
+                found = "cycles that divide the horizon evenly are not rounded"
+                raise InvalidArgument(site, found, "Omit lengths", sample="exact")
         else:
-            keep_checked(self, "restarts", some_length, "every")
+            keep_checked(self, "restarts", positive_length, "every")
             first = self.every.exact
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
 
@@ -131,13 +131,13 @@ class Restarts(Cycles):
         if self.every is None or (self.lengths != "exact" and self.mult != 1 and not self.every.is_resolved):
             return False
         inner = self.schedule._lengths_known(whole=whole and self.every.is_resolved)
-        return inner and is_known_field(Restarts, "every", self.every, whole=whole)
+        return inner and is_resolved_field(Restarts, "every", self.every, whole=whole)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """The schedule at the time since the last restart."""
+        """Evaluate the schedule at the time since the last restart."""
         if self.mult == 1:
             cycle, since = split_periods(t, self._period.number, ops, self.times)
-        else:  # the time at which the first cycle has the same share
+        else:  # the time in the first cycle with the same elapsed fraction
             first, over = self._period.count, self._held_from()
             cycle, since, size = self._table.split(t, ops)
             since, size = ops.floating(since), ops.floating(size)
@@ -165,7 +165,7 @@ class Restarts(Cycles):
         for begin, size in cycles:
             yield begin
             inside: Iterable[int | Fraction] | None = short
-            if inside is None:  # only the part of a long cycle that is asked for: it may have billions
+            if inside is None:  # only the requested part of a long cycle, which may have billions of breakpoints
                 first, last = ((time - begin) * period / Fraction(size) for time in (since, until))
                 inside = self.schedule._breakpoints_and_end(max(floor(first), 0), ceil(min(last, period)))
             yield from (begin + stretched_time(b, size, period) for b in inside if b <= period)
@@ -173,40 +173,41 @@ class Restarts(Cycles):
     def _resolve(self, span: Span) -> Schedule:
         if self.every is not None:
             return self._resolved_cycles(span, span.period(self.every), span.exact(self.every))
-        room, wanted = span.room, self.times  # the cycles share the time there is
-        assert wanted is not None
+        room, cycles = span.room, self.times  # the cycles divide the horizon evenly
+        assert cycles is not None
         if room is None:
             raise no_horizon(self)
-        if not room.terms:  # what is over before it begins holds its final value
+        if not room.terms:  # a schedule without updates holds its final value
             one = replace(self, every=Duration.of(1), times=1)
             return Skip(one._resolved_cycles(span, Duration.of(1), Fraction(1)), Duration.of(1), None)
-        times = fitting_times(self.mult, wanted, Fraction(room.number))
+        times = fitting_times(self.mult, cycles, Fraction(room.number))
         first = room.number / sum_of_cycles(self.mult, times)
         return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
 
     def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
-        """The schedule with its cycles in updates; `exact` may be less than one."""
+        """Return the schedule with its cycles in updates; `exact` may be less than one."""
         if self.mult != 1:
             if self.lengths != "exact":
                 period = Duration.of(ceil(period.number))
             return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
-        if not _out_of_step(self.schedule, period, span) or (self.times is None and span.end is None):
+        if not _follows_epochs(self.schedule, period, span) or (self.times is None and span.end is None):
             return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
         return self._uneven_cycles(span, exact)
 
     def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
-        """Cycles of unequal whole lengths: a sequence says them."""
-        if asks_outside(self.schedule):  # in a sequence each cycle would have the one before for a neighbor
+        """Return cycles of different integer lengths as a sequence."""
+        if needs_outside_level(self.schedule):  # in a sequence the neighbor of a cycle would be the previous cycle
             found = (
-                "its cycles are resolved one by one here, and previous and following mean what is beside all of them"
+                "its cycles are resolved one by one, so previous and following would not be the same for all of them"
             )
             raise InvalidArgument(short_line(self), found, "Use the level as a number")
         times = self.times
         if times is None:
             assert span.end is not None
             times = max(1, -int((span.begin - span.end) // period))
-        if times > _MOST_STAGES:
-            raise InvalidArgument(str(self), f"{times} cycles of {float(period):g} updates", "Write whole updates")
+        if times > _MAX_STAGES:
+            found = f"{times} cycles of {float(period):g} updates are too many"
+            raise InvalidArgument(str(self), found, "Use an integer number of updates")
         bounds = [span.begin + index * period for index in range(times + 1)]
         parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room and part.room.terms] or [
             span.part(*bounds[:2])
@@ -229,11 +230,11 @@ def _base_of_cycle(shape: str, gamma: float, number: int) -> float:
         raise InvalidArgument(site, f"the base of cycle {number} overflows", "Write gamma=0.5", sample=0.5) from None
 
 
-def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:
-    """Whether something in it follows the epochs of the run, which fall otherwise in each cycle."""
+def _follows_epochs(schedule: Schedule, period: Duration, span: Span) -> bool:
+    """Return whether a part follows the epochs of the run, which fall on different updates of each cycle."""
     if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
         return True
-    return any(_out_of_step(part, period, span) for part in schedule.parts())
+    return any(_follows_epochs(part, period, span) for part in schedule.parts())
 
 
 @shape
@@ -245,25 +246,27 @@ def restarts(
     gamma: float = 1.0,
     lengths: Lengths = "exact",
 ) -> Restarts:
-    """Begin a schedule again each `every`: value(t) = schedule(t mod every).
+    """Repeat a schedule each `every`.
 
-    With `mult` cycle i takes every * mult ** i, and its schedule runs so much slower; with `gamma` it has
-    base * gamma ** i for its base, which leaves absolute levels as they are. Cycles of no whole number of updates run
-    over their exact length, so that the last is as exact as the first.
+    value(t) = schedule(t mod every)
 
     Args:
-        schedule: one cycle; where it fills, it takes one cycle.
-        every: length of the first cycle, any unit of time, above 0; at least one update. None shares the time there is
-            among `times` cycles.
-        times: how many cycles; None goes on. After the last its final value is held.
-        mult: each cycle's length over the one before, 1, or from 1.001 on.
-        gamma: each cycle's base over the one before, above 0.
-        lengths: of cycles that grow: `"exact"`, `"nearest"` (each is rounded by itself), or `"floor"`, which rounds
-            down before the next one grows: int(int(every * mult) * mult).
+        schedule: one cycle. If it fills, it fills one cycle.
+        every: the length of the first cycle, in any unit of time, above 0; at least one update. None divides the
+            horizon evenly into `times` cycles.
+        times: the number of cycles, after which the final value is held. None repeats without end.
+        mult: the ratio of each cycle's length to the previous one: 1, or at least 1.001. The schedule is stretched to
+            its cycle.
+        gamma: the ratio of each cycle's base to the previous one, above 0. Absolute levels do not change.
+        lengths: how growing cycles are rounded: `"exact"` (not rounded), `"nearest"` (each to the nearest update), or
+            `"floor"` (rounded down before the next one grows: int(int(every * mult) * mult)).
 
     Raises:
-        InvalidArgument: an argument out of its range, neither `every` nor `times`, or cycles that rounding down keeps
-            from growing.
+        InvalidArgument: an argument is out of range, `every` and `times` are both None, or rounding down prevents the
+            cycles from growing.
+
+    With `mult` and `gamma`, cycle i has the length every * mult ** i and the base base * gamma ** i. Cycles of
+    fractional length keep their exact length, so the last one is as exact as the first.
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983). timm's `cycle_mul`, `cycle_decay` and `cycle_limit` are `mult`,
     `gamma` and `times`; ignite's `cycle_mult` and `start_value_mult` are `mult` with `lengths="floor"`, and `gamma`.
@@ -281,8 +284,8 @@ def restarts(
     return Restarts(schedule_of(schedule, "restarts(…)"), first, times, mult, gamma, lengths)
 
 
-_MOST_CYCLES = 1000
-_begin_cycle = warmup  # where an argument has the name
+_MAX_CYCLES = 1000
+_warmup = warmup  # for functions with an argument of that name
 
 
 @shape
@@ -296,25 +299,30 @@ def warmup_restarts(
     to: Level = 0.0,
     curve: CurveLike = curves.cosine,
 ) -> Schedule:
-    """Descents that begin again, each behind its own warmup: up from `start` in W, then down to `to` along `curve`.
+    """Repeat a decay, each time after a warmup of the same length.
 
-    value(t) = start + (p - start) c / W, then p + (to - p) * curve((c - W) / (L - W)), c updates into cycle i of length
-    L_i = int((L - W) * mult) + W, L the length of the one before, with the peak p = gamma ** i
+    value(t) = start + (p - start) * c / W, then p + (to - p) * curve((c - W) / (L_i - W)), c updates into cycle i
+
+    W is `warmup`. The peak of cycle i is p = gamma ** i. Its length is L_i = int((L_(i-1) - W) * mult) + W.
 
     Args:
-        first: L_0, the length of the first cycle and its warmup; any unit of time.
-        warmup: W, any unit of time.
-        times: how many cycles; None goes on, where all are alike.
-        mult: each descent's length over the one before, 1 or more; where it is not 1, lengths are in updates.
-        gamma: each cycle's peak over the one before, above 0.
-        start, to: first and last level of each cycle.
-        curve: of the descents.
+        first: L_0, the length of the first cycle including its warmup, in any unit of time.
+        warmup: W, the length of each warmup, in any unit of time.
+        times: the number of cycles. None repeats without end and requires that all cycles are alike.
+        mult: the ratio of each decay's length to the previous one, 1 or more. If it is not 1, lengths must be in
+            updates.
+        gamma: the ratio of each cycle's peak to the previous one, above 0.
+        start: the first level of each cycle, a multiple of base; `absolute(x)` is a value.
+        to: the last level of each cycle, likewise.
+        curve: the curve of the decays: `curves.cosine`, `curves.linear`, …
 
     Raises:
-        InvalidArgument: an argument out of its range; cycles that differ, and no `times`; a warmup as long as `first`.
+        InvalidArgument: an argument is out of range, the cycles differ and `times` is None, or the warmup is as long as
+            `first`.
 
-    Source: pytorch_optimizer `CosineAnnealingWarmupRestarts`. A warmup that grows with its cycle is
-    `restarts(warmup("5 epochs") >> cosine(), "50 epochs", mult=2)`.
+    For a warmup that grows with its cycle, write `restarts(warmup("5 epochs") >> cosine(), "50 epochs", mult=2)`.
+
+    Source: pytorch_optimizer `CosineAnnealingWarmupRestarts`.
 
     >>> print(warmup_restarts(100, 10))
     restarts(warmup(10) >> cosine(), 100)
@@ -324,22 +332,22 @@ def warmup_restarts(
     whole, up = Duration.of(first), Duration.of(warmup)
     growth = finite_number(CallSite("warmup_restarts", "mult"), mult)
     height = positive_number(CallSite("warmup_restarts", "gamma"), gamma)
-    way = curve_argument("warmup_restarts", curve)
+    decay_curve = curve_argument("warmup_restarts", curve)
     if growth < 1:
         site = CallSite("warmup_restarts", "mult", repr(mult))
-        raise InvalidArgument(site, "cycles would vanish", "Write mult=1", sample=1.0)
+        raise InvalidArgument(site, "must be at least 1, because cycles must not shrink", "Write mult=1", sample=1.0)
     if growth == 1 and height == 1:
-        return restarts(_begin_cycle(up, start) >> anneal(1.0, to, None, way), whole, times)
-    if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MOST_CYCLES:
-        found = f"its cycles differ, so it needs their number, up to {_MOST_CYCLES}"
+        return restarts(_warmup(up, start) >> anneal(1.0, to, None, decay_curve), whole, times)
+    if times is None or whole_number(CallSite("warmup_restarts", "times"), times) > _MAX_CYCLES:
+        found = f"cycles that differ need a number of cycles, at most {_MAX_CYCLES}"
         raise InvalidArgument(CallSite("warmup_restarts", "times", str(times)), found, "Write times=3", sample=3)
     if growth != 1 and (whole.exact is None or up.exact is None):
-        found = "cycles that grow by whole updates"
-        raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use the lengths in steps")
+        found = "growing cycles need lengths in updates"
+        raise InvalidArgument(CallSite("warmup_restarts", "first", str(whole)), found, "Use lengths in steps")
     down, stages = whole - up, list[Schedule]()
     for cycle in range(times):
         peak = _base_of_cycle("warmup_restarts", height, cycle)
-        stages += [anneal(start, peak, up), anneal(peak, to, down, way)]
+        stages += [anneal(start, peak, up), anneal(peak, to, down, decay_curve)]
         if growth != 1:
             down = Duration.of(max(1, int(down.count * growth)))
     return sequence(*stages)

@@ -1,4 +1,4 @@
-"""Schedules on a bent clock, or between two times: chain, shift, every, window."""
+"""Schedules with a changed clock, or between two times: chain, shift, every, window."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, boundaries, last_boundary, some_length
+from paramsched.schedules.lengths import PERIOD, boundaries, last_boundary, positive_length
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.registry import shape
@@ -23,7 +23,7 @@ from paramsched.time import Duration, DurationLike, count_of
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Chain(Pointwise):
-    """The output of one is the base of the next."""
+    """Uses the output of each operand as the base of the next."""
 
     operands: tuple[Schedule, ...]
 
@@ -36,7 +36,7 @@ class Chain(Pointwise):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shift(Schedule):
-    """Hold `schedule`'s first value for `by`, then run it."""
+    """Holds `schedule`'s first value for `by`, then runs it."""
 
     schedule: Schedule
     by: Duration
@@ -75,7 +75,7 @@ class Shift(Schedule):
     def _resolve(self, span: Span) -> Schedule:
         begin = span.begin + span.exact(self.by)
         if self.schedule.fills and span.end is not None and begin > span.end:
-            raise InvalidArgument(str(self), "the shift is longer than the time there is", "Shorten it")
+            raise InvalidArgument(str(self), "the shift is longer than the remaining time", "Shorten it")
         inner = self.schedule._resolve(span.later(begin))
         return Shift(inner, span.after(self.by))
 
@@ -83,9 +83,9 @@ class Shift(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Every(OneOperand):
-    """Change only at multiples of `period`: value(t) = schedule(ceil(floor((t + phase) / period) * period) - phase).
+    """value(t) = schedule(ceil(floor((t + phase) / period) * period) - phase): changes only at multiples of `period`.
 
-    From the end of `schedule` on, be it between two changes, its final value.
+    From the end of `schedule` its final value is used, even between two changes.
     """
 
     schedule: Schedule
@@ -93,21 +93,21 @@ class Every(OneOperand):
     phase: int
 
     def __post_init__(self) -> None:
-        keep_checked(self, "every", some_length, "period")
+        keep_checked(self, "every", positive_length, "period")
         keep_checked(self, "every", whole_number, "phase", least=0)
 
     @property
     def of_run(self) -> bool:
-        """Whether the period is of the run, whatever stage this stands in: epochs are; others begin with the stage."""
+        """True if the period counts from the start of the run, as epochs do; other lengths count from the stage's."""
         return [unit for unit, _ in self.period.terms] == ["epochs"]
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """The schedule at the last change; what has ended is no longer held back."""
+        """Evaluate the schedule at the last change; after its end, at the time itself."""
         at = last_boundary(t + self.phase, self.period.number, ops) - self.phase
         if self.phase:
             at = ops.at_least(at, 0)
         end = self._held_from()
-        if end is not None:  # what has ended holds its final value, be it between two changes
+        if end is not None:  # after its end the final value is used, even between two changes
             at = ops.xp.where(t >= count_of(end), t, at)
         return self.schedule._at(at, base, ops)
 
@@ -121,20 +121,22 @@ class Every(OneOperand):
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.period)
-        # So many updates are whole periods: without them the phase is the same, and a small number.
+        # `numerator` updates are an integer number of periods, so the remainder is the same phase, but small.
         phase = span.first % period.number.numerator if self.of_run else self.phase
         return Every(self.schedule._resolve(span), period, phase)
 
 
 @shape
 def chain(*operands: Schedule) -> Chain:
-    """Feed each schedule's output to the next as its base: value(t) = b(t, base=a(t, base)).
+    """Use the output of each schedule as the base of the next.
+
+    value(t) = b(t, base=a(t, base))
 
     Args:
-        operands: schedules, at least one; all on the same clock.
+        operands: one or more schedules, all on the same clock.
 
     Raises:
-        InvalidArgument: no operand, or one that is no schedule.
+        InvalidArgument: there is no operand, or an operand is not a schedule.
 
     Source: torch `ChainedScheduler`, without its recursion.
 
@@ -142,17 +144,19 @@ def chain(*operands: Schedule) -> Chain:
     2.0
     """
     if not operands:
-        raise InvalidArgument("chain()", "no operand", "Write chain(warmup(100), step(1000))")
+        raise InvalidArgument("chain()", "expected at least one operand", "Write chain(warmup(100), step(1000))")
     return Chain(tuple(schedule_of(operand, "chain(…)") for operand in operands))
 
 
 @shape
 def shift(schedule: Schedule, by: DurationLike) -> Shift:
-    """Hold the first value for a while, then run: value(t) = schedule(max(t - by, 0)).
+    """Delay a schedule; its first value is held until it starts.
+
+    value(t) = schedule(max(t - by, 0))
 
     Args:
-        schedule: what is shifted.
-        by: any unit of time.
+        schedule: the schedule to delay.
+        by: the delay, in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`.
 
     Source: optax `transition_begin`.
 
@@ -164,15 +168,18 @@ def shift(schedule: Schedule, by: DurationLike) -> Shift:
 
 @shape
 def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
-    """Let a schedule change only now and then: value(t) = schedule(t rounded down to a multiple of `period`).
+    """Let a schedule change only once per period.
 
-    A multiple between two updates is rounded up, each by itself, so that changes do not drift. From the end of
-    `schedule` on its final value is held, be the end between two changes.
+    value(t) = schedule(t rounded down to a multiple of `period`)
 
     Args:
-        schedule: what is sampled.
-        period: `"epoch"`, `"2 epochs"` follow the epochs of the run; other lengths count from the begin of the stage.
-        phase: updates by which the stage begins after a multiple of the period.
+        schedule: the schedule to sample.
+        period: the time between two changes. `"epoch"` and `"2 epochs"` follow the epochs of the run; other lengths, in
+            any unit of time, count from the start of the stage.
+        phase: the number of updates from the last multiple of the period to the start of the stage, 0 or more.
+
+    A multiple between two updates is rounded up, so that changes do not drift. From the end of `schedule` its final
+    value is used, even between two changes.
 
     Source: schedulers that are stepped once an epoch.
 
@@ -245,7 +252,7 @@ class Window(Schedule):
         return None if inner is None else begin + inner
 
     def _resolve(self, span: Span) -> Schedule:
-        """The schedule in its part of the span."""
+        """Resolve the schedule in its part of the span."""
         begin = span.begin + span.exact(self.begin)
         end = span.end if self.end is None else span.begin + span.exact(self.end)
         if end is not None and end < begin:
@@ -259,18 +266,19 @@ class Window(Schedule):
 
 @shape
 def window(schedule: Schedule, begin: DurationLike = 0, end: DurationLike | None = None) -> Window:
-    """Let a schedule act between two times only.
+    """Apply a schedule only between two times.
 
     value(t) = base before `begin`, schedule(t - begin) inside, schedule(end - begin) from `end` on
 
-    In a `chain` the value therefore goes on over a gap between two windows.
-
     Args:
-        schedule: on its own clock; where it fills, it takes the window.
-        begin, end: times from the begin of the stage, any unit; without `end` it acts on to the end of the run.
+        schedule: the schedule, whose clock starts at `begin`. If it fills, it fills the window.
+        begin: the start of the window, counted from the start of the stage, in any unit of time.
+        end: the end of the window, likewise. None is the end of the run.
 
     Raises:
-        InvalidArgument: `end` before `begin`.
+        InvalidArgument: `end` is before `begin`.
+
+    In a `chain`, the value is therefore held in a gap between two windows.
 
     Source: MMEngine's `begin` and `end`.
 

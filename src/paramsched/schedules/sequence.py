@@ -27,10 +27,10 @@ from paramsched.time import Duration, count_of
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sequence(Schedule):
-    """Stages, each on its own clock in `[begin, end)`; after the last its final value.
+    """Stages, each on its own clock in `[begin, end)`; after the last stage its final value.
 
-    At most one stage has no length. It takes what the others leave of the horizon, wherever it stands; where it is the
-    last and open, no horizon is needed.
+    At most one stage may have no length. It fills the rest of the horizon, at any place in the sequence. If it is the
+    last stage and open, no horizon is needed.
     """
 
     stages: tuple[Schedule, ...]
@@ -40,7 +40,7 @@ class Sequence(Schedule):
         object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in stages_of(stage)))
 
     def _refuse_two_without_length(self) -> None:
-        """Refuse two stages that would both take what the others leave."""
+        """Reject two stages that would both fill the rest of the horizon."""
         without = [stage for stage in self.stages if not stage.has_length]
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
@@ -49,11 +49,11 @@ class Sequence(Schedule):
                 timed = str(replace(without[0], **{name: Duration.of("60%")}))  # type: ignore[type-var]  # a dataclass
             raise InvalidArgument(
                 str(self),
-                f"{names} both have no length; only one stage can take what the others leave",
+                f"{names} both have no length; only one stage may fill the rest of the horizon",
                 f"Write {timed}",
             )
 
-    # Found out once: each level of a deep tree asks them of all below it.
+    # Cached, because each level of a deep tree needs the values of all levels below it.
     @cached_property
     def length(self) -> Duration | None:
         lengths = [stage.length for stage in self.stages]
@@ -76,7 +76,7 @@ class Sequence(Schedule):
         return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
 
     def _exact_lengths(self, span: Span) -> list[Fraction | None]:
-        """The length of each stage; None for the one without."""
+        """Return the length of each stage; None for the stage without a length."""
         own = replace(span, origin=span.begin)
         lengths: list[Fraction | None] = []
         for place, stage in enumerate(self.stages, 1):
@@ -94,32 +94,32 @@ class Sequence(Schedule):
 
     @cached_property
     def _taking_time(self) -> tuple[list[Schedule], list[int | float]]:
-        """The stages that take time, or the last, and their begins."""
+        """The stages that have updates, or the last stage, and their starts."""
         pairs = list(zip(self.stages, self._stage_begins(), strict=True))
         kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
         last = self.stages[-1]
-        if last.length is not None and not last.length.terms and last._holds_after_nothing:
+        if last.length is not None and not last.length.terms and last._holds_when_empty:
             kept.append(pairs[-1])
-        elif kept and kept[-1][0] is not last:  # what goes on beyond its length is cut at the end of the sequence
+        elif kept and kept[-1][0] is not last:  # a stage that changes after its length is cut there
             stage, begin = kept[-1]
             end, held = stage.length, stage._held_from()
-            if end is not None and (held is None or held > end.number):  # as of a sum with an open operand
+            if end is not None and (held is None or held > end.number):  # for example a sum with an open operand
                 kept[-1] = Window(stage, Duration.of(0), end), begin
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), [count_of(begin) for begin in begins]
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Each stage at its own times. Where these are all in one stage, only that one is asked."""
+        """Evaluate each stage at its own times; if all times are in one stage, only that stage."""
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
-        if ops.concrete and t.size:  # only the stages these times are in; others would be masked away
+        if ops.concrete and t.size:  # only the stages that contain these times; all others would be masked
             first, last = ops.bounds(t)
             low = max(0, bisect_right(begins, first) - 1)
             high = bisect_right(begins, last) - 1
             if low == high and (begin := begins[low]):
                 own = t - begin
                 return self._stage_at(stages[low], own, base, ops.with_bounds(own, first - begin, last - begin))
-        # None of the times is before the first of these stages, so there is nothing to cut.
+        # No time is before the first of these stages, so no clipping is needed.
         value = self._stage_at(stages[low], t - begins[low] if begins[low] else t, base, ops)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
             own = self._stage_at(stage, ops.at_least(t - begin, 0), base, ops)
@@ -127,7 +127,7 @@ class Sequence(Schedule):
         return value
 
     def _stage_at(self, stage: Schedule, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return stage._at(t, base, ops) if self.affine else stage._at_by_itself(t, base, ops)
+        return stage._at(t, base, ops) if self.affine else stage._at_as_stage(t, base, ops)
 
     def _seams(self) -> Iterable[float]:
         _, begins = self._taking_time
@@ -144,7 +144,7 @@ class Sequence(Schedule):
                 yield from (begin + b for b in (0, room, *inner) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
-        """Each stage in its part of the span."""
+        """Resolve each stage in its part of the span."""
         self._refuse_two_without_length()
         lengths = self._exact_lengths(span)
         rest = self._rest_of_span(lengths, span)
@@ -167,7 +167,7 @@ class Sequence(Schedule):
         return Sequence(tuple(stages))
 
     def _rest_of_span(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
-        """What the stage without length gets; None where that has no end."""
+        """Return the length of the stage without a length; None if the run has no end."""
         if None not in lengths:
             return None
         taken = sum((n for n in lengths if n is not None), Fraction(0))
@@ -179,11 +179,11 @@ class Sequence(Schedule):
         if left < 0:
             stage = self.stages[lengths.index(None)]
             if lengths.index(None) == len(lengths) - 1 and not stage.fills:
-                return Fraction(0)  # the run ends before the open stage begins; `check` says so
+                return Fraction(0)  # the run ends before the open stage starts; `check` reports it
             raise InvalidArgument(
                 str(self),
                 f"the stages with a length take {float(taken):g} of {float(span.end - span.begin):g} updates; "
-                f"nothing is left for {stage}",
+                f"no updates remain for {stage}",
                 "Shorten a stage, or lengthen the horizon",
             )
         return left
@@ -193,26 +193,26 @@ class Sequence(Schedule):
 
 
 def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
-    """The stages of a sequence; any other schedule is the only one."""
+    """Return the stages of a sequence; any other schedule is its only stage."""
     return stage.stages if isinstance(stage, Sequence) else (stage,)
 
 
 def in_order(stages: Iterable[Schedule]) -> Schedule:
-    """The stages one after the other; one alone is itself."""
+    """Join stages to a sequence; a single stage is returned unchanged."""
     first, *rest = stages
     return sequence(first, *rest) if rest else first
 
 
 @operator_builder("sequence")
 def sequence(*stages: object) -> Schedule:
-    """What `a >> b >> …` makes."""
+    """Implement `a >> b >> …`."""
     return Sequence(tuple(schedule_of(stage, lambda: " >> ".join(map(str, stages))) for stage in stages))
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WithLengths(OneOperand):
-    """The schedule whose boundaries are rounded as `lengths` says; its own begin and end are those of its stage."""
+    """The schedule with boundaries rounded as `lengths` defines; its own start and end are those of its stage."""
 
     schedule: Schedule
     lengths: Lengths
@@ -229,11 +229,11 @@ class WithLengths(OneOperand):
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         return self.schedule._at(self._own_times(t, ops), base, ops)
 
-    def _at_by_itself(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return self.schedule._at_by_itself(self._own_times(t, ops), base, ops)
+    def _at_as_stage(self, t: Array, base: Affine, ops: Arrays) -> Affine:
+        return self.schedule._at_as_stage(self._own_times(t, ops), base, ops)
 
     def _own_times(self, t: Array, ops: Arrays) -> Array:
-        """Times from which begins between two updates are taken off: torch makes float32 of its integers there."""
+        """Return times as floats if stages start between two updates, because torch would subtract in float32."""
         return t if ops.concrete or self.lengths != "exact" else ops.floating(t)
 
     def _lengths_known(self, *, whole: bool) -> bool:
@@ -250,8 +250,8 @@ class WithLengths(OneOperand):
         return WithLengths(self.schedule._resolve(self._own_span(span)), self.lengths)
 
     def _own_span(self, span: Span) -> Span:
-        """The span with another rounding; it begins and ends where the stages around it say."""
-        if not span.rounds:  # in a cycle between two updates nothing is rounded
+        """Return the span with another rounding; its start and end are those of its stage."""
+        if not span.rounds:  # boundaries in cycles of fractional length are not rounded
             return span
         end = None if span.end is None else Fraction(span.boundary(span.end))
         return replace(span, begin=Fraction(span.first), end=end, rounding=self.lengths)
@@ -259,20 +259,20 @@ class WithLengths(OneOperand):
 
 @shape
 def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
-    """A schedule whose lengths are rounded in another way than up, or not at all.
+    """Change how boundaries between the stages of a schedule are rounded.
 
-    value(t) = schedule(t), each boundary between two of its stages at the time that is meant: 33 % of 100 updates are
-    33, and of 101 they are 33.33
+    value(t) = schedule(t), with other boundaries: 33 % of 100 updates are 33 in every case, 33 % of 101 are 34, 33 or
+    33.33
 
     Args:
-        schedule: what is rounded so.
-        lengths: `"exact"` (not at all: a stage may begin between two updates), `"nearest"`, or `"floor"`. Everywhere
-            else boundaries are rounded up.
+        schedule: the schedule whose stages are rounded.
+        lengths: `"exact"` (not rounded, so a stage may start between two updates), `"nearest"` or `"floor"`. Without
+            `with_lengths`, boundaries are rounded up.
 
     Raises:
-        InvalidArgument: `lengths` is none of these.
+        InvalidArgument: `lengths` is not one of these.
 
-    Source: fastai's and fvcore's phases are exact; optax's and composer's are cut to whole updates, `int(0.33 * n)`;
+    Source: fastai's and fvcore's phases are exact; optax's and composer's are cut to integers, `int(0.33 * n)`;
     OLMo-core and torchtitan round to the nearest.
 
     >>> print(resolve(with_lengths(linear(1.0, 0.5, "33%") >> constant(0.5), "floor"), Calendar(total=101)))
@@ -286,24 +286,24 @@ def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     return WithLengths(schedule_of(schedule, "with_lengths(…)"), lengths)
 
 
-_ROUNDS = 50  # how often their begin is looked for anew
+_ROUNDS = 50  # iterations
 
 
 def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | None]:
-    """The exact lengths of stages that end with a span, each from where it begins.
+    """Return the exact lengths of stages that end with a span, each counted from its own start.
 
-    Where they begin hangs on how long they are, and so many updates are as long as what they take from there on.
+    The starts depend on the lengths, and the count of a length in updates depends on its start, so both are iterated.
     """
     if not span.calendar.varies or span.end is None:
         return [stage._exact_length(span) for stage in stages]
     begin = span.end
     for _ in range(_ROUNDS):
         lengths: list[Fraction | None] = []
-        behind = begin
+        at = begin
         for stage in stages:
-            lengths.append(stage._exact_length(span.later(behind)))
-            behind += lengths[-1] or 0
-        found = max(span.end - (behind - begin), span.begin)
+            lengths.append(stage._exact_length(span.later(at)))
+            at += lengths[-1] or 0
+        found = max(span.end - (at - begin), span.begin)
         if found == begin:
             break
         begin = found

@@ -1,4 +1,4 @@
-"""Span: the piece of a run that a schedule is resolved for."""
+"""Span: the part of a run that a schedule is resolved for."""
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
@@ -8,45 +8,44 @@ from typing import Literal, Protocol, TypeAlias, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.time import Duration
-from paramsched.time.duration import NEGATIVE
 
 Rounding: TypeAlias = Literal["up", "nearest", "floor", "exact"]
-"""Which update a boundary between two is: the one behind it, the nearest, the one before, or none: it stays there."""
+"""How a boundary between two updates is rounded: up, to the nearest, down, or not."""
 
 
 class Units(Protocol):
-    """Converts lengths into what the clock of a run counts: a Calendar into updates."""
+    """Converts lengths to counts of a run's clock, as a Calendar converts them to updates."""
 
     @property
     def varies(self) -> bool:
-        """Whether a length may be another count where it begins elsewhere."""
+        """True if the count of a length may depend on where the length starts."""
 
     @property
     def updates_vary(self) -> bool:
-        """Whether so many updates may be."""
+        """True if the count of a number of updates may depend on where it starts."""
 
     def exact(self, duration: Duration, *, begin: Fraction = ...) -> Fraction:
-        """A length that begins at `begin`, as an exact count."""
+        """Return the exact count of a length that starts at `begin`."""
 
     def for_run(self, length: Duration) -> "tuple[Units, Fraction]":
-        """The same for a run of another length, of which per cent are then; and its whole length."""
+        """Return the units of a run of another length, to which percentages refer, and its exact length."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a schedule begins in the run and where what it may take ends, both exact.
+    """The start and the latest end of a schedule in the run, both exact.
 
-    Every boundary is rounded once, from the start of the run, so lengths add up to the horizon: up, where nothing says
-    another way. In a cycle of no whole length none is: each cycle begins elsewhere between two updates, and all of them
-    are to be alike.
+    Every boundary is rounded once, counted from the start of the run, so that lengths add up to the horizon. Boundaries
+    are rounded up by default. In cycles of fractional length they are not rounded, because cycles start at different
+    fractions of an update and must be alike.
 
     Args:
         begin: in updates from the start of the run.
-        end: likewise; None where nothing says how long the run is.
-        run_end: where the run, the window or the cycle around it ends; for a stage that is later than its own end.
-        staged: whether the schedule is a stage or stands in a window, so that its end is its own.
-        origin: where the sequence begins that it is a stage of; None behind a stage that takes what the others leave.
+        end: likewise; None if the length of the run is unknown.
+        run_end: the end of the enclosing run, window or cycle; for a stage it is later than its own end.
+        staged: whether the schedule is a stage or in a window, so that it has its own end.
+        origin: the start of the sequence that contains the stage; None after an open-ended stage.
     """
 
     calendar: Units
@@ -59,7 +58,7 @@ class Span:
 
     @staticmethod
     def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
-        """The span of a whole run of so many updates."""
+        """Return the span of a run of `length` updates."""
         end = None if length is None else Fraction(length)
         return Span(calendar, Fraction(0), end, end)
 
@@ -68,7 +67,7 @@ class Span:
         return self.rounding != "exact"
 
     def boundary(self, time: Fraction) -> int:
-        """The update at which what is to end at a time ends."""
+        """Round a time to the update of a boundary."""
         match self.rounding:
             case "floor":
                 return floor(time)
@@ -82,22 +81,22 @@ class Span:
 
     @property
     def room(self) -> Duration | None:
-        """The updates that the span has; None where no end is known."""
+        """The number of updates in the span; None if its end is unknown."""
         if self.end is None:
             return None
         return Duration.of_updates(self.boundary(self.end) - self.first if self.rounds else self.end - self.begin)
 
     def exact(self, duration: Duration) -> Fraction:
         if duration.until:
-            found = "only the length of a stage ends at a time"
+            found = '"until" is only valid as the length of a stage'
             instead = f'Write over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
             raise InvalidArgument(f'"{duration}"', found, instead)
         return self.calendar.exact(duration, begin=self.begin)
 
     def before(self, duration: Duration) -> Fraction:
-        """The exact count of what ends with the begin of the span.
+        """Return the exact count of a length that ends at the start of the span.
 
-        What reaches back behind the start of the run is as much as from there on.
+        The part before the start of the run counts as much as the same length at the start of the run.
         """
         if not self.calendar.varies:
             return self.exact(duration)
@@ -114,42 +113,42 @@ class Span:
         return self.begin - (between if between + count_from(between) == self.begin else whole)
 
     def exact_length(self, length: Duration) -> Fraction:
-        """The length of what begins with the span as an exact count."""
+        """Return the exact count of a length that starts with the span."""
         if not length.until:
             return self.calendar.exact(length, begin=self.begin)
         if self.origin is None:
-            found = "it is the length of a stage behind one that takes what the others leave"
-            instead = f"Give that one the until, and this one a length or none: {_FILLED_UNTIL}"
+            found = "a stage after an open-ended stage needs a length"
+            instead = f"Use the until in the open-ended stage: {_FILLED_UNTIL}"
             raise InvalidArgument(f'"{length}"', found, instead)
         end = self.origin + self.calendar.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
             begins, ends = (f"{float(time - self.origin):.12g}" for time in (self.begin, end))
-            found = f"that is {ends} of the sequence, and the stage begins at {begins}"
+            found = f"the stage would end at {ends} of the sequence, but it starts at {begins}"
             raise InvalidArgument(f'"{length}"', found, "Use a later time, or shorten the stages before it")
         return end - self.begin
 
     def resolved_length(self, length: Duration) -> Duration:
-        """The length of what begins with the span in updates."""
+        """Return the updates of a length that starts with the span."""
         return self._from_begin(self.exact_length(length), length)
 
     def after(self, duration: Duration) -> Duration:
-        """The updates from the begin of the span until `duration` is over."""
+        """Return the updates from the start of the span until `duration` has elapsed."""
         return self._from_begin(self.exact(duration), duration)
 
     def _from_begin(self, exact: Fraction, length: Duration) -> Duration:
-        """The updates from the begin of the span on; their end is rounded once, where boundaries are."""
+        """Return the updates from the start of the span; their end is rounded once, as a boundary."""
         updates = self.boundary(self.begin + exact) - self.first if self.rounds else exact
         if updates < 0:
-            found = f"that is {float(updates):.12g} updates of this run, and {NEGATIVE}"
+            found = f"the length resolves to {float(updates):.12g} updates; it must not be negative"
             raise InvalidArgument(f'length "{length}"', found, "Use a longer one")
         return Duration.of_updates(updates)
 
     def period(self, duration: Duration) -> Duration:
-        """A period in updates: at least 1, not rounded, the same wherever it begins."""
+        """Return a period in updates: at least 1, not rounded, the same wherever it starts."""
         return Duration.of_updates(max(Fraction(1), self.exact(duration)))
 
     def cycle(self, period: Duration) -> "Span":
-        """The first of the cycles that a resolved period makes of this span."""
+        """Return the first cycle of the span, for a resolved period."""
         cycle = self.part(self.begin, self.begin + period.number)
         return cycle if period.is_resolved else replace(cycle, rounding="exact")
 
@@ -157,20 +156,20 @@ class Span:
         return replace(self, begin=begin)
 
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
-        """A window or a cycle in this span, which what is in it has for a run."""
+        """Return a window or a cycle in this span; its content is planned as for a run."""
         return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin)
 
     def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
-        """What a schedule that is used in part is planned for: up to `end`, or a run of its own.
+        """Return the span for which a partly used schedule is planned: up to `end`, or a run of its own.
 
         Args:
-            length: of the run that is planned for instead of this one; per cent are of it.
+            length: the length of the run to plan for instead of this run; percentages refer to it.
         """
         if length is None:
             return replace(self, begin=begin, end=end, staged=False)
         calendar, total = self.calendar.for_run(length)
         if total <= 0:
-            raise InvalidArgument(f'of="{length}"', "a run of no update", 'Write of="20 epochs", or leave it out')
+            raise InvalidArgument(f'of="{length}"', "the run must be longer than 0", 'Write of="20 epochs", or omit it')
         end = begin + total
         return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False)
 

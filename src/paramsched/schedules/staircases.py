@@ -1,4 +1,4 @@
-"""Staircases, and the levels of Chebyshev."""
+"""Staircases, and Chebyshev steps."""
 
 import math
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from paramsched.base.number_checks import keep_checked, positive_number, whole_n
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over, some_length
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, complete_periods, positive_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
@@ -31,12 +31,12 @@ class Step(Schedule):
 
     def __post_init__(self) -> None:
         keep_checked(self, "step", positive_number, "gamma")
-        keep_checked(self, "step", some_length, "every")
+        keep_checked(self, "step", positive_length, "every")
 
     length = None
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return base.scaled(ops.power(self.gamma, ops.floating(periods_over(t, self.every.number, ops))))
+        return base.scaled(ops.power(self.gamma, ops.floating(complete_periods(t, self.every.number, ops))))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until, since)
@@ -63,7 +63,7 @@ class MultiStep(Schedule):
         return (milestone.number for milestone in self.milestones)
 
     def _resolve(self, span: Span) -> Schedule:
-        """The milestones in updates; one that never comes in its stage is refused."""
+        """Convert the milestones to updates; raise if one is after the end of its stage."""
         milestones = tuple(span.after(milestone) for milestone in self.milestones)
         if span.staged and span.room is not None:
             for written, milestone in zip(self.milestones, milestones, strict=True):
@@ -71,22 +71,25 @@ class MultiStep(Schedule):
                     raise InvalidArgument(
                         str(self),
                         f'milestone "{written}" is update {milestone} of a stage of {span.room}: '
-                        "times inside a stage count from its begin",
-                        "For times of the run multiply instead: warmup(…) * multistep(…)",
+                        "times in a stage count from its start",
+                        "To count from the start of the run, multiply: warmup(…) * multistep(…)",
                     )
         return replace(self, milestones=milestones)
 
 
 @shape
 def step(every: DurationLike, gamma: float = 0.1) -> Step:
-    """Multiply by `gamma` every so often: value(t) = base * gamma ** floor(t / every).
+    """Multiply by `gamma` each `every`.
+
+    value(t) = base * gamma ** floor(t / every)
 
     Args:
-        every: any unit of time, at least one update. It need not be whole: the k-th step is at ceil(k * every).
-        gamma: ratio of two neighbouring steps, above 0.
+        every: the period, in any unit of time, at least one update. It may be fractional: the k-th step is at
+            ceil(k * every).
+        gamma: the ratio of two consecutive steps, above 0.
 
     Raises:
-        InvalidArgument: `gamma` is no finite number above 0, or `every` no length above 0.
+        InvalidArgument: `gamma` is not a finite number above 0, or `every` is not a length above 0.
 
     Source: He et al. 2016 (1512.03385); torch `StepLR`.
 
@@ -100,15 +103,18 @@ def step(every: DurationLike, gamma: float = 0.1) -> Step:
 
 @shape
 def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> MultiStep:
-    """Multiply by `gamma` at each milestone: value(t) = base * gamma ** #{m <= t}; repeats count.
+    """Multiply by `gamma` at each milestone.
+
+    value(t) = base * gamma ** (number of milestones at or before t)
 
     Args:
-        milestones: times from the begin of the stage, any unit, any order.
-        gamma: ratio at each, above 0.
+        milestones: a list of times from the start of the stage, in any unit and order. A repeated milestone multiplies
+            twice.
+        gamma: the ratio at each milestone, above 0.
 
     Raises:
-        InvalidArgument: `gamma` is no finite number above 0, or a milestone no time. At `resolve`: a milestone at or
-            after the end of its stage.
+        InvalidArgument: `gamma` is not a finite number above 0, or a milestone is not a time. At `resolve`: a milestone
+            is at or after the end of its stage.
 
     Source: torch `MultiStepLR`.
 
@@ -120,11 +126,11 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
         if isinstance(milestones, str) and "," in milestones:
             several = milestones.split(",")
         line = ", ".join(repr(str(one) if isinstance(one, Duration) else or_meant(one)) for one in several)
-        raise InvalidArgument(f"multistep({milestones!r})", "milestones are a list", f"Write multistep([{line}])")
+        raise InvalidArgument(f"multistep({milestones!r})", "expected a list of times", f"Write multistep([{line}])")
     return MultiStep(durations_of(milestones), gamma)
 
 
-_FINEST_TREAD = Fraction(1, 4)  # updates; finer rises are not told apart as breakpoints
+_FINEST_TREAD = Fraction(1, 4)  # updates; breakpoints of shorter steps are merged
 
 
 @final
@@ -151,10 +157,10 @@ class Stairs(Schedule):
         return Fraction(self.over.number) / self.rises
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """The level after so many rises; multiplied before it is divided, so that whole levels are exact."""
+        """Return the level after the rises so far; multiplies before it divides, so that integer levels are exact."""
         assert self.over is not None
         end = self.over.count
-        rises = ops.floating(periods_over(ops.at_most(t, end), self._tread, ops)) if end else 0.0
+        rises = ops.floating(complete_periods(ops.at_most(t, end), self._tread, ops)) if end else 0.0
 
         def level(first: float, last: float) -> Array:
             return ops.where(t >= end, last, first + (last - first) * rises / self.rises)
@@ -165,24 +171,27 @@ class Stairs(Schedule):
         assert self.over is not None
         if not self.over.terms:
             return ()
-        # Far more rises than updates would take forever, and each update has one of them anyway.
+        # With many more steps than updates this would take too long, and each update has a step anyway.
         tread = max(self._tread, _FINEST_TREAD)
         return (rise for rise in boundaries(tread, min(until, math.ceil(self.over)), since) if rise <= self.over.number)
 
 
 @shape
 def stairs(start: Level, to: Level, rises: int, over: DurationLike | None = None) -> Stairs:
-    """Go from one level to another in equal rises: value(t) = start + (to - start) * floor(t * rises / n) / rises.
+    """Change from one level to another in equal steps.
 
-    The k-th rise is at exactly k * n / rises, rounded up; the last one, to `to`, is the end.
+    value(t) = start + (to - start) * floor(t * rises / n) / rises; exactly `to` from t = n on
 
     Args:
-        start, to: levels.
-        rises: how many there are, from 1 on; Megatron's are (to - start) / increment.
-        over: n, any unit of time; None takes the time it is given.
+        start: the first level, a multiple of base; `absolute(x)` is a value.
+        to: the last level, likewise.
+        rises: the number of steps, an integer of at least 1; Megatron's is (to - start) / increment.
+        over: n, the length in any unit of time. None fills the rest of the horizon.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
+
+    The k-th step is at k * n / rises, rounded up; the last one, to `to`, is at the end.
 
     Source: Megatron-LM `--rampup-batch-size start increment over`.
 
@@ -192,7 +201,7 @@ def stairs(start: Level, to: Level, rises: int, over: DurationLike | None = None
     return Stairs(start, to, rises, None if over is None else Duration.of(over))
 
 
-_MOST_STEPS = 2**20
+_MAX_STEPS = 2**20
 
 
 @final
@@ -208,13 +217,13 @@ class Chebyshev(Schedule):
     def __post_init__(self) -> None:
         site = CallSite("chebyshev", "steps")
         object.__setattr__(self, "steps", whole_number(site, self.steps))
-        if self.steps > _MOST_STEPS:
-            raise InvalidArgument(site, f"{self.steps} steps are too many", "Write steps=1024", sample=1024)
+        if self.steps > _MAX_STEPS:
+            raise InvalidArgument(site, f"expected at most {_MAX_STEPS} steps", "Write steps=1024", sample=1024)
         keep_checked(self, "chebyshev", positive_number, "least", "most")
         if self.least >= self.most:
-            found = f"least={self.least!r} is not below most={self.most!r}"
+            found = f"must be less than most={self.most!r}"
             raise InvalidArgument(CallSite("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
-        keep_checked(self, "chebyshev", some_length, "every")
+        keep_checked(self, "chebyshev", positive_length, "every")
 
     length = None
 
@@ -222,7 +231,7 @@ class Chebyshev(Schedule):
         return self.every.number * (self.steps - 1)
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        step = ops.at_most(periods_over(t, self.every.number, ops), self.steps - 1)
+        step = ops.at_most(complete_periods(t, self.every.number, ops), self.steps - 1)
         return base.scaled(ops.take(self._factors, ops.whole(step)))
 
     @cached_property
@@ -242,19 +251,22 @@ class Chebyshev(Schedule):
 
 @shape
 def chebyshev(steps: int, least: float = 0.05, most: float = 1.0, every: DurationLike = 1) -> Chebyshev:
-    """Steps of base over Chebyshev nodes, in fractal order: value(t) = base / (c - r cos(pi (j + 1/2) / steps)).
+    """Take steps of base divided by Chebyshev nodes, in fractal order.
 
-    c and r are half the sum and half the difference of `most` and `least`. j is the k-th, k = floor(t / every), of the
-    order that begins as 0, and of which n become 2 n by a 2 n - 1 - x behind each x. Factors reach 1 / least, 20 times
-    base. The last one is held; `restarts(chebyshev(16), 16)` begins again.
+    value(t) = base / (c - r * cos(pi * (j + 1/2) / steps)), j the k-th number of the order, k = floor(t / every)
 
     Args:
-        steps: how many there are, a power of two in the source.
-        least, most: the bounds of the spectrum, above 0.
-        every: how long each step is, any unit of time.
+        steps: the number of steps, at least 1; a power of two in the source.
+        least: the lower bound of the spectrum, above 0.
+        most: the upper bound of the spectrum, above `least`.
+        every: the length of each step, in any unit of time, at least one update.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
+
+    c and r are half the sum and half the difference of `most` and `least`. The order starts as 0; an order of n numbers
+    becomes one of 2 n by inserting 2 n - 1 - x after each x. Values reach base / least, 20 times base by default. The
+    last value is held; `restarts(chebyshev(16), 16)` repeats the steps.
 
     Source: Agarwal et al. 2021 (2103.01338). pytorch_optimizer's `get_chebyshev_schedule(…, 16)` is two updates late:
     `shift(chebyshev(16), 2)`.

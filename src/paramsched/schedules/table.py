@@ -15,18 +15,19 @@ import numpy as np
 from paramsched.base.arrays import Array, Arrays, Floats
 from paramsched.base.diagnostic import names_listed, printable
 from paramsched.base.files import open_to_read
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import finite_number, keep_checked, whole_number
 from paramsched.curves import Curve, CurveLike
-from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, nearest, site_with_value
+from paramsched.errors import CallSite, InvalidArgument, UnreadableTable, site_with_value
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import (
     PERIOD,
     boundaries,
+    complete_periods,
     length_of_cycles,
-    periods_over,
-    some_length,
+    positive_length,
     split_periods,
 )
 from paramsched.schedules.registry import SHAPES, shape
@@ -90,7 +91,7 @@ def table_values(site: CallSite, values: Any) -> TableValues:
     floats = array.astype("<f8") + 0.0  # -0.0 would equal 0.0 and yet be written differently
     bad = np.flatnonzero(~np.isfinite(floats))
     if bad.size:
-        found = f"number {bad[0]}, counted from 0, is {floats[bad[0]]}, not finite"
+        found = f"number {bad[0]}, counted from 0, is {floats[bad[0]]}; it must be finite"
         raise InvalidArgument(site, found, "Write finite numbers")
     return TableValues(floats.tobytes())
 
@@ -128,7 +129,7 @@ class Table(Schedule):
     file: TableFile | None = None
 
     def __post_init__(self) -> None:
-        keep_checked(self, self._call, some_length, "every")
+        keep_checked(self, self._call, positive_length, "every")
         if not isinstance(self.absolute, bool):
             found = "neither True nor False"
             site = CallSite(self._call, "absolute", repr(self.absolute))
@@ -162,7 +163,7 @@ class Table(Schedule):
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
         if self.curve is None:
-            over = ops.at_most(periods_over(t, self.every.number, ops), len(self.values) - 1)
+            over = ops.at_most(complete_periods(t, self.every.number, ops), len(self.values) - 1)
             values = ops.take(self._numbers(ops), ops.whole(over))
         else:
             values = self._joined_values(self.curve, t, ops)
@@ -388,7 +389,7 @@ def read_column(file: Path, column: str | None) -> Any:
             raise UnreadableTable(shown, f"more than {MOST_BYTES:,} bytes", "Give every 10th value: every=10")
         return _column_of_csv(file, column, shown) if suffix == ".csv" else _array_of_npy(file, column, shown)
     except UnicodeDecodeError:
-        raise UnreadableTable(shown, "no text in UTF-8", _INSTEAD) from None
+        raise UnreadableTable(shown, "not valid UTF-8", _INSTEAD) from None
     except OSError as error:
         raise UnreadableTable(shown, f"it cannot be read: {error.strerror or error}", _INSTEAD) from None
 
@@ -428,12 +429,12 @@ def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:
                     numbers.append(float(row[place]))
                 except (ValueError, IndexError):
                     said = printable(row[place])[:40] if place < len(row) else ""
-                    found = f"{said} is no number" if said else "the cell is empty"
+                    found = f"expected a number, got {said}" if said else "the cell is empty"
                     where = f"{shown}, line {rows.line_num}"
                     raise UnreadableTable(where, found, "Give a number in each row") from None
             return numbers
         except csv.Error as error:
-            raise UnreadableTable(f"{shown}, line {rows.line_num}", f"no CSV ({error})", _INSTEAD) from None
+            raise UnreadableTable(f"{shown}, line {rows.line_num}", f"invalid CSV: {error}", _INSTEAD) from None
 
 
 def _place_of_column(names: list[str], column: str | None, shown: str) -> int:
@@ -445,8 +446,7 @@ def _place_of_column(names: list[str], column: str | None, shown: str) -> int:
             raise UnreadableTable(shown, f"it has the columns {listed}" if names else "it is empty", instead)
         return 0
     if column not in names:
-        found = (
-            f'no column "{printable(column)[:80]}"; {nearest(column[:80], [printable(n)[:80] for n in names[:200]])}'
-        )
+        known = [printable(name)[:80] for name in names[:200]]
+        found = f'unknown column "{printable(column)[:80]}"; {did_you_mean(column[:80], known)}'
         raise UnreadableTable(shown, found, "Name one that is there")
     return names.index(column)

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, nearest
+from paramsched.base.near_names import did_you_mean
+from paramsched.errors import CallSite, InvalidArgument, MissingFact
 from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
@@ -438,7 +439,7 @@ class View:
         if name not in TIME_UNITS:
             raise InvalidArgument(
                 CallSite("View", "unit", repr(self.unit)),
-                nearest(str(self.unit), TIME_UNITS),
+                did_you_mean(str(self.unit), TIME_UNITS),
                 f"Use one of {', '.join(TIME_UNITS)}",
             )
         object.__setattr__(self, "unit", name)

@@ -278,7 +278,7 @@ def for_drawn_schedules(
         world = data.draw(worlds())
         made = data.draw(built(shape, _DrawnArgument(Drawing(world, lambda: st.sampled_from(_PARTS)), arguments)))
         if not isinstance(made, Schedule):
-            found = f"it made a {type(made).__name__}, no schedule"
+            found = f"expected a schedule, got {type(made).__name__}"
             raise InvalidArgument(f"check_shape({name})", found, "Give a function that makes one")
         try:
             resolve(made, world.calendar)

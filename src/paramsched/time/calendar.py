@@ -9,8 +9,8 @@ from numbers import Integral, Real
 from typing import Any, final
 
 from paramsched.base.calls import explain_wrong_keywords_of
-from paramsched.base.near_names import closest
-from paramsched.errors import CallSite, InvalidArgument, MissingFact, nearest, shown
+from paramsched.base.near_names import closest, did_you_mean
+from paramsched.errors import CallSite, InvalidArgument, MissingFact, shown
 from paramsched.time.duration import UNIT_NAMES, Duration, DurationLike
 
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -72,7 +72,7 @@ class Calendar:
                         sample = count if 1 <= count <= _MOST and not isinstance(value, bool) else 100
                     raise InvalidArgument(
                         CallSite("Calendar", name, shown(value)),
-                        "not a whole number from 1 to 1e18",
+                        "expected an integer from 1 to 1e18",
                         f"Write {name}=100",
                         sample=sample,
                     )
@@ -82,7 +82,7 @@ class Calendar:
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, Real) or not 0 < getattr(self, name) <= _MOST
             ):
-                found = "not a finite number above 0, or more than a clock counts"
+                found = "expected a number greater than 0 and at most 1e18"
                 raise InvalidArgument(
                     CallSite("Calendar", name, shown(value)), found, f"Write {name}=4096", sample=4096
                 )
@@ -254,7 +254,11 @@ def known_clock(value: Any, site: str | CallSite) -> str:
     name = OTHER_WORDS.get(value, value) if isinstance(value, str) else None
     if name in CLOCKS:
         return name
-    found = nearest(value, CLOCKS) if isinstance(value, str) else "no name of a clock"
+    found = (
+        f'unknown clock "{value[:60]}"; {did_you_mean(value, CLOCKS)}'
+        if isinstance(value, str)
+        else f"expected the name of a clock, got {type(value).__name__}"
+    )
     meant = meant_clock(value)
     clock = meant or UPDATES
     line = f'{site.argument}="{clock}"' if isinstance(site, CallSite) else clock

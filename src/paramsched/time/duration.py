@@ -121,7 +121,7 @@ class Duration:
         """
         amount = self.exact
         if amount is None or amount.denominator != 1:
-            raise Unresolved(f'length "{self}"', "not a whole number of updates yet", _RESOLVE_IT)
+            raise Unresolved(f'length "{self}"', "not an integer number of updates yet", _RESOLVE_IT)
         return amount.numerator
 
     @property
@@ -323,7 +323,7 @@ def _read_length(text: str) -> Duration:
 
     bare = text.strip()
     if len(text) > _MOST_TEXT:
-        raise refused(f"{len(text)} characters are no length", "5%")
+        raise refused(f"a text of {len(text)} characters is too long for a length", "5%")
     if bare.split(maxsplit=1)[0:1] == ["until"]:
         end = _read_length(bare.removeprefix("until"))
         if end.until:
@@ -343,11 +343,11 @@ def _read_length(text: str) -> Duration:
             unit = found["unit"]
             meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
             if meant is None:
-                raise refused(f'"{unit}" is no unit; known: {_UNITS_LISTED}').changed(code=UNKNOWN_NAME)
+                raise refused(f'unknown unit "{unit}"; expected one of {_UNITS_LISTED}').changed(code=UNKNOWN_NAME)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
             close = None if unit in UNITS_OF_PEERS else _close_unit(unit)
-            clause = "" if close is None else f'; nearest: "{close}"'
-            raise refused(f'"{unit}" is no unit{clause}', meant).changed(code=UNKNOWN_NAME, replace=(bare, meant))
+            clause = "" if close is None else f'; did you mean "{close}"?'
+            raise refused(f'unknown unit "{unit}"{clause}', meant).changed(code=UNKNOWN_NAME, replace=(bare, meant))
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))

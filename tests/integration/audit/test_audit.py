@@ -236,8 +236,8 @@ def test_a_checkpoint_whose_plan_began_again_says_so(audit, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--column", "lr=learning_rat"], 'nearest: "learning_rate"'),
-        (["--time", "stp", "--column", "lr=learning_rate"], 'nearest: "step"'),
+        (["--column", "lr=learning_rat"], 'did you mean "learning_rate"'),
+        (["--time", "stp", "--column", "lr=learning_rate"], 'did you mean "step"'),
         ([], "no column is called like a field of the plan (lr, weight_decay); there are step, learning_rate"),
         (["--column", "lr"], "--column lr: no name"),
     ],

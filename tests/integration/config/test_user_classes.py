@@ -219,8 +219,8 @@ def test_a_scope_before_a_class_of_mmengines_is_read_over(name):
     ("name", "said"),
     [
         ("mmflow.QuadraticWarmupLR", "the package mmflow, which is not installed"),
-        ("QuadraticWarmup", "no class of yours has this name"),
-        ("torch.StepLR", "no class of yours has this name"),
+        ("QuadraticWarmup", "neither MMEngine nor your config defines it"),
+        ("torch.StepLR", "neither MMEngine nor your config defines it"),
         ("StepLr", "Write type='StepLR'"),
     ],
 )

@@ -194,7 +194,7 @@ def test_a_cut_at_any_moment_leaves_the_newest_checkpoint_or_the_one_being_writt
         run(output, "--restart")
     for number, (updates, tree) in enumerate(left):
         folder = example["folder"].Folder(write_tree(tree, tmp_path / f"cut_{number}"))
-        state, _ = (None, b"") if folder.is_starting else example["train"].left_by(folder)
+        state, _ = (None, b"") if folder.is_starting else example["train"].last_checkpoint(folder)
         reached = 0 if state is None else state["updates"]
         is_old = again and reached == 45 and not updates
         assert is_old or updates <= reached <= updates + 10, tree.keys()

@@ -1,6 +1,7 @@
-"""The README says what the library does: its examples are run, its picture is drawn."""
+"""The examples of the README run as printed, and its pictures show its plan."""
 
 import doctest
+import importlib.util
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def block(language: str) -> str:
     return found[1]
 
 
-def test_the_examples_in_the_readme_print_what_they_say():
+def test_the_doctests_of_the_readme():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, "README.md", str(README), 0)
 
     results = doctest.DocTestRunner().run(examples)
@@ -29,7 +30,7 @@ def test_the_examples_in_the_readme_print_what_they_say():
     assert results.failed == 0
 
 
-def test_the_picture_in_the_readme_is_what_the_command_draws(tmp_path):
+def test_the_terminal_picture_is_what_the_command_draws(tmp_path):
     (tmp_path / "plan.yaml").write_text(block("yaml"))
     command, *picture = block("console").removeprefix("$ paramsched ").splitlines()
 
@@ -41,7 +42,7 @@ def test_the_picture_in_the_readme_is_what_the_command_draws(tmp_path):
     assert shown[: len(picture) - 1] == picture[:-1]
 
 
-def test_the_loop_in_the_readme_runs_as_printed(tmp_path, monkeypatch):
+def test_the_loop_runs_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("plan.yaml").write_text(block("yaml"))
     parameter = torch.nn.Parameter(torch.zeros(1))
@@ -57,3 +58,11 @@ def test_the_loop_in_the_readme_runs_as_printed(tmp_path, monkeypatch):
     exec(block("python"), names)
 
     assert names["scheduler"].last_epoch == 3
+
+
+def test_the_stored_picture_shows_the_plan():
+    spec = importlib.util.spec_from_file_location("readme_picture", README.parent / "docs" / "readme_picture.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    assert module.FILE.read_text(encoding="utf-8") == module.picture(), "run python docs/readme_picture.py"

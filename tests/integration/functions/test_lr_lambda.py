@@ -115,8 +115,8 @@ def test_it_goes_into_a_sequence_of_schedulers():
         (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), r"Write ps\.Calendar\(total=10_000\)"),
         (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group choose a line of a plan; leave them out"),
         (lambda: ps.to_lambda(SEVERAL), r'the plan has lr, weight_decay, temperature.* Write field="lr"'),
-        (lambda: ps.to_lambda(SEVERAL, field="weight_deccay"), r'nearest: "weight_decay"'),
-        (lambda: ps.to_lambda(SEVERAL, field=3), "the plan has no 3; known: lr, "),
+        (lambda: ps.to_lambda(SEVERAL, field="weight_deccay"), r'did you mean "weight_decay"'),
+        (lambda: ps.to_lambda(SEVERAL, field=3), "unknown field 3; expected one of lr, "),
         (
             lambda: ps.to_lambda(SEVERAL, field="lr"),
             "lr has a line for head, layer_3 and one for all others.*Write group='head', or group='others' for",
@@ -133,7 +133,7 @@ def test_it_goes_into_a_sequence_of_schedulers():
             "a clock of tokens.*Leave the plan's clock out",
         ),
         (lambda: ps.to_lambda(ps.Plan(lr="cosine(over=5) * plateau('loss')")), "reacts to a metric"),
-        (lambda: ps.to_lambda(None), "None is no schedule"),
+        (lambda: ps.to_lambda(None), "None is neither a schedule nor a number"),
     ],
 )
 def test_what_no_function_of_the_update_says_is_refused_with_a_line(make, found):

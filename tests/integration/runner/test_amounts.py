@@ -241,7 +241,7 @@ def test_a_unit_that_nothing_converts_is_refused_before_training(tmp_path, plan,
 @pytest.mark.parametrize(
     ("settings", "path"),
     [
-        (dict(tokens_per_sample=0), r"\$\.tokens_per_sample: expected a whole number of at least 1, got 0"),
+        (dict(tokens_per_sample=0), r"\$\.tokens_per_sample: expected an integer of at least 1, got 0"),
         (dict(tokens_per_sample=True), r"\$\.tokens_per_sample: "),
         (dict(amount_of=3), r"\$\.amount_of: expected a function of a batch, got 3"),
         (dict(amount_of=len, tokens_per_sample=4), r"\$\.amount_of: tokens_per_sample counts a batch too"),

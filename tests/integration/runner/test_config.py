@@ -189,7 +189,7 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
         (dict(param_scheduler=dict(type="StepParamScheduler", param_name="wd", step_size=1)), "wd"),
         (dict(param_scheduler=dict(gen=dict(type="StepLR", step_size=1))), "$.param_scheduler"),
         (dict(param_scheduler="lr: cosin()"), "$.param_scheduler.lr: "),
-        (dict(param_scheduler="lr: ["), "$.param_scheduler: line 1: no YAML"),
+        (dict(param_scheduler="lr: ["), "$.param_scheduler: line 1: invalid YAML"),
         (dict(param_scheduler="missing.yaml"), "No such file"),
         (dict(param_scheduler=ps.Plan(rho=ps.cosine())), '"rho"'),
         (dict(param_scheduler=ps.Plan(ps.Binding("lr", ps.cosine(), groups="head"))), "head"),
@@ -216,7 +216,7 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
             "$.train_cfg.by_epoch: False, and",
         ),
         (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
-        (dict(randomness=dict(seed=2**32)), "a whole number from 0 to 4,294,967,295, got"),
+        (dict(randomness=dict(seed=2**32)), "an integer from 0 to 4,294,967,295, got"),
         (
             dict(val_dataloader=dict(dataset=DATASET, sampler=dict(type=[]))),
             "$.val_dataloader.sampler.type: expected one of DefaultSampler,",
@@ -290,7 +290,7 @@ def test_a_config_file_reports_what_it_cannot_say_and_misspelt_entries(tmp_path)
         Runner.from_cfg(file)
 
     text = str(refusal.value)
-    assert '$.param_schduler: no argument of Runner; did you mean "param_scheduler"?' in text
+    assert '$.param_schduler: unknown argument of Runner; did you mean "param_scheduler"?' in text
     assert "$.train_cfg.max_epochs: line 3" in text
     assert "$.model.type" in text
     assert "my_own_constant" not in text

@@ -190,7 +190,7 @@ def test_values_names_fields_and_groups_as_a_trace_does():
     [
         ({"plan": 3}, "no Plan"),
         ({"drive": "hand"}, "drive='hand'"),
-        ({"on_change": "old"}, "'old' is none of"),
+        ({"on_change": "old"}, "unknown choice 'old'"),
         ({"on_change": {"lr": "newest"}}, "newest"),
         ({"calendar": ps.Calendar(total=20), "total": 20}, "facts are given twice"),
         ({"optimizer": object()}, "no param_groups"),

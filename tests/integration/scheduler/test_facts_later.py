@@ -97,7 +97,7 @@ def test_groups_that_come_meanwhile_are_there_from_the_first_update():
 
 
 def test_what_can_be_refused_now_is():
-    with pytest.raises(PlanError, match="nearest"):
+    with pytest.raises(PlanError, match="did you mean"):
         ps.Scheduler(probe(), ps.Plan(weight_deca=ps.cosine(), horizon="2 epochs"), calendar="later")
     with pytest.raises(InvalidArgument, match="facts are given now and later"):
         ps.Scheduler(probe(), PLAN, calendar="later", steps_per_epoch=5)
@@ -107,7 +107,7 @@ def test_what_can_be_refused_now_is():
 
 def test_facts_are_given_once():
     scheduler = ps.Scheduler(probe(), PLAN, calendar="later")
-    with pytest.raises(InvalidArgument, match='nearest: "steps_per_epoch"'):
+    with pytest.raises(InvalidArgument, match='did you mean "steps_per_epoch"'):
         scheduler.resolve(steps_per_epochs=5)
     scheduler.resolve(steps_per_epoch=5)
 

@@ -86,7 +86,7 @@ def test_targets_and_the_amount_that_was_consumed_before_the_update_are_scalars_
 
 
 def test_a_word_that_names_no_update_is_refused_with_those_that_do():
-    with pytest.raises(InvalidArgument, match=r'known: coming, last\. Write scheduler\.scalars\("coming"\)'):
+    with pytest.raises(InvalidArgument, match=r'expected one of coming, last\. Write scheduler\.scalars\("coming"\)'):
         ps.Scheduler(probe(), {"lr": "linear()", "horizon": 10}).scalars("next")
 
 

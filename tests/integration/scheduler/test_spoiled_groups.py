@@ -108,7 +108,7 @@ def test_keys_that_are_no_text_are_none_of_ours():
     scheduler = ps.Scheduler(optimizer, ONLY_LR)
     run(optimizer, 3)
     optimizer.load_state_dict(optimizer.state_dict())
-    with pytest.raises(PlanError, match="nearest"):
+    with pytest.raises(PlanError, match="did you mean"):
         ps.Scheduler(optimizer, ps.Plan(weight_deca=ps.cosine(), horizon=10))
     scheduler.detach()
 

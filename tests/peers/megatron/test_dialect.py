@@ -171,8 +171,8 @@ def as_words(data):
         ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "nothing says how many an iteration takes"),
         ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it gives some groups another rate"),
-        ({"train_iters": "many"}, '$.train_iters: expected a whole number of at least 0, got "many"'),
-        ("--train-iters 9", "$: text, no arguments"),
+        ({"train_iters": "many"}, '$.train_iters: expected an integer of at least 0, got "many"'),
+        ("--train-iters 9", "$: expected arguments, got text"),
     ],
 )  # fmt: skip
 def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
@@ -242,7 +242,7 @@ def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_pat
     assert str(ps.loads(text, "megatron")) == "horizon: 100\nlr: cosine(over=100)"
     with pytest.raises(
         ps.errors.ConfigError,
-        match=r":4:18: \$.MODEL_ARGS.--train-iters: expected a whole number",
+        match=r":4:18: \$.MODEL_ARGS.--train-iters: expected an integer",
     ):
         ps.loads(text.replace("100", "x"), "megatron")
 

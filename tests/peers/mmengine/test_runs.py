@@ -114,7 +114,7 @@ def test_mmengines_own_hook_makes_them(kind):
 def test_a_number_that_is_none_is_refused_at_its_place(name, number):
     config = {"type": "StepLR", "step_size": 2, name: number}
 
-    assert refusal(config).startswith(f"$.{name}: {name} is no finite number")
+    assert refusal(config).startswith(f"$.{name}: {name} must be finite")
 
 
 def test_an_infinite_end_is_none():

@@ -75,16 +75,16 @@ def test_a_plan_has_torchtitans_rate_at_every_update(job):
             {"lr_scheduler": {"warmup_steps": -1}},
             "$.lr_scheduler.warmup_steps: expected a number of at least 0",
         ),
-        ({"lr_scheduler": 3}, "$.lr_scheduler: a number, no table"),
+        ({"lr_scheduler": 3}, "$.lr_scheduler: expected a table, got a number"),
         (
             {"lr_scheduler": {}, "training": {"steps": 0}},
-            "$.training.steps: expected a whole number of at least 1",
+            "$.training.steps: expected an integer of at least 1",
         ),
         (
             {"lr_scheduler": {"total_steps": 50}, "training": {"steps": 100}},
             "$.lr_scheduler.total_steps: 50, and the run goes on to 100",
         ),
-        ([], "$: a list, no job"),
+        ([], "$: expected a job, got a list"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

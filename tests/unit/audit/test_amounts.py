@@ -101,7 +101,7 @@ def test_the_column_may_be_named(tmp_path):
     file = log(tmp_path, key="seen")
 
     assert audit(file, name="seen").first is None
-    with pytest.raises(UnreadableLog, match=r'nearest: "seen"'):
+    with pytest.raises(UnreadableLog, match=r'did you mean "seen"'):
         audit(file, name="sen")
 
 

@@ -47,7 +47,7 @@ def test_the_values_are_a_plan_and_the_others_are_metrics(events):
 
 
 def test_a_tag_that_is_not_there_is_refused_with_those_that_are(events):
-    with pytest.raises(UnreadableLog, match="known: loss, lr, step"):
+    with pytest.raises(UnreadableLog, match="expected one of loss, lr, step"):
         read_log(events, ["lr"], columns={"lr": "rate"})
 
 

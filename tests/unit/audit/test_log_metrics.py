@@ -51,7 +51,9 @@ def test_the_validations_beside_the_runners_log_stand_after_the_updates_before_t
     }
 
 
-@pytest.mark.parametrize(("name", "said"), [("los", 'nearest: "loss"'), ("word", "not all of its cells are numbers")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("los", 'did you mean "loss"'), ("word", "not all of its cells are numbers")]
+)
 def test_a_column_that_is_no_metric_is_refused(tmp_path, name, said):
     log = tmp_path / "log.csv"
     log.write_text("t,loss,word\n0,1.0,good\n")

@@ -99,16 +99,16 @@ def test_the_digits_of_a_text_say_how_exact_its_numbers_are(log, content, digits
         ("", "log.csv", "it is empty", "Give the log of a run"),
         ("lr\n", "log.csv", "no row of it has a value", "Give the log of a run"),
         ("step,lr\n0,fast\n", "log.csv", "not a number: 'fast'", "--column lr=NAME"),
-        ("step,lr\n0.5,1\n", "log.csv", "'0.5' is no number of an update", "--time NAME"),
+        ("step,lr\n0.5,1\n", "log.csv", "'0.5' is not the number of an update", "--time NAME"),
         ("step,lr\n-1,1\n", "log.csv", "an update numbered -1", "Updates count from 0"),
         ("a,b\n1,2,3\n", "log.csv", "3 cells, and the first line names 2", "Give a name to each column"),
         ("step,stage,rate\n0,warm,1\n", "log.csv", "there are step, stage, rate", "Write --column lr=rate"),
         ("step,stage\n0,warm\n", "log.csv", "no column is called like a field", "Write --column lr=NAME"),
-        (b"step,lr\n\xff\n", "log.csv", "no text in UTF-8 (byte 0xff)", "in UTF-8"),
+        (b"step,lr\n\xff\n", "log.csv", "not valid UTF-8 (byte 0xff)", "in UTF-8"),
         (b"step\0,lr\n", "log.csv", "no text (it has null bytes)", "in UTF-8"),
         ("[1]\n", "log.jsonl", "a list", "Give one object in each line"),
-        ("{x\n", "log.jsonl", "no JSON", "Give one object in each line"),
-        ('{"groups": 3}\n', "log.jsonl", "groups of update 0 are no list of objects", 'Give {"t": 0'),
+        ("{x\n", "log.jsonl", "invalid JSON", "Give one object in each line"),
+        ('{"groups": 3}\n', "log.jsonl", "groups of update 0 are not a list of objects", 'Give {"t": 0'),
         (gzip.compress(b"lr\n1\n", mtime=0), "log.csv", "it is packed by gzip", "Unpack it first"),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest_of_the_file(log):
     file = log("step,learning_rate\n0,1\n")
 
     for options in ({"columns": {"lr": "learnin_rate"}}, {"columns": {"lr": "learning_rate"}, "time": "learnin_rate"}):
-        with pytest.raises(UnreadableLog, match='nearest: "learning_rate"'):
+        with pytest.raises(UnreadableLog, match='did you mean "learning_rate"'):
             read_log(file, FIELDS, **options)
 
 

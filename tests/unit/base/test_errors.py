@@ -82,7 +82,11 @@ def test_a_missing_library_names_the_extra_that_brings_it():
 
 @pytest.mark.parametrize(
     ("name", "clause"),
-    [("cosin", 'nearest: "cosine"'), ("Cosine", 'nearest: "cosine"'), ("zzz", "known: cosine, step")],
+    [
+        ("cosin", 'did you mean "cosine"?'),
+        ("Cosine", 'did you mean "cosine"?'),
+        ("zzz", "expected one of cosine, step"),
+    ],
 )
 def test_a_near_miss_is_named_and_else_what_is_known(name, clause):
     assert nearest(name, ["step", "cosine"]) == clause

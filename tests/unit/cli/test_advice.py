@@ -76,7 +76,7 @@ def test_the_options_that_are_printed_are_what_was_missing(line, printed):
         ("convert plan.yaml --to tml", "tml", 'did you mean "toml"?'),
         ("show plan.yaml --horizon 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),
         ("show groups.yaml --horizon 9 --base lr@haed=0.1", "haed", 'did you mean "head"?'),
-        ("audit log.csv --plan plan.yaml --horizon 4 --column 'lr=my rat'", "my rat", 'nearest: "my rate"'),
+        ("audit log.csv --plan plan.yaml --horizon 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),
     ],
 )
 def test_a_name_that_is_offered_in_place_of_a_wrong_one_is_right(line, wrong, printed):

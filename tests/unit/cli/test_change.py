@@ -115,7 +115,7 @@ def test_comments_are_not_kept_which_is_said(folder):
         (("8000", "horizon=9000"), 2, "horizon is an option, not a field. Write --horizon 9000"),
         (("8000", "--scale", "at=2"), 2, "at is an option, not a field"),
         (("8000", "lr=0.5", "--to", "yml"), 2, 'did you mean "yaml"?'),
-        (("8000", "lr=cosin()"), 1, '"cosin" is no schedule; nearest: "cosine"'),
+        (("8000", "lr=cosin()"), 1, 'unknown schedule "cosin"; did you mean "cosine"?'),
         (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
         (("8000", "--scale", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
         (("12000", "lr=0.5"), 1, 'the run ends at "10000"'),

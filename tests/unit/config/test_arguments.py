@@ -95,8 +95,8 @@ def test_every_problem_is_reported_at_the_key_that_is_written_and_a_default_stan
     assert wrong == {"size", "gamma", "warm"}
     assert diagnostics.problems() == (
         '$.gama: unknown argument; did you mean "gamma"?',
-        "$.size: expected a whole number of at least 1, got 2.5. Write size: 30",
-        "$.decay: expected a number above 0, got 0. Write decay: 0.1",
+        "$.size: expected an integer of at least 1, got 2.5. Write size: 30",
+        "$.decay: expected a number greater than 0, got 0. Write decay: 0.1",
         "$.warm: expected a number from 0 to 1, got 3. Write warm: 0.5",
     )
 

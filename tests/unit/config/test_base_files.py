@@ -143,12 +143,12 @@ def test_a_base_is_held_to_the_same_rules_as_the_config(tmp_path, name, text, sa
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("'/dev/zero'", "is no config"),
+        ("'/dev/zero'", "is not a config"),
         ("'device.py'", "a device"),
         ("'pipe.py'", "a pipe"),
         ("'folder.py'", "a folder"),
         ("'none.py'", "there is no"),
-        ("5", "no path"),
+        ("5", "expected a path"),
         ("name", "line 1: `name`"),
         ("['config.py']", "its own base"),
         ("'mmdet_that_is_not_here::a/b.py'", "pip install mmdet_that_is_not_here"),

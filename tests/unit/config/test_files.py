@@ -166,25 +166,25 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("lr: !include x\n", "line 1: the tag !include"),
         ("lr: !!float 1\n", "line 1: the tag tag:yaml.org,2002:float"),
         ("lr: 0.1\n---\nlr: 0.2\n", "line 2: a second document begins"),
-        ("lr: 0.1\nlr: 0.2\n", "$.lr: the key is there twice"),
-        ("groups:\n  a: {lr: 1}\n  a: {lr: 2}\n", "$.groups.a: the key is there twice"),
-        ("lr: .nan\n", "$.lr: nan is not finite"),
-        ("lr: -.inf\n", "$.lr: -inf is not finite"),
-        ("lr: 1e999\n", "$.lr: inf is not finite"),
-        ("lr: " + "9" * 5000 + "\n", "$.lr: inf is not finite"),
-        ("lr: true\n", "$.lr: true is a boolean"),
-        ("lr:\n", "$.lr: null is nothing"),
-        ("lr: [0.1\n", "line 1: no YAML: the bracket [ is never closed"),
-        ("lr: a: b\n", "line 1: no YAML"),
-        ("\tlr: 1\n", "line 1: no YAML: the line begins with a tab"),
+        ("lr: 0.1\nlr: 0.2\n", "$.lr: the key occurs twice"),
+        ("groups:\n  a: {lr: 1}\n  a: {lr: 2}\n", "$.groups.a: the key occurs twice"),
+        ("lr: .nan\n", "$.lr: the number must be finite, got nan"),
+        ("lr: -.inf\n", "$.lr: the number must be finite, got -inf"),
+        ("lr: 1e999\n", "$.lr: the number must be finite, got inf"),
+        ("lr: " + "9" * 5000 + "\n", "$.lr: the number must be finite, got inf"),
+        ("lr: true\n", "$.lr: expected a schedule, got true"),
+        ("lr:\n", "$.lr: expected a schedule, got null"),
+        ("lr: [0.1\n", "line 1: invalid YAML: the bracket [ is never closed"),
+        ("lr: a: b\n", "line 1: invalid YAML"),
+        ("\tlr: 1\n", "line 1: invalid YAML: the line begins with a tab"),
         ("? [a]\n: 1\nlr: 1\n", "$: the key [\"a\"] is a list"),
         ("? {a: 1}\n: 1\nlr: 1\n", "$: the key "),
         ("lr: " + "[" * 60 + "]" * 60 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "[" * 9000 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "x" * 10_000 + "\n", "line 1: the line has 10,004 characters, more than 10,000"),
         ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
-        ("", "$: an empty file is no plan"),
-        ("lr: \x00\n", "line 1: no YAML: the character \\x00 is no text"),
+        ("", "$: the file is empty; a plan needs at least lr"),
+        ("lr: \x00\n", "line 1: invalid YAML: the character \\x00 is not allowed in text"),
     ],
 )  # fmt: skip
 def test_yaml_that_is_refused(text, expected):
@@ -203,17 +203,17 @@ def test_a_bomb_of_aliases_is_refused_at_its_first_anchor():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("lr = nan", "$.lr: nan is not finite"),
-        ("lr = inf", "$.lr: inf is not finite"),
-        ("lr = 1e999", "$.lr: inf is not finite"),
+        ("lr = nan", "$.lr: the number must be finite, got nan"),
+        ("lr = inf", "$.lr: the number must be finite, got inf"),
+        ("lr = 1e999", "$.lr: the number must be finite, got inf"),
         ("lr = 2024-01-01", "$.lr: 2024-01-01 is a date"),
         ("lr = 10:30:00", "$.lr: 10:30:00 is a date or a time"),
-        ("lr = 1\nlr = 2", "line 2: no TOML: Cannot overwrite a value"),
-        ("lr = cosine()", "line 1: no TOML: "),
-        ("lr = " + "9" * 5000, "line 1: no TOML: "),
+        ("lr = 1\nlr = 2", "line 2: invalid TOML: Cannot overwrite a value"),
+        ("lr = cosine()", "line 1: invalid TOML: "),
+        ("lr = " + "9" * 5000, "line 1: invalid TOML: "),
         ("lr = " + "[" * 9000, "line 1: nested more than 50 deep"),
         ("lr = " + "[" * 60 + "]" * 60, "$.lr[0][0]"),
-        ("a." * 70 + "b = 1", "line 1: no TOML: a name of more than 50 parts"),
+        ("a." * 70 + "b = 1", "line 1: invalid TOML: a name of more than 50 parts"),
     ],
 )
 def test_toml_that_is_refused(text, expected):
@@ -223,13 +223,13 @@ def test_toml_that_is_refused(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"lr": NaN}', "$.lr: nan is not finite"),
-        ('{"lr": -Infinity}', "$.lr: inf is not finite"),
-        ('{"lr": 1e999}', "$.lr: inf is not finite"),
-        ('{"lr": ' + "9" * 5000 + "}", "$.lr: inf is not finite"),
-        ('{"lr": 1, "lr": 2}', "$.lr: the key is there twice"),
-        ('{"lr": 1,}', "line 1: no JSON: "),
-        ("", "line 1: no JSON: "),
+        ('{"lr": NaN}', "$.lr: the number must be finite, got nan"),
+        ('{"lr": -Infinity}', "$.lr: the number must be finite, got inf"),
+        ('{"lr": 1e999}', "$.lr: the number must be finite, got inf"),
+        ('{"lr": ' + "9" * 5000 + "}", "$.lr: the number must be finite, got inf"),
+        ('{"lr": 1, "lr": 2}', "$.lr: the key occurs twice"),
+        ('{"lr": 1,}', "line 1: invalid JSON: "),
+        ("", "line 1: invalid JSON: "),
         ('{"lr": ' + "[" * 9000 + "1" + "]" * 900, "line 1: nested more than 50 deep"),
         ('{"lr": ' + "[" * 60 + "1" + "]" * 60 + "}", "$.lr[0][0]"),
     ],
@@ -258,7 +258,7 @@ def test_what_is_no_utf_8_is_told_with_its_place(tmp_path):
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
 
-    assert refusal.value.problems == ("line 1: byte 10 is 0xff, which is no UTF-8. Save the file as UTF-8",)
+    assert refusal.value.problems == ("line 1: byte 10 is 0xff, which is not valid UTF-8. Save the file as UTF-8",)
     assert refusal.value.source == str(file)
 
 
@@ -315,7 +315,7 @@ def test_an_unknown_format_is_told_with_the_nearest():
     ):
         with pytest.raises(InvalidArgument, match='did you mean "yaml"'):
             call()
-    with pytest.raises(InvalidArgument, match="known: "):
+    with pytest.raises(InvalidArgument, match="expected one of "):
         config.loads("lr: 1", "_files")
 
 

@@ -108,7 +108,7 @@ def read(schedule, **options):
 )
 def test_a_schedule_is_read_in_every_form(written, meant):
     if meant is None:  # a mapping after a name is its arguments
-        with pytest.raises(ConfigError, match='constant has no argument "absolute"'):
+        with pytest.raises(ConfigError, match='unknown argument "absolute" of constant'):
             read(written)
     else:
         assert read(written) == meant
@@ -127,7 +127,7 @@ def test_what_no_file_can_hold_is_told_as_such_where_a_list_of_schedules_stands(
 
     (problem,) = refusal.value.problems
     assert problem.startswith("$.lr.operands: ")
-    assert re.search(r"not finite|too large|does not stand in a file", problem)
+    assert re.search(r"must be finite|too large|does not stand in a file", problem)
 
 
 def test_groups_are_names_and_indices():
@@ -207,29 +207,29 @@ def pyramid(
 )
 def test_a_shape_given_to_the_reader_is_known_in_this_config_only(written):
     assert read(written, shapes=[pyramid]) == constant(3.0) >> cosine()
-    with pytest.raises(ConfigError, match='"pyramid" is no schedule'):
+    with pytest.raises(ConfigError, match='unknown schedule "pyramid"'):
         read(written)
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"height": True}, "$.lr.height: true is a boolean, not a number"),
-        ({"widths": 3}, "$.lr.widths: 3 is a number, not a list"),
-        ({"widths": [1, "a", 2.5]}, '$.lr.widths[1]: "a" is text, not a whole number'),
-        ({"mode": "upp"}, '$.lr.mode: "upp" is none of "up", 3; did you mean "up"?'),
-        ({"mode": True}, '$.lr.mode: true is none of "up", 3'),
+        ({"height": True}, "$.lr.height: expected a number, got true"),
+        ({"widths": 3}, "$.lr.widths: expected a list, got 3"),
+        ({"widths": [1, "a", 2.5]}, '$.lr.widths[1]: expected an integer, got "a"'),
+        ({"mode": "upp"}, '$.lr.mode: expected one of "up", 3, got "upp"; did you mean "up"?'),
+        ({"mode": True}, '$.lr.mode: expected one of "up", 3, got true'),
         ({"pace": "medium"}, '$.lr.pace: "medium": Input should be '),
         ({"knee": {"at": "x"}}, '$.lr.knee.at: {"at": "x"}: Input should be a valid integer'),
         ({"knee": {"at": True}}, "$.lr.knee.at: "),
-        ({"flag": 1}, "$.lr.flag: 1 is a number, not true or false"),
-        ({"label": 1}, "$.lr.label: 1 is a number, not text"),
+        ({"flag": 1}, "$.lr.flag: expected true or false, got 1"),
+        ({"label": 1}, "$.lr.label: expected text, got 1"),
         ({"table": {"a": "b"}}, "$.lr.table.a: "),
-        ({"table": {"a": float("nan")}}, "$.lr.table: nan is not finite"),
-        ({"free": [float("nan")]}, "$.lr.free: nan is not finite"),
+        ({"table": {"a": float("nan")}}, "$.lr.table: the number must be finite, got nan"),
+        ({"free": [float("nan")]}, "$.lr.free: the number must be finite, got nan"),
         ({"inner": "cosin()"}, '$.lr.inner: "cosin()" at character 1'),
-        ({"extra": 0.5}, "$.lr.more: 0.5 is a number, not a whole number"),
-        ({"height": None}, "$.lr.height: null is nothing, not a number"),
+        ({"extra": 0.5}, "$.lr.more: expected an integer, got 0.5"),
+        ({"height": None}, "$.lr.height: expected a number, got null"),
     ],
 )
 def test_arguments_of_ones_own_shape_are_checked_by_its_annotations(arguments, expected):
@@ -259,7 +259,7 @@ def test_what_ones_own_builder_raises_is_told_with_its_place():
     for written in ({"broken": {}}, "broken()"):
         with pytest.raises(ConfigError, match=r"^config: \$\.lr.*gone"):
             read(written, shapes=[broken])
-    with pytest.raises(ConfigError, match=r"nothing gives a NoneType, no schedule"):
+    with pytest.raises(ConfigError, match=r"expected a schedule from nothing, got NoneType"):
         read({"nothing": {}}, shapes=[nothing])
 
 

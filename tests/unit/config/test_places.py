@@ -85,7 +85,7 @@ def test_the_error_shows_the_place_and_a_caret_below_it(tmp_path):
         config.load(file)
 
     assert str(refusal.value).splitlines() == [
-        f'{file}:2:21: $.lr: "cosin(to=0.1)" at character 17: "cosin" is no schedule; nearest: "cosine"',
+        f'{file}:2:21: $.lr: "cosin(to=0.1)" at character 17: unknown schedule "cosin"; did you mean "cosine"?',
         '    lr: warmup("5%") >> cosin(to=0.1)',
         "                        ^",
     ]

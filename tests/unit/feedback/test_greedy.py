@@ -138,11 +138,11 @@ def test_it_is_written_as_it_is_read():
         ({"factor": 1.0}, "would not reduce"),
         ({"mode": "least"}, "not one of its choices"),
         ({"min": -0.1}, "below 0"),
-        ({"max": 0.0}, "not above 0"),
+        ({"max": 0.0}, "must be greater than 0"),
         ({"min": 0.1, "max": absolute(1.0)}, "Use both as"),
         ({"min": 0.5 + absolute(1.0)}, "not a multiple of base or a value"),
         ({"min": absolute(1e-3), "reset": 5}, "multiples of base"),
-        ({"window": 0}, "whole number from 1 on"),
+        ({"window": 0}, "expected an integer of at least 1"),
         ({"metric": ""}, "no name"),
     ],
 )

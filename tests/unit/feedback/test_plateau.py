@@ -124,7 +124,7 @@ def test_what_is_not_finite_is_counted_passed_over_or_refused_as_asked(value):
 
     assert plateau().observe(start, value).bad == 1
     assert plateau(nonfinite="ignore").observe(start, value) == start
-    with pytest.raises(InvalidArgument, match="not finite"):
+    with pytest.raises(InvalidArgument, match="must be finite"):
         plateau(nonfinite="raise").observe(start, value)
 
 
@@ -216,21 +216,21 @@ def test_replay_refuses_what_no_rule_watches_and_events_out_of_order():
     [
         ({"metric": ""}, "no name"),
         ({"metric": 3}, "no name"),
-        ({"mode": "less"}, "known: max, min"),
+        ({"mode": "less"}, "expected one of max, min"),
         ({"threshold_mode": "relative"}, "rel"),
         ({"nonfinite": "skip"}, "count"),
         ({"factor": 1.0}, "would not reduce"),
         ({"factor": 0.0}, "would not reduce"),
         ({"factor": -0.1}, "below 0"),
-        ({"factor": "0.1"}, "no number"),
+        ({"factor": "0.1"}, "expected a number"),
         ({"threshold": -1e-4}, "below 0"),
-        ({"threshold": math.nan}, "not finite"),
+        ({"threshold": math.nan}, "must be finite"),
         ({"min": -1.0}, "below 0"),
         ({"eps": -1.0}, "below 0"),
-        ({"patience": -1}, "whole number from 0"),
-        ({"patience": 2.5}, "whole number from 0"),
-        ({"patience": math.inf}, "whole number from 0"),
-        ({"cooldown": True}, "whole number from 0"),
+        ({"patience": -1}, "expected an integer of at least 0"),
+        ({"patience": 2.5}, "expected an integer of at least 0"),
+        ({"patience": math.inf}, "expected an integer from 0"),
+        ({"cooldown": True}, "expected an integer of at least 0"),
     ],
 )
 def test_an_option_out_of_its_range_is_refused(options, said):

@@ -50,5 +50,5 @@ def test_rules_are_found_by_code_and_by_name():
 
 @pytest.mark.parametrize("given", ["PS999", "warm-up", "beyond-horizn"])
 def test_a_code_that_is_none_is_refused(given):
-    with pytest.raises(InvalidArgument, match="there is none"):
+    with pytest.raises(InvalidArgument, match="unknown rule"):
         codes_given(given)

@@ -45,10 +45,10 @@ def test_a_clock_has_one_spelling(word, clock):
 @pytest.mark.parametrize(
     ("clock", "found"),
     [
-        ("token", 'nearest: "tokens"'),
+        ("token", 'did you mean "tokens"'),
         ("epochs", 'Write clock="updates"'),
-        (3, "no name of a clock"),
-        ({"lt": "tokens"}, "known: lr"),
+        (3, "expected the name of a clock"),
+        ({"lt": "tokens"}, "expected lr"),
     ],
 )
 def test_what_is_no_clock_is_refused(clock, found):
@@ -81,10 +81,10 @@ def test_a_file_says_the_clock():
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("clock: token", r'1:8: \$.clock: "token" is no clock; nearest: "tokens"'),
-        ("clock: 3", r"1:8: \$.clock: 3 is a number, no name of a clock"),
-        ("clock: {lr: eons}", r'1:13: \$.clock.lr: "eons" is no clock'),
-        ("clock: {lt: tokens}", r"\$.clock: .*no field or target"),
+        ("clock: token", r'1:8: \$.clock: unknown clock "token"; did you mean "tokens"?'),
+        ("clock: 3", r"1:8: \$.clock: expected the name of a clock, got 3"),
+        ("clock: {lr: eons}", r'1:13: \$.clock.lr: unknown clock "eons"'),
+        ("clock: {lt: tokens}", r"\$.clock: .*unknown field or target"),
     ],
 )
 def test_a_fault_of_the_clock_has_its_place(line, fault):

@@ -720,9 +720,7 @@ REFUSED: dict[str, Refused] = {
         {},
         ["batch_size", "1"],
     ),
-    "no previous": Refused(
-        ["horizon: 100 steps", "lr: linear(previous, 0.0)"], {}, ["previous", "stage before", "1.0 for base"]
-    ),
+    "no previous": Refused(["horizon: 100 steps", "lr: linear(previous, 0.0)"], {}, ["previous stage", "1.0 for base"]),
     "no following": Refused(["horizon: 100 steps", "lr: linear(1.0, following)"], {}, ["following"]),
     "wait for each other": Refused(
         ["horizon: 100 steps", "lr: linear(1.0, following, over=10) >> linear(previous, 0.0)"],

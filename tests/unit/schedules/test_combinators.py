@@ -110,7 +110,7 @@ def test_two_stages_without_a_length_are_refused_by_name():
 
 
 def test_stages_longer_than_the_run_are_an_error_only_where_one_fills():
-    with pytest.raises(InvalidArgument, match="nothing is left for cosine"):
+    with pytest.raises(InvalidArgument, match="no updates remain for cosine"):
         resolve(warmup(120) >> cosine(), RUN)
 
     assert resolve(warmup(120) >> linear(over=50), RUN)(60) == 0.5
@@ -131,7 +131,7 @@ def test_an_open_last_stage_needs_no_horizon():
 
 
 def test_a_filling_stage_needs_a_horizon():
-    with pytest.raises(Unresolved, match="how long the run is"):
+    with pytest.raises(Unresolved, match="the length of the run is unknown"):
         resolve(warmup("1 epoch") >> cosine(), Calendar(steps_per_epoch=10))
 
 
@@ -265,7 +265,7 @@ def test_a_shift_holds_the_first_value_and_fills_what_is_left():
 
     assert str(schedule) == "shift(linear(0.8, over=80), 20)"
     assert values(schedule, 0, 20, 60, 100) == [0.8, 0.8, 0.4, 0.0]
-    with pytest.raises(InvalidArgument, match="longer than the time there is"):
+    with pytest.raises(InvalidArgument, match="longer than the remaining time"):
         resolve(shift(linear(), 120), RUN)
 
 

@@ -148,9 +148,9 @@ def test_a_whole_without_a_length_has_to_be_planned_first():
 
 @pytest.mark.parametrize("name", ["take", "skip"])
 def test_a_run_of_nothing_is_refused(name):
-    with pytest.raises(InvalidArgument, match="a run of no update"):
+    with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
         parse(f"{name}(cosine(), 5, of=0)")
-    with pytest.raises(InvalidArgument, match="a run of no update"):
+    with pytest.raises(InvalidArgument, match="the run must be longer than 0"):
         resolve(parse(f'{name}(cosine(), 5, of="1 epoch - 10 steps")'), RUN)
 
 
@@ -184,7 +184,7 @@ def test_an_overlay_meets_the_curve():
 
 
 def test_an_overlay_of_no_length_is_refused():
-    with pytest.raises(InvalidArgument, match="nothing says how much of the curve it covers"):
+    with pytest.raises(InvalidArgument, match="expected a schedule with a length"):
         overlay(cosine(), step(5))
 
 

@@ -143,14 +143,14 @@ def test_they_are_written_as_they_are_read():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: restarts(cosine()), "neither how long a cycle is nor how many"),
+        (lambda: restarts(cosine()), "expected every, times, or both"),
         (lambda: restarts(cosine(), times=4, lengths="floor"), "are not rounded"),
-        (lambda: restarts(cosine(), 10, mult=0.5), "cycles would vanish"),
-        (lambda: restarts(cosine(), 10, mult=1.0001), "hardly grow"),
-        (lambda: restarts(cosine(), 10, gamma=0), "not above 0"),
-        (lambda: restarts(cosine(), 10, lengths="ceil"), "no way to round"),
+        (lambda: restarts(cosine(), 10, mult=0.5), "cycles must not shrink"),
+        (lambda: restarts(cosine(), 10, mult=1.0001), "expected 1, or at least 1.001"),
+        (lambda: restarts(cosine(), 10, gamma=0), "must be greater than 0"),
+        (lambda: restarts(cosine(), 10, lengths="ceil"), "unknown rounding"),
         (lambda: restarts(cosine(), 1, mult=1.5, lengths="floor"), "do not grow"),
-        (lambda: restarts(cosine(), 10, 10**6, mult=2), "Leave times out"),
+        (lambda: restarts(cosine(), 10, 10**6, mult=2), "Omit times"),
         (lambda: cosine_restarts(1, 1.5, lengths="floor"), "do not grow"),
     ],
 )
@@ -160,5 +160,5 @@ def test_what_cannot_be_is_refused(build, message):
 
 
 def test_shares_of_an_unknown_time_are_unresolved():
-    with pytest.raises(Unresolved, match="nothing says how long the run is"):
+    with pytest.raises(Unresolved, match="the length of the run is unknown"):
         resolve(restarts(cosine(), times=4), Calendar())

@@ -67,8 +67,8 @@ def test_a_shape_that_fills_without_a_marked_field_is_told_how_to_mark_it():
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ('warmup("1 epoch - 20 steps") >> cosine()', 'length "1 epoch - 20 steps": that is -15 updates of this run'),
-        ('one_cycle("5%", index="t/(n-1)")', 'length "5% - 1 step": that is -0.5 updates of this run'),
+        ('warmup("1 epoch - 20 steps") >> cosine()', 'length "1 epoch - 20 steps": the length resolves to -15 updates'),
+        ('one_cycle("5%", index="t/(n-1)")', 'length "5% - 1 step": the length resolves to -0.5 updates'),
     ],
 )
 def test_a_length_that_is_below_nothing_in_a_run_is_told_as_it_is_written(line, found):

@@ -66,11 +66,11 @@ def test_a_sum_of_both_takes_its_multiple_of_base():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("constant(0.5 + absolute(1) + 0.5)", "0.5 + absolute(1.0) is a level, no number and no schedule"),
-        ("constant(2 * absolute(1))", "absolute(1.0) is a level, no number and no schedule"),
-        ("constant(absolute(1) + absolute(2))", "absolute(1.0) is a level, no number and no schedule"),
-        ("cosine() + absolute(2)", "absolute(2.0) is a level, no number and no schedule"),
-        ("0.5 + absolute(2)", "0.5 + absolute(2.0) is no schedule and no number"),
+        ("constant(0.5 + absolute(1) + 0.5)", "0.5 + absolute(1.0) is a level, neither a number nor a schedule"),
+        ("constant(2 * absolute(1))", "absolute(1.0) is a level, neither a number nor a schedule"),
+        ("constant(absolute(1) + absolute(2))", "absolute(1.0) is a level, neither a number nor a schedule"),
+        ("cosine() + absolute(2)", "absolute(2.0) is a level, neither a number nor a schedule"),
+        ("0.5 + absolute(2)", "0.5 + absolute(2.0) is neither a schedule nor a number"),
     ],
 )
 def test_a_level_is_a_sum_of_one_multiple_and_one_value(text, found):

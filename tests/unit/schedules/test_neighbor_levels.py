@@ -18,7 +18,7 @@ from paramsched.schedules.affine import Affine
 from paramsched.time import Duration
 from support.json_schema import accepts
 
-NO_MULTIPLE = "its value is no multiple of base plus a value"
+NO_MULTIPLE = "its value is not a multiple of base plus a constant"
 RUN = ps.Calendar(total=10_000)
 
 
@@ -58,7 +58,7 @@ def test_a_schedule_with_a_word_left_is_not_called():
     written = ps.linear(1, 0.5, over=10) >> ps.linear(ps.previous, 0, over=10)
 
     assert not written.is_resolved
-    with pytest.raises(Unresolved, match=r"previous or following is left in it.*Write ps\.resolve\("):
+    with pytest.raises(Unresolved, match=r"it contains previous or following.*Write ps\.resolve\("):
         written(3)
     with pytest.raises(Unresolved, match="previous or following"):
         written.breakpoints()
@@ -309,7 +309,7 @@ def test_where_the_neighbor_cuts_at_a_value_the_number_is_asked_for(before):
 def test_a_users_function_is_not_asked_for_a_level(around):
     function = ps.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
 
-    with pytest.raises(ps.InvalidArgument, match=r"a function of yours is in it.*Use the level as a number$"):
+    with pytest.raises(ps.InvalidArgument, match=r"it contains a function.*Use the level as a number$"):
         ps.resolve(around(function) >> ps.linear(ps.previous, 0, over=10), RUN)
 
 
@@ -346,18 +346,18 @@ def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
     [
         (
             "linear(previous)",
-            "linear(previous): previous is the level of the stage before, and there is none. "
+            "linear(previous): previous is the level of the previous stage, but there is none. "
             "Use a number, 1.0 for base",
         ),
         (
             "linear(to=following)",
-            "linear(to=following): following is the level of the stage behind, and there is none. "
+            "linear(to=following): following is the level of the next stage, but there is none. "
             "Use a number, 1.0 for base",
         ),
         (
             "constant(0.5, 0) >> linear(previous, 0, 10)",
-            "linear(previous, over=10): previous is the level of the stage before, "
-            "and there is none. Use a number, 1.0 for base",
+            "linear(previous, over=10): previous is the level of the previous stage, "
+            "but there is none. Use a number, 1.0 for base",
         ),
     ],
 )
@@ -377,7 +377,7 @@ def test_a_word_without_a_stage_beside_it_is_refused(written, found):
     ],
 )
 def test_two_stages_that_wait_for_each_other_are_refused(written):
-    with pytest.raises(ps.InvalidArgument, match="the first waits for the level at which the second begins") as refusal:
+    with pytest.raises(ps.InvalidArgument, match="their levels depend on each other") as refusal:
         resolved(written)
 
     assert refusal.value.instead == "Use a number for one of the two"
@@ -395,11 +395,11 @@ def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
 @pytest.mark.parametrize(
     ("text", "found", "instead"),
     [
-        ("previous", "previous is no schedule and no number", "Write constant(previous)"),
-        ("warmup(10) >> previous", "previous is a level, no number and no schedule", "Write constant(previous)"),
-        ("0.5 * following", "following is a level, no number and no schedule", "Write constant(following)"),
+        ("previous", "previous is neither a schedule nor a number", "Write constant(previous)"),
+        ("warmup(10) >> previous", "previous is a level, neither a number nor a schedule", "Write constant(previous)"),
+        ("0.5 * following", "following is a level, neither a number nor a schedule", "Write constant(following)"),
         ("linear(previous(), 0)", "previous is a level, and is not called", "Write linear(previous, 0)"),
-        ("linear(previos, 0)", '"previos" is no schedule; nearest: "previous"', ""),
+        ("linear(previos, 0)", 'unknown schedule "previos"; did you mean "previous"?', ""),
     ],
 )
 def test_a_word_stands_where_a_level_stands_and_nowhere_else(text, found, instead):
@@ -411,9 +411,7 @@ def test_a_word_stands_where_a_level_stands_and_nowhere_else(text, found, instea
 
 @pytest.mark.parametrize("word", ["previous", "following"])
 def test_in_code_the_word_is_no_text(word):
-    with pytest.raises(
-        ps.InvalidArgument, match=rf"got '{word}': a str is no level\. Write ps\.{word}, without quotes"
-    ):
+    with pytest.raises(ps.InvalidArgument, match=rf"'{word}'\): expected a level, got str\. Write ps\.{word}"):
         ps.linear(word, 0)
 
 

@@ -105,10 +105,10 @@ def test_it_is_written_as_it_is_read():
     ("arguments", "message"),
     [
         ({"kind": "gauss"}, "Write noise.kind='normal'"),
-        ({"clip": 0}, "not above 0"),
-        ({"kind": "uniform", "clip": 0.5}, "uniform draws are within"),
-        ({"seed": -1}, "not a whole number from 0 on"),
-        ({"size": float("nan")}, "not finite"),
+        ({"clip": 0}, "must be greater than 0"),
+        ({"kind": "uniform", "clip": 0.5}, "uniform draws are already between"),
+        ({"seed": -1}, "expected an integer of at least 0"),
+        ({"size": float("nan")}, "must be finite"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, message):

@@ -34,47 +34,47 @@ def test_text_says_a_schedule(text, schedule):
         ("cosine(", "not an expression"),
         ("cosine() cosine()", "not an expression"),
         ("x = cosine()", "not an expression"),
-        ("cosin()", '"cosin" is no schedule; nearest: "cosine"'),
+        ("cosin()", 'unknown schedule "cosin"; did you mean "cosine"?'),
         ("cosine", "cosine is not called. Write cosine()"),
-        ("cosine(too=0.1)", 'no argument "too"; nearest: "to"'),
+        ("cosine(too=0.1)", 'unknown argument "too"; did you mean "to"?'),
         ("cosine(1, 2, 3, 4, 5)", "too many positional arguments"),
         ("cosine(to=0.1, to=0.2)", '"to" is given twice'),
         ("warmup()", "Write warmup("),
         ("cosine(**{})", "** is not part"),
         ("cosine(*[1])", "not part of a schedule's text"),
-        ("cosine(to='a')", "no number"),
-        ("cosine(to=True)", "bool is no number"),
-        ("cosine(to=1e999)", "not finite"),
+        ("cosine(to='a')", "expected a number"),
+        ("cosine(to=True)", "expected a number, got bool"),
+        ("cosine(to=1e999)", "must be finite"),
         ("cosine(over=0.5)", '"50%"'),
-        ("cosine() + 'a'", "no number and no schedule"),
+        ("cosine() + 'a'", "neither a number nor a schedule"),
         ("cosine() / cosine()", "unsupported"),
-        ("cosine() // 2", "no operator of schedules"),
-        ("cosine() @ cosine()", "no operator of schedules"),
+        ("cosine() // 2", "not an operator of schedules"),
+        ("cosine() @ cosine()", "not an operator of schedules"),
         ("not cosine()", "not part"),
         ("~cosine()", "not part"),
         ("cosine() if True else linear()", "not part"),
-        ("[cosine()]", "no schedule and no number"),
-        ("'cosine()'", "no schedule and no number"),
-        ("None", "no schedule and no number"),
-        ("True", "no schedule and no number"),
+        ("[cosine()]", "neither a schedule nor a number"),
+        ("'cosine()'", "neither a schedule nor a number"),
+        ("None", "neither a schedule nor a number"),
+        ("True", "neither a schedule nor a number"),
         ("1j", "not part"),
         ("lambda: 1", "not part"),
-        ("__import__('os')", "is no schedule"),
+        ("__import__('os')", "unknown schedule"),
         ("cosine.__class__", "not part"),
         ("cosine().length", "not part"),
-        ("curves.linear", "no schedule"),
+        ("curves.linear", "neither a schedule nor a number"),
         ("anneal(curve=curves.cosin)", '"cosine"'),
         ("anneal(curve=curves.powr(2))", '"power"'),
-        ("anneal(curve=curves.__class__)", "is no curve"),
-        ("anneal(curve=curves.power)", "is no curve"),
-        ("anneal(curve=linear())", "is no curve"),
-        ("anneal(curve=warmup(1))", "is no curve"),
-        ("rules.step(5)", "no schedule"),
+        ("anneal(curve=curves.__class__)", "unknown curve"),
+        ("anneal(curve=curves.power)", "needs arguments"),
+        ("anneal(curve=linear())", "expected a curve"),
+        ("anneal(curve=warmup(1))", "expected a curve"),
+        ("rules.step(5)", "neither a schedule nor a number"),
         ("recurrence(rules.linea(0.1))", '"linear"'),
         ("recurrence(linear(over=5))", "rules.linear"),
-        ("absolute(0.1)", "no schedule"),
+        ("absolute(0.1)", "neither a schedule nor a number"),
         ("-absolute(0.1)", "absolute"),
-        ("-[1]", "no number and no schedule"),
+        ("-[1]", "neither a number nor a schedule"),
         ("f'{1}'", "not part"),
         ("cosine\x00()", "not an expression"),
         ("cosine()" + " >> cosine()" * 1000, "more than 10000"),
@@ -94,7 +94,7 @@ def test_a_slip_is_told_with_what_stands_there(text, said):
 
 @pytest.mark.parametrize("value", [None, 3, b"cosine()", cosine()])
 def test_only_text_is_parsed(value):
-    with pytest.raises(ParseError, match="no text"):
+    with pytest.raises(ParseError, match="expected text"):
         parse(value)
 
 
@@ -103,7 +103,7 @@ def test_a_shape_given_by_argument_is_known_in_that_text_only():
         return linear(1.0, 0.5, over)
 
     assert parse("halving(10)", shapes=[halving]) == linear(1.0, 0.5, 10)
-    with pytest.raises(ParseError, match='"halving" is no schedule'):
+    with pytest.raises(ParseError, match='unknown schedule "halving"'):
         parse("halving(10)")
 
 

@@ -93,7 +93,7 @@ def test_a_logistic_function_is_open_and_falls_where_its_steepness_is_below_0():
     assert_is(logistic(40, -2.0, per=10), lambda t: 1 / (1 + math.exp(0.2 * (t - 40))))
     assert logistic(10, 100.0)(0) == pytest.approx(math.exp(-1000), abs=0)
     assert logistic(10, 100.0)(10**9) == 1.0
-    with pytest.raises(InvalidArgument, match="flat"):
+    with pytest.raises(InvalidArgument, match="must not be 0"):
         logistic(10, 0.0)
 
 
@@ -141,7 +141,7 @@ def test_a_beta_that_is_none_is_refused(call, beta2):
 
 
 def test_radam_warmup_refuses_a_beta_of_which_no_step_is_rectified():
-    with pytest.raises(InvalidArgument, match="no step is ever rectified"):
+    with pytest.raises(InvalidArgument, match="no step is rectified"):
         radam_warmup(0.6)
 
 
@@ -181,13 +181,13 @@ def test_a_geometric_way_to_what_follows_and_between_absolute_values():
 
 @pytest.mark.parametrize("before", ["constant(0.0, 5)", "constant(absolute(0.1), 5)", "constant(-1, 5)"])
 def test_a_geometric_way_from_a_level_without_a_ratio_is_refused_where_the_level_is_known(before):
-    with pytest.raises(InvalidArgument, match="ratio"):
+    with pytest.raises(InvalidArgument, match=r"expected two multiples of base|must be nonzero"):
         resolve(parse(f"{before} >> geometric(previous, 0.1, 5)"), Calendar())
 
 
 def test_a_power_law_below_0_grows():
     assert_is(power_law(-0.5, 1), lambda t: (1 + t) ** 0.5)
-    with pytest.raises(InvalidArgument, match="flat"):
+    with pytest.raises(InvalidArgument, match="must not be 0"):
         power_law(0, 1)
 
 
@@ -203,7 +203,7 @@ def test_a_logarithm_is_the_exponential_the_other_way_round(ratio):
 
 @pytest.mark.parametrize(("start", "to"), [(0.0, 1.0), (-1.0, 1.0), (1.0, absolute(0.1))])
 def test_levels_without_a_ratio_are_refused(start, to):
-    with pytest.raises(InvalidArgument, match="ratio"):
+    with pytest.raises(InvalidArgument, match=r"expected two multiples of base|must be nonzero"):
         geometric(start, to)
 
 
@@ -220,7 +220,7 @@ def test_tanh_is_timms_between_its_ends():
 
     assert_is(tanh(to=absolute(0.01)), peer, base=0.1)
     assert_is(tanh(-6, 4, to=0.1), lambda t: 0.1 + 0.45 * (1 - math.tanh(-6 + 10 * min(t / 100, 1))))
-    with pytest.raises(InvalidArgument, match="neighbor"):
+    with pytest.raises(InvalidArgument, match=r"expected a number or absolute\(x\), got"):
         tanh(to=following)
 
 
@@ -284,13 +284,13 @@ def test_periods_may_be_said_in_any_unit():
 
 @pytest.mark.parametrize("given", [("until 10%",), (), "10"])
 def test_what_is_no_list_of_lengths_is_refused_as_periods(given):
-    with pytest.raises(InvalidArgument, match="period"):
+    with pytest.raises(InvalidArgument, match=r"expected a list of lengths|must not be an"):
         wsd_s(given)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.5])
 def test_a_decay_is_a_share(decay):
-    with pytest.raises(InvalidArgument, match="no share"):
+    with pytest.raises(InvalidArgument, match="must be above 0 and at most 1"):
         wsd_s([100], decay)
 
 
@@ -385,13 +385,13 @@ def test_a_level_of_a_neighbor_is_known_where_lengths_are_exact():
 
 
 def test_a_way_to_round_lengths_that_is_none_is_refused():
-    with pytest.raises(InvalidArgument, match="no way to round lengths"):
+    with pytest.raises(InvalidArgument, match="unknown rounding"):
         with_lengths(cosine(), "ceil")
 
 
 @pytest.mark.parametrize("ways", [{"up": 0}, {"up": "0%"}, {"up": 5, "back": 0}])
 def test_a_one_cycle_without_an_update_for_a_way_is_refused(ways):
-    with pytest.raises(InvalidArgument, match="nothing is left of it"):
+    with pytest.raises(InvalidArgument, match="must not be empty"):
         one_cycle(**ways, index="t/(n-1)")
 
 
@@ -412,7 +412,7 @@ def test_a_power_scheduler_counts_tokens_on_a_clock_of_tokens():
 
 @pytest.mark.parametrize("rise", [0.0, 1.5])
 def test_the_rise_of_a_cycle_is_a_share_of_it(rise):
-    with pytest.raises(InvalidArgument, match="no share"):
+    with pytest.raises(InvalidArgument, match="must be above 0 and at most 1"):
         cyclical_anneal(rise=rise)
 
 

@@ -30,7 +30,7 @@ from paramsched.schedules import (
     warmup,
     window,
 )
-from paramsched.schedules.lengths import boundaries, last_boundary, periods_over, split_periods
+from paramsched.schedules.lengths import boundaries, complete_periods, last_boundary, split_periods
 from paramsched.time import Calendar, Duration
 
 EFFICIENTNET = Calendar(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024
@@ -57,7 +57,7 @@ def test_a_period_is_over_where_its_exact_multiple_is_rounded_up(name):
     period = PERIODS[name]
     times = times_around(period)
 
-    assert periods_over(np.array(times), period, NUMPY).tolist() == [floor(t / period) for t in times]
+    assert complete_periods(np.array(times), period, NUMPY).tolist() == [floor(t / period) for t in times]
     assert last_boundary(np.array(times), period, NUMPY).tolist() == [ceil(floor(t / period) * period) for t in times]
 
 
@@ -92,7 +92,9 @@ def test_whole_times_that_are_floats_count_the_same_periods(name):
     period = PERIODS[name]
     times = np.array([t for t in times_around(period) if t < 10**9])
 
-    assert periods_over(times.astype(float), period, NUMPY).tolist() == periods_over(times, period, NUMPY).tolist()
+    assert (
+        complete_periods(times.astype(float), period, NUMPY).tolist() == complete_periods(times, period, NUMPY).tolist()
+    )
     assert last_boundary(times.astype(float), period, NUMPY).tolist() == last_boundary(times, period, NUMPY).tolist()
 
 
@@ -103,7 +105,7 @@ def test_a_clock_of_32_bits_counts_the_same_periods():
     period = PERIODS["2.4 epochs of 1251"]
     array = jax.numpy.array(times, dtype="int32")
 
-    assert periods_over(array, period, arrays_of(array)).tolist() == [floor(t / period) for t in times]
+    assert complete_periods(array, period, arrays_of(array)).tolist() == [floor(t / period) for t in times]
 
 
 def test_boundaries_are_exact_multiples_from_a_time_on():

@@ -9,12 +9,12 @@ from paramsched.schedules import rules
 @pytest.mark.parametrize(
     ("write", "call"),
     [
-        (lambda: rules.exponential(0.9, begin=-1), "rules.exponential(begin=…)"),
-        (lambda: rules.step(3, end=1.5), "rules.step(end=…)"),
-        (lambda: rules.cosine(by=0), "rules.cosine(by=…)"),
-        (lambda: rules.linear("0.1"), "rules.linear(start=…)"),
-        (lambda: rules.constant(0.5, over=-1), "rules.constant(over=…)"),
-        (lambda: rules.one_cycle(1.0, 10, div=0), "rules.one_cycle(div=…)"),
+        (lambda: rules.exponential(0.9, begin=-1), "rules.exponential(begin=-1)"),
+        (lambda: rules.step(3, end=1.5), "rules.step(end=1.5)"),
+        (lambda: rules.cosine(by=0), "rules.cosine(by=0)"),
+        (lambda: rules.linear("0.1"), "rules.linear(start='0.1')"),
+        (lambda: rules.constant(0.5, over=-1), "rules.constant(over=-1)"),
+        (lambda: rules.one_cycle(1.0, 10, div=0), "rules.one_cycle(div=0)"),
     ],
     ids=["begin", "end", "by", "start", "over", "div"],
 )

@@ -36,9 +36,9 @@ def test_it_reads_back_as_it_is_printed(by):
     ("write", "found"),
     [
         (lambda: rules.table([]), "no tick"),
-        (lambda: rules.table([float("nan")]), r"rules\.table\(scale=…\)"),
-        (lambda: rules.table([1.0], ["x"]), r"rules\.table\(base=…\)"),
-        (lambda: rules.table([1.0], begin=-1), r"rules\.table\(begin=…\)"),
+        (lambda: rules.table([float("nan")]), r"rules\.table\(scale=\[…, nan, …\]\)"),
+        (lambda: rules.table([1.0], ["x"]), r"rules\.table\(base=\[…, 'x', …\]\)"),
+        (lambda: rules.table([1.0], begin=-1), r"rules\.table\(begin=-1\)"),
     ],
     ids=["empty", "nan", "text", "begin"],
 )

@@ -172,7 +172,9 @@ def test_what_no_annotation_says_is_drawn_by_a_strategy_of_the_user():
     check_shape(painted, arguments={"colour": st.sampled_from([b"red", b"blue"])}, examples=3)
 
 
-@pytest.mark.parametrize(("shape", "found"), [(lambda: 0.5, "it made a float"), (lambda: ps.step(0), "it refuses")])
+@pytest.mark.parametrize(
+    ("shape", "found"), [(lambda: 0.5, "expected a schedule, got float"), (lambda: ps.step(0), "it refuses")]
+)
 def test_what_is_no_shape_is_told(shape, found):
     with pytest.raises(InvalidArgument, match=found):
         check_shape(shape, examples=2)

@@ -284,13 +284,14 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """Return the codes that an option names."""
+    from paramsched.base.diagnostic import with_advice
     from paramsched.errors import InvalidArgument
     from paramsched.lint.comments import codes_given
 
     try:
         return codes_given(given)
     except InvalidArgument as error:
-        raise click.UsageError(f"{option} {given}: {error.found}. {error.instead}") from None
+        raise click.UsageError(f"{option} {given}: {with_advice(error.found, error.instead)}") from None
 
 
 @click.command(

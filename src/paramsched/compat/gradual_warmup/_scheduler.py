@@ -96,7 +96,7 @@ class GradualWarmupScheduler(LRScheduler):
         if after_scheduler is not None and getattr(after_scheduler, "optimizer", None) is not optimizer:
             raise InvalidArgument(
                 f"GradualWarmupScheduler(after_scheduler={type(after_scheduler).__name__}(…))",
-                "it is no scheduler of the same optimizer",
+                "it is not a scheduler of the same optimizer",
                 "Build it first, on the optimizer given here",
             )
         self._set_ramp(multiplier, total_epoch, warmup_epoch)

@@ -409,7 +409,7 @@ def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tup
     """
     own, ours = type(scheduler).__name__, vars(scheduler)
     if not isinstance(state, Mapping):
-        raise StateError(f"{own}: a {type(state).__name__} is no state. Give what state_dict() returned")
+        raise StateError(f"{own}: expected a state, got {type(state).__name__}. Give what state_dict() returned")
     field = ours.get("param_name")
     whose, name = state.get(CLASS_KEY, own), state.get("param_name", field)
     if whose != own or (field is not None and name != field):

@@ -45,7 +45,7 @@ class OptimWrapper(SeenAsPeer):
             raise TypeError(f"OptimWrapper(optimizer=…): a torch optimizer is needed, not {type(optimizer).__name__}")
         if not isinstance(accumulative_counts, int) or isinstance(accumulative_counts, bool) or accumulative_counts < 1:
             raise ValueError(
-                f"OptimWrapper(accumulative_counts={accumulative_counts!r}): not a whole number above 0. Write 4"
+                f"OptimWrapper(accumulative_counts={accumulative_counts!r}): expected an integer of at least 1. Write 4"
             )
         self.optimizer = optimizer
         self._accumulative_counts = accumulative_counts

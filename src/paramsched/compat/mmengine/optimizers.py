@@ -91,7 +91,7 @@ def require_number_field(group: ParamGroup, name: str) -> None:
     """Refuse a field that is not a number."""
     if not is_number(group[name]):
         raise TypeError(
-            f"param_name={name!r}: the group has {name}={group[name]!r}, which is no number. "
+            f"param_name={name!r}: the group has {name}={group[name]!r}, which is not a number. "
             "For Adam's betas[0] write a Momentum class, LinearMomentum(optimizer, …)"
         )
 

@@ -9,10 +9,11 @@ from typing import Any, Final, TypeVar, overload
 
 import torch
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.compat.mmengine import param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config.schedule_text import FINDERS, UserClass, UserScheduler
-from paramsched.errors import InvalidArgument, MissingFact, nearest
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.peers.mmengine.table import INF, SCOPES, class_names
 from paramsched.schedules.rules import table
 
@@ -226,7 +227,7 @@ class Registry:
             return kind
         cls = (self.get(kind) or self._elsewhere(kind)) if isinstance(kind, str) else None
         if cls is None:
-            known = nearest(str(kind), self._classes) if self._classes else "nothing is"
+            known = did_you_mean(str(kind), self._classes) if self._classes else "nothing is"
             raise KeyError(
                 f"{kind!r} is not in the {self._what} registry; {known}. "
                 f"Write @{self._name}.register_module() above your class, or give the class itself as type"

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.compat.group_fields import (
     KnownGroups,
     Number,
@@ -18,7 +19,7 @@ from paramsched.compat.group_fields import (
     put_value,
     python_number,
 )
-from paramsched.errors import InvalidArgument, UnknownField, nearest
+from paramsched.errors import InvalidArgument, UnknownField
 
 HELD_VALUES = "param_group_values"
 """Where a state keeps what the groups held."""
@@ -70,7 +71,7 @@ class SchedulerBase(ABC):
                 known = [name for name in group if name != "params"]
                 raise UnknownField(
                     f"{param_group_field} missing from param_groups[{i}]",
-                    nearest(param_group_field, known),
+                    did_you_mean(param_group_field, known),
                     "Write one of these as param_group_field",
                 )
         # Only now, with every group checked, is anything written.

@@ -232,7 +232,7 @@ def require_positive_count(site: str, amount: float, times: float = 1) -> int:
     """A whole number of updates above 0; anything else is refused."""
     if not (amount > 0 and times > 0):
         found = f"{amount!r} of {times!r} updates" if times != 1 else f"{amount!r} updates"
-        raise AssertedArgument(site, f"{found} is no length above 0", "Write 10")
+        raise AssertedArgument(site, f"the length must be greater than 0, got {found}", "Write 10")
     return whole_number(f"{site}: updates", amount * times)
 
 

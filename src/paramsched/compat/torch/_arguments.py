@@ -109,7 +109,7 @@ def real_number(site: CallSite, value: Any, instead: str = "Write 0.1, say") -> 
     if isinstance(value, (np.generic, np.ndarray, Tensor)) and math.prod(value.shape) == 1:
         value = value.item()
     if not isinstance(value, Real):
-        raise InvalidCall(with_value(site, value), f"a {type(value).__name__} is no number", instead)
+        raise InvalidCall(with_value(site, value), f"expected a number, got {type(value).__name__}", instead)
     return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # numbers.Real is no float
 
 

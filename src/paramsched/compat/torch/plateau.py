@@ -114,7 +114,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.last_epoch = epoch
         if not math.isfinite(value) and self.nonfinite == "ignore":
             warn_user(
-                f"ReduceLROnPlateau.step({value}): not finite, so it does not count. "
+                f"ReduceLROnPlateau.step({value}): the metric is not finite, so it does not count. "
                 'Write nonfinite="count" to take it for no improvement, nonfinite="raise" to stop there.',
             )
         cuts = self._counts(value)

@@ -49,7 +49,7 @@ class ArgumentAssignment:
         if renamed and key.isidentifier():
             unknown = [str(one) for one in given if one not in self.parameters]
             reasons = [f'"{one}"; {nearest_argument(one, self.parameters, self.name)[1]}' for one in unknown]
-            found = f"{self.name} has no argument {', and none '.join(reasons)}"
+            found = f"{self.name}: {'; '.join(f'unknown argument {one}' for one in reasons)}".replace("?; u", "? U")
             self.diagnostics.add(self.path, found, at_key=True, code=WRONG_ARGUMENT, entry=(key, renamed))
             return values
         for key, value in given.items():
@@ -60,7 +60,7 @@ class ArgumentAssignment:
             else:
                 near, advice = nearest_argument(str(key), self.parameters, self.name)
                 self.meant.add(near)
-                found = f'{self.name} has no argument "{key}"; {advice}'
+                found = f'unknown argument "{key}" of {self.name}; {advice}'
                 replace = (str(key), near) if near else None
                 place = child_path(self.path, key)
                 self.diagnostics.add(place, found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
@@ -224,7 +224,7 @@ MISSING: Any = object()
 
 PLAIN_TYPES: Final = {
     float: ("number", "a number"),
-    int: ("integer", "a whole number"),
+    int: ("integer", "an integer"),
     str: ("string", "text"),
     bool: ("boolean", "true or false"),
 }

@@ -108,8 +108,8 @@ def to_plan(
 def _no_mapping(data: Any) -> tuple[str, str]:
     """What is found instead, and what to write: most often a blank or a colon is missing."""
     if data is None:
-        return "an empty file is no plan", _A_PLAN
-    found = f"{short_json(data)} is {type_name_of(data)}, no plan"
+        return "the file is empty; a plan needs at least lr", _A_PLAN
+    found = f"expected a plan, got {short_json(data)}"
     if isinstance(data, list) and len(data) == 1 and isinstance(data[0], dict) and len(data[0]) == 1:
         ((key, value),) = data[0].items()
         return found, f"Write {entry_text(str(key), json.dumps(plain_json(value)))}"
@@ -117,10 +117,10 @@ def _no_mapping(data: Any) -> tuple[str, str]:
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
         value = _NEXT_ENTRY.split(entry[3])[0].strip()
-        found = "there is no blank behind the colon" if entry[2] == ":" else "a plan has colons, as TOML has ="
+        found = "a space is missing after the colon" if entry[2] == ":" else "a plan has colons, as TOML has ="
         return found, f"Write {entry[1]}: {value[:60]}"
     if entry := _NO_COLON.match(data):
-        return "there is no colon behind the field's name", f"Write {entry[1]}: {entry[2][:60]}"
+        return "a colon is missing after the name of the field", f"Write {entry[1]}: {entry[2][:60]}"
     return found, f"Write lr: {line}" if "(" in data and (line := meant_line(data)) else _A_PLAN
 
 
@@ -154,7 +154,7 @@ class _PlanReader:
             elif key == SCHEMA:  # where an editor finds the schema; only that it is a text matters
                 if not isinstance(value, str):
                     instead = 'Write "$schema": "plan.schema.json", or leave it out'
-                    self.values.note_wrong_type(value, entry_path(SCHEMA), "no name of a schema", instead)
+                    self.values.note_wrong_type(value, entry_path(SCHEMA), "the name of a schema", instead)
             elif key not in ("clock", "horizon"):
                 self.read_field(key, value, entry_path(key), None)
         if self.diagnostics.count:
@@ -176,14 +176,15 @@ class _PlanReader:
         if isinstance(value, BadValue):
             self.values.note_bad_value(value, path)
         elif not isinstance(value, str):
-            self.values.note_wrong_type(value, path, "no name of a clock", "Write tokens")
+            self.values.note_wrong_type(value, path, "the name of a clock", "Write tokens")
         else:
             try:
                 return known_clock(value, path)
             except InvalidArgument as refusal:
-                found = f"{short_json(value)} is no clock; {refusal.found}"
                 meant = meant_clock(value)
-                self.values.note_fault(path, found, refusal.instead, replace=None if meant is None else (value, meant))
+                self.values.note_fault(
+                    path, refusal.found, refusal.instead, replace=None if meant is None else (value, meant)
+                )
         return None
 
     def read_horizon(self, value: Any) -> Duration | None:
@@ -245,7 +246,11 @@ class _PlanReader:
         """A group's name, or its index: a number, or the text `[0]`."""
         wrong = None if name else ("an empty name of a group", "Use its name, or its index")
         if isinstance(name, int):
-            wrong = (f"{name} is no index of a group", "Count from 0, or write the group's name") if name < 0 else None
+            wrong = (
+                (f"the index of a group must not be negative, got {name}", "Count from 0, or write the group's name")
+                if name < 0
+                else None
+            )
         if wrong:
             self.diagnostics.add(path, *wrong, at_key=True, code=WRONG_ARGUMENT)
         index = name if isinstance(name, int) else index_in_name(name)
@@ -261,7 +266,7 @@ class _PlanReader:
             lower = "groups" if key in ("param_groups", "parameter_groups") else str(key).lower()
             near = lower if lower in RESERVED else closest(str(key), RESERVED)
         if near is not None:
-            found = f'"{key}" is no field; did you mean "{near}"?'
+            found = f'unknown field "{key}"; did you mean "{near}"?'
             # Then the value is no schedule either.
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
             return
@@ -270,7 +275,7 @@ class _PlanReader:
             return
         is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
         if is_theirs and (instead := instead_of(str(key))) is not None:
-            found = f'"{key}" is no field, but another library\'s word; {instead}'
+            found = f'"{key}" is a name of other libraries, not a field; {instead}'
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD)
             return
         name = self.name_of_field(key, path)
@@ -302,7 +307,7 @@ class _PlanReader:
         lr, warmup = self.data.get("lr"), _meant_warmup(key, value)
         line = meant_line(f"warmup({warmup}) >> {lr}") if warmup is not None and isinstance(lr, str) else None
         if selector is None and line is not None:
-            found = f'"{key}" is no field, but another library\'s word; a warmup is a stage of its own'
+            found = f'"{key}" is a name of other libraries, not a field; a warmup is a stage of its own'
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("lr", line))
             return True
         fields: Any = None
@@ -337,7 +342,7 @@ class _PlanReader:
         slip = known_field(name) if self.count <= _MOST_NAMES else None
         if slip is None:
             return name
-        found = f'"{key}" is no field of an optimizer; did you mean "{slip}"?'
+        found = f'"{key}" is not an optimizer field; did you mean "{slip}"?'
         self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), slip))
         return None
 
@@ -351,7 +356,7 @@ class _PlanReader:
             self.diagnostics.refuse(path, refusal, at_key=True)
         else:
             written = straighten_text(key).strip("\"'")
-            found = f"{short_json(key)} is no field: {other[1]}"
+            found = f"unknown field {short_json(key)}: {other[1]}"
             self.diagnostics.add(path, found, f"Write {written}", at_key=True, code=UNKNOWN_FIELD)
 
     def read_targets(self, value: Any) -> None:
@@ -362,7 +367,7 @@ class _PlanReader:
             if not isinstance(name, str) or not name.isidentifier():
                 meant = re.sub(r"\W+", "_", str(name)).strip("_") or "temperature"
                 meant = meant if meant.isidentifier() else f"target_{meant}"
-                found = f"{short_json(name)} is no identifier"
+                found = f"expected an identifier, got {short_json(name)}"
                 replace = (str(name), meant)
                 self.diagnostics.add(path, found, f"Write {meant}", at_key=True, code=WRONG_ARGUMENT, replace=replace)
             if isinstance(entries, (str, int, float)) and not isinstance(entries, bool):
@@ -380,7 +385,7 @@ class _PlanReader:
             if isinstance(first, BadValue):
                 self.values.note_bad_value(first, place)
             elif isinstance(first, bool) or not isinstance(first, (int, float)):
-                self.values.note_wrong_type(first, place, "no number", "Write 1.0")
+                self.values.note_wrong_type(first, place, "a number", "Write 1.0")
             else:
                 initial = self.values.try_or_note(place, partial(_first_value, first))
             if "schedule" in given:

@@ -22,7 +22,6 @@ from paramsched.config.diagnostic_collector import (
     bad_values_in,
     plain_json,
     short_json,
-    type_name_of,
 )
 from paramsched.config.native.assign_arguments import (
     MISSING,
@@ -76,7 +75,7 @@ class ScheduleReader:
             case BadValue():
                 return self.note_bad_value(value, path)
             case bool() | None:
-                return self.note_wrong_type(value, path, "no schedule", _FORMS)
+                return self.note_wrong_type(value, path, "a schedule", _FORMS)
             case int() | float():
                 return self.try_or_note(path, lambda: schedule_of(within_float(value), lambda: short_json(value)))
             case str():
@@ -110,7 +109,7 @@ class ScheduleReader:
         if isinstance(values, BadValue):
             return self.note_bad_value(values, path)
         if not isinstance(values, list) or not values:
-            found = f"{short_json(values)} is no list of schedules"
+            found = f"expected a list of schedules, got {short_json(values)}"
             return self.note_fault(path, found, 'Write ["warmup(100)", "cosine()"]')
         several = self.read_each(values, path, read or self.read_schedule)
         return MISSING if any(one is MISSING for one in several) else several
@@ -137,7 +136,7 @@ class ScheduleReader:
         if name == "absolute":
             number = given if isinstance(given, (int, float)) and not isinstance(given, bool) else 0.1
             instead = f"Write constant(absolute({number!r}))"
-            return self.note_fault(path, "absolute is a level, no schedule", instead)
+            return self.note_fault(path, "absolute is a level, not a schedule", instead)
         if builder is None:
             if peer := advice_for_name(str(name)):
                 line = None if "-" in str(name) else meant
@@ -145,15 +144,17 @@ class ScheduleReader:
             names = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
             near = {"seq": "sequence", "mul": "product", "add": "sum"}.get(str(name), closest(str(name), names))
             if meant and near is not None and not meant.startswith(near):
-                return self.note_mapping(path, f'"{str(name)[:60]}" is no schedule', meant, "", code=UNKNOWN_NAME)
-            found = f'"{str(name)[:60]}" is no schedule; '
+                return self.note_mapping(path, f'unknown schedule "{str(name)[:60]}"', meant, "", code=UNKNOWN_NAME)
+            found = f'unknown schedule "{str(name)[:60]}"; '
             found += did_you_mean(str(name), names) if near is None else f'did you mean "{near}"?'
             replace = (str(name), near) if near else None
             instead = f"Write {meant}" if meant else "" if near else _FORMS
             return self.note_fault(path, found, instead, code=UNKNOWN_NAME, replace=replace)
         found = self.read_call(str(name), builder, given, path)
         if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
-            return self.note_fault(path, f"{name} gives a {type(found).__name__}, no schedule", "Return a schedule")
+            return self.note_fault(
+                path, f"expected a schedule from {name}, got {type(found).__name__}", "Return a schedule"
+            )
         return found
 
     def note_mapping(self, path: str, found: str, meant: str | None, example: str, *, code: str = REFUSED_VALUE) -> Any:
@@ -178,7 +179,7 @@ class ScheduleReader:
     def read_with_number(self, name: str, given: Any, path: str) -> Any:
         """`{power: [cosine(), 2]}` or `{quotient: [cosine(), 2]}`."""
         if not isinstance(given, list) or len(given) != 2:
-            found = f"{short_json(given)} is no list of a schedule and a number"
+            found = f"expected a list of a schedule and a number, got {short_json(given)}"
             return self.note_fault(path, found, f'Write {{{name}: ["cosine()", 2]}}')
         schedule = self.read_schedule(given[0], child_path(path, 0))
         number = self.read_value(float, given[1], child_path(path, 1))
@@ -215,7 +216,7 @@ class ScheduleReader:
             if isinstance(value, BadValue):
                 return self.note_bad_value(value, path)
             if not isinstance(value, list):
-                return self.note_wrong_type(value, path, "no list", "Write [ … ]")
+                return self.note_wrong_type(value, path, "a list", "Write [ … ]")
             return self.read_each(value, path, lambda one, place: self.read_value(annotation, one, place))
         if parameter.kind is parameter.VAR_KEYWORD:
             return {key: self.read_value(annotation, one, path) for key, one in value.items()}
@@ -263,7 +264,7 @@ class ScheduleReader:
                 words = {"next": "following", "prev": "previous", "last": "previous"}
                 word = words.get(value.strip().lower(), closest(value.strip(), ("previous", "following")))
                 instead = f"Write {word or meant_number(value)}"
-        return self.note_wrong_type(value, path, "no level", instead)
+        return self.note_wrong_type(value, path, "a level", instead)
 
     def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
         """A Duration; `instead` is what to write at a place where not every length can stand."""
@@ -271,7 +272,7 @@ class ScheduleReader:
         if isinstance(value, BadValue):
             return self.note_fault(path, value.found, usual)
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            return self.note_wrong_type(value, path, "no length", usual)
+            return self.note_wrong_type(value, path, "a length", usual)
         if instead is None:
             return self.try_or_note(path, lambda: Duration.of(value))
         try:
@@ -298,7 +299,7 @@ class ScheduleReader:
             if name in CONSTANTS:
                 return self.note_fault(path, f"{name} takes no arguments", f"Write {name}")
             return self.note_unknown_curve(name, path)
-        return self.note_wrong_type(value, path, "no curve", _A_CURVE)
+        return self.note_wrong_type(value, path, "a curve", _A_CURVE)
 
     def read_rule(self, value: Any, path: str) -> Any:
         """`{rules.linear: {start: 0.1}}`, or the text `rules.linear(0.1)`."""
@@ -307,13 +308,13 @@ class ScheduleReader:
             name = str(key).removeprefix("rules.")
             if name in RULES:
                 return self.read_call(f"rules.{name}", RULES[name], given, path)
-            found = f'"{name[:60]}" is no rule; {did_you_mean(name, RULES)}'
+            found = f'unknown rule "{name[:60]}"; {did_you_mean(name, RULES)}'
             return self.note_fault(path, found, "Write {rules.linear: {start: 0.1}}", code=UNKNOWN_NAME)
         if isinstance(value, str):
             rule = self.try_or_note(path, lambda: read_expression(value, self.names))
             if rule is MISSING or isinstance(rule, Rule):
                 return rule
-        return self.note_wrong_type(value, path, "no rule", "Write rules.linear(0.1, end=5)")
+        return self.note_wrong_type(value, path, "a rule", "Write rules.linear(0.1, end=5)")
 
     def read_plain(self, annotation: Any, value: Any, path: str) -> Any:
         """Numbers, text, choices, lists of these; for what a user's own shape asks beyond them pydantic decides."""
@@ -336,7 +337,9 @@ class ScheduleReader:
             return self.read_items(lists[0], value, path)
         if allowed:
             near = f"; {did_you_mean(value, map(str, allowed))}" if isinstance(value, str) else ""
-            return self.note_fault(path, f"{short_json(value)} is none of {', '.join(map(short_json, allowed))}{near}")
+            return self.note_fault(
+                path, f"expected one of {', '.join(map(short_json, allowed))}, got {short_json(value)}{near}"
+            )
         written = [member for member in members if not asks_for_array(member)]
         words = [word for member in written if (word := type_asked_for(member))]
         if words and len(words) == len(written):
@@ -348,7 +351,7 @@ class ScheduleReader:
             elif float in members or int in members:
                 whole = float not in members
                 instead = f"Write {max(1, round(meant_number(value))) if whole else meant_number(value)}"
-            return self.note_wrong_type(value, path, f"not {' or '.join(words)}", instead)
+            return self.note_wrong_type(value, path, " or ".join(words), instead)
         return value_of_users_type(annotation, value, path, self.diagnostics)
 
     def read_items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:
@@ -375,7 +378,7 @@ class ScheduleReader:
 
     def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
         """Tell that a value is of another type than what is wanted here."""
-        found = f"{short_json(value)} is {type_name_of(value)}, {wanted}"
+        found = f"expected {wanted}, got {short_json(value)}"
         return self.note_fault(path, found, instead, code=WRONG_TYPE)
 
     def note_unknown_curve(self, name: str, path: str) -> Any:

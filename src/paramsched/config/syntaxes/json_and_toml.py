@@ -53,7 +53,7 @@ def read_json(text: str, source: str) -> Any:
         offset, found, instead = _json_cause(text, error)
         if (meant := _meant_json(text)) is not None:
             instead = f"Write {meant}"
-        raise ConfigError(source, [TextLines(text).fault(offset, f"no JSON: {found}", instead)]) from None
+        raise ConfigError(source, [TextLines(text).fault(offset, f"invalid JSON: {found}", instead)]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     refuse_many_values(data, source)
@@ -141,13 +141,13 @@ def read_toml(text: str, source: str) -> Any:
     except tomllib.TOMLDecodeError as error:
         lines = TextLines(text)
         offset, found, instead = _toml_cause(text, str(error), lines)
-        raise ConfigError(source, [lines.fault(offset, f"no TOML: {found}", instead)]) from None
+        raise ConfigError(source, [lines.fault(offset, f"invalid TOML: {found}", instead)]) from None
     except RecursionError:
         raise nested_too_deep(text, source) from None
     except ValueError as error:  # an integer of thousands of digits, a date that is none
         long = _LONG.search(text)
         found = "a number of too many digits" if long else str(error)
-        fault = TextLines(text).fault(long.start() if long else 0, f"no TOML: {found}", "Write 0.1, say")
+        fault = TextLines(text).fault(long.start() if long else 0, f"invalid TOML: {found}", "Write 0.1, say")
         raise ConfigError(source, [fault]) from None
     refuse_many_values(data, source)
     return data
@@ -424,7 +424,9 @@ class _TomlPlaces:
         self.at += len(sign)
 
     def error_here(self, found: str) -> ConfigError:
-        return ConfigError(self.source, [TextLines(self.text).fault(self.at, f"no TOML: {found}", "A plan is short")])
+        return ConfigError(
+            self.source, [TextLines(self.text).fault(self.at, f"invalid TOML: {found}", "A plan is short")]
+        )
 
 
 def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:

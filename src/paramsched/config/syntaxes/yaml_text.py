@@ -220,11 +220,11 @@ def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
     except yaml.YAMLError as error:
         lines = TextLines(text)
         if control := _CONTROL.search(text):
-            found = f"the character {control[0].encode('unicode_escape').decode()} is no text"
+            found = f"the character {control[0].encode('unicode_escape').decode()} is not allowed in text"
             offset, instead = control.start(), "Leave it out"
         else:
             offset, found, instead = _yaml_cause(text, error, lines)
-        raise ConfigError(source, [lines.fault(min(offset, len(text)), f"no YAML: {found}", instead)]) from None
+        raise ConfigError(source, [lines.fault(min(offset, len(text)), f"invalid YAML: {found}", instead)]) from None
 
 
 def _content(pieces: Iterator[_Piece], text: str, source: str, *, peer: bool) -> Any:

@@ -100,7 +100,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(ROOT, data, "config", "Write scheduler: {name: cosine_with_warmup}")
+        diagnostics.refuse_kind(ROOT, data, "a config", "Write scheduler: {name: cosine_with_warmup}")
         diagnostics.raise_any("config")
     inside, path_of_run = _run_in(data)
     settings = with_references(inside)
@@ -119,7 +119,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             )
             continue
         if not _is_scheduler(name):
-            found = f"{short_json(name)}: no scheduler of Composer's; {did_you_mean(str(name), NAMES)}"
+            found = f"unknown scheduler {short_json(name)}; {did_you_mean(str(name), NAMES)}"
             diagnostics.add(path, found, code=UNKNOWN_NAME)
             continue
         entry = read_entry(name, SCHEDULERS[NAMES[name]], values, path, ReadingNotes(diagnostics))
@@ -163,7 +163,7 @@ def _run_of_config(
     given, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, diagnostics)
     longest, ratio = given.max_duration, given.scale_schedule_ratio
     if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
-        found = f"{longest} is no length of a run"
+        found = f"{longest} is not the length of a run"
         diagnostics.add(places["max_duration"], found, 'Write max_duration: "10ep"', code=REFUSED_VALUE)
         longest = None
     scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)

@@ -66,7 +66,7 @@ class _ConfigReader:
             return ConfigError(source, [Diagnostic(child_path(ROOT, BASE), found, instead, code=code)])
 
         if not isinstance(named, str):
-            raise refused(f"{short_json(named)} is no file", "Write _BASE_: Base-RCNN-FPN.yaml")
+            raise refused(f"expected the name of a file, got {short_json(named)}", "Write _BASE_: Base-RCNN-FPN.yaml")
         site = short_json(named)
         place = path_without_dots(above[-1].parent / os.path.expanduser(named))  # noqa: PTH111  # keeps an unknown ~name
         if place in above or len(above) > _MOST_ABOVE:
@@ -77,7 +77,7 @@ class _ConfigReader:
             self._done[place] = self.read_file(place, text_of_base(place, site, refused), above)
         found = self._done[place]
         if not isinstance(found, Mapping):
-            raise refused(f"{site} is {type_name_of(found)}, no config", "Name another one")
+            raise refused(f"expected a config in {site}, got {type_name_of(found)}", "Name another one")
         return found
 
     def read_file(self, place: Path, text: str, above: tuple[Path, ...]) -> Any:

@@ -247,7 +247,7 @@ def _bound(where: Where, end: float) -> int:
     exact = end * where.updates
     found = first_update(lambda share: share + _EPSILON > end, exact, where.updates)
     if abs(exact - found) > 1e-6 * max(1.0, where.updates * 1e-6):
-        why = f"a part of it ends at update {exact:.6g} of {where.updates:,}, which is no whole number"
+        why = f"a part of it ends at update {exact:.6g} of {where.updates:,}, which is not an integer"
         instead = 'Write lengths that are whole updates, or a native plan: lr: linear(0.001, 1, over="5%") >> cosine()'
         if abs(exact - round(exact)) < 1e-6:
             early = round(exact) - found
@@ -279,7 +279,7 @@ def param_schedule_of(
     if name is None or name not in _TABLES:
         known = [one + ENDING for one in _TABLES]
         kind = type_name_of(data) if not isinstance(data, Mapping) else "it names no class of fvcore's"
-        found = kind if name is None else f"fvcore has no {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
+        found = kind if name is None else f"unknown scheduler {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
         diagnostics.add(
             path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME
         )
@@ -360,7 +360,7 @@ def to_plan(
     """
     diagnostics = DiagnosticCollector()
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(ROOT, data, "config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
+        diagnostics.refuse_kind(ROOT, data, "a config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
     elif BASE in data:
         found = f"{short_json(data[BASE])} is another file, and its entries are not here"
         diagnostics.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
@@ -386,7 +386,9 @@ def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, diagnostics:
         total = int(terms[0][1]) if len(terms) == 1 and terms[0][0] == "updates" else None
     if not is_count(total, least=1):
         found = (
-            "nothing says how many updates the run has" if total is None else f"{short_json(total)} is no whole number"
+            "nothing says how many updates the run has"
+            if total is None
+            else f"expected an integer, got {short_json(total)}"
         )
         diagnostics.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000", code=MISSING_FACT)
         return 1_000

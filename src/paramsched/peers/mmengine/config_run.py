@@ -41,7 +41,10 @@ def count_above_zero(config: Any, path: str, name: str, diagnostics: DiagnosticC
         return None
     if not is_finite(value) or value < 1 or value != int(value):
         diagnostics.add(
-            child_path(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12", code=WRONG_TYPE
+            child_path(path, name),
+            f"expected an integer of at least 1, got {value!r:.40}",
+            f"Write {name}=12",
+            code=WRONG_TYPE,
         )
         return None
     return int(value)

@@ -344,7 +344,7 @@ def _check_names(row: SchedulerRow, given: _GivenScheduler, family: str) -> None
         if name not in known:
             near = closest(str(name), known)
             meant = did_you_mean(str(name), known)
-            found = f"{row.name}{family} has no argument {config_value_in_words(name)}; {meant}"
+            found = f"unknown argument {config_value_in_words(name)} of {row.name}{family}; {meant}"
             replaced = (str(name), near) if near else None
             path = child_path(given.path, name)
             given.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
@@ -406,7 +406,7 @@ def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]
         unread = isinstance(value, NeedsRunning)
         if unread or (isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value)):
             values.pop(field, None)
-            why = f": {value}" if unread else " is no finite number"
+            why = f": {value}" if unread else " is not a finite number"
             notes.append(f"{path}.{field}{why}; its base is not known")
         elif is_finite(value):
             values[field] = value

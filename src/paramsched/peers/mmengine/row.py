@@ -72,7 +72,7 @@ def number_faults(arguments: Arguments, *names: str) -> Iterator[ArgumentFault]:
     """Which of these arguments are no numbers."""
     for name in names:
         if not is_real_number(arguments[name]):
-            yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
+            yield ArgumentFault(name, f"{name}={arguments[name]!r}: expected a number", TypeError)
 
 
 @final
@@ -346,7 +346,7 @@ class SchedulerRow:
     def check(self, arguments: Arguments) -> Iterator[ArgumentFault]:
         """Yield everything that is wrong with complete arguments, before what follows from them is added."""
         endless = [
-            ArgumentFault(name, f"{name} is no finite number")
+            ArgumentFault(name, f"{name} must be finite")
             for name, value in arguments.items()
             if not all(map(is_finite, filter(is_real_number, each_number(value))))
         ]

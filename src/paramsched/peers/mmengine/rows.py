@@ -224,7 +224,7 @@ class _Step(SchedulerRow):
     def diagnostics(self, given: Arguments) -> _Faults:
         yield from number_faults(given, "step_size", "gamma")
         if is_real_number(given["step_size"]) and given["step_size"] <= 0:
-            yield ArgumentFault("step_size", f"step_size={given['step_size']!r} is not above 0")
+            yield ArgumentFault("step_size", f"step_size={given['step_size']!r} must be greater than 0")
 
     def rule(self, given: Arguments) -> Rule:
         # `k % size == 0` for whole k: a size of 5/2 divides every fifth tick only.
@@ -258,7 +258,7 @@ class _MultiStep(SchedulerRow):
     def diagnostics(self, given: Arguments) -> _Faults:
         milestones = given["milestones"]
         if isinstance(milestones, (str, bytes)) or not isinstance(milestones, Iterable):
-            yield ArgumentFault("milestones", f"milestones={milestones!r} is no list of counts", TypeError)
+            yield ArgumentFault("milestones", f"milestones={milestones!r}: expected a list of counts", TypeError)
         elif not all(map(is_real_number, milestones)):
             yield ArgumentFault("milestones", f"milestones={milestones!r} are not all numbers", TypeError)
         yield from number_faults(given, "gamma")
@@ -481,7 +481,7 @@ class _CosineRestart(SchedulerRow):
         for name in ("periods", "restart_weights"):
             value = given[name]
             if not isinstance(value, (list, tuple)) or not value or not all(is_real_number(one) for one in value):
-                yield ArgumentFault(name, f"{name}={value!r} is no list of numbers", TypeError)
+                yield ArgumentFault(name, f"{name}={value!r}: expected a list of numbers", TypeError)
             else:
                 lists[name] = value
         if len(lists) == 2 and len(lists["periods"]) != len(lists["restart_weights"]):
@@ -538,10 +538,10 @@ class _OneCycle(SchedulerRow):
         for name in ("div_factor", "final_div_factor"):
             yield from number_faults(given, name)
             if is_real_number(given[name]) and given[name] <= 0:
-                yield ArgumentFault(name, f"{name}={given[name]!r} is not above 0")
+                yield ArgumentFault(name, f"{name}={given[name]!r} must be greater than 0")
         peaks = given["eta_max"]
         if not each_number(peaks) or not all(map(is_real_number, each_number(peaks))):
-            yield ArgumentFault("eta_max", f"eta_max={peaks!r} is no number and no list of them", TypeError)
+            yield ArgumentFault("eta_max", f"eta_max={peaks!r}: expected a number or a list of numbers", TypeError)
 
     def derived(self, given: Arguments) -> dict[str, Any]:
         return {"total_steps": given["end"] - given["begin"]} if given["total_steps"] is None else {}
@@ -613,7 +613,7 @@ class _ReduceOnPlateau(SchedulerRow):
             yield ArgumentFault("by_epoch", message, AssertionError)
         floors = given["min_value"]
         if not all(map(is_real_number, each_number(floors))):
-            yield ArgumentFault("min_value", f"min_value={floors!r} is no number and no list of them", TypeError)
+            yield ArgumentFault("min_value", f"min_value={floors!r}: expected a number or a list of numbers", TypeError)
 
     def metric_rule(self, given: Arguments, base: float | None) -> MetricRule[Any]:
         """Floor and smallest change are multiples of the base."""

@@ -83,7 +83,7 @@ def argument_cautions(row: SchedulerRow, arguments: Arguments, *, converted_from
     for name in row.counted:
         values = arguments[name] if isinstance(arguments[name], (list, tuple, Counter)) else [arguments[name]]
         if any(isinstance(one, float) and not one.is_integer() for one in values):
-            yield f"{name}={arguments[name]!r} is no whole number, and ticks are; write whole ones"
+            yield f"{name}={arguments[name]!r}: expected an integer, because it counts ticks"
 
 
 _OF_MMAGIC: Final = {
@@ -110,14 +110,14 @@ def fault_of_unknown_class(site: str, scope: str, name: str) -> tuple[str, str, 
     near = probably_meant(name, class_names())
     if near is not None and not scope:
         return (
-            f'"{site}" is none of MMEngine\'s schedulers; did you mean "{near}"?',
+            f'unknown scheduler "{site}"; did you mean "{near}"?',
             f"Write type='{near}'",
             (name, near),
         )
     if name in _OF_MMAGIC and scope in ("", "mmagic"):
         what, instead = _OF_MMAGIC[name]
         return f'"{site}" is a class of mmagic, and it is not imported: {what}', instead, None
-    found = f'"{site}" is none of MMEngine\'s schedulers, and no class of yours has this name'
+    found = f'unknown scheduler "{site}": neither MMEngine nor your config defines it'
     if scope in SCOPES and find_spec(scope) is None:
         found = f'"{site}" is a class of the package {scope}, which is not installed'
     register = f"PARAM_SCHEDULERS.register_module(module={name}), which is in paramsched.compat.mmengine"

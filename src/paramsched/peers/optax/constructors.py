@@ -167,7 +167,7 @@ def _boundaries(at: ReadEntry, found: Any) -> list[tuple[int, float]]:
         time = int(key) if isinstance(key, str) and key.strip().isdecimal() else key
         path = child_path(at.path, name, str(key))
         if not is_count(time):
-            found_key = f"expected a whole number of at least 0, got {short_json(key)}"
+            found_key = f"expected an integer of at least 0, got {short_json(key)}"
             at.notes.diagnostics.add(path, found_key, instead, code=WRONG_TYPE)
         elif not is_plain_number(scale) or scale < 0:
             found_scale = f"expected a factor of at least 0, got {short_json(scale)}"
@@ -394,9 +394,13 @@ def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> ReadEntry | N
     name = optax_name_in(data)
     word = _word_in(data) if isinstance(data, Mapping) else None
     if name is None:
-        found = "it names no schedule of optax" if isinstance(data, Mapping) else f"{type_name_of(data)}, no schedule"
+        found = (
+            "it names no schedule of optax"
+            if isinstance(data, Mapping)
+            else f"expected a schedule, got {type_name_of(data)}"
+        )
         if word is not None:
-            found = f"optax has no schedule {word}; {did_you_mean(word.rpartition('.')[2], CONSTRUCTORS)}"
+            found = f"unknown schedule {word} of optax; {did_you_mean(word.rpartition('.')[2], CONSTRUCTORS)}"
         instead = 'Write {"_target_": "optax.cosine_decay_schedule", "init_value": 0.001, "decay_steps": 10000}'
         notes.diagnostics.add(path, found, instead, code=WRONG_TYPE)
         return None

@@ -126,7 +126,7 @@ def to_plan(
     beside = data if isinstance(data, Mapping) else {}
     monitor = beside.get("monitor", "loss")
     if not isinstance(monitor, str):
-        found = f"{short_json(monitor)} is no name of a metric"
+        found = f"expected the name of a metric, got {short_json(monitor)}"
         notes.diagnostics.add(entry_path("monitor"), found, "Write monitor: loss", code=WRONG_TYPE)
         monitor = "loss"
     fields: dict[str, Any] = {}

@@ -124,7 +124,7 @@ def _read_entry(
 ) -> TorchEntry | None:
     """The scheduler at a path; None, and a diagnostic, if there is none."""
     if not isinstance(data, Mapping):
-        diagnostics.refuse_kind(path, data, "scheduler", 'Write {"StepLR": {"step_size": 30}}')
+        diagnostics.refuse_kind(path, data, "a scheduler", 'Write {"StepLR": {"step_size": 30}}')
         return None
     name = _torch_class_in(data)
     if name is None or name not in TABLES:
@@ -132,7 +132,7 @@ def _read_entry(
             why, instead = f"{name} is not a class of torch.optim.lr_scheduler", "Write a native plan: lr: cosine()"
         else:
             meant = "" if name is None else did_you_mean(name, TABLES)
-            why = f"torch has no scheduler {name}; {meant}" if name else "it names no class of torch's"
+            why = f"unknown scheduler {name}; {meant}" if name else "it names no class of torch's"
             instead = 'Write {"StepLR": {"step_size": 30}}'
         diagnostics.add(path, why, instead, code=REFUSED_VALUE)
         return None

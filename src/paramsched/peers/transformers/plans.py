@@ -69,9 +69,9 @@ def _keywords(value: Any) -> Mapping[str, Any]:
         try:
             value = json.loads(value)
         except ValueError as error:
-            raise WrongValue(f"no JSON: {error}") from None
+            raise WrongValue(f"invalid JSON: {error}") from None
     if value is not None and not isinstance(value, Mapping):
-        raise WrongValue(f"{type_name_of(value)}, no arguments")
+        raise WrongValue(f"expected arguments, got {type_name_of(value)}")
     return value or {}
 
 
@@ -236,7 +236,7 @@ def _report_other_names(written: _Given, diagnostics: DiagnosticCollector) -> No
     for name in islice(written, _MOST_NAMES):
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
         if name not in _OF_TRAINER and name not in _RENAMED and near:
-            found = f'no such argument; did you mean "{near[0]}"?'
+            found = f'unknown argument; did you mean "{near[0]}"?'
             diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=(name, near[0]))
             misspelt.add(name)
     used = [*_OF_TRAINER, *_HARMLESS, *misspelt]

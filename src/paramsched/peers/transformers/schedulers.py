@@ -219,7 +219,7 @@ class _Polynomial(Scheduler):
 
     def stages(self, run: Run) -> Iterable[Schedule]:
         if run.lr is not None and run.lr <= self.lr_end:
-            run.refuse("lr_end", f"{self.lr_end:g} is not below the rate, {run.lr:g}", "Write lr_end: 0")
+            run.refuse("lr_end", f"{self.lr_end:g} must be less than the rate, {run.lr:g}", "Write lr_end: 0")
         return [polynomial(self.power, to=to_level(self.lr_end))]
 
 

@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.base.number_checks import whole_number
-from paramsched.errors import CallSite, InvalidArgument, ParamschedError, nearest, site_with_value
+from paramsched.errors import CallSite, InvalidArgument, ParamschedError, site_with_value
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
 
@@ -138,7 +139,7 @@ class EarlyStoppingHook(Hook):
     def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         known = metrics or {}
         if self.monitor not in known:
-            said = f"EarlyStoppingHook(monitor={self.monitor!r}): no such metric; {nearest(self.monitor, known)}"
+            said = f"EarlyStoppingHook(monitor={self.monitor!r}): unknown metric; {did_you_mean(self.monitor, known)}"
             if self.strict:
                 raise ParamschedError(said)
             runner.logger.warning("%s", said)
@@ -191,7 +192,7 @@ def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
     if rule is not None:
         if rule not in ("greater", "less"):
             refused = site_with_value(CallSite(site.call, "rule"), rule)
-            raise InvalidArgument(refused, nearest(str(rule), ("greater", "less")), 'Write rule="less"')
+            raise InvalidArgument(refused, did_you_mean(str(rule), ("greater", "less")), 'Write rule="less"')
         return str(rule)
     name = monitor.lower()
     if name in _GREATER or (name not in _LESS and any(key in name for key in _GREATER)):

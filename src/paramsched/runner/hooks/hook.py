@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.base.near_names import did_you_mean
+from paramsched.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner
@@ -36,7 +37,7 @@ def priority_of(priority: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:
         return value
     raise InvalidArgument(
-        f"priority={priority!r}", nearest(str(priority), PRIORITIES), 'Write "NORMAL", or a number from 0 to 100'
+        f"priority={priority!r}", did_you_mean(str(priority), PRIORITIES), 'Write "NORMAL", or a number from 0 to 100'
     )
 
 

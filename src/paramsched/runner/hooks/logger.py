@@ -97,7 +97,7 @@ def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
             except (ValueError, RecursionError):
                 said = None
             if not isinstance(said, dict):
-                return 0, f"line {number + 1} is no line of a log"
+                return 0, f"line {number + 1} is not a line of a log"
             size += len(line)
     return size, ""
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch.optim import Optimizer
 
+from paramsched.base.near_names import did_you_mean
 from paramsched.compat.pytorch_accelerated import replace_trainer_placeholder_values
-from paramsched.errors import CallSite, InvalidArgument, nearest
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.metrics import HOOKS
 from paramsched.scheduler import Scheduler
@@ -38,7 +39,7 @@ class ParamSchedulerHook(Hook):
         if count not in ("batches", "updates"):
             raise InvalidArgument(
                 CallSite("ParamSchedulerHook", "count", f"{count!r}"),
-                nearest(str(count), ("batches", "updates")),
+                did_you_mean(str(count), ("batches", "updates")),
                 'Write count="updates"',
             )
         self.count = count
@@ -76,7 +77,7 @@ class ParamSchedulerHook(Hook):
             if missing:
                 raise InvalidArgument(
                     f'plateau("{missing[0]}")',
-                    f"the validation computed no {missing[0]!r}; {nearest(missing[0], metrics)}",
+                    f"the validation computed no {missing[0]!r}; {did_you_mean(missing[0], metrics)}",
                     "Watch one of these, or add a metric of that name to val_evaluator",
                 )
             if watched:

@@ -250,7 +250,7 @@ class OneCycleRule(Rule):
                 "Write 0.3",
                 sample=0.3,
             )
-        require_choice(CallSite("rules.one_cycle", "anneal"), self.anneal, _Way, "no way to anneal")
+        require_choice(CallSite("rules.one_cycle", "anneal"), self.anneal, _Way, "unknown anneal")
         check_over(self, self.over, least=1)
         if self.over is None and self.end is None:
             raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")

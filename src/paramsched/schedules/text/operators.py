@@ -108,7 +108,7 @@ def _join_two(sign: str, left: TextPart, right: TextPart, diagnostics: LineFault
     apply = _APPLY.get(sign)
     if apply is None:
         whole = Token("sign", sign, left.begin, right.end)
-        return diagnostics.add(whole, f'"{sign}" is no operator of schedules', _KNOWN_OPERATORS)
+        return diagnostics.add(whole, f'"{sign}" is not an operator of schedules', _KNOWN_OPERATORS)
     number, level = (left.value, right.value) if isinstance(right.value, Absolute) else (right.value, left.value)
     is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
     if sign in ("+", "-") and is_number and isinstance(level, Absolute):  # 0.5 + absolute(2e-05)
@@ -155,7 +155,7 @@ def _make_sequence(frame: OpenBracket, diagnostics: LineFaults) -> None:
     whole = TextPart(BROKEN, parts[0].begin, parts[-1].end)
     frame.values, frame.operators = [whole], []
     if "<<" in signs:
-        diagnostics.add(whole, '"<<" is no operator of schedules', _KNOWN_OPERATORS)
+        diagnostics.add(whole, '"<<" is not an operator of schedules', _KNOWN_OPERATORS)
         return
     sound = [_can_be_operand(part, diagnostics) and part.value is not BROKEN for part in parts]
     first = parts[0].value
@@ -178,15 +178,15 @@ def _can_be_operand(part: TextPart, diagnostics: LineFaults) -> bool:
     """Whether a value can stand beside an operator; else that is told."""
     value = part.value
     if value is None or isinstance(value, (bool, str, tuple, Curve)):
-        diagnostics.add(part, f"{shown(value)} is no number and no schedule")
+        diagnostics.add(part, f"{shown(value)} is neither a number nor a schedule")
         return False
     if isinstance(value, (AffineLevel, NeighborLevel)):
-        diagnostics.add(part, f"{value} is a level, no number and no schedule", f"Write constant({value})")
+        diagnostics.add(part, f"{value} is a level, neither a number nor a schedule", f"Write constant({value})")
         return False
     if isinstance(value, Absolute):
         negated = diagnostics.text[max(part.begin - 1, 0)] == "-"
         level = f"absolute({-value.value!r})" if negated else f"constant({value})"
-        diagnostics.add(part, f"{value} is a level, no number and no schedule", f"Write {level}")
+        diagnostics.add(part, f"{value} is a level, neither a number nor a schedule", f"Write {level}")
         return False
     return True
 

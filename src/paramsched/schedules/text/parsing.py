@@ -14,10 +14,10 @@ from typing import Any, TypeAlias, final
 from paramsched.base.calls import example_call
 from paramsched.base.codes import UNKNOWN_NAME
 from paramsched.base.lookalikes import first_lookalike, straighten_text
-from paramsched.base.near_names import closest
+from paramsched.base.near_names import closest, did_you_mean
 from paramsched.base.peer_words import SEQUENCES, advice_for_name, advice_for_peer, dashed_word_at, letters_of
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_text, unknown_curve
-from paramsched.errors import InvalidArgument, ParseError, nearest, shown
+from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import NEIGHBOR_LEVELS, Absolute, AffineLevel, NeighborLevel, absolute
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
@@ -65,7 +65,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     True
     """
     if not isinstance(text, str):
-        raise ParseError(f"parse({shown(text)})", f"a {type(text).__name__} is no text", 'Write "cosine(to=0.1)"')
+        raise ParseError(f"parse({shown(text)})", f"expected text, got {type(text).__name__}", 'Write "cosine(to=0.1)"')
     if len(text) > MOST_CHARACTERS:
         raise ParseError(
             f"{shortened_text(text)}",
@@ -189,7 +189,7 @@ def _schedule_in(reader: "LineReader") -> Schedule:
             meant = f"anneal(curve={value})"
         elif str(value).startswith("rules."):
             meant = f"recurrence({value})"
-        found = f"{shown(value)} is no schedule and no number"
+        found = f"{shown(value)} is neither a schedule nor a number"
         refusal = ParseError(site, found, f"Write {meant or 'warmup(100) >> cosine(to=0.1)'}")
     else:
         return guided
@@ -231,7 +231,7 @@ def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], b
         return FAMILIES.get(last) or NameFault(*unknown_curve(last))
     if space == "rules":
         return RULES.get(last) or NameFault(
-            f"{last!r} is no rule; {nearest(last, RULES)}", meant=closest(last, RULES) or ""
+            f"unknown rule {last!r}; {did_you_mean(last, RULES)}", meant=closest(last, RULES) or ""
         )
     if space:
         return _foreign_space(space, last, known)
@@ -247,7 +247,7 @@ def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
         return _PYTHON_CONSTANTS[name]
     if space == "curves":
         if last in FAMILIES:
-            return NameFault(f"{last!r} is no curve without its arguments", advice_for_curve(last))
+            return NameFault(f"the curve {last!r} needs arguments", advice_for_curve(last))
         return CONSTANTS.get(last) or NameFault(*unknown_curve(last))
     if space == "rules" and last in RULES:
         return NameFault(f"{name} is not called", f"Write {called_by_name(name, RULES[last])}")
@@ -281,23 +281,23 @@ def advice_for_curve(name: str) -> str:
 def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> NameFault:
     """What is wrong with a name that no shape has."""
     if (other := first_lookalike(name)) is not None and (meant := straighten_text(name)) in known:
-        return NameFault(f'"{name}" is no schedule: {other[1]}', f"Write {meant}")
+        return NameFault(f'unknown schedule "{name}": {other[1]}', f"Write {meant}")
     if advice := advice_for_curve(name):
         if not curve_wanted():
             advice = f"Write anneal(curve={advice.removeprefix('Write ')})"
-        return NameFault(f'"{name}" is no schedule, but a curve', advice)
+        return NameFault(f'"{name}" is a curve, not a schedule', advice)
     letters = letters_of(name)
     same = next((one for one in known if one.replace("_", "") == letters), None)
     if same is not None and (name.islower() or name.isupper()):  # else it is a class, which peers may have
-        return NameFault(f'"{name}" is no schedule; nearest: "{same}"', meant=same)
+        return NameFault(f'unknown schedule "{name}"; did you mean "{same}"?', meant=same)
     if peer := advice_for_name(name):
         return NameFault(peer[0], peer[1] and f"Write {peer[1]}")
     if name in SEQUENCES:
-        return NameFault(f'"{name}" is no schedule: stages are joined by >>', "Write warmup(100) >> cosine()")
+        return NameFault(f'unknown schedule "{name}": stages are joined by >>', "Write warmup(100) >> cosine()")
     if curve_wanted():
         return NameFault(*unknown_curve(name))
     there = [*known, *NEIGHBOR_LEVELS]
-    return NameFault(f'"{name}" is no schedule; {nearest(name, there)}', meant=closest(name, there) or "")
+    return NameFault(f'unknown schedule "{name}"; {did_you_mean(name, there)}', meant=closest(name, there) or "")
 
 
 def _foreign_space(space: str, last: str, known: KnownNames) -> NameFault:
