@@ -54,6 +54,7 @@ class InvalidArgument(ParamschedError, ValueError):
         code: of the diagnostic that `paramsched check` reports; by default that of the class.
         replace: the wrong piece and the right one, where only one change can be meant.
         format: the format to read a file by, where that is the advice: a keyword in Python, an option of a command.
+        command: the advice in a file or on the command line, if `instead` is Python code; None if `instead` applies.
         text, span: a line of text and the piece of it that is wrong, `text[slice(*span)]`; None otherwise.
 
     `call` is `site`, and `argument` the name in it, where an argument of a call is refused; None otherwise.
@@ -72,6 +73,7 @@ class InvalidArgument(ParamschedError, ValueError):
         code: str | None = None,
         replace: tuple[str, str] | None = None,
         format: str | None = None,
+        command: str | None = None,
         text: str | None = None,
         span: tuple[int, int] | None = None,
     ) -> None:
@@ -81,7 +83,7 @@ class InvalidArgument(ParamschedError, ValueError):
         self.site, self.found, self.instead = str(site), found, instead
         self.call = site if isinstance(site, CallSite) else None
         self.sample, self.refused, self.replace, self.format = sample, refused, replace, format
-        self.text, self.span = text, span
+        self.command, self.text, self.span = command, text, span
         if code is not None:
             self.code = code
 

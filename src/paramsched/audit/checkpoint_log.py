@@ -102,7 +102,9 @@ def _update_of(
     most = max((one for one in counted if one is not None), default=max(ours, default=None))
     taken = at if at is not None else most
     if taken is None:
-        raise UnreadableLog(path_text(file), "nothing in it says how many updates it is of", "Write --at 1000")
+        raise UnreadableLog(
+            path_text(file), "nothing in it says how many updates it is of", "Write --at 1000", option="--at"
+        )
     notes = [f"the checkpoint is of update {taken}; its values are those of the next update"]
     if ours and max(ours) != taken:
         notes.append(f"its scheduler has counted {max(ours)} updates")
@@ -239,7 +241,7 @@ def choose_state(
         raise UnreadableLog(path_text(file), *missing)
     if wanted is None and len(states) > 1:
         found = f"it has {names_listed(states)}"
-        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}")
+        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}", option=option)
     if wanted is not None and wanted not in states:
         raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
     return next(iter(states)) if wanted is None else wanted

@@ -302,6 +302,7 @@ def _read_our_rows(
             path_text(file),
             f"it is of the optimizers {names_listed(names)}",
             f"Write --optimizer {printable(names[0] or names[1])}",
+            option="--optimizer",
         )
     if optimizer is not None:
         lines = [line for line in lines if str(line.get("optimizer", "")) == optimizer]
@@ -336,7 +337,7 @@ def require_few_columns(number: int, file: Path) -> None:
     """Refuse more columns than a run has."""
     if number > MOST_COLUMNS:
         found = f"more than {MOST_COLUMNS:,} columns of values"
-        raise UnreadableLog(path_text(file), found, "Name those to compare: --column lr@0=NAME")
+        raise UnreadableLog(path_text(file), found, "Name those to compare: --column lr@0=NAME", option="--column")
 
 
 def _read_table(
@@ -362,6 +363,7 @@ def _read_table(
             path_text(file),
             f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
             f"Write --column {shlex.quote(example)}",
+            option="--column",
         )
     require_few_columns(len(wanted), file)
     counted = time or time_column(there)
@@ -374,7 +376,7 @@ def _read_table(
     places = Counter((one.field, one.group) for one in made)
     if twice := next((one for one in made if places[one.field, one.group] > 1), None):
         found = f"two columns are of one group of {twice.field}"
-        raise UnreadableLog(path_text(file), found, _NAME_EACH)
+        raise UnreadableLog(path_text(file), found, _NAME_EACH, option="--column")
     if not any(one.t.size for one in made):
         said = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
         raise UnreadableLog(said, "no row has a value there", f"there are {names_listed(there)}")

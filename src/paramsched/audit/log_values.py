@@ -12,7 +12,7 @@ import numpy as np
 from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
-from paramsched.errors import InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.time.calendar import OTHER_WORDS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
@@ -25,7 +25,18 @@ MOST_GROUPS = 100_000
 
 @final
 class UnreadableLog(InvalidArgument):
-    """A log that cannot be read as asked."""
+    """A log that cannot be read as asked.
+
+    Args:
+        asked, found, instead: as of every InvalidArgument.
+        option: the option of `paramsched audit` that `instead` names, or None.
+    """
+
+    def __init__(
+        self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
+    ) -> None:
+        InvalidArgument.__init__(self, site, found, instead, **data)
+        self.option = option
 
 
 @final
@@ -150,7 +161,10 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
     amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in said])
     if not np.all(np.isfinite(amounts) & (amounts >= 0)):
         raise UnreadableLog(
-            path_text(file), "an amount is not a number of at least 0", "Name the column: --amount NAME"
+            path_text(file),
+            "an amount is not a number of at least 0",
+            "Name the column: --amount NAME",
+            option="--amount",
         )
     return LoggedAmounts(np.array([t for t, _ in said], dtype=np.int64), amounts)
 
@@ -176,7 +190,10 @@ def update_number(value: Any, file: Path) -> int:
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
         said = printable(repr(value))[:80]
         raise UnreadableLog(
-            path_text(file), f"{said} is not the number of an update", "Name the column that counts: --time NAME"
+            path_text(file),
+            f"{said} is not the number of an update",
+            "Name the column that counts: --time NAME",
+            option="--time",
         )
     return int(number)
 
@@ -240,4 +257,4 @@ def _number_in_row(value: Any, where: str) -> float:
     except (TypeError, ValueError):
         pass
     said = said or printable(repr(value))[:80]
-    raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
+    raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME", option="--column")

@@ -169,6 +169,7 @@ def pair_columns(
             f"audit of {logged.source}",
             f"it has values of {', '.join(there) or 'nothing'}, the plan schedules {', '.join(planned)}",
             "Name columns: --column lr=NAME",
+            option="--column",
         )
     return list(pairs.values())
 

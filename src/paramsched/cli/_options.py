@@ -316,9 +316,14 @@ def error_for_command(error: InvalidArgument) -> InvalidArgument:
         of_calendar = error.call is not None and error.call.call == "Calendar"
         site = option_of(error.call.argument) if of_calendar and error.call is not None else None
         return error.changed(site=site, instead=f"Write {option_for_fact(error)}")
+    if error.command is not None:
+        return error.changed(instead=error.command)
+    option = getattr(error, "option", None)  # of an UnreadableLog, whose class is not imported for every command
+    if option is not None and not _has_option(option):
+        return error.changed(instead=f"Only paramsched audit has {option}")
     if error.format is not None:
-        option = "--format" if not _has_option("--to") else "--to"
-        return error.changed(instead=f"Write {option} {error.format}")
+        name = "--to" if _has_option("--to") else "--format"
+        return error.changed(instead=f"Write {name} {error.format}")
     return error
 
 

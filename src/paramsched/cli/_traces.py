@@ -11,7 +11,7 @@ import numpy as np
 
 from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.base.near_names import did_you_mean
-from paramsched.cli._options import CalendarOptions, echo_note, option_of
+from paramsched.cli._options import CalendarOptions, echo_note, option_of, problem_text
 from paramsched.cli._plan_input import (
     assumed_fact,
     calendar_for_picture,
@@ -278,10 +278,10 @@ def _run_to_draw(
         except UnreadableLog as error:
             if not measured:
                 raise
-            echo_note(f"--used: {error}. Only its metrics are drawn")
+            echo_note(f"--used: {error.problem}. Only its metrics are drawn")
             used, tolerance = {}, 0.0
     except UnreadableLog as error:
-        raise click.UsageError(f"--used: {error}") from None
+        raise click.UsageError(f"--used: {problem_text(error)}") from None
     together: dict[str, list[str]] = {}
     for one in measured:
         together.setdefault(metric_word(one) or one, []).append(one)

@@ -19,8 +19,10 @@ class PeerExporter:
 
     library: str
 
-    def refuse(self, what: object, why: str, instead: str = "") -> NoReturn:
-        raise PlanError(f"{self.library} cannot say {what}", why, instead, format=None if instead else "yaml")
+    def refuse(self, what: object, why: str, instead: str = "", *, format: str | None = None) -> NoReturn:
+        raise PlanError(
+            f"{self.library} cannot say {what}", why, instead, format=format or (None if instead else "yaml")
+        )
 
     def count(self, length: Duration, unit: str = "updates") -> int:
         """A length as a whole number of a unit.
@@ -31,7 +33,8 @@ class PeerExporter:
         amounts = dict(length.terms) or {unit: Fraction(0)}
         amount = amounts.get(unit)
         if amount is None or len(amounts) > 1 or amount.denominator != 1:
-            self.refuse(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) converts it to updates")
+            found = f"expected a whole number of {unit}"
+            self.refuse(length, found, "Write ps.resolve(plan, calendar)", format="yaml")
         return int(amount)
 
     def stage_sizes(self, stages: Sequence[Schedule], total: int | None, unit: str = "updates") -> list[int | None]:

@@ -278,8 +278,8 @@ def format_of(path: Path) -> str:
     """Return the format that a file's suffix implies."""
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
-        site = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(site, f"expected one of {', '.join(SUFFIXES)}", format="yaml")
+        found = f"unknown suffix {path.suffix!r}" if path.suffix else "it has no suffix"
+        raise InvalidArgument(str(path), f"{found}; expected one of {', '.join(SUFFIXES)}", format="yaml")
     return found
 
 

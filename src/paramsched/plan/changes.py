@@ -120,6 +120,7 @@ class PlanLines:
                             f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
                             f"the plan has it with initial={before!r}, and another base would change its past",
                             f"Write change(…, {given.name}=…)",
+                            command="Leave @GROUP out, because a target has no groups",
                         )
                 if line.groups == given.groups:
                     return index
@@ -139,6 +140,7 @@ class PlanLines:
                 f"change(…, Binding({given.name!r}, …))",
                 f"{given.name} has {where}; it has lines for {known}",
                 f"Write change(…, {given.name}=…) for all of them",
+                command=f"Write {given.name}=SCHEDULE for all of them",
             )
         return default
 
@@ -168,6 +170,7 @@ class PlanLines:
                 f'change(…, horizon="{horizon}")',
                 f"{line.name}: {schedule} takes the time of the run, and the plan has no horizon of its own",
                 "Write Plan(…, horizon=…) with the length that it was planned for, and change that",
+                command="Add the length that it was planned for to the plan, horizon: 10000",
             )
         return self.horizon
 

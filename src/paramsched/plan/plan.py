@@ -263,7 +263,7 @@ class Plan:
             site = f'horizon "{self.horizon}"'
             updates = ceil(calendar.exact(self.horizon, site=site))
             if total is not None and total != updates:
-                found = f"it is {updates} updates, and the Calendar's total is {total}"
+                found = f"it is {updates} updates, but the run is {total} updates long"
                 raise PlanError(site, found, "Give one of the two")
             total = updates
         if total is not None:

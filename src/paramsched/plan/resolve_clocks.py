@@ -230,7 +230,7 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
     if ends[0] != ends[1]:
         raise PlanError(
             f'horizon "{horizon}"',
-            f"it is {found} {lengths.clock}, and the Calendar's total is {other}",
+            f"it is {found} {lengths.clock}, but the run is {other} long",
             "Give one of the two",
         )
 

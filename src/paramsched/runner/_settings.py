@@ -406,7 +406,7 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     # Before the rest is checked: they register what the config names.
     _import_named_modules(whole.get("custom_imports"), diagnostics)
     if "model" not in settings:
-        instead = "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
+        instead = "Write model=dict(type='…')"
         diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
     if diagnostics.count:
         # The Runner itself would not be reached.
@@ -432,7 +432,8 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping):
         found = f"expected a config, got {type(plain).__name__}"
-        raise InvalidArgument("Runner.from_cfg(…)", found, "Give a mapping, or the path of a file that says one")
+        site = str(cfg) if isinstance(cfg, (str, PathLike)) else "Runner.from_cfg(…)"
+        raise InvalidArgument(site, found, "Write model=dict(type='…') and the other arguments of a Runner")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
         raise InvalidArgument(

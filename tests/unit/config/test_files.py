@@ -302,7 +302,7 @@ def test_a_suffix_that_says_nothing_asks_for_the_format(tmp_path):
     file.write_text("lr: 0.1")
 
     assert config.load(file, format="yaml") == Plan(lr=0.1)
-    with pytest.raises(InvalidArgument, match=r'plan\.txt: its suffix is .* Write format="yaml"'):
+    with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* Write format="yaml"'):
         config.load(file)
 
 

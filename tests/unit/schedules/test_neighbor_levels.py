@@ -461,7 +461,7 @@ def test_a_level_in_a_mapping_that_is_none_is_told_with_its_place():
 @pytest.mark.parametrize(
     ("lr", "found"),
     [
-        ("warmup(10) >> linear(previous, 0, 10)", "previous is no number before ps.resolve puts it in"),
+        ("warmup(10) >> linear(previous, 0, 10)", "previous is not a number until the plan is resolved"),
         ("linear(1, 0.5 + absolute(1e-6), 10)", "multiples of base or values, not sums of both"),
     ],
 )

@@ -87,33 +87,45 @@ def paramsched_change(
         read_plan_input,
     )
     from paramsched.config.plan_files import SUFFIXES
+    from paramsched.errors import InvalidArgument
 
     kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
     if sum(kinds) != 1:
         raise click.UsageError("Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
-    _require_format(to)
     read = read_plan_input(plan, format=format, field=field, facts=replace(facts, horizon=None))
     when = length_from_option(at, "--at")
-    if cooldown is not None:
-        changed = read.plan.cooldown(when, length_from_option(cooldown, "--cooldown"))
-    elif factors:
-        changed = read.plan.scale(when, **factors_from_options(read.plan, factors))
-    else:
-        bindings, fields = changes_from_arguments(read.plan, changes)
-        changed = read.plan.change(when, *bindings, horizon=horizon_from_options(facts), **fields)
+    length = None if cooldown is None else length_from_option(cooldown, "--cooldown")
+    scales = factors_from_options(read.plan, factors)
+    bindings, fields = changes_from_arguments(read.plan, changes)
+    horizon = horizon_from_options(facts)
+    try:
+        if length is not None:
+            changed = read.plan.cooldown(when, length)
+        elif scales:
+            changed = read.plan.scale(when, **scales)
+        else:
+            changed = read.plan.change(when, *bindings, horizon=horizon, **fields)
+    except InvalidArgument as error:
+        raise error.changed(site=plan) from None  # in place of the call in Python
     _note_comments(read)
     own = "yaml" if read.source is None else read.source.format
     by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
-    _write_plan(changed, output, to or (None if by_suffix else own))
+    target = to or (None if by_suffix else own)
+    _require_format(target)
+    _write_plan(changed, output, target)
 
 
 def _require_format(to: str | None) -> None:
-    """Raise an error for an unknown format."""
+    """Raise an error for a format that is unknown or can only be read."""
     from paramsched import config
     from paramsched.base.near_names import did_you_mean
+    from paramsched.config.known_dialects import dialect_named
+    from paramsched.config.plan_files import SYNTAXES
 
     if to is not None and to not in config.formats():
         raise click.UsageError(f"--to {to}: unknown format; {did_you_mean(to, config.formats())}")
+    if to is not None and to not in (*SYNTAXES, "native") and dialect_named(to).from_plan is None:
+        raise click.UsageError(f"--to {to}: this format can only be read. Write --to yaml")
 
 
 def _note_comments(read: "PlanInput") -> None:

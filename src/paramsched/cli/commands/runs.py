@@ -22,6 +22,7 @@ from paramsched.cli._options import (
     json_option,
     json_text,
     plans_argument,
+    problem_text,
     tolerance_option,
 )
 
@@ -108,7 +109,7 @@ def paramsched_audit(
     from paramsched.plan.binding import amount_clock
 
     read = read_plan_input(plan, format=format, field=field, facts=facts).plan
-    planned = [one.name for one in read.bindings if isinstance(one.field, str)]
+    planned = list(dict.fromkeys(one.name for one in read.bindings if isinstance(one.field, str)))
     try:
         named: dict[str, str] = {}
         for column in columns:
@@ -140,7 +141,7 @@ def paramsched_audit(
             processes=processes,
         )
     except UnreadableLog as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(problem_text(error)) from None
     except UnknownGroup as error:
         instead = "Write --group NAME for each group of the log, in order"
         if names:
@@ -316,7 +317,7 @@ def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) ->
     try:
         plans = read_plan_history(checkpoint, scheduler=scheduler)
     except UnreadableLog as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(problem_text(error)) from None
     if as_json:
         entries = [
             {

@@ -67,8 +67,8 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
         # None of its arguments can be the level of a neighbor, or the sum of a multiple and a value.
         for value in values_inside(binding.schedule):
             if isinstance(value, NeighborLevel):
-                found = f"{value} is no number before ps.resolve puts it in"
-                MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)")
+                found = f"{value} is not a number until the plan is resolved"
+                MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)", format="yaml")
             if isinstance(value, AffineLevel):
                 MMENGINE.refuse(binding, "its levels are multiples of base or values, not sums of both")
     return [

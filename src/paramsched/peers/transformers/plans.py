@@ -343,7 +343,8 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if plan.clock != "updates":
         _EXPORTER.refuse(plan.bindings[0], "its schedulers count updates")
     if any(isinstance(value, NeighborLevel) for value in values_inside(schedule)):
-        _EXPORTER.refuse(plan.bindings[0], "a neighbor's level is no number before ps.resolve puts it in")
+        unresolved = "previous and following are not numbers until the plan is resolved"
+        _EXPORTER.refuse(plan.bindings[0], unresolved, "Write ps.resolve(plan, calendar)", format="yaml")
     run = _run_entries(plan)
     in_updates = plan.horizon is not None and plan.horizon.is_resolved
     for name, warmup, keywords in _all_guesses(schedule):
