@@ -22,7 +22,14 @@ from paramsched.base.diagnostic import Diagnostic, printable
 from paramsched.base.files import write_whole_file
 from paramsched.base.near_names import closest
 from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
-from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact, ParamschedError
+from paramsched.errors import (
+    ConfigError,
+    InvalidArgument,
+    MissingDependency,
+    MissingFact,
+    ParamschedError,
+    PlanError,
+)
 from paramsched.fields import KNOWN
 from paramsched.time.calendar import CLOCKS
 
@@ -322,7 +329,8 @@ def error_for_command(error: InvalidArgument) -> InvalidArgument:
     if option is not None and not _has_option(option):
         return error.changed(instead=f"Only paramsched audit has {option}")
     if error.format is not None:
-        name = "--to" if _has_option("--to") else "--format"
+        exports = isinstance(error, PlanError) and _has_option("--to")
+        name = "--to" if exports else "--from" if _has_option("--from") else "--format"
         return error.changed(instead=f"Write {name} {error.format}")
     return error
 

@@ -116,8 +116,10 @@ def read_plan_input(
             found = f'no such recipe; did you mean "{near}"?' if near else "no such recipe"
             raise UnknownRecipe(given, found, instead or "`paramsched recipes` lists all recipes") from error
         return PlanInput(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
+    names = list(recipe_book.recipes)
+    if given in names:
+        raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{given}")
     if (misspelled := _MISSPELLED_RECIPE.fullmatch(given)) is not None:
-        names = list(recipe_book.recipes)
         near = next((one for one in names if one.startswith(misspelled["name"])), None)
         name = near or closest(misspelled["name"], names) or "llama3-405b"
         raise click.UsageError(f"{given}: no such file. Write {_RECIPE}{name}")

@@ -607,7 +607,7 @@ def test_with_facts_lengths_are_turned_into_updates_too(folder):
     line = 'warmup("30 epochs") >> cosine()'
 
     assert good("check", line) == f"{line}: no problems found\n"
-    assert "nothing is left for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
+    assert "no updates remain for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
     assert "Write --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
 
 

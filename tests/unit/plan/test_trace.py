@@ -153,7 +153,7 @@ def test_a_long_trace_goes_through_in_pieces_unseen():
         (lambda: trace(PLAN, 3), InvalidArgument, "param_groups"),
         (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
         (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),
-        (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "total is 5"),
+        (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "the run is 5 updates long"),
     ],
 )
 def test_what_cannot_be_traced_is_refused(call, error, said):
