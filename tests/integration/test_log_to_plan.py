@@ -157,7 +157,7 @@ def test_the_first_number_of_a_log_may_be_1(write):
         ("state.json", '{"log_history": [1]}', "no log_history of objects"),
         ("values.jsonl", '{"t": 0, "groups": []}', "no update in it has a value"),
         ("log.csv", "t,loss\n0,1\n", "no column is called like a field"),
-        ("values.jsonl", '{"t": 0, "groups": [{"../lr": 1}]}', "no name of a field"),
+        ("values.jsonl", '{"t": 0, "groups": [{"../lr": 1}]}', "expected the name of a field"),
         ("log.csv", "t,lr\n0,nan\n", "must be finite"),
     ],
 )

@@ -13,7 +13,7 @@ from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import CallSite, InvalidArgument
-from paramsched.time.calendar import OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
@@ -138,7 +138,7 @@ class AmountColumn:
             return self.name
         if self.clock is None:
             return None
-        words = [self.clock, *(word for word, meant in OTHER_WORDS.items() if meant == self.clock)]
+        words = [self.clock, *(word for word, meant in CLOCK_SYNONYMS.items() if meant == self.clock)]
         lower = {name.lower(): name for name in reversed(list(there))}
         return next((lower[name] for word in words for name in (word, f"consumed_{word}") if name in lower), None)
 

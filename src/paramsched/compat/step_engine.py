@@ -151,13 +151,13 @@ class FractionalRule(ShareRule):
 
     rule: ShareRule
     ticks: float
-    _comes_back: ClassVar[Literal["entry", "base"]] = "base"
+    _returns_to: ClassVar[Literal["entry", "base"]] = "base"
 
     def share(self, k: Floats) -> Floats:
         return self.rule.share(k / self.ticks)
 
-    def share_gone(self, k: Floats) -> Floats:
-        return self.rule.share_gone(k / self.ticks)
+    def completed_share(self, k: Floats) -> Floats:
+        return self.rule.completed_share(k / self.ticks)
 
     @property
     def floor(self) -> Level:

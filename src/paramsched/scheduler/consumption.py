@@ -16,7 +16,7 @@ from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
 from paramsched.plan.run_amounts import Amount, PlannedAmounts, UntoldAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
-from paramsched.time.calendar import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 
 log = logging.getLogger("paramsched")
 
@@ -156,13 +156,13 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     }
     site = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
     if unit is None:
-        name = next((name for name in given if OTHER_WORDS.get(name, name) in CLOCKS), "tokens")
+        name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
     instead = f"Write {call}{unit}={0.25 if unit == 'seconds' else 4096})"
     if len(given) != 1:
         raise InvalidArgument(site, f"the plan's clock counts {unit}, and one number says how many", instead)
     ((name, value),) = given.items()
-    if OTHER_WORDS.get(name, name) != unit:
+    if CLOCK_SYNONYMS.get(name, name) != unit:
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
     amount = _number_of(value)
     if amount is None or not 0 <= amount < MOST_CONSUMED:

@@ -15,7 +15,7 @@ from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
 from paramsched.show._words import short_amount, short_number, tick_label
 from paramsched.time import Calendar, Duration
-from paramsched.time.calendar import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 
 _DECADES = 3.0  # a spread of this many decades asks for a logarithmic axis
 _STRIP = 0.12  # room below a logarithmic axis for 0, as a share of its decades: a label needs so much
@@ -435,7 +435,7 @@ class View:
     unit: str = TIME_UNITS[0]
 
     def __post_init__(self) -> None:
-        name = OTHER_WORDS.get(self.unit, self.unit)
+        name = CLOCK_SYNONYMS.get(self.unit, self.unit)
         if name not in TIME_UNITS:
             raise InvalidArgument(
                 CallSite("View", "unit", repr(self.unit)),

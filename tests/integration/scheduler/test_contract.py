@@ -241,5 +241,5 @@ def test_a_group_without_numbers_is_refused_with_what_to_write():
     optimizer = probe()
     optimizer.param_groups[0] = {"params": optimizer.param_groups[0]["params"]}
 
-    with pytest.raises(ps.errors.UnknownField, match=r'Give it one: group\["lr"\] = 0\.1'):
+    with pytest.raises(ps.errors.UnknownField, match=r'Add it: group\["lr"\] = 0\.1'):
         ps.Scheduler(optimizer, PLAN)

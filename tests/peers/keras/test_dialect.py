@@ -270,7 +270,7 @@ def test_a_tuple_may_be_written_as_keras_writes_it():
         ({"CosineDecayRestarts": {"initial_learning_rate": 1, "first_decay_steps": 5, "t_mul": 0.5}}, "t_mul: expect"),
         ({"ReduceLROnPlateau": {"monitor": "val_score"}}, "mode: auto, and Keras asks the metric score which way"),
         ({"ReduceLROnPlateau": {"monitor": None}}, "monitor: expected the name of a metric, got null"),
-        ({"ReduceLROnPlateau": {"factor": 1.5}}, "it would not reduce"),
+        ({"ReduceLROnPlateau": {"factor": 1.5}}, "must be greater than 0 and less than 1"),
         ({"callbacks": [{"ReduceLROnPlateau": {}}], "learning_rate": {"CosineDecay": GIVEN}}, "beside a schedule"),
         ({"CosineDecay": GIVEN, "horizon": "long"}, "$.horizon"),
     ],

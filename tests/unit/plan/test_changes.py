@@ -372,7 +372,7 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
         (lambda: PLAN.scale(8000), "no field is given"),
         (lambda: PLAN.scale(8000, lr=float("nan")), "must be finite"),
         (lambda: PLAN.scale(8000, lr="half"), "expected a number, got str"),
-        (lambda: PLAN.change(-5, lr=0.1), "not negative"),
+        (lambda: PLAN.change(-5, lr=0.1), "must not be negative"),
         (lambda: PLAN.change("soon", lr=0.1), 'length "soon"'),
         (lambda: PLAN.change(5, lr=0.1, horizon="50%"), "per cent are of the horizon itself"),
         (lambda: PLAN.change(5, "lr"), "no Binding"),
