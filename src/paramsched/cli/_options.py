@@ -85,7 +85,7 @@ FACTS_SECTION = "Facts of the run"
 
 @final
 class FactOption(click.Option):
-    """An option for a run fact. Help lists these options in a section of their own, below the others."""
+    """An option for a run fact. Help lists these options in a section of their own, below the rest."""
 
 
 def calendar_options(command: _Function) -> _Function:

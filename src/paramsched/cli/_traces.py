@@ -115,7 +115,7 @@ def _trace_plans(
         for one, its_facts in zip(plans, facts_of, strict=True)
     ]
     drawn: dict[int, Trace] = {}
-    # Plans with a length come first, because the others may take it.
+    # Plans with a length come first, because plans without one take the longest of these.
     for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
         if lengthless[index] and drawn:
             longest = max(one.total for one in drawn.values())

@@ -75,7 +75,7 @@ def watch(draw: Callable[[], str | bytes], inputs: Iterable[str], output: str | 
     An error is shown in place of the picture; the next change draws it again.
 
     Args:
-        draw: makes the picture; it may raise what a command may raise.
+        draw: returns the picture; it may raise the same errors as a command.
         inputs: arguments of the command that may be files. Files that `draw` opens are watched too.
         output: the file to write; None for the terminal.
     """

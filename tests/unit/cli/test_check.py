@@ -1,4 +1,4 @@
-"""`paramsched check`: how findings are told, silenced, chosen and mended."""
+"""`paramsched check`: how diagnostics are printed, silenced, selected and fixed."""
 
 import json
 

@@ -193,7 +193,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option("--ignore", metavar="CODES", help="Do not report these codes.")
 @click.option("--strict", is_flag=True, help="Exit with code 1 for warnings too.")
-@click.option("--fix", is_flag=True, help="Fix problems that have only one possible correction, and report the others.")
+@click.option("--fix", is_flag=True, help="Fix problems with only one possible correction, and report the rest.")
 @click.option(
     "--output-format",
     type=click.Choice(("text", "json", "sarif", "github")),
