@@ -367,7 +367,7 @@ def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tre
         "at-40.yaml",
         "at-60.yaml",
     ]
-    assert "at-60.yaml leaves trunk.yaml at update 61" in drawn
+    assert "at-60.yaml diverges from trunk.yaml at update 61" in drawn
     assert drawn.splitlines()[-1].endswith("100")
 
 
@@ -391,7 +391,7 @@ def test_files_of_one_name_are_told_apart_and_the_longest_plan_lends_its_length(
         result.stderr
         == "note: no horizon given for sub/trunk.yaml; taken to be that of the longest plan, 100 updates\n"
     )
-    assert "sub/trunk.yaml is as trunk.yaml" in result.stdout
+    assert "sub/trunk.yaml is identical to trunk.yaml" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["show", "plot"])
@@ -783,6 +783,6 @@ def test_what_a_config_warns_of_is_on_standard_error_with_its_place(folder):
     assert checked.exit_code == 0
     assert checked.stdout == ""
     line, *excerpt = checked.stderr.splitlines()
-    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one tick")
+    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one step")
     assert line.endswith("[PS601]")
     assert [text.strip() for text in excerpt[1:]] == ["^"]

@@ -461,8 +461,8 @@ def test_a_level_in_a_mapping_that_is_none_is_told_with_its_place():
 @pytest.mark.parametrize(
     ("lr", "found"),
     [
-        ("warmup(10) >> linear(previous, 0, 10)", "previous is not a number until the plan is resolved"),
-        ("linear(1, 0.5 + absolute(1e-6), 10)", "multiples of base or values, not sums of both"),
+        ("warmup(10) >> linear(previous, 0, 10)", "the value of previous is unknown until the plan is resolved"),
+        ("linear(1, 0.5 + absolute(1e-6), 10)", "a multiple of base or a value, not the sum of both"),
     ],
 )
 def test_the_tables_of_mmengine_have_no_such_levels(lr, found):
