@@ -239,7 +239,7 @@ def test_a_checkpoint_whose_plan_began_again_says_so(audit, tmp_path):
         (["--column", "lr=learning_rat"], 'did you mean "learning_rate"'),
         (["--time", "stp", "--column", "lr=learning_rate"], 'did you mean "step"'),
         ([], "no column has the name of a field of the plan (lr, weight_decay); the log has step, learning_rate"),
-        (["--column", "lr"], "--column lr: no name"),
+        (["--column", "lr"], "--column lr: expected FIELD=NAME"),
     ],
 )
 def test_a_log_that_cannot_be_read_as_asked_is_wrong_usage(audit, tmp_path, options, said):
