@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched.base.check_rules import Severity, check_rules
+from paramsched.base.check_rules import Severity
 from paramsched.base.codes import (
     BEYOND_THE_PLAN,
     LOG_DIFFERS,
@@ -308,7 +308,7 @@ def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
             "fullDescription": {"text": rule.why},
             "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         }
-        for code, rule in ((code, check_rules()[code]) for code in codes)
+        for code, rule in sorted({one.code: one.rule for one in findings}.items())
     ]
     run = {
         "tool": {"driver": {"name": "paramsched", "version": version("paramsched"), "rules": rules}},

@@ -218,7 +218,7 @@ def test_a_plan_in_the_words_of_users_is_written_with_the_constructor_made_for_i
     ("line", "why"),
     [
         ("cosine(over=10)", "this level is a multiple of base"),
-        ('linear(0.0, absolute(0.1), "10%")', "expected a whole number of updates"),
+        ('linear(0.0, absolute(0.1), "10%")', "it is not an integer number of updates"),
         ("linear(0.0, absolute(0.1))", "the length of the run is unknown"),
         ("inverse_sqrt(100)", "no such schedule"),
         ('linear(0.0, absolute(0.1), 10, index="(t+1)/n")', 'index="t/n"'),
