@@ -20,8 +20,8 @@ class PeerExporter:
     library: str
 
     def refuse(self, what: object, why: str, instead: str = "", *, format: str | None = None) -> NoReturn:
-        format = format or (None if instead else "yaml")
-        raise PlanError(f"{self.library} cannot express {what}", why, instead, format=format)
+        advised = format or (None if instead else "yaml")
+        raise PlanError(f"{self.library} cannot express {what}", why, instead, format=advised)
 
     def count(self, length: Duration, unit: str = "updates") -> int:
         """Return a length as an integer number of a unit.
