@@ -108,7 +108,8 @@ class Diagnostic:
     def location(self, file: str | None = None) -> str:
         """Return the file with the line and column if they are known: `plan.yaml:3:12`.
 
-        >>> Diagnostic("$.lr", "expected a number, got true", line=3, column=12).location("plan.yaml")
+        >>> problem = "expected a number, got true"
+        >>> Diagnostic("$.lr", problem, line=3, column=12).location("plan.yaml")
         'plan.yaml:3:12'
         """
         numbers = [] if self.line is None else [self.line, self.column or 1]
