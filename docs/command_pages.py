@@ -21,10 +21,19 @@ _ANCHOR = FACTS_SECTION.lower().replace(" ", "-")
 def page() -> str:
     """Return the page: all commands with their arguments and options, and the run facts in a section of their own."""
     context = click.Context(main, info_name="paramsched")
-    commands = [one for name in main.list_commands(context) if (one := main.get_command(context, name)) is not None]
+    commands = [
+        one
+        for name in main.list_commands(context)
+        if (one := main.get_command(context, name)) is not None
+    ]
     rows = "\n".join(map(row, commands))
     sections = "\n\n".join(map(section, commands))
-    facts = {one.name: one for command in commands for one in command.params if isinstance(one, FactOption)}
+    facts = {
+        one.name: one
+        for command in commands
+        for one in command.params
+        if isinstance(one, FactOption)
+    }
     return (
         f"# Command line\n\n{_OPENING}\n\n| command | description |\n| --- | --- |\n{rows}\n\n"
         f"## {FACTS_SECTION}\n\n{_FACTS}\n\n{option_table(list(facts.values()))}\n\n{sections}\n"
@@ -41,7 +50,11 @@ def section(command: click.Command) -> str:
     context = click.Context(command, info_name=f"paramsched {command.name}")
     usage = command.get_usage(context).removeprefix("Usage: ")
     text = inspect.cleandoc(command.help or "").replace("\b\n", "")
-    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    options = [
+        one
+        for one in command.params
+        if isinstance(one, click.Option) and not one.hidden
+    ]
     table = option_table([one for one in options if not isinstance(one, FactOption)])
     if any(isinstance(one, FactOption) for one in options):
         table += f"\nAlso the options of the section [{FACTS_SECTION}](#{_ANCHOR}).\n"
@@ -63,6 +76,15 @@ def option_row(option: click.Option) -> str:
     value = option.metavar or "|".join(map(str, choices)) or option.type.name.upper()
     kind = "" if option.is_flag else f" {value}"
     kind = kind.replace("|", "\\|").replace("<", "\\<").replace("[", "\\[")
-    default = f" Default: `{option.default}`." if option.show_default and option.default not in (None, False) else ""
-    text = (option.help or "").replace("|", "\\|").replace("<", "\\<").replace("*", "\\*")
+    default = (
+        f" Default: `{option.default}`."
+        if option.show_default and option.default not in (None, False)
+        else ""
+    )
+    text = (
+        (option.help or "")
+        .replace("|", "\\|")
+        .replace("<", "\\<")
+        .replace("*", "\\*")
+    )
     return f"| {names}{kind} | {text}{default} |"
