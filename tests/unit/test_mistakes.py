@@ -1118,7 +1118,7 @@ def test_a_command_is_advised_in_its_own_options(line, advice):
     assert f"Write {advice}" in told.output
 
 
-@pytest.mark.parametrize("option", ["--output x.png", "--verbose", "--search x"])
+@pytest.mark.parametrize("option", ["--select x", "--verbose", "--search x"])
 @pytest.mark.usefixtures("plans")
 def test_no_option_is_advised_that_the_command_lacks(option):
     told = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])

@@ -218,7 +218,7 @@ def test_a_common_plan_is_exported_with_its_dedicated_constructor():
     ("line", "why"),
     [
         ("cosine(over=10)", "this level is a multiple of base"),
-        ('linear(0.0, absolute(0.1), "10%")', "it is no whole number of updates"),
+        ('linear(0.0, absolute(0.1), "10%")', "it is not an integer number of updates"),
         ("linear(0.0, absolute(0.1))", "the length of the run is unknown"),
         ("inverse_sqrt(100)", "no such schedule"),
         ('linear(0.0, absolute(0.1), 10, index="(t+1)/n")', 'index="t/n"'),

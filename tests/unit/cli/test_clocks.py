@@ -66,4 +66,4 @@ def test_a_constant_rate_is_assumed_where_none_is_given(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("clock: frames\nhorizon: 10M frames\nlr: linear(1, 0)\n")
     assert "--frames-per-step given; taken to be 10000" in said_by("show", str(path))
-    assert said_by("check", str(path)) == ""
+    assert said_by("check", str(path)) == f"{path}: no problems found\n"

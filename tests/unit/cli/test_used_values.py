@@ -52,10 +52,10 @@ def test_the_updates_that_used_something_else_are_marked(folder):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--used", "used.csv"), "lr is drawn as a multiple of base. Give its base, --base lr=0.1"),
-        (("--used", "empty.csv", *GIVEN[2:]), "the file is empty"),
-        (("--used", "others.csv", *GIVEN[2:]), "it has no group that the plan draws"),
-        ((*GIVEN, "plan.yaml"), "plan.yaml: it is there twice"),
+        (("--used", "used.csv"), "lr is drawn as a multiple of base. Write --base lr=0.1"),
+        (("--used", "empty.csv", *GIVEN[2:]), "is empty"),
+        (("--used", "others.csv", *GIVEN[2:]), "none of its columns belongs to a curve of the plan"),
+        ((*GIVEN, "plan.yaml"), "plan.yaml was passed twice"),
     ],
 )
 def test_what_cannot_lie_over_the_plan_is_refused(folder, options, said):
@@ -73,7 +73,7 @@ def test_a_log_lies_over_one_plan(folder):
     write_log(folder, lambda value: repr(float(value)))
     ps.dump(PLAN, "other.yaml")
 
-    assert "--used lies over one plan, and here are 2" in plot(*GIVEN, "other.yaml").output
+    assert "--used needs a single plan, but 2 were passed" in plot(*GIVEN, "other.yaml").output
 
 
 def drawn_by_show(*options):
@@ -101,7 +101,7 @@ def test_what_was_used_and_measured_is_drawn_from_one_log_and_a_field_without_ba
     result = drawn_by_show(*GIVEN[:3], "lr@head=1", "--metric", "loss")
 
     assert "used differs from planned at 1 of 30 updates: 7" in result.output
-    assert "lr is drawn as a multiple of base, and not compared" in result.output
+    assert "lr is drawn as a multiple of base, so it is not compared" in result.output
     assert "loss   0 -> 29" in result.output
     assert "\nf\n" not in result.output
 
@@ -109,11 +109,11 @@ def test_what_was_used_and_measured_is_drawn_from_one_log_and_a_field_without_ba
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--metric", "loss"), "no log is given. Write --used run.csv"),
+        (("--metric", "loss"), "it needs a log. Write --used run.csv"),
         (("--used", "used.csv", "--metric", "los"), "column 'los' of used.csv"),
         (
             ("--used", "used.csv", "--used", "used.csv"),
-            "it is there twice. Give each log once, or names: --used first=used.csv",
+            "--used used.csv was passed twice. Write each log once, or give it a name: --used first=used.csv",
         ),
     ],
 )

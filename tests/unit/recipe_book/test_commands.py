@@ -39,7 +39,7 @@ def test_words_that_no_recipe_has_are_refused():
     result = CliRunner().invoke(main, ["recipes", "no", "such"])
 
     assert result.exit_code == 2
-    assert "No recipe has all of: no such" in result.output
+    assert "no recipe matches all of: no such" in result.output
 
 
 def test_the_nearest_to_a_plan_come_first():
