@@ -101,7 +101,7 @@ def test_the_run_changes_its_plan_to_cool_down_in_its_last_fifth_and_the_checkpo
 
 
 def test_the_picture_that_the_last_line_offers_can_be_drawn(whole):
-    command = re.search(r"^To draw the plan.*:  (.*)$", whole[1].stdout, re.MULTILINE)[1]
+    command = re.search(r"^To draw the final plan: +(.*)$", whole[1].stdout, re.MULTILINE)[1]
 
     subprocess.run(command.split(), env=example_runs.environment(), check=True)
 
