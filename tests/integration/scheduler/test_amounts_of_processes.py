@@ -42,7 +42,7 @@ def test_what_both_use_is_what_is_planned_at_the_sum_of_their_tokens(seen):
         amounts.append(amounts[-1] + of_both + (3 if t % 50 == 13 else 0))
 
     for one in seen:
-        job = one["agreeing"]
+        job = one["same_sums"]
         skipped = [t for t in range(UPDATES) if t % 50 == 13]
         called = [amount for t, amount in enumerate(amounts[:-1]) for _ in range(2 if t in skipped else 1)]
         assert (job["t"], job["amount"]) == (UPDATES, amounts[-1])
@@ -50,7 +50,7 @@ def test_what_both_use_is_what_is_planned_at_the_sum_of_their_tokens(seen):
 
 
 def test_processes_that_say_their_own_tokens_are_told_before_the_first_update(seen):
-    told = [one["saying_their_own"] for one in seen if one["saying_their_own"]["error"]]
+    told = [one["local_amounts"] for one in seen if one["local_amounts"]["error"]]
 
     assert len(told) == 1  # whoever comes first cannot know; the other has both numbers
     assert (told[0]["t"], told[0]["unchanged"]) == (0, True)
@@ -61,19 +61,19 @@ def test_processes_that_say_their_own_tokens_are_told_before_the_first_update(se
 
 
 def test_a_number_that_differed_once_is_noticed_later(seen):
-    told = [one["saying_another_number_once"] for one in seen if one["saying_another_number_once"]["error"]]
+    told = [one["one_different_amount"] for one in seen if one["one_different_amount"]["error"]]
 
     assert [(one["t"], one["unchanged"]) for one in told] == [(128, True)]
     assert {str(64 * 129), str(64 * 129 + 1)} <= set(told[0]["error"].replace(".", " ").split())
 
 
-@pytest.mark.parametrize("job", ["one_more_before", "one_more_of_another_model", "one_more_on_the_way"])
+@pytest.mark.parametrize("job", ["dry_run_before", "dry_run_of_another_model", "dry_run_during_the_run"])
 def test_a_process_that_tries_the_plan_with_another_scheduler_stops_no_run(seen, job):
     assert [one[job]["error"] for one in seen] == [None, None]
 
 
 def test_processes_that_say_their_own_tokens_are_refused_also_where_one_has_tried_the_plan(seen):
-    told = [one["one_more_before_and_their_own"] for one in seen if one["one_more_before_and_their_own"]["error"]]
+    told = [one["dry_run_before_local_amounts"] for one in seen if one["dry_run_before_local_amounts"]["error"]]
 
     assert [(one["t"], one["unchanged"]) for one in told] == [(0, True)]
     assert {"64", "65"} <= set(told[0]["error"].replace(".", " ").replace(",", " ").split())
