@@ -1,7 +1,7 @@
-"""paramsched: how learning rate, momentum, weight decay and every other hyperparameter change over a training run.
+"""paramsched: schedules for the learning rate, momentum, weight decay and every other hyperparameter of a training run.
 
-A *schedule* is a pure function of time and base, a *plan* says which field of which groups follows which schedule, and
-the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Scheduler` brings it when it is asked for.
+A *schedule* is a pure function of time and base. A *plan* assigns schedules to the fields of parameter groups. The
+*Scheduler* applies a plan to an optimizer. `import paramsched` does not import torch; `paramsched.Scheduler` does.
 
 `__init__.pyi` lists the public names.
 """
@@ -12,8 +12,8 @@ from paramsched.base.drawing import register_renderer
 
 __version__ = "0.1.0"
 
-# Each name is imported from its module when it is first used, because importing all classes takes longer than many a
-# program that uses one of them. Shapes are not listed: the registry of `paramsched.schedules` has them.
+# Each name is imported from its module on first use, because importing every class takes longer than many short
+# programs run. Shapes are not listed here: they are in the registry of `paramsched.schedules`.
 _HOMES = {
     "paramsched.plan.diff": ("diff",),
     "paramsched.plan.trace": ("Trace", "trace"),
@@ -36,13 +36,13 @@ _MODULES = (
     *("recipe_book", "runner", "schedules", "show", "time"),
 )
 
-register_renderer(lambda: import_module("paramsched.show"))  # what values call to be drawn stands above them
+register_renderer(lambda: import_module("paramsched.show"))  # values draw themselves, but must not import `show`
 
 
 def __getattr__(name: str) -> object:
     if name == "__all__":
         return _public_names()
-    if name.startswith("_"):  # `from paramsched import _module` asks here first
+    if name.startswith("_"):  # `from paramsched import _module` calls this function first
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
     try:
         if name in _MODULES:
@@ -72,7 +72,7 @@ def _public_names() -> list[str]:
 
 
 def _registered_shape(name: str) -> object:
-    """Return the builder of a shape, of the library or registered by a user's package."""
+    """Return the builder of a shape from this library or from a user's package."""
     from paramsched.base.peer_words import line_in_code, unknown_attribute
     from paramsched.curves import CONSTANTS, FAMILIES, curve_text
     from paramsched.schedules import SHAPES

@@ -1,7 +1,7 @@
-"""The public names, for type checkers and editors; `__init__.py` imports each of them when it is first used.
+"""The public names, for type checkers and editors. At run time `__init__.py` imports each name on first use.
 
-A test compares this list with the names at run time. A function with the name of its module is imported from that
-module, because mypy would take it for the module otherwise.
+A test compares this list with the names at run time. A function with the same name as its module is imported from that
+module, because mypy would otherwise resolve the name to the module.
 """
 
 from paramsched import audit as audit

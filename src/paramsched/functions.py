@@ -1,4 +1,4 @@
-"""A schedule, or a line of a plan, as the function that others take: torch's `LambdaLR` a factor, optax a value."""
+"""Convert a schedule, or one schedule of a plan, to a function for torch's `LambdaLR` or for optax."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -20,54 +20,56 @@ from paramsched.time import Calendar
 
 
 def handed_schedule(
-    call: str, given: Plan | ScheduleLike | Any, calendar: Calendar | None, field: str | None, group: str | int | None
+    call: str, source: Plan | ScheduleLike | Any, calendar: Calendar | None, field: str | None, group: str | int | None
 ) -> tuple[Schedule, float | None]:
-    """The one schedule that was given, with every length in updates; and a target's initial value.
+    """Return the selected schedule, with every length in updates, and the initial value if it is of a target.
 
     Args:
-        call: the function that was called, for messages.
-        given: a plan, a schedule, a number or a line of text.
-        calendar: the facts of the run; None where all lengths are in updates.
-        field: whose line of a plan is meant, a field or a target; None where there is one only.
-        group: for which groups; None where the field has one line only.
+        call: the name of the called function, for messages.
+        source: a plan, a schedule, a number or a line of text.
+        calendar: the run facts; None if all lengths are in updates.
+        field: the field or target of the plan; None if the plan has only one.
+        group: the groups of the field; None if the field has only one schedule.
 
     Raises:
-        InvalidArgument: it reacts to metrics, is no schedule, or a line of a schedule is asked for.
-        PlanError: a plan with several lines of which none is said, or one whose clock counts no updates.
-        Unresolved: a unit or a stage without a length is left, and no calendar is given.
+        InvalidArgument: the schedule reacts to metrics, `source` is not a schedule, or `field` is passed without a
+            plan.
+        PlanError: the selection is ambiguous, or the schedule's clock does not count updates.
+        Unresolved: `calendar` is None, and a length is missing or not in updates.
     """
-    if isinstance(given, Plan):
-        line = _chosen_line(call, given.resolve(Calendar() if calendar is None else calendar), field, group)
+    if isinstance(source, Plan):
+        line = _chosen_line(call, source.resolve(Calendar() if calendar is None else calendar), field, group)
         _refuse_metric(call, line.schedule)
         return line.schedule, line.field.initial if isinstance(line.field, Target) else None
     if field is not None or group is not None:
-        site = f"{call}({shown(given)}, field={field!r}, group={group!r})"
-        raise InvalidArgument(site, "field and group choose a line of a plan; leave them out")
-    schedule = parse(given) if isinstance(given, str) else given
+        site = f"{call}({shown(source)}, field={field!r}, group={group!r})"
+        raise InvalidArgument(site, "field and group select a schedule of a plan; leave them out for a schedule")
+    schedule = parse(source) if isinstance(source, str) else source
     _refuse_metric(call, schedule)
-    whole = schedule_of(schedule, lambda: f"{call}({shown(schedule)})")
-    resolved = whole if calendar is None else resolve(whole, calendar)
+    written = schedule_of(schedule, lambda: f"{call}({shown(schedule)})")
+    resolved = written if calendar is None else resolve(written, calendar)
     if not resolved.is_resolved:
-        found = "a unit other than updates, or a stage without length, is left in it"
+        found = "the schedule has a length that is missing or not in updates"
         line_to_write = (
-            f"Write ps.{call}({line_in_code(short_line(whole))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
+            f"Write ps.{call}({line_in_code(short_line(written))}, ps.Calendar(total=10_000, steps_per_epoch=100))"
         )
-        raise InvalidArgument(f"{call}({short_line(whole)})", found, line_to_write)
+        raise InvalidArgument(f"{call}({short_line(written)})", found, line_to_write)
     return resolved, None
 
 
 def _refuse_metric(call: str, schedule: Any) -> None:
     if isinstance(schedule, MetricRule) or (isinstance(schedule, Schedule) and schedule.metric_rules):
-        found = f"{short_line(schedule)} reacts to a metric, which a function of the update alone never hears"
+        found = f"{short_line(schedule)} reacts to a metric, but the function only receives the update"
         raise InvalidArgument(f"{call}(…)", found, "Write ps.Scheduler(optimizer, plan)")
 
 
 def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | None) -> Binding:
-    """The one line of a resolved plan that is meant."""
+    """Return the line of a resolved plan that `field` and `group` select."""
     names = list(dict.fromkeys(line.name for line in plan.bindings))
     site = f"{call}(plan{'' if field is None else f', field={field!r}'}{'' if group is None else f', group={group!r}'})"
     if field is None and len(names) > 1:
-        raise PlanError(site, f"the plan has {', '.join(names)}, and a function is of one", f'Write field="{names[0]}"')
+        found = f"the plan schedules {', '.join(names)}; the function needs one of them"
+        raise PlanError(site, found, f'Write field="{names[0]}"')
     name = names[0] if field is None else field
     lines = {line.groups: line for line in plan.bindings if line.name == name}
     if not lines:
@@ -75,43 +77,43 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
             site, f"unknown field {shown(name)}; {did_you_mean(str(name), names)}", f'Write field="{names[0]}"'
         )
     if is_by_amount(plan.clock, name):
-        found = f"{name} is on a clock of {clock_of_field(plan.clock, name)}, and a count of updates says nothing of it"
-        raise PlanError(site, found, "Leave the plan's clock out: the calendar turns lengths into updates")
+        found = f"the clock of {name} counts {clock_of_field(plan.clock, name)}, but the function only receives updates"
+        raise PlanError(site, found, "Leave the plan's clock out: the calendar converts lengths into updates")
     if group is None and len(lines) == 1:
         return next(iter(lines.values()))
     others = [selector for selector in lines if selector is not None]
-    there = (
+    lines_found = (
         f"{name} has a line for {', '.join(map(selector_text, others))}"
-        f"{' and one for all others, which any other name means' * (None in lines)}"
+        f"{' and a default line for all other groups' * (None in lines)}"
     )
     if group is None:
         named = [selector for selector in others if isinstance(selector, str | int)]
         choices = [f"group={named[0]!r}"] if named else []
         if None in lines and len(named) == len(others):  # a name without a line of its own
-            choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the line of all others")
-        raise PlanError(site, there, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
+            choices.append(f"group={'others' if 'others' not in named else 'all others'!r} for the default line")
+        raise PlanError(site, lines_found, f"Write {', or '.join(choices)}" if choices else _BY_NAME)
     overlaps = {selector: overlap_of(group, selector) for selector in others}
     inside = next((selector for selector in others if overlaps[selector] is Overlap.INSIDE), None)
     if inside is None and (None not in lines or Overlap.UNKNOWN in overlaps.values()):
-        raise UnknownGroup(site, f"{there}; none of them is surely that of {shown(group)}", _BY_NAME)
+        raise UnknownGroup(site, f"{lines_found}; the line of {shown(group)} cannot be determined", _BY_NAME)
     return lines[inside]
 
 
-_BY_NAME = 'Let the plan select groups by their names, and write group="head"'
+_BY_NAME = 'Select groups by name in the plan, and write group="head"'
 
 
 @final
 @dataclass(frozen=True)
 class LrLambda:
-    """factor(t) = schedule(t), or schedule(t, base) / base where the base is said.
+    """factor(t) = schedule(t), or schedule(t, base) / base if there is a base.
 
     Args:
-        schedule: every length in updates.
-        base: what the factors will multiply; None where they are the same for any base.
+        schedule: a schedule with every length in updates.
+        base: the learning rate that the factors multiply; None if the factors do not depend on it.
     """
 
-    # LambdaLR saves the `__dict__` of what it is given. Here that is empty: a checkpoint has the count alone, no object
-    # that `weights_only` refuses, and the schedule is the one of the code.
+    # LambdaLR saves the `__dict__` of its function. Here it is empty, so that a checkpoint contains only the count, and
+    # can be loaded with `weights_only=True`. After a resume the schedule comes from the code.
     __slots__ = ("__dict__", "__weakref__", "base", "schedule")
 
     schedule: Schedule
@@ -138,25 +140,25 @@ def to_lambda(
     field: str | None = None,
     group: str | int | None = None,
 ) -> LrLambda:
-    """A schedule, or a line of a plan, as a function from the update to a multiple of base, for torch's `LambdaLR`.
+    """Convert a schedule to a function from the update to a multiple of base, for torch's `LambdaLR`.
 
-    Wherever a library takes such a function: `LambdaLR(optimizer, ps.to_lambda("cosine(over=1000)"))`, also in
-    Lightning's `configure_optimizers` and in the Trainer's `optimizers=(optimizer, scheduler)`. Each `step()` of the
-    scheduler then counts as one update. The function can be pickled and copied, and adds nothing to a checkpoint.
+    Pass the function to `LambdaLR(optimizer, ps.to_lambda("cosine(over=1000)"))`. Such a scheduler also works in
+    Lightning's `configure_optimizers` and in the Trainer's `optimizers=(optimizer, scheduler)`. Each call of its
+    `step()` counts as one update. The function can be pickled and copied, and adds no data to a checkpoint.
 
     Args:
-        schedule: a schedule, a number or a line of text; or a plan, of which the one line counts that it has, or that
-            `field` and `group` say.
-        calendar: the facts of the run, where a length is in another unit than updates, or left open.
-        base: the learning rate that the factors will multiply; needed for values as they stand, `absolute(…)`. Base
-            times factor is then the value but for one rounding. A target's is its initial value.
-        field: whose line of a plan: a field, or the name of a target.
-        group: of the lines of that field the one for these groups: a name, or what the plan selects them by. A name
-            without a line of its own has the line of all others.
+        schedule: a schedule, a number, a line of text, or a plan. If a plan has several schedules, select one by
+            `field` and `group`.
+        calendar: the run facts. Required if a length is missing or not in updates.
+        base: the learning rate that the factors multiply. Required for absolute levels, `absolute(…)`; base times
+            factor then equals the level, except for one rounding. By default the initial value of a target.
+        field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
+        group: the groups whose schedule is converted: a group's name, or the selector in the plan. A name without a
+            schedule of its own has the default schedule of the field.
 
     Raises:
-        InvalidArgument: it reacts to metrics, has a length left that is not in updates, or needs a base.
-        PlanError: the plan has several lines and none is said, or no such line, or its clock counts no updates.
+        InvalidArgument: the schedule reacts to metrics, has a length that is not in updates, or needs a base.
+        PlanError: the selection in the plan is ambiguous or unknown, or the plan's clock does not count updates.
 
     >>> factor = to_lambda("warmup('10%') >> cosine(to=0.1)", Calendar(total=100))
     >>> factor(5), factor(10), factor(100)
@@ -174,10 +176,10 @@ def to_lambda(
     if base is not None:
         number = finite_number(CallSite("to_lambda", "base"), base)
         if number == 0:
-            raise InvalidArgument(CallSite("to_lambda", "base", "0"), "no factor makes another value of 0", "Write 0.1")
+            raise InvalidArgument(CallSite("to_lambda", "base", "0"), "base must not be 0", "Write 0.1")
         return LrLambda(resolved, number)
     if needs_base:
-        found = "its values are no multiples of base, so the factors depend on it: the lr of the optimizer"
+        found = "the schedule has absolute levels, so the factors depend on base, the lr of the optimizer"
         raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "Write base=0.1")
     return LrLambda(resolved, None)
 
@@ -188,8 +190,8 @@ class OptaxSchedule:
     """value(count) = schedule(count, base).
 
     Args:
-        schedule: every length in updates.
-        base: what its multiples are of.
+        schedule: a schedule with every length in updates.
+        base: the value that the schedule's levels are multiples of.
     """
 
     schedule: Schedule
@@ -211,25 +213,29 @@ def to_optax(
     field: str | None = None,
     group: str | int | None = None,
 ) -> OptaxSchedule:
-    """A schedule, or a line of a plan, as a function from the count of updates to the value, for optax.
+    """Convert a schedule to a function from the number of updates to the value, for optax.
 
-    `optax.adamw(learning_rate=ps.to_optax("warmup('5%') >> cosine()", ps.Calendar(total=10_000), base=3e-4))`. It
-    is traced once: inside `jax.jit` the count may be an array of any shape, and is never read. Integer counts stay
-    integers until a stage's begin is taken off, so a stage begins at its very update whatever the count; values are in
-    JAX's default float, float64 where `jax_enable_x64` is on. A Python number gives a float.
+    Pass the function as a learning rate:
+    `optax.adamw(learning_rate=ps.to_optax("warmup('5%') >> cosine()", ps.Calendar(total=10_000), base=3e-4))`.
+
+    Inside `jax.jit` the count may be a traced array of any shape; the function is traced once. The start of a stage is
+    subtracted from the integer count before it is converted to float, so that boundaries are exact for any count. An
+    array of counts gives values in JAX's default float type, float64 if `jax_enable_x64` is on. A Python number gives a
+    float.
 
     Args:
-        schedule: a schedule, a number or a line of text; or a plan, of which the one line counts that it has, or that
-            `field` and `group` say.
-        calendar: the facts of the run, where a length is in another unit than updates, or left open.
-        base: what multiples are of, the peak of the learning rate; where none is said 1.0, or a target's initial value.
-        field: whose line of a plan: a field, or the name of a target.
-        group: of the lines of that field the one for these groups: a name, or what the plan selects them by. A name
-            without a line of its own has the line of all others.
+        schedule: a schedule, a number, a line of text, or a plan. If a plan has several schedules, select one by
+            `field` and `group`.
+        calendar: the run facts. Required if a length is missing or not in updates.
+        base: the value that the levels are multiples of, such as the peak learning rate. By default 1.0, or the initial
+            value of a target.
+        field: the field, or the name of a target, whose schedule is converted. By default the only one of the plan.
+        group: the groups whose schedule is converted: a group's name, or the selector in the plan. A name without a
+            schedule of its own has the default schedule of the field.
 
     Raises:
-        InvalidArgument: it reacts to metrics, or has a length left that is not in updates.
-        PlanError: the plan has several lines and none is said, or no such line, or its clock counts no updates.
+        InvalidArgument: the schedule reacts to metrics, or has a length that is not in updates.
+        PlanError: the selection in the plan is ambiguous or unknown, or the plan's clock does not count updates.
 
     >>> rate = to_optax("warmup('10%') >> cosine(to=0.1)", Calendar(total=100), base=0.5)
     >>> rate(5), rate(10), rate(100)

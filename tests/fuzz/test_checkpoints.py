@@ -219,7 +219,7 @@ def test_a_checkpoint_of_the_first_version_is_loaded_and_said_to_be_one(stopped,
     with caplog.at_level(logging.WARNING, "paramsched"):
         Job(folder).train()
 
-    assert "an earlier version saved it, without checksums" in caplog.text
+    assert "saved by an earlier version without checksums" in caplog.text
     assert_ends_as(folder, whole)
 
 
@@ -289,6 +289,6 @@ def test_where_no_checkpoint_is_whole_the_way_on_is_to_begin_anew(stopped, whole
 
     said = refusal_of(Job(folder))
 
-    assert "To begin anew leave resume out" in said
+    assert "To start again omit resume" in said
     Job(folder).train(resume=False)
     assert_ends_as(folder, whole)

@@ -120,7 +120,7 @@ suffixes = st.sampled_from([".jsonl", ".csv", ".tsv", ".pt", ".bin", ".npz", ".t
 def test_the_undamaged_logs_are_as_planned(audited: Any) -> None:
     assert "80 of 80 values are as planned" in audited(GOOD[".jsonl"], ".jsonl")
     assert "40 of 40 values are as planned" in audited(GOOD[".csv"], ".csv")
-    assert "of update 1;" in audited(GOOD[".pt"], ".pt")
+    assert "after 1 updates;" in audited(GOOD[".pt"], ".pt")
 
 
 @given(st.binary(max_size=200), suffixes)
@@ -217,33 +217,33 @@ def test_what_contains_itself_is_looked_at_once(audited: Any) -> None:
     for _ in range(60):
         doubled = [doubled, doubled]
 
-    assert "no optimizer's state" in audited(checkpoint_of([loop, {"more": doubled}]), ".pt")
+    assert "no state of an optimizer" in audited(checkpoint_of([loop, {"more": doubled}]), ".pt")
 
 
 @pytest.mark.parametrize(
     ("data", "suffix", "said"),
     [
-        (b"", ".jsonl", "it is empty"),
-        (b"", ".csv", "it is empty"),
-        (b"\n\n", ".csv", "no row of it has a value"),
-        (b"step,lr\n", ".csv", "no row of it has a value"),
+        (b"", ".jsonl", "the file is empty"),
+        (b"", ".csv", "the file is empty"),
+        (b"\n\n", ".csv", "the log has no values"),
+        (b"step,lr\n", ".csv", "the log has no values"),
         (b"step,lr\n1,\n", ".csv", "column lr of"),
-        (b"step,loss\n1,2\n", ".csv", "there are step, loss. Write --column lr=NAME"),
-        (b"step,lr\n0,0,1\n", ".csv", "line 2: 3 cells, and the first line names 2"),
-        (b"step,lr\n0,1e400\n9999999999999,0\n", ".csv", "is not the number of an update"),
-        (b"step,lr\n0,True\n", ".csv", "not a number"),
+        (b"step,loss\n1,2\n", ".csv", "the log has step, loss. Write --column lr=NAME"),
+        (b"step,lr\n0,0,1\n", ".csv", "line 2: expected 2 cells as in the first line, got 3"),
+        (b"step,lr\n0,1e400\n9999999999999,0\n", ".csv", "expected the number of an update"),
+        (b"step,lr\n0,True\n", ".csv", "expected a number"),
         (b"\x00\x01\x02", ".csv", "null bytes"),
-        (b"a,\xff\xfe\n1,2\n", ".csv", "not valid UTF-8 (byte 0xff)"),
-        ("step,lr\n0,0.1\n".encode("utf-16"), ".csv", "not valid UTF-8"),
-        (b"\x18\x00\x00\x00\x00\x00\x00\x00\xa3\x7fK\x22", ".tfevents", "no row of it has a value"),
-        (b"\x1f\x8b\x08\x00", ".jsonl", "packed by gzip"),
+        (b"a,\xff\xfe\n1,2\n", ".csv", "invalid UTF-8 (byte 0xff)"),
+        ("step,lr\n0,0.1\n".encode("utf-16"), ".csv", "invalid UTF-8"),
+        (b"\x18\x00\x00\x00\x00\x00\x00\x00\xa3\x7fK\x22", ".tfevents", "the log has no values"),
+        (b"\x1f\x8b\x08\x00", ".jsonl", "compressed with gzip"),
         (b"[" * 100_000, ".jsonl", "line 1: invalid JSON"),
-        (b'{"t": 0, "groups": [{"lr": 1' + b"0" * 400 + b"}]}", ".jsonl", "an integer beyond every float"),
-        (b'{"t": 0, "groups": [{"lr": true}]}', ".jsonl", "not a number: True"),
-        (b'{"t": true, "groups": [{"lr": 1}]}', ".jsonl", "True is not the number of an update"),
-        (b'{"t": 0, "groups": 3}', ".jsonl", "not a list of objects"),
-        (b'{"t": 0, "groups": []}', ".jsonl", "it has values of nothing"),
-        (b'{"t": 0, "lr[99999999999]": 0.1}', ".jsonl", "a group numbered 99999999999"),
+        (b'{"t": 0, "groups": [{"lr": 1' + b"0" * 400 + b"}]}", ".jsonl", "an integer too large for a float"),
+        (b'{"t": 0, "groups": [{"lr": true}]}', ".jsonl", "expected a number, got True"),
+        (b'{"t": true, "groups": [{"lr": 1}]}', ".jsonl", "expected the number of an update, got True"),
+        (b'{"t": 0, "groups": 3}', ".jsonl", "expected a list of objects"),
+        (b'{"t": 0, "groups": []}', ".jsonl", "the log has no fields"),
+        (b'{"t": 0, "lr[99999999999]": 0.1}', ".jsonl", "got 99999999999"),
         (b"PK\x03\x04", ".npz", "torch cannot read it"),
         (b"x", ".pt", "torch cannot read it"),
     ],
@@ -265,7 +265,7 @@ def test_rows_of_the_same_update_are_each_compared(audited: Any) -> None:
     said = audited(jsonl(rows), ".jsonl")
 
     assert "160 of 160 values are as planned" in said
-    assert "the number of the row before" in said
+    assert "the same update number as the previous row" in said
 
 
 def test_what_is_no_number_is_the_first_difference(audited: Any) -> None:
@@ -291,7 +291,7 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
     pipe = tmp_path / "log.jsonl"
     os.mkfifo(pipe)
 
-    with pytest.raises(ParamschedError, match="no ordinary file"):
+    with pytest.raises(ParamschedError, match="expected a regular file"):
         read_log(pipe, FIELDS)
 
 

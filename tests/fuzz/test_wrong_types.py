@@ -115,7 +115,7 @@ def test_a_header_of_a_table_with_an_open_bracket_is_refused(tmp_path: Path) -> 
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (5,), \n"
     (tmp_path / "table.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 40)
 
-    with pytest.raises(UnreadableTable, match="no array of numbers"):
+    with pytest.raises(UnreadableTable, match="not an array of numbers"):
         ps.table_file(str(tmp_path / "table.npy"))
 
 

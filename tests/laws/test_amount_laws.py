@@ -143,7 +143,7 @@ def test_what_is_planned_at_what_was_consumed_is_what_is_used_whatever_happens_i
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
-        warnings.filterwarnings("ignore", "the optimizer has taken")
+        warnings.filterwarnings("ignore", "the optimizer has completed")
         run = AmountRun(plan, world, source)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)

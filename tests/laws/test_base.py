@@ -39,14 +39,14 @@ def test_without_an_absolute_level_there_is_no_offset(case, base):
 
     if not case.resolved.has_absolute and "one_cycle" not in str(case.resolved):
         assert columns(case.resolved, times).offset is None
-        laws.nothing_of_nothing(case.resolved, times)
+        laws.zero_at_base_zero(case.resolved, times)
 
 
 @given(strategies.cases(affine=True), strategies.bases())
 def test_the_value_is_what_its_columns_say(case, base):
     times = np.arange(min(case.world.total + 3, 200))
 
-    laws.columns_say_the_value(case.resolved, times, base)
+    laws.columns_match_values(case.resolved, times, base)
 
 
 @given(strategies.cases(affine=True))

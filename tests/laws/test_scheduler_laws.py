@@ -95,7 +95,7 @@ def test_what_is_planned_is_what_is_used_whatever_happens_in_between(data):
 
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
-        warnings.filterwarnings("ignore", "the optimizer has taken|horizon=.* less than one epoch")
+        warnings.filterwarnings("ignore", "the optimizer has completed|horizon=.* less than one epoch")
         run = Run(plan, world)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
             run.happen(event, data)

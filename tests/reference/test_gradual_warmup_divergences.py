@@ -385,7 +385,7 @@ def test_stepping_first_is_warned_of_at_the_user_s_line() -> None:
 def test_a_negative_epoch_is_refused_and_changes_nothing() -> None:
     scheduler = build(ours, 1, 5, halving)
 
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="must not be negative"):
         scheduler.step(-1)
 
     assert scheduler.last_epoch == 0

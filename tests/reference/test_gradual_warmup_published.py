@@ -411,8 +411,8 @@ class TestTheWarning:
         ({"total_epoch": 4, "published": "0.4"}, "'0.3' or False"),
         ({"total_epoch": 4, "published": True}, "'0.3' or False"),
         ({"total_epoch": 4, "published": "head"}, 'Write published="0.3"'),
-        ({"warmup_epoch": 4, "published": "0.3"}, "Leave published out"),
-        ({"total_epoch": 0, "published": "0.3"}, "Leave published out"),
+        ({"warmup_epoch": 4, "published": "0.3"}, "Omit published"),
+        ({"total_epoch": 0, "published": "0.3"}, "Omit published"),
     ],
 )
 def test_a_form_that_cannot_be_is_refused(arguments: Any, instead: str) -> None:

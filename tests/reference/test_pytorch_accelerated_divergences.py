@@ -168,7 +168,9 @@ def test_a_warm_up_from_a_ratio_starts_there(pa: Any) -> None:
 
 
 @row(7)
-@pytest.mark.parametrize(("base", "found"), [(1e-7, "warms up downwards"), (0.001, "descends upwards")])
+@pytest.mark.parametrize(
+    ("base", "found"), [(1e-7, "decreases during the warmup"), (0.001, "increases during the decay")]
+)
 def test_a_warm_up_that_falls_or_a_descent_that_rises_is_warned_of_once(pa: Any, base: float, found: str) -> None:
     with pytest.warns(UserWarning, match=found) as warned:
         scheduler = pa.CosineLrScheduler(optimizer_of(base), 20, 1, lr_min=0.01 if base > 1e-6 else 0, **HALF_OFF)
@@ -306,7 +308,7 @@ def test_an_object_that_only_looks_like_a_placeholder_is_left_alone(pa: Any) -> 
 def test_text_in_the_library_s_placeholder_is_not_run(pa: Any) -> None:
     placeholder = trainer.TrainerPlaceholderValues.NUM_EPOCHS * "[print()][0] or 2"
 
-    with pytest.raises(ValueError, match="neither a placeholder nor a number"):
+    with pytest.raises(ValueError, match="expected a placeholder or a number"):
         pa.replace_trainer_placeholder_values(RUN, partial(dict, n=placeholder))
 
 

@@ -283,7 +283,7 @@ def functions_of_any_kind_are_saved_as_a_note(m):
 def another_function_is_noticed_on_loading(m):
     saved = m.CyclicLR(one(momentum=0.9), 0.1, 0.5, scale_fn=lambda x: 0.5).state_dict()
     other = m.CyclicLR(one(momentum=0.9), 0.1, 0.5, scale_fn=lambda x: 0.25)
-    with pytest.warns(UserWarning, match="build the scheduler with the one it had"):
+    with pytest.warns(UserWarning, match="build the scheduler with the original one"):
         other.load_state_dict(saved)
 
 
@@ -354,7 +354,7 @@ def one_per_group_lists_grow_by_their_last_entry(m):
     s = m.LambdaLR(o, [lambda t: 0.5, lambda t: 0.25**t])
     o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
     o.step()
-    with pytest.warns(UserWarning, match="last one"):
+    with pytest.warns(UserWarning, match="last entry"):
         s.step()
     assert rates_of(o) == [0.5, 0.25, 0.05]
 

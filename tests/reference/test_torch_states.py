@@ -398,7 +398,7 @@ def test_another_function_is_said(name):
 def test_the_note_says_what_is_another():
     (text,) = loaded_next_to(powers_of(0.9), powers_of(0.5))
 
-    assert "gamma was 0.9, now it is 0.5" in text
+    assert "gamma was 0.9 and is now 0.5" in text
 
 
 def test_a_function_that_only_moved_is_the_same():

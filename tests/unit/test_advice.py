@@ -28,7 +28,7 @@ BAD = [None, "x", "", "5 apples", math.nan, math.inf, -1, 0, 2.5, 10**400, True,
 SENTENCES = (
     'Write "5%" for a share of the run',
     "Write an amount and a unit",
-    "A curve goes from exactly 0",
+    "Scale the function so that it goes from 0",
     "Register it first: ",
     "For example: ",
     "Write Calendar(...",

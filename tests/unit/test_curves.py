@@ -32,7 +32,7 @@ def test_a_users_function_is_a_curve_without_text_until_it_is_registered():
     assert anneal(1.0, 0.0, 10, "user_cubic")(5) == 0.875
     assert parse(str(anneal(curve=named))) == anneal(curve=named)
     assert anneal(curve=named).serializable
-    with pytest.raises(InvalidArgument, match="taken"):
+    with pytest.raises(InvalidArgument, match="already in use"):
         curves.register("user_cubic", lambda u: u)
 
 
@@ -66,4 +66,4 @@ def test_a_function_with_other_ends_is_refused(function):
     with pytest.raises(InvalidArgument) as refusal:
         curve_of(function)
 
-    assert "scale it" in refusal.value.instead
+    assert "Scale the function" in refusal.value.instead

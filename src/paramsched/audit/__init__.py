@@ -1,4 +1,4 @@
-"""Compare a log of hyperparameters with a plan, say what explains a difference, tell which plans there were."""
+"""Comparison of a log with a plan, causes of differences, and the history of a run's plans."""
 
 from paramsched.audit.checkpoint_log import PlanSince as PlanSince
 from paramsched.audit.checkpoint_log import read_plan_history as read_plan_history

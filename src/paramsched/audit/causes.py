@@ -1,4 +1,4 @@
-"""The causes that are tried when a log differs from its plan: other clocks, other lengths, stages written otherwise."""
+"""The causes that are tried if a log differs from its plan: other clocks, other lengths, changed stages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from typing import Any, final, get_args
 import numpy as np
 
 from paramsched.audit.log_values import Times
-from paramsched.audit.match import AmountTimes, as_it_is
+from paramsched.audit.match import AmountTimes, unchanged
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, replace_schedule
@@ -26,13 +26,13 @@ from paramsched.time import Calendar, Duration
 
 _FACTORS = tuple(range(2, 65))
 _LENGTH_FACTORS = (2, 3, 4, 8, 16, 32, 64)
-_FAR = 2**62  # later times may not fit into a 64-bit integer
+_MAX_TIME = 2**62  # larger times may not fit into a 64-bit integer
 
 
 @final
 @dataclass(frozen=True)
 class RunFacts:
-    """A plan and the facts of a run, which can be exchanged for other facts."""
+    """A plan with the facts of its run, which can be resolved with other facts too."""
 
     plan: Plan
     calendar: Calendar
@@ -43,27 +43,28 @@ class RunFacts:
 
     @cached_property
     def counted(self) -> Plan:
-        """The resolved plan with the units of its clock taken off."""
+        """The resolved plan without the units of its clock."""
         return counted_plan(self.resolved)
 
     def resolve_other(self, plan: Plan) -> Plan | None:
-        """Another plan in the same run; None where it does not fit into it."""
+        """Resolve another plan for the same run; return None if that fails."""
         try:
             return plan.resolve(self.calendar)
         except InvalidArgument:
             return None
 
     def resolve(self, epoch: int | None, total: int | None) -> Plan | None:
-        """The plan in a run with another number of updates in an epoch; None where it does not fit into it.
+        """Resolve the plan for a run with another length of an epoch; return None if that fails.
 
         Args:
-            total: updates of the run; ignored where its length is in epochs, and as it was where None.
+            epoch: updates per epoch.
+            total: updates of the run; None for the planned length. Ignored if that length is in epochs.
         """
         try:
             facts = self.calendar
             if epoch != facts.updates_per_epoch:
                 facts = replace(facts, batches_per_epoch=None, steps_per_epoch=epoch)
-            if total is None or self._is_in_epochs or self.plan.clock != UPDATES:
+            if total is None or self._length_in_epochs or self.plan.clock != UPDATES:
                 return self.plan.resolve(facts)
             plan = self.plan
             if plan.horizon is not None:
@@ -73,14 +74,14 @@ class RunFacts:
             return None
 
     def total_for(self, epoch: int) -> int | None:
-        """The updates of the run if its length was computed with another epoch; None where it follows the epoch."""
+        """Return the updates of the run if its length was computed with another epoch; None if it is in epochs."""
         known, horizon = self.calendar.updates_per_epoch, self.resolved.horizon
-        if known is None or horizon is None or not horizon.is_resolved or self._is_in_epochs:
+        if known is None or horizon is None or not horizon.is_resolved or self._length_in_epochs:
             return None
         return max(round(horizon.updates * epoch / known), 1)
 
     @cached_property
-    def _is_in_epochs(self) -> bool:
+    def _length_in_epochs(self) -> bool:
         length = self.calendar.total if self.plan.horizon is None else self.plan.horizon
         return length is not None and any(unit == "epochs" for unit, _ in Duration.of(length).terms)
 
@@ -88,28 +89,30 @@ class RunFacts:
 @final
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One explanation to try.
+    """A possible explanation.
 
     Args:
-        clock: from the numbers of the rows to the plan's times.
-        plan: resolved with other facts, or changed; None is the plan as it is.
-        counted: what a schedule counted, from what the run consumed.
+        name: the short name of the cause.
+        text: the description of the cause.
+        clock: converts the update numbers of the log to times of the plan.
+        plan: the plan, resolved with other facts or changed; None for the plan itself.
+        counted: converts the amounts that the run consumed to those that the schedule counted.
     """
 
     name: str
     text: str
-    clock: Callable[[Times], Times] = as_it_is
+    clock: Callable[[Times], Times] = unchanged
     plan: Plan | None = None
-    counted: Callable[[AmountTimes], AmountTimes] = as_it_is
+    counted: Callable[[AmountTimes], AmountTimes] = unchanged
 
 
 def _meaning(n: int, processes: int | None, accumulation: int | None, epoch: int | None = None) -> str:
-    """Return which number of the run a factor is; `either` if it is none of them, or two."""
+    """Return the fact of the run that equals a factor; `either` if none or several do."""
     names = [name for name, value in (("processes", processes), ("accumulation", accumulation)) if value == n]
     return names[0] if len(names) == 1 else "epoch" if n == epoch and not names else "either"
 
 
-# For each meaning of a factor n: the name of the cause, and its text.
+# The name and the text of the cause for each meaning of a factor n.
 _TOO_FAST = {
     "epoch": ("epochs taken for steps", "the schedule moved by an epoch of {n} updates at each update"),
     "processes": ("processes", "the schedule moved {n} times per update, once for each of {n} processes"),
@@ -130,14 +133,14 @@ _TOO_SLOW = {
     ),
     "accumulation": (
         "log counts batches",
-        "the schedule moved once in {n} rows: the log counts batches, {n} to an update",
+        "the schedule moved once in {n} rows: the log counts batches, {n} per update",
     ),
     "either": ("once per epoch", "the schedule moved once in {n} rows: per epoch, or the log counts batches"),
 }
-# And what lengths, or amounts, were counted in.
+# The name of the cause and the unit in which lengths, or amounts, were counted.
 _COUNTED_IN = {
     "processes": ("processes", "the batches of all {n} processes"),
-    "accumulation": ("accumulation", "batches, {n} to an update"),
+    "accumulation": ("accumulation", "batches, {n} per update"),
     "either": ("processes or accumulation", "batches, or those of {n} processes"),
 }
 _AMOUNTS_OF = {
@@ -148,42 +151,48 @@ _AMOUNTS_OF = {
 
 _NEXT_VALUE = (
     "each update used the value planned for the next one (t + 1): the schedule was stepped before the update, the log "
-    "is one update ahead (as by Hugging Face with DeepSpeed), or each stage counts (t+1)/n"
+    "is one update ahead (as in Hugging Face with DeepSpeed), or each stage uses index (t+1)/n"
 )
 
 
 def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple[int, ...]) -> Iterator[Cause]:
-    """Explanations to try, the simplest first.
+    """Yield possible explanations, the simplest first.
 
     Args:
-        rows: the greatest number in the log, and one.
-        runs: lengths for which values stayed the same, as seen in the log.
+        facts: the plan and the facts of the run.
+        rows: the largest update number in the log plus 1.
+        processes: the number of processes; None if unknown.
+        runs: the typical numbers of updates for which values in the log stay constant.
     """
     yield Cause("off by one", _NEXT_VALUE, lambda t: t + 1)
     yield Cause(
-        "off by one", "each update used the value planned for the one before (t - 1)", lambda t: np.maximum(t - 1, 0)
+        "off by one",
+        "each update used the value planned for the previous one (t - 1)",
+        lambda t: np.maximum(t - 1, 0),
     )
-    yield Cause("never moved", "every update used the value of update 0: nothing moves the schedule", lambda t: t * 0)
+    yield Cause(
+        "never moved", "every update used the value of update 0: the schedule is never stepped", lambda t: t * 0
+    )
     for text, plan in with_other_indices(facts.resolved):
         yield Cause("another index", text, plan=plan)
-    # What follows the warmup is as long as the whole run, as planned, or begins later.
+    # Without the warmup, the later stages are as long as the run, as long as planned, or start later.
     dropped, held = without_warmup(facts.plan), with_warmup_held(facts.resolved)
     missing = "warmup left out"
     if dropped is not None and (resolved := facts.resolve_other(dropped)) is not None:
-        yield Cause(missing, "the stages after the warmup began at update 0 and took the whole run", plan=resolved)
+        yield Cause(missing, "the stages after the warmup began at update 0 and filled the run", plan=resolved)
     if (short := without_warmup(facts.resolved)) is not None:
         yield Cause(missing, "the stages after the warmup began at update 0", plan=short)
     if held is not None:
-        yield Cause(missing, "the value was that of the end of the warmup, while it should have risen", plan=held)
-    if (lower := without_floor(facts.resolved)) is not None:
-        yield Cause("floor left out", "the values fall to 0, not to the planned lowest level", plan=lower)
+        yield Cause(missing, "the value was that of the end of the warmup from update 0 on", plan=held)
+    if (floorless := without_floor(facts.resolved)) is not None:
+        yield Cause("floor left out", "the values decay to 0, not to the planned floor", plan=floorless)
     calendar = facts.calendar
     accumulation, epoch = calendar.accumulation or 1, calendar.updates_per_epoch
-    # Facts of the run first: of two factors that explain a log the known one is named.
-    known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _FAR // rows]
+    # Facts of the run are first, because a known factor is the more likely explanation.
+    known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _MAX_TIME // rows]
     batches = calendar.batches_per_epoch
-    if batches is not None and accumulation > 1 and batches < _FAR // rows:
-        updates = -(-batches // accumulation)  # of an epoch; the last one may have fewer batches
+    if batches is not None and accumulation > 1 and batches < _MAX_TIME // rows:
+        updates = -(-batches // accumulation)  # per epoch; the last update may have fewer batches
         yield Cause(
             "accumulation",
             f"the schedule moved once per batch, {accumulation} times per update",
@@ -193,18 +202,18 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
         name, text = _TOO_FAST[_meaning(n, processes, accumulation, epoch)]
         text = text.format(n=n)
         yield Cause(name, text, lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now
-        # The same clock, with the values logged after its n moves instead of before them.
+        # The same clock, with the values logged after n steps instead of before them.
         yield Cause(name, text, lambda t, n=n: t * n + n - 1)  # type: ignore[misc]  # as above
     for n in dict.fromkeys([*known, *runs, *_FACTORS]):
         name, text = _TOO_SLOW[_meaning(n, processes, accumulation, epoch)]
         yield Cause(name, text.format(n=n), lambda t, n=n: t // n)  # type: ignore[misc]  # as above
-        text = f"the schedule was stepped in epochs: {n} updates in a row used the value planned for the first of them"
+        text = f"the schedule was stepped once per epoch: {n} updates in a row used the value planned for the first"
         yield Cause("once per epoch", text, lambda t, n=n: t // n * n)  # type: ignore[misc]  # as above
     yield from _other_lengths(facts, rows, processes)
 
 
 def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterator[Cause]:
-    """Runs in which lengths were counted wrongly."""
+    """Yield causes with wrong lengths."""
     epoch, horizon = facts.calendar.updates_per_epoch, facts.resolved.horizon
     updates = horizon.updates if horizon is not None and horizon.is_resolved else None
     tries: list[tuple[str, str, int | None, int | None]] = []
@@ -215,9 +224,9 @@ def _other_lengths(facts: RunFacts, rows: int, processes: int | None) -> Iterato
         known = [n for n in (processes, accumulation) if n and n > 1]
         for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
             name, batches = _COUNTED_IN[_meaning(n, processes, accumulation)]
-            text = f"the plan is stretched {n} times: its lengths were counted in {batches.format(n=n)}"
+            text = f"the plan is {n} times too long: its lengths were counted in {batches.format(n=n)}"
             tries.append((name, text, _scaled(epoch, n, 1), _scaled(updates, n, 1)))
-            # The same where all lengths are written in updates.
+            # The same for a plan whose lengths are all in updates.
             yield Cause(name, text, lambda t, n=n: t / n)  # type: ignore[misc]  # n is bound now
             text = f"the plan is {n} times too short: its lengths were divided by {n} once too often"
             tries.append((name, text, _scaled(epoch, 1, n), _scaled(updates, 1, n)))
@@ -233,20 +242,21 @@ def _scaled(length: int | None, times: int, by: int) -> int | None:
     return None if length is None else max(-(-length * times // by), 1)
 
 
-_NEAR = 64  # lengths of an epoch on both sides of the known one that are all tried
+_NEARBY_EPOCHS = 64  # every length of an epoch up to this distance from the known one is tried
 _SEARCH_DEPTH = 24
-_MOST_EPOCHS = 4
+_MAX_EPOCH_CAUSES = 4
 
 
 def epoch_causes(
     facts: RunFacts, rows: int, steps: Sequence[float], misfit: Callable[[Plan], float]
 ) -> Iterator[Cause]:
-    """The plan with other numbers of updates in an epoch: those under which it fits a log best, the best first.
+    """Yield the plan with other lengths of an epoch, in the order of their fit to the log.
 
     Args:
-        rows: the greatest number in the log, and one.
-        steps: by which factors the steps of the log are later than those of the plan.
-        misfit: how far a resolved plan is from the log.
+        facts: the plan and the facts of the run.
+        rows: the largest update number in the log plus 1.
+        steps: the ratios of the times of steps in the log to those in the plan.
+        misfit: returns the distance of a resolved plan from the log.
     """
     epoch = facts.calendar.updates_per_epoch
     if epoch is None:
@@ -261,15 +271,15 @@ def epoch_causes(
         return found[length, scaled][0] if (length, scaled) in found else inf
 
     tries = [round(epoch * step) + n for step in steps for n in (-1, 0, 1)]
-    tries += sorted(range(epoch - _NEAR, epoch + _NEAR + 1), key=lambda one: abs(one - epoch))
+    tries += sorted(range(epoch - _NEARBY_EPOCHS, epoch + _NEARBY_EPOCHS + 1), key=lambda one: abs(one - epoch))
     horizon = facts.resolved.horizon
-    if horizon is not None and horizon.is_resolved:  # the log may have ended with the run
+    if horizon is not None and horizon.is_resolved:  # the log may end with the run
         tries += [rows * epoch // horizon.updates + n for n in (0, 1)]
     tries += [one + n for k in _LENGTH_FACTORS for one in (epoch * k, epoch // k) for n in (-1, 0, 1)]
     tries += [round(epoch * 2 ** (n / 12)) for n in range(-72, 73)]
     for scaled in (False, True) if facts.total_for(epoch) is not None else (False,):
         best = min(dict.fromkeys([epoch, *tries]), key=lambda one: measure(one, scaled))
-        # A length that is none of these is between two of a coarse grid, where the misfit falls towards it.
+        # Other lengths are found by descent from the best point of this grid.
         step = max(best // 16, 1)
         for _ in range(_SEARCH_DEPTH):
             nearest = min((best, best - step, best + step), key=lambda one: measure(one, scaled))
@@ -277,14 +287,14 @@ def epoch_causes(
                 break
             best, step = nearest, step if nearest != best else -(-step // 2)
     order = sorted(found, key=lambda key: (found[key][0], abs(key[0] - epoch)))
-    for key in [key for key in order if key[0] != epoch][:_MOST_EPOCHS]:
+    for key in [key for key in order if key[0] != epoch][:_MAX_EPOCH_CAUSES]:
         text = f"lengths were counted with an epoch of {key[0]} updates, not {epoch}"
         yield Cause("another epoch", text, plan=found[key][1])
 
 
 def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[Cause]:
-    """Explanations to try, the simplest first."""
-    text = f"the schedule counted updates, where the plan counts {clock}"
+    """Yield possible explanations for a plan on the clock of an amount, the simplest first."""
+    text = f"the schedule counted updates, but the plan counts {clock}"
     yield Cause("another clock", text, counted=AmountTimes.counting_updates)
     known = [n for n in (processes, accumulation) if n is not None and n > 1]
     for n in dict.fromkeys([*known, *_LENGTH_FACTORS]):
@@ -297,11 +307,11 @@ def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | 
 
 
 _INDICES: tuple[Index, ...] = get_args(Index)
-_MOST_STAGES = 3  # up to so many all combinations of indices are tried
+_MAX_MIXED_STAGES = 3  # up to this number of stages all combinations of indices are tried
 
 
 def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
-    """A resolved plan with other indices in all of its stages, in one of them, or in some."""
+    """Yield a resolved plan with other indices in all, one or some of its stages, each with a description."""
     stages = list(dict.fromkeys(part for one in plan.bindings for part in _anneals_in(one.schedule)))
     if not stages:
         return
@@ -311,7 +321,7 @@ def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
         for at in range(len(stages) if len(stages) <= 16 else 0)
         for index in _INDICES
     ]
-    mixed = product(_INDICES, repeat=len(stages)) if len(stages) <= _MOST_STAGES else ()
+    mixed = product(_INDICES, repeat=len(stages)) if len(stages) <= _MAX_MIXED_STAGES else ()
     tried = {tuple(stage.index for stage in stages)}
     for indices in (*together, *single, *mixed):
         if indices in tried:
@@ -328,7 +338,7 @@ def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
 
 
 def without_warmup(plan: Plan) -> Plan | None:
-    """The plan without the first stage of its sequences, where that rises; None where no stage does."""
+    """Return the plan without the first stage of its sequences if that rises; None if no first stage does."""
 
     def drop(schedule: Schedule) -> Schedule | None:
         if isinstance(schedule, Stages) and len(schedule.stages) > 1 and _rises(schedule.stages[0]):
@@ -343,27 +353,27 @@ def without_warmup(plan: Plan) -> Plan | None:
 
 
 def with_warmup_held(plan: Plan) -> Plan | None:
-    """The plan with a constant in place of a rising first stage; None where there is none."""
+    """Return the plan with a constant instead of a rising first stage; None if there is none."""
 
-    def hold(schedule: Schedule) -> Schedule | None:
+    def keep_constant(schedule: Schedule) -> Schedule | None:
         if isinstance(schedule, Stages) and len(schedule.stages) > 1:
             first = schedule.stages[0]
             if isinstance(first, Anneal) and _rises(first):
                 return Stages((Constant(first.to, first.over), *schedule.stages[1:]))
         return None
 
-    return _changed_plan(plan, hold)
+    return _changed_plan(plan, keep_constant)
 
 
 def without_floor(plan: Plan) -> Plan | None:
-    """The plan whose falling stages end at 0, with no lower bound; None where they do already."""
+    """Return the plan with decays to 0 and without lower bounds; None if that changes nothing."""
 
-    def lower(schedule: Schedule) -> Schedule | None:
+    def remove_floor(schedule: Schedule) -> Schedule | None:
         match schedule:
             case Anneal(to=to) if to != 0.0 and not isinstance(to, NeighborLevel) and _size(schedule.start) > _size(to):
                 return replace(schedule, to=0.0)
             case Clamp(low=low) if low is not None:
-                inner = _changed(schedule.schedule, lower) or schedule.schedule
+                inner = _changed(schedule.schedule, remove_floor) or schedule.schedule
                 return inner if schedule.high is None else Clamp(inner, None, schedule.high)
             case Maximum() | Sum():
                 kept = tuple(one for one in schedule.operands if not isinstance(one, Constant))
@@ -371,7 +381,7 @@ def without_floor(plan: Plan) -> Plan | None:
                     return kept[0] if len(kept) == 1 else replace(schedule, operands=kept)
         return None
 
-    return _changed_plan(plan, lower)
+    return _changed_plan(plan, remove_floor)
 
 
 def _rises(schedule: Schedule) -> bool:
@@ -379,7 +389,7 @@ def _rises(schedule: Schedule) -> bool:
 
 
 def _size(level: Any) -> float:
-    """A level at base 1, for comparisons; of a neighbor's level 1."""
+    """Return the value of a level at base 1, for comparisons; 1 for a neighbor's level."""
     if isinstance(level, NeighborLevel):
         return 1.0
     factor, fixed = split_level(level)
@@ -394,7 +404,7 @@ def _anneals_in(schedule: Schedule) -> Iterator[Anneal]:
 
 
 def _changed(value: Any, change: Callable[[Schedule], Schedule | None]) -> Any:
-    """A schedule with what becomes of it or its parts; itself where none changes."""
+    """Return a schedule in which `change` has replaced the schedule or its parts."""
     if isinstance(value, Schedule):
         found = change(value)
         return with_changed_fields(value, lambda part: _changed(part, change)) if found is None else found
@@ -407,7 +417,7 @@ def _with_schedules(plan: Plan, change: Callable[[Schedule], Schedule | None]) -
 
 
 def _changed_plan(plan: Plan, change: Callable[[Schedule], Schedule | None]) -> Plan | None:
-    """The plan with changed schedules; None where none of them changes, or they cannot be like that."""
+    """Return the plan with changed schedules; None if none changes or the result is invalid."""
     try:
         changed = _with_schedules(plan, change)
     except InvalidArgument:

@@ -1,4 +1,4 @@
-"""A checkpoint, read as plain data."""
+"""Reader of checkpoints as plain data, and of the history of their plans."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
     """Read the state of an optimizer, as plain data."""
     name, state = _chosen_optimizer(file, optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
-    taken, notes = _update_of(file, state, groups, at)
+    update, notes = _update_of(file, state, groups, at)
     columns = []
     for index, group in enumerate(groups):
         for field in numeric({key: one for key, one in group.items() if isinstance(key, str) and key.isidentifier()}):
@@ -43,13 +43,14 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
                 continue  # an entry that no plan can schedule
             except (TypeError, ValueError, OverflowError, RuntimeError) as error:
                 where = f"{printable(field)} of group {index} of {name} in {path_text(file)}"
-                raise UnreadableLog(where, f"no number ({_first_line(error)[:100]})", "Is it damaged?") from None
+                reason = f"expected a number ({_first_line(error)[:100]})"
+                raise UnreadableLog(where, reason, "The checkpoint may be damaged") from None
             base = _recorded_base(group, field)
-            columns.append(LogColumn(field, index, np.array([taken]), np.array([value]), base=base))
+            columns.append(LogColumn(field, index, np.array([update]), np.array([value]), base=base))
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
     counted = finite_or_none(groups[0].get(f"{OURS}clock"))
     carried = groups[0].get(f"{OURS}amount") if clock is not None and counted == CLOCKS.index(clock) else None
-    amounts = logged_amounts([(taken, carried)], file)
+    amounts = logged_amounts([(update, carried)], file)
     return LoggedValues(path_text(file), tuple(columns), names, tuple(notes), amounts)
 
 
@@ -59,8 +60,9 @@ class CheckpointGroups:
     """The param groups of an optimizer in a checkpoint.
 
     Args:
-        groups: what each has, without its parameters; each number at its recorded base, else as NaN: nobody
-            says what it was before.
+        groups: the entries of each group, without its parameters. A number is its recorded base, or NaN if the base is
+            unknown.
+        updates: completed updates; None if unknown.
     """
 
     groups: tuple[Mapping[str, Any], ...]
@@ -68,7 +70,7 @@ class CheckpointGroups:
 
 
 def read_groups(file: Path) -> CheckpointGroups:
-    """Read the param groups of the optimizer in a checkpoint."""
+    """Read the param groups of the only optimizer in a checkpoint."""
     _, state = _chosen_optimizer(file, None)
     try:
         updates, _ = _update_of(file, state, state["param_groups"], None)
@@ -94,23 +96,24 @@ def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
 def _update_of(
     file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
 ) -> tuple[int, list[str]]:
-    """After how many updates a checkpoint was made, with notes."""
+    """Return the number of completed updates of a checkpoint, with notes."""
     entries = state.get("state")
     steps = entries.values() if isinstance(entries, dict) else ()
     counted = [_update_count(entry.get("step")) for entry in steps if isinstance(entry, dict)]
     ours = [one for group in groups if (one := _update_count(group.get(f"{OURS}t"))) is not None]
     most = max((one for one in counted if one is not None), default=max(ours, default=None))
-    taken = at if at is not None else most
-    if taken is None:
-        raise UnreadableLog(path_text(file), "nothing in it says how many updates it is of", "Write --at 1000")
-    notes = [f"the checkpoint is of update {taken}; its values are those of the next update"]
-    if ours and max(ours) != taken:
+    update = at if at is not None else most
+    if update is None:
+        found = "the checkpoint does not contain the number of completed updates"
+        raise UnreadableLog(path_text(file), found, "Write --at 1000")
+    notes = [f"the checkpoint was saved after {update} updates; its values are those of the next update"]
+    if ours and max(ours) != update:
         notes.append(f"its scheduler has counted {max(ours)} updates")
-    return taken, notes
+    return update, notes
 
 
 def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str, Any]]:
-    """The state of the optimizer that was asked for, with its name."""
+    """Return the state of the specified optimizer, or of the only one, with its name."""
     states = find_states(
         load_checkpoint(file),
         lambda one: (
@@ -120,11 +123,13 @@ def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str,
         ),
         "optimizer",
     )
-    missing = "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
+    missing = "it contains no state of an optimizer (a dict with param_groups)", "Save optimizer.state_dict()"
     name = choose_state(file, states, "--optimizer", optimizer, missing)
     if len(states[name]["param_groups"]) > MOST_GROUPS:
         raise UnreadableLog(
-            f"{printable(name)} in {path_text(file)}", f"more than {MOST_GROUPS} groups", "Is it damaged?"
+            f"{printable(name)} in {path_text(file)}",
+            f"it has more than {MOST_GROUPS} groups",
+            "The checkpoint may be damaged",
         )
     return name, states[name]
 
@@ -142,11 +147,11 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-_TORCH_SAVE = "Give a checkpoint that torch.save made"
+_TORCH_SAVE = "Pass a checkpoint that torch.save has written"
 
 
 def load_checkpoint(file: Path) -> Any:
-    """What a file of `torch.save` holds; no code of it is run.
+    """Load a file of `torch.save` without executing code from it.
 
     Raises:
         MissingDependency: torch is not installed.
@@ -162,17 +167,17 @@ def load_checkpoint(file: Path) -> Any:
             # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
             return torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
-            # Its first line, where only plain data is read, is advice to run the code of the file.
+            # The first line of torch's message is advice to execute code of the file, so it is not shown.
             reason = re.search(
                 r"(?:Weights only load failed.*?WeightsUnpickler error: )?([^\n]*)", str(error), re.DOTALL
             )
-            what = reason[1] if reason is not None and reason[1] else "its pickle is damaged"
-            found = f"torch cannot read it ({printable(what)[:120]})"
+            shown = reason[1] if reason is not None and reason[1] else "its pickle is damaged"
+            found = f"torch cannot read it ({printable(shown)[:120]})"
             raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
 
 
 def _require_checkpoint(stream: BinaryIO, file: Path) -> None:
-    """Refuse what torch.save did not write, and an archive that holds more than its bytes: records are never packed."""
+    """Raise for files that torch.save has not written, and archives with compressed or overlapping records."""
     head = stream.read(512)
     stream.seek(0)
     if is_zipfile(stream):
@@ -183,35 +188,39 @@ def _require_checkpoint(stream: BinaryIO, file: Path) -> None:
             raise UnreadableLog(path_text(file), found, _TORCH_SAVE) from None
         packed = any(one.compress_type != ZIP_STORED for one in records)
         if packed or sum(one.file_size for one in records) > file.stat().st_size:
-            raise UnreadableLog(path_text(file), "a zip archive whose records are compressed or overlap", _TORCH_SAVE)
+            found = "the records of the zip archive are compressed or overlap"
+            raise UnreadableLog(path_text(file), found, _TORCH_SAVE)
     # Before torch 1.6 a checkpoint was a pickle, and before 0.1.10 a tar archive.
     elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05") and head[257:262] != b"ustar":
-        raise UnreadableLog(path_text(file), "it is not a checkpoint, and torch cannot read it", _TORCH_SAVE)
+        raise UnreadableLog(path_text(file), "the file is not a checkpoint, so torch cannot read it", _TORCH_SAVE)
     stream.seek(0)
-    if _SIZED_BYTEARRAY.search(stream.read(_MOST_SEARCHED)):  # an archive's records are not compressed
-        raise UnreadableLog(path_text(file), "it asks for a bytearray by its size, which torch.save does not write")
+    if _SIZED_BYTEARRAY.search(stream.read(_MAX_SEARCHED_BYTES)):  # an archive's records are not compressed
+        found = "it allocates a bytearray by its size, which torch.save never writes"
+        raise UnreadableLog(path_text(file), found)
     stream.seek(0)
 
 
 # A call of bytearray with an integer, which allocates that many bytes: the only such call that torch.load allows.
 _SIZED_BYTEARRAY = re.compile(rb"c(?:__builtin__|builtins)\nbytearray\n(?:q.|r....)?\(?[IJKLM\x8a\x8b]", re.DOTALL)
-_MOST_SEARCHED = 2**26  # bytes; a pickle of a large state has one or two million
+_MAX_SEARCHED_BYTES = 2**26  # bytes; a pickle of a large state has one or two million
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:
-    """Every state of a kind in a checkpoint, by the way to it; none is looked at twice.
+    """Return all states of a kind in a checkpoint by their paths.
 
     Args:
-        alone: the name of one that is the whole checkpoint.
+        data: the checkpoint.
+        is_state: returns whether a dict is such a state.
+        alone: the name of a state that is the entire checkpoint.
 
     >>> find_states({"epoch": 3, "parts": [{"lr": 0.1}]}, lambda one: "lr" in one, "optimizer")
     {'parts[0]': {'lr': 0.1}}
     """
     found: dict[str, dict[str, Any]] = {}
     seen: set[int] = set()
-    waiting = [("", data)]
-    while waiting:
-        name, one = waiting.pop()
+    pending = [("", data)]
+    while pending:
+        name, one = pending.pop()
         if not isinstance(one, (dict, list)) or id(one) in seen:
             continue
         seen.add(id(one))
@@ -222,23 +231,27 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
             inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
         else:
             inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
-        # Reversed, so that the first entry is taken next. Names are cut, for deep nesting would make them quadratic.
-        waiting += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
+        # Reversed, so that the first entry is next. Names are cut, because deep nesting would make them quadratic.
+        pending += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
     return found
 
 
 def choose_state(
     file: Path, states: Mapping[str, Any], option: str, wanted: str | None, missing: tuple[str, str]
 ) -> str:
-    """The name of the state that was asked for, or of the only one there is.
+    """Return the name of the specified state, or of the only one.
 
     Args:
-        missing: what is said where the file has no such state, and what to do then.
+        file: the checkpoint.
+        states: the states by name.
+        option: the command line option that specifies the state.
+        wanted: the specified name; None for the only state.
+        missing: the message and the advice if there is no state.
     """
     if not states:
         raise UnreadableLog(path_text(file), *missing)
     if wanted is None and len(states) > 1:
-        found = f"it has {names_listed(states)}"
+        found = f"it has several states: {names_listed(states)}"
         raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}")
     if wanted is not None and wanted not in states:
         raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
@@ -248,13 +261,13 @@ def choose_state(
 @final
 @dataclass(frozen=True, slots=True)
 class PlanSince:
-    """A plan, and when it came into force.
+    """A plan of a run and the update from which it applied.
 
     Args:
-        update: the first that it gave the values of.
-        amount: what had been consumed before it; None on the clock of updates.
-        plan: the plan; None where it has no text, or one that cannot be read here.
-        changes: from the plan before; None where one of the two is not known, and for the first.
+        update: the first update whose values are from this plan.
+        amount: the consumed amount before that update; None on the clock of updates.
+        plan: the plan; None if its text is missing or cannot be read.
+        changes: the difference from the previous plan; None for the first plan, and if one of the two is unknown.
     """
 
     update: int
@@ -265,41 +278,41 @@ class PlanSince:
     def __str__(self) -> str:
         unit = None if self.plan is None else amount_clock(self.plan.clock)
         amount = "" if self.amount is None else f" ({self.amount} {unit or 'consumed'})"
-        what = self.plan if self.changes is None else self.changes
-        lines = ("(a plan without a text)" if what is None else str(what)).splitlines()
-        # Text of a checkpoint, which a terminal only prints.
+        shown = self.plan if self.changes is None else self.changes
+        lines = ("(a plan without a text)" if shown is None else str(shown)).splitlines()
+        # The text is from a checkpoint, so control characters are escaped.
         return "\n".join([f"from update {self.update}{amount}:", *(f"  {printable(line)}" for line in lines)])
 
 
 def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tuple[PlanSince, ...]:
-    """The plans of a run, the earliest first, each with what it changed.
+    """Return the plans of a run in order, each with its changes from the previous plan.
 
     Args:
-        file: a checkpoint in which a state of `ps.Scheduler` is, under any name.
-        scheduler: which state, where there are several.
+        file: a checkpoint that contains a state of `ps.Scheduler` under any name.
+        scheduler: the name of the state, required if there are several.
 
     Raises:
-        UnreadableLog: torch cannot read it, or no state, or several, are in it.
-        StateError: the state is spoiled.
+        UnreadableLog: torch cannot read the file, or it contains no state, or several.
+        StateError: the state is invalid.
         MissingDependency: torch is not installed.
     """
     path = Path(file)
     entries = {"version", "t", "plan", "calendar", "bases"}
     states = find_states(load_checkpoint(path), entries.issubset, "scheduler")
-    missing = "no state of a ps.Scheduler is in it", "Save scheduler.state_dict() in your checkpoints"
+    missing = "it contains no state of a ps.Scheduler", "Save scheduler.state_dict() in your checkpoints"
     state = states[choose_state(path, states, "--scheduler", scheduler, missing)]
-    # The scheduler's own reader: what it would refuse is no history. With it comes torch, which the file needed too.
+    # Imported here because the module imports torch, which loading the file requires too.
     from paramsched.scheduler.saved_state import plans_in_state
 
     plans, facts = plans_in_state(state)
     found: list[PlanSince] = []
     for update, amount, plan in plans:
-        before = found[-1].plan if found else None
+        previous = found[-1].plan if found else None
         changes = None
-        if plan is not None and before is not None:
+        if plan is not None and previous is not None:
             try:
-                changes = diff(before, plan, facts)
-            except InvalidArgument:  # the earlier plan was for another run, say of another length
-                changes = diff(before, plan)
+                changes = diff(previous, plan, facts)
+            except InvalidArgument:  # the earlier plan was for a run with other facts, e.g. another length
+                changes = diff(previous, plan)
         found.append(PlanSince(update, amount, plan, changes))
     return tuple(found)

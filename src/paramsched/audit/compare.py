@@ -1,4 +1,4 @@
-"""Comparing a log with a plan, and the search for the cause of what differs."""
+"""Comparison of a log with a plan, and the search for the cause of a difference."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,20 +24,26 @@ from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
 
-_GLANCE = 24  # rows of a few columns that a cause is tried on first
-_SAMPLE = 400  # rows of some columns that it is tried on next
-_ENOUGH = 0.95  # of the values have to be explained by a cause that is named
-_MOST_NAMED = 3
-_MOST_JUMPS = 1000
-_LEAST_ROWS = 8  # of a log that goes on after the end of the plan
-_LEAST_STEPS = 2  # of a staircase, at the planned updates and as high as planned, show that a run followed the plan
-_LEAST_KINDS = 6  # different values in a row that are as planned show it too
+_FIRST_SAMPLE = 24  # rows of two columns on which a cause is tried first
+_SECOND_SAMPLE = 400  # rows of 16 columns on which it is tried next
+_MIN_EXPLAINED = 0.95  # share of the values that a reported cause must explain
+_MAX_CAUSES = 3
+_MAX_JUMPS = 1000
+_MIN_ROWS_AFTER_END = 8  # up to the end of the plan, in a log that is longer
+_MIN_STEPS = 2  # of a staircase that match the plan; enough to show that a run followed it
+_MIN_DISTINCT_VALUES = 6  # consecutive distinct values that match the plan; enough to show that too
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A cause that was tried, and how many of the values it explains."""
+    """A cause with the number of values that it explains.
+
+    Args:
+        name: the short name of the cause.
+        text: the description of the cause.
+        explains: the number of values.
+    """
 
     name: str
     text: str
@@ -45,35 +51,37 @@ class Explanation:
 
 
 class _Found(NamedTuple):
-    """An explanation, and how far the values that it explains are from it; None if that was not measured."""
+    """An explanation with its distance from the values that it explains; None if that was not measured."""
 
     explanation: Explanation
     misfit: float | None = None
 
 
 def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tuple[Explanation, ...]:
-    """The causes that explain most of a log, the simplest first.
+    """Return the causes that explain the most values of a log, the simplest first.
 
     Args:
-        processes: how many there were, to tell causes apart.
+        facts: the plan and the facts of the run.
+        match: the comparison of the log with the plan.
+        processes: the number of processes, to distinguish causes; None if unknown.
     """
-    # A cause changes more than bits, also in a log whose bits are compared.
+    # Causes are compared up to rounding, even if the log is compared bit for bit.
     if any(pair.column.tolerance < ROUNDING for pair in match.pairs):
         pairs = match.pairs
         rounded = [replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING)) for pair in pairs]
         match = LogMatch.of([replace(pair, column=column) for pair, column in zip(pairs, rounded, strict=True)])
     if match.exact == match.values:
-        text = "all values are as planned up to rounding: other code computed them"
+        text = "all values are as planned up to rounding, so other code computed them"
         return (Explanation("rounding", text, match.exact),)
     found = _tried_causes(facts, match, processes)
-    # Other counts of what the run consumed.
+    # Other counts of the consumed amount.
     clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
     for cause in () if clock is None else amount_causes_to_try(clock, processes, facts.calendar.accumulation):
         counted = [
             one if one.amounts is None else replace(one, amounts=cause.counted(one.amounts)) for one in match.pairs
         ]
         found += _as_found(cause, counted, match)
-    # A checkpoint has one row, and one row fits to every jump.
+    # A checkpoint has a single row, which every jump would explain.
     if max(pair.column.t.size for pair in match.pairs) > 1:
         found += _jumping_clocks(facts.resolved, match)
     found += _another_base(match, processes)
@@ -81,27 +89,27 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
         return _external_writes(match)
     most = max(one.explanation.explains for one in found)
     best = [one for one in found if one.explanation.explains == most]
-    # In a log of few digits a cause that is almost right is equal as well, and only further away.
+    # In a log with few digits an almost correct cause also matches, but with a larger distance.
     nearest = max(min((one.misfit for one in best if one.misfit is not None), default=0.0), 1e-10)
     unique: dict[str, Explanation] = {}
     for one in best:
         if one.misfit is None or one.misfit <= 3 * nearest:
             unique.setdefault(one.explanation.name, one.explanation)
-    return tuple(unique.values())[:_MOST_NAMED]
+    return tuple(unique.values())[:_MAX_CAUSES]
 
 
 def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> list[_Found]:
-    """Other clocks, lengths and stages that explain more; a sample is tried first, for speed."""
+    """Try other clocks, lengths and stages, first on a sample for speed."""
     pairs = match.pairs
     longest = max(pair.column.t.size for pair in pairs)
     rows = int(max(pair.column.t.max() for pair in pairs)) + 1
     few, some = _spread(pairs, 2), _spread(pairs, 16)
     edges = [row for pair in few for row in np.searchsorted(pair.column.t, _steps(pair.column.t, pair.column.values))]
-    glance = np.unique([*_spread_rows(longest, _GLANCE), *edges, *(row - 1 for row in edges)]).astype(np.int64)
+    glance = np.unique([*_spread_rows(longest, _FIRST_SAMPLE), *edges, *(row - 1 for row in edges)]).astype(np.int64)
     places = {id(one.schedule): place for place, one in enumerate(facts.counted.bindings)}
 
     def under(pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
-        """The columns with their schedules in another plan; as they are without one."""
+        """Return the columns with their schedules of another plan, or unchanged if that is None."""
         if plan is None:
             return pairs
         bindings = counted_plan(plan).bindings
@@ -116,63 +124,63 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
                     LogMatch.of(under(these, cause.plan), cause.clock, inside[_spread_rows(inside.size, most)]),
                     share,
                 )
-                for these, most, share in ((few, _GLANCE, 0.8), (some, _SAMPLE, _ENOUGH))
+                for these, most, share in ((few, _FIRST_SAMPLE, 0.8), (some, _SECOND_SAMPLE, _MIN_EXPLAINED))
             ):
                 found += _as_found(cause, under(pairs, cause.plan), match, inside)
         return found
 
     def misfit(plan: Plan) -> float:
-        """How far a plan is from a few rows, wherever its values are."""
-        seen = LogMatch.of(under(few, plan), rows=glance)
+        """Return the distance of a plan from a sample of rows."""
+        compared = LogMatch.of(under(few, plan), rows=glance)
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
             / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
-            for pair, _, _, planned in seen.columns
+            for pair, _, _, planned in compared.columns
         )
-        # Where few rows fit, they do so by accident.
-        fitting = seen.exact / seen.values
+        # If only a few rows match, that is an accident.
+        fitting = compared.exact / compared.values
         return apart - fitting if fitting > 0.5 else apart
 
-    stays = []  # for how many updates values usually stay the same
+    repeat_lengths = []  # the typical number of updates for which values stay constant
     for pair in some:
         changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
         if changes.size > 1 and (usual := int(np.median(np.diff(pair.column.t[changes])))) > 1:
-            stays.append(usual)
-    found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(stays))))
+            repeat_lengths.append(usual)
+    found = search(causes_to_try(facts, rows, processes, tuple(dict.fromkeys(repeat_lengths))))
     steps = [
         later / first
         for pair, _, _, planned in match.columns
         for first in _steps(pair.column.t, planned)
         for later in _steps(pair.column.t, pair.column.values)
     ]
-    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[: _MOST_STEPS**2], misfit))
+    return found + search(epoch_causes(facts, rows, list(dict.fromkeys(steps))[: _MAX_COMPARED_STEPS**2], misfit))
 
 
-_MOST_STEPS = 8
+_MAX_COMPARED_STEPS = 8
 
 
 def _steps(t: Times, values: Floats) -> list[int]:
-    """The updates at which a staircase changes; none of a curve, which always does."""
+    """Return the updates at which a staircase changes; none for a curve, which changes at each update."""
     changes = np.flatnonzero(np.diff(values)) + 1
-    return t[changes[:_MOST_STEPS]].tolist() if 4 * changes.size < t.size else []
+    return t[changes[:_MAX_COMPARED_STEPS]].tolist() if 4 * changes.size < t.size else []
 
 
 def _rows_inside(pairs: Sequence[PlannedColumn], cause: Cause, resolved: Plan) -> Times:
-    """The rows up to the end of the plan, where there are some later ones: schedules go on there in various ways."""
+    """Return the rows up to the end of the plan, because schedulers differ in how they continue after it."""
     longest = max(pairs, key=lambda pair: pair.column.t.size)
     end = _end_of_plan(longest, resolved if cause.plan is None else cause.plan)
     inside = np.flatnonzero(cause.clock(longest.column.t) <= end)
-    return inside if inside.size >= _LEAST_ROWS else np.arange(longest.column.t.size)
+    return inside if inside.size >= _MIN_ROWS_AFTER_END else np.arange(longest.column.t.size)
 
 
 def _end_of_plan(pair: PlannedColumn, resolved: Plan) -> float:
-    """The last update of a plan; infinity if it has no end, or if the schedule counts an amount."""
+    """Return the end of a plan in updates; infinity if it has no horizon or the schedule counts an amount."""
     horizon = resolved.horizon
     return inf if horizon is None or not horizon.is_resolved or pair.amounts is not None else horizon.updates
 
 
 def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
-    """Some of the columns, the first and the last among them; those whose values change come first."""
+    """Return some of the columns, including the first and the last; columns with changing values are preferred."""
     moving = [pair for pair in pairs if np.ptp(pair.column.values) > 0] or list(pairs)
     return [moving[place] for place in _spread_rows(len(moving), most)]
 
@@ -188,15 +196,15 @@ def _fits(match: LogMatch, share: float) -> bool:
 def _as_found(
     cause: Cause, pairs: Sequence[PlannedColumn], match: LogMatch, inside: Times | None = None
 ) -> list[_Found]:
-    """A cause, where it explains enough of the log, or of its rows up to the end of the plan."""
+    """Return a cause if it explains enough of the log, or of its rows up to the end of the plan."""
     under, text = LogMatch.of(pairs, cause.clock), cause.text
-    if not _fits(under, _ENOUGH):
+    if not _fits(under, _MIN_EXPLAINED):
         longest = max(pair.column.t.size for pair in pairs)
         if inside is None or inside.size == longest:
             return []
         before_end = LogMatch.of(pairs, cause.clock, inside)
         shown = (_shows_the_plan(pair, planned) for pair, _, _, planned in before_end.columns)
-        if not _fits(before_end, _ENOUGH) or not any(shown):
+        if not _fits(before_end, _MIN_EXPLAINED) or not any(shown):
             return []
         under = LogMatch.of([replace(pair, base=base) for pair, base, _, _ in before_end.columns], cause.clock)
         text += "; after the end of the plan the log has other values"
@@ -204,29 +212,29 @@ def _as_found(
 
 
 def _shows_the_plan(pair: PlannedColumn, planned: Floats) -> bool:
-    """Whether planned values differ among each other, as far as a log of these digits shows it."""
+    """Return whether the planned values vary enough, with the precision of the log, to identify the plan."""
     if not planned.size:
         return False
-    if len(_steps(pair.column.t[: planned.size], planned)) >= _LEAST_STEPS:
+    if len(_steps(pair.column.t[: planned.size], planned)) >= _MIN_STEPS:
         return True
     step = max(1e-7, 10.0 ** (2 - pair.column.digits)) * max(float(np.abs(planned).max()), 1e-300)
-    return np.unique(np.floor(planned / step)).size >= _LEAST_KINDS
+    return np.unique(np.floor(planned / step)).size >= _MIN_DISTINCT_VALUES
 
 
 def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
-    """Clocks that jump."""
+    """Return explanations by a clock that jumps: restarts and skipped updates."""
     fixed = []
     for pair in _spread(match.pairs, 16):
         base = pair.base
         if base is None:
             base = fitted_base(pair)
-            # Where the first values do not fit, these alone say the base.
-            few = slice(0, max(_LEAST_ROWS, pair.column.t.size // 50))
+            # If the first values do not match, the base is fitted to them alone.
+            few = slice(0, max(_MIN_ROWS_AFTER_END, pair.column.t.size // 50))
             if not LogMatch.of([replace(pair, base=base)]).columns[0].equal[few].all():
                 base = fitted_base(pair, few)
         fixed.append(replace(pair, base=base))
     t = fixed[0].column.t
-    # One clock moves all fields, so their rows must be the same, and in order.
+    # All fields share a clock, so their rows must be equal and sorted.
     if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
         return []
     end = _end_of_plan(fixed[0], resolved)
@@ -245,16 +253,16 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
     starts = _clock_jumps(fixed, t, end, lambda row, _: (-int(t[row]),))
     if starts is not None and len(starts) > 1:
         at = ", ".join(f"{t[row]:,}" for row, _ in starts[1:4])
-        found += explained_by("restarted from zero", f"the plan begins again at update {at}", starts)
+        found += explained_by("restarted from zero", f"the plan starts again at update {at}", starts)
     for sign, text in (
-        (1, "the schedule went on while an update was skipped"),
+        (1, "the schedule moved while an update was skipped"),
         (-1, "the log counts updates that were skipped, and the schedule does not"),
     ):
         jumps = _clock_jumps(fixed, t, end, lambda _, offset, sign=sign: tuple(offset + sign * n for n in (1, 2, 3)))  # type: ignore[misc]  # bound now
-        # A shift from the first update on is no skipped update.
+        # A shift from the first update on is not a skipped update.
         if jumps is not None and 1 < len(jumps) <= 2 + t.size // 8 and (jumps[1][0] > 0 or t[0] > 0):
             at = ", ".join(f"{t[row]:,}" for row, _ in jumps[1:4]) + (", …" if len(jumps) > 4 else "")
-            shifted = f"{text}: shifts by {abs(jumps[-1][1])} in all, at update {at}"
+            shifted = f"{text}: shifts by {abs(jumps[-1][1])} in total, at update {at}"
             found += explained_by("skipped steps", shifted, jumps)
     return found
 
@@ -262,16 +270,20 @@ def _jumping_clocks(resolved: Plan, match: LogMatch) -> list[_Found]:
 def _clock_jumps(
     pairs: list[PlannedColumn], t: Times, end: float, offsets: Callable[[int, int], tuple[int, ...]]
 ) -> list[tuple[int, int]] | None:
-    """Where the clock's offset changes, and to what, so that every value is as planned.
+    """Return the rows at which the clock's offset changes, with the new offsets, so that all values are as planned.
+
+    Returns None if no such offsets are found.
 
     Args:
-        end: the last update of the plan; later values are not compared, because schedules go on there in various ways.
-        offsets: those to try, from the row of the first value that does not fit and the offset before it.
+        pairs: the columns, which have the same updates.
+        t: these updates.
+        end: the end of the plan; later values are not compared, because schedulers differ in how they continue.
+        offsets: returns the offsets to try, from the row of the first value that does not match and the offset there.
     """
     cached: dict[int, Flags] = {}
 
     def fits(offset: int) -> Flags:
-        """Which rows are as planned at their number plus an offset."""
+        """Return which rows are as planned at their update plus an offset."""
         if offset not in cached:
             times = np.maximum(t + offset, 0)
             cached[offset] = (times > end) | np.logical_and.reduce(
@@ -285,18 +297,17 @@ def _clock_jumps(
         if wrong.size == 0:
             return path
         row += int(wrong[0])
-        # The offset that goes on longest from here; the first of those that go equally far.
-        # How many values from here on are as planned.
+        # Choose the offset with the most planned values from here on; the first one if several have as many.
         reach = {one: int(np.append(fits(one)[row:], False).argmin()) for one in offsets(row, offset)}
         best = max(reach, key=lambda one: reach[one])
-        if reach[best] == 0 or len(path) > _MOST_JUMPS:
+        if reach[best] == 0 or len(path) > _MAX_JUMPS:
             return None
         offset = best
         path.append((row, offset))
 
 
 def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
-    """The same curve with another base, where the base was given, or scales nothing."""
+    """Explain a log by another base, if the base was specified or does not affect the values."""
     found, explained, misfits = {}, 0, [0.0]
     scales = which_depend_on_base(match.pairs)
     for pair, base, equal, _ in match.columns:
@@ -305,29 +316,29 @@ def _another_base(match: LogMatch, processes: int | None) -> list[_Found]:
             other, ratio, flags, misfit = _other_scale(pair, base)
             misfits.append(misfit)
             if other != base:
-                meant = f"{ratio:.6g} times as much as planned"
+                meaning = f"{ratio:.6g} times the planned base"
                 if processes is not None and ratio == processes:
-                    meant += f", as {processes} processes scale it"
-                found[f"{pair.column.field} of group {pair.group!r}"] = f"{other!r}, {meant}"
+                    meaning += f", as if scaled by {processes} processes"
+                found[f"{pair.column.field} of group {pair.group!r}"] = f"{other!r}, {meaning}"
         explained += int(flags.sum()) * len(pair.groups)
-    # Named only if it explains more than the base that was given.
-    if explained < _ENOUGH * match.values or explained <= match.exact or not found:
+    # Reported only if it explains more than the specified base.
+    if explained < _MIN_EXPLAINED * match.values or explained <= match.exact or not found:
         return []
     bases = ", ".join(f"{place} is {base}" for place, base in found.items())
-    text = f"the curve is the plan's, its base is not: {bases}"
+    text = f"the curve is as planned, with another base: {bases}"
     return [_Found(Explanation("another base", text, explained), max(misfits))]
 
 
 def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags, float]:
-    """The base that a log shows, as a multiple of the one that was given, and which values it explains.
+    """Return the base of a log, its ratio to the specified one, the values that it explains, and the distance.
 
-    Where base scales nothing, the values themselves are scaled, and the multiple stands for the base.
+    If base does not affect the values, the values are scaled, and the ratio is returned as the base.
     """
     column = pair.column
     if depends_on_base(pair):
         other = fitted_base(pair)
-        seen = LogMatch.of([replace(pair, base=other)])
-        return other, other / base if base else np.inf, seen.columns[0].equal, seen.misfit
+        compared = LogMatch.of([replace(pair, base=other)])
+        return other, other / base if base else np.inf, compared.columns[0].equal, compared.misfit
     planned = pair.planned_at(column.t, base)
     highest = int(np.nanargmax(np.abs(planned)))
     factor = float(column.values[highest] / planned[highest]) if planned[highest] else 1.0
@@ -336,7 +347,7 @@ def _other_scale(pair: PlannedColumn, base: float) -> tuple[float, float, Flags,
 
 
 def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
-    """If no cause was found: whether a few values differ, or all from some update on."""
+    """Return an external write as the explanation if few values differ, or all from some update on."""
     name = "written by something else"
     first = match.first_difference()
     assert first is not None
@@ -345,11 +356,11 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
     last = max(int(t.max()) for t in differing if t.size)
     end = max(int(pair.column.t.max()) for pair in match.pairs)
     ratio = _ratio_from(match, first.t)
-    if match.exact >= _ENOUGH * match.values:
-        text = f"all but {few} values are as planned: something else wrote them, or they were rounded elsewhere"
+    if match.exact >= _MIN_EXPLAINED * match.values:
+        text = f"all but {few} values are as planned: other code wrote them, or they were rounded"
     elif _followed_until(match, first.t, sure=ratio is not None):
         until = "on" if last == end else f"to update {last:,}"
-        text = f"something else wrote the values from update {first.t:,} {until}"
+        text = f"other code wrote the values from update {first.t:,} {until}"
         text += "" if ratio is None else f": {ratio:.6g} times those planned"
     else:
         return ()
@@ -357,7 +368,7 @@ def _external_writes(match: LogMatch) -> tuple[Explanation, ...]:
 
 
 def _ratio_from(match: LogMatch, k: int) -> float | None:
-    """By which one number the values from update k on differ from planned ones, if they do so."""
+    """Return the ratio of the values from update k on to the planned ones, or None if it is not constant."""
     ratios = []
     for pair, _, equal, planned in match.columns:
         later = (pair.column.t >= k) & (planned != 0)
@@ -375,10 +386,12 @@ def _ratio_from(match: LogMatch, k: int) -> float | None:
 
 
 def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
-    """Whether the values before update k are the plan's, and not only those of a stage that many plans have.
+    """Return whether the values before update k identify the plan, not only a stage that many plans share.
 
     Args:
-        sure: what follows is known, so that it may begin with a stage of the plan.
+        match: the comparison.
+        k: the first update that differs.
+        sure: True if the later values are explained, so that k may be a boundary of the plan.
     """
     for pair, _, equal, planned in match.columns:
         rows = np.flatnonzero(pair.column.t < k)
@@ -386,12 +399,12 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
             continue
         if not _shows_the_plan(pair, planned[rows]):
             continue
-        # To a base that was not given, every straight line that begins at 0 fits.
+        # If the base is fitted, every line that starts at 0 matches.
         if pair.base is None and _is_ramp_from_zero(pair.column.t[rows], planned[rows]):
             continue
         if sure:
             return True
-        # Where a stage begins between the two updates, or at one of them, another plan may go on.
+        # If a stage starts between the two updates or at one of them, the run may follow another plan from there.
         begin, end = int(pair.column.t[rows[-1]]), k
         if pair.amounts is not None:
             begin, end = pair.amounts(np.array([begin, end])).tolist()
@@ -402,7 +415,7 @@ def _followed_until(match: LogMatch, k: int, *, sure: bool) -> bool:
 
 
 def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
-    """Whether values are on a straight line that is 0 at update -1 or 0, or between them."""
+    """Return whether values are on a line that is 0 at an update from -1 to 0."""
     slope, offset = np.polyfit(t, values, 1)
     allowed = 1e-6 * np.abs(values).max()
     straight = np.abs(values - (offset + slope * t)).max() <= allowed
@@ -412,16 +425,16 @@ def _is_ramp_from_zero(t: Times, values: Floats) -> bool:
 @final
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit found.
+    """The result of an audit.
 
     Args:
-        values: how many were compared.
-        exact: how many are as planned.
-        rounded: how many of these differ from it in a bit, by rounding.
-        first: the first that is not.
-        causes: those that explain the log equally well, the simplest first.
-        bases: taken from the log, where nobody gave them.
-        notes: what the reader should know.
+        values: the number of compared values.
+        exact: the number of values as planned, up to the tolerance of the log.
+        rounded: the number of these that differ from the planned value by rounding.
+        first: the first value that differs; None if all are as planned.
+        causes: the causes that explain the log equally well, the simplest first.
+        bases: the bases that were fitted to the log, because they were not specified.
+        notes: remarks about the log.
     """
 
     values: int
@@ -435,7 +448,7 @@ class Report:
     def __str__(self) -> str:
         how = "as planned, up to rounding" if self.rounded else "values are as planned"
         lines = [f"{self.exact:,} of {self.values:,} {how}"]
-        lines += [f"base of {place} taken to be {base!r}, from the log" for place, base in self.bases.items()]
+        lines += [f"base of {place}: {base!r}, fitted to the log" for place, base in self.bases.items()]
         lines += [f"note: {note}" for note in self.notes]
         if self.first is not None:
             one, consumed = self.first, ""
@@ -447,7 +460,7 @@ class Report:
                 f"{one.logged!r} logged, {one.planned!r} planned"
             )
         for number, found in enumerate(self.causes):
-            lead = "likely cause" if number == 0 else "as well explained by"
+            lead = "likely cause" if number == 0 else "equally likely cause"
             lines.append(f"{lead}: {found.name}: {found.text} (explains {found.explains:,} of {self.values:,} values)")
         if self.first is not None and not self.causes:
             lines.append("no cause that was tried explains it")
@@ -464,25 +477,25 @@ def compare_with_plan(
     names: Sequence[str] = (),
     processes: int | None = None,
 ) -> Report:
-    """Compare a log with a plan, and look for the cause of what differs.
+    """Compare a log with a plan and search for the cause of a difference.
 
     Args:
-        logged: what a run used.
-        plan: what was planned.
-        calendar: the facts of the run.
-        bases: by field and group (None for every group); a base that is nowhere is found from the log.
-        names: of the groups, in order, for plans that select by name.
-        processes: how many there were, to tell causes apart.
+        logged: the values that a run used, from `read_log`.
+        plan: the plan of the run.
+        calendar: the facts of the run. Default: none.
+        bases: bases by (field, group), with None for all groups. A missing base is fitted to the log.
+        names: the names of the groups in order, for plans that select groups by name. Default: those of the log.
+        processes: the number of processes, to distinguish causes. Default: unknown.
 
     Raises:
-        UnreadableLog: nothing of the log is in the plan.
-        MissingFact: a unit of the plan needs a fact.
+        UnreadableLog: the log and the plan have no field in common.
+        MissingFact: a unit of the plan needs a missing run fact.
     """
     facts = calendar or Calendar()
-    of_run = RunFacts(plan, facts)
-    resolved = of_run.resolved
+    run_facts = RunFacts(plan, facts)
+    resolved = run_facts.resolved
     run = amounts_of_run(resolved, facts)
-    pairs = pair_columns(logged, of_run.counted, run, bases or {}, names)
+    pairs = pair_columns(logged, run_facts.counted, run, bases or {}, names)
     match = LogMatch.of(pairs)
     first = match.first_difference()
     scales = which_depend_on_base(pairs)
@@ -492,9 +505,9 @@ def compare_with_plan(
         if pair.base is None and scales[id(pair.schedule)]
         for group in pair.groups
     }
-    there = {column.field for column in logged.columns}
-    there |= {"momentum"} if "betas[0]" in there else set()  # of Adam
-    missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - there)
+    present = {column.field for column in logged.columns}
+    present |= {"momentum"} if "betas[0]" in present else set()  # Adam's momentum
+    missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - present)
     notes = (*logged.notes, *([f"not in the log: {', '.join(missing)}"] if missing else []))
-    causes = explanations(of_run, match, processes) if first is not None else ()
+    causes = explanations(run_facts, match, processes) if first is not None else ()
     return Report(match.values, match.exact, match.rounded, first, causes, taken, notes)

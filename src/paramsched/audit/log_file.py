@@ -1,4 +1,4 @@
-"""Reading a log."""
+"""Reader of logs in all supported formats."""
 
 import csv
 import json
@@ -34,7 +34,7 @@ from paramsched.errors import MissingDependency
 from paramsched.fields import Field
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 def read_log(
@@ -48,24 +48,27 @@ def read_log(
     amount: AmountColumn = AmountColumn(),  # noqa: B008  # a frozen value
     tolerance: float | None = None,
 ) -> LoggedValues:
-    """Read a log, its updates counted from 0; in a `trainer_state.json` the first one is step 1.
+    """Read a log, with updates counted from 0.
+
+    In a `trainer_state.json` the first update is step 1.
 
     Args:
         path: a `.jsonl` or `.csv` file, the `trainer_state.json` of transformers, an event file of TensorBoard, or a
-            checkpoint that holds an optimizer's state.
-        fields: those the plan schedules: columns named like them are found without being named.
-        columns: from `"lr"` or `"lr@head"` (a group's name or index) to the column's name.
-        time: the column that counts the updates; without one, rows count from 0.
-        optimizer: which one, where the log or the checkpoint has several.
-        at: completed updates, for a checkpoint that does not say.
-        amount: the column that says what was consumed, for a plan that counts it.
-        tolerance: by how much of the planned value a logged one may differ and count as planned; 0 compares bits. None:
-            0 for what a Scheduler or the Runner wrote, else 1e-9.
+            checkpoint with the state of an optimizer.
+        fields: the fields that the plan schedules, to find columns with their names.
+        columns: maps `"lr"` or `"lr@head"` (the name or index of a group) to the name of a column. Default: columns
+            are found by name.
+        time: the column that counts the updates. Default: a column with a common name, else the number of the row.
+        optimizer: the name of the optimizer, required if the log or the checkpoint has several.
+        at: completed updates, required for a checkpoint that does not contain them.
+        amount: the column of the consumed amount, for a plan on another clock than updates.
+        tolerance: the relative difference up to which a logged value counts as planned; 0 compares bits. Default: 0
+            for values written by a Scheduler or the Runner, else 1e-9.
 
     Raises:
-        UnreadableLog: nothing in it can be compared, with what is there.
-        MissingDependency: what reads it is not installed.
-        OSError: it cannot be read.
+        UnreadableLog: the log has no value that can be compared.
+        MissingDependency: a package that reads the format is not installed.
+        OSError: the file cannot be read.
     """
     file, fields, columns = Path(path), tuple(fields), columns or {}
     kind = kind_of_log(file)
@@ -77,7 +80,7 @@ def read_log(
     else:
         rows = rows_of_log(file, kind)
         if kind == "jsonl" and rows and "groups" in rows[0]:
-            logged = _read_our_rows(file, rows, optimizer, amount)
+            logged = _read_scheduler_rows(file, rows, optimizer, amount)
         elif kind == "history":
             wanted = columns or _columns_of_history(file, rows, fields)
             logged = _read_table(file, rows, fields, wanted, time or _STEP, amount)
@@ -93,26 +96,27 @@ _Kind: TypeAlias = Literal["checkpoint", "history", "jsonl", "csv", "events"]
 
 
 def kind_of_log(file: Path) -> _Kind:
-    """What a log is, by its suffix and its first bytes."""
+    """Return the format of a log from its suffix and its first bytes."""
     if file.exists() and not file.is_file():
-        raise UnreadableLog(path_text(file), "no ordinary file, so it may have no end", "Write it to a file first")
+        found = "expected a regular file, because other files may have no end"
+        raise UnreadableLog(path_text(file), found, "Write the log to a file first")
     with open_to_read(file) as stream:
         head = stream.read(65536)
     if not head:
-        raise UnreadableLog(path_text(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
-    # By suffix or by content: the first bytes of a zip archive or of a pickle are those of a checkpoint.
+        raise UnreadableLog(path_text(file), "the file is empty", _LOG_ADVICE)
+    # A checkpoint is a zip archive or a pickle, recognized by its suffix or its first bytes.
     if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
         return "checkpoint"
-    for magic, name in _PACKED.items():
+    for magic, name in _COMPRESSIONS.items():
         if head.startswith(magic):
-            raise UnreadableLog(path_text(file), f"it is packed by {name}", "Unpack it first")
+            raise UnreadableLog(path_text(file), f"the file is compressed with {name}", "Decompress it first")
     if "tfevents" in file.name:
         return "events"
-    # The state of a Trainer, by its name or its begin; of JSONL the first line is a whole object.
+    # The state of a Trainer is recognized by its name or its first bytes.
     is_state = file.suffix == ".json" and head.lstrip()[:1] == b"{" and b'"log_history"' in head
     if is_state or file.name == "trainer_state.json":
         return "history"
-    # A byte order mark may stand before the text. What begins like an object is JSONL, whatever the suffix.
+    # A text that starts like an object, optionally after a byte order mark, is JSONL regardless of the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if file.suffix not in (".csv", ".tsv") and text.startswith((b"{", b"[")):
         return "jsonl"
@@ -120,7 +124,7 @@ def kind_of_log(file: Path) -> _Kind:
 
 
 def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
-    """Return the rows of a log that has rows; numbers stay the text they are written in."""
+    """Return the rows of a log, none for a checkpoint; numbers are strings as written."""
     match kind:
         case "checkpoint":
             return []
@@ -135,99 +139,103 @@ def rows_of_log(file: Path, kind: _Kind) -> list[dict[str, Any]]:
 
 
 TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration", "iter")
-"""Columns that number the rows, where the user names none; in capitals or not."""
+"""The default names of the column that counts the updates, in any case."""
 
 _GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
-_IN_TEXT = "Give JSONL or CSV in UTF-8, or a checkpoint (.pt)"
+_IN_TEXT = "Pass JSONL or CSV in UTF-8, or a checkpoint (.pt)"
+_LOG_ADVICE = "Pass the log of a run: JSONL, CSV, or a checkpoint"
 
 
-_LONGEST = 2**24
-"""Characters of a line; of a larger one no log is made, and a file of zeros is one line."""
-_LARGEST_STATE = 2**28
-"""Bytes of a `trainer_state.json`, which is read as a whole."""
+_MAX_LINE_LENGTH = 2**24
+"""The most characters of a line; a file of zeros is a single longer line."""
+_MAX_STATE_BYTES = 2**28
+"""The most bytes of a `trainer_state.json`, which is read into memory."""
 MOST_COLUMNS = 4_000
-"""Fields times groups. A run of a thousand layers that logs four fields of each has no more."""
+"""The most columns, enough for four fields of a thousand groups."""
 
 
 def _text_lines(file: Path) -> Iterator[str]:
-    """The lines of a text with their line ends, for the csv module."""
+    """Yield the lines of a text with their line ends, which the csv module requires."""
     with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         try:
             for number in count(1):
-                line = text.readline(_LONGEST)
-                if len(line) == _LONGEST:
-                    found = f"a line of more than {_LONGEST:,} characters"
-                    raise UnreadableLog(path_text(file, number), found, "Give the log of a run in lines")
+                line = text.readline(_MAX_LINE_LENGTH)
+                if len(line) == _MAX_LINE_LENGTH:
+                    found = f"the line has more than {_MAX_LINE_LENGTH:,} characters"
+                    raise UnreadableLog(path_text(file, number), found, "Pass a log with one row per line")
                 if not line:
                     return
                 yield line
         except UnicodeDecodeError as error:
             raise UnreadableLog(
-                path_text(file), f"not valid UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
+                path_text(file), f"invalid UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
             ) from None
 
 
 def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object each of whose keys is there once."""
+    """Return a JSON object as a dict, or raise for a duplicate key."""
     found = dict(pairs)
     if len(found) < len(pairs):
         times = Counter(name for name, _ in pairs)
-        raise _TwiceError(next(name for name in found if times[name] > 1))
+        raise _DuplicateKeyError(next(name for name in found if times[name] > 1))
     return found
 
 
 @final
-class _TwiceError(Exception):
-    """A key is in an object twice."""
+class _DuplicateKeyError(Exception):
+    """Raised for a duplicate key in a JSON object."""
 
 
-_DECODER = json.JSONDecoder(parse_float=str, object_pairs_hook=_object_of_pairs)  # the digits say how exact a number is
+_DECODER = json.JSONDecoder(
+    parse_float=str, object_pairs_hook=_object_of_pairs
+)  # the digits show the precision of a number
 
 
 def _json_value(text: str, file: Path, instead: str, line: int | None = None) -> Any:
-    """Parse a text of JSON; numbers with a point stay the text they are written in, which shows how exact they are."""
+    """Parse JSON; numbers with a decimal point stay strings, whose digits show the precision."""
     try:
         return _DECODER.decode(text)
-    except _TwiceError as error:
-        raise _twice(path_text(file, line), error.args[0]) from None
+    except _DuplicateKeyError as error:
+        raise _duplicate_error(path_text(file, line), error.args[0]) from None
     except (ValueError, RecursionError) as error:
-        found = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))[:200]
+        found = "it is nested too deeply" if isinstance(error, RecursionError) else printable(str(error))[:200]
         raise UnreadableLog(path_text(file, line), f"invalid JSON: {found}", instead) from None
 
 
-def _twice(where: str, name: str) -> UnreadableLog:
-    found = f'"{printable(name)[:80]}" is there twice, and only one of the two can be meant'
+def _duplicate_error(where: str, name: str) -> UnreadableLog:
+    found = f'"{printable(name)[:80]}" occurs twice'
     return UnreadableLog(where, found, "Remove or rename one of them")
 
 
 def json_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of JSONL; numbers stay the text they are written in."""
-    instead = "Give one object in each line"
+    """Yield the objects of JSONL; numbers are strings as written."""
+    instead = "Write one object per line"
     for number, line in enumerate(_text_lines(file), 1):
         if line.strip():
             row = _json_value(line, file, instead, number)
             if not isinstance(row, dict):
-                raise UnreadableLog(path_text(file, number), f"a {type(row).__name__}", instead)
+                found = f"expected an object, got {type(row).__name__}"
+                raise UnreadableLog(path_text(file, number), found, instead)
             yield row
 
 
 def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The rows of CSV by the names in its first line."""
+    """Yield the rows of CSV as dicts with the names in its first line."""
     lines = _text_lines(file)
     first = next(lines, "")
     if "\0" in first:
-        raise UnreadableLog(path_text(file), "no text (it has null bytes)", _IN_TEXT)
-    # What separates cells is what the first line has most of.
+        raise UnreadableLog(path_text(file), "expected text, got null bytes", _IN_TEXT)
+    # The delimiter is the candidate that occurs most often in the first line.
     rows = csv.reader(chain([first], lines), delimiter=max(",;\t", key=first.count))
     try:
         header = next(rows, [])
         times = Counter(header)
-        if twice := next((name for name in header if name and times[name] > 1), None):
-            raise _twice(path_text(file, 1), twice)
+        if duplicate := next((name for name in header if name and times[name] > 1), None):
+            raise _duplicate_error(path_text(file, 1), duplicate)
         for row in rows:
             if len(row) > len(header):
-                found = f"{len(row)} cells, and the first line names {len(header)}"
-                instead = "Give a name to each column in the first line"
+                found = f"expected {len(header)} cells as in the first line, got {len(row)}"
+                instead = "Write the name of each column in the first line"
                 raise UnreadableLog(path_text(file, rows.line_num), found, instead)
             if row:
                 yield dict(zip(header, row, strict=False))
@@ -239,19 +247,19 @@ _STEP = "step"  # the column of the updates in a history, and in the rows of an 
 
 
 def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The scalars of a file: for each value a row with its step and, under the name of its tag, the value."""
+    """Yield a row for each scalar of an event file, with its step and, under the name of its tag, its value."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.util.tensor_util import make_ndarray
     except ImportError:
         raise MissingDependency("a log of TensorBoard", "tensorboard") from None
     try:
-        # 0: keep all of them. What a restart wrote again is told as in every log.
+        # A size of 0 keeps all values. Values that a restart wrote again are kept, as in other logs.
         events = EventAccumulator(str(file), size_guidance={"scalars": 0, "tensors": 0}, purge_orphaned_data=False)
-        events.Reload()  # up to where the file is damaged, or still being written
+        events.Reload()  # stops at a damaged or incomplete record
     except UnicodeEncodeError:
         found = "its name is not valid UTF-8, so tensorboard cannot open it"
-        raise UnreadableLog(path_text(file), found, "Give it another name") from None
+        raise UnreadableLog(path_text(file), found, "Rename the file") from None
     for tag in events.Tags()["scalars"]:
         for event in events.Scalars(tag):
             yield {_STEP: event.step, tag: event.value}
@@ -261,15 +269,15 @@ def _event_rows(file: Path) -> Iterator[dict[str, Any]]:
                 yield {_STEP: event.step, tag: make_ndarray(event.tensor_proto).item()}
 
 
-_NO_HISTORY = "Give trainer_state.json of a checkpoint, whose log_history has learning_rate"
+_NO_HISTORY = "Pass trainer_state.json of a checkpoint, whose log_history has learning_rate"
 
 
 def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...]) -> dict[str, str]:
     """Find the columns of a `trainer_state.json` by field."""
-    there = dict.fromkeys(name for row in rows for name in row)
-    wanted = columns_like_fields(list(there), fields)
-    # The Trainer names the learning rate of the first group so; our adapter logs all groups besides.
-    if "learning_rate" in there and "lr" in fields and not any(one.partition("@")[0] == "lr" for one in wanted):
+    present = dict.fromkeys(name for row in rows for name in row)
+    wanted = columns_like_fields(list(present), fields)
+    # The Trainer logs the learning rate of the first group under this name. The adapter of paramsched logs all groups.
+    if "learning_rate" in present and "lr" in fields and not any(one.partition("@")[0] == "lr" for one in wanted):
         wanted = {"lr": "learning_rate", **wanted}
     if not wanted:
         raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _NO_HISTORY)
@@ -277,9 +285,10 @@ def _columns_of_history(file: Path, rows: list[dict[str, Any]], fields: tuple[st
 
 
 def _history_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of its history; numbers stay the text they are written in."""
-    if (size := file.stat().st_size) > _LARGEST_STATE:
-        raise UnreadableLog(path_text(file), f"{size:,} bytes are too many for the state of a Trainer", _NO_HISTORY)
+    """Return the rows of `log_history`; numbers are strings as written."""
+    if (size := file.stat().st_size) > _MAX_STATE_BYTES:
+        found = f"expected at most {_MAX_STATE_BYTES:,} bytes, got {size:,}"
+        raise UnreadableLog(path_text(file), found, _NO_HISTORY)
     try:
         with open_to_read(file) as stream:
             text = stream.read().decode("utf-8-sig")
@@ -288,19 +297,19 @@ def _history_rows(file: Path) -> list[dict[str, Any]]:
     data = _json_value(text, file, _NO_HISTORY)
     rows = data.get("log_history") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnreadableLog(path_text(file), "no log_history of objects", _NO_HISTORY)
+        raise UnreadableLog(path_text(file), "log_history, a list of objects, is missing", _NO_HISTORY)
     return rows
 
 
-def _read_our_rows(
+def _read_scheduler_rows(
     file: Path, lines: list[dict[str, Any]], optimizer: str | None, amount: AmountColumn
 ) -> LoggedValues:
-    """Read JSONL as we write it."""
+    """Read JSONL that a Scheduler or the Runner has written."""
     names = sorted({str(line.get("optimizer", "")) for line in lines})
     if optimizer is None and len(names) > 1:
         raise UnreadableLog(
             path_text(file),
-            f"it is of the optimizers {names_listed(names)}",
+            f"the log has several optimizers: {names_listed(names)}",
             f"Write --optimizer {printable(names[0] or names[1])}",
         )
     if optimizer is not None:
@@ -308,18 +317,18 @@ def _read_our_rows(
         if not lines:
             raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_in_file(optimizer, names))
     found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
-    consumed, said = amount.find(lines[0], file), []
+    consumed, amounts = amount.find(lines[0], file), []
     for number, line in enumerate(lines):
         groups = line.get("groups", [])
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
             raise UnreadableLog(
                 path_text(file),
-                f"groups of update {printable(str(line.get('t', number)))[:40]} are not a list of objects",
-                'Give {"t": 0, "groups": [{"lr": 0.1}]}',
+                f"expected a list of objects as groups of update {printable(str(line.get('t', number)))[:40]}",
+                'Write {"t": 0, "groups": [{"lr": 0.1}]}',
             )
         t = update_number(line.get("t", number), file) if groups else 0
         if groups and consumed is not None:
-            said.append((t, line.get(consumed)))
+            amounts.append((t, line.get(consumed)))
         for index, group in enumerate(groups):
             for field, value in group.items():
                 if value is not None:
@@ -329,14 +338,14 @@ def _read_our_rows(
     made = with_shared_digits(
         replace(make_column(field, index, rows, file), tolerance=0.0) for (field, index), rows in found.items()
     )
-    return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(said, file))
+    return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(amounts, file))
 
 
 def require_few_columns(number: int, file: Path) -> None:
-    """Refuse more columns than a run has."""
+    """Raise for more than `MOST_COLUMNS` columns."""
     if number > MOST_COLUMNS:
-        found = f"more than {MOST_COLUMNS:,} columns of values"
-        raise UnreadableLog(path_text(file), found, "Name those to compare: --column lr@0=NAME")
+        found = f"the log has more than {MOST_COLUMNS:,} columns of values"
+        raise UnreadableLog(path_text(file), found, "Name the columns to compare: --column lr@0=NAME")
 
 
 def _read_table(
@@ -347,24 +356,22 @@ def _read_table(
     time: str | None,
     amount: AmountColumn,
 ) -> LoggedValues:
-    """Read the columns that were asked for, else those that are called like fields of the plan."""
-    there = list(dict.fromkeys(chain.from_iterable(rows)))
-    if not there:
-        raise UnreadableLog(
-            path_text(file), "no row of it has a value", "Give the log of a run: JSONL, CSV, or a checkpoint"
-        )
-    wanted = dict(columns) or columns_like_fields(there, fields)
-    require_columns((*wanted.values(), *([time] if time else [])), there, file)
+    """Read the specified columns, or by default those with names of the plan's fields."""
+    present = list(dict.fromkeys(chain.from_iterable(rows)))
+    if not present:
+        raise UnreadableLog(path_text(file), "the log has no values", _LOG_ADVICE)
+    wanted = dict(columns) or columns_like_fields(present, fields)
+    require_columns((*wanted.values(), *([time] if time else [])), present, file)
     if not wanted:
         field = fields[0] if fields else "lr"
         example = f"{field}={_column_to_suggest(field, rows)}"
         raise UnreadableLog(
             path_text(file),
-            f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
+            f"no column has the name of a field of the plan ({', '.join(fields)}); the log has {names_listed(present)}",
             f"Write --column {shlex.quote(example)}",
         )
     require_few_columns(len(wanted), file)
-    counted = time or time_column(there)
+    counted = time or time_column(present)
     cells = numbered_cells(file, rows, wanted.values(), counted)
     labels = _group_indices(wanted, file)
     made = []
@@ -372,30 +379,30 @@ def _read_table(
         field, _, label = place.partition("@")
         made.append(make_column(str(Field.of(field)), labels[label] if label else 0, cells[name], file))
     places = Counter((one.field, one.group) for one in made)
-    if twice := next((one for one in made if places[one.field, one.group] > 1), None):
-        found = f"two columns are of one group of {twice.field}"
-        raise UnreadableLog(path_text(file), found, _NAME_EACH)
+    if duplicate := next((one for one in made if places[one.field, one.group] > 1), None):
+        found = f"two columns belong to the same group of {duplicate.field}"
+        raise UnreadableLog(path_text(file), found, _NAME_EACH_COLUMN)
     if not any(one.t.size for one in made):
-        said = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
-        raise UnreadableLog(said, "no row has a value there", f"there are {names_listed(there)}")
+        site = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
+        raise UnreadableLog(site, "it has no values", f"the log has {names_listed(present)}")
     known = with_shared_digits(made)
     named = {index: label for label, index in labels.items() if not is_group_index(label)}
     names = tuple(named.get(index) for index in range(1 + max(one.group for one in known)))
-    uncounted = () if counted is not None else ("no column counts the updates: rows are counted from 0",)
-    consumed = amount.find(there, file)
+    uncounted = () if counted is not None else ("no column counts the updates, so rows are counted from 0",)
+    consumed = amount.find(present, file)
     amounts = [] if consumed is None else numbered_cells(file, rows, [consumed], counted)[consumed]
     return LoggedValues(
         path_text(file), known, names, (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
     )
 
 
-_NAME_EACH = 'Name each: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
+_NAME_EACH_COLUMN = 'Name each: --column lr@0=NAME; in Python columns={"lr@body": "lr_0", "lr@head": "lr_1"}'
 
 
 def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
-    """The index of each group by its label.
+    """Return the index of each group by its label.
 
-    Named groups come in order. In a field that has columns by name and by index they are what the indices leave.
+    Named groups are numbered in order. If a field has columns by name and by index, names get the unused indices.
     """
     by_field: dict[str, list[str]] = {}
     for place in wanted:
@@ -413,29 +420,29 @@ def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
 def numbered_cells(
     file: Path, rows: list[dict[str, Any]], names: Iterable[str], counted: str | None
 ) -> dict[str, list[tuple[int, Any]]]:
-    """The cells of some columns that say something, numbered by update."""
+    """Return the nonempty cells of some columns, each with its update."""
     found: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
     for number, row in enumerate(rows):
-        # What is shorter is gone through: a log may have thousands of columns, and thousands of rows with few cells.
-        said = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
-        if not said or (counted is not None and row.get(counted) in (None, "")):
+        # Iterate over the shorter of the two: a log may have thousands of columns and rows with few cells.
+        present = row.keys() & found.keys() if len(found) > 4 else [name for name in found if name in row]
+        if not present or (counted is not None and row.get(counted) in (None, "")):
             continue
-        cells = [(name, value) for name in said if (value := row[name]) not in (None, "")]
+        cells = [(name, value) for name in present if (value := row[name]) not in (None, "")]
         t = number if counted is None or not cells else update_number(row[counted], file)
         for name, value in cells:
             found[name].append((t, value))
     return found
 
 
-def time_column(there: list[str]) -> str | None:
-    """The column that counts the updates."""
-    # Of columns that differ in capitals only, the first one counts.
-    lower = {name.lower(): name for name in reversed(there)}
+def time_column(present: list[str]) -> str | None:
+    """Return the column that counts the updates, or None."""
+    # If names differ in case only, the first one is used.
+    lower = {name.lower(): name for name in reversed(present)}
     return next((lower[name] for name in TIMES if name in lower), None)
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
-    """A column of numbers whose name has the field in it, or "rate" for lr; NAME where there is none.
+    """Return a column of numbers whose name contains the field, or "rate" for lr, or else NAME.
 
     >>> _column_to_suggest("lr", [{"step": "0", "loss": "2.5", "base_rate": "1e-3"}])
     'base_rate'
@@ -448,11 +455,11 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
     return "NAME"
 
 
-def columns_like_fields(there: list[str], fields: tuple[str, ...]) -> dict[str, str]:
-    """Columns that are called `lr`, or `lr[head]` as in a trace's CSV, or as `Scheduler.scalars` says it, `lr/head`."""
+def columns_like_fields(present: list[str], fields: tuple[str, ...]) -> dict[str, str]:
+    """Return the columns named `lr`, `lr[head]` as in a trace's CSV, or `lr/head` as in `Scheduler.scalars`."""
     by_flat_name = {Field.of(field).slot: field for field in fields}
     found = {}
-    for name in there:
+    for name in present:
         flat, slash, group = name.partition("/")
         if name in fields:
             found[name] = name

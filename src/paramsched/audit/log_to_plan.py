@@ -1,4 +1,4 @@
-"""The log of an earlier run as a plan, and its metrics."""
+"""Conversion of a log to a plan with the same values, and reader of its metrics."""
 
 import errno
 import json
@@ -33,9 +33,13 @@ from paramsched.schedules import Schedule, absolute, constant, piecewise, shift,
 from paramsched.schedules.table import MOST_WRITTEN, read_column, table_file_in
 
 _FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
-_LONGEST_NAME = 255  # bytes of a file's name, on most systems
-_MOST_HELD = 20_000_000  # values of a table, 160 MB
-_FROM_ONE = {"data_time", "iter", "step"}  # columns of MMEngine's rows, which count an update before they tell of it
+_MAX_NAME_BYTES = 255  # bytes of a file's name, on most systems
+_MAX_TABLE_VALUES = 20_000_000  # 160 MB
+_COUNTED_FROM_ONE = {
+    "data_time",
+    "iter",
+    "step",
+}  # columns of MMEngine's rows, whose first update has number 1
 
 
 def plan_from_log(
@@ -49,30 +53,29 @@ def plan_from_log(
     curve: CurveLike | None = None,
     tables: str | os.PathLike[str] | None = None,
 ) -> Plan:
-    """A plan that does again what a run did: at each update that the log tells of, the logged value, bit for bit.
+    """Return a plan that reproduces the values of a log, bit for bit, at each logged update.
 
-    A log of ours (`values.jsonl`), CSV or JSONL with named columns, MMEngine's JSON lines, an event file of TensorBoard
-    (its package reads it), or the `trainer_state.json` of transformers. Its values stand as they are, whatever the
-    base. Between two updates of a log that leaves some out a value is held, or goes along `curve` to the next. Where an
-    update is there twice, as after a resume, the later line counts.
+    Supported are a log of paramsched (`values.jsonl`), CSV or JSONL with named columns, MMEngine's JSON lines, an event
+    file of TensorBoard (if the package is installed), and the `trainer_state.json` of transformers. The plan contains
+    absolute values, which do not depend on the base. Between two logged updates a value stays constant, or follows
+    `curve`. If an update is logged twice, as after a resume, the later line is used.
 
     Args:
         path: the log.
-        fields: those to read; None takes each that is called like a field of torch's optimizers.
-        columns: from `"lr"`, or `"lr@head"` for one group, to the name of the column.
-        time: the column that counts the updates; without one rows are counted.
-        optimizer: which one, where the log has several.
-        first: the number that the log gives to the first update, 0 or 1. None: 1 for trainer_state.json and MMEngine's,
-            which count an update before they tell of it, else 0. (Old releases of the Trainer told of the coming
-            update: first=0.)
-        curve: the way from each logged value to the next; None holds it.
-        tables: a folder for the values of long logs: one with more than 10,000 different values gets a CSV there. A
-            file of that name stays if it has the same values.
+        fields: the fields to read, e.g. `["lr"]`. Default: all columns with the name of a field of torch's optimizers.
+        columns: maps `"lr"`, or `"lr@head"` for one group, to the name of a column. Default: columns are found by name.
+        time: the column that counts the updates. Default: a column with a common name, else the number of the row.
+        optimizer: the name of the optimizer, required if the log has several.
+        first: the number of the first update in the log, 0 or 1. Default: 1 for `trainer_state.json` and MMEngine's
+            logs, else 0. Old releases of the Trainer logged the values of the next update: use `first=0`.
+        curve: the curve from each logged value to the next. Default: values stay constant.
+        tables: a folder for CSV files, required for columns with more than 10,000 different values. An existing file
+            is kept if it has the same values.
 
     Raises:
-        UnreadableLog: nothing in it can be read as asked.
-        FileExistsError: a file in the folder has the name of a table and other content.
-        InvalidArgument: an argument out of its range.
+        UnreadableLog: the log cannot be read with these arguments.
+        FileExistsError: a file with the name of a table exists and has other values.
+        InvalidArgument: an argument is out of its range.
 
     >>> import json, pathlib, tempfile
     >>> log = pathlib.Path(tempfile.mkdtemp(), "values.jsonl")
@@ -91,53 +94,56 @@ def plan_from_log(
     logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
     read = [column for column in logged.columns if fields is None or is_history or column.field in wanted]
     if not read and fields is not None:
-        there = ", ".join(dict.fromkeys(column.field for column in logged.columns)) or "nothing"
-        raise UnreadableLog(path_text(file), f"it has {there}, not {', '.join(wanted)}", "Name a field of it")
+        present = ", ".join(dict.fromkeys(column.field for column in logged.columns)) or "no fields"
+        found = f"the log has {present}, not {', '.join(wanted)}"
+        raise UnreadableLog(path_text(file), found, "Name a field of the log")
     read = [column for column in read if column.t.size]
     if not read:
-        raise UnreadableLog(path_text(file), "no update in it has a value", "Give the log of a run")
+        raise UnreadableLog(path_text(file), "the log has no values", "Pass the log of a run")
     begins = 1 if is_history or (time is None and _counts_from_one(file)) else 0
     start = begins if first is None else whole_number(CallSite("plan_from_log", "first"), first, least=0)
     moved: list[tuple[LogColumn, Times, Floats]] = []
     for column in read:
         ordered, values = last_of_each(column.t, column.values)
-        ordered = ordered + is_history  # `read_log` has counted the steps of a history from 0
+        ordered = ordered + is_history  # `read_log` counts the steps of a history from 0
         if ordered[0] < start:
-            found = f"an update numbered {ordered[0]}, before the first, {start}"
+            found = f"the number of an update must be at least first={start}, got {ordered[0]}"
             raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Write first=0")
         moved.append((column, ordered - start, values))
-    home = None if tables is None else Path(tables)
+    folder = None if tables is None else Path(tables)
     bindings = []
     for field in dict.fromkeys(str(Field.of(column.field)) for column, _, _ in moved):
         groups = [(column, t, values) for column, t, values in moved if column.field == field]
         alike = all(all(map(np.array_equal, groups[0][1:], other[1:])) for other in groups[1:])
         for column, t, values in groups[:1] if alike else groups:
             group = "" if alike else f".{column.group}"
-            keep = None if home is None else home / f"{file.stem}.{field}{group}.csv"
+            table_file = None if folder is None else folder / f"{file.stem}.{field}{group}.csv"
             selector: Selector = None if alike else logged.names[column.group] or column.group
-            bindings.append(Binding(field, _schedule_of_values(t, values, curve, field, keep), selector))
+            bindings.append(Binding(field, _schedule_of_values(t, values, curve, field, table_file), selector))
     return Plan(*bindings, horizon=1 + max(int(t[-1]) for _, t, _ in moved))
 
 
 def _counts_from_one(file: Path) -> bool:
-    """Whether the first line is a row of MMEngine's training log."""
+    """Return whether the first line is a row of MMEngine's training log."""
     with open_to_read(file) as stream:
         line = stream.readline(65536)
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(row, dict) and row.keys() >= _FROM_ONE
+    return isinstance(row, dict) and row.keys() >= _COUNTED_FROM_ONE
 
 
-def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
-    """Make a table, or a schedule with each value at its time; values that are held are as few as that takes."""
+def _schedule_of_values(
+    t: Times, values: Floats, curve: CurveLike | None, field: str, table_file: Path | None
+) -> Schedule:
+    """Return a table, or a schedule with each value at its time; repeated values are merged."""
     if curve is not None and values.size > 1:
         gaps = np.diff(t)
         every = int(gaps[0])
         if (gaps != every).any():
             return _values_at_times(t, values, curve)
-        return _from_update(int(t[0]), _kept_table(values, every, curve, field, keep))
+        return _from_update(int(t[0]), _kept_table(values, every, curve, field, table_file))
     changed = np.flatnonzero(np.diff(values) != 0) + 1
     if not changed.size:
         return constant(absolute(values[0]))
@@ -146,37 +152,39 @@ def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field
     if begins.size <= MOST_WRITTEN < begins[-1] // every:
         kept = np.concatenate([[0], changed])
         return _values_at_times(t[kept], values[kept], None)
-    if begins[-1] // every > _MOST_HELD:
+    if begins[-1] // every > _MAX_TABLE_VALUES:
         found = f"its values change {begins.size:,} times in {begins[-1]:,} updates"
-        raise UnreadableLog(field, found, "Give a log of fewer updates, or write curve=curves.linear")
+        raise UnreadableLog(field, found, "Pass a log of fewer updates, or curve=curves.linear")
     places = np.searchsorted(t - t[0], np.arange(0, begins[-1] + 1, every), side="right") - 1
-    return _from_update(int(t[0]), _kept_table(values[places], every, None, field, keep))
+    return _from_update(int(t[0]), _kept_table(values[places], every, None, field, table_file))
 
 
-def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
-    """Make a table in the plan, or in a file where it is long; a file that exists must have the same values."""
+def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str, table_file: Path | None) -> Schedule:
+    """Return a table in the plan, or in a file if it is long; an existing file must have the same values."""
     if values.size <= MOST_WRITTEN:
         return table(values, every, curve, absolute=True)
-    if keep is None:
-        found = f"{values.size:,} values; in a plan's text stand {MOST_WRITTEN:,} at most"
+    if table_file is None:
+        found = f"expected at most {MOST_WRITTEN:,} values in the text of a plan, got {values.size:,}"
         raise InvalidArgument(
-            f"plan_from_log(…): {field}", found, 'Write tables="replay", a folder for them; -o plan.yaml in a command'
+            f"plan_from_log(…): {field}",
+            found,
+            'Write tables="replay", a folder for the values (on the command line: -o plan.yaml)',
         )
-    keep.parent.mkdir(parents=True, exist_ok=True)
-    if len(os.fsencode(keep.name)) > _LONGEST_NAME:
-        found = f"the name of its table has more than {_LONGEST_NAME} bytes"
+    table_file.parent.mkdir(parents=True, exist_ok=True)
+    if len(os.fsencode(table_file.name)) > _MAX_NAME_BYTES:
+        found = f"the name of its table has more than {_MAX_NAME_BYTES} bytes"
         raise InvalidArgument(f"plan_from_log(…): {field[:40]}", found, "Rename the log, or the field in it")
-    if os.path.lexists(keep):
+    if os.path.lexists(table_file):
         try:
-            same = np.array_equal(np.array(read_column(keep, field), dtype=np.float64), values)
+            same = np.array_equal(np.array(read_column(table_file, field), dtype=np.float64), values)
         except UnreadableTable:
             same = False
         if not same:
-            found = "it exists and does not have the values of the log. Move it, or write the plan into another folder"
-            raise FileExistsError(errno.EEXIST, found, str(keep))
+            found = "the file exists and has other values than the log. Move it, or write the plan to another folder"
+            raise FileExistsError(errno.EEXIST, found, str(table_file))
     else:
-        write_whole_file(keep, "\n".join([field, *map(repr, values.tolist())]).encode() + b"\n")
-    return table_file_in(keep.parent)(keep.name, field, every, curve, absolute=True)
+        write_whole_file(table_file, "\n".join([field, *map(repr, values.tolist())]).encode() + b"\n")
+    return table_file_in(table_file.parent)(table_file.name, field, every, curve, absolute=True)
 
 
 def _values_at_times(t: Times, values: Floats, curve: CurveLike | None) -> Schedule:
@@ -191,12 +199,12 @@ def _from_update(begin: int, schedule: Schedule) -> Schedule:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LogMetric:
-    """A metric over a run.
+    """The values of a metric during a run.
 
     Args:
-        name: of its column.
-        t: the updates it was logged at, in order.
-        values: what it was; of two for the same update the later one in the log.
+        name: the name of its column.
+        t: the updates at which it was logged, sorted; shape (n,).
+        values: its values; shape (n,). If an update is logged twice, the later value is used.
     """
 
     name: str
@@ -205,29 +213,30 @@ class LogMetric:
 
 
 def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LogMetric, ...]:
-    """The metrics in a log: JSONL, CSV, TensorBoard's, or transformers' `trainer_state.json`; a checkpoint has none.
+    """Return the metrics in a log: JSONL, CSV, TensorBoard's, or transformers' `trainer_state.json`.
 
-    The Runner's `values.jsonl` has its losses, and the `metrics.jsonl` beside it its validations.
+    A checkpoint has no metrics. The losses of the Runner are in `values.jsonl`; its validations are read from
+    `metrics.jsonl` in the same folder.
 
     Args:
         path: the log.
-        names: of the columns to read; none: those of numbers whose name has a word such as loss or accuracy.
-        time: the column that counts the updates; without one, rows count from 0.
+        names: the names of the columns. Default: columns of numbers with a name such as loss or accuracy.
+        time: the column that counts the updates. Default: a column with a common name, else the number of the row.
 
     Raises:
-        UnreadableLog: no such column, one without numbers, or no log.
-        OSError: it cannot be read.
+        UnreadableLog: a column is missing or has other values than numbers, or the file is not a log.
+        OSError: the file cannot be read.
     """
     file = Path(path)
     rows = rows_of_log(file, kind_of_log(file))
-    beside = file.with_name("metrics.jsonl")
-    if file.name == "values.jsonl" and beside.is_file():
-        rows += _validations(rows, beside)
-    there = list(dict.fromkeys(name for row in rows for name in row))
-    require_columns((*names, *([time] if time else [])), there, file)
-    counted = time or time_column(there)
+    metrics_file = file.with_name("metrics.jsonl")
+    if file.name == "values.jsonl" and metrics_file.is_file():
+        rows += _validations(rows, metrics_file)
+    present = list(dict.fromkeys(name for row in rows for name in row))
+    require_columns((*names, *([time] if time else [])), present, file)
+    counted = time or time_column(present)
     found = []
-    wanted = names or [one for one in there if one != counted and metric_word(one)]
+    wanted = names or [one for one in present if one != counted and metric_word(one)]
     cells_by_name = numbered_cells(file, rows, wanted, counted)
     for name in wanted:
         cells = cells_by_name[name]
@@ -239,14 +248,14 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
             found.append(LogMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
         elif names:
             where = f"column {name!r} of {path_text(file)}"
-            raise UnreadableLog(where, "not all of its cells are numbers", "Name a column of numbers")
+            raise UnreadableLog(where, "expected numbers in all of its cells", "Name a column of numbers")
     return tuple(found)
 
 
 def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
-    """The validations that the Runner wrote beside its `values.jsonl`, each with its update.
+    """Return the validations in the Runner's `metrics.jsonl`, each with its update.
 
-    A metric that stands in both files is `val_loss` here.
+    If a metric such as `loss` is in both files, the validation's is renamed to `val_loss`.
     """
     iterations = [row["iter"] for row in rows if isinstance(row.get("iter"), int)]
     updates = [row.get("t") for row in rows if isinstance(row.get("iter"), int)]

@@ -1,4 +1,4 @@
-"""The values that a run used, column by column."""
+"""The values that a run used, as columns."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -13,30 +13,34 @@ from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
 from paramsched.errors import InvalidArgument
-from paramsched.time.calendar import OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 MOST_UPDATES = 2**40
-"""A larger number cannot be that of an update. The times that causes compute from it still fit into 64 bits."""
+"""The largest number of an update; times that are computed from it still fit into 64 bits."""
 MOST_GROUPS = 100_000
 
 
 @final
 class UnreadableLog(InvalidArgument):
-    """A log that cannot be read as asked."""
+    """Raised for a log that cannot be read with these arguments."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LogColumn:
-    """One field of one group: the updates it was logged for, and its values.
+    """The values of one field of one group.
 
     Args:
-        digits: the most significant digits any of them was written with; 17 for numbers that were never text.
-        base: what schedules are multiples of, if the log says it.
-        tolerance: by how much of the planned value a value may differ and count as planned; 0 compares bits.
+        field: the name of the field.
+        group: the index of the group.
+        t: the updates, 0-based; shape (n,).
+        values: the logged values; shape (n,).
+        digits: the largest number of significant digits of a value; 17 for numbers that were never text.
+        base: the base of the field, if the log contains it.
+        tolerance: the relative difference up to which a value counts as planned; 0 compares bits.
     """
 
     field: str
@@ -48,7 +52,7 @@ class LogColumn:
     tolerance: float = ROUNDING
 
     def equals(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
-        """Compare rows with planned values, in the digits of the log, or up to rounding."""
+        """Compare rows with planned values, with the precision of the log or up to rounding."""
         equal = self.equals_as_written(planned, rows)
         if self.tolerance == 0 or equal.all():
             return equal
@@ -57,10 +61,10 @@ class LogColumn:
         return equal | equal_up_to_rounding(values, planned, tolerance)
 
     def equals_as_written(self, planned: Floats, rows: slice | Times = slice(None)) -> Flags:
-        """Compare rows with planned values in the digits, or the float32, that the log was written in."""
+        """Compare rows with planned values with the precision of the log, a number of digits or float32."""
         values = self.values[rows]
         equal: Flags = (values == planned) | (np.isnan(values) & np.isnan(planned))
-        # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
+        # A number with fewer than 15 digits is a rounded float64: it equals each value that rounds to it.
         if self.digits < 15:
             known = np.isfinite(values) & np.isfinite(planned) & (planned != 0)
             last_place = 10.0 ** (np.floor(np.log10(np.where(known, np.abs(planned), 1.0))) + 1 - self.digits)
@@ -70,18 +74,23 @@ class LogColumn:
         return equal
 
     def _is_single(self, values: Floats) -> bool:
-        """Whether values went through float32."""
+        """Return whether all values were rounded to float32."""
         return self.digits >= 15 and np.array_equal(values, values.astype(np.float32))
 
 
 _HALF_SINGLE = 2.0**-24
-"""By how much of a number rounding to float32 changes it at most."""
+"""The largest relative error of rounding to float32."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedAmounts:
-    """What a run had consumed before the updates of a log."""
+    """The consumed amounts before the updates of a log.
+
+    Args:
+        t: the updates, 0-based; shape (n,).
+        amounts: the consumed amounts; shape (n,).
+    """
 
     t: Times
     amounts: Floats
@@ -90,14 +99,14 @@ class LoggedAmounts:
 @final
 @dataclass(frozen=True, slots=True)
 class LoggedValues:
-    """What a run used.
+    """The values that a run used.
 
     Args:
-        source: the file.
-        columns: the values.
-        names: of the groups, None where one has none.
-        notes: what the reader should know.
-        amounts: what was consumed, where the log says it.
+        source: the path of the file, for messages.
+        columns: the values of each field of each group.
+        names: the names of the groups; None for a group without a name.
+        notes: remarks about the log.
+        amounts: the consumed amounts, if the log contains them.
     """
 
     source: str
@@ -110,57 +119,58 @@ class LoggedValues:
 @final
 @dataclass(frozen=True, slots=True)
 class AmountColumn:
-    """Which column of a log has the amounts.
+    """The column of a log that contains the consumed amounts.
 
     Args:
-        clock: what they count; None where the plan is by updates.
-        name: as the user named the column; None where it is called like the clock.
+        clock: the unit of the amounts; None if the plan counts updates.
+        name: the name of the column; None to search for the name of the clock.
     """
 
     clock: str | None = None
     name: str | None = None
 
-    def find(self, there: Collection[str], file: Path) -> str | None:
-        """Its name among those that are there, in capitals or not."""
+    def find(self, present: Collection[str], file: Path) -> str | None:
+        """Return the name of the column, which is searched in any case; None if there is none."""
         if self.name is not None:
-            require_columns([self.name], there, file, "Name one that is there: --amount NAME")
+            require_columns([self.name], present, file, "Name an existing column: --amount NAME")
             return self.name
         if self.clock is None:
             return None
-        words = [self.clock, *(word for word, meant in OTHER_WORDS.items() if meant == self.clock)]
-        lower = {name.lower(): name for name in reversed(list(there))}
-        return next((lower[name] for word in words for name in (word, f"consumed_{word}") if name in lower), None)
+        units = [self.clock, *(unit for unit, clock in CLOCK_SYNONYMS.items() if clock == self.clock)]
+        lower = {name.lower(): name for name in reversed(list(present))}
+        return next((lower[name] for unit in units for name in (unit, f"consumed_{unit}") if name in lower), None)
 
 
 def require_columns(
-    names: Iterable[str], there: Collection[str], file: Path, instead: str = "Name one that is there"
+    names: Iterable[str], present: Collection[str], file: Path, instead: str = "Name an existing column"
 ) -> None:
-    """Refuse names of columns that a file does not have."""
-    known = frozenset(there)
+    """Raise for the first name of a column that a file does not have."""
+    known = frozenset(present)
     for name in names:
         if name not in known:
-            raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, there), instead)
+            raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, present), instead)
 
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
-    """The amounts that rows of a log have, each with the number of its update."""
-    said = [(t, value) for t, value in rows if value not in (None, "")]
-    if not said:
+    """Return the amounts in rows of (update, amount); None if no row has an amount."""
+    present = [(t, value) for t, value in rows if value not in (None, "")]
+    if not present:
         return None
-    amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in said])
+    amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in present])
     if not np.all(np.isfinite(amounts) & (amounts >= 0)):
         raise UnreadableLog(
-            path_text(file), "an amount is not a number of at least 0", "Name the column: --amount NAME"
+            path_text(file), "an amount must be finite and must not be negative", "Name the column: --amount NAME"
         )
-    return LoggedAmounts(np.array([t for t, _ in said], dtype=np.int64), amounts)
+    return LoggedAmounts(np.array([t for t, _ in present], dtype=np.int64), amounts)
 
 
 def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path) -> LogColumn:
-    """A column of numbers, or of text that says them."""
+    """Return a column from rows of (update, value), whose values are numbers or strings."""
     times = np.array([t for t, _ in rows], dtype=np.int64)
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
-        raise UnreadableLog(where, f"an update numbered {times.min()}", "Updates count from 0")
+        found = f"the number of an update must not be negative, got {times.min()}"
+        raise UnreadableLog(where, found, "Updates count from 0")
     values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
     mantissas = {re.split("[eE]", str(value), maxsplit=1)[0] for value in {value for _, value in rows}}
     digits = max((len(one.replace(".", "").lstrip("+-0")) or 1 for one in mantissas), default=17)
@@ -168,38 +178,38 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
 
 
 def update_number(value: Any, file: Path) -> int:
-    """A whole number that counts updates."""
+    """Return the number of an update."""
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
-        said = printable(repr(value))[:80]
-        raise UnreadableLog(
-            path_text(file), f"{said} is not the number of an update", "Name the column that counts: --time NAME"
-        )
+        found = f"expected the number of an update, got {printable(repr(value))[:80]}"
+        raise UnreadableLog(path_text(file), found, "Name the column that counts the updates: --time NAME")
     return int(number)
 
 
 def group_number(label: str, file: Path) -> int:
-    """The index of a group as it stands in a column's name."""
+    """Return the index of a group in the name of a column."""
     number = int(label) if len(label) < 10 else MOST_GROUPS
     if number >= MOST_GROUPS:
         raise UnreadableLog(
-            path_text(file), f"a group numbered {label[:20]}", f"Groups count from 0, up to {MOST_GROUPS - 1}"
+            path_text(file),
+            f"expected the index of a group from 0 to {MOST_GROUPS - 1}, got {label[:20]}",
+            "Name the column: --column lr@0=NAME",
         )
     return number
 
 
 def is_group_index(label: str) -> bool:
-    """Whether a group's label is its index."""
+    """Return whether the label of a group is its index."""
     return label.isascii() and label.isdigit()
 
 
 def with_shared_digits(columns: Iterable[LogColumn]) -> tuple[LogColumn, ...]:
-    """Give all columns the digits of the most exact one: a log is written in one way, and 0.05 may be short or rounded.
+    """Set the digits of all columns to those of the most precise one, because 0.05 may be exact or rounded.
 
-    Few different values do not show how they were written, so they are compared in four digits at least.
+    If there are fewer than 8 different values, the precision is uncertain, and at least four digits are compared.
     """
     made = tuple(columns)
     digits = max((column.digits for column in made), default=17)
@@ -208,36 +218,36 @@ def with_shared_digits(columns: Iterable[LogColumn]) -> tuple[LogColumn, ...]:
 
 
 def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
-    """What the reader should know of the numbers of a log."""
-    said = []
+    """Return remarks about the update numbers and the precision of a log."""
+    notes = []
     if any(np.any(np.diff(column.t) < 0) for column in columns):
-        said.append("its numbers go back: a part of the run is logged twice, or another run follows")
+        notes.append("the update numbers decrease: a part of the run is logged twice, or another run follows")
     elif any(np.any(np.diff(column.t) == 0) for column in columns):
-        said.append("some rows have the number of the row before: each of them is compared with that update")
+        notes.append("some rows have the same update number as the previous row; each is compared with that update")
     if columns and columns[0].digits < 15:
-        said.append(f"its numbers are written with {columns[0].digits} digits, and compared so")
-    return tuple(said)
+        notes.append(f"its numbers have {columns[0].digits} digits, and are compared with that precision")
+    return tuple(notes)
 
 
 def nearest_in_file(name: str, known: Iterable[str]) -> str:
-    """As `did_you_mean`, for names from a file: many, long, or with control characters."""
+    """Call `did_you_mean` for names from a file, which may be many, long, or contain control characters."""
     return did_you_mean(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 
 def path_text(file: Path, line: int | None = None) -> str:
-    """Return a path for a message, with the number of a line in the file."""
+    """Return a path as text for a message, with an optional line number."""
     return printable(str(file)) + ("" if line is None else f", line {line}")
 
 
 def _number_in_row(value: Any, where: str) -> float:
-    """A logged value as a float."""
-    said = None
+    """Return a logged value as a float."""
+    shown = None
     try:
         if not isinstance(value, bool):
             return float(value)
     except OverflowError:
-        said = "an integer beyond every float"
+        shown = "an integer too large for a float"
     except (TypeError, ValueError):
         pass
-    said = said or printable(repr(value))[:80]
-    raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
+    shown = shown or printable(repr(value))[:80]
+    raise UnreadableLog(where, f"expected a number, got {shown}", "Name a column of numbers: --column lr=NAME")

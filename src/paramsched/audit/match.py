@@ -1,4 +1,4 @@
-"""How well a log fits a plan."""
+"""Comparison of the columns of a log with the schedules of a plan, and fitting of bases."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,21 +12,23 @@ from paramsched.errors import MissingFact
 from paramsched.fields import Field
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import is_by_amount
-from paramsched.plan.run_amounts import RunAmounts, UntoldAmounts
+from paramsched.plan.run_amounts import RunAmounts, UnknownAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
 
-_MOST_IN_A_ROW = 2**22  # updates whose planned amounts are made together
-_MOST = 2.0**62
+_MAX_CONSECUTIVE = 2**22  # updates whose planned amounts are computed together
+_MAX_AMOUNT = 2.0**62
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class AmountTimes:
-    """The amounts of a run by its updates; between known ones, and beyond, on a straight line.
+    """The consumed amounts of a run by update, with linear interpolation and extrapolation.
 
     Args:
-        updates: in order, each once; one at least.
+        clock: the unit of the amounts.
+        updates: the known updates, sorted and unique; at least one.
+        amounts: the amounts before these updates.
     """
 
     clock: str
@@ -40,19 +42,19 @@ class AmountTimes:
 
     @classmethod
     def planned(cls, run: RunAmounts, t: Times) -> Self:
-        """As it was planned, for the updates that a log has."""
-        if isinstance(run, UntoldAmounts):
+        """Return the planned amounts for the updates of a log."""
+        if isinstance(run, UnknownAmounts):
             try:
                 run.amount_at(1)
             except MissingFact as error:
                 found = (
-                    f"nothing says how many {run.clock} the updates took; no column of the log is called {run.clock} "
-                    "(--amount NAME names another)"
+                    f"the {run.clock} that the updates consumed are unknown: the log has no column {run.clock}, and "
+                    "--amount NAME was not specified"
                 )
                 site = "the amounts of the run"
                 raise MissingFact(site, found, fact=error.fact, example=error.example) from None
         most = int(t.max(initial=0)) + 2
-        if most <= _MOST_IN_A_ROW:
+        if most <= _MAX_CONSECUTIVE:
             return cls(run.clock, np.arange(most), np.asarray(run.amounts_from(0, 0, most), dtype=np.float64))
         updates = np.unique(np.maximum(np.concatenate([t - 1, t, t + 1]), 0))
         amounts = np.array([float(run.amount_at(one)) for one in updates.tolist()])
@@ -62,31 +64,38 @@ class AmountTimes:
         return AmountTimes(self.clock, np.array([0, 1]), np.array([0.0, 1.0]))
 
     def scaled(self, times: int, by: int) -> "AmountTimes":
-        """The same for a schedule that counts so many times as much, or as little."""
+        """Return the amounts multiplied by `times / by`."""
         amounts = self.amounts * times / by
         return AmountTimes(self.clock, self.updates, amounts if self.clock == "seconds" else np.floor(amounts))
 
     def __call__(self, t: Times) -> Any:
-        """The amounts before updates: whole numbers, but of seconds."""
+        """Return the amounts before updates, as integers except for seconds."""
         last = int(self.updates[-1])
         found = np.interp(t, self.updates, self.amounts)
         if self.updates.size > 1:
             size = (self.amounts[-1] - self.amounts[-2]) / (last - int(self.updates[-2]))
             found = np.where(t > last, self.amounts[-1] + (t - last) * size, found)
-        found = np.clip(found, 0, _MOST)
+        found = np.clip(found, 0, _MAX_AMOUNT)
         return found if self.clock == "seconds" else np.rint(found).astype(np.int64)
 
 
 BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]
-"""Bases by field and group; None for every group."""
+"""Bases by field and group; None for all groups."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class DifferingValue:
-    """One value that is not what is planned.
+    """A logged value that differs from the planned value.
 
-    `amount` is what was consumed before update `t`, on `clock`; both are None where the schedule counts updates.
+    Args:
+        t: the update, 0-based.
+        field: the name of the field.
+        group: the name or index of the group.
+        logged: the logged value.
+        planned: the planned value.
+        amount: the consumed amount before the update; None if the schedule counts updates.
+        clock: the unit of `amount`.
     """
 
     t: int
@@ -101,12 +110,15 @@ class DifferingValue:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedColumn:
-    """A column of the log and the schedule it should follow.
+    """A column of the log with its planned schedule.
 
     Args:
-        base: None where it has to be found from the log.
-        amounts: what was consumed before each update, where the schedule counts that; None where it counts updates.
-        groups: all whose columns have these values; `group` is the first of them.
+        column: the column.
+        schedule: the schedule.
+        group: the name or index of the group.
+        base: the base; None to fit it to the log.
+        amounts: the consumed amounts; None if the schedule counts updates.
+        groups: all groups whose columns have these values; `group` is the first of them.
     """
 
     column: LogColumn
@@ -123,15 +135,18 @@ class PlannedColumn:
 def pair_columns(
     logged: LoggedValues, plan: Plan, run: RunAmounts | None, bases: BasesByPlace, names: Sequence[str]
 ) -> list[PlannedColumn]:
-    """Find the schedule of each column that the plan schedules; equal columns of a field become one.
+    """Return the columns that the plan schedules with their schedules; equal columns of a field are merged.
 
     Args:
-        plan: resolved, with the units of its clock taken off.
-        run: what its updates were planned to take; None for a plan by updates.
+        logged: the log.
+        plan: the resolved plan, without the units of its clock.
+        run: the planned consumption; None for a plan in updates.
+        bases: bases by field and group.
+        names: the names of the groups.
 
     Raises:
-        UnreadableLog: the plan schedules none.
-        MissingFact: a schedule counts an amount that nothing says.
+        UnreadableLog: the plan schedules none of the columns.
+        MissingFact: a schedule counts an amount that is unknown.
     """
     groups = _groups_as_planned(logged, plan, names)
     bounds = bind(plan, groups)
@@ -142,7 +157,7 @@ def pair_columns(
         label = groups[column.group].get("name", column.group)
         for bound in bounds[column.group]:
             if bound.field == wanted or bound.name == column.field:
-                # Later places go before earlier ones: the log's own base, one for all groups, one for this group.
+                # In the order of precedence: the base in the log, one for all groups, one for this group.
                 base = column.base
                 for place in ((column.field, None), (column.field, column.group), (column.field, label)):
                     base = bases.get(place, base)
@@ -167,14 +182,14 @@ def pair_columns(
         planned = sorted({binding.name for binding in plan.bindings})
         raise UnreadableLog(
             f"audit of {logged.source}",
-            f"it has values of {', '.join(there) or 'nothing'}, the plan schedules {', '.join(planned)}",
+            f"the log has {', '.join(there) or 'no fields'}, and the plan schedules {', '.join(planned)}",
             "Name columns: --column lr=NAME",
         )
     return list(pairs.values())
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Param groups with the fields of the log and of the plan, for selectors."""
+    """Return param groups with the fields of the log and of the plan, to which the plan is bound."""
     fields: dict[int, list[Field]] = {}
     for column in logged.columns:
         fields.setdefault(column.group, []).append(Field.of(column.field))
@@ -186,7 +201,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
         if name is not None:
             group["name"] = name
         mine = fields.get(index, [])
-        # Adam logs betas[0] for momentum; a group with both fields would be bound twice.
+        # Adam's momentum is logged as betas[0]; a group with both fields would be bound twice.
         betas = any(field.key == "betas" for field in mine)
         for field in mine + [one for one in planned if not (one.key == "momentum" and betas)]:
             if field.index is not None or field.key not in group:
@@ -196,31 +211,32 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 
 
 def depends_on_base(pair: PlannedColumn) -> bool:
-    """Whether the base changes the values at all."""
-    times = pair.column.t[:: max(pair.column.t.size // _MOST_SEEN, 1)]
+    """Return whether the values depend on the base."""
+    times = pair.column.t[:: max(pair.column.t.size // _MAX_SAMPLED_ROWS, 1)]
     return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
 
 
 def which_depend_on_base(pairs: Iterable[PlannedColumn]) -> dict[int, bool]:
-    """The same by the id of the schedule: of thousands of groups most have the same one."""
+    """Return `depends_on_base` by the id of the schedule, because most groups share a schedule."""
     return {schedule: depends_on_base(pair) for schedule, pair in {id(one.schedule): one for one in pairs}.items()}
 
 
 _Same = TypeVar("_Same")
 
 
-def as_it_is(value: _Same) -> _Same:
-    """What a log that is right makes of its clock, and of its amounts."""
+def unchanged(value: _Same) -> _Same:
+    """Return the clock, or the amounts, of a log that is as planned."""
     return value
 
 
 class MatchedColumn(NamedTuple):
-    """A column beside what it should be.
+    """A column with its planned values.
 
     Args:
-        base: given, or found from the log.
-        equal: which of its values are as planned.
-        planned: what its values were compared with.
+        pair: the column and its schedule.
+        base: the specified base, or the one fitted to the log.
+        equal: which of the compared values are as planned.
+        planned: the planned values.
     """
 
     pair: PlannedColumn
@@ -232,18 +248,20 @@ class MatchedColumn(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LogMatch:
-    """How the log fits the plan under one clock."""
+    """The comparison of a log with a plan under one clock."""
 
     columns: list[MatchedColumn]
 
     @classmethod
     def of(
-        cls, pairs: Sequence[PlannedColumn], clock: Callable[[Times], Times] = as_it_is, rows: Times | None = None
+        cls, pairs: Sequence[PlannedColumn], clock: Callable[[Times], Times] = unchanged, rows: Times | None = None
     ) -> Self:
         """Compare the columns with their schedules.
 
         Args:
-            rows: those that are compared; None: all.
+            pairs: the columns and their schedules.
+            clock: converts update numbers to times of the plan.
+            rows: the rows to compare; None for all.
         """
         columns = []
         lines: dict[tuple[int, bytes], tuple[Floats, Floats]] = {}
@@ -253,10 +271,10 @@ class LogMatch:
             base = pair.base
             if base is None:
                 key = id(pair.schedule), pair.column.t.tobytes()
-                seen = _rows_to_fit(pair.column.t.size, chosen)
+                sampled = _rows_to_fit(pair.column.t.size, chosen)
                 if key not in lines:
-                    lines[key] = _line_in_base(pair, clock(pair.column.t[seen]))
-                base = _base_on_line(pair, clock(pair.column.t[seen]), seen, *lines[key])
+                    lines[key] = _line_in_base(pair, clock(pair.column.t[sampled]))
+                base = _base_on_line(pair, clock(pair.column.t[sampled]), sampled, *lines[key])
             planned = pair.planned_at(times, base)
             columns.append(MatchedColumn(pair, base, pair.column.equals(planned, chosen), planned))
         return cls(columns)
@@ -267,17 +285,17 @@ class LogMatch:
 
     @property
     def values(self) -> int:
-        """How many values were compared, those of all groups."""
+        """The number of compared values in all groups."""
         return sum(one.equal.size * len(one.pair.groups) for one in self.columns)
 
     @property
     def exact(self) -> int:
-        """How many of the values are as planned."""
+        """The number of values as planned."""
         return sum(int(one.equal.sum()) * len(one.pair.groups) for one in self.columns)
 
     @property
     def rounded(self) -> int:
-        """How many of the values are as planned up to rounding, and differ in a bit."""
+        """The number of values that are as planned up to rounding, but not bit for bit."""
         return sum(
             int((equal & ~pair.column.equals_as_written(planned)).sum()) * len(pair.groups)
             for pair, _, equal, planned in self.columns
@@ -285,7 +303,7 @@ class LogMatch:
 
     @property
     def misfit(self) -> float:
-        """How far the values that are as planned are from it on average, as a share of the largest one."""
+        """The mean distance of matching values from the planned ones, relative to the largest value."""
         shares = [
             float(np.abs(pair.column.values - planned)[equal & np.isfinite(planned)].mean())
             / max(float(np.abs(planned[np.isfinite(planned)]).max(initial=0.0)), 1e-300)
@@ -295,7 +313,7 @@ class LogMatch:
         return max(shares, default=0.0)
 
     def first_difference(self) -> DifferingValue | None:
-        """The first value that differs, in the order of the log's numbers."""
+        """Return the value that differs at the smallest update, or None."""
         wrong = [
             (int(one.pair.column.t[row]), number, row)
             for number, one in enumerate(self.columns)
@@ -312,66 +330,68 @@ class LogMatch:
         return DifferingValue(t, pair.column.field, pair.group, logged, float(planned[row]), amount, clock)
 
 
-_MOST_EQUAL = 0.8  # of the values: such a base is taken for the log's
-_FEW = 8  # values in a row that fit are no accident
-_MOST_SEEN = 4096  # rows by which a base is chosen
+_ACCEPTED_SHARE = 0.8  # a base that explains this share of the values is accepted
+_MIN_FITTING_RUN = 8  # this number of consecutive matching values is not an accident
+_MAX_SAMPLED_ROWS = 4096  # the most rows to which a base is fitted
 
 
 def fitted_base(pair: PlannedColumn, rows: slice = slice(None)) -> float:
-    """The base under which most values are as planned, or the first ones, where something changes later."""
-    seen = _rows_to_fit(pair.column.t.size, rows)
-    times = pair.column.t[seen]
-    return _base_on_line(pair, times, seen, *_line_in_base(pair, times))
+    """Return the base with which most values, or the first values, are as planned."""
+    sampled = _rows_to_fit(pair.column.t.size, rows)
+    times = pair.column.t[sampled]
+    return _base_on_line(pair, times, sampled, *_line_in_base(pair, times))
 
 
 def _rows_to_fit(size: int, rows: slice | Times) -> Times:
-    """The rows by which a base is chosen: of many the first ones, and some of the others."""
-    seen = np.arange(size)[rows]
-    if seen.size <= _MOST_SEEN:
-        return seen
-    places = np.unique([*range(_MOST_SEEN // 4), *np.linspace(0, seen.size - 1, _MOST_SEEN).astype(np.int64)])
-    chosen: Times = seen[places]
+    """Return the rows to which a base is fitted; from a long log the first rows and a sample of the rest."""
+    sampled = np.arange(size)[rows]
+    if sampled.size <= _MAX_SAMPLED_ROWS:
+        return sampled
+    places = np.unique(
+        [*range(_MAX_SAMPLED_ROWS // 4), *np.linspace(0, sampled.size - 1, _MAX_SAMPLED_ROWS).astype(np.int64)]
+    )
+    chosen: Times = sampled[places]
     return chosen
 
 
 def _line_in_base(pair: PlannedColumn, times: Times) -> tuple[Floats, Floats]:
-    """The values as `offset + factor * base`.
+    """Return offset and factor of the values as `offset + factor * base`.
 
-    Where values are compared, as by a clamp, what does not scale with base is in some of them only.
+    If a schedule selects between values, e.g. by a clamp, the offset is taken as 0.
     """
     offset = pair.planned_at(times, 0.0) if pair.schedule.affine else np.zeros(times.size)
     return offset, pair.planned_at(times, 1.0) - offset
 
 
-def _base_on_line(pair: PlannedColumn, times: Times, seen: Times, offset: Floats, factor: Floats) -> float:
-    values = pair.column.values[seen]
-    # Where the schedule is almost 0 the quotient below is noise.
+def _base_on_line(pair: PlannedColumn, times: Times, sampled: Times, offset: Floats, factor: Floats) -> float:
+    values = pair.column.values[sampled]
+    # If the schedule is almost 0, the quotient below is noise.
     far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
     usable = np.flatnonzero(far & np.isfinite(values))
     if usable.size == 0:
         return 1.0
     places = np.array([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]])
     exact = ((values[places] - offset[places]) / factor[places]).tolist()
-    # People write bases in few digits: of those that fit equally well the roundest one is taken.
+    # Bases usually have few digits, so the roundest of equally good candidates is chosen.
     bases = [float(f"{one:.{n}g}") for one in dict.fromkeys(exact) for n in (3, 6, 9, 12, 17) if np.isfinite(one)]
     bases = list(dict.fromkeys(bases)) or [1.0]
-    # A sum of products rounds otherwise than the schedule does, so bits are compared only where this is equal.
-    loose = replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING))
-    equal = loose.equals(offset + factor * np.array(bases)[:, np.newaxis], seen)
+    # This sum is rounded differently from the schedule, so bits are compared only for values that match here.
+    with_rounding = replace(pair.column, tolerance=max(pair.column.tolerance, ROUNDING))
+    equal = with_rounding.equals(offset + factor * np.array(bases)[:, np.newaxis], sampled)
     counts, firsts = equal.sum(axis=1), np.where(equal.all(axis=1), values.size, equal.argmin(axis=1))
     scores = [
-        (count if count >= _MOST_EQUAL * values.size else 0, first if first >= _FEW else 0, count)
+        (count if count >= _ACCEPTED_SHARE * values.size else 0, first if first >= _MIN_FITTING_RUN else 0, count)
         for count, first in zip(counts.tolist(), firsts.tolist(), strict=True)
     ]
     best = max(scores)
     fitting = [base for base, score in zip(bases, scores, strict=True) if score == best]
-    if len(fitting) == 1 or best[2] < _FEW:
+    if len(fitting) == 1 or best[2] < _MIN_FITTING_RUN:
         return fitting[0]
 
     def bits_that_fit(base: float) -> tuple[int, bool]:
-        """How many values are as planned under a base, and whether most are in all bits."""
+        """Return how many values are as planned with a base, and whether most of them match bit for bit."""
         planned = pair.planned_at(times, base)
-        as_written = pair.column.equals_as_written(planned, seen)
-        return int(pair.column.equals(planned, seen).sum()), 2 * int(as_written.sum()) > as_written.size
+        as_written = pair.column.equals_as_written(planned, sampled)
+        return int(pair.column.equals(planned, sampled).sum()), 2 * int(as_written.sum()) > as_written.size
 
     return max(fitting, key=bits_that_fit)

@@ -1,1 +1,1 @@
-"""Drop-ins for other libraries, on our kernel: change the import line only."""
+"""Drop-in replacements for the schedulers of other libraries: change only the import line."""

@@ -1,4 +1,4 @@
-"""`python -m paramsched.compat train.py …` runs a script unchanged, on the drop-ins instead of torch's schedulers."""
+"""Run an unchanged script with the drop-ins instead of torch's schedulers: `python -m paramsched.compat train.py …`."""
 
 import builtins
 import io
@@ -13,15 +13,20 @@ _USAGE = """\
 usage: python -m paramsched.compat SCRIPT [ARGUMENT ...]
        python -m paramsched.compat -m MODULE [ARGUMENT ...]
 
-Runs the script, or the module, as Python would. Only torch's schedulers are the drop-ins of paramsched."""
+Runs a script or a module as Python does, with paramsched's drop-ins in place of torch's schedulers."""
 
 
 def run_command(arguments: list[str]) -> None:
-    """Run what the arguments name; `sys.argv`, `__main__` and the exit status are the script's."""
+    """Run the script or module that the arguments name.
+
+    The script gets its own `sys.argv` and `__main__`, and its exit status becomes that of the process.
+    """
     if not arguments or arguments[0] in ("-h", "--help"):
         _exit_with(_USAGE, 0 if arguments else 2)
     if arguments[0] == "-m" and len(arguments) == 1:
-        _exit_with(f"{_USAGE}\n\n-m: no module is named. Write python -m paramsched.compat -m package.train", 2)
+        _exit_with(
+            f"{_USAGE}\n\n-m: expected the name of a module. Write python -m paramsched.compat -m package.train", 2
+        )
     try:
         if arguments[0] == "-m":
             run_module(arguments[1:])
@@ -52,7 +57,7 @@ def run_module(arguments: list[str]) -> None:
     """Run a module, or the `__main__` of a package, as `python -m` does."""
     if not sys.flags.safe_path:
         sys.path[0] = str(Path.cwd())
-    _install_drop_ins()  # before the packages above the module are imported
+    _install_drop_ins()  # before the module's parent packages are imported
     spec = _find_module(arguments[0])
     code = spec.loader.get_code(spec.name) if isinstance(spec.loader, SourceFileLoader) else None
     if code is None:
@@ -64,17 +69,17 @@ def run_module(arguments: list[str]) -> None:
 
 
 def _install_drop_ins() -> None:
-    """To the end of the process: threads and what runs at exit are the script's too."""
+    """Install the drop-ins until the process ends, because threads and exit handlers also belong to the script."""
     from paramsched.compat.torch import install
 
     install()
 
 
 def _find_module(name: str) -> ModuleSpec:
-    """The module of a name, or the `__main__` of a package."""
+    """Return the spec of a module, or of the `__main__` module of a package."""
     try:
         spec = find_spec(name)
-    except ModuleNotFoundError as error:  # of a package above it
+    except ModuleNotFoundError as error:  # raised for a parent package
         _exit_with(f"Error while finding module specification for {name!r} ({type(error).__name__}: {error})", 1)
     if spec is not None and spec.submodule_search_locations is not None:
         return _find_module(f"{name}.__main__")
@@ -91,19 +96,19 @@ def _make_main_module(file: str, loader: object) -> ModuleType:
 
 
 def _execute_code(code: CodeType, module: ModuleType) -> None:
-    exec(code, vars(module))  # noqa: S102  # as Python itself runs it
+    exec(code, vars(module))  # noqa: S102  # running a script requires it
 
 
 def _hide_own_frames() -> None:
-    """Show errors without the frames of this module."""
+    """Print tracebacks without the frames of this module."""
     shows = sys.excepthook
 
-    def show(kind: type[BaseException], error: BaseException, behind: TracebackType | None) -> None:
+    def show(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
         own = {run_command.__code__.co_filename}
         names = {"runpy.py", "<frozen runpy>", "<frozen importlib._bootstrap_external>"}
-        while behind is not None and behind.tb_frame.f_code.co_filename in own | names:
-            behind = behind.tb_next
-        shows(kind, error.with_traceback(behind), behind)
+        while frames is not None and frames.tb_frame.f_code.co_filename in own | names:
+            frames = frames.tb_next
+        shows(kind, error.with_traceback(frames), frames)
 
     sys.excepthook = show
 

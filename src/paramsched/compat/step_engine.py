@@ -1,7 +1,7 @@
-"""The step engine of the drop-ins: what a rule of the kernel makes of the groups of an optimizer, tick by tick.
+"""The step engine of the drop-ins: apply a rule of the kernel to the groups of an optimizer, tick by tick.
 
-While a drop-in is the only writer, it takes the closed form (`values_at`). Once somebody else has written, it takes the
-relative step from the values that are there (`stepped`).
+While a drop-in is the only writer, it uses the closed form (`values_at`). After an external write it uses the relative
+step from the present values (`stepped`).
 """
 
 import math
@@ -15,23 +15,23 @@ from paramsched.base.arrays import Array, Floats
 from paramsched.schedules.affine import Level
 from paramsched.schedules.rules import Rule, ShareRule
 
-_TICKS = 1024  # ticks computed at once for a caller that goes on tick by tick
-_CELLS = 131_072  # ticks times groups: a block stays within a few megabytes
+_TICKS = 1024  # ticks computed at once for a caller that advances tick by tick
+_CELLS = 131_072  # ticks times groups: limits a block to a few megabytes
 
 TickStep = tuple[float, float, float, float]
 """The relative step of one tick: v <- a v + b base + c level + e entry."""
 
 UNCHANGED: TickStep = (1.0, 0.0, 0.0, 0.0)
-"""The step of a tick that leaves every value as it is."""
+"""The relative step that changes no value."""
 
 
 @final
 class ValueRows:
-    """Rows of values, one value per group: the sum of each column times its parameter of the group.
+    """Rows with one value per group: the sum over all columns of the column times the group's parameter.
 
     Args:
-        columns: from an array of ticks to columns, one for each parameter.
-        parameters: lists of one number per group.
+        columns: a function from an array of ticks to the columns, one column per parameter.
+        parameters: one list per column, each with one number per group.
 
     >>> ramp = ValueRows(lambda t: [1 - t / 4, t / 4], [[0.0, 8.0], [1.0, 4.0]])
     >>> ramp.row(1), ramp.row(2)
@@ -43,8 +43,11 @@ class ValueRows:
         self._parameters = [np.array(parameter, dtype=np.float64) for parameter in parameters]
         self._groups = self._parameters[0].size
         self._alike = all(parameter.size and (parameter == parameter[0]).all() for parameter in self._parameters)
-        self._most = max(1, min(_TICKS, _CELLS // max(1, self._groups)))
-        self.begin, self.rows = 0, list[list[float]]()  # the block at hand, for loops that count every call
+        self._max_block = max(1, min(_TICKS, _CELLS // max(1, self._groups)))
+        self.begin, self.rows = (
+            0,
+            list[list[float]](),
+        )  # the present block, public because hot loops read it without a call
 
     def row(self, tick: float) -> list[float]:
         """Return the value of each group at `tick`; do not change the list."""
@@ -53,13 +56,13 @@ class ValueRows:
             return self.rows[int(at)]
         if tick != int(tick):
             return self._rows_of(self._columns(np.array([float(tick)])))[0]
-        size = min(self._most, _block_size(len(self.rows), goes_on=at == len(self.rows)))
+        size = min(self._max_block, _block_size(len(self.rows), sequential=at == len(self.rows)))
         self.begin = int(tick)
         columns = self._columns(np.arange(self.begin, self.begin + size))
         moves = np.array([column[1:] != column[:-1] for column in columns]).any(axis=0)
         if moves.all():
             self.rows = self._rows_of(columns)
-        else:  # a staircase: one row serves a whole stair
+        else:  # a staircase: all ticks of one stair share a row
             kept = self._rows_of([column[np.append(True, moves)] for column in columns])
             self.rows = [kept[index] for index in np.append(0, moves.cumsum()).tolist()]
         return self.rows[0]
@@ -77,12 +80,12 @@ class ValueRows:
 
 @final
 class StepEngine:
-    """Apply a rule to one field of every group: the closed form at any tick, and the relative step into a tick.
+    """Apply a rule to one field of every group, by the closed form at any tick or the relative step into a tick.
 
     Args:
-        rule: a rule of the kernel. Its window is the caller's business: the engine counts ticks from 0 on.
-        bases: one per group.
-        levels: one per group: what `absolute(1.0)` in the rule stands for. Left out, `absolute(x)` stands for x.
+        rule: a rule of the kernel. The engine counts ticks from 0; the caller handles the rule's window.
+        bases: one base per group.
+        levels: one number per group, the value of `absolute(1.0)` in the rule; 1.0 by default.
 
     >>> from paramsched.schedules import rules
     >>> halving = StepEngine(rules.step(2, 0.5), bases=[1.0, 0.4])
@@ -96,7 +99,7 @@ class StepEngine:
         self.bind(bases, levels)
 
     def bind(self, bases: Sequence[float], levels: Sequence[float] | None = None) -> None:
-        """Compute for other groups from here on."""
+        """Use other bases and levels from now on."""
         self.bases = [float(base) for base in bases]
         self.levels = [1.0] * len(self.bases) if levels is None else [float(level) for level in levels]
         self.table = ValueRows(self._closed, [self.bases, self.levels])
@@ -109,7 +112,7 @@ class StepEngine:
         """Return the coefficients of the relative step into `tick`."""
         at = tick - self._first
         if not 0 <= at < len(self._steps):
-            size = _block_size(len(self._steps), goes_on=at == len(self._steps))
+            size = _block_size(len(self._steps), sequential=at == len(self._steps))
             found = self._rule.step_columns(np.arange(tick, tick + size, dtype=np.float64))
             columns = (column.tolist() for column in (found.a, found.b, found.c, found.e))
             self._first, self._steps, at = tick, list(zip(*columns, strict=True)), 0
@@ -118,14 +121,14 @@ class StepEngine:
     def stepped(self, tick: int, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
         """Return the values after the relative step into `tick`, from the present values.
 
-        `entries` is what a group had before a share of 0 took it away, by default its base.
+        `entries` are the values from before a share of 0 set them to 0; the bases by default.
         """
         return self.apply_step(self.step_into(tick), values, entries)
 
     def apply_step(
         self, step: TickStep, values: Sequence[float], entries: Sequence[float] | None = None
     ) -> list[float]:
-        """Return the values after a relative step with known coefficients."""
+        """Return the values after a relative step with the coefficients `step`."""
         a, b, c, e = step
         if b == c == e == 0.0:
             return list(values) if a == 1.0 else [a * value for value in values]
@@ -136,7 +139,7 @@ class StepEngine:
         ]
 
     def shares_at(self, tick: float) -> tuple[float, float]:
-        """Return the factors of base and of the level in the closed form at `tick`."""
+        """Return the factors of the base and of the level in the closed form at `tick`."""
         of_base, of_level = self._closed(np.array([tick]))
         return float(of_base[0]), float(of_level[0])
 
@@ -147,17 +150,17 @@ class StepEngine:
 @final
 @dataclass(frozen=True, slots=True)
 class FractionalRule(ShareRule):
-    """A rule over a length that is not whole: over one tick, on a clock that is `ticks` times as slow."""
+    """A rule over a fractional length: a rule over one tick, on a clock that is `ticks` times slower."""
 
     rule: ShareRule
     ticks: float
-    _comes_back: ClassVar[Literal["entry", "base"]] = "base"
+    _returns_to: ClassVar[Literal["entry", "base"]] = "base"
 
     def share(self, k: Floats) -> Floats:
         return self.rule.share(k / self.ticks)
 
-    def share_gone(self, k: Floats) -> Floats:
-        return self.rule.share_gone(k / self.ticks)
+    def completed_share(self, k: Floats) -> Floats:
+        return self.rule.completed_share(k / self.ticks)
 
     @property
     def floor(self) -> Level:
@@ -175,6 +178,6 @@ def rule_over(length: float, rule_of: Callable[[int], ShareRule]) -> ShareRule:
     return rule_of(int(length)) if whole else FractionalRule(rule_of(1), float(length))
 
 
-def _block_size(size: int, *, goes_on: bool) -> int:
-    """Return 1, 32, then 1024 ticks for a caller that goes on; else 1, so that a jump is cheap."""
-    return min(_TICKS, size * 32) if goes_on and size else 1
+def _block_size(size: int, *, sequential: bool) -> int:
+    """Return 1, 32, then 1024 ticks for a caller that advances tick by tick; else 1, so that a jump is cheap."""
+    return min(_TICKS, size * 32) if sequential and size else 1

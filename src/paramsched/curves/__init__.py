@@ -1,10 +1,10 @@
-"""Curves: how to go from 0 to 1.
+"""Curves: functions that go from 0 to 1, along which a schedule goes from one level to another.
 
-A curve is a frozen value; `curve(u)` is defined for `u` in [0, 1], with `curve(0) = 0` and `curve(1) = 1`. A schedule
-walks from one level to another along a curve; the same curve serves a warmup (upwards) and a decay (downwards, where
-the value is `1 - curve(u)`). Written with the prefix, in code and in text: `curves.cosine`, `curves.power(2)`.
+A curve is a frozen value. `curve(u)` is defined for `u` in [0, 1], with `curve(0) = 0` and `curve(1) = 1`. The same
+curve can be used for a warmup, which follows `curve(u)`, and for a decay, which follows `1 - curve(u)`. Curves are
+written with their prefix, in code and in text: `curves.cosine`, `curves.power(2)`.
 
-Every module of this package is imported, so that a file with a `@curve` in it is enough to add one.
+Every module of this package is imported, so a new file with a `@curve` function adds a curve.
 """
 
 from importlib import import_module
@@ -66,7 +66,7 @@ from paramsched.curves.registry import unknown_curve as unknown_curve
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 for _name, _curve in {**FAMILIES, **CONSTANTS}.items():
-    if not callable(globals().get(_name)):  # a new file's, or the module it stands in; type checkers see those above
+    if not callable(globals().get(_name)):  # a curve from a new file; its name may still refer to its module
         globals()[_name] = _curve
 
 if not TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Curve: a way from 0 to 1."""
+"""Curve: the base class of functions from 0 to 1."""
 
 from abc import ABC, abstractmethod
 from dataclasses import fields
@@ -11,30 +11,36 @@ from paramsched.base.frozen_values import frozen_value, shown_fields
 from paramsched.base.user_warnings import renamed_property
 
 NAME_OF_CLASS: dict[type, str] = {}
-"""The name by which the curves of each class are written."""
+"""The name of each class of curves in text."""
 
 
 @frozen_value
 class Curve(ABC):
-    """A monotone map of [0, 1] onto itself, unless `monotone` says otherwise.
+    """A function from [0, 1] onto [0, 1] with `curve(0) = 0` and `curve(1) = 1`.
 
-    `_rise` is the curve itself. `_fall` is `1 - curve(u)`: where a formula for it keeps more digits near `u = 1` than
-    the subtraction does, a curve gives its own. Both are told `rest`, which is `1 - u` without its rounding. In NumPy
-    they may write their result into what they look at.
+    A curve never decreases unless its class overrides `monotone`.
+
+    A subclass implements `_rise`, the curve itself. It overrides `_fall`, which is `1 - curve(u)`, if a formula is more
+    accurate near `u = 1` than the subtraction. The argument `rest` of both methods is `1 - u`, without its rounding
+    error. In NumPy both methods may overwrite their arguments with the result.
     """
 
     __slots__ = ()
     _needs: ClassVar[tuple[str, str]] = ("both", "both")
-    """What `_rise` and `_fall` look at: `u`, `rest` or both. Where only one is, the other is None in NumPy."""
+    """The arguments that `_rise` and `_fall` use: "u", "rest" or "both". In NumPy an unused argument is None."""
     _within: ClassVar[bool] = False
-    """Whether not even rounding leads past 1: then the level at the end is kept without a look."""
+    """True if rounding never takes a value above 1. The schedule then needs no clipping at its end level."""
 
     @overload
     def __call__(self, u: float) -> float: ...
     @overload
     def __call__(self, u: Floats) -> Floats: ...
     def __call__(self, u: Any) -> Any:
-        """The curve at `u`, a number or an array in [0, 1]."""
+        """Evaluate the curve.
+
+        Args:
+            u: the progress, a number or an array of any shape with values in [0, 1].
+        """
         if isinstance(u, (int, float)):
             return float(self(np.array([float(u)]))[0])
         ops = arrays_of(u)
@@ -43,7 +49,7 @@ class Curve(ABC):
 
     @property
     def monotone(self) -> bool:
-        """Whether the curve never turns back."""
+        """True if the curve never decreases."""
         return True
 
     @abstractmethod
@@ -54,7 +60,7 @@ class Curve(ABC):
 
     @property
     def serializable(self) -> bool:
-        """Whether its text says everything: its class has a name there."""
+        """True if the curve can be written as text and read back."""
         return type(self) in NAME_OF_CLASS
 
     serialisable = renamed_property("serialisable", "serializable")
@@ -63,5 +69,5 @@ class Curve(ABC):
         name = NAME_OF_CLASS.get(type(self))
         if name is None:
             return f"<{shown_fields(self)}>"
-        given = [repr(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
-        return f"curves.{name}({', '.join(given)})" if given else f"curves.{name}"
+        arguments = [repr(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
+        return f"curves.{name}({', '.join(arguments)})" if arguments else f"curves.{name}"

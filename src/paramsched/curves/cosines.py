@@ -1,4 +1,4 @@
-"""Pieces and powers of a cosine wave."""
+"""Curves made of parts and powers of a cosine wave."""
 
 import math
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from paramsched.errors import InvalidArgument
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cosine(Curve):
-    """curve(u) = (1 - cos(pi u)) / 2: half a wave. Source: SGDR, Loshchilov & Hutter 2017 (1608.03983).
+    """curve(u) = (1 - cos(pi u)) / 2: half a cosine wave. Source: SGDR, Loshchilov & Hutter 2017 (1608.03983).
 
-    Computed as sin(pi u / 2) ** 2, which keeps its digits where the wave is flat.
+    Computed as sin(pi u / 2) ** 2, which is more accurate near u = 0.
 
     >>> round(curves.cosine(0.5), 12)
     0.5
@@ -28,7 +28,7 @@ class Cosine(Curve):
     _within = True
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        if ops.concrete:  # in place: new arrays would take a third of the time of a long curve
+        if ops.concrete:  # in place, because new arrays would take a third of the time for a long curve
             out = in_place(u)
             u = np.multiply(u, math.pi / 2, out=out)
             u = np.sin(u, out=out)
@@ -46,7 +46,7 @@ cosine = constant_curve("cosine", Cosine())
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HalfCosine(Curve):
-    """curve(u) = sin(pi u / 2): the second half of a cosine descent. Source: OLMo-core HalfCosWithWarmup.
+    """curve(u) = sin(pi u / 2): the second half of a cosine decay. Source: OLMo-core HalfCosWithWarmup.
 
     >>> round(curves.half_cosine(0.5), 6)
     0.707107
@@ -63,6 +63,9 @@ half_cosine = constant_curve("half_cosine", HalfCosine())
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosinePower(Curve):
     """curve(u) = 1 - ((1 + cos(pi u)) / 2) ** exponent. Source: optax cosine_decay_schedule(exponent).
+
+    Args:
+        exponent: a number greater than 0; 1 is `curves.cosine`.
 
     >>> round(curves.cosine_power(2)(0.5), 12)
     0.75
@@ -84,6 +87,9 @@ class CosinePower(Curve):
 def cosine_power(exponent: float) -> CosinePower:
     """`1 - ((1 + cos(pi u)) / 2) ** exponent`.
 
+    Args:
+        exponent: a number greater than 0; 1 is `curves.cosine`.
+
     >>> curves.cosine_power(2)
     curves.cosine_power(2.0)
     """
@@ -93,7 +99,10 @@ def cosine_power(exponent: float) -> CosinePower:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineKDecay(Curve):
-    """curve(u) = (1 - cos(pi u ** k)) / 2: k above 1 stays high longer. Source: k-decay (2004.05909); timm cosine.
+    """curve(u) = (1 - cos(pi u ** k)) / 2. Source: k-decay (2004.05909); timm cosine.
+
+    Args:
+        k: a number greater than 0. With k above 1 a decay stays high longer; 1 is `curves.cosine`.
 
     >>> round(curves.cosine_k_decay(2)(0.5), 6)
     0.146447
@@ -115,6 +124,9 @@ class CosineKDecay(Curve):
 def cosine_k_decay(k: float) -> CosineKDecay:
     """`(1 - cos(pi u ** k)) / 2`.
 
+    Args:
+        k: a number greater than 0. With k above 1 a decay stays high longer; 1 is `curves.cosine`.
+
     >>> curves.cosine_k_decay(2)
     curves.cosine_k_decay(2.0)
     """
@@ -124,12 +136,12 @@ def cosine_k_decay(k: float) -> CosineKDecay:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineTruncated(Curve):
-    """curve(u) = (1 - cos(pi share u)) / (1 - cos(pi share)): a cosine cut before its floor.
+    """curve(u) = (1 - cos(pi share u)) / (1 - cos(pi share)): the first part of half a cosine wave, scaled to [0, 1].
 
-    Source: I-JEPA (2301.08243), `ipe_scale` 1.25 is share 0.8.
+    Source: I-JEPA (2301.08243); its `ipe_scale` of 1.25 is a share of 0.8.
 
     Args:
-        share: how much of the half wave is used, above 0 and at most 1.
+        share: the share of the half wave that is used, greater than 0 and at most 1.
 
     >>> round(curves.cosine_truncated(0.8)(0.5), 6)
     0.381966
@@ -141,17 +153,20 @@ class CosineTruncated(Curve):
         positive_parameter(self, "share", 0.8)
         if self.share > 1:
             raise InvalidArgument(
-                f"curves.cosine_truncated({self.share})", "a share is at most 1", "Write curves.cosine"
+                f"curves.cosine_truncated({self.share})", "share must be at most 1", "Write curves.cosine"
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         s = ops.xp.sin(u * (math.pi / 2 * self.share)) / math.sin(math.pi / 2 * self.share)
-        return s * s  # of the ratio, not a ratio of squares, which a small share makes vanish
+        return s * s  # the square of a ratio, because a ratio of squares underflows for a small share
 
 
 @curve
 def cosine_truncated(share: float) -> CosineTruncated:
     """`(1 - cos(pi share u)) / (1 - cos(pi share))`.
+
+    Args:
+        share: the share of the half wave that is used, greater than 0 and at most 1.
 
     >>> curves.cosine_truncated(0.8)
     curves.cosine_truncated(0.8)
@@ -162,10 +177,10 @@ def cosine_truncated(share: float) -> CosineTruncated:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineWave(Curve):
-    """curve(u) = (1 - cos(2 pi cycles u)) / 2: whole waves and a half. Source: Hugging Face cosine(num_cycles).
+    """curve(u) = (1 - cos(2 pi cycles u)) / 2: a cosine wave that ends at 1. Source: Hugging Face cosine(num_cycles).
 
     Args:
-        cycles: 0.5, 1.5, 2.5, …; it goes up and down that often and ends at 1.
+        cycles: the number of waves: 0.5, 1.5, 2.5, ….
 
     >>> curves.cosine_wave(1.5).monotone, round(curves.cosine_wave(1.5)(0.5), 12)
     (False, 0.5)
@@ -177,7 +192,9 @@ class CosineWave(Curve):
         positive_parameter(self, "cycles", 1.5)
         if self.cycles % 1 != 0.5:
             raise InvalidArgument(
-                f"curves.cosine_wave({self.cycles})", "it would not end at 1", "Write curves.cosine_wave(1.5)"
+                f"curves.cosine_wave({self.cycles})",
+                "cycles must be 0.5, 1.5, 2.5, …, else the curve does not end at 1",
+                "Write curves.cosine_wave(1.5)",
             )
 
     @property
@@ -191,6 +208,9 @@ class CosineWave(Curve):
 @curve
 def cosine_wave(cycles: float) -> CosineWave:
     """`(1 - cos(2 pi cycles u)) / 2`.
+
+    Args:
+        cycles: the number of waves: 0.5, 1.5, 2.5, ….
 
     >>> curves.cosine_wave(1.5)
     curves.cosine_wave(1.5)

@@ -1,4 +1,4 @@
-"""Exponentials, and what is made of them."""
+"""Curves made of exponentials, logarithms and sigmoids."""
 
 import math
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from paramsched.curves.parameters import finite_parameter, positive_parameter
 from paramsched.curves.registry import constant_curve, curve
 from paramsched.errors import InvalidArgument
 
-_MOST_RATIO = 1e300  # of two betas: beyond it `expm1` overflows
+_MOST_RATIO = 1e300  # of two betas, because `expm1` overflows above it
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Exponential(Curve):
-    """curve(u) = (1 - ratio ** u) / (1 - ratio): from 1 to `ratio` along it the value is ratio ** u.
+    """curve(u) = (1 - ratio ** u) / (1 - ratio): a schedule from 1 to `ratio` has the value ratio ** u.
 
     Source: fvcore Exponential (with `to=ratio`); timm and Megatron "exp" (with `to=0`).
 
     Args:
-        ratio: last value over first, above 0 and not 1.
+        ratio: the last value divided by the first, greater than 0 and not 1.
 
     >>> round(curves.exponential(0.01)(0.5), 4)
     0.9091
@@ -34,9 +34,7 @@ class Exponential(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "ratio", 0.1)
         if self.ratio == 1:
-            raise InvalidArgument(
-                "curves.exponential(1.0)", "a ratio of 1 goes nowhere", "Write curves.exponential(0.1)"
-            )
+            raise InvalidArgument("curves.exponential(1.0)", "ratio must not be 1", "Write curves.exponential(0.1)")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         rate = math.log(self.ratio)
@@ -47,6 +45,9 @@ class Exponential(Curve):
 def exponential(ratio: float) -> Exponential:
     """`(1 - ratio ** u) / (1 - ratio)`.
 
+    Args:
+        ratio: the last value divided by the first, greater than 0 and not 1.
+
     >>> curves.exponential(0.1)
     curves.exponential(0.1)
     """
@@ -56,14 +57,14 @@ def exponential(ratio: float) -> Exponential:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HalfLife(Curve):
-    """From `start` to `to` along it the half-life of a beta grows evenly.
+    """The curve along which the half-life of a beta grows linearly from that of `start` to that of `to`.
 
     curve(u) = (exp(ln b ln e / ((1 - u) ln e + u ln b)) - b) / (e - b), b = `start`, e = `to`.
 
     Source: AdEMAMix, Pagliardini et al. 2024 (2409.03137), its third beta.
 
     Args:
-        start, to: two betas between 0 and 1.
+        start, to: two different betas between 0 and 1.
 
     >>> round(curves.half_life(0.9, 0.9999)(0.5), 6)
     0.999001
@@ -85,13 +86,16 @@ class HalfLife(Curve):
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
         first, last = math.log(self.start), math.log(self.to)
-        way = u * (last - first) / (rest * last + u * first)  # from 0 to last / first - 1
-        return ops.xp.expm1(first * way) / math.expm1(last - first)
+        exponent = u * (last - first) / (rest * last + u * first)  # from 0 to last / first - 1
+        return ops.xp.expm1(first * exponent) / math.expm1(last - first)
 
 
 @curve
 def half_life(start: float = 0.9, to: float = 0.9999) -> HalfLife:
-    """The way of a beta whose half-life grows evenly.
+    """The curve of a beta whose half-life grows linearly.
+
+    Args:
+        start, to: two different betas between 0 and 1: the first and the last value of the schedule.
 
     >>> curves.half_life(0.9, 0.9999)
     curves.half_life(0.9, 0.9999)
@@ -105,6 +109,9 @@ class Tanh(Curve):
     """curve(u) = (tanh(lower + (upper - lower) u) - tanh(lower)) / (tanh(upper) - tanh(lower)).
 
     Source: HTD, Hsueh et al. 2019 (1806.01593), scaled so that the ends are exact.
+
+    Args:
+        lower, upper: the interval of the hyperbolic tangent that is used; `lower` is less than `upper`.
 
     >>> round(curves.tanh(-7.0, 3.0)(0.7), 4)
     0.5012
@@ -124,18 +131,24 @@ class Tanh(Curve):
             )
         low, high = np.tanh([self.lower, self.upper])
         if high - low < 1e-6 or self.upper - self.lower > 1e6:
+            flat = "tanh is almost constant between lower and upper"
             raise InvalidArgument(
-                f"curves.tanh({self.lower}, {self.upper})", "it is flat there", "Write curves.tanh(-7.0, 3.0)"
+                f"curves.tanh({self.lower}, {self.upper})",
+                flat if high - low < 1e-6 else "lower and upper must differ by at most 1e6",
+                "Write curves.tanh(-7.0, 3.0)",
             )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        low, high = np.tanh([self.lower, self.upper]).tolist()  # as the values between are computed
+        low, high = np.tanh([self.lower, self.upper]).tolist()  # with NumPy, so that the ends are exact
         return (ops.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
 
 
 @curve
 def tanh(lower: float = -7.0, upper: float = 3.0) -> Tanh:
-    """A piece of the hyperbolic tangent, scaled to [0, 1].
+    """A part of the hyperbolic tangent, scaled to [0, 1].
+
+    Args:
+        lower, upper: the interval of the hyperbolic tangent that is used; `lower` is less than `upper`.
 
     >>> curves.tanh(-7.0, 3.0)
     curves.tanh(-7.0, 3.0)
@@ -146,9 +159,12 @@ def tanh(lower: float = -7.0, upper: float = 3.0) -> Tanh:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sigmoid(Curve):
-    """curve(u) = the logistic function of steepness (u - 1/2), scaled to exact ends.
+    """curve(u) = the logistic function of steepness * (u - 1/2), scaled to [0, 1].
 
     Source: Bowman et al. 2016 (1511.06349).
+
+    Args:
+        steepness: at least 1e-6; a larger value makes the middle steeper.
 
     >>> curves.sigmoid(12.0)(0.5)
     0.5
@@ -159,16 +175,21 @@ class Sigmoid(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "steepness", 12.0)
         if self.steepness < 1e-6:
-            raise InvalidArgument(f"curves.sigmoid({self.steepness})", "it is a straight line", "Write curves.linear")
+            raise InvalidArgument(
+                f"curves.sigmoid({self.steepness})", "steepness must be at least 1e-06", "Write curves.linear"
+            )
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        # logistic(x) = (1 + tanh(x / 2)) / 2, and the scaling to exact ends leaves this of it:
+        # Derived from logistic(x) = (1 + tanh(x / 2)) / 2, scaled to [0, 1].
         return 0.5 + 0.5 * ops.xp.tanh(self.steepness / 2 * (u - 0.5)) / math.tanh(self.steepness / 4)
 
 
 @curve
 def sigmoid(steepness: float = 12.0) -> Sigmoid:
-    """A piece of the logistic function, scaled to [0, 1].
+    """A part of the logistic function, scaled to [0, 1].
+
+    Args:
+        steepness: at least 1e-6; a larger value makes the middle steeper.
 
     >>> curves.sigmoid(12.0)
     curves.sigmoid(12.0)
@@ -179,12 +200,12 @@ def sigmoid(steepness: float = 12.0) -> Sigmoid:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Gaussian(Curve):
-    """curve(u) = (exp(-steepness (1 - u) ** 2) - exp(-steepness)) / (1 - exp(-steepness)): half a bell.
+    """curve(u) = (exp(-steepness (1 - u) ** 2) - exp(-steepness)) / (1 - exp(-steepness)): half a Gaussian bell curve.
 
     Source: the ramp-ups of semi-supervised learning, Laine & Aila 2017 (1610.02242), with a steepness of 5.
 
     Args:
-        steepness: above 0.
+        steepness: greater than 0; a larger value makes the start flatter.
 
     >>> round(curves.gaussian(5)(0.5), 6)
     0.281665
@@ -204,7 +225,10 @@ class Gaussian(Curve):
 
 @curve
 def gaussian(steepness: float = 5.0) -> Gaussian:
-    """Half a bell, scaled to [0, 1].
+    """Half a Gaussian bell curve, scaled to [0, 1].
+
+    Args:
+        steepness: greater than 0; a larger value makes the start flatter.
 
     >>> curves.gaussian(5)
     curves.gaussian(5.0)
@@ -215,12 +239,12 @@ def gaussian(steepness: float = 5.0) -> Gaussian:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Logarithm(Curve):
-    """curve(u) = ln(1 + (ratio - 1) u) / ln(ratio): `curves.exponential(ratio)` the other way round.
+    """curve(u) = ln(1 + (ratio - 1) u) / ln(ratio): the inverse function of `curves.exponential(ratio)`.
 
     Source: DeepSpeed's `warmup_type="log"`, ln(t + 1) / ln(n): `warmup(n, curve=curves.logarithm(n), index="t/(n-1)")`.
 
     Args:
-        ratio: above 0 and not 1; above 1 it is steep first, then flat.
+        ratio: greater than 0 and not 1. Above 1 the curve is steep at its start.
 
     >>> round(curves.logarithm(100)(1 / 11), 6)
     0.5
@@ -231,15 +255,18 @@ class Logarithm(Curve):
     def __post_init__(self) -> None:
         positive_parameter(self, "ratio", 100.0)
         if self.ratio == 1:
-            raise InvalidArgument("curves.logarithm(1.0)", "a ratio of 1 is a straight line", "Write curves.linear")
+            raise InvalidArgument("curves.logarithm(1.0)", "ratio must not be 1", "Write curves.linear")
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return _logarithmic_way(u, self.ratio, ops)
+        return _logarithm(u, self.ratio, ops)
 
 
 @curve
 def logarithm(ratio: float) -> Logarithm:
     """`ln(1 + (ratio - 1) u) / ln(ratio)`.
+
+    Args:
+        ratio: greater than 0 and not 1. Above 1 the curve is steep at its start.
 
     >>> curves.logarithm(500)
     curves.logarithm(500.0)
@@ -250,18 +277,18 @@ def logarithm(ratio: float) -> Logarithm:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Log(Curve):
-    """curve(u) = ln(1 + (e - 1) u): steep first, then flat; the logarithm of the ratio e.
+    """curve(u) = ln(1 + (e - 1) u): `curves.logarithm` with a ratio of e.
 
     >>> round(curves.log(0.5), 6)
     0.620115
     """
 
     def _rise(self, u: Array, rest: Array, ops: Arrays) -> Array:
-        return _logarithmic_way(u, math.e, ops)
+        return _logarithm(u, math.e, ops)
 
 
 log = constant_curve("log", Log())
 
 
-def _logarithmic_way(u: Array, ratio: float, ops: Arrays) -> Array:
+def _logarithm(u: Array, ratio: float, ops: Arrays) -> Array:
     return ops.xp.log1p((ratio - 1.0) * u) / math.log(ratio)

@@ -9,16 +9,24 @@ _MOST = float(np.finfo(np.float64).max)
 
 
 def finite_parameter(curve: Curve, name: str, example: float) -> None:
-    """Keep a parameter as a float; refuse what is no finite number, with a value that would do."""
+    """Convert a parameter of a curve to a float.
+
+    Raises:
+        InvalidArgument: the parameter is not a finite number. The error suggests `example`.
+    """
     value = getattr(curve, name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
         site = CallSite(f"curves.{NAME_OF_CLASS[type(curve)]}", name, shown(value))
-        raise InvalidArgument(site, "not a finite number", f"Write {name}={example}", sample=example)
+        raise InvalidArgument(site, "expected a finite number", f"Write {name}={example}", sample=example)
     object.__setattr__(curve, name, float(value))
 
 
 def positive_parameter(curve: Curve, name: str, example: float) -> None:
-    """Keep a parameter as a float above 0; refuse any other, with a value that would do."""
+    """Convert a parameter of a curve to a float that is greater than 0.
+
+    Raises:
+        InvalidArgument: the parameter is not a finite number greater than 0. The error suggests `example`.
+    """
     finite_parameter(curve, name, example)
     if getattr(curve, name) <= 0:
         raise InvalidArgument(

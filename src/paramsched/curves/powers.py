@@ -1,4 +1,4 @@
-"""Powers of the progress, and quotients of straight lines."""
+"""Curves made of powers and quotients of the progress `u`."""
 
 from dataclasses import dataclass
 from typing import final
@@ -37,7 +37,7 @@ class Power(Curve):
     """curve(u) = u ** exponent.
 
     Args:
-        exponent: above 0.
+        exponent: a number greater than 0; 1 is `curves.linear`.
 
     >>> curves.power(2)(0.5)
     0.25
@@ -56,6 +56,9 @@ class Power(Curve):
 def power(exponent: float) -> Power:
     """`u ** exponent`.
 
+    Args:
+        exponent: a number greater than 0; 1 is `curves.linear`.
+
     >>> curves.power(2)
     curves.power(2.0)
     """
@@ -65,12 +68,12 @@ def power(exponent: float) -> Power:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Polynomial(Curve):
-    """curve(u) = 1 - (1 - u) ** exponent: a descent along it is (1 - u) ** exponent.
+    """curve(u) = 1 - (1 - u) ** exponent: a decay to 0 has the value (1 - u) ** exponent.
 
     Source: Liu et al. 2015 (1506.04579).
 
     Args:
-        exponent: above 0; 0.9 in DeepLab.
+        exponent: a number greater than 0; 0.9 in DeepLab.
 
     >>> curves.polynomial(2)(0.5)
     0.75
@@ -92,6 +95,9 @@ class Polynomial(Curve):
 def polynomial(exponent: float) -> Polynomial:
     """`1 - (1 - u) ** exponent`.
 
+    Args:
+        exponent: a number greater than 0; 0.9 in DeepLab.
+
     >>> curves.polynomial(0.9)
     curves.polynomial(0.9)
     """
@@ -101,7 +107,11 @@ def polynomial(exponent: float) -> Polynomial:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PolynomialKDecay(Curve):
-    """curve(u) = 1 - (1 - u ** k) ** exponent: k above 1 stays high longer. Source: k-decay (2004.05909); timm poly.
+    """curve(u) = 1 - (1 - u ** k) ** exponent. Source: k-decay (2004.05909); timm poly.
+
+    Args:
+        exponent: a number greater than 0.
+        k: a number greater than 0. With k above 1 a decay stays high longer.
 
     >>> curves.polynomial_k_decay(1.0, 2.0)(0.5)
     0.25
@@ -125,6 +135,10 @@ class PolynomialKDecay(Curve):
 def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDecay:
     """`1 - (1 - u ** k) ** exponent`.
 
+    Args:
+        exponent: a number greater than 0.
+        k: a number greater than 0. With k above 1 a decay stays high longer.
+
     >>> curves.polynomial_k_decay(1.0, 2.0)
     curves.polynomial_k_decay(1.0, 2.0)
     """
@@ -134,7 +148,7 @@ def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDeca
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneMinusSqrt(Curve):
-    """curve(u) = sqrt(u): a descent along it is 1 - sqrt(u). Source: Haegele et al. 2024 (2405.18392), "1-sqrt".
+    """curve(u) = sqrt(u): a decay to 0 has the value 1 - sqrt(u). Source: Haegele et al. 2024 (2405.18392), "1-sqrt".
 
     >>> curves.one_minus_sqrt(0.25)
     0.5
@@ -150,12 +164,12 @@ one_minus_sqrt = constant_curve("one_minus_sqrt", OneMinusSqrt())
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InverseProportional(Curve):
-    """curve(u) = u / (u + ratio (1 - u)): from 1 to `ratio` along it the value is 1 / (u / ratio + 1 - u).
+    """curve(u) = u / (u + ratio (1 - u)): a schedule from 1 to `ratio` has the value 1 / (u / ratio + 1 - u).
 
     Source: WSD-S, Wen et al. 2024 (2410.05192).
 
     Args:
-        ratio: floor over peak, above 0.
+        ratio: the last value divided by the first, greater than 0.
 
     >>> curves.inverse_proportional(0.25)(0.5)
     0.8
@@ -177,6 +191,9 @@ class InverseProportional(Curve):
 def inverse_proportional(ratio: float) -> InverseProportional:
     """`u / (u + ratio (1 - u))`.
 
+    Args:
+        ratio: the last value divided by the first, greater than 0.
+
     >>> curves.inverse_proportional(0.1)
     curves.inverse_proportional(0.1)
     """
@@ -186,7 +203,9 @@ def inverse_proportional(ratio: float) -> InverseProportional:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rex(Curve):
-    """curve(u) = u / (2 - u): a descent along it is (1 - u) / (1 - u / 2). Source: REX, Chen et al. 2022 (2107.04197).
+    """curve(u) = u / (2 - u): a decay to 0 has the value (1 - u) / (1 - u / 2).
+
+    Source: REX, Chen et al. 2022 (2107.04197).
 
     >>> round(curves.rex(0.5), 6)
     0.333333

@@ -1,4 +1,4 @@
-"""The registry of curves; and curves of users."""
+"""The registry of curves, and curves made of users' functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from paramsched.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
 
 CONSTANTS: dict[str, Curve] = {}
-"""Curves without a parameter, and those a user registered, by name."""
+"""Curves without parameters, including those that users registered, by name."""
 
 FAMILIES: dict[str, Callable[..., Curve]] = {}
 
@@ -25,13 +25,14 @@ _Curve = TypeVar("_Curve", bound=Curve)
 def curve(builder: _Builder) -> _Builder:
     """Register a function that builds a curve under its own name: `curves.power(2)` in code, text and configs.
 
-    Its parameters are floats; the class it returns is written by this name.
+    Args:
+        builder: a function of floats. Its return annotation is the class of the curve.
 
     Raises:
-        InvalidArgument: the name is taken, or the return annotation is missing.
+        InvalidArgument: the name is already in use, or the return annotation is missing.
     """
     if builder.__name__ in CONSTANTS:
-        raise InvalidArgument(f"curve {builder.__name__!r}", "the name is taken", "Choose another name")
+        raise InvalidArgument(f"curve {builder.__name__!r}", "the name is already in use", "Choose another name")
     known = register_builder(FAMILIES, builder, kind="curve", prefix="curves.")
     NAME_OF_CLASS[built_class(builder)] = builder.__name__
     return known
@@ -46,12 +47,12 @@ def constant_curve(name: str, value: _Curve) -> _Curve:
 
 
 def curve_text(name: str) -> str:
-    """How a curve of a known name is written: `curves.cosine`, `curves.power(2)`."""
+    """Write the curve of a registered name: `curves.cosine`, `curves.power(2)`."""
     return f"curves.{name}" if name in CONSTANTS else example_call(FAMILIES[name], f"curves.{name}")
 
 
 def unknown_curve(name: str) -> tuple[str, str]:
-    """What is wrong with a name that no curve has, and a curve to write instead: the nearest one.
+    """Return the problem and the advice for an unknown name of a curve.
 
     >>> unknown_curve("cosin")
     ('unknown curve "cosin"; did you mean "cosine"?', 'Write curves.cosine')
@@ -66,9 +67,13 @@ def unknown_curve(name: str) -> tuple[str, str]:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Custom(Curve):
-    """A user's own function of `u`, checked at the two ends.
+    """A curve made of a user's function. Its values at `u = 0` and `u = 1` are checked.
 
-    It can be written as text when it was registered under a name (`curves.register`), and compares by that name then.
+    Only a function that was registered with `curves.register` can be written as text.
+
+    Args:
+        function: takes an array of `u` in [0, 1] and returns an array of the same shape.
+        name: the registered name; None if the function is not registered.
     """
 
     function: Callable[[Any], Any]
@@ -80,13 +85,13 @@ class Custom(Curve):
             if not abs(got - at) <= 1e-9:
                 raise InvalidArgument(
                     f"curve {self}",
-                    f"curve({at:g}) is {got!r}",
-                    "A curve goes from exactly 0 at u=0 to 1 at u=1; scale it",
+                    f"curve({at:g}) must be {at:g}, got {got!r}",
+                    "Scale the function so that it goes from 0 at u=0 to 1 at u=1",
                 )
 
     @property
     def monotone(self) -> bool:
-        return False  # not known, so nothing is promised
+        return False  # because the function is unknown
 
     @property
     def serializable(self) -> bool:
@@ -100,22 +105,31 @@ class Custom(Curve):
 
 
 def register(name: str, function: Callable[[Any], Any]) -> Custom:
-    """Give a function of `u` a name, so that plans that use it can be written to text and read back.
+    """Register a function of `u` under a name, so that plans that use it can be written as text and read back.
 
-    The table of names belongs to the process, like that of codecs: a text has to mean the same everywhere in it.
+    The registry is global, like that of Python's codecs, so that a text has the same meaning in the entire process.
+
+    Args:
+        name: an identifier that no other curve has. Text refers to the curve as `curves.<name>`.
+        function: takes an array of `u` in [0, 1] and returns an array of the same shape, from 0 at 0 to 1 at 1.
 
     Raises:
-        InvalidArgument: the name is taken or no identifier, or the ends are not 0 and 1.
+        InvalidArgument: the name is in use or not an identifier, or the function does not go from 0 to 1.
     """
     if not name.isidentifier() or name in FAMILIES or name in CONSTANTS:
-        raise InvalidArgument(f"curves.register({name!r})", "taken, or no identifier", "Choose another name")
+        found = "the name is already in use" if name.isidentifier() else "the name must be an identifier"
+        raise InvalidArgument(f"curves.register({name!r})", found, "Choose another name")
     curve = Custom(function, name)
     CONSTANTS[name] = curve
     return curve
 
 
 def curve_of(curve: "CurveLike") -> Curve:
-    """A curve from a curve, a registered name or a user's function."""
+    """Convert a curve, a registered name or a user's function to a Curve.
+
+    Raises:
+        InvalidArgument: the name is unknown, the curve needs arguments, or `curve` is of another type.
+    """
     if isinstance(curve, Curve):
         return curve
     if isinstance(curve, str):
@@ -123,16 +137,17 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in CONSTANTS:
             return CONSTANTS[name]
         if name in FAMILIES:
-            raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write {curve_text(name)}")
+            raise InvalidArgument(f'curve "{curve}"', "the curve needs arguments", f"Write {curve_text(name)}")
         if name.partition("(")[0] in FAMILIES and name.endswith(")"):
-            raise InvalidArgument(f'curve "{curve}"', "a curve with a parameter is not text", f"Write curves.{name}")
+            found = "a curve with arguments cannot be passed as text"
+            raise InvalidArgument(f'curve "{curve}"', found, f"Write curves.{name}")
         raise InvalidArgument(f'curve "{curve}"', *unknown_curve(name))
     if (family := getattr(curve, "__name__", None)) in FAMILIES and FAMILIES[family] is curve:
-        raise InvalidArgument(f"curve curves.{family}", "it has a parameter", f"Write {curve_text(family)}")
+        raise InvalidArgument(f"curve curves.{family}", "the curve needs arguments", f"Write {curve_text(family)}")
     if callable(curve):
         return Custom(curve)
     raise InvalidArgument(f"curve {curve!r}", f"expected a curve, got {type(curve).__name__}", "Write curves.cosine")
 
 
 CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]
-"""What people write for a curve: `curves.cosine`, a registered name, or their own function of `u`."""
+"""A curve as users write it: `curves.cosine`, a registered name such as `"cosine"`, or a function of `u`."""

@@ -1,12 +1,12 @@
-"""What each training engine needs: mostly nothing. One module per engine, imported by name.
+"""Adapters for training engines: one module per engine, imported by name.
 
-`ps.Scheduler(optimizer, plan)` follows updates wherever they come from. A module here adds what only the engine knows:
-the horizon and the epoch in updates, metrics, its logger, its checkpoint.
+`ps.Scheduler(optimizer, plan)` works with every engine that calls `optimizer.step()`. A module here adds the parts that
+need the engine: its horizon and epoch length in updates, its metrics, its logger and its checkpoint.
 """
 
 from paramsched.errors import MissingDependency
 
 try:
-    import torch as _torch  # noqa: F401  # each of the modules needs it
+    import torch as _torch  # noqa: F401  # every module needs it
 except ModuleNotFoundError:
     raise MissingDependency("paramsched.engines", "torch", "torch") from None

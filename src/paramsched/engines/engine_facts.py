@@ -1,4 +1,4 @@
-"""EngineFacts: what an engine knows of a run, and why it does not know the rest."""
+"""EngineFacts: the run facts of an engine, and the reasons for its missing facts."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,18 +18,18 @@ from paramsched.time import Calendar
 log = logging.getLogger("paramsched")
 
 AmountOf = Callable[[Any], Any]
-"""How many samples, tokens or frames a batch of one process holds: a whole number, or a tensor with one."""
+"""Returns the samples, tokens or frames in a batch of one process, as an integer or a tensor without dimensions."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What a user may say to each adapter besides the plan.
+    """The options that each adapter accepts in addition to the plan.
 
     Args:
-        calendar: facts that win over the engine's, or that it does not have.
+        calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: for a plan whose clock counts samples, tokens or frames, how many a batch of one process holds.
+        amount_of: returns the samples, tokens or frames in a batch of one process, for plans on such a clock.
         on_change: as in `ps.Scheduler`.
     """
 
@@ -42,17 +42,17 @@ class PlanOptions:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFacts:
-    """The facts of a run as one engine has them.
+    """The run facts of an engine.
 
     Args:
-        call: what the user wrote, for messages: `accelerate.scheduler`.
-        batches: batches that one process takes in an epoch; None if the engine does not know.
-        accumulation: batches to an update.
-        batch_size: samples in a batch of one process.
-        processes: how many work on their own share of the data.
-        total: updates of the run.
-        whole: whether each epoch ends with an update. Else a window goes on into the next epoch.
-        why: for a fact that is not known the reason.
+        call: the user's call, for messages, such as `accelerate.scheduler`.
+        batches: the number of batches of one process in an epoch; None if unknown.
+        accumulation: the number of batches per update.
+        batch_size: the number of samples in a batch of one process; None if unknown.
+        processes: the number of data shards.
+        total: the number of updates of the run; None if unknown.
+        whole: True if each epoch ends with an update, False if accumulation continues into the next epoch.
+        why: the reasons why facts are unknown, by fact.
     """
 
     call: str
@@ -67,37 +67,37 @@ class EngineFacts:
     def attach(
         self, optimizer: Any, plan: Plan, options: PlanOptions, *, late_groups: LateGroups = "base"
     ) -> Scheduler:
-        """Attach a plan. Its own horizon wins over the engine's length; where they differ, that is logged.
+        """Attach a plan. Its horizon takes precedence over the engine's length of the run; a difference is logged.
 
         Raises:
-            MissingFact: a unit of the plan needs what neither the engine nor the user says.
+            MissingFact: a unit of the plan needs a run fact that neither the engine nor the user specifies.
         """
         if not isinstance(plan, Plan):
-            raise InvalidArgument(f"{self.call}(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1))")
-        told, length = options.calendar or Calendar(), options.tokens_per_sample
+            raise InvalidArgument(f"{self.call}(…, {plan!r})", "not a Plan", "Write ps.Plan(lr=ps.cosine(to=0.1))")
+        user_facts, length = options.calendar or Calendar(), options.tokens_per_sample
         by_amount = amount_clock(plan.clock) is not None
-        if by_amount and length is not None and length == int(length) and not told.tokens_per_step:
-            calendar = self.calendar(replace(told, sequence_length=int(length)))  # a fact of its own there
+        if by_amount and length is not None and length == int(length) and not user_facts.tokens_per_step:
+            calendar = self.calendar(replace(user_facts, sequence_length=int(length)))  # a separate fact of such plans
         else:
-            calendar = self.calendar(told, tokens_per_sample=length)
+            calendar = self.calendar(user_facts, tokens_per_sample=length)
         attach_with = partial(Scheduler, optimizer, plan, on_change=options.on_change, late_groups=late_groups)
         try:
-            if plan.horizon is not None and told.total is None:
+            if plan.horizon is not None and user_facts.total is None:
                 engine, calendar = calendar.horizon, replace(calendar, total=None)
-                # The updates of an amount are known only where nothing but the plan sizes them.
+                # The updates of an amount depend on the plan itself, so they cannot be compared here.
                 own = None if by_amount else ceil(calendar.exact(plan.horizon, site=f'horizon "{plan.horizon}"'))
                 if own is not None and engine is not None and engine != own:
                     log.warning(
-                        'horizon "%s" of the plan is %d updates, %s counts %d for this run; the plan\'s counts',
+                        'horizon "%s" of the plan is %d updates, but %s counts %d; the plan takes precedence',
                         plan.horizon, own, self.call, engine,
                     )  # fmt: skip
             try:
                 return attach_with(calendar=calendar)
             except MissingFact:
-                # The engine's length is one in updates. Where nobody knows how many tokens these take, a plan by tokens
-                # has no use for it, nor needs it if it says all of its lengths.
+                # The engine's length is in updates. If their number of tokens is unknown, a plan by tokens cannot use
+                # it, and does not need it if the plan specifies all of its lengths.
                 if by_amount and calendar.total is not None:
-                    with suppress(Unresolved):  # a stage takes all of the run: what is missing is the fact
+                    with suppress(Unresolved):  # a stage depends on the length of the run: report the fact
                         return attach_with(calendar=replace(calendar, total=None))
                 raise
         except MissingFact as error:
@@ -109,14 +109,15 @@ class EngineFacts:
                 raise
             raise self._missing_fact(error.site, self._reason_for("total"), "total", "10_000") from None
 
-    def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
-        """The Calendar of these facts, over which what the user told wins."""
-        told = told or Calendar()
-        given = {one.name: getattr(told, one.name) for one in fields(told) if getattr(told, one.name) is not None}
-        # The batches of a Calendar are those of all processes together.
+    def calendar(self, user_facts: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
+        """Return the Calendar of these facts; the user's facts take precedence."""
+        user_facts = user_facts or Calendar()
+        facts = {one.name: getattr(user_facts, one.name) for one in fields(user_facts)}
+        given = {name: fact for name, fact in facts.items() if fact is not None}
+        # The batch size of a Calendar is the sum over all processes.
         samples = None if self.batch_size is None else self.batch_size * self.processes
         known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
-        # Where a window goes on into the next epoch, an epoch has a whole number of updates only by chance.
+        # If accumulation continues into the next epoch, an epoch rarely has an integer number of updates.
         whole = self.batches is not None and (self.whole or self.batches % self.accumulation == 0)
         if whole and not given.keys() & {"steps_per_epoch", "batches_per_epoch"}:
             known["batches_per_epoch"] = self.batches
@@ -134,7 +135,7 @@ class EngineFacts:
         return Calendar(**merged)
 
     def _reason_for(self, fact: str) -> str:
-        return self.why.get(fact, f"{self.call.partition('.')[0]} does not say {fact}")
+        return self.why.get(fact, f"{self.call.partition('.')[0]} does not provide {fact}")
 
     def _missing_fact(self, site: str, found: str, fact: str, example: str) -> MissingFact:
         line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({fact}={example})"
@@ -142,17 +143,17 @@ class EngineFacts:
 
 
 def length_of(loader: Any) -> int | None:
-    """The number of batches in a loader; None where it has no length."""
+    """Return the number of batches in a loader; None if it has no length."""
     try:
         length = len(loader)
-    except TypeError:  # a stream, or an iterable that says no length
+    except TypeError:  # a stream, or another iterable without a length
         return None
     return length or None
 
 
 def batch_size_of(loader: Any) -> int | None:
-    """The samples in a batch of a loader; None where it does not say."""
+    """Return the number of samples in a batch of a loader; None if it has no batch size."""
     size = getattr(loader, "batch_size", None)
-    if size is None:  # a loader with a batch sampler of its own has None here
+    if size is None:  # None if the loader has a custom batch sampler
         size = getattr(getattr(loader, "batch_sampler", None), "batch_size", None)
     return size if isinstance(size, int) and size > 0 else None

@@ -1,8 +1,8 @@
-"""Ignite. Nothing is needed: attach before `trainer.run`; neither a handler nor `scheduler.step()` is.
+"""Ignite. No adapter is required: attach a plan before `trainer.run`, without a handler or `scheduler.step()`.
 
-`PlanHandler` is for plans in epochs or per cent: the engine knows its epochs only when it runs. It takes metrics from
-an evaluator, and stands in a `Checkpoint`'s `to_save` like any other object. To log values use Ignite's own
-`OptimizerParamsHandler`; at `ITERATION_STARTED` it reads what the update will use.
+`PlanHandler` is for plans in epochs or percent, because the engine knows its epochs only when it runs. It takes metrics
+from an evaluator, and can be an entry of a `Checkpoint`'s `to_save`. To log values, use Ignite's own
+`OptimizerParamsHandler`; at `ITERATION_STARTED` it reads the values that the update will use.
 """
 
 from typing import Any
@@ -22,13 +22,13 @@ class PlanHandler:
     """Attaches a plan when the engine starts: `PlanHandler(optimizer, plan).attach(trainer)`.
 
     Args:
-        optimizer: the one the engine's function steps.
-        plan: what is applied; without a horizon it has that of `trainer.run(max_epochs=…)`.
-        accumulation: what `gradient_accumulation_steps` says to Ignite; the engine does not know it.
-        calendar: facts that win over the engine's, or that it does not have.
+        optimizer: the optimizer that the engine's function steps.
+        plan: the plan to apply; its default horizon is that of `trainer.run(max_epochs=…)`.
+        accumulation: the value of Ignite's `gradient_accumulation_steps`, which the engine does not know.
+        calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
-            Without it samples are counted, and tokens by `tokens_per_sample`.
+        amount_of: returns the samples, tokens or frames in a batch of one process, for plans on such a clock. Default:
+            samples are counted, or tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
 
@@ -53,7 +53,7 @@ class PlanHandler:
         self.scheduler: Scheduler | None = None
 
     def attach(self, trainer: Any, evaluator: Any = None) -> "PlanHandler":
-        """Follow a trainer, and hand the metrics of an evaluator to the plan's rules.
+        """Attach the plan when a trainer starts, and pass the metrics of an evaluator to the plan's rules.
 
         Returns:
             This handler.
@@ -69,24 +69,24 @@ class PlanHandler:
         trainer.add_event_handler(Events.ITERATION_STARTED, self._count_batch)
         if evaluator is not None:
 
-            def tell_metrics() -> None:
+            def report_metrics() -> None:
                 if self.scheduler is not None:
-                    self._metrics.tell(self.scheduler, evaluator.state.metrics)
+                    self._metrics.report(self.scheduler, evaluator.state.metrics)
 
             def warn_of_missed() -> None:
                 if self.scheduler is not None:
                     self._metrics.finish(self.scheduler)
 
-            evaluator.add_event_handler(Events.COMPLETED, tell_metrics)
+            evaluator.add_event_handler(Events.COMPLETED, report_metrics)
             trainer.add_event_handler(Events.COMPLETED, warn_of_missed)
         return self
 
     def state_dict(self) -> dict[str, Any]:
-        """The scheduler's; before the first run that which was loaded."""
+        """Return the scheduler's state; before the first run, the loaded state."""
         return self.scheduler.state_dict() if self.scheduler is not None else dict(self._loaded or {})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from it; kept until the engine starts."""
+        """Resume from a state, or store it until the engine starts."""
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state_dict)
         else:
@@ -105,7 +105,7 @@ class PlanHandler:
     def _count_batch(self, trainer: Any) -> None:
         if self._amounts is not None:
             ends_update = trainer.state.iteration % self._accumulation == 0
-            self._amounts.see(trainer.state.batch, ends_update=ends_update)
+            self._amounts.count_batch(trainer.state.batch, ends_update=ends_update)
 
 
 def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:
@@ -116,7 +116,7 @@ def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:
 
 
 def _facts_of_engine(trainer: Any, accumulation: int) -> EngineFacts:
-    """What a running engine says of its run."""
+    """Return the run facts of a running engine."""
     from ignite.distributed import get_world_size
 
     state = trainer.state
@@ -130,12 +130,12 @@ def _facts_of_engine(trainer: Any, accumulation: int) -> EngineFacts:
         batch_size=batch_size_of(state.dataloader),
         processes=get_world_size(),
         total=None if iterations is None else iterations // accumulation or None,
-        whole=False,  # windows of accumulation go on from one epoch into the next
+        whole=False,  # accumulation continues from one epoch into the next
         why={
             "steps_per_epoch": "the data has no length and run() got no epoch_length"
             if state.epoch_length is None
-            else f"{state.epoch_length} batches are no whole number of updates of {accumulation}",
+            else f"an epoch of {state.epoch_length} batches is not a multiple of accumulation={accumulation}",
             "total": "the data has no length and run() got neither epoch_length nor max_iters",
-            "batch_size": "the data does not say its batch size",
+            "batch_size": "the data has no batch size",
         },
     )

@@ -1,7 +1,7 @@
-"""Lightning. Return `ps.Scheduler(optimizer, plan)` from `configure_optimizers`, or only make it there: both are exact.
+"""Lightning. Construct `ps.Scheduler(optimizer, plan)` in `configure_optimizers`; it may be returned, but need not be.
 
-`PlanCallback(plan)` leaves the module as it is: `Trainer(callbacks=[PlanCallback(plan)])`. It knows the horizon and the
-epoch in updates, hands over metrics, logs every scheduled field, and is in Lightning's checkpoint.
+`PlanCallback(plan)` does not need a change of the module: `Trainer(callbacks=[PlanCallback(plan)])`. It provides the
+horizon and the epoch length in updates, passes metrics, logs every scheduled field, and is part of the checkpoints.
 """
 
 import sys
@@ -21,21 +21,22 @@ from paramsched.time import Calendar
 
 
 class _LightningPlan:
-    """Applies a plan to the optimizers of whatever module the Trainer fits.
+    """Applies a plan to the optimizers of the module that the Trainer fits.
 
-    A group that Lightning's `BaseFinetuning` adds in mid-course has the lr of that moment: it goes on from there by the
-    factors of the plan (`late_groups="present"` of `ps.Scheduler`), and the log says so.
+    A group that Lightning's `BaseFinetuning` adds during the run has the current lr. This lr continues by the factors
+    of the plan (`late_groups="present"` of `ps.Scheduler`), which is logged.
 
-    With automatic optimization the Trainer knows how many updates there will be. With manual optimization only the
-    module knows when it steps: units other than updates then need `calendar`.
+    With automatic optimization the Trainer knows the number of updates. With manual optimization only the module knows
+    when it steps, so units other than updates need `calendar`.
 
     Args:
-        plan: for every optimizer, or a list with one for each.
-        calendar: facts that win over the engine's, or that it does not have.
+        plan: one plan for every optimizer, or a list with a plan for each.
+        calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
-        observe: when metrics are handed to the plan's rules: at the end of each validation or of each training epoch.
-        log: whether to give the values to the Trainer's loggers, every `log_every_n_steps` updates.
+        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
+            tokens by `tokens_per_sample`.
+        observe: when metrics are passed to the plan's rules: at the end of each validation or of each training epoch.
+        log: True to log the values to the Trainer's loggers, every `log_every_n_steps` updates.
         on_change: as in `ps.Scheduler`.
 
     Raises:
@@ -67,17 +68,17 @@ class _LightningPlan:
         self.schedulers: list[Scheduler] = []
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        """Attach: the optimizers are there, and their checkpoints are loaded after this."""
+        """Attach the plans: the optimizers exist now, and their checkpoints are loaded later."""
         optimizers = trainer.optimizers
         plans = self._plans * len(optimizers) if len(self._plans) == 1 else self._plans
         if len(plans) != len(optimizers):
             raise InvalidArgument(
                 f"PlanCallback([{len(plans)} plans])",
                 f"the module has {len(optimizers)} optimizers",
-                "Give one plan for all of them, or one for each",
+                "Pass one plan for all of them, or one for each",
             )
         known = _facts_of_trainer(trainer, pl_module)
-        # What `BaseFinetuning` adds in mid-course brings the lr of that moment, not a base.
+        # The lr of a group that `BaseFinetuning` adds during the run is its current value, not its base.
         homes = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
         finetuning = tuple(home.BaseFinetuning for home in homes if home is not None)
         finetunes = any(isinstance(callback, finetuning) for callback in trainer.callbacks)
@@ -91,7 +92,7 @@ class _LightningPlan:
             scheduler.load_state_dict(state)
         done = trainer.global_step
         if not self._loaded and len(self.schedulers) == 1 and done and self.schedulers[0].t == 0:
-            log.warning("the checkpoint is of a run without a plan: the plan goes on at Lightning's update %d", done)
+            log.warning("the checkpoint is of a run without a plan: the plan starts at Lightning's update %d", done)
             self.schedulers[0].seek(done)
         self._loaded = []
         self._amounts = [
@@ -100,12 +101,12 @@ class _LightningPlan:
         ]
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Count the batch, ahead of `optimizer.step`: Lightning runs `training_step` inside that."""
+        """Count the batch before `optimizer.step`, inside which Lightning runs `training_step`."""
         ends_update = None
         if pl_module.automatic_optimization:
             ends_update = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
         for amounts in self._amounts:
-            amounts.see(batch, ends_update=ends_update)
+            amounts.count_batch(batch, ends_update=ends_update)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Log the values that the update uses."""
@@ -120,11 +121,11 @@ class _LightningPlan:
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "validation" and not trainer.sanity_checking:
-            self._tell_metrics(trainer)
+            self._observe_metrics(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "epoch":
-            self._tell_metrics(trainer)
+            self._observe_metrics(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         for scheduler in self.schedulers:
@@ -134,15 +135,15 @@ class _LightningPlan:
         return {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before there are optimizers
+        self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before it creates optimizers
 
-    def _tell_metrics(self, trainer: Any) -> None:
+    def _observe_metrics(self, trainer: Any) -> None:
         for scheduler in self.schedulers:
-            self._metrics.tell(scheduler, trainer.callback_metrics)
+            self._metrics.report(scheduler, trainer.callback_metrics)
 
 
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
-    """What a Trainer says of a run, once it has its optimizers."""
+    """Return the run facts of a Trainer that has its optimizers."""
     if not module.automatic_optimization:
         reason = "with manual optimization only the module knows when it steps"
         return EngineFacts(
@@ -151,7 +152,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
             processes=_replicas(trainer),
             why={"steps_per_epoch": reason, "total": reason},
         )
-    trainer.fit_loop.setup_data()  # else after the callbacks; a second call does nothing
+    trainer.fit_loop.setup_data()  # otherwise called after the callbacks; a second call has no effect
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
     return EngineFacts(
@@ -164,19 +165,19 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
         why={
             "steps_per_epoch": "the training loader has no length",
             "total": "the Trainer has neither max_steps nor max_epochs with a loader that has a length",
-            "batch_size": "the training loader does not say its batch size",
+            "batch_size": "the training loader has no batch size",
         },
     )
 
 
 def _replicas(trainer: Any) -> int:
-    """Return how many shares the data has: ranks of tensor parallelism, for one, get the same batches."""
-    sampling = trainer.distributed_sampler_kwargs  # None where one device trains
+    """Return the number of data shards; ranks of tensor parallelism, for example, get the same batches."""
+    sampling = trainer.distributed_sampler_kwargs  # None if there is one device
     return 1 if sampling is None else int(sampling["num_replicas"])
 
 
 def _sum_by_trainer(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all shares of the data, each of which is at several ranks where these share their batches."""
+    """Return the sum over all data shards, each of which may be on several ranks."""
     strategy = trainer.strategy
     summed = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
     total: torch.Tensor = summed // (trainer.world_size // _replicas(trainer))

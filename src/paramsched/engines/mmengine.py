@@ -1,13 +1,13 @@
-"""MMEngine's own Runner. It takes nothing but its own schedulers, so these are its classes and ours at once.
+"""MMEngine's Runner. It accepts only its own scheduler classes, so these classes subclass both MMEngine's and ours.
 
     from paramsched.engines.mmengine import MultiStepLR, PlanScheduler, register
 
     Runner(..., param_scheduler=PlanScheduler(optim_wrapper, plan, steps_per_epoch=500))
-    register()                                   # then configs find them: dict(type='PlanScheduler', plan='plan.yaml')
+    register()                                   # for configs: dict(type='PlanScheduler', plan='plan.yaml')
 
-The 29 classes tick per batch or per epoch, as MMEngine's do; with `count="updates"` those by iteration tick per update.
-A plan always counts updates. `register` also lets torch load MMEngine's checkpoints. `ValuesHook` logs every value,
-and `AmountHook` counts batches.
+The 29 classes step per batch or per epoch, as MMEngine's do; with `count="updates"` those by iteration step per update.
+A plan always counts updates. `register` also allows torch to load MMEngine's checkpoints. `ValuesHook` logs every
+value, and `AmountHook` counts batches.
 """
 
 from collections.abc import Mapping
@@ -41,9 +41,9 @@ from paramsched.time import Calendar
 
 @cache
 def allow_checkpoints() -> None:
-    """Let torch load MMEngine's own checkpoints, which torch from 2.6 on refuses: a history of logged values (row 23).
+    """Allow torch to load MMEngine's checkpoints, whose history of logged values torch 2.6 and later reject (row 23).
 
-    What is allowed can compute nothing: a history's methods are the only attributes that a file can name.
+    The allowed objects cannot execute code: a file can name only the methods of a history.
     """
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
         return
@@ -53,7 +53,7 @@ def allow_checkpoints() -> None:
     def method(owner: Any, name: str) -> Any:
         if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
             return getattr(HistoryBuffer, name)
-        raise UnpicklingError(f"{name} of {owner!r} is no part of a history of logged values")
+        raise UnpicklingError(f"{name} of {owner!r} is not a part of a history of logged values")
 
     kinds = (np.float64, np.float32, np.int64, np.int32, np.uint64, np.bool_)
     rebuild = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
@@ -63,28 +63,28 @@ def allow_checkpoints() -> None:
 
 Count = Literal["batches", "updates"]
 
-# Beside the schedulers: no part of their state, because a resumed process counts anew.
+# Stored outside of the schedulers' state, because a resumed process restarts this count.
 _updates_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 class _CountsUpdates:
-    """Mixed in before each of our classes: `count` says what is counted while gradients are accumulated.
+    """Mixin for the 29 classes: adds the argument `count`, which matters if gradients are accumulated.
 
     Args:
-        count: what a scheduler by iteration counts: `"batches"`, as MMEngine does, or `"updates"`, so that a warmup of
-            8 lasts 8 updates under any accumulation (row 18 of docs/compat/divergences.md).
+        count: the unit of a scheduler by iteration: `"batches"`, as in MMEngine, or `"updates"`, so that a warmup of 8
+            lasts 8 updates with any accumulation (row 18 of docs/compat/divergences.md).
     """
 
     def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
         if count not in ("batches", "updates"):
-            raise InvalidArgument(f"{type(self).__name__}(count={count!r})", "no such count", 'Write count="updates"')
+            raise InvalidArgument(f"{type(self).__name__}(count={count!r})", "unknown unit", 'Write count="updates"')
         allow_checkpoints()
         self.count = count
         super().__init__(*args, **keywords)
-        _updates_seen[self] = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+        _updates_seen[self] = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # defined by the other base class
 
     def step(self, *args: Any, **keywords: Any) -> None:
-        """Make a tick; with `count="updates"` one for each update since the last call."""
+        """Step once; with `count="updates"`, once for each update since the last call."""
         if self.count == "batches" or self.by_epoch or self not in _updates_seen:  # type: ignore[attr-defined]  # as above
             super().step(*args, **keywords)  # type: ignore[misc]  # as above
             return
@@ -95,20 +95,21 @@ class _CountsUpdates:
 
 
 class _PlanScheduler:
-    """A plan as one of MMEngine's schedulers: its Runner carries it, checkpoints it and hands it metrics.
+    """A plan as one of MMEngine's schedulers, which the Runner checkpoints and passes metrics to.
 
-    The optimizer's step moves the plan, so that accumulation and skipped updates are right; `step()` moves nothing.
+    The optimizer's step advances the plan, so that accumulation and skipped updates count correctly; `step()` does not.
 
     Args:
         optimizer: an optimizer, or MMEngine's wrapper of one.
-        plan: a plan, a mapping as in a native file, one such text, or the path of a file.
-        end: epochs of the run, which a Runner fills in; the horizon of a plan without one.
-        epoch_length: batches in an epoch. A Runner fills it in where the config says `convert_to_iter_based=True`.
+        plan: a plan, a mapping as in a plan file, the text of a plan, or the path of a file.
+        end: the number of epochs of the run, passed by a Runner: the default horizon of the plan.
+        epoch_length: the number of batches in an epoch, passed by a Runner if the config has
+            `convert_to_iter_based=True`.
         on_change: as in `ps.Scheduler`.
-        facts: of the Calendar, where the engine does not know them: `steps_per_epoch`, `total`, ….
+        facts: run facts that the engine does not know, as in `ps.Calendar`: `steps_per_epoch`, `total`, ….
 
     Raises:
-        MissingFact: a unit of the plan needs what nobody said.
+        MissingFact: a unit of the plan needs an unknown run fact.
     """
 
     need_val_args = True
@@ -126,62 +127,62 @@ class _PlanScheduler:
     ) -> None:
         allow_checkpoints()
         self.optimizer = optimizer
-        told = Calendar(**facts) if facts else None
+        user_facts = Calendar(**facts) if facts else None
         accumulation, total = getattr(optimizer, "_accumulative_counts", 1), None
         if epoch_length is not None and end is not None and end < INF:
             total = ceil(epoch_length * end / accumulation)
-        convert = "a config has to say convert_to_iter_based=True for it"
+        convert = "the config needs convert_to_iter_based=True"
         reason = convert if epoch_length is None else "its end is not known"
         known = EngineFacts(
             call="PlanScheduler",
             batches=epoch_length,
             accumulation=accumulation,
             total=total,
-            whole=False,  # MMEngine counts the batches of a cycle through the ends of epochs
+            whole=False,  # MMEngine's accumulation continues into the next epoch
             why={"steps_per_epoch": reason, "total": reason},
         )
         inner = optimizers.inner_optimizer(optimizer)
-        options = PlanOptions(calendar=told, on_change=on_change)
+        options = PlanOptions(calendar=user_facts, on_change=on_change)
         self.scheduler: Scheduler = known.attach(inner, plan_from(plan), options)
         self._metrics = MetricRelay("PlanScheduler")
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **keywords: Any) -> Any:
-        """What a Runner calls where the config says `convert_to_iter_based=True`: it tells the length of an epoch."""
+        """Construct the scheduler with the length of an epoch, for configs with `convert_to_iter_based=True`."""
         del by_epoch
         return cls(*args, epoch_length=epoch_length, **keywords)
 
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
-        """Hand a validation's metrics to the rules that watch them; without metrics nothing."""
+        """Pass the metrics of a validation to the metric rules; no effect without metrics."""
         if metrics is not None:
-            self._metrics.tell(self.scheduler, metrics)
+            self._metrics.report(self.scheduler, metrics)
 
     def get_last_value(self) -> list[float]:
-        """The values of the coming update, field after field."""
+        """Return the values of the next update, field after field."""
         return list(self.scheduler.values().values())
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
-        """Nothing: `ValuesHook` logs the values."""
+        """Do nothing, because `ValuesHook` logs the values."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the plan's scheduler."""
+        """Return the state of the plan's scheduler."""
         return self.scheduler.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from such a state; another plan in it obeys `on_change`."""
+        """Resume from a state; if its plan differs, `on_change` decides which plan applies."""
         self.scheduler.load_state_dict(state_dict)
 
 
 class _ValuesHook:
-    """Log the values each update uses, of every group, by the names of `scheduler.scalars()`: `train/lr/1`.
+    """Logs the values of every group at each update, with the names of `scheduler.scalars()`: `train/lr/1`.
 
-    MMEngine logs the first group's learning rate (rows 29 and 30 of docs/compat/divergences.md).
+    MMEngine itself logs only the learning rate of the first group (rows 29 and 30 of docs/compat/divergences.md).
     """
 
     priority = "VERY_HIGH"
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Put the values into the Runner's message hub, from where its loggers take them."""
+        """Write the values into the Runner's message hub, which its loggers read."""
         schedulers = runner.param_schedulers
         lists = schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
         for name, mine in lists.items():
@@ -201,11 +202,12 @@ class _ValuesHook:
 
 
 class _AmountHook:
-    """Counts the batches, for plans whose clock counts samples or tokens, and tells their schedulers before an update.
+    """Counts the batches for plans whose clock counts samples or tokens, and reports them before each update.
 
     Args:
-        scheduler: the one of a plan that is no `PlanScheduler` of the Runner; those are found.
-        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
+        scheduler: the scheduler of a plan that is not a `PlanScheduler` of the Runner; the Runner's are found.
+        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
+            tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence.
     """
 
@@ -223,7 +225,7 @@ class _AmountHook:
         self._amounts: list[BatchAmounts] = []
 
     def before_train(self, runner: Any) -> None:
-        """Find the schedulers: what a checkpoint brings is loaded by now."""
+        """Find the schedulers, after checkpoints were loaded."""
         schedulers = runner.param_schedulers
         every = [one for mine in schedulers.values() for one in mine] if isinstance(schedulers, dict) else schedulers
         plans = [one.scheduler for one in every or [] if isinstance(one, _PlanScheduler)]
@@ -237,14 +239,15 @@ class _AmountHook:
         wrapper = runner.optim_wrapper
         should_sync = getattr(wrapper, "should_sync", None)  # a dict of wrappers has none
         for amounts in self._amounts:
-            amounts.see(data_batch, ends_update=None if should_sync is None else should_sync())
+            amounts.count_batch(data_batch, ends_update=None if should_sync is None else should_sync())
 
 
 def register(*, force: bool = False) -> None:
     """Make the 29 classes, `PlanScheduler`, `ValuesHook` and `AmountHook` usable by name in MMEngine's configs.
 
     Args:
-        force: whether the 29 names mean our classes from here on. In any case ours are `paramsched.StepLR`, ….
+        force: True to register the 29 classes also under MMEngine's names, such as `StepLR`, in place of MMEngine's.
+            They are always registered with the scope: `paramsched.StepLR`, ….
 
     Raises:
         MissingDependency: mmengine is not installed.
@@ -253,7 +256,7 @@ def register(*, force: bool = False) -> None:
     from mmengine.registry import HOOKS, PARAM_SCHEDULERS, Registry
 
     allow_checkpoints()
-    scope = PARAM_SCHEDULERS.children.get("paramsched")  # what `paramsched.` before a name means; made once
+    scope = PARAM_SCHEDULERS.children.get("paramsched")  # the scope `paramsched.` of names; created once
     if scope is None:
         scope = Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="paramsched")
     for name in class_names():
@@ -268,7 +271,7 @@ def register(*, force: bool = False) -> None:
 def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
     from mmengine.dist import all_reduce
 
-    all_reduce(amount)  # in place, on the device that the processes talk through
+    all_reduce(amount)  # in place, on the device of the process group
     return amount
 
 
@@ -276,7 +279,7 @@ _HOOKS = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook}
 
 
 def _make_with_base(name: str) -> type[Any]:
-    """One of our classes, with MMEngine's own base besides."""
+    """Return one of the classes, with MMEngine's base class in addition."""
     hook, scheduler = _peer_bases()
     if name in _HOOKS:
         return make_class(name, __name__, _HOOKS[name], hook)
@@ -304,6 +307,6 @@ if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
     AmountHook = _AmountHook
-    from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base besides
+    from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base class
 else:
     __getattr__ = _class_of

@@ -1,6 +1,6 @@
-"""pytorch-accelerated. It takes a function of the optimizer: `create_scheduler_fn=lambda o: ps.Scheduler(o, plan)`.
+"""pytorch-accelerated. Pass a function of the optimizer: `create_scheduler_fn=lambda o: ps.Scheduler(o, plan)`.
 
-`scheduler(plan)` is such a function for plans in epochs or per cent, its facts filled in by the Trainer.
+`scheduler(plan)` returns such a function for plans in epochs or percent, which gets its run facts from the Trainer.
 `AmountCallback` counts batches, for plans by samples or tokens.
 """
 
@@ -25,15 +25,15 @@ def scheduler(
     tokens_per_sample: float | None = None,
     on_change: OnChange = "new",
 ) -> Callable[..., Scheduler]:
-    """What `Trainer.train(create_scheduler_fn=…)` takes.
+    """Return a function for `Trainer.train(create_scheduler_fn=…)`.
 
-    The horizon is `num_epochs` of the Trainer's epochs, in updates of one process. (The Trainer's own
-    `NUM_UPDATE_STEPS_PER_EPOCH` counts the updates of all processes together.) With `max_num_train_steps` give
-    `calendar=ps.Calendar(total=…)`: the Trainer has no placeholder for it.
+    The default horizon is `num_epochs`, in updates of one process. (The Trainer's `NUM_UPDATE_STEPS_PER_EPOCH` counts
+    the updates of all processes together.) With `max_num_train_steps`, pass `calendar=ps.Calendar(total=…)`, because
+    the Trainer has no placeholder for it.
 
     Args:
-        plan: what is applied.
-        calendar: facts that win over the engine's, or that it does not have: `total`, `batch_size`.
+        plan: the plan to apply.
+        calendar: run facts that take precedence over the engine's, or that it does not know: `total`, `batch_size`.
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
 
@@ -56,10 +56,11 @@ def scheduler(
 
 
 class _AmountCallback:
-    """Counts the batches, for a plan whose clock counts samples or tokens, and tells its Scheduler before an update.
+    """Counts the batches for a plan whose clock counts samples or tokens, and reports them before each update.
 
     Args:
-        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
+        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
+            tokens by `tokens_per_sample`.
         tokens_per_sample: the length of a sequence.
 
     Raises:
@@ -71,7 +72,7 @@ class _AmountCallback:
         self._amounts: BatchAmounts | None = None
 
     def on_training_run_start(self, trainer: Any, **keywords: Any) -> None:
-        """Take the scheduler that the Trainer has made for this run."""
+        """Get the scheduler that the Trainer created for this run."""
         found = trainer.scheduler
         scheduler = found if isinstance(found, Scheduler) else found.scheduler  # in Accelerate's wrapper
         accelerator = trainer._accelerator
@@ -79,17 +80,17 @@ class _AmountCallback:
         self._amounts = BatchAmounts(scheduler, self._options, accelerate.replicas(accelerator), summed)
 
     def on_train_step_end(self, trainer: Any, batch: Any, step: int, **keywords: Any) -> None:
-        """Count the batch: its loss is there, and the optimizer has not stepped."""
+        """Count the batch after its loss was computed, and before the optimizer steps."""
         assert self._amounts is not None
         window, batches = trainer.run_config.gradient_accumulation_steps, len(trainer._train_dataloader)
-        self._amounts.see(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
+        self._amounts.count_batch(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
 
 
 def _attach_to(
     optimizer: Any, *, plan: Plan, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
 ) -> Scheduler:
-    """What the Trainer calls, with numbers where placeholders were."""
-    smallest = -(-batches // steps_per_epoch)  # accumulation that makes so many updates
+    """Attach the plan: the Trainer calls this with its numbers in place of the placeholders."""
+    smallest = -(-batches // steps_per_epoch)  # the smallest accumulation with this number of updates
     known = EngineFacts(
         call="pytorch_accelerated.scheduler",
         batches=batches,

@@ -1,4 +1,4 @@
-"""Between an engine and a plan: values, metrics, amounts of batches."""
+"""Reporting from an engine to a plan: metrics, and the amounts of batches."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.resolve import amounts_of_run
-from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
+from paramsched.plan.run_amounts import Amount, RunAmounts, UnknownAmounts
 from paramsched.scheduler.consumption import checked_amount
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time.calendar import SIZES
@@ -23,43 +23,45 @@ from paramsched.time.calendar import SIZES
 
 @final
 class MetricRelay:
-    """Hands the metrics an engine reports to the rules of a plan, and says at the end which never came.
+    """Passes the metrics of an engine to the rules of a plan, and warns at the end of metrics that were never reported.
 
     Args:
-        call: what the user wrote, for the warning: `PlanCallback`.
+        call: the user's call, for the warning, such as `PlanCallback`.
     """
 
     def __init__(self, call: str) -> None:
         self._call = call
-        self._seen: set[str] = set()
+        self._observed: set[str] = set()
         self._reported: set[str] = set()
 
-    def tell(self, scheduler: Scheduler, metrics: Mapping[str, Any]) -> None:
-        """Observe those of the metrics that a rule watches."""
+    def report(self, scheduler: Scheduler, metrics: Mapping[str, Any]) -> None:
+        """Pass the metrics that a rule watches to the scheduler."""
         self._reported |= metrics.keys()
         found = {rule.metric: metrics[rule.metric] for rule in scheduler.plan.metric_rules if rule.metric in metrics}
         if found:
-            self._seen |= found.keys()
+            self._observed |= found.keys()
             scheduler.observe(**found)
 
+    tell = report  # the former name
+
     def finish(self, scheduler: Scheduler) -> None:
-        """Warn of metrics that were watched and never reported."""
-        missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._seen)
+        """Warn of metrics that a rule watches and that were never reported."""
+        missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._observed)
         if missed:
             warn_user(
-                f"{self._call}: the plan watches {', '.join(missed)}, which was never reported; reported were: "
-                f"{', '.join(sorted(self._reported)) or 'none'}. Name one of these in plateau(…)."
+                f"{self._call}: the plan watches {', '.join(missed)}, which was never reported; reported metrics: "
+                f"{', '.join(sorted(self._reported)) or 'none'}. Write one of these names in plateau(…)."
             )
 
 
 def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None) -> type[Any]:
-    """A class in a module, by default with the docstring of its first base."""
+    """Create a class in a module, by default with the docstring of its first base."""
     text = bases[0].__doc__ if doc is None else doc
     return type(name, bases, {"__doc__": text, "__module__": module, "__qualname__": name})
 
 
 def callback_on_demand(name: str, module: str, cls: type[Any], *bases: str, extra: str) -> Callable[[str], type[Any]]:
-    """The `__getattr__` of a module with one class, whose base is the first of these that is installed."""
+    """Return the `__getattr__` of a module with one class, whose base is the first installed one of `bases`."""
 
     def make_callback() -> type[Any]:
         for base in bases:
@@ -72,7 +74,7 @@ def callback_on_demand(name: str, module: str, cls: type[Any], *bases: str, extr
 
 
 def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]) -> Callable[[str], type[Any]]:
-    """The `__getattr__` of a module that makes each of these classes once."""
+    """Return the `__getattr__` of a module that creates each of these classes once, on first access."""
 
     @cache
     def find_class(name: str) -> type[Any]:
@@ -86,17 +88,17 @@ def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]
 @final
 @dataclass(slots=True)
 class BatchAmounts:
-    """Counts the batches that an engine hands to its loop, in samples or tokens, and tells a Scheduler.
+    """Counts the batches of an engine in samples or tokens, and reports the consumption to a Scheduler.
 
-    Nothing is counted for a plan by updates, nor in a unit that a batch does not show. What the loop says itself, with
-    `scheduler.consumed`, beats it. Where the plan says the sizes of its batches, the plan's count.
+    Batches are not counted for a plan by updates, or if a batch does not have the unit of the plan's clock. A report of
+    the loop (`scheduler.consumed`) and batch sizes in the plan take precedence.
 
     Args:
-        scheduler: of the optimizer that uses the batches.
+        scheduler: the scheduler of the optimizer that uses the batches.
         options: how a batch is counted: `amount_of`, `tokens_per_sample`.
-        processes: how many work on their own share of the data.
-        summed: adds up a tensor over them, once for an update.
-        samples: how many samples are in a batch; `samples_in` if not given.
+        processes: the number of data shards.
+        summed: sums a tensor over these, once per update.
+        samples: returns the number of samples in a batch. Default: `samples_in`.
     """
 
     scheduler: Scheduler
@@ -108,40 +110,41 @@ class BatchAmounts:
     _unit: str | None = field(default=None, init=False)
     _measure: Callable[[Any], Any] | None = field(default=None, init=False)
     _planned: RunAmounts | None = field(default=None, init=False)
-    _seen: Amount = field(default=0, init=False)  # by this process, and not told yet
-    _waiting: Amount = field(default=0, init=False)  # by all processes, and not told yet
+    _counted: Amount = field(default=0, init=False)  # by this process, not reported yet
+    _pending: Amount = field(default=0, init=False)  # by all processes, not reported yet
     _loaded: Mapping[str, Amount] = field(default_factory=dict, init=False)
     _has_warned: bool = field(default=False, init=False)
 
-    def see(self, batch: Any, *, ends_update: bool | None) -> None:
-        """A batch of this process comes, ahead of the `step` that uses it.
+    def count_batch(self, batch: Any, *, ends_update: bool | None) -> None:
+        """Count a batch of this process, before the `step` that uses it.
 
         Args:
-            ends_update: whether it is the last of its update; None where the engine does not know.
+            batch: the batch.
+            ends_update: True if it is the last batch of its update; None if the engine does not know.
         """
-        self._look_at_plan()
+        self._refresh_plan()
         if self._measure is None:
             return
-        self._seen += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
-        if self._planned is not None and ends_update is None:  # of which update it is nobody knows: nothing to compare
-            self._seen = 0
+        self._counted += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
+        if self._planned is not None and ends_update is None:  # its update is unknown, so the sizes cannot be compared
+            self._counted = 0
         elif ends_update is not False or (self._shares == 1 and self._planned is None):
-            self.tell_seen()
+            self.report_counted()
 
-    def tell_seen(self) -> None:
-        """The coming update uses what was seen, and no more; `see` does it, where it knows that the update ends."""
-        self._look_at_plan()
+    def report_counted(self) -> None:
+        """Report the counted batches for the next update; `count_batch` calls this if it knows that the update ends."""
+        self._refresh_plan()
         if self._measure is not None:
-            self._add_up()
-            amount, self._waiting = self._waiting, 0
-            self.tell(amount, self._unit)
+            self._sum_over_processes()
+            amount, self._pending = self._pending, 0
+            self.report(amount, self._unit)
 
-    def tell(self, amount: Amount, unit: str | None) -> None:
-        """Let the coming update use so much more of a unit, of all processes together.
+    def report(self, amount: Amount, unit: str | None) -> None:
+        """Report consumption of the next update, summed over all processes.
 
-        Where the plan says the sizes of its batches, warn, once, of batches of another size.
+        If the plan schedules the sizes of batches, warn once of batches of another size instead.
         """
-        self._look_at_plan()
+        self._refresh_plan()
         if unit is None or unit != self._unit:
             return
         if self._planned is None:
@@ -152,25 +155,25 @@ class BatchAmounts:
             if after - now != amount:
                 self._has_warned = True
                 warn_user(
-                    f"update {t}: the plan says that it takes {after - now} {unit}, and the engine's batches "
-                    f"hold {amount}; the plan's number counts. Let the loader follow the plan: "
-                    'scheduler.value("batch_size") is that of the coming update.'
+                    f"update {t}: the plan schedules {after - now} {unit} for it, but the engine's batches "
+                    f"contain {amount}; the plan's number is counted. Let the loader follow the plan: "
+                    'scheduler.value("batch_size") is the value of the next update.'
                 )
 
     def saved_state(self) -> dict[str, Amount]:
-        """What was seen and not told yet, of all processes together, each of which calls this."""
-        self._look_at_plan()
+        """Return the unreported sum over all processes, each of which must call this."""
+        self._refresh_plan()
         if self._unit is None:
             return {}
-        self._add_up()
-        return {self._unit: self._waiting} if self._waiting else {}
+        self._sum_over_processes()
+        return {self._unit: self._pending} if self._pending else {}
 
     def load_state(self, state: Mapping[str, Amount]) -> None:
-        """Go on with an update whose first batches were seen before `saved_state`."""
+        """Resume an update whose first batches were counted before `saved_state`."""
         self._plan, self._loaded = None, dict(state)
 
-    def _look_at_plan(self) -> None:
-        """Begin to count, also where a checkpoint brought another plan."""
+    def _refresh_plan(self) -> None:
+        """Start to count, or restart if a checkpoint loaded another plan."""
         plan = self.scheduler.plan
         if self._plan is plan:
             return
@@ -179,27 +182,27 @@ class BatchAmounts:
             sizes = {name for product in SIZES[self._unit] for name in product}
             if any(target.name in sizes for target in plan.targets):
                 planned = amounts_of_run(plan.resolve(self.scheduler.calendar), self.scheduler.calendar)
-                # Where a factor is missing, sequence_length, say, nothing is known.
-                self._planned = None if isinstance(planned, UntoldAmounts) else planned
+                # Unknown if a factor such as sequence_length is missing.
+                self._planned = None if isinstance(planned, UnknownAmounts) else planned
             self._measure = measure_for(self._unit, self.options, self.samples or samples_in)
-        self._seen, self._waiting, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
+        self._counted, self._pending, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
 
-    def _add_up(self) -> None:
-        """Let what this process saw wait with what the others saw."""
-        seen, self._seen = self._seen, 0
+    def _sum_over_processes(self) -> None:
+        """Add the counts of all processes to the pending sum."""
+        counted, self._counted = self._counted, 0
         if self._shares > 1 and self.summed is not None:
-            kind = torch.int64 if isinstance(seen, int) else torch.float64
-            seen = self.summed(torch.tensor(seen, dtype=kind)).item()
-        self._waiting += seen
+            kind = torch.int64 if isinstance(counted, int) else torch.float64
+            counted = self.summed(torch.tensor(counted, dtype=kind)).item()
+        self._pending += counted
 
     @property
     def _shares(self) -> int:
-        """How many processes have batches of their own; a batch is counted once."""
+        """The number of data shards to sum over; the clock of batches counts a batch once."""
         return 1 if self._unit == "batches" else self.processes
 
 
 def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) -> Callable[[Any], Any] | None:
-    """What counts a batch in a unit; None where a batch does not show it."""
+    """Return a function that counts a batch in a unit; None if a batch does not have this unit."""
     if options.amount_of is not None:
         return options.amount_of
     if unit == "batches":
@@ -216,23 +219,23 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
 
 
 def samples_in(batch: Any) -> int:
-    """The samples in a batch: the first dimension of its tensors, or the length of the lists in it.
+    """Return the number of samples in a batch: the first dimension of its tensors, or the length of its lists.
 
-    A batch that shows none, or several numbers, is refused: a list of three images may be three samples, or one.
+    Raises if there is no such number, or several ones: a list of three images may be three samples, or one.
 
     >>> samples_in({"input_ids": torch.zeros(8, 128), "labels": torch.zeros(8)})
     8
     """
     sizes = set(_sizes_in(batch))
     if len(sizes) != 1:
-        found = f"its tensors and lists are of the lengths {sorted(sizes)}" if sizes else "no tensor is in it"
+        found = f"its tensors and lists have the lengths {sorted(sizes)}" if sizes else "it contains no tensor"
         site = f"the samples in a batch, {type(batch).__name__}"
-        raise InvalidArgument(site, found, "Write amount_of=lambda batch: … where the plan is given")
+        raise InvalidArgument(site, found, "Write amount_of=lambda batch: … in the call with the plan")
     return sizes.pop()
 
 
 def samples_in_lists(batch: Any) -> int:
-    """The samples in a batch: MMEngine's `pseudo_collate` makes lists of them, one entry for each; else `samples_in`.
+    """Return the number of samples in a batch of MMEngine's `pseudo_collate`, whose lists have one entry per sample.
 
     >>> samples_in_lists({"inputs": [torch.zeros(3, 32, 32), torch.zeros(3, 48, 32)]})
     2
@@ -243,7 +246,7 @@ def samples_in_lists(batch: Any) -> int:
 
 
 def _sizes_in(batch: Any, *, outermost: bool = True) -> Iterator[int]:
-    """What may be the number of samples in a batch."""
+    """Yield the sizes that may be the number of samples in a batch."""
     parts: Any = ()
     if isinstance(batch, torch.Tensor):
         yield from batch.shape[:1]

@@ -1,7 +1,7 @@
-"""skorch. Its optimizer exists after `initialize()` only, so a plan is attached by a callback: `PlanCallback(plan)`.
+"""skorch. Its optimizer exists only after `initialize()`, so a callback attaches the plan: `PlanCallback(plan)`.
 
-It knows the epochs and the batches of the net, hands over what the history records (`valid_loss`), and records the
-values of every batch. `fit` begins the plan, `partial_fit` goes on, also after `load_params` and after unpickling.
+It provides the epochs and the batches of the net, passes the metrics of the history (`valid_loss`), and records the
+values at every batch. `fit` starts the plan, `partial_fit` continues it, also after `load_params` and unpickling.
 """
 
 from dataclasses import fields, replace
@@ -20,22 +20,23 @@ from paramsched.time import Calendar
 class _SkorchPlan:
     """Applies a plan to a net's optimizer.
 
-    Without a horizon the plan has that of the net: the epochs in its history and `max_epochs` more.
+    The default horizon of the plan is the number of epochs in the net's history plus `max_epochs`.
 
     Args:
-        plan: what is applied.
-        accumulation: batches to an update, for a net whose `train_step` accumulates; skorch itself does not.
-        calendar: facts that win over the engine's, or that it does not have.
+        plan: the plan to apply.
+        accumulation: the number of batches per update, for a net whose `train_step` accumulates, unlike skorch itself.
+        calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: samples, tokens or frames in a batch of one process; else samples, or tokens by `tokens_per_sample`.
-        record: whether the values go into the history, batch by batch.
+        amount_of: returns the samples, tokens or frames in a batch of one process. Default: samples are counted, or
+            tokens by `tokens_per_sample`.
+        record: True to record the values in the history, batch by batch.
         on_change: as in `ps.Scheduler`.
 
     Raises:
         MissingDependency: skorch is not installed.
     """
 
-    # skorch clones by get_params: attributes are the arguments, all else ends in an underscore.
+    # skorch clones by get_params, so attributes are the arguments, and all others end in an underscore.
     def __init__(
         self,
         plan: Plan,
@@ -61,7 +62,7 @@ class _SkorchPlan:
         self.done_ = len(net.history)
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
-        """Attach, before the first epoch: the training set is split off by now."""
+        """Attach the plan before the first epoch, when the training set is known."""
         if self.scheduler_ is None:
             known = _facts_of_net(net, dataset_train, self.accumulation, self.done_)
             options = PlanOptions(**{one.name: getattr(self, one.name) for one in fields(PlanOptions)})
@@ -73,15 +74,15 @@ class _SkorchPlan:
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
         if not training or self.scheduler_ is None:
             return
-        seen = len(net.history[-1, "batches"])  # this one among them
-        self.amounts_.see(batch, ends_update=seen % self.accumulation == 0 if self.accumulation > 1 else None)
+        seen = len(net.history[-1, "batches"])  # including this one
+        self.amounts_.count_batch(batch, ends_update=seen % self.accumulation == 0 if self.accumulation > 1 else None)
         if self.record:
             for name, value in self.scheduler_.scalars("coming").items():
                 net.history.record_batch(name, value)
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         if self.scheduler_ is not None:
-            self.metrics_.tell(self.scheduler_, net.history[-1])
+            self.metrics_.report(self.scheduler_, net.history[-1])
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # as above
         if self.scheduler_ is not None:
@@ -92,7 +93,7 @@ class _SkorchPlan:
 
 
 def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> EngineFacts:
-    """What a net, or its Accelerator, says of its run."""
+    """Return the run facts of a net or its Accelerator."""
     loader = net.get_iterator(dataset, training=True)
     epochs = done + net.max_epochs
     accelerator = getattr(net, "accelerator", None)
@@ -103,7 +104,7 @@ def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> Engin
     reason = (
         "the training set has no length"
         if batches is None
-        else f"{batches} batches are no whole number of updates of {accumulation}"
+        else f"an epoch of {batches} batches is not a multiple of accumulation={accumulation}"
     )
     return EngineFacts(
         call="PlanCallback",
@@ -111,7 +112,7 @@ def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> Engin
         accumulation=accumulation,
         batch_size=batch_size_of(loader),
         total=None if batches is None or uneven else epochs * batches // accumulation,
-        whole=False,  # a train_step of one's own may drop the last window of an epoch, or not
+        whole=False,  # a custom train_step may or may not drop the last accumulation of an epoch
         why={"steps_per_epoch": reason, "total": reason},
     )
 

@@ -1,9 +1,9 @@
-"""Hugging Face Trainer. `optimizers=(optimizer, ps.Scheduler(optimizer, plan))` is all it needs.
+"""Hugging Face Trainer. No adapter is required: `optimizers=(optimizer, ps.Scheduler(optimizer, plan))`.
 
-`planned` is for plans in epochs or per cent: the Trainer alone knows how many updates there will be. It also logs every
-scheduled field and hands the metrics of `evaluate` to the plan.
+`planned` is for plans in epochs or percent, because only the Trainer knows the number of updates. It also logs every
+scheduled field and passes the metrics of `evaluate` to the plan.
 
-Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of its own, which overwrites the plan.
+Do not pass `optimizers=(optimizer, None)`: the Trainer then creates a linear scheduler, which overwrites the plan.
 """
 
 from dataclasses import replace
@@ -32,18 +32,18 @@ def planned(
     amount_of: AmountOf | None = None,
     on_change: OnChange = "new",
 ) -> type[_Trainer]:
-    """The same Trainer class, its optimizer driven by a plan: `planned(Trainer, plan)(model=…, args=…)`.
+    """Return a subclass of a Trainer that applies a plan: `planned(Trainer, plan)(model=…, args=…)`.
 
-    Its checkpoints carry the plan's state where the Trainer keeps a scheduler's. A second `train()` begins the plan
-    again, unless it resumes from a checkpoint.
+    Its checkpoints store the plan's state as the Trainer stores that of a scheduler. A second `train()` restarts the
+    plan, unless it resumes from a checkpoint.
 
     Args:
         trainer: `transformers.Trainer` or a subclass of it.
-        plan: what is applied; without a horizon it has that of the arguments (`num_train_epochs`, `max_steps`).
-        calendar: facts that win over the engine's, or that it does not have.
+        plan: the plan to apply; its default horizon is that of the arguments (`num_train_epochs`, `max_steps`).
+        calendar: run facts that take precedence over the engine's, or that the engine does not know.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
-            Without it samples are counted, and tokens by `tokens_per_sample`.
+        amount_of: returns the samples, tokens or frames in a batch of one process, for plans on such a clock. Default:
+            samples are counted, or tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
     options = PlanOptions(
@@ -52,21 +52,21 @@ def planned(
 
     from transformers import TrainerCallback
 
-    class TokenRelay(TrainerCallback):  # type: ignore[misc]  # the library types it as Any
-        """Hands on how many tokens the Trainer counted."""
+    class TokenRelay(TrainerCallback):  # type: ignore[misc]  # its type is Any
+        """Reports the tokens that the Trainer counted."""
 
         def __init__(self, amounts: BatchAmounts, copies: int) -> None:
-            self._amounts, self._told, self._copies = amounts, 0, copies
+            self._amounts, self._reported, self._copies = amounts, 0, copies
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            self._told = state.num_input_tokens_seen  # a run that resumes has told these
+            self._reported = state.num_input_tokens_seen  # already reported, if the run resumes
 
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
-            seen = state.num_input_tokens_seen - self._told  # by all processes together, those with the same batch too
-            self._amounts.tell(seen // self._copies, "tokens")
-            self._told = state.num_input_tokens_seen
+            counted = state.num_input_tokens_seen - self._reported  # counted by processes with the same batch, too
+            self._amounts.report(counted // self._copies, "tokens")
+            self._reported = state.num_input_tokens_seen
 
-    class Planned(trainer):  # type: ignore[valid-type,misc]  # the user's class, known when it runs
+    class Planned(trainer):  # type: ignore[valid-type,misc]  # the base class is known only at run time
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
         _paramsched_amounts: BatchAmounts | None = None
@@ -82,15 +82,18 @@ def planned(
                     self.args, None, (num_training_steps,), _replicas(self)
                 )
                 made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options)
-                if made.last_epoch:  # an earlier train() used this optimizer up
+                if made.last_epoch:  # an earlier train() used this optimizer
                     made.seek(0)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 self._paramsched_metrics = MetricRelay("transformers.planned")
-                said = options.amount_of or tokens_per_sample or (calendar and calendar.tokens_per_step)
-                by_trainer = not said and getattr(self.args, "include_num_input_tokens_seen", "no") not in ("no", False)
-                seen = replace(options, calendar=None) if by_trainer else options
+                specified = options.amount_of or tokens_per_sample or (calendar and calendar.tokens_per_step)
+                by_trainer = not specified and getattr(self.args, "include_num_input_tokens_seen", "no") not in (
+                    "no",
+                    False,
+                )
+                own = replace(options, calendar=None) if by_trainer else options
                 summed = partial(_sum_over_replicas, self)
-                self._paramsched_amounts = amounts = BatchAmounts(made, seen, _replicas(self), summed)
+                self._paramsched_amounts = amounts = BatchAmounts(made, own, _replicas(self), summed)
                 self.remove_callback(TokenRelay)
                 if by_trainer:
                     self.add_callback(TokenRelay(amounts, _processes_of_one_batch(self, "tp", "cp")))
@@ -101,13 +104,13 @@ def planned(
             if self._paramsched_amounts is not None:
                 batches = found[0]
                 for index, batch in enumerate(batches):
-                    self._paramsched_amounts.see(batch, ends_update=index + 1 == len(batches))
+                    self._paramsched_amounts.count_batch(batch, ends_update=index + 1 == len(batches))
             return found
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
             metrics = super().evaluate(*args, **keywords)
             if isinstance(self.lr_scheduler, Scheduler) and self.is_in_train:
-                self._paramsched_metrics.tell(self.lr_scheduler, metrics)
+                self._paramsched_metrics.report(self.lr_scheduler, metrics)
             return metrics
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
@@ -120,26 +123,26 @@ def planned(
 
 
 def _processes_of_one_batch(trainer: Any, *kinds: str) -> int:
-    """Return how many processes have the same batch: those of tensor, context and sequence parallelism."""
+    """Return the number of processes with the same batch, as in tensor, context and sequence parallelism."""
     sizes = (getattr(trainer, f"get_{kind}_size", None) for kind in kinds)  # some are new in Transformers 4.57
     return prod(size() for size in sizes if size is not None)
 
 
 def _replicas(trainer: Any) -> int:
-    """Return how many shares the data has."""
+    """Return the number of data shards."""
     world: int = trainer.args.world_size
     return world // _processes_of_one_batch(trainer, "tp", "cp", "sp") or 1
 
 
 def _sum_over_replicas(trainer: Any, amount: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all shares of the data, each of which may be at several processes."""
+    """Return the sum over all data shards, each of which may be on several processes."""
     summed = trainer.accelerator.reduce(amount.to(trainer.args.device), reduction="sum")
     total: torch.Tensor = summed // (trainer.args.world_size // _replicas(trainer))
     return total
 
 
 def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...], replicas: int) -> EngineFacts:
-    """What the Trainer has calculated, with all updates last."""
+    """Return the run facts that the Trainer computed; the last of `values` is the number of updates."""
     return EngineFacts(
         call="transformers.planned",
         batches=batches,

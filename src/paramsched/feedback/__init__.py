@@ -1,4 +1,4 @@
-"""Rules that react to metrics."""
+"""Metric rules: schedule components that react to an observed metric."""
 
 from paramsched.feedback.base import Guided as Guided
 from paramsched.feedback.base import MetricRule as MetricRule

@@ -1,4 +1,4 @@
-"""Metric rules: pure state machines that react to what training reports."""
+"""Metric rules: pure state machines that react to the metrics of a run."""
 
 import math
 from abc import ABC, abstractmethod
@@ -23,12 +23,13 @@ State = TypeVar("State")
 
 
 class MetricRule(ABC, Generic[State]):
-    """Reacts to a metric: `init()`, `observe(state, value)` and `apply(state, value, base)` are pure.
+    """A schedule component that reacts to a metric. All its methods are pure.
 
-    It multiplies into a schedule: `cosine() * plateau("loss")`. A reduction acts from the next update on.
+    A schedule is multiplied by the rule: `cosine() * plateau("loss")`. A change takes effect at the next update.
 
-    A rule of your own is a frozen dataclass with these four methods, whose state is another one, of JSON scalars or a
-    tuple of them; `@ps.shape` on the function that makes it lets text, files and saved plans say it by name:
+    To write a rule, subclass `MetricRule` as a frozen dataclass with these four methods. Its state is another frozen
+    dataclass, whose fields are JSON scalars or tuples of them. Put `@ps.shape` on the function that builds the rule to
+    make its name available in text and files:
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
@@ -61,19 +62,29 @@ class MetricRule(ABC, Generic[State]):
 
     @abstractmethod
     def init(self) -> State:
-        """The state before anything was observed."""
+        """Return the initial state."""
 
     @abstractmethod
     def observe(self, state: State, value: float) -> State:
-        """The state after one more value of the metric."""
+        """Return the state after one more value of the metric."""
 
     @abstractmethod
     def apply(self, state: State, value: Any, base: Any = 1.0) -> Any:
-        """What the rule makes of a planned value; exactly that value where it has not reacted yet."""
+        """Return the value that replaces the planned value.
+
+        Args:
+            state: a state of this rule. In the initial state the planned value is returned unchanged.
+            value: the planned value, a number or an array.
+            base: the base of the field, of the same shape.
+        """
 
     @abstractmethod
     def restore(self, data: dict[str, Any]) -> State:
-        """A state from its JSON scalars; StateError for anything else."""
+        """Return a state from its fields as JSON data.
+
+        Raises:
+            StateError: `data` is not a state of this rule.
+        """
 
     def __mul__(self, other: Schedule | float) -> "Guided":
         return _guide_schedule(other, self, first=False)
@@ -88,7 +99,7 @@ class MetricRule(ABC, Generic[State]):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Guided(OneOperand):
-    """A schedule and the metric rules that multiply into it; called by itself it shows the rules neutral."""
+    """A schedule multiplied by metric rules. When called, it returns the values of the schedule without the rules."""
 
     schedule: Schedule
     guides: tuple[MetricRule[Any], ...]
@@ -112,7 +123,7 @@ class Guided(OneOperand):
 
 
 def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
-    """Schedules are multiplied, rules put side by side."""
+    """Multiply a guided schedule: schedules form a product, rules are added to the list of rules."""
     if isinstance(other, MetricRule):
         return Guided(guided.schedule, (*guided.guides, other))
     inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
@@ -121,7 +132,7 @@ def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
 
 
 def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:
-    """A rule times something; `first` where the rule stands on the right."""
+    """Multiply a rule by `other`. `first` is True if the rule is the right operand."""
     if isinstance(other, MetricRule):
         rules = (other, rule) if first else (rule, other)
         return Guided(schedule_of(1.0, ""), rules)
@@ -129,77 +140,81 @@ def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bo
         return Guided(other.schedule, (*other.guides, rule))
     if isinstance(other, (Schedule, int, float)):
         return Guided(schedule_of(other, f"{other} * {rule}"), (rule,))
-    raise InvalidArgument(f"{other!r} * {rule}", "no schedule", "Write cosine() * plateau()")
+    found = f"expected a schedule, got {type(other).__name__}"
+    raise InvalidArgument(f"{other!r} * {rule}", found, "Write cosine() * plateau()")
 
 
 Mode: TypeAlias = Literal["min", "max"]
 ThresholdMode: TypeAlias = Literal["rel", "abs"]
 Nonfinite: TypeAlias = Literal["count", "ignore", "raise"]
 Against: TypeAlias = Literal["best", "previous"]
-"""What a value of the metric is compared with: the best one so far, or the one before."""
+"""The value that a new value of the metric is compared with: the best so far, or the previous one."""
 
 
 def require_metric(name: str, metric: Any) -> None:
-    """Refuse what is no name of a metric."""
+    """Check that `metric` is the name of a metric: a string that is not empty."""
     if not isinstance(metric, str) or not metric:
-        raise InvalidArgument(CallSite(name, "metric", repr(metric)), "no name", f'Write {name}("val_loss")')
+        found = "expected the name of a metric"
+        raise InvalidArgument(CallSite(name, "metric", repr(metric)), found, f'Write {name}("val_loss")')
 
 
 def require_choices(name: str, rule: Any, choices: Mapping[str, Any]) -> None:
-    """Refuse an option that is none of its choices."""
+    """Check the options of a rule that have a fixed set of choices."""
     for option, choice in choices.items():
-        require_choice(CallSite(name, option), getattr(rule, option), choice, "not one of its choices")
+        require_choice(CallSite(name, option), getattr(rule, option), choice, f"unknown {option}")
 
 
-def not_negative(site: CallSite, given: Any) -> float:
-    """An option that is 0 or more."""
-    value = finite_number(site, given)
+def not_negative(site: CallSite, number: Any) -> float:
+    """Check that a number is finite and at least 0; return it as a float."""
+    value = finite_number(site, number)
     if value < 0:
-        refusal = InvalidArgument(replace(site, value=str(value)), "below 0", f"Write {site.argument}=0.1")
+        refusal = InvalidArgument(replace(site, value=str(value)), "must not be negative", f"Write {site.argument}=0.1")
         raise refusal.changed(sample=0.1)
     return value
 
 
-def factor_below_one(site: CallSite, given: Any) -> float:
-    """The factor of a reduction."""
-    value = not_negative(site, given)
+def factor_below_one(site: CallSite, factor: Any) -> float:
+    """Check the factor of a reduction: a number greater than 0 and less than 1."""
+    value = not_negative(site, factor)
     if not 0 < value < 1:
-        refusal = InvalidArgument(replace(site, value=str(value)), "it would not reduce", "Write factor=0.1")
+        refusal = InvalidArgument(
+            replace(site, value=str(value)), "must be greater than 0 and less than 1", "Write factor=0.1"
+        )
         raise refusal.changed(sample=0.1)
     return value
 
 
-def lowest_level(name: str, given: Level) -> float | Absolute:
-    """The level below which a rule does not reduce."""
-    return _checked_bound(CallSite(name, "min"), given, not_negative, "absolute(1e-5)", 0.01)
+def lowest_level(name: str, level: Level) -> float | Absolute:
+    """Check the level `min`, below which a rule does not reduce."""
+    return _checked_bound(CallSite(name, "min"), level, not_negative, "absolute(1e-5)", 0.01)
 
 
-def highest_level(name: str, given: Level | None) -> float | Absolute | None:
-    """The level above which a rule does not raise."""
+def highest_level(name: str, level: Level | None) -> float | Absolute | None:
+    """Check the level `max`, above which a rule does not raise; None means no limit."""
     return (
-        None if given is None else _checked_bound(CallSite(name, "max"), given, positive_number, "absolute(0.1)", 10.0)
+        None if level is None else _checked_bound(CallSite(name, "max"), level, positive_number, "absolute(0.1)", 10.0)
     )
 
 
 def _checked_bound(
-    site: CallSite, given: Level, check: Callable[[CallSite, Any], float], absolute: str, sample: float
+    site: CallSite, level: Level, check: Callable[[CallSite, Any], float], absolute: str, sample: float
 ) -> float | Absolute:
-    """A bound by its check, with examples for an error."""
-    if isinstance(given, Absolute):
-        check(site, given.value)
-        return given
-    if not isinstance(given, (int, float)):
-        found = f"not a multiple of base or a value as it stands, like {absolute}"
+    """Apply `check` to a multiple of base or an absolute value; `absolute` and `sample` are examples for the error."""
+    if isinstance(level, Absolute):
+        check(site, level.value)
+        return level
+    if not isinstance(level, (int, float)):
+        found = f"expected a multiple of base or an absolute value such as {absolute}"
         instead = f"Write {site.argument}={sample}"
-        raise InvalidArgument(replace(site, value=str(given)), found, instead, sample=sample)
-    return check(site, given)
+        raise InvalidArgument(replace(site, value=str(level)), found, instead, sample=sample)
+    return check(site, level)
 
 
 def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> float | None:
-    """A value as a float; None for one that is passed over.
+    """Convert a value of a metric to a float. Return None if it is not finite and `nonfinite` is "ignore".
 
     Raises:
-        InvalidArgument: it is not finite, and that is an error.
+        InvalidArgument: the value is not finite and `nonfinite` is "raise".
     """
     try:
         number = float(value)
@@ -207,7 +222,7 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
         number = math.inf if value > 0 else -math.inf
     if not math.isfinite(number):
         if nonfinite == "raise":
-            instead = f'Write {name}(…, nonfinite="ignore") to pass over it'
+            instead = f'Write {name}(…, nonfinite="ignore") to skip it'
             raise InvalidArgument(f"observe({metric}={number})", "must be finite", instead)
         if nonfinite == "ignore":
             return None
@@ -215,12 +230,12 @@ def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> f
 
 
 def improves_on(value: float, than: float | None, mode: Mode, threshold: float, threshold_mode: ThresholdMode) -> bool:
-    """Whether a value is better than another by more than a threshold; the first one always is."""
+    """Return whether `value` is better than `than` by more than the threshold. True if `than` is None."""
     if not math.isfinite(value):
         return False
     if than is None:
         return True
-    # The margin is in the direction of improvement also where best is negative (torch's is turned round there).
+    # The margin has the direction of improvement for negative values too. In torch it has the opposite direction.
     sign = -1 if mode == "min" else 1
     if threshold_mode == "abs":
         bar = than + sign * threshold
@@ -230,16 +245,16 @@ def improves_on(value: float, than: float | None, mode: Mode, threshold: float, 
 
 
 def require_state(rule: Any, data: Any, kinds: Mapping[str, tuple[type, ...]], signed: tuple[str, ...]) -> None:
-    """Refuse a saved state that a rule cannot go on from.
+    """Check a saved state of a rule.
 
     Args:
-        rule: whose state it is.
-        data: what was saved.
-        kinds: for each key what its value may be.
-        signed: the keys whose values may be below 0.
+        rule: the rule.
+        data: the saved state.
+        kinds: the allowed types of each key.
+        signed: the keys whose values may be negative.
 
     Raises:
-        StateError: with the key and what was found.
+        StateError: a key is missing or unknown, or a value is invalid.
     """
     if not isinstance(data, dict) or set(data) != set(kinds):
         raise StateError(f"state of {rule}: {data!r} does not have the keys {', '.join(kinds)}")
@@ -249,15 +264,16 @@ def require_state(rule: Any, data: Any, kinds: Mapping[str, tuple[type, ...]], s
         for number in numbers:
             sound = isinstance(number, kind) and not isinstance(number, (bool, list, tuple))
             if sound and isinstance(number, int):
-                sound = abs(number) < 10**300  # one of more than 308 digits is no float
+                sound = abs(number) < 10**300  # an integer of more than 308 digits cannot be converted to float
             if not sound or (number is not None and not (math.isfinite(number) and (name in signed or number >= 0))):
                 raise StateError(f"state of {rule}: {name} is {shown(value)}")
 
 
 def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:
-    """What a schedule is multiplied with after one more reduction.
+    """Return the factor of a schedule after one more reduction.
 
-    An absolute floor does not stop it: how many times base that is, only `reduced_value` knows.
+    An absolute floor does not limit the factor here, because its multiple of base is unknown. `reduced_value` limits
+    the value.
 
     >>> reduced_factor(0.5, 0.1, 0.2), reduced_factor(0.1, 0.1, 0.2)
     (0.2, 0.1)
@@ -267,7 +283,7 @@ def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:
 
 
 def reduced_value(value: Any, factor: float, floor: float | Absolute, base: Any) -> Any:
-    """A value of the schedule, reduced down to the floor. What the schedule itself takes below it is left alone.
+    """Multiply a value of the schedule by `factor`, but not below the floor. A value below the floor is unchanged.
 
     >>> reduced_value(0.5, 0.5, 2.0, base=0.2), reduced_value(0.5, 0.5, Absolute(1e-3), base=0.2)
     (0.4, 0.25)
@@ -285,10 +301,10 @@ def reduced_value(value: Any, factor: float, floor: float | Absolute, base: Any)
 
 
 def require_reduction(rule: Any, factor: float) -> None:
-    """Refuse a saved factor that raises.
+    """Check the saved factor of a rule that only reduces.
 
     Raises:
-        StateError: it is above 1.
+        StateError: the factor is greater than 1.
     """
     if factor > 1:
-        raise StateError(f"state of {rule}: factor is {factor!r}, and a rule only reduces")
+        raise StateError(f"state of {rule}: factor must be at most 1, got {factor!r}")

@@ -1,4 +1,4 @@
-"""Greedy: raise while a metric improves, reduce while it does not."""
+"""Greedy: a metric rule that raises while a metric improves and reduces while it does not."""
 
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -28,23 +28,23 @@ from paramsched.feedback.base import (
 from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.registry import shape
 
-_MOST, _LEAST = 1e300, 1e-300  # a factor between absolute bounds that goes on growing or shrinking
+_MOST, _LEAST = 1e300, 1e-300  # limits of the factor, which can grow or shrink forever if the bounds are absolute
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class GreedyState:
-    """What a greedy rule remembers.
+    """The state of a greedy rule.
 
     Args:
-        reference: what values are compared with: the best so far, or the one before; None before the first.
-        good, bad: values in a row that were better, that were not.
-        cooling, warming: values still to wait after a reduction, after a rise.
-        floored: reductions that found the factor at its floor since it rose.
-        factor: what the schedule is multiplied with now.
-        low, high: between absolute bounds, the values that the schedule has at least and at most by now.
-        recent: the last values, where they are smoothed.
-        total: their sum.
+        reference: the value that new values are compared with; None if no value was observed.
+        good, bad: the number of consecutive values that were better, and that were not.
+        cooling, warming: the number of values to skip after a reduction, and after a rise.
+        floored: the number of reductions at the floor since the last rise.
+        factor: the current factor of the schedule.
+        low, high: with absolute bounds, the current lower and upper limit of the schedule; None for no upper limit.
+        recent: the last values, if they are smoothed.
+        total: the sum of `recent`.
     """
 
     reference: float | None = None
@@ -63,7 +63,7 @@ class GreedyState:
 @final
 @dataclass(frozen=True, slots=True)
 class Greedy(MetricRule[GreedyState]):
-    """After more than `patience` better values in a row divide by `factor`, after as many worse ones multiply by it."""
+    """Divide by `factor` after more than `patience` better values in a row; multiply by it after as many worse ones."""
 
     metric: str
     mode: Mode
@@ -96,13 +96,13 @@ class Greedy(MetricRule[GreedyState]):
         if not self._absolute:
             return
         if (isinstance(self.min, float) and self.min > 0) or isinstance(self.max, float):
-            found = "min and max are one a multiple of base and one a value as it stands"
+            found = "min and max must both be multiples of base, or both be absolute"
             raise InvalidArgument(f"greedy(min={self.min}, max={self.max})", found, "Use both as absolute(…)")
         for name, unset in (("reset", None), ("eps", 0.0)):
-            if (given := getattr(self, name)) != unset:
-                found = "where bounds are values as they stand, each group comes to them at another time"
-                instead = "Write min and max as multiples of base"
-                raise InvalidArgument(CallSite("greedy", name, str(given)), found, instead)
+            if (option := getattr(self, name)) != unset:
+                found = f"{name} cannot be combined with absolute bounds, which each group reaches at a different time"
+                instead = "Use multiples of base for min and max"
+                raise InvalidArgument(CallSite("greedy", name, str(option)), found, instead)
 
     @property
     def _absolute(self) -> bool:
@@ -168,7 +168,7 @@ class Greedy(MetricRule[GreedyState]):
             return value
         value = value if isinstance(value, (int, float)) else np.asarray(value)
         changed = value * state.factor
-        # A rule stops at its bounds; what the schedule itself takes beyond them is left alone.
+        # The bounds limit the rule only: values of the schedule beyond a bound stay unchanged.
         if self._absolute:
             if isinstance(self.min, Absolute) and self.min.value > 0:
                 changed = np.maximum(changed, state.low * np.minimum(1.0, value / self.min.value))
@@ -216,27 +216,30 @@ def greedy(
     against: Against = "best",
     nonfinite: Nonfinite = "count",
 ) -> Greedy:
-    """Raise while a metric improves, reduce while it does not; it multiplies into a schedule: `constant() * greedy()`.
+    """Raise a schedule while a metric improves, and reduce it while the metric does not: `constant() * greedy()`.
 
     value(t) = schedule(t) * factor ** (reductions - rises), not below `min` and not above `max`
 
     Args:
-        metric: its name, as `scheduler.observe(loss=…)` says it.
-        mode: `"min"` where less is better, `"max"` where more is.
-        factor: of one reduction, above 0 and below 1; a rise divides by it.
-        patience: after more than so many better values in a row it rises, after more than so many worse ones it
-            reduces.
-        threshold: what counts as better: by this much (`threshold_mode="abs"`), or by this share (`"rel"`).
-        cooldown, warmup: values after a reduction, after a rise, that do not count.
-        min, max: bounds: both multiples of base, or both `absolute(x)`; None has no upper one.
-        eps: changes of the factor by no more than this are left out; with bounds that are multiples of base.
-        window: the mean of so many last values is what is looked at.
-        reset: after so many reductions at `min` it begins anew; with bounds that are multiples of base.
-        against: `"best"`, or `"previous"`: the value before.
-        nonfinite: NaN and infinities count as not better (`"count"`), are passed over (`"ignore"`), or are an error.
+        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
+        mode: `"min"` if lower values are better, `"max"` if higher values are better.
+        factor: the factor of one reduction, greater than 0 and less than 1. A rise divides by it.
+        patience: an integer of at least 0. More than `patience` better values in a row raise the schedule; more than
+            `patience` other values in a row reduce it.
+        threshold: the minimum improvement of a better value, at least 0.
+        threshold_mode: `"abs"` if `threshold` is a difference, `"rel"` if it is a share of the compared value.
+        cooldown, warmup: the number of values that are ignored after a reduction, and after a rise.
+        min, max: bounds of the value: both multiples of base, or both `absolute(x)`. None sets no upper bound.
+        eps: a smaller or equal change of the factor is skipped. Not allowed with absolute bounds.
+        window: the number of values, at least 1, whose mean is compared; 1 compares each value.
+        reset: the number of reductions at `min` after which the rule starts again; None never restarts. Not allowed
+            with absolute bounds.
+        against: the value to compare with: `"best"` for the best so far, `"previous"` for the previous value.
+        nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
+            (`"raise"`).
 
     Raises:
-        InvalidArgument: an argument out of its range, or `min` and `max` of two kinds.
+        InvalidArgument: an argument is out of range, or only one of `min` and `max` is absolute.
 
     Source: GreedyLR (2512.14527); transformers' `GreedyLR`, whose `min_lr` and `max_lr` are `min=absolute(…)` and
     `max=absolute(…)`, `smooth` and `window_size` are `window`, and `reset_start` is `reset`.

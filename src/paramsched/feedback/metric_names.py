@@ -1,4 +1,4 @@
-"""What the name of a metric says: that it is one, and which direction is better."""
+"""Recognize the names of metrics, and whether lower or higher values are better."""
 
 import re
 from typing import Final
@@ -14,30 +14,30 @@ _LESS_IS_BETTER: Final = frozenset(
     {"loss", "error", "err", "perplexity", "ppl", "wer", "cer", "mae", "mse", "rmse", "nll", "fid", "lpips", "epe"}
 )
 _ANY: Final = _MORE_IS_BETTER | _LESS_IS_BETTER | {"score", "metric", "kl", "elbo", "norm"}
-_NO_METRIC: Final = {"scale", "weight", "lr"}  # `loss_scale` is about a loss, and none
+_NO_METRIC: Final = {"scale", "weight", "lr"}  # `loss_scale` is not a loss
 _SPLIT: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 
 def direction_of(metric: str) -> str | None:
-    """`"max"` for a metric that is better higher, `"min"` for one that is better lower; None where the name is silent.
+    """Return "max" if higher values of a metric are better, "min" if lower ones are; None if the name is unknown.
 
     >>> direction_of("val/top1_accuracy"), direction_of("valLoss"), direction_of("coco/bbox_mAP"), direction_of("x")
     ('max', 'min', 'max', None)
     """
-    words = set(_words_of_name(metric))
+    words = set(_name_parts(metric))
     more, less = bool(words & _MORE_IS_BETTER), bool(words & _LESS_IS_BETTER)
     return None if more == less else "max" if more else "min"
 
 
 def metric_word(name: str) -> str:
-    """What a column of a log measures, by its name: the last of its words that says so; "" where none does.
+    """Return the part of a column's name that names a metric; empty if no part does.
 
     >>> metric_word("val/loss_epoch"), metric_word("Top1"), metric_word("epoch"), metric_word("loss_scale")
     ('loss', 'top1', '', '')
     """
-    words = _words_of_name(name)
+    words = _name_parts(name)
     return "" if _NO_METRIC & set(words) else next((word for word in reversed(words) if word in _ANY), "")
 
 
-def _words_of_name(metric: str) -> list[str]:
+def _name_parts(metric: str) -> list[str]:
     return [word.lower() for word in _SPLIT.findall(metric.replace("mAP", "map").replace("mIoU", "miou"))]

@@ -1,4 +1,4 @@
-"""Rules that reduce: plateau and new-bob."""
+"""Metric rules that only reduce: plateau and new-bob."""
 
 import math
 from dataclasses import dataclass, replace
@@ -30,13 +30,13 @@ from paramsched.schedules.registry import shape
 @final
 @dataclass(frozen=True, slots=True)
 class PlateauState:
-    """What a plateau remembers.
+    """The state of a plateau rule.
 
     Args:
-        best: best value so far; None before the first.
-        bad: values in a row that were not better.
-        cooling: values still to wait after a reduction.
-        factor: what the schedule is multiplied with now.
+        best: the best value so far; None if no value was observed.
+        bad: the number of consecutive values that were not better.
+        cooling: the number of values to skip after a reduction.
+        factor: the current factor of the schedule.
     """
 
     best: float | None = None
@@ -48,7 +48,7 @@ class PlateauState:
 @final
 @dataclass(frozen=True, slots=True)
 class Plateau(MetricRule[PlateauState]):
-    """After more than `patience` values without an improvement, multiply by `factor`."""
+    """Multiply by `factor` after more than `patience` values without an improvement."""
 
     metric: str
     mode: Mode
@@ -114,26 +114,28 @@ def plateau(
     eps: float = 0.0,
     nonfinite: Nonfinite = "count",
 ) -> Plateau:
-    """Reduce when a metric has stopped improving; it multiplies into a schedule: `cosine() * plateau("val_loss")`.
+    """Reduce a schedule when a metric has stopped improving: `cosine() * plateau("val_loss")`.
 
     value(t) = schedule(t) * factor ** reductions, not below `min`
 
     Args:
-        metric: its name, as `scheduler.observe(loss=…)` says it.
-        mode: `"min"` where less is better, `"max"` where more is.
-        factor: of one reduction, above 0 and below 1.
-        patience: values without improvement that are put up with; the one after reduces.
-        threshold: what counts as better: by this share of the best value (`threshold_mode="rel"`), or this much
-            (`"abs"`).
-        cooldown: values after a reduction that do not count.
-        min: floor of reductions: a multiple of base, or `absolute(1e-6)`.
-        eps: reductions of the factor by no more than this are left out.
-        nonfinite: NaN and infinities count as not better (`"count"`), are passed over (`"ignore"`), or are an error.
+        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
+        mode: `"min"` if lower values are better, `"max"` if higher values are better.
+        factor: the factor of one reduction, greater than 0 and less than 1.
+        patience: the number of values without improvement that are tolerated; the next one reduces.
+        threshold: the minimum improvement of a better value, at least 0.
+        threshold_mode: `"rel"` if `threshold` is a share of the best value, `"abs"` if it is a difference.
+        cooldown: the number of values that are ignored after a reduction.
+        min: the lowest value of a reduction: a multiple of base, or `absolute(1e-6)`.
+        eps: a smaller or equal reduction of the factor is skipped.
+        nonfinite: NaN and infinite values count as not better (`"count"`), are skipped (`"ignore"`), or raise an error
+            (`"raise"`).
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
-    Source: torch `ReduceLROnPlateau`. Its margin for a negative best is turned round; here it points to improvement.
+    Source: torch `ReduceLROnPlateau`. For a negative best value torch's threshold has the opposite direction; here it
+    always requires an improvement.
 
     >>> rule = plateau(patience=1, factor=0.5)
     >>> state = rule.init()
@@ -159,12 +161,12 @@ def plateau(
 @final
 @dataclass(frozen=True, slots=True)
 class NewBobState:
-    """What a new-bob rule remembers.
+    """The state of a new-bob rule.
 
     Args:
-        reference: what the next value is compared with; None before the first.
-        waited: values that improved too little since the last reduction.
-        factor: what the schedule is multiplied with now.
+        reference: the value that the next value is compared with; None if no value was observed.
+        waited: the number of values that improved too little since the last reduction.
+        factor: the current factor of the schedule.
     """
 
     reference: float | None = None
@@ -175,7 +177,7 @@ class NewBobState:
 @final
 @dataclass(frozen=True, slots=True)
 class NewBob(MetricRule[NewBobState]):
-    """Multiply by `factor` where the relative improvement is below `threshold`, `patience` times of which it waits."""
+    """Multiply by `factor` if the relative improvement is below `threshold`, except for `patience` times."""
 
     metric: str
     mode: Mode
@@ -201,15 +203,15 @@ class NewBob(MetricRule[NewBobState]):
         number = metric_number("new_bob", self.metric, value, self.nonfinite)
         if number is None:
             return state
-        before, finite = state.reference, math.isfinite(number)
-        nearer = before is None or (number < before if self.mode == "min" else number > before)
-        if finite and (self.against == "previous" or nearer):
+        reference, finite = state.reference, math.isfinite(number)
+        better = reference is None or (number < reference if self.mode == "min" else number > reference)
+        if finite and (self.against == "previous" or better):
             state = replace(state, reference=number)
-        if before is None and finite:
+        if reference is None and finite:
             return state
-        if finite and before is not None:
-            better = before - number if self.mode == "min" else number - before
-            if (better / abs(before) if before else 0.0) >= self.threshold:
+        if finite and reference is not None:
+            improvement = reference - number if self.mode == "min" else number - reference
+            if (improvement / abs(reference) if reference else 0.0) >= self.threshold:
                 return state
         if state.waited < self.patience:
             return replace(state, waited=state.waited + 1)
@@ -236,25 +238,28 @@ def new_bob(
     against: Against = "previous",
     nonfinite: Nonfinite = "count",
 ) -> NewBob:
-    """Reduce where a metric has improved by too small a share; it multiplies into a schedule: `constant() * new_bob()`.
+    """Reduce a schedule when the relative improvement of a metric is too small: `constant() * new_bob()`.
 
     value(t) = schedule(t) * factor ** reductions, not below `min`
 
     Args:
-        metric: its name, as `scheduler.observe(loss=…)` says it.
-        mode: `"min"` where less is better, `"max"` where more is.
-        factor: of one reduction, above 0 and below 1.
-        threshold: the least improvement that does not reduce, a share of the value it is compared with.
-        patience: too small improvements that are put up with before each reduction, be others between them.
-        min: floor of reductions: a multiple of base, or `absolute(1e-6)`.
-        against: `"previous"`: the value before, or `"best"`.
-        nonfinite: NaN and infinities are no improvement (`"count"`), are passed over (`"ignore"`), or are an error.
+        metric: the name of the metric, as in `scheduler.observe(loss=…)`.
+        mode: `"min"` if lower values are better, `"max"` if higher values are better.
+        factor: the factor of one reduction, greater than 0 and less than 1.
+        threshold: the minimum improvement, as a share of the compared value. A smaller one reduces the schedule.
+        patience: the number of too small improvements that are tolerated in front of each reduction. They need not be
+            consecutive.
+        min: the lowest value of a reduction: a multiple of base, or `absolute(1e-6)`.
+        against: the value to compare with: `"previous"` for the previous value, `"best"` for the best so far.
+        nonfinite: NaN and infinite values count as no improvement (`"count"`), are skipped (`"ignore"`), or raise an
+            error (`"raise"`).
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument is out of range.
 
     Source: SpeechBrain's `NewBobScheduler`: `annealing_factor` is `factor`, `improvement_threshold` is `threshold`, and
-    `patient` is `patience`. Its share of a negative value is turned round; here it points to improvement.
+    `patient` is `patience`. For negative values SpeechBrain's share has the opposite sign; here a positive share is
+    always an improvement.
 
     >>> rule = new_bob()
     >>> state = rule.init()

@@ -1,1 +1,1 @@
-"""What is known of other libraries: their schedulers, arguments and configs; a module or a folder for each."""
+"""Support for peers, the libraries whose schedulers, arguments and configs are read: a module or package for each."""

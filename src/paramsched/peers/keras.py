@@ -1,12 +1,13 @@
 """The dialect of Keras: the config of a `LearningRateSchedule`, of an optimizer with one, or of `ReduceLROnPlateau`.
 
-- `{"class_name": "CosineDecay", "config": {…}}`, as `keras.optimizers.schedules.serialize` makes it, or shorter
-  `{"CosineDecay": {…}}`
-- `{"class_name": "Adam", "config": {"learning_rate": {…}, …}}`, as `keras.optimizers.serialize` makes it
-- `{"ReduceLROnPlateau": {"monitor": "val_loss", …}}`: the rule is told the metric once per epoch
-- values are values as they stand
+- A schedule is `{"class_name": "CosineDecay", "config": {…}}`, the output of `keras.optimizers.schedules.serialize`, or
+  `{"CosineDecay": {…}}`.
+- An optimizer is `{"class_name": "Adam", "config": {"learning_rate": {…}, …}}`, the output of
+  `keras.optimizers.serialize`.
+- `{"ReduceLROnPlateau": {"monitor": "val_loss", …}}` becomes a rule that observes the metric once per epoch.
+- Values are absolute values in a plan.
 
-Facts: Keras 3.15.
+Source: Keras 3.15.
 """
 
 from collections.abc import Iterator, Mapping
@@ -55,24 +56,24 @@ from paramsched.schedules import (
 )
 from paramsched.time import Calendar, Duration
 
-_METRICS_THAT_RISE: Final = (
+_HIGHER_IS_BETTER: Final = (
     "accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
     "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "auc", "precision", "recall", "f1_score",
     "fbeta_score", "r2_score", "cosine_similarity", "concordance_correlation", "pearson_correlation", "binary_io_u",
     "mean_io_u", "one_hot_mean_io_u", "precision_at_recall", "recall_at_precision", "sensitivity_at_specificity",
     "specificity_at_sensitivity",
 )  # fmt: skip
-_METRICS_THAT_FALL: Final = (
+_LOWER_IS_BETTER: Final = (
     "loss", "mean_squared_error", "mse", "mean_absolute_error", "mae", "root_mean_squared_error",
     "mean_absolute_percentage_error", "mape", "mean_squared_logarithmic_error", "msle", "logcosh", "poisson",
     "kl_divergence", "hinge", "squared_hinge", "categorical_hinge", "binary_crossentropy", "categorical_crossentropy",
     "sparse_categorical_crossentropy",
 )  # fmt: skip
-"""Names that Keras gives its metrics: which way is better."""
+"""Names of Keras's metrics, by the direction of improvement."""
 
 
 _TABLES: Final[dict[str, Any]] = {}
-"""The table of each class."""
+"""The table of each class by name."""
 
 
 @argument_table
@@ -102,7 +103,7 @@ class _InverseTimeDecay(_Decay):
 
     def schedule(self, entry: ReadEntry) -> Schedule:
         if self.staircase and not self.decay_steps.is_integer():
-            entry.refuse("decay_steps", "a staircase needs a whole number of updates", "Write decay_steps: 1000")
+            entry.refuse("decay_steps", "a staircase requires an integer number of updates", "Write decay_steps: 1000")
         if self.decay_rate == 0:
             return constant(entry.notes.level(self.initial_learning_rate))
         shape = inverse_time(self.decay_rate, self.period)
@@ -127,7 +128,7 @@ class _PolynomialDecay:
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    """Return a list of numbers, which may be written as Keras writes a tuple."""
+    """Return a list of numbers, which may have the form of a tuple serialized by Keras."""
     found = value.get("items") if isinstance(value, Mapping) and value.get("class_name") == "__tuple__" else value
     if isinstance(found, (list, tuple)) and all(map(is_plain_number, found)):
         return tuple(map(float, found))
@@ -140,10 +141,10 @@ class _PiecewiseConstantDecay:
     values: tuple[float, ...] = argument(parse=_numbers, example=(0.1, 0.01, 0.001))
 
     def schedule(self, entry: ReadEntry) -> Schedule:
-        """A value for each step up to a boundary, that one included."""
+        """Return a value for the updates up to and including each boundary."""
         times, values = self.boundaries, self.values
         if not times or len(values) != len(times) + 1 or any(b < a for a, b in pairwise(times)):
-            found = f"{len(times)} boundaries in order for {len(values)} values"
+            found = f"expected {len(values) - 1} sorted boundaries for {len(values)} values, got {len(times)}"
             instead = "Write boundaries: [1000, 2000], values: [0.1, 0.01, 0.001]"
             entry.refuse("boundaries", found, instead, "values")
             return constant()
@@ -162,15 +163,15 @@ class _CosineDecay:
     warmup_steps: int = argument(0, low=0)
 
     def schedule(self, entry: ReadEntry) -> Schedule:
-        """A cosine, and before it a line where there is something to warm up to."""
+        """Return a cosine, after a linear warmup if `warmup_target` is specified."""
         level, first, peak = entry.notes.level, self.initial_learning_rate, self.warmup_target
         if peak is None and self.warmup_steps:
             entry.notes.cautions.append(f"{entry.path}.warmup_steps: without a warmup_target Keras has no warmup")
         top = first if peak is None else peak
-        fall = cosine(level(top), level(product_as_written(top, self.alpha)), self.decay_steps)
+        decay = cosine(level(top), level(product_as_written(top, self.alpha)), self.decay_steps)
         if peak is None or not self.warmup_steps:
-            return fall
-        return anneal(level(first), level(peak), self.warmup_steps) >> fall
+            return decay
+        return anneal(level(first), level(peak), self.warmup_steps) >> decay
 
 
 @table_named(_TABLES, "CosineDecayRestarts")
@@ -182,7 +183,7 @@ class _CosineDecayRestarts:
     alpha: float = argument(0.0)
 
     def schedule(self, entry: ReadEntry) -> Schedule:
-        """Cycles whose peak shrinks and whose floor does not."""
+        """Return cycles with a decreasing peak and a constant floor."""
         first, share, notes = self.initial_learning_rate, self.alpha, entry.notes
         steps, mult, gamma = self.first_decay_steps, self.t_mul, self.m_mul
         if gamma == 1:
@@ -209,11 +210,15 @@ class _ReduceLROnPlateau:
     min_lr: float = argument(0.0, low=0)
 
     def schedule(self, entry: ReadEntry) -> Plateau:
-        """The rule, which reduces at value number `patience`, and counts the last of a cooldown."""
+        """Return the rule.
+
+        Keras reduces at observation number `patience`, and counts the last observation of a cooldown.
+        """
         metric = self.monitor.removeprefix("val_")
-        rises = self.mode == "max" or (self.mode == "auto" and metric in _METRICS_THAT_RISE)
-        if self.mode == "auto" and not rises and metric not in _METRICS_THAT_FALL:
-            entry.refuse("mode", f"auto, and Keras asks the metric {metric} which way is better", "Write mode: max")
+        rises = self.mode == "max" or (self.mode == "auto" and metric in _HIGHER_IS_BETTER)
+        if self.mode == "auto" and not rises and metric not in _LOWER_IS_BETTER:
+            found = f"the direction of the metric {metric} is unknown, so mode: auto is ambiguous"
+            entry.refuse("mode", found, "Write mode: max")
         return plateau(
             self.monitor,
             "max" if rises else "min",
@@ -228,23 +233,23 @@ class _ReduceLROnPlateau:
 
 _NAMES: Final = ("class_name", "_target_")
 _INNER: Final = ("compile_config", "optimizer", "config", "callbacks", "learning_rate")
-"""What a schedule may stand in: the config of a compiled model, of an optimizer; a list of callbacks."""
+"""Keys that may contain a schedule: in a compiled model, in an optimizer, or a list of callbacks."""
 
 _BESIDE: Final = ("name", "dtype", "verbose", "horizon")
 _EXAMPLE: Final = 'Write {"class_name": "CosineDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 1000}}'
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like a schedule of Keras, or an optimizer or a callback with one."""
+    """Return whether data looks like a schedule of Keras, or an optimizer or callback with one."""
     return any(_keras_class_in(part) for part, _ in _parts_of_config(data, ROOT))
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """The numbers in the config of the optimizer."""
-    given = _optimizer_config(data)
+    """Return the numbers in the config of the optimizer as bases."""
+    arguments = _optimizer_config(data)
     named = {"lr": "learning_rate", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "epsilon"}
-    numbers = numbers_by_field(given, **named)
-    betas = (given.get("beta_1"), given.get("beta_2"))
+    numbers = numbers_by_field(arguments, **named)
+    betas = (arguments.get("beta_1"), arguments.get("beta_2"))
     if all(map(is_plain_number, betas)):
         return Bases(({**numbers, "betas": betas},), "optimizer")
     return Bases((numbers,), "optimizer") if numbers else NO_BASES
@@ -256,15 +261,15 @@ def to_plan(
     calendar: Calendar | None = None,  # noqa: ARG001  # Keras counts updates
     base: BaseLike | None = None,
 ) -> Plan:
-    """The plan that gives what Keras gives.
+    """Return the plan with the values of Keras's schedule.
 
     Args:
-        data: the config of a schedule, of an optimizer, or of `ReduceLROnPlateau`; `horizon` may stand beside it.
-        calendar: is not needed.
-        base: lr's own value; levels are then multiples of it, and else values as they stand.
+        data: the config of a schedule, of an optimizer, or of `ReduceLROnPlateau`; an entry `horizon` is optional.
+        calendar: not used.
+        base: the base of lr. If specified, levels are multiples of it, else absolute values.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> print(to_plan({"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 1000, "alpha": 0.01}}))
     lr: cosine(absolute(0.1), absolute(0.001), 1000)
@@ -272,48 +277,48 @@ def to_plan(
     notes = ReadingNotes(DiagnosticCollector(), base=base_of_lr(base))
     parts = list(_parts_of_config(data, ROOT))
     if len(parts) != 1:
-        found = type_name_of(data) if not isinstance(data, Mapping) else "it names no schedule of Keras"
-        instead = _EXAMPLE
+        kind = "a mapping that names none" if isinstance(data, Mapping) else type_name_of(data)
+        found, instead = f"expected a schedule of Keras, got {kind}", _EXAMPLE
         if parts:
-            found, instead = "Keras takes no ReduceLROnPlateau beside a schedule, nor two of them", "Keep one"
+            found, instead = "Keras accepts either one schedule or one ReduceLROnPlateau", "Keep one"
         notes.diagnostics.add(ROOT, found, instead, code=WRONG_TYPE)
     followed = [_followed(part, path, notes) for part, path in parts]
     notes.diagnostics.raise_any("config")
     horizon = data.get("horizon")
     with notes.diagnostics.reported_at(ROOT if horizon is None else HORIZON):
         plan = Plan(lr=followed[0], horizon=horizon)
-    for caution in notes.cautions:
-        warn_user(caution)
+    for warning in notes.cautions:
+        warn_user(warning)
     return plan
 
 
 def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
-    """Return a schedule or a rule; None, and a diagnostic, if it has a fault."""
+    """Return a schedule or a rule; if it has an error, report it and return None."""
     name = _keras_class_in(data)
     if name is None:
-        words = _words_for_class(data)
-        package, _, bare = words[0].rpartition(">") if words else ("", "", "")
+        names = _class_names_in(data)
+        package, _, bare = names[0].rpartition(">") if names else ("", "", "")
         if package and package != "keras":
             found = f"{bare} is a class of the package {package}, not of Keras"
-            instead = "Write what it does as a native plan: lr: warmup(100) >> exponential(0.99)"
+            instead = "Write its schedule as a native plan: lr: warmup(100) >> exponential(0.99)"
         else:
             found = (
-                f"unknown schedule {words[0]} of Keras; {did_you_mean(words[0], _TABLES)}"
-                if words
-                else "it names no class"
+                f"unknown schedule {names[0]} of Keras; {did_you_mean(names[0], _TABLES)}"
+                if names
+                else "the name of the class is missing"
             )
             instead = _EXAMPLE
         notes.diagnostics.add(path, found, instead, code=UNKNOWN_NAME)
         return None
     key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)
-    given, path = (data, path) if key is None else (data[key], child_path(path, key))
+    arguments, path = (data, path) if key is None else (data[key], child_path(path, key))
     beside = (*_BESIDE, *_NAMES) if key is None else _BESIDE
-    entry = read_entry(name, _TABLES[name], given, path, notes, beside)
+    entry = read_entry(name, _TABLES[name], arguments, path, notes, beside)
     return None if entry is None else entry.schedule()
 
 
 def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[tuple[Any, str]]:
-    """Each schedule and callback with its path; where one is wanted also what is none."""
+    """Yield each schedule and callback with its path; if `wanted`, also a mapping that is neither."""
     if isinstance(data, (list, tuple)):
         for index, one in enumerate(data):
             yield from _parts_of_config(one, child_path(path, index))
@@ -328,14 +333,14 @@ def _parts_of_config(data: Any, path: str, *, wanted: bool = False) -> Iterator[
 
 
 def _keras_class_in(data: Mapping[str, Any]) -> str | None:
-    """The class that data names, of those that schedule."""
-    return next((one for one in _words_for_class(data) if one in _TABLES), None)
+    """Return the schedule class that data names, or None."""
+    return next((one for one in _class_names_in(data) if one in _TABLES), None)
 
 
-def _words_for_class(data: Mapping[str, Any]) -> list[str]:
-    """What may name a class: behind a key for it, else each key."""
+def _class_names_in(data: Mapping[str, Any]) -> list[str]:
+    """Return the possible names of a class: the values of the keys for it, else all keys."""
     named = [str(data[key]) for key in _NAMES if isinstance(data.get(key), str)]
-    # Without their modules; a package's registered class, `package>Class`, keeps its package.
+    # Modules are removed; a registered class, `package>Class`, keeps its package.
     return [one if ">" in one else one.rpartition(".")[2] for one in named or map(str, data)]
 
 

@@ -1,12 +1,13 @@
 """The dialect of Megatron-LM: the arguments of its learning rate, weight decay and batch size.
 
-- a mapping, `{"lr_decay_style": "cosine", …}`; the words of a command line, `["--lr-decay-style", "cosine", …]`; or the
-  text of one, or of the script that launches the run; arguments that schedule nothing may stand between them
-- runs by `train_iters` are plans by updates; those by `train_samples` are plans on the clock of samples
-- `min_lr`, `lr_warmup_init` and the weight decays are values; the learning rate's peak is base
-- `rampup_batch_size` and `global_batch_size` become the target `batch_size` of a plan in samples
+- The input is a mapping, `{"lr_decay_style": "cosine", …}`, a command line as a list,
+  `["--lr-decay-style", "cosine", …]`, or the text of a command line or of the script that launches the run. It may
+  contain arguments that are unrelated to schedules.
+- A run by `train_iters` becomes a plan in updates, and a run by `train_samples` a plan on the clock of samples.
+- `min_lr`, `lr_warmup_init` and the weight decays are absolute values; the peak of lr is the base.
+- `rampup_batch_size` and `global_batch_size` become the target `batch_size` of a plan in samples.
 
-Facts: Megatron-LM core 0.14, `OptimizerParamScheduler`.
+Source: Megatron-LM core 0.14, `OptimizerParamScheduler`.
 """
 
 from collections.abc import Mapping
@@ -70,19 +71,19 @@ CURVES: Final[Mapping[str, Curve]] = {
     "exponential": curves.exponential(0.5),
     "minus_sqrt": curves.one_minus_sqrt,
 }
-"""The curves of a descent; Megatron's exponential is 2 * 0.5 ** u - 1."""
+"""The curves of a decay; Megatron's exponential is 2 * 0.5 ** u - 1."""
 
 
 def _three_counts(value: Any) -> tuple[int, ...]:
-    words = value_of_words(value.split() if isinstance(value, str) else value)
-    if not isinstance(words, (list, tuple)) or len(words) != 3 or not all(map(is_count, words)) or 0 in words[:2]:
+    counts = value_of_words(value.split() if isinstance(value, str) else value)
+    if not isinstance(counts, (list, tuple)) or len(counts) != 3 or not all(map(is_count, counts)) or 0 in counts[:2]:
         found = f"expected a start, an increment and a number of samples, got {short_json(value)}"
         raise WrongValue(found, code=REFUSED_VALUE)
-    return tuple(map(int, words))
+    return tuple(map(int, counts))
 
 
 class Counts(NamedTuple):
-    """The lengths of a run, in iterations or in samples."""
+    """The lengths of a run, in iterations or samples."""
 
     train: int | None
     decay: int | None
@@ -93,7 +94,7 @@ class Counts(NamedTuple):
 @final
 @argument_table
 class MegatronArguments:
-    """The arguments of Megatron-LM that schedule something."""
+    """The arguments of Megatron-LM that affect a schedule."""
 
     lr: float | None = argument(None, low=0, example=0.0001)
     min_lr: float = argument(0.0, low=0, example=1e-05)
@@ -118,11 +119,11 @@ class MegatronArguments:
 
     @property
     def unit(self) -> Literal["iters", "samples"]:
-        """What the run counts."""
+        """The unit in which the run counts."""
         return "iters" if self.train_samples is None else "samples"
 
     def counts(self, unit: Literal["iters", "samples"]) -> Counts:
-        """The lengths in one unit."""
+        """Return the lengths in one unit."""
         if unit == "iters":
             return Counts(self.train_iters, self.lr_decay_iters, self.lr_wsd_decay_iters, self.lr_warmup_iters)
         return Counts(self.train_samples, self.lr_decay_samples, self.lr_wsd_decay_samples, self.lr_warmup_samples)
@@ -130,7 +131,7 @@ class MegatronArguments:
 
 _NAMES: Final = arguments_of(MegatronArguments)
 _SCHEDULED: Final = ("lr_", "min_lr", "weight_decay_", "start_weight", "end_weight", "rampup", "global_batch")
-"""How the names of arguments begin that would schedule something."""
+"""The prefixes of arguments that affect a schedule."""
 
 _REFUSED: Final = ("decoupled_lr", "decoupled_min_lr")
 _HARMLESS: Final = (
@@ -139,26 +140,26 @@ _HARMLESS: Final = (
     "straggler_ctrlr_port", "iter_per_epoch", "dino_warmup_teacher_temp", "dino_warmup_teacher_temp_epochs",
     "inference_dynamic_batching_async_sched_mode", "inprocess_max_iterations", "moe_routing_trace_max_training_iters",
 )  # fmt: skip
-"""Options of Megatron's whose names look like those of schedules, which they leave as they are."""
+"""Options of Megatron with names similar to those of schedules, which do not affect a schedule."""
 
 _TOKENS: Final = ("lr_decay_tokens", "lr_warmup_tokens")
 _RENAMED: Final = {"warmup": "lr_warmup_fraction"}
 _UNITS: Final = ("iters", "samples", "tokens", "steps", "epochs", "fraction")
-_MOST_RISES: Final = 100_000
+_MAX_RISES: Final = 100_000
 
 _SECTION: Final = "MODEL_ARGS"
-"""Where the configs of Megatron's own tests have the options."""
+"""The key of the options in the configs of Megatron's own tests."""
 
 
 def written_options(data: Any) -> dict[str, tuple[Any, str]]:
-    """Each option with its value and path."""
+    """Return each option with its value and path."""
     if isinstance(data, Mapping) and isinstance(data.get(_SECTION), Mapping):
         return named_options(data[_SECTION], child_path(ROOT, _SECTION))
     return named_options(data)
 
 
 def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> MegatronArguments:
-    """Read all arguments; report what is wrong with them."""
+    """Read all arguments and report their errors."""
     if not isinstance(data, (Mapping, list, tuple)):
         diagnostics.refuse_kind(ROOT, data, "arguments", 'Write ["--lr-decay-style", "cosine"]')
         return MegatronArguments()
@@ -167,9 +168,9 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> Mega
         if name in _REFUSED:
             if value is not None:
                 instead = "Write a native plan, with a line for the groups of the embedding and the output layer"
-                diagnostics.add(path, "it gives some groups another rate", instead, code=UNREADABLE)
+                diagnostics.add(path, "it gives some groups another lr", instead, code=UNREADABLE)
         elif name in _NAMES:
-            # A batch size that a script computes is asked for where the plan needs it.
+            # A batch size that a script computes is unknown, and reported only if the plan needs it.
             computed = name == "global_batch_size" and str(value).startswith("$")
             written[name] = None if computed else value_of_words(value), path
         elif name in _TOKENS:
@@ -179,18 +180,18 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> Mega
             unit = next((f"_{unit}" for unit in _UNITS if name.endswith(f"_{unit}")), "")
             if near is not None and near.endswith(unit):
                 diagnostics.add(path, f'unknown argument; did you mean "{near}"?', at_key=True, code=UNKNOWN_FIELD)
-    given, _, _ = read_arguments(MegatronArguments, written, ROOT, diagnostics)
+    arguments, _, _ = read_arguments(MegatronArguments, written, ROOT, diagnostics)
     if not diagnostics.count:
-        _check_together(given, {name: path for name, (_, path) in options.items()}, diagnostics)
-    return given
+        _check_together(arguments, {name: path for name, (_, path) in options.items()}, diagnostics)
+    return arguments
 
 
 def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
-    """Report the options that look like settings of a schedule and that are not read."""
+    """Report the options that look like settings of a schedule but are ignored."""
     written = {name: path for name, (value, path) in written_options(data).items() if value is not None}
-    told = {fault.path for fault in diagnostics.found()}
-    used = {*_NAMES, *_REFUSED, *_HARMLESS, *(name for name, path in written.items() if path in told)}
-    # gpt-neox anneals by a rule of its own, whatever its arguments are called.
+    reported = {diagnostic.path for diagnostic in diagnostics.found()}
+    used = {*_NAMES, *_REFUSED, *_HARMLESS, *(name for name, path in written.items() if path in reported)}
+    # gpt-neox decays lr in its own way, although its arguments have the same names.
     renamed, own = ({}, ("lr_decay_style",)) if program_of(written) else (_RENAMED, ())
     report_unused_settings(written, used, diagnostics, library="Megatron-LM", renamed=renamed, defaulted=own)
 
@@ -198,68 +199,74 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
 def _refuse_tokens(
     name: str, path: str, options: Mapping[str, tuple[Any, str]], diagnostics: DiagnosticCollector
 ) -> None:
-    """Counts of tokens, which Megatron-DeepSpeed has; the advice counts samples or iterations."""
+    """Report counts of tokens, which only Megatron-DeepSpeed supports, with advice in samples or iterations."""
     by = "samples" if "train_samples" in options else "iters"
     read = (value_of_words(options.get(key, (None, ""))[0]) for key in (name, "seq_length", "global_batch_size"))
     tokens, length, batch = (one if is_plain_number(one) else None for one in read)
     size = length if by == "samples" else length and batch and length * batch
-    meant = name.replace("tokens", by)
-    what = "seq_length" if by == "samples" else "seq_length and global_batch_size"
-    known = f"Write {meant}: {int(tokens // size)} in place of {name}" if tokens and size else ""
+    own_name = name.replace("tokens", by)
+    divisor = "seq_length" if by == "samples" else "seq_length and global_batch_size"
+    known = f"Write {own_name}: {int(tokens // size)} instead of {name}" if tokens and size else ""
     found = "Megatron-LM does not count tokens, as Megatron-DeepSpeed does"
-    instead = known or f"Write {meant} in place of {name}: the tokens divided by {what}"
+    instead = known or f"Write {own_name} instead of {name}: the tokens divided by {divisor}"
     diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
 
 
-def _check_together(given: MegatronArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
-    """Report what Megatron asserts of several arguments."""
+def _check_together(arguments: MegatronArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
+    """Report combinations of arguments that Megatron refuses."""
 
     def refuse(name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
         diagnostics.add(places.get(name, ROOT), found, instead, code=code)
 
-    unit, counts = given.unit, given.counts(given.unit)
+    unit, counts = arguments.unit, arguments.counts(arguments.unit)
     other: Literal["iters", "samples"] = "samples" if unit == "iters" else "iters"
-    if not counts.train or (given.train_iters is not None and given.train_samples is not None):
-        instead = "Leave one of them out" if given.train_iters and given.train_samples else "Write train_iters: 500000"
-        refuse("", "a run has either train_iters or train_samples", instead, SAID_TWICE)
-    _, decay, wsd_decay, warmup = given.counts(other)
+    if not counts.train or (arguments.train_iters is not None and arguments.train_samples is not None):
+        instead = (
+            "Leave one of them out"
+            if arguments.train_iters and arguments.train_samples
+            else "Write train_iters: 500000"
+        )
+        refuse("", "exactly one of train_iters and train_samples is required", instead, SAID_TWICE)
+    _, decay, wsd_decay, warmup = arguments.counts(other)
     for name, count in (("lr_decay", decay), ("lr_wsd_decay", wsd_decay), ("lr_warmup", warmup)):
         if count:
             refuse(f"{name}_{other}", f"the run counts {unit}", f"Write {name}_{unit}")
-    if given.lr_warmup_fraction is not None and counts.warmup:
-        refuse("lr_warmup_fraction", f"lr_warmup_{unit} says it too", "Leave one of them out", SAID_TWICE)
-    if given.lr_decay_style == "WSD" and counts.wsd_decay is None:
-        refuse("lr_decay_style", "WSD needs its decay", f"Write lr_wsd_decay_{unit}: 1000")
-    for name, value in (("min_lr", given.min_lr), ("lr_warmup_init", given.lr_warmup_init)):
-        if given.lr is not None and value > given.lr:
-            refuse(name, f"{value:g} is above lr, {given.lr:g}", f"Write {name}: 0")
-    start, end = given.start_weight_decay, given.end_weight_decay
-    if given.weight_decay_incr_style == "constant":
+    if arguments.lr_warmup_fraction is not None and counts.warmup:
+        refuse("lr_warmup_fraction", f"it excludes lr_warmup_{unit}", "Leave one of them out", SAID_TWICE)
+    if arguments.lr_decay_style == "WSD" and counts.wsd_decay is None:
+        refuse("lr_decay_style", "WSD requires the length of its decay", f"Write lr_wsd_decay_{unit}: 1000")
+    for name, value in (("min_lr", arguments.min_lr), ("lr_warmup_init", arguments.lr_warmup_init)):
+        if arguments.lr is not None and value > arguments.lr:
+            refuse(name, f"it must not be greater than lr={arguments.lr:g}, got {value:g}", f"Write {name}: 0")
+    start, end = arguments.start_weight_decay, arguments.end_weight_decay
+    if arguments.weight_decay_incr_style == "constant":
         if (start is not None or end is not None) and start != end:
-            found = "start_weight_decay and end_weight_decay need a style that rises"
+            found = "start_weight_decay and end_weight_decay require a style other than constant"
             refuse("weight_decay_incr_style", found, "Write weight_decay_incr_style: cosine")
     elif start is None or end is None or end < start:
-        found = "it needs start_weight_decay, and end_weight_decay that is not below it"
+        found = "it requires start_weight_decay and an end_weight_decay that is not less"
         refuse("weight_decay_incr_style", found, "Write start_weight_decay: 0.01, end_weight_decay: 0.1")
-    if given.rampup_batch_size is None:
+    if arguments.rampup_batch_size is None:
         return
-    first, increment, samples = given.rampup_batch_size
-    batch = given.global_batch_size
+    first, increment, samples = arguments.rampup_batch_size
+    batch = arguments.global_batch_size
     if unit == "iters":
-        refuse("rampup_batch_size", "the batch grows in runs by samples only", "Write train_samples")
+        refuse("rampup_batch_size", "it requires a run by samples", "Write train_samples")
     if batch is None:
-        found = "nothing says up to where it grows"
+        found = "the final batch size is unknown"
         refuse("rampup_batch_size", found, "Write global_batch_size: 1536", MISSING_FACT)
     elif batch < first or (batch - first) % increment:
-        found = f"from {first} to {batch} are no whole number of rises by {increment}"
+        found = f"the increase from {first} to {batch} must be a multiple of {increment}"
         refuse("rampup_batch_size", found, f"Write global_batch_size: {first + increment}")
-    elif (rises := (batch - first) // increment) > _MOST_RISES:
-        found = f"the batch grows {rises:,} times, and at most {_MOST_RISES:,} can be read"
+    elif (rises := (batch - first) // increment) > _MAX_RISES:
+        found = f"the batch size increases {rises:,} times; at most {_MAX_RISES:,} are supported"
         refuse("rampup_batch_size", found, f"Write rampup_batch_size: [{first}, {batch - first}, {samples}]")
 
 
 def begins_of_rises(rises: int, samples: int) -> list[int]:
-    """The consumed samples from which the batch has grown 1, 2, … times: Megatron divides floats, which may round down.
+    """Return the consumed samples at which the batch size has increased 1, 2, … times.
+
+    Megatron divides floats, which may round down.
 
     >>> begins_of_rises(3, 99), begins_of_rises(15, 2_000_000)[2:4]
     ([33, 66, 99], [400000, 533334])
@@ -273,51 +280,52 @@ _MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like arguments of Megatron's."""
+    """Return whether data looks like arguments of Megatron."""
     if isinstance(data, (list, tuple)) and not any(str(one).startswith("--") for one in data):
         return False
     return any(name in _MARKS for name in written_options(data))
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """`lr` and `weight_decay`, where the arguments say them."""
+    """Return `lr`, if it is among the arguments, and `weight_decay` as bases."""
     diagnostics = DiagnosticCollector()
-    given = read_megatron_arguments(data, diagnostics)
+    arguments = read_megatron_arguments(data, diagnostics)
     if diagnostics.count:
         return NO_BASES
-    rate = {} if given.lr is None else {"lr": given.lr}
-    return Bases(({**rate, "weight_decay": given.weight_decay},), ROOT)
+    rate = {} if arguments.lr is None else {"lr": arguments.lr}
+    return Bases(({**rate, "weight_decay": arguments.weight_decay},), ROOT)
 
 
 def to_plan(
     data: Any,
     *,
-    calendar: Calendar | None = None,  # noqa: ARG001  # the contract; the arguments say it all
-    base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are values in a plan too
+    calendar: Calendar | None = None,  # noqa: ARG001  # the contract; the arguments contain all facts
+    base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are absolute in a plan too
 ) -> Plan:
-    """The plan that gives what Megatron's `OptimizerParamScheduler` gives.
+    """Return the plan with the values of Megatron's `OptimizerParamScheduler`.
 
     Args:
-        data: the arguments, as a mapping or as the words of a command line.
-        calendar, base: are not needed.
+        data: the arguments, as a mapping or as a command line split into a list.
+        calendar: not used.
+        base: not used.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
-    >>> words = "--train-iters 1000 --lr-warmup-iters 10 --lr-decay-style cosine --min-lr 6e-6"
-    >>> print(to_plan(words.split()))
+    >>> options = "--train-iters 1000 --lr-warmup-iters 10 --lr-decay-style cosine --min-lr 6e-6"
+    >>> print(to_plan(options.split()))
     horizon: 1000
     lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
     """
     diagnostics = DiagnosticCollector()
-    given = read_megatron_arguments(data, diagnostics)
+    arguments = read_megatron_arguments(data, diagnostics)
     report_unused_options(data, diagnostics)
     diagnostics.raise_any("config")
     with diagnostics.reported_at(ROOT):
-        run = _run_of(given, diagnostics)
+        run = _run_of(arguments, diagnostics)
         diagnostics.raise_any("config")
-        fields: dict[str, Any] = {"lr": _planned_rate(given, run, diagnostics)}
-        start, end, style = given.start_weight_decay, given.end_weight_decay, given.weight_decay_incr_style
+        fields: dict[str, Any] = {"lr": _planned_rate(arguments, run, diagnostics)}
+        start, end, style = arguments.start_weight_decay, arguments.end_weight_decay, arguments.weight_decay_incr_style
         if start is not None and end is not None and style != "constant":
             fields["weight_decay"] = anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])
         elif start is not None:
@@ -329,59 +337,59 @@ def to_plan(
 @final
 @dataclass(frozen=True, slots=True)
 class _MegatronRun:
-    """What the counts of a run mean."""
+    """The lengths of a run, all in one unit."""
 
     unit: str  # "samples", or "" for updates
     warmup: int | Fraction
     decay: int
     wsd: int
     total: int
-    scale: int  # samples in a count
+    scale: int  # samples per count
     horizon: int
-    batch: Schedule | None  # what the batch size follows; None where nothing says it, or nothing needs it
+    batch: Schedule | None  # the schedule of the batch size; None if it is unknown or not needed
 
     def length(self, counts: int | Fraction) -> DurationLike:
-        """So many counts as a length of a plan."""
+        """Return a number of counts as a length of a plan."""
         return counts if isinstance(counts, int) and not self.unit else f"{counts} {self.unit or 'steps'}"
 
 
-def _run_of(given: MegatronArguments, diagnostics: DiagnosticCollector) -> _MegatronRun:
-    """The lengths of a run, on the clock on which they are whole."""
-    by, batch, scale = given.unit, given.global_batch_size, 1
-    counts = given.counts(by)
+def _run_of(arguments: MegatronArguments, diagnostics: DiagnosticCollector) -> _MegatronRun:
+    """Return the lengths of a run, on the clock on which they are integers."""
+    by, batch, scale = arguments.unit, arguments.global_batch_size, 1
+    counts = arguments.counts(by)
     total, wsd = counts.train or 0, counts.wsd_decay or 0
     decay = total if counts.decay is None else counts.decay
-    exact = counts.warmup if given.lr_warmup_fraction is None else given.lr_warmup_fraction * decay
-    if by == "iters" and _is_part(exact) and batch:
+    exact = counts.warmup if arguments.lr_warmup_fraction is None else arguments.lr_warmup_fraction * decay
+    if by == "iters" and _is_fractional(exact) and batch:
         by, scale = "samples", batch
         exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
-    warm = Fraction(repr(exact)) if _is_part(exact) else round(exact)
+    warm = Fraction(repr(exact)) if _is_fractional(exact) else round(exact)
     if not 0 <= warm < decay:
-        found = f"the warmup, {float(warm):,.12g}, is not shorter than the decay, {decay:,}"
-        name = f"lr_warmup_{by}" if given.lr_warmup_fraction is None else "lr_warmup_fraction"
-        shorter = decay // 10 if given.lr_warmup_fraction is None else 0.01
+        found = f"the warmup, {float(warm):,.12g}, must be shorter than the decay, {decay:,}"
+        name = f"lr_warmup_{by}" if arguments.lr_warmup_fraction is None else "lr_warmup_fraction"
+        shorter = decay // 10 if arguments.lr_warmup_fraction is None else 0.01
         diagnostics.add(ROOT, found, f"Write {name}: {shorter}", code=REFUSED_VALUE)
     if wsd > decay:
-        found = f"the decay of WSD, {wsd:,}, is longer than {decay:,}"
-        diagnostics.add(ROOT, found, "Write a shorter one", code=REFUSED_VALUE)
+        found = f"the decay of WSD, {wsd:,}, must not be longer than {decay:,}"
+        diagnostics.add(ROOT, found, "Write a shorter decay", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
-    followed = _planned_batch_size(given) if unit else None
+    followed = _planned_batch_size(arguments) if unit else None
     if unit and batch is None:
-        found = "nothing says the batch size, so the horizon keeps a last batch that Megatron leaves out"
+        found = "the batch size is unknown, so the horizon includes a last partial batch that Megatron drops"
         warn_user(Diagnostic(child_path(ROOT, "global_batch_size"), found, code=NOT_IN_SCRIPT))
-    horizon = total if not unit or batch is None else _consumed_in_all(given, batch, total)
+    horizon = total if not unit or batch is None else _consumed_in_all(arguments, batch, total)
     in_samples = (batch or 0) if not unit else 1
     return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
 
 
-def _is_part(exact: float) -> bool:
-    """Whether a count is no whole number, but for its last bits."""
+def _is_fractional(exact: float) -> bool:
+    """Return whether a count is not an integer, with a tolerance for rounding errors."""
     return abs(exact - round(exact)) > 1e-9 * max(1.0, abs(exact))
 
 
-def _planned_batch_size(given: MegatronArguments) -> Schedule | None:
-    """What the batch size follows, as a multiple of 1."""
-    batch, ramp = given.global_batch_size, given.rampup_batch_size
+def _planned_batch_size(arguments: MegatronArguments) -> Schedule | None:
+    """Return the schedule of the batch size, as a multiple of 1."""
+    batch, ramp = arguments.global_batch_size, arguments.rampup_batch_size
     if batch is None:
         return None
     if ramp is None or ramp[0] == batch or not ramp[2]:
@@ -397,9 +405,9 @@ def _planned_batch_size(given: MegatronArguments) -> Schedule | None:
     return in_order([*held, constant(float(batch))])
 
 
-def _consumed_in_all(given: MegatronArguments, batch: int, total: int) -> int:
-    """Megatron throws the last batch away where it is not whole."""
-    ramp = given.rampup_batch_size
+def _consumed_in_all(arguments: MegatronArguments, batch: int, total: int) -> int:
+    """Return the samples that a run consumes, without a last partial batch, which Megatron drops."""
+    ramp = arguments.rampup_batch_size
     if ramp is None:
         return total // batch * batch if total >= batch else total
     start, increment, samples = ramp
@@ -415,39 +423,39 @@ def _consumed_in_all(given: MegatronArguments, batch: int, total: int) -> int:
     return consumed + max(total - consumed, 0) // batch * batch
 
 
-def _planned_rate(given: MegatronArguments, run: _MegatronRun, diagnostics: DiagnosticCollector) -> Schedule:
-    """Warmup, then the style; then the floor."""
-    first, floor = to_level(given.lr_warmup_init), to_level(given.min_lr)
+def _planned_rate(arguments: MegatronArguments, run: _MegatronRun, diagnostics: DiagnosticCollector) -> Schedule:
+    """Return the schedule of lr: the warmup, the decay of the style, then the floor."""
+    first, floor = to_level(arguments.lr_warmup_init), to_level(arguments.min_lr)
     stages: list[Schedule] = [warmup(run.length(run.warmup), first)] if run.warmup else []
     rest = run.decay - run.warmup
-    match given.lr_decay_style:
+    match arguments.lr_decay_style:
         case "constant":
             stages.append(constant())
         case "inverse-square-root":
             stages += _planned_root(run, floor, rest, diagnostics)
         case "WSD" if not run.wsd:
-            # After the last count of the decay the floor stands.
+            # The floor applies after the last count of the decay.
             stages += [constant(1.0, run.length(rest + 1)), constant(floor)]
         case "WSD":
-            descent: Schedule = anneal(1.0, floor, run.length(run.wsd), CURVES[given.lr_wsd_decay_style])
+            decay: Schedule = anneal(1.0, floor, run.length(run.wsd), CURVES[arguments.lr_wsd_decay_style])
             stable = rest - run.wsd
-            if stable < 0:  # it began below the warmup
-                descent = skip(descent, run.length(-stable))
-            stages += [constant(1.0, run.length(stable)), descent] if stable > 0 else [descent]
+            if stable < 0:  # the decay starts during the warmup
+                decay = skip(decay, run.length(-stable))
+            stages += [constant(1.0, run.length(stable)), decay] if stable > 0 else [decay]
         case style:
             stages.append(anneal(1.0, floor, run.length(rest), CURVES[style]))
     if isinstance(run.warmup, int):
         return in_order(stages)
-    # Only in a cycle that is no whole number of counts are lengths inside it not rounded.
+    # A fractional warmup must not be rounded; inside a cycle of fractional length, lengths are exact.
     return restarts(in_order(stages), run.length(run.decay + Fraction(3, 2)), 1)
 
 
 def _planned_root(
     run: _MegatronRun, floor: Level, rest: int | Fraction, diagnostics: DiagnosticCollector
 ) -> list[Schedule]:
-    """sqrt(W / t), not below the floor; after the decay the floor itself.
+    """Return sqrt(W / t), clamped to the floor, and the floor after the decay.
 
-    Megatron counts in samples, and takes at least one sample for W and for t.
+    Megatron counts W and t in samples, and uses at least one sample for each.
     """
     if run.warmup:
         root: Schedule = inverse_sqrt(run.length(run.warmup))
@@ -456,7 +464,7 @@ def _planned_root(
         head: list[Schedule] = []
     else:
         if not run.scale:
-            found = "without a warmup it counts from the first sample, and nothing says how many an iteration takes"
+            found = "without a warmup it counts samples, and the batch size is unknown"
             instead = "Write global_batch_size, or lr_warmup_iters"
             diagnostics.add(child_path(ROOT, "lr_decay_style"), found, instead, code=MISSING_FACT)
         root = inverse_sqrt(run.length(1))

@@ -1,8 +1,10 @@
-"""The dialect of torchtitan: the `lr_scheduler` table of a job, alone or beside `training` and `optimizer`.
+"""The dialect of torchtitan: the `lr_scheduler` table of a job, alone or next to `training` and `optimizer`.
 
-- a warmup arrives at base one update before its end; the decay begins at base and would be over behind the last update
-- `decay_ratio` is a share of `total_steps`, rounded to the nearest update; without it decay begins behind the warmup
-- without `total_steps` it is the number of `training.steps`
+- A warmup reaches base one update before its end. The decay starts at base and would reach its floor right after the
+  last update.
+- `decay_ratio` is a fraction of `total_steps`, rounded to the nearest update. Without it the decay starts after the
+  warmup.
+- `total_steps` defaults to `training.steps`.
 
 Source: torchtitan 0.3.0, `components/optimizer/lr_scheduler.py`.
 """
@@ -56,7 +58,7 @@ class _Entries:
 @final
 @argument_table
 class _Training:
-    """What matters of `training`."""
+    """The entries of `training` that affect the schedule."""
 
     steps: int | None = argument(None, low=1, example=1000)
 
@@ -66,7 +68,7 @@ _TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like a job of torchtitan's, or its table."""
+    """Return whether data looks like a job of torchtitan or its table."""
     if not isinstance(data, Mapping):
         return False
     table = data.get("lr_scheduler")
@@ -75,12 +77,12 @@ def recognizes(data: Any) -> bool:
 
 
 def read(text: str, source: str) -> Any:
-    """A job as TOML, which is torchtitan's own, or as YAML."""
+    """Read a job from TOML, which torchtitan uses, or from YAML."""
     return read_peer_data(text, syntax_of(text), source)
 
 
 def syntax_of(text: str) -> str:
-    """The syntax of a job's text.
+    """Return the syntax of a job's text.
 
     >>> syntax_of("[training]"), syntax_of("training: {steps: 10}")
     ('toml', 'yaml')
@@ -89,7 +91,7 @@ def syntax_of(text: str) -> str:
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
-    """The optimizer's own values, where the job has them."""
+    """Return the values of the job's optimizer as bases."""
     table = data.get("optimizer") if isinstance(data, Mapping) else None
     if not isinstance(table, Mapping):
         return NO_BASES
@@ -104,15 +106,15 @@ def to_plan(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,  # noqa: ARG001  # the contract; all its levels are multiples of base
 ) -> Plan:
-    """The plan that gives what torchtitan's scheduler gives.
+    """Return the plan with the values of torchtitan's scheduler.
 
     Args:
-        data: a job, or its `lr_scheduler` table; entries that are missing have torchtitan's defaults.
-        calendar: its total stands in for `training.steps`.
-        base: is not needed.
+        data: a job, or its `lr_scheduler` table; missing entries have torchtitan's defaults.
+        calendar: run facts; its horizon is used if `training.steps` is missing.
+        base: not used.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> table = {"warmup_steps": 20, "decay_ratio": 0.2, "min_lr_factor": 0.1}
     >>> print(to_plan({"training": {"steps": 1000}, "lr_scheduler": table}))
@@ -123,7 +125,7 @@ def to_plan(
     if not isinstance(data, Mapping):
         diagnostics.refuse_kind("$", data, "a job", "Write [lr_scheduler]")
         data = {}
-    given, path = _read_table(data, diagnostics)
+    arguments, path = _read_table(data, diagnostics)
     training = data.get("training") if _is_job(data) else None
     steps = None if calendar is None else calendar.horizon
     written = isinstance(training, Mapping)
@@ -134,18 +136,18 @@ def to_plan(
         steps = 10_000  # torchtitan's default
     else:
         written = False
-    total = given.total_steps or steps
-    if given.decay_ratio is not None and total is None:
-        found = "it is a share of total_steps, which nothing says"
+    total = arguments.total_steps or steps
+    if arguments.decay_ratio is not None and total is None:
+        found = "it is a fraction of total_steps, which is unknown"
         diagnostics.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000", code=MISSING_FACT)
     if steps is not None and total is not None and steps > total + 1:
-        found = f"{total}, and the run goes on to {steps}: there torchtitan leaves the levels of the decay"
+        found = f"the run has {steps} updates, and torchtitan's decay is undefined after {total}"
         diagnostics.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
     diagnostics.raise_any("config")
-    # A table by itself says its run by total_steps.
-    alone = steps is None or (path == "$" and given.total_steps is not None)
+    # In a table alone, total_steps is the length of the run.
+    alone = steps is None or (path == "$" and arguments.total_steps is not None)
     horizon = total if alone else steps
-    return Plan(lr=_schedule_of_job(given, total, horizon), horizon=horizon if written or alone else None)
+    return Plan(lr=_schedule_of_job(arguments, total, horizon), horizon=horizon if written or alone else None)
 
 
 def _is_job(data: Mapping[str, Any]) -> bool:
@@ -153,13 +155,13 @@ def _is_job(data: Mapping[str, Any]) -> bool:
 
 
 def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tuple[_Entries, str]:
-    """The entries of the `lr_scheduler` table, and its location."""
+    """Read the `lr_scheduler` table; return its entries and its config path."""
     table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if _is_job(data) else (data, "$")
     if not isinstance(table, Mapping):
         diagnostics.refuse_kind(path, table, "a table", "Write [lr_scheduler]")
         table = {}
     if "lr_min" in table:
-        found = "it is of an older torchtitan, whose warmup and decay had other values"
+        found = "it is an entry of an older torchtitan, whose warmup and decay had other values"
         diagnostics.add(child_path(path, "lr_min"), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
     missing = {"lr_min", *(name for name in arguments_of(_Entries) if table.get(name) is None)}
     written = {name: value for name, value in table.items() if name not in missing}
@@ -174,16 +176,22 @@ def _read_table(data: Mapping[str, Any], diagnostics: DiagnosticCollector) -> tu
     return read_arguments(_Entries, located(written, path), path, diagnostics)[0], path
 
 
-def _schedule_of_job(given: _Entries, total: int | None, steps: int | None) -> Schedule:
-    """The warmup, base, the decay, in a run of so many steps; the schedule is made for `total` ones."""
-    ramp = int(given.warmup_steps) if total is None else min(int(given.warmup_steps), total)
-    floor, curve = given.min_lr_factor, _CURVES_OF_DECAY[given.decay_type]
+def _schedule_of_job(arguments: _Entries, total: int | None, steps: int | None) -> Schedule:
+    """Return warmup, base and decay.
+
+    Args:
+        arguments: the entries of the table.
+        total: the number of updates that the schedule is planned for.
+        steps: the number of updates of the run.
+    """
+    ramp = int(arguments.warmup_steps) if total is None else min(int(arguments.warmup_steps), total)
+    floor, curve = arguments.min_lr_factor, _CURVES_OF_DECAY[arguments.decay_type]
     stages: list[Schedule] = [warmup(ramp, index="(t+1)/n")] if ramp else []
     left = None if total is None else total - ramp
     decay = left
-    if total is not None and left is not None and given.decay_ratio is not None:
-        decay = min(round(total * given.decay_ratio), left)
-    # Where the schedule is longer than the run its lengths are written out; otherwise one stage takes what is left.
+    if total is not None and left is not None and arguments.decay_ratio is not None:
+        decay = min(round(total * arguments.decay_ratio), left)
+    # If the schedule is longer than the run, its lengths are explicit; otherwise one stage fills the run.
     cut = left is not None and total != steps
     if left == 0:
         return in_order([*stages, constant()] if cut else stages)

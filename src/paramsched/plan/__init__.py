@@ -1,4 +1,4 @@
-"""Plans as data: the narrow waist between what is written and what is applied."""
+"""Plans as data: the interface between the readers of plans and the code that applies them."""
 
 from paramsched.plan.binding import Binding as Binding
 from paramsched.plan.binding import ScheduleLike as ScheduleLike

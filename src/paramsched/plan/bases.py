@@ -1,4 +1,4 @@
-"""The values of an optimizer that a file has beside its plan."""
+"""The optimizer values that a file contains in addition to its plan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from paramsched.fields import Field
 @final
 @dataclass(frozen=True, slots=True)
 class Bases:
-    """The values that schedules are multiples of, if a file has them.
+    """The base values of a file, of which schedules are multiples.
 
     Args:
-        groups: like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` where there are several.
-        origin: the entry of the file that has them.
-        notes: what else is to be known about them.
+        groups: dicts like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` if there are several.
+        origin: the entry of the file that contains them.
+        notes: remarks about these values.
     """
 
     groups: tuple[Mapping[str, Any], ...] = ()
@@ -23,14 +23,14 @@ class Bases:
     notes: tuple[str, ...] = ()
 
     def of(self, name: str | None) -> Mapping[str, Any]:
-        """The values of a group by its name; those of the only one serve for all."""
+        """Return the values of a group by its name; a single group without a name applies to all groups."""
         if len(self.groups) == 1 and "name" not in self.groups[0]:
             return self.groups[0]
         return next((group for group in self.groups if name is not None and group.get("name") == name), {})
 
     @staticmethod
     def value(group: Mapping[str, Any], field: Field) -> float | None:
-        """A field's value in a group; momentum is `betas[0]` where there are betas. None where it is not said."""
+        """Return a field's value in a group, or None; momentum is `betas[0]` if the group has betas."""
         if field.key == "momentum" and field.index is None and "momentum" not in group and "betas" in group:
             field = Field("betas", 0)
         entry = group.get(field.key)
@@ -40,4 +40,4 @@ class Bases:
 
 
 NO_BASES = Bases()
-"""No values."""
+"""The bases of a file without optimizer values."""

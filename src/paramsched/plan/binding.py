@@ -21,14 +21,14 @@ from paramsched.time.calendar import UPDATES as UPDATES
 from paramsched.time.calendar import known_clock
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
-"""Which groups: by text, by index, by a predicate over the dict; None is every group no other binding selects.
+"""Selects groups by text, index, or a predicate over the group dict; None selects all groups without another line.
 
-A text is a name; else `entry=value` of the group (`is_last_layer=true`); else names and patterns separated by commas
+A text is the name of a group, an entry and its value (`is_last_layer=true`), or names and patterns separated by commas
 (`layer_*, head`).
 """
 
 ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | float | str
-"""What a binding takes: a schedule, a metric rule, a finite number, or a line of text."""
+"""A schedule, a metric rule, a finite number, or the text of a schedule."""
 
 
 @final
@@ -39,8 +39,8 @@ class Target:
 
     Args:
         name: an identifier.
-        initial: its base.
-        write: called with each new value; not part of the plan as data.
+        initial: the base of the target's schedule, a finite number.
+        write: a function that is called with each new value; it is not saved with the plan. Default: none.
 
     >>> Target("temperature", 2).initial
     2.0
@@ -52,7 +52,7 @@ class Target:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise InvalidArgument(f"Target({self.name!r})", "no identifier", 'Write Target("temperature", 1.0)')
+            raise InvalidArgument(f"Target({self.name!r})", "not an identifier", 'Write Target("temperature", 1.0)')
         object.__setattr__(self, "initial", finite_number(f"Target({self.name!r}, initial=…)", self.initial))
         if self.write is not None and not callable(self.write):
             raise InvalidArgument(CallSite("Target", "write", repr(self.write)), "not callable", "Write write=print")
@@ -65,13 +65,13 @@ class Binding:
     """A field (or a target), the groups it is scheduled in, and its schedule.
 
     Args:
-        field: `"lr"`, `"betas[0]"`, any numeric entry of a param group; or a `Target`.
-        schedule: a schedule, a finite number, or a line of text.
-        groups: a group's name, `"layer_*, head"`, `"is_last_layer=true"`, an index, or a predicate over its dict; None
-            is every group no other binding selects.
+        field: the name of a numeric entry of param groups, such as `"lr"` or `"betas[0]"`; or a `Target`.
+        schedule: a schedule, a metric rule, a finite number, or the text of a schedule.
+        groups: a group's name, `"layer_*, head"`, `"is_last_layer=true"`, an index, or a predicate over the group dict.
+            Default: all groups that no other binding of the field selects.
 
     Raises:
-        InvalidArgument: an argument that is none of these.
+        InvalidArgument: an argument has another type.
 
     >>> str(Binding("lr", "cosine(to=0.1)", groups="head"))
     'lr @ head: cosine(to=0.1)'
@@ -89,18 +89,18 @@ class Binding:
         if isinstance(groups, bool) or not (groups is None or isinstance(groups, (str, int)) or callable(groups)):
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
-                f"a {type(groups).__name__} selects no group; for several groups one text, or one Binding each",
-                f"Write groups={_meant_groups(groups)!r}",
+                f"expected str, int or a function, got {type(groups).__name__}; write several names as one text",
+                f"Write groups={_suggested_groups(groups)!r}",
             )
         if groups == "" or (isinstance(groups, int) and groups < 0):
             raise InvalidArgument(
                 f"Binding({shown!r}, groups={groups!r})",
-                "no name and no index",
-                f"Write groups={_meant_groups(groups)!r}",
+                "neither a name nor an index",
+                f"Write groups={_suggested_groups(groups)!r}",
             )
         if isinstance(field, Target) and groups is not None:
             raise InvalidArgument(
-                f"Binding({shown!r}, groups={groups!r})", "a target is in no group", "Leave groups out"
+                f"Binding({shown!r}, groups={groups!r})", "a target does not belong to a group", "Omit groups"
             )
 
     @property
@@ -110,6 +110,7 @@ class Binding:
 
     @property
     def serializable(self) -> bool:
+        """True if the binding can be written as text: no predicate and no unregistered function."""
         return self.schedule.serializable and not callable(self.groups)
 
     serialisable = renamed_property("serialisable", "serializable")
@@ -120,27 +121,27 @@ class Binding:
         return f"{self.name}{initial}{place}: {self.schedule}"
 
 
-def _meant_groups(groups: object) -> str | int:
-    """What selects the groups that a wrong selector means: several names are one text."""
+def _suggested_groups(groups: object) -> str | int:
+    """Return a valid selector that is close to an invalid one; several names become one text."""
     if isinstance(groups, (list, tuple, set)) and groups and all(isinstance(one, str) for one in groups):
         return ", ".join(groups)
     return 0 if isinstance(groups, (bool, int)) else "head"
 
 
 def replace_schedule(binding: Binding, schedule: Schedule) -> Binding:
-    """The same binding with another schedule."""
+    """Return the binding with another schedule."""
     return Binding(binding.field, schedule, binding.groups)
 
 
 def selector_text(groups: Selector) -> str:
-    """A selector as it stands in messages."""
+    """Return the text of a selector for messages."""
     return str(groups) if isinstance(groups, (str, int)) else f"<{getattr(groups, '__name__', 'predicate')}>"
 
 
 def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
-    """A schedule from what people give for one."""
+    """Convert the `schedule` argument of a binding to a schedule."""
 
-    def site() -> str:  # writing it costs as much as the schedule is long
+    def site() -> str:  # a function, because formatting a long schedule is slow
         return f"{name}={schedule!r}"
 
     if isinstance(schedule, str):
@@ -161,30 +162,30 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
         elif schedule and all(isinstance(one, (str, Schedule)) for one in schedule):
             line = " >> ".join(map(str, schedule))
         instead = f'For example: {name}="cosine()"' if line is None else f"Write {name}={json.dumps(line)}"
-        raise InvalidArgument(site(), f"a {type(schedule).__name__} is for files", instead)
+        raise InvalidArgument(site(), f"a {type(schedule).__name__} is allowed only in files", instead)
     return schedule_of(schedule, site)
 
 
-_MOST_CHAINS = 40
+_MAX_NESTED_CHAINS = 40
 
 
 def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
-    """One binding for each field and selector: lr first, defaults before selections, targets last."""
+    """Merge bindings to one for each field and selector: lr first, defaults before selections, targets last."""
     merged: dict[tuple[Any, ...], Binding] = {}
     for binding in given:
-        key = place_of(binding)
+        key = binding_key(binding)
         before = merged.get(key)
         if before is None:
             merged[key] = binding
         elif isinstance(binding.field, Target):
-            raise PlanError(f"target {binding.name!r}", "it is there twice", "Give each target one binding")
+            raise PlanError(f"target {binding.name!r}", "it has two bindings", "Write one binding for each target")
         else:
             rules = (*before.schedule.metric_rules, *binding.schedule.metric_rules)
             first, second = (
                 one.schedule.schedule if isinstance(one.schedule, Guided) else one.schedule for one in (before, binding)
             )
-            # One chain in the other, as it has always been written; where that would be too deep, one long chain.
-            deep = first.depth >= _MOST_CHAINS and isinstance(first, Chain)
+            # Nest the chains, as earlier versions write them, unless that is too deep: then use one long chain.
+            deep = first.depth >= _MAX_NESTED_CHAINS and isinstance(first, Chain)
             both = chain(*first.operands, second) if deep and isinstance(first, Chain) else chain(first, second)
             merged[key] = Binding(binding.field, Guided(both, rules) if rules else both, binding.groups)
 
@@ -197,34 +198,34 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
 
 
 def checked_binding(one: object) -> Binding:
-    """What was given to a plan as a binding."""
+    """Validate a positional argument of a plan."""
     if isinstance(one, Binding):
         return one
     line = f"lr={one}" if isinstance(one, Schedule) else f"lr={one!r}"
     if isinstance(one, Mapping) and all(isinstance(name, str) and name.isidentifier() for name in one):
         line = ", ".join(f"{name}={value!r}" for name, value in one.items())
-    raise InvalidArgument(f"Plan({one!r})", "no Binding", f"Write Plan({line})")
+    raise InvalidArgument(f"Plan({one!r})", "not a Binding", f"Write Plan({line})")
 
 
-def place_of(binding: Binding) -> tuple[Any, ...]:
-    """What a plan has one binding for."""
+def binding_key(binding: Binding) -> tuple[Any, ...]:
+    """Return the key by which a plan merges its bindings."""
     return isinstance(binding.field, Target), binding.name, binding.groups
 
 
 PlanClock: TypeAlias = str | Mapping[str, str]
-"""A clock by its name, for a whole plan; or, by field or target, the clocks of those that are not by updates."""
+"""The name of the clock of a plan, or a mapping from the fields and targets that are not by updates to their clocks."""
 
 
 def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
-    """A plan's clock in its one spelling.
+    """Validate a plan's clock, and return its canonical form.
 
     Args:
-        clock: a name, a mapping from field or target to one, or None for updates.
+        clock: the name of a clock, a mapping from fields or targets to names, or None for updates.
         names: the plan's fields and targets.
 
     Raises:
-        InvalidArgument: no clock.
-        PlanError: a field that the plan does not have, or two clocks other than updates.
+        InvalidArgument: the clock is unknown.
+        PlanError: the plan lacks a field, or it has two clocks other than updates.
 
     >>> checked_plan_clock({"lr": "images", "weight_decay": "updates"}, ["lr", "weight_decay"])
     mappingproxy({'lr': 'samples'})
@@ -243,31 +244,31 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
     if len(set(kept.values())) > 1:
         raise PlanError(
             f"Plan(clock={kept})",
-            f"{' and '.join(sorted(set(kept.values())))}: a run keeps one amount",
-            "Put the fields on one clock, or on updates",
+            f"{' and '.join(sorted(set(kept.values())))}: a run can count only one amount",
+            "Write one clock for all of these fields, or updates",
         )
     return MappingProxyType(kept) if kept else UPDATES
 
 
 def clock_of_field(clock: PlanClock, name: str) -> str:
-    """What `t` counts for a field or a target."""
+    """Return the clock of a field or a target."""
     return clock if isinstance(clock, str) else clock.get(name, UPDATES)
 
 
 def is_by_amount(clock: PlanClock, name: str) -> bool:
-    """Whether a field's or a target's clock counts an amount."""
+    """Return whether the clock of a field or a target counts an amount, not updates."""
     return clock_of_field(clock, name) != UPDATES
 
 
 def amount_clock(clock: PlanClock) -> str | None:
-    """The one clock other than updates that a plan has."""
+    """Return the clock of a plan that counts an amount; None if all clocks count updates."""
     if isinstance(clock, str):
         return None if clock == UPDATES else clock
     return next(iter(clock.values()))
 
 
 def clock_text(clock: PlanClock) -> str:
-    """A clock as it stands in a plan's text and in messages.
+    """Return the text of a clock for plans and messages.
 
     >>> clock_text({"tokens_per_step": "tokens"})
     '{tokens_per_step: tokens}'
@@ -278,12 +279,12 @@ def clock_text(clock: PlanClock) -> str:
 
 
 def clock_as_data(clock: PlanClock) -> str | dict[str, str]:
-    """A clock as files and JSON hold it."""
+    """Return a clock as data for files and JSON."""
     return clock if isinstance(clock, str) else dict(clock)
 
 
 def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, clock: PlanClock) -> str:
-    """The parts of a plan as JSON; equal exactly for equal plans."""
+    """Return the parts of a plan as JSON; the text is equal if and only if the plans are equal."""
     lines = [
         [
             [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,
@@ -300,10 +301,10 @@ def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, 
 
 
 def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, PlanClock | None]:
-    """Bindings, horizon and clock, as a plan is made of them.
+    """Read the arguments of a plan from its canonical text: bindings, horizon and clock.
 
     Raises:
-        ValueError, TypeError, LookupError, RecursionError: not such a text.
+        ValueError, TypeError, LookupError, RecursionError: the text is not the canonical text of a plan.
     """
     data = json.loads(text)
     bindings = [

@@ -1,4 +1,4 @@
-"""Changing a plan from a time on."""
+"""Changing a plan from a given time on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 @final
 @dataclass(frozen=True, slots=True)
 class PlanLines:
-    """The parts of a plan that is to be changed, as they are written."""
+    """The parts of a plan to change, as written."""
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
@@ -29,21 +29,23 @@ class PlanLines:
     def changed(
         self, at: Duration, horizon: Duration | None, lines: Sequence[Binding], fields: Mapping[str, Binding]
     ) -> list[Binding]:
-        """The lines of the changed plan.
+        """Return the lines of the changed plan.
 
         Args:
-            lines: what single lines follow from then on.
-            fields: what every other line of a field follows from then on.
+            at: the time of the change.
+            horizon: the horizon of the changed plan.
+            lines: the new schedules of single lines.
+            fields: the new schedules of all other lines of a field.
         """
         if not lines and not fields and horizon == self.horizon:
             raise InvalidArgument(
                 f'change("{at}")',
-                "neither a field nor another horizon is given, so nothing changes",
+                "expected a field or another horizon",
                 f"Write plan.change({at.written()}, lr=linear(previous, 0))",
             )
         if lines or fields:
             _refuse_after_the_end("change", at, horizon)
-        self._refuse_another_count("change", (*(one.name for one in lines), *fields))
+        self._refuse_changed_size("change", (*(one.name for one in lines), *fields))
         own = [self._line_of(given) for given in lines]
         shared = {name: self._lines_of_field(name) for name in fields}
         made = []
@@ -52,23 +54,23 @@ class PlanLines:
                 made.append(self._followed(binding, lines[own.index(index)].schedule, at, horizon))
             elif name := next((name for name, of_field in shared.items() if index in of_field), None):
                 made.append(self._followed(binding, fields[name].schedule, at, horizon))
-            else:  # it goes on as it was planned
+            else:  # it continues as planned
                 old, rules = _without_rules(binding.schedule)
                 if (planned := self._planned_for(binding, old, horizon)) is not None:
                     binding = replace_schedule(binding, _with_rules(take(old, planned, planned), rules))
                 made.append(binding)
         for given, place in zip(lines, own, strict=True):
-            if place is None:  # a group that has followed the default so far
+            if place is None:  # a group that followed the default before
                 before = Binding(given.field, self._default_line(given).schedule, given.groups)
                 made.append(self._followed(before, given.schedule, at, horizon))
         return made
 
     def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
-        """The lines of the plan in which some fields are multiplied from a time on."""
+        """Return the lines of the plan, with some fields multiplied by factors from a time on."""
         if not factors:
-            raise InvalidArgument(f'scale("{at}")', "no field is given", f'Write scale("{at}", lr=0.5)')
+            raise InvalidArgument(f'scale("{at}")', "expected at least one field", f'Write scale("{at}", lr=0.5)')
         _refuse_after_the_end("scale", at, self.horizon)
-        self._refuse_another_count("scale", factors)
+        self._refuse_changed_size("scale", factors)
         checked = {name: finite_number(CallSite("scale", name), factor) for name, factor in factors.items()}
         made = list(self.bindings)
         for name, factor in checked.items():
@@ -78,22 +80,20 @@ class PlanLines:
                 made[index] = replace_schedule(made[index], _with_rules(scaled, rules))
         return made
 
-    def of_run(self, site: str, length: Duration) -> Duration:
-        """A length without per cent, which are of the plan's own horizon."""
+    def without_percent(self, site: str, length: Duration) -> Duration:
+        """Convert the percent of a length, which refer to the plan's own horizon."""
         share = sum(amount for unit, amount in length.terms if unit == "percent")
         if not share:
             return length
         if self.horizon is None:
-            raise PlanError(
-                site, "per cent are of the plan's horizon, and it has none of its own", 'Write "8000 steps"'
-            )
+            raise PlanError(site, "percent refer to the plan's horizon, but the plan has none", 'Write "8000 steps"')
         rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
 
-    def _refuse_another_count(self, method: str, names: Iterable[str]) -> None:
-        """Refuse another size of an update where a line would then have another past.
+    def _refuse_changed_size(self, method: str, names: Iterable[str]) -> None:
+        """Raise if changing the size of an update would change a line's past values.
 
-        A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have another past.
+        A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have other past values.
         """
         size = next((name for name in names if name in _SIZES_OF_UPDATE), None)
         if size is None or self.horizon is None:
@@ -104,13 +104,13 @@ class PlanLines:
             if not all(counted_alike) and depends_on_horizon(_without_rules(line.schedule)[0]):
                 raise PlanError(
                     f"{method}(…, {size}=…)",
-                    f"{line.name}: {line.schedule} takes the time of the run, and with another {size} a run of "
-                    f'"{self.horizon}" is another number of {clock}',
-                    f"Use the horizon of the plan in {clock}",
+                    f"{line.name}: {line.schedule} depends on the length of the run, and with another {size} a run of "
+                    f'"{self.horizon}" has another number of {clock}',
+                    f"Write the horizon of the plan in {clock}",
                 )
 
     def _line_of(self, given: Binding) -> int | None:
-        """The line that a binding replaces; None where that is a part of the default."""
+        """Return the index of the line that a binding replaces; None if it replaces a part of the default."""
         for index, line in enumerate(self.bindings):
             if line.name == given.name and isinstance(line.field, Target) == isinstance(given.field, Target):
                 if isinstance(line.field, Target) and isinstance(given.field, Target):
@@ -118,7 +118,7 @@ class PlanLines:
                     if before != now:
                         raise PlanError(
                             f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
-                            f"the plan has it with initial={before!r}, and another base would change its past",
+                            f"the plan has initial={before!r}, and another base would change the past values",
                             f"Write change(…, {given.name}=…)",
                         )
                 if line.groups == given.groups:
@@ -127,7 +127,7 @@ class PlanLines:
         return None
 
     def _default_line(self, given: Binding) -> Binding:
-        """The line that groups without one of their own follow."""
+        """Return the default line of a field, for groups without their own line."""
         mine = [line for line in self.bindings if line.name == given.name and not isinstance(line.field, Target)]
         if not mine or isinstance(given.field, Target):
             raise self._unknown_field(given.name)
@@ -138,7 +138,7 @@ class PlanLines:
             raise PlanError(
                 f"change(…, Binding({given.name!r}, …))",
                 f"{given.name} has {where}; it has lines for {known}",
-                f"Write change(…, {given.name}=…) for all of them",
+                f"Write change(…, {given.name}=…) for all lines",
             )
         return default
 
@@ -160,14 +160,14 @@ class PlanLines:
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 
     def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
-        """The run that a line goes on to be planned for; None where that is the same."""
+        """Return the horizon for which a line was planned; None if it need not be fixed."""
         if horizon == self.horizon or not depends_on_horizon(schedule):
             return None
         if self.horizon is None:
             raise PlanError(
                 f'change(…, horizon="{horizon}")',
-                f"{line.name}: {schedule} takes the time of the run, and the plan has no horizon of its own",
-                "Write Plan(…, horizon=…) with the length that it was planned for, and change that",
+                f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
+                "Write Plan(…, horizon=…) with the length for which it was planned, and change that plan",
             )
         return self.horizon
 
@@ -181,7 +181,7 @@ def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Sched
 
 
 def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:
-    """Refuse a change behind the end of the run, where both are counted alike."""
+    """Raise for a change after the end of the run, if both have the same unit."""
     if [unit for unit, _ in at.terms] == ["percent"]:
         horizon = Duration.of("100%")
     if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:
@@ -189,6 +189,6 @@ def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -
     if at.terms[0][1] >= horizon.terms[0][1]:
         raise InvalidArgument(
             f'{method}("{at}", …)',
-            f'the run ends at "{horizon}", and nothing comes after it',
-            "Give an earlier time, or a longer horizon",
+            f'the run ends at "{horizon}"',
+            "Write an earlier time, or a longer horizon",
         )

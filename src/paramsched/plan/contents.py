@@ -1,4 +1,4 @@
-"""What schedules and plans contain: their parts, lengths and units."""
+"""Iterating over the contents of schedules and plans: their parts, lengths and units."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -11,7 +11,7 @@ from paramsched.time import Duration
 
 
 def durations_in(value: Any) -> Iterator[Duration]:
-    """Every length in a schedule; a rule counts as one of its ticks.
+    """Yield every length in a schedule; a recurrence rule yields the length of one tick.
 
     >>> from paramsched.schedules import warmup
     >>> [str(length) for length in durations_in(warmup("5 epochs"))]
@@ -25,7 +25,7 @@ def durations_in(value: Any) -> Iterator[Duration]:
 
 
 def units_of_plan(plan: Plan) -> frozenset[str]:
-    """The units a plan uses, its horizon included.
+    """Return the units in a plan, including its horizon.
 
     >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
     ['epochs', 'percent']
@@ -36,7 +36,7 @@ def units_of_plan(plan: Plan) -> frozenset[str]:
 
 
 def values_inside(value: Any) -> Iterator[Any]:
-    """The value itself, and every value that a schedule or a rule holds, however deep."""
+    """Yield a value and, recursively, every value in a schedule or a rule."""
     yield value
     if isinstance(value, tuple):
         for item in value:

@@ -1,4 +1,4 @@
-"""What changed between two plans."""
+"""The differences between two plans."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from paramsched.base.drawing import renderer
 from paramsched.errors import MissingFact, shown
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
-from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
+from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
@@ -28,11 +28,11 @@ class Change:
 
     Args:
         what: the field (with its selector), the target, `"horizon"` or `"clock"`.
-        before, after: the text on each side; None where that side does not have it.
-        when: the first time whose value differs; None without a calendar, or where one side is absent.
-        by: the largest difference, as a multiple of base; None likewise.
+        before, after: the text in each plan; None if the plan does not have it.
+        when: the first time at which the values differ; None without a calendar, or if one plan does not have it.
+        by: the largest difference, as a multiple of base; None in the same cases.
         name: `what` without its selector.
-        unit: what `when` counts: updates; where nothing says what an update takes, tokens, say.
+        unit: the unit of `when`: updates, or for example tokens if the consumption of an update is unknown.
     """
 
     what: str
@@ -47,14 +47,14 @@ class Change:
         text = printable(f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}")
         if self.when is None:
             return text
-        begin = f"update {self.when}" if self.unit == UPDATES else f"{self.when} {self.unit}"
-        return f"{text}  [from {begin}, by up to {self.by:.6g} x base]"
+        start = f"update {self.when}" if self.unit == UPDATES else f"{self.when} {self.unit}"
+        return f"{text}  [from {start}, by up to {self.by:.6g} x base]"
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """The changes from one plan to another; empty, and false, for equal plans."""
+    """The changes from one plan to another; empty, and therefore false, for equal plans."""
 
     changes: tuple[Change, ...]
 
@@ -73,12 +73,12 @@ class Diff:
 
 
 def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
-    """What changed from plan `a` to plan `b`.
+    """Compare two plans, and return the changes from `a` to `b`.
 
     Args:
         a, b: the plans.
-        calendar: with it each change also says from which update on and by how much the values differ. Of runs with
-            more than 10,000,000 values only some are compared.
+        calendar: the run facts. With them, each change also has the first update at which the values differ, and the
+            largest difference. For runs with more than 10,000,000 values only a sample is compared.
 
     Returns:
         An iterable of changes; empty for equal plans.
@@ -87,20 +87,20 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
     for plan in (a, b):
-        refuse_no_plan("diff", plan)
+        require_plan("diff", plan)
     if calendar is not None:
-        refuse_no_calendar(f"diff(…, {shown(calendar)})", calendar)
+        require_calendar(f"diff(…, {shown(calendar)})", calendar)
     return diff_within(a, b, calendar)
 
 
-_MOST_COMPARED = 10_000_000  # values; less than a second
+_MAX_COMPARED = 10_000_000  # values; comparing them takes less than a second
 
 
-def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_COMPARED) -> Diff:
-    """The same, in bounded time: of runs with more than `most` values not every update is computed.
+def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MAX_COMPARED) -> Diff:
+    """Compare two plans in bounded time.
 
-    Neither is it where nothing says what an update takes. Values are compared at so many times then, and the first that
-    differs is found between two of these.
+    A run with more than `most` values, or with unknown consumption per update, is not evaluated at every update. Its
+    values are compared at a sample of times, and the first difference is then found by bisection.
     """
     if a == b:
         return Diff(())
@@ -110,8 +110,8 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_C
     earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
-    left, right = _bindings_by_place(a), _bindings_by_place(b)
-    differing = [key for key in sorted(left.keys() | right.keys(), key=str) if _differ(left.get(key), right.get(key))]
+    left, right = _bindings_by_key(a), _bindings_by_key(b)
+    differing = [key for key in sorted(left.keys() | right.keys(), key=str) if _differs(left.get(key), right.get(key))]
     first_difference = None if calendar is None else _comparison(a, b, calendar, most // max(len(differing), 1))
     for key in differing:
         before, after = left.get(key), right.get(key)
@@ -131,13 +131,13 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int = _MOST_C
     return Diff(tuple(changes))
 
 
-def _differ(before: Binding | None, after: Binding | None) -> bool:
+def _differs(before: Binding | None, after: Binding | None) -> bool:
     if before is None or after is None or before.schedule != after.schedule:
         return True
     return bool(getattr(before.field, "initial", None) != getattr(after.field, "initial", None))
 
 
-def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
+def _bindings_by_key(plan: Plan) -> dict[Any, Binding]:
     return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
 
 
@@ -148,14 +148,14 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
     return f"{initial}{binding.schedule}"
 
 
-_BLOCK = 262_144  # updates that are compared at once, so that little memory is needed
-_LOOKED_AT = 20_000  # times at most, twice
+_BLOCK = 262_144  # updates that are compared at once, which bounds the memory
+_MAX_TIMES = 20_000  # times in each of the two samples
 _Difference: TypeAlias = tuple[int, float, str]
-"""When two curves differ first, by how much at most, and what that time counts."""
+"""The first time at which two curves differ, the largest difference, and the unit of that time."""
 
 
 def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[Any], _Difference | None]:
-    """What finds the first difference of a binding, over the longer of two horizons."""
+    """Return a function that finds the first difference of a binding, over the longer horizon of two plans."""
     resolved = [a.resolve(calendar), b.resolve(calendar)]
     plans = [counted_plan(plan) for plan in resolved]
     try:
@@ -171,23 +171,23 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[An
     for plan in resolved:
         for unit, length in () if plan.horizon is None else plan.horizon.terms:
             ends[unit] = max(ends.get(unit, 1), ceil(length))
-    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _LOOKED_AT))
+    return partial(_difference_of_some_times, plans, ends, min(max(most // 2, 64), _MAX_TIMES))
 
 
 def _difference_of_updates(
     plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
 ) -> _Difference | None:
-    """At each of the updates, before which these amounts have been consumed."""
+    """Compare a binding at every update; `amounts` were consumed before these updates."""
     curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
-        curves.append((_bindings_by_place(plan)[place].schedule, consumed if by_amount else updates))
+        curves.append((_bindings_by_key(plan)[place].schedule, consumed if by_amount else updates))
     first, by = None, 0.0
-    for begin in range(0, updates.size, _BLOCK):
-        apart = _distance(*(evaluate(schedule, times[begin : begin + _BLOCK], 1.0) for schedule, times in curves))
+    for start in range(0, updates.size, _BLOCK):
+        apart = _distance(*(evaluate(schedule, times[start : start + _BLOCK], 1.0) for schedule, times in curves))
         differing = np.flatnonzero(apart != 0)
         if differing.size:
-            first = begin + int(differing[0]) if first is None else first
+            first = start + int(differing[0]) if first is None else first
             by = float(np.nanmax([by, np.nanmax(apart)]))
     return None if first is None else (first, by, UPDATES)
 
@@ -195,12 +195,12 @@ def _difference_of_updates(
 def _difference_of_some_times(
     plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
 ) -> _Difference | None:
-    """At some times of the longer plan, close together at its begin; `ends` has its end on each clock."""
+    """Compare a binding at a sample of times, denser near the start; `ends` has the end of the run on each clock."""
     clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
     unit = clocks.pop()
     if clocks or unit not in ends:
-        return None  # on two clocks, of which nothing says how the one goes on the other
-    one, other = (_bindings_by_place(plan)[place].schedule for plan in plans)
+        return None  # two clocks that cannot be converted into each other
+    one, other = (_bindings_by_key(plan)[place].schedule for plan in plans)
     spread = np.concatenate([np.linspace(0, ends[unit] - 1, count), np.geomspace(1, ends[unit], count) - 1])
     times = np.unique(spread.astype(np.int64))
     apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))

@@ -1,4 +1,4 @@
-"""The keywords of a Plan that are fields, and those that were meant for something else."""
+"""Validating the keywords of a Plan: fields, and keywords that were meant for something else."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,24 +12,24 @@ from paramsched.schedules import Schedule
 
 _ENTRIES = ("horizon", "clock")
 _FACTS = ("steps_per_epoch", "batches_per_epoch")
-_OTHERS = {
-    "optimizer": "a plan has no optimizer; ps.Scheduler(optimizer, plan) joins them",
-    **dict.fromkeys(_FACTS, "it is a fact of the run, which ps.Scheduler and ps.Calendar take"),
+_NOT_FIELDS = {
+    "optimizer": "a plan has no optimizer; ps.Scheduler(optimizer, plan) connects them",
+    **dict.fromkeys(_FACTS, "it is a run fact; pass it to ps.Scheduler or ps.Calendar"),
 }
 
 
 def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], horizon: Any, clock: Any) -> None:
-    """Refuse keywords that are near misses of a plan's own, of a field, or words of other libraries.
+    """Raise for misspelled keywords of a plan, misspelled fields, and arguments of other libraries.
 
-    A field of your own optimizer with such a name is scheduled by `Binding(name, schedule)`.
+    A custom optimizer's field with such a name can be scheduled with `Binding(name, schedule)`.
 
     Args:
-        bindings: what stands before the keywords.
-        fields: the keywords that are to be fields.
-        horizon, clock: None where they are not given.
+        bindings: the positional arguments.
+        fields: the keywords that should be fields.
+        horizon, clock: the other keywords, or None.
 
     Raises:
-        InvalidCall: a keyword that is none of a plan, or a positional argument that is no Binding; with the right call.
+        InvalidCall: a keyword is invalid, or a positional argument is not a Binding. The error has the correct call.
     """
     wrong = {name: reason for name, value in fields.items() if (reason := _reason(name, value))}
     others = [one for one in bindings if not isinstance(one, Binding)]
@@ -74,8 +74,8 @@ def refuse_wrong_fields(bindings: Sequence[Any], fields: Mapping[str, Any], hori
         kept = {"lr": "cosine()", **kept}
     written += [f"Binding({name!r}, {_text(value)})" for name, value in kept.items() if not name.isidentifier()]
     named = [f"{name}={_text(value)}" for name, value in kept.items() if name.isidentifier()]
-    found = [f'no field "{name}"; {reason}' for name, reason in wrong.items()]
-    found += [f"{shown(one)}: no Binding" for one in others]
+    found = [f'unknown field "{name}"; {reason}' for name, reason in wrong.items()]
+    found += [f"{shown(one)}: not a Binding" for one in others]
     raise InvalidCall("Plan(…)", "; ".join(found), f"Write Plan({', '.join([*written, *named])})")
 
 
@@ -85,7 +85,7 @@ def _entry(name: str) -> str | None:
 
 
 def _reason(name: str, value: Any) -> str:
-    """Why a keyword is no field; empty for one that may be."""
+    """Return why a keyword cannot be a field; an empty text if it can."""
     if name in KNOWN:
         return ""
     if is_warmup_length(name) and isinstance(value, int):
@@ -95,15 +95,15 @@ def _reason(name: str, value: Any) -> str:
     if (entry := _entry(name)) is not None:
         return f'did you mean "{entry}"?'
     if name in ("groups", "targets"):
-        return "in code lines for some groups are Bindings" if name == "groups" else "in code a target is a Binding"
-    if name in _OTHERS:
-        return _OTHERS[name]
-    # Other misspelled fields are refused when the optimizer is known, which may have a field of that name.
+        return "in code, write a Binding for each group" if name == "groups" else "in code, a target is a Binding"
+    if name in _NOT_FIELDS:
+        return _NOT_FIELDS[name]
+    # Other misspelled fields raise when the plan is attached, because the optimizer may have a field of that name.
     return f'did you mean "{name.lower()}"?' if name.lower() in KNOWN else ""
 
 
 def _text(value: Any) -> str:
-    """A value as code has it."""
+    """Return a value as Python code."""
     if isinstance(value, Binding):
         return f"Binding({value.name!r}, {value.schedule}, groups={value.groups!r})"
     return str(value) if isinstance(value, Schedule) else repr(value)

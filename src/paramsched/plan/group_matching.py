@@ -1,4 +1,4 @@
-"""Which groups a selector means, and fields that follow others in the same groups."""
+"""Matching selectors with groups, and resolving fields that follow another field, `like(…)`."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from paramsched.schedules.base import with_changed_fields
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.pointwise import Product, Sum
 
-_PATTERN = re.compile(r"[*?\[,=\s]")  # what a selector that is more than a name has
+_PATTERN = re.compile(r"[*?\[,=\s]")  # characters in a selector that is not just a name
 
 
 def is_selected(selector: Selector, group: Group, index: int) -> bool:
-    """Whether a selector means a group.
+    """Return whether a selector selects a group.
 
     >>> group = {"name": "layer_3", "is_last_layer": False, "weight_decay": 0.0}
     >>> [is_selected(text, group, 0) for text in ("layer_3", "head, layer_*", "weight_decay=0", "is_last_layer=true")]
@@ -30,14 +30,14 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
     if isinstance(selector, str):
         if group.get("name") == selector:
             return True
-        return bool(_PATTERN.search(selector)) and any(_is_meant(one, group) for one in _parts_of(selector))
+        return bool(_PATTERN.search(selector)) and any(_matches(one, group) for one in _parts_of(selector))
     if isinstance(selector, int):
         return index == selector
     return bool(selector(group))
 
 
 def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:
-    """Refuse a selector, or a part of one, that means none of the groups."""
+    """Raise if a selector, or a part of one, selects none of the groups."""
     if any(isinstance(selector, str) and group.get("name") == selector for group in groups):
         return
     site = f"Binding({name!r}, groups={selector!r})"
@@ -48,7 +48,7 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
     if isinstance(selector, str):
         parts = _parts_of(selector)
         for part in parts:
-            if any(_is_meant(part, group) for group in groups):
+            if any(_matches(part, group) for group in groups):
                 continue
             if "=" in part:
                 entries = [
@@ -66,11 +66,11 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
             raise _unmatched(selector, site, f"no group {which}; {there}", meant)
 
 
-_HOW_TO_NAME = 'Name groups in the optimizer: {"params": params, "name": "head"}'
+_HOW_TO_NAME = 'Write names into the groups of the optimizer: {"params": params, "name": "head"}'
 
 
 def _unmatched(selector: Selector, site: str, found: str, instead: str) -> UnknownGroup:
-    """The error of a selector that means no group, with its place in a file."""
+    """Return the error for a selector that selects no group, with its config path."""
     path = f"$.groups.{selector}" if isinstance(selector, str) and selector.isidentifier() else ""
     return UnknownGroup(site, found, instead, path=path)
 
@@ -79,13 +79,13 @@ def _parts_of(selector: str) -> list[str]:
     return [selector] if "=" in selector else [part.strip() for part in selector.split(",")]
 
 
-def _is_meant(part: str, group: Group) -> bool:
-    """Whether a group has a name like this, or an entry with this value: `true`, `0.05`, `bias`."""
+def _matches(part: str, group: Group) -> bool:
+    """Return whether a group matches a name, a pattern, or an entry with its value: `is_last_layer=true`."""
     if "=" not in part:
         name = group.get("name")
         return isinstance(name, str) and (name == part or fnmatchcase(name, part))
     key, _, value = (word.strip() for word in part.partition("="))
-    # A field that is scheduled is known by its base: what stands in the group changes.
+    # Compare the base of a scheduled field, because its value in the group changes.
     base = recorded_base(group, key)
     entry = group.get(key) if base is None else base
     if key not in group:
@@ -101,15 +101,15 @@ def _is_meant(part: str, group: Group) -> bool:
 
 
 class Overlap(Enum):
-    """How the groups of one selector lie to those of another."""
+    """How the groups of one selector overlap with the groups of another."""
 
-    INSIDE = "all of them are among the others"
+    INSIDE = "all of them are among the other groups"
     APART = "none of them is"
-    UNKNOWN = "only the groups could say"
+    UNKNOWN = "it depends on the groups"
 
 
 def overlap_of(selector: Selector, other: Selector) -> Overlap:
-    """How the groups of a selector lie to those of another.
+    """Return how the groups of a selector overlap with the groups of another.
 
     >>> overlap_of("layer_3", "layer_*").name, overlap_of("head", "layer_*").name, overlap_of("layer_*", "layer_3").name
     ('INSIDE', 'APART', 'UNKNOWN')
@@ -128,7 +128,7 @@ def overlap_of(selector: Selector, other: Selector) -> Overlap:
 
 
 def _overlap_of_names(part: str, other: str) -> Overlap:
-    """The same for two names, or patterns of names."""
+    """Return the overlap of two names or patterns."""
     if part == other:
         return Overlap.INSIDE
     if not set(part) & set("*?["):
@@ -138,13 +138,13 @@ def _overlap_of_names(part: str, other: str) -> Overlap:
     return Overlap.UNKNOWN
 
 
-_Line: TypeAlias = tuple[str, Selector]  # a field, or a target, and the groups of one of its lines
+_Line: TypeAlias = tuple[str, Selector]  # the name of a field or target, and the selector of one of its lines
 
 
 def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
-    """The bindings with what others follow for each `like(…)`.
+    """Replace each `like(…)` in the bindings by the schedule of the followed field.
 
-    A default that follows a field with lines for some groups gets a line of its own for these.
+    If a default follows a field that has lines for some groups, it gets a separate line for each of these.
     """
     if not any(any(_likes_in(binding.schedule)) for binding in bindings):
         return bindings
@@ -153,7 +153,7 @@ def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
 
 
 def schedule_followed(bindings: Sequence[Binding], binding: Binding) -> Schedule:
-    """The same of one binding."""
+    """Return the schedule of one binding, with each `like(…)` replaced by the schedule of the followed field."""
     if not any(_likes_in(binding.schedule)):
         return binding.schedule
     first, *_ = _FollowedPlan(bindings).lines_for(binding)
@@ -162,7 +162,7 @@ def schedule_followed(bindings: Sequence[Binding], binding: Binding) -> Schedule
 
 @final
 class _FollowedPlan:
-    """The lines of a plan by field and selector; targets are followed by none."""
+    """The lines of a plan by field and selector, without targets, which no field can follow."""
 
     def __init__(self, bindings: Sequence[Binding]) -> None:
         self.lines: dict[str, dict[Selector, Schedule]] = {}
@@ -171,18 +171,18 @@ class _FollowedPlan:
                 self.lines.setdefault(binding.name, {})[binding.groups] = binding.schedule
 
     def lines_for(self, binding: Binding) -> Iterator[Binding]:
-        """A binding with everything put in; of a default also lines for the groups of what it follows."""
+        """Yield a binding with every `like(…)` replaced; for a default also lines for the groups of followed fields."""
         line = (binding.name, binding.groups)
-        yield replace_schedule(binding, self.put_in(binding.schedule, line, binding.groups, ()))
+        yield replace_schedule(binding, self.substitute(binding.schedule, line, binding.groups, ()))
         if binding.groups is not None or isinstance(binding.field, Target):
             return
         own = self.lines[binding.name]
         for groups in self.groups_followed(binding.schedule, {binding.name}):
             if not any(overlap_of(groups, mine) is Overlap.INSIDE for mine in own if mine is not None):
-                yield Binding(binding.field, self.put_in(binding.schedule, line, groups, ()), groups)
+                yield Binding(binding.field, self.substitute(binding.schedule, line, groups, ()), groups)
 
     def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
-        """The selectors of the lines of every field that a default follows, in order."""
+        """Return the selectors in the lines of every field that a default follows, in order."""
         found: dict[Selector, None] = {}
         for name in dict.fromkeys(map(_name_of_field, _likes_in(schedule))):
             if name in seen or name not in self.lines:
@@ -193,39 +193,42 @@ class _FollowedPlan:
                 found |= self.groups_followed(one, {*seen, name})
         return found
 
-    def put_in(self, schedule: Schedule, line: _Line, groups: Selector, before: tuple[_Line, ...]) -> Schedule:
-        """A schedule of a line with what is followed for each `like(…)`.
+    def substitute(self, schedule: Schedule, line: _Line, groups: Selector, followers: tuple[_Line, ...]) -> Schedule:
+        """Replace each `like(…)` in the schedule of a line by the schedule of the followed line.
 
         Args:
-            before: the lines that follow this one.
+            schedule: the schedule, or the part of it to replace.
+            line: the line of the schedule.
+            groups: the groups for which it is evaluated.
+            followers: the lines that follow this one, directly or indirectly.
         """
-        if line in before:
-            way = " -> ".join(name for name, _ in (*before[before.index(line) :], line))
-            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Leave one of them out")
+        if line in followers:
+            cycle = " -> ".join(name for name, _ in (*followers[followers.index(line) :], line))
+            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {cycle}", "Remove one of them")
 
         def followed(like: Like) -> Schedule:
             other = self.line_followed(like, line, groups)
             found = self.lines[other[0]][other[1]]
             if found.metric_rules:
-                raise _refusal(like, line, f"a metric rule guides {_line_text(other)}", "Use its schedule here")
+                raise _refusal(like, line, f"{_line_text(other)} has a metric rule", "Write its schedule here")
             if found.has_absolute:
                 why = f"{_line_text(other)} has absolute levels, which are values of that field"
-                raise _refusal(like, line, why, "Use its schedule here, with multiples of base")
-            return self.put_in(found, other, groups, (*before, line))
+                raise _refusal(like, line, why, "Write its schedule here, with multiples of base")
+            return self.substitute(found, other, groups, (*followers, line))
 
         made: Schedule = _replaced(schedule, followed)
         return made
 
     def line_followed(self, like: Like, line: _Line, groups: Selector) -> _Line:
-        """The line that is followed in some groups."""
+        """Return the line that `like(…)` follows in some groups."""
         name = _name_of_field(like)
         if name not in self.lines:
             why = f"{name} is not a field of this plan; {did_you_mean(name, self.lines)}"
             raise _refusal(like, line, why, f"Schedule {name}, or follow one of {', '.join(self.lines)}")
         lines = self.lines[name]
-        if name == line[0]:  # in a line for some groups its own field means the default's
+        if name == line[0]:  # in a line for some groups, its own field means the default line
             if line[1] is None:
-                raise _refusal(like, line, "it follows itself", "Use its schedule here")
+                raise _refusal(like, line, "it follows itself", "Write its schedule here")
         elif groups is not None:
             overlaps = {one: overlap_of(groups, one) for one in lines if one is not None}
             around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
@@ -234,13 +237,18 @@ class _FollowedPlan:
             unknown = next((one for one in overlaps if overlaps[one] is Overlap.UNKNOWN), None)
             if unknown is not None:
                 why = (
-                    f"{name} has a line for {selector_text(unknown)}, and nothing says whether these are the groups "
-                    f"of {selector_text(groups)}"
+                    f"{name} has a line for {selector_text(unknown)}, and it is unknown whether this line selects the "
+                    f"groups of {selector_text(groups)}"
                 )
-                raise _refusal(like, line, why, f"Write {line[0]} for {selector_text(unknown)} too, or write it out")
+                raise _refusal(
+                    like,
+                    line,
+                    why,
+                    f"Write a line of {line[0]} for {selector_text(unknown)} too, or write its schedule here",
+                )
         if None not in lines:
             why = f"{name} is scheduled in some groups only: {', '.join(map(selector_text, lines))}"
-            raise _refusal(like, line, why, f"Schedule {name} for all groups, or follow it in these")
+            raise _refusal(like, line, why, f"Schedule {name} for all groups, or follow it only in these groups")
         return name, None
 
 
@@ -259,13 +267,13 @@ def _name_of_field(like: Like) -> str:
 
 
 def _replaced(value: Any, followed: Any) -> Any:
-    """A value with what is followed for each `like(…)` in it."""
+    """Return a value with each `like(…)` in it replaced."""
     if isinstance(value, Like):
         return followed(value)
     if not isinstance(value, (Schedule, tuple)):
         return value
     made = with_changed_fields(value, lambda one: _replaced(one, followed))
-    if made is not value and isinstance(made, (Product, Sum)):  # flat, as their text reads back
+    if made is not value and isinstance(made, (Product, Sum)):  # flat, as the text is parsed
         flat = (one.operands if type(one) is type(made) else (one,) for one in made.operands)
         return type(made)(tuple(operand for operands in flat for operand in operands))
     return made

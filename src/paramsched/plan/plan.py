@@ -1,4 +1,4 @@
-"""Plan: which field of which groups follows which schedule, over which horizon. A frozen value."""
+"""Plan: an immutable mapping from fields and groups to schedules, with a horizon and a clock."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -20,13 +20,13 @@ from paramsched.plan.binding import (
     ScheduleLike,
     Target,
     amount_clock,
+    binding_key,
     checked_binding,
     checked_plan_clock,
     clock_as_data,
     clock_of_field,
     clock_text,
     normal_bindings,
-    place_of,
     read_canonical_text,
     replace_schedule,
     write_canonical_text,
@@ -50,20 +50,20 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def _method(function: _Method) -> _Method:
-    """Let a method answer arguments that it does not have with the right call."""
+    """Wrap a method so that an unknown keyword raises an error with the correct call."""
     return explain_wrong_keywords(function, f"plan.{function.__name__}")
 
 
-def refuse_no_plan(call: str, plan: object) -> None:
-    """Refuse a value that is not a Plan, with the plan that a schedule or a line would be."""
+def require_plan(call: str, plan: object) -> None:
+    """Raise for a value that is not a Plan; for a schedule or its text, suggest the plan."""
     if not isinstance(plan, Plan):
         line = line_in_code(str(plan)) if isinstance(plan, Schedule) else repr(plan)
         instead = f"Write ps.Plan(lr={line}, horizon=100)" if isinstance(plan, (Schedule, str)) else ""
-        raise InvalidArgument(f"{call}({shown(plan)}, …)", "no Plan", instead)
+        raise InvalidArgument(f"{call}({shown(plan)}, …)", "not a Plan", instead)
 
 
-def refuse_no_calendar(site: str, calendar: object) -> None:
-    """Refuse what is no Calendar; a number is the length of the run."""
+def require_calendar(site: str, calendar: object) -> None:
+    """Raise for a value that is not a Calendar; for an integer, suggest it as the length of the run."""
     if not isinstance(calendar, Calendar):
         total = calendar if isinstance(calendar, int) and calendar > 0 and not isinstance(calendar, bool) else 10_000
         raise InvalidArgument(site, "not a Calendar", f"Write ps.Calendar(total={total})")
@@ -71,21 +71,23 @@ def refuse_no_calendar(site: str, calendar: object) -> None:
 
 @final
 class Plan:
-    """Which field of which groups follows which schedule, over which horizon: a frozen value.
+    """An immutable mapping from the fields of param groups to schedules, with a horizon and a clock.
 
-    Bindings without `groups` are the default; one with `groups` replaces the default for the groups it selects.
-    Bindings of one field with the same selector chain in the order written.
+    A binding without `groups` is the default of its field. A binding with `groups` replaces the default for the groups
+    that it selects. Bindings of one field with the same selector are chained in the order in which they are written.
 
     Args:
-        bindings: for groups, targets, or fields that are no identifiers.
-        horizon: how long the plan runs, any unit but per cent; None leaves it to the calendar.
-        clock: what `t` counts: `"updates"` (as is without it), `"samples"`, `"tokens"`, `"seconds"`, `"frames"` or
-            `"batches"`; or the clocks of single fields and targets, `{"batch_size": "tokens"}`, the others by updates.
-        fields: `lr=…, weight_decay=…`, each a schedule, a finite number, or a line of text.
+        bindings: bindings for single groups, for targets, or for fields whose name is not an identifier.
+        horizon: the planned length of the run, an integer of updates or a length in any unit except percent. Default:
+            the `total` of the calendar.
+        clock: the unit of `t`: `"updates"` (the default), `"samples"`, `"tokens"`, `"seconds"`, `"frames"` or
+            `"batches"`; or a mapping from fields and targets to clocks, such as `{"batch_size": "tokens"}`. Fields that
+            are not in the mapping count updates.
+        fields: `lr=…, weight_decay=…`, each a schedule, a metric rule, a finite number, or the text of a schedule.
 
     Raises:
-        PlanError: no binding.
-        InvalidArgument: a binding that is none, a horizon that is no length, or a clock that is none.
+        PlanError: there is no binding.
+        InvalidArgument: a binding, the horizon or the clock is invalid.
 
     >>> plan = Plan(lr=warmup("5%") >> cosine(to=0.01), weight_decay=linear(1.0, 0.5), horizon="20 epochs")
     >>> print(plan)
@@ -100,10 +102,10 @@ class Plan:
     horizon: Duration | None
     clock: PlanClock
     _key: str | None
-    _written: tuple[Any, ...]  # fields, targets and selectors as they were given; equal plans may differ in it
+    _written: tuple[Any, ...]  # the order of the bindings as written, in which equal plans may differ
 
     if TYPE_CHECKING:
-        # A number is taken by name for torch's own fields only, so that `Plan(horizn=100)` is refused before it runs.
+        # Only torch's own fields accept a number, so that type checkers reject `Plan(horizn=100)`.
         def __init__(
             self,
             *bindings: Binding,
@@ -141,7 +143,9 @@ class Plan:
             ]
             if not given:
                 run = "20 epochs" if horizon is None else horizon
-                raise PlanError("Plan()", "no binding", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})")
+                raise PlanError(
+                    "Plan()", "a plan needs at least one field", f"Write Plan(lr=cosine(to=0.1), horizon={run!r})"
+                )
             try:
                 length = None if horizon is None else Duration.of(horizon)
             except InvalidArgument as refusal:
@@ -150,39 +154,47 @@ class Plan:
                     sample = 10_000
                 raise refusal.changed(instead=f"Write horizon={sample!r}") from None
             if length is not None and length.until:
-                raise InvalidArgument(f'Plan(horizon="{length}")', "a run is as long as it is", "Leave until out")
+                raise InvalidArgument(
+                    f'Plan(horizon="{length}")', "a horizon is a length, not a position", "Omit until"
+                )
             if length is not None and any(unit == "percent" for unit, _ in length.terms):
                 raise InvalidArgument(
-                    f'Plan(horizon="{length}")', "per cent are of the horizon itself", 'Write horizon="20 epochs"'
+                    f'Plan(horizon="{length}")',
+                    "percent would refer to the horizon itself",
+                    'Write horizon="20 epochs"',
                 )
             if length is not None and not length.terms:
-                raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
+                raise InvalidArgument(
+                    "Plan(horizon=0)", "the horizon must be greater than 0", 'Write horizon="20 epochs"'
+                )
             object.__setattr__(self, "bindings", normal_bindings(given))
             object.__setattr__(self, "horizon", length)
             object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
-            object.__setattr__(self, "_written", tuple(dict.fromkeys(place_of(binding) for binding in given)))
+            object.__setattr__(self, "_written", tuple(dict.fromkeys(binding_key(binding) for binding in given)))
             text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
             object.__setattr__(self, "_key", text)
 
     @staticmethod
     def of_text(text: str) -> "Plan":
-        """The plan that `plan.text` was taken from.
+        """Return the plan of a canonical text, as in `plan.text`.
 
         Raises:
-            InvalidArgument: not such a text.
-            UnreadableTable: a file of values that it names is not there, or another one.
+            InvalidArgument: the text is not the canonical text of a plan.
+            UnreadableTable: a file of values that the plan names is missing or has changed.
         """
         try:
             bindings, horizon, clock = read_canonical_text(text)
             return Plan(*bindings, horizon=horizon, clock=clock)
-        except UnreadableTable:  # the text is sound
+        except UnreadableTable:  # the text is valid
             raise
         except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
+            raise InvalidArgument(
+                "Plan.of_text(…)", f"not the text of a plan ({error})", "Pass the value of plan.text"
+            ) from None
 
     @property
     def text(self) -> str | None:
-        """The canonical JSON, for checkpoints; None where a predicate or a function without a name is in the plan."""
+        """The canonical JSON, for checkpoints; None if the plan has a predicate or an unregistered function."""
         return self._key
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -195,50 +207,52 @@ class Plan:
         return _rebuilt, (self.as_written(), self.horizon, clock_as_data(self.clock))
 
     def as_written(self) -> tuple[Binding, ...]:
-        """The bindings in the order in which their fields were given: a file that is written back keeps its order.
+        """Return the bindings in the order in which they were passed, which files keep when they are written.
 
         >>> plan = Plan(weight_decay=constant(), lr=cosine())
         >>> [binding.name for binding in plan.as_written()], [binding.name for binding in plan.bindings]
         (['weight_decay', 'lr'], ['lr', 'weight_decay'])
         """
         places = {key: place for place, key in enumerate(self._written)}
-        return tuple(sorted(self.bindings, key=lambda binding: places[place_of(binding)]))
+        return tuple(sorted(self.bindings, key=lambda binding: places[binding_key(binding)]))
 
     @property
     def serializable(self) -> bool:
-        """Whether text says everything: no predicate, no function without a name."""
+        """True if the plan can be written as text: it has no predicate and no unregistered function."""
         return all(binding.serializable for binding in self.bindings)
 
     serialisable = renamed_property("serialisable", "serializable")
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the canonical JSON, in hex: the same in every process, equal exactly for equal plans.
+        """The SHA-256 of the canonical JSON, in hex: equal if and only if the plans are equal, in every process.
 
         Raises:
-            PlanError: a predicate or a function without a name is in it.
+            PlanError: the plan has a predicate or an unregistered function.
         """
         if self._key is None:
             raise PlanError(
                 "plan.fingerprint",
-                "a predicate or a function without a name is in the plan",
-                "Select by name, or register",
+                "the plan has a predicate or an unregistered function",
+                "Select groups by name, or register the function",
             )
-        import hashlib  # OpenSSL comes with it, which only a fingerprint needs
+        import hashlib  # imports OpenSSL, which only a fingerprint needs
 
         return hashlib.sha256(self._key.encode()).hexdigest()
 
     @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
-        """The rules in it that react to metrics, each once."""
+        """The metric rules of the plan, without duplicates."""
         return tuple(dict.fromkeys(rule for binding in self.bindings for rule in binding.schedule.metric_rules))
 
     @property
     def targets(self) -> tuple[Target, ...]:
+        """The targets of the plan."""
         return tuple(binding.field for binding in self.bindings if isinstance(binding.field, Target))
 
     @property
     def is_resolved(self) -> bool:
+        """True if every length is in the unit of its clock."""
         horizon = () if self.horizon is None or self.horizon.is_resolved else self.horizon.terms
         if any(unit != amount_clock(self.clock) for unit, _ in horizon):
             return False
@@ -246,14 +260,17 @@ class Plan:
 
     @_method
     def resolve(self, calendar: Calendar) -> "Plan":
-        """The same plan with every length in updates, or in the unit of its clock, which the length then names.
+        """Return the plan with every length in updates, or in the unit of its clock.
+
+        Args:
+            calendar: the run facts that convert units.
 
         Raises:
-            MissingFact: a unit the calendar cannot convert.
+            MissingFact: the calendar lacks a run fact that a unit needs.
             PlanError: the horizon and the calendar's total differ.
-            Unresolved: a stage takes the time it is given and no horizon is known.
+            Unresolved: a stage depends on the length of the run, which is unknown.
         """
-        refuse_no_calendar(f"plan.resolve({shown(calendar)})", calendar)
+        require_calendar(f"plan.resolve({shown(calendar)})", calendar)
         written = with_followed_fields(self.as_written())
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
@@ -263,8 +280,8 @@ class Plan:
             site = f'horizon "{self.horizon}"'
             updates = ceil(calendar.exact(self.horizon, site=site))
             if total is not None and total != updates:
-                found = f"it is {updates} updates, and the Calendar's total is {total}"
-                raise PlanError(site, found, "Give one of the two")
+                found = f"it is {updates} updates, but the Calendar's total is {total}"
+                raise PlanError(site, found, "Omit one of them")
             total = updates
         if total is not None:
             calendar = replace(calendar, total=total)
@@ -276,23 +293,24 @@ class Plan:
     def change(
         self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
     ) -> "Plan":
-        """The plan that goes on otherwise from a time on; up to there every value is this plan's, bit for bit.
+        """Return a plan with other schedules from a time on; all earlier values are equal to this plan's, bit for bit.
 
-        What is not given goes on as it was planned, also where the run is now shorter. Where it is longer, what took
-        the time of the run is held behind the end that was planned: so `change(end, horizon=longer)` without a field
-        holds the end. A field that follows another, `like("lr")`, follows its new course.
+        Fields that are not passed continue as planned, even if the new horizon is shorter. If it is longer, a schedule
+        that depends on the length of the run keeps its last value after the end of this plan. Therefore
+        `change(end, horizon=longer)` without a field extends the end. A field that follows another, such as
+        `like("lr")`, follows the changed schedule.
 
         Args:
-            at: from when on, any unit; per cent are of this plan's horizon.
-            bindings: what single lines follow from then on: the default without `groups`, or some groups.
-            horizon: how long the changed plan runs; None: as long as this one.
-            fields: `lr=…`: what all lines of a field, or a target, follow from then on, each on its own clock.
-                `previous` is the level at which this plan ends there.
+            at: the time of the change, in any unit; percent refer to this plan's horizon.
+            bindings: new schedules of single lines: of the default if a binding has no `groups`, else of these groups.
+            horizon: the horizon of the changed plan; None keeps this plan's horizon.
+            fields: `lr=…`: new schedules of all lines of a field, or of a target, each on its own clock. `previous`
+                is the level of this plan at the time of the change.
 
         Raises:
-            UnknownField: the plan has no such field; the nearest is named.
-            PlanError: another horizon for a schedule that takes the time of the run, in a plan without a horizon.
-            InvalidArgument: nothing is given, or `at` is not before the end.
+            UnknownField: the plan does not schedule this field; the error suggests the nearest one.
+            PlanError: the horizon changes, but the plan has none and a schedule depends on the length of the run.
+            InvalidArgument: no argument is passed, or `at` is not before the end.
 
         >>> plan = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
         >>> print(plan.change("8000 steps", lr='linear(previous, 0, over="1000 steps")', horizon="9000 steps"))
@@ -306,7 +324,7 @@ class Plan:
         length = self.horizon if horizon is None else Duration.of(horizon)
         when = Duration.of(at)
         if length != self.horizon:
-            when = lines.of_run(f'change("{when}")', when)
+            when = lines.without_percent(f'change("{when}")', when)
         return Plan(*lines.changed(when, length, given, named), horizon=length, clock=self.clock)
 
     @_method
@@ -318,40 +336,40 @@ class Plan:
         curve: CurveLike = linear_curve,
         fields: Iterable[str] = ("lr",),
     ) -> "Plan":
-        """The plan that comes down from where it is, and ends: a branch of a run that goes on.
+        """Return a plan that decays from its current level and then ends: a branch of a longer run.
 
-        `change` with `anneal(previous, to, over, curve)` and the horizon `at + over`.
+        This is `change` with `anneal(previous, to, over, curve)` and the horizon `at + over`.
 
         Args:
-            at: when it begins, any unit; per cent, also of `over`, are of this plan's horizon.
-            over: how long it takes.
-            to: the level at its end.
-            curve: how it comes down.
-            fields: what comes down; every other field goes on as it was planned.
+            at: the start of the cooldown, in any unit; percent refer to this plan's horizon.
+            over: the length of the cooldown, in any unit; percent refer to this plan's horizon.
+            to: the level at the end, a multiple of base or an absolute value. Default: 0.
+            curve: the shape of the decay. Default: linear.
+            fields: the fields that decay; every other field continues as planned. Default: `lr`.
 
         Raises:
-            UnknownField, PlanError, InvalidArgument: as `change`.
+            UnknownField, PlanError, InvalidArgument: as in `change`.
 
         >>> print(Plan(lr="warmup(100) >> constant()", horizon=10_000).cooldown(6000, 1000))
         horizon: 7000
         lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
         """
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
-        begin, length = (lines.of_run(f'cooldown("{at}", "{over}")', Duration.of(time)) for time in (at, over))
-        descent = anneal(previous, to, length, curve)
+        start, length = (lines.without_percent(f'cooldown("{at}", "{over}")', Duration.of(time)) for time in (at, over))
+        decay = anneal(previous, to, length, curve)
         names = (fields,) if isinstance(fields, str) else fields
-        return self.change(begin, horizon=begin + length, **dict.fromkeys(names, descent))
+        return self.change(start, horizon=start + length, **dict.fromkeys(names, decay))
 
     def scale(self, at: DurationLike, **factors: float) -> "Plan":
-        """The plan whose fields are multiplied from a time on, and which are before it as they were, bit for bit.
+        """Return a plan with fields multiplied from a time on; earlier values are equal to this plan's, bit for bit.
 
         Args:
-            at: from when on, any unit.
-            factors: `lr=0.5`, by field or target.
+            at: the time from which on fields are multiplied, in any unit.
+            factors: finite numbers by field or target, for example `lr=0.5`.
 
         Raises:
-            UnknownField: the plan has no such field; the nearest is named.
-            InvalidArgument: no field, a factor that is no finite number, or `at` is not before the end.
+            UnknownField: the plan does not schedule this field; the error suggests the nearest one.
+            InvalidArgument: no field is passed, a factor is not a finite number, or `at` is not before the end.
 
         >>> print(Plan(lr="cosine()", horizon=10_000).scale(8000, lr=0.5))
         horizon: 10000
@@ -384,27 +402,27 @@ class Plan:
         unit: str = UPDATES,
         **facts: Any,
     ) -> "tuple[Axes, ...]":
-        """Draw the plan with Matplotlib, a plot for each field.
+        """Draw the plan with Matplotlib, one plot for each field.
 
         Args:
-            bases: an optimizer, or dicts like its groups, `{"lr": 0.1}`; None: multiples of base are drawn.
-            calendar: the facts that convert units; or the same as keywords: `steps_per_epoch=500`. What only stretches
-                the picture is assumed where it is missing, and said above it.
-            axes: where to draw, as many as there are fields; None: a new figure.
-            log: whether the axes of values are logarithmic; None: where the values span three decades.
-            log_time: whether the axis of time is; it begins behind the first update.
-            unit: of the axis of time, which the facts have to tell: `"epochs"`, `"tokens"`.
+            bases: an optimizer, or dicts like its groups, such as `{"lr": 0.1}`. Default: draw multiples of base.
+            calendar: the run facts that convert units, which may also be passed as keywords: `steps_per_epoch=500`. A
+                missing fact that only scales the time axis is assumed, and the title reports it.
+            axes: the axes to draw on, one for each field. Default: a new figure.
+            log: True for logarithmic axes of values. Default: logarithmic if the values span three decades.
+            log_time: True for a logarithmic axis of time, which starts after the first update.
+            unit: the unit of the axis of time, for example `"epochs"` or `"tokens"`; the run facts must convert it.
 
         Returns:
             The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
 
         Raises:
-            MissingFact: a fact is missing that would change the shape of a curve.
+            MissingFact: a run fact is missing that determines the shape of a curve.
             MissingDependency: Matplotlib is not installed.
         """
         if calendar is not None and facts:
             given = f"plot(calendar=…, {', '.join(facts)}=…)"
-            raise InvalidArgument(given, "the facts are said twice", "Leave one out")
+            raise InvalidArgument(given, "run facts are passed twice", "Omit one of them")
         known = Calendar(**facts) if calendar is None else calendar
         view = {"log": log, "log_time": log_time, "unit": unit}
         show = renderer()

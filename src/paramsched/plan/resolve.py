@@ -1,4 +1,4 @@
-"""What a plan means for a run: its lengths, amounts, groups and units of time."""
+"""Resolving a plan for a run: its lengths, amounts, groups and units of time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from paramsched.plan.binding import (
     selector_text,
 )
 from paramsched.plan.group_matching import is_selected, refuse_unmatched
-from paramsched.plan.plan import Plan, refuse_no_calendar, refuse_no_plan
+from paramsched.plan.plan import Plan, require_calendar, require_plan
 from paramsched.plan.resolve_clocks import sizes_of_run
-from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UntoldAmounts
+from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UnknownAmounts
 from paramsched.schedules import Schedule
 from paramsched.schedules.cuts import without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
@@ -39,19 +39,20 @@ def resolve(plan: Plan, calendar: Calendar) -> Plan: ...
 def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
 @explain_wrong_keywords
 def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
-    """Turn every length into updates, once; each boundary is rounded up once, from the start of the run.
+    """Convert every length into updates. Each boundary is measured from the start of the run and rounded up once.
 
     Args:
         plan: a schedule or a plan.
-        calendar: the facts that convert its units.
+        calendar: the run facts that convert its units.
 
     Returns:
-        The same classes with every length in updates; resolving what is resolved changes nothing.
+        The schedule or plan with every length in updates. Resolving a resolved plan has no effect.
 
     Raises:
-        MissingFact: a unit the calendar cannot convert.
-        Unresolved: a stage takes the time it is given and no horizon is known.
-        InvalidArgument: two stages without length, nothing left for the one without, a milestone past its stage.
+        MissingFact: the calendar lacks a run fact that a unit needs.
+        Unresolved: a stage depends on the length of the run, which is unknown.
+        InvalidArgument: two stages have no length, no updates remain for the stage without a length, or a milestone is
+            after the end of its stage.
         PlanError: a plan's horizon and the calendar's total differ.
 
     >>> lr = resolve(warmup("5%") >> cosine(to=0.1), Calendar(total=10_000))
@@ -64,13 +65,13 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
         return plan.resolve(calendar)
     if not isinstance(plan, Schedule):
         instead = f"Write ps.resolve(ps.parse({plan!r}), {calendar})" if isinstance(plan, str) else ""
-        raise InvalidArgument(f"resolve({shown(plan)}, …)", "no schedule and no plan", instead)
-    refuse_no_calendar(f"resolve(…, {shown(calendar)})", calendar)
+        raise InvalidArgument(f"resolve({shown(plan)}, …)", "expected a schedule or a plan", instead)
+    require_calendar(f"resolve(…, {shown(calendar)})", calendar)
     return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
 
 def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
-    """What is known of the amounts of a run before it begins.
+    """Return the amounts of a run, as far as they are known before it starts; None if the plan is by updates.
 
     >>> amounts_of_run(Plan(lr=0.1, clock="samples"), Calendar(batch_size=32)).amounts_from(0, 0, 3).tolist()
     [0, 32, 64]
@@ -80,7 +81,7 @@ def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
 
 
 def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
-    """The updates that a resolved plan's horizon has: to the first that begins at or after it; None without one."""
+    """Return the horizon of a resolved plan in updates, rounded up; None if it has no horizon."""
     horizon = plan.horizon
     if horizon is None or horizon.is_resolved:
         return None if horizon is None else horizon.updates
@@ -90,7 +91,7 @@ def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
 
 
 def known_total(plan: Plan, calendar: Calendar) -> int | None:
-    """The same, where it is known."""
+    """Return the horizon of a resolved plan in updates; None if it is unknown."""
     try:
         return updates_of_horizon(plan, amounts_of_run(plan, calendar))
     except MissingFact:
@@ -98,7 +99,7 @@ def known_total(plan: Plan, calendar: Calendar) -> int | None:
 
 
 def counted_plan(plan: Plan) -> Plan:
-    """A resolved plan with the units of its clock taken off, to be evaluated.
+    """Return a resolved plan without the units of its clock, ready for evaluation.
 
     >>> counted = counted_plan(Plan(lr='warmup("4 tokens")', clock="tokens"))
     >>> counted.bindings[0].schedule(3)
@@ -116,9 +117,13 @@ def counted_plan(plan: Plan) -> Plan:
 @final
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A field of one group and the schedule it follows: `name` as the plan says it, `field` as the group has it.
+    """A field of one group and its schedule.
 
-    `by_amount` is whether its clock counts an amount; else it counts updates.
+    Args:
+        name: the field's name in the plan.
+        field: the entry of the group.
+        schedule: the schedule that the field follows.
+        by_amount: True if its clock counts an amount, False if it counts updates.
     """
 
     name: str
@@ -128,12 +133,12 @@ class Bound:
 
 
 def bind(plan: Plan, groups: Sequence[Group]) -> tuple[tuple[Bound, ...], ...]:
-    """For each group the fields a plan schedules in it; everything is checked, nothing is written.
+    """Return, for each group, the fields that a plan schedules in it. The groups are validated, but not changed.
 
     Raises:
-        UnknownGroup: a name, a pattern, an entry or an index that matches no group.
+        UnknownGroup: a name, a pattern, an entry or an index matches no group.
         UnknownField: a selected group lacks the field.
-        PlanError: two selectors match one group, or momentum and betas[0] are both scheduled in one.
+        PlanError: two selectors match one group, or a group has schedules for both momentum and betas[0].
     """
     for binding in plan.bindings:
         refuse_unmatched(binding.name, binding.groups, groups)
@@ -141,7 +146,7 @@ def bind(plan: Plan, groups: Sequence[Group]) -> tuple[tuple[Bound, ...], ...]:
 
 
 def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
-    """The fields a plan schedules in one group."""
+    """Return the fields that a plan schedules in one group."""
     where = f"group {label(group, index)!r}"
     chosen: dict[str, Binding] = {}
     for binding in plan.bindings:
@@ -152,7 +157,7 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
             raise PlanError(
                 f"{binding.name} in {where}",
                 f"two selectors match it: {selector_text(rival.groups)} and {selector_text(binding.groups)}",
-                "Select each group once",
+                "Select each group only once",
             )
         if rival is None or binding.groups is not None:
             chosen[binding.name] = binding
@@ -165,7 +170,7 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
         if bound.field in taken:
             raise PlanError(
                 f"{bound.name} and {taken[bound.field]} in {where}",
-                f"both are {bound.field} there",
+                f"both are {bound.field} in this group",
                 "Schedule one of them",
             )
         taken[bound.field] = bound.name
@@ -173,23 +178,23 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
 
 
 def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:
-    """Rebuild the states of a plan's metric rules from what was observed.
+    """Rebuild the states of a plan's metric rules from observed metrics.
 
     Args:
-        plan: whose rules are meant.
-        events: pairs of update and metrics, in the order they were observed.
+        plan: the plan with the metric rules.
+        events: pairs of an update and its metrics, in the order in which they were observed.
 
     Returns:
-        Each rule's state, as `scheduler.states` has them after the same observations.
+        The state of each rule, equal to `scheduler.states` after the same observations.
 
     Raises:
-        InvalidArgument: events out of order, or a name no rule watches.
+        InvalidArgument: the events are not in order, or no rule watches a metric.
 
     >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
     >>> [state.factor for state in replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})]).values()]
     [0.5]
     """
-    refuse_no_plan("replay", plan)
+    require_plan("replay", plan)
     try:
         pairs = [(int(t), dict(metrics)) for t, metrics in events]
     except (TypeError, ValueError, OverflowError):
@@ -201,13 +206,13 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
     for t, metrics in pairs:
         if t < last:
             raise InvalidArgument(
-                f"replay(…, [({t}, …)])", f"it comes after update {last}", "Give events in their order"
+                f"replay(…, [({t}, …)])", f"it comes after update {last}", "Sort the events by update"
             )
         if strange := metrics.keys() - watched:
             raise InvalidArgument(
                 f"replay(…, [({t}, {dict(metrics)!r})])",
                 f"no rule watches {', '.join(sorted(strange))}",
-                "Leave it out",
+                "Remove it",
             )
         last = t
         for rule in states:
@@ -216,18 +221,18 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
     return states
 
 
-_MOST_POINTS = 2_000  # of a batch that grows in more steps, so many are enough to draw an axis
+_MAX_POINTS = 2_000  # enough to draw an axis, if a batch size changes more often
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeUnit:
-    """How much of a unit has passed before an update: straight lines between a few of them.
+    """Converts updates to a unit of time, by linear interpolation between some updates.
 
     Args:
-        name: `"epochs"`.
-        updates: where the lines meet, from 0 to the end of the run.
-        amounts: what has passed there.
+        name: the unit, for example `"epochs"`.
+        updates: the interpolation points, from 0 to the end of the run.
+        amounts: the elapsed amount at each of these points.
 
     >>> epochs = TimeUnit("epochs", np.array([0, 900]), np.array([0.0, 20.0]))
     >>> float(epochs.at(450)), float(epochs.update_of(10)), epochs.is_even
@@ -240,23 +245,23 @@ class TimeUnit:
 
     @property
     def is_even(self) -> bool:
-        """Whether every update takes as much."""
+        """True if every update takes the same amount."""
         return len(self.updates) == 2
 
     def at(self, updates: Any) -> Floats:
-        """What has passed before some updates."""
+        """Return the elapsed amounts before some updates."""
         if self.is_even:
             return np.asarray(np.asarray(updates, dtype=np.float64) * self.amounts[-1] / self.updates[-1])
         return np.asarray(np.interp(updates, self.updates, self.amounts))
 
     def update_of(self, amounts: Any) -> Floats:
-        """Where in the run an amount has passed, in updates."""
+        """Return the updates at which some amounts have elapsed."""
         if self.is_even:
             return np.asarray(np.asarray(amounts, dtype=np.float64) * self.updates[-1] / self.amounts[-1])
         return np.asarray(np.interp(amounts, self.amounts, self.updates))
 
     def until(self, total: int) -> "TimeUnit":
-        """The same for a run of another length, at least as long; what is behind goes on as the last update.
+        """Return the unit for a longer run, extrapolated with the amount of the last update.
 
         >>> TimeUnit("epochs", np.array([0, 900]), np.array([0.0, 20.0])).until(1800).amounts.tolist()
         [0.0, 40.0]
@@ -270,15 +275,18 @@ class TimeUnit:
 
 
 def even_unit(name: str, total: int, per_update: float) -> TimeUnit:
-    """A unit of which every update takes as much."""
+    """Return a unit of which every update takes the same amount."""
     return TimeUnit(name, np.array([0, total]), np.array([0.0, total * per_update]))
 
 
 def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str, int] | None) -> Iterator[TimeUnit]:
-    """The units in which the facts of a run tell its time, beside updates.
+    """Yield the units, in addition to updates, into which the run facts can convert time.
 
     Args:
-        end: the plan's clock and its horizon on it; None for a plan by updates.
+        resolved: the resolved plan.
+        calendar: the run facts.
+        total: the length of the run in updates.
+        end: the plan's clock and its horizon on this clock; None for a plan by updates.
 
     >>> calendar = Calendar(steps_per_epoch=45, batch_size=32)
     >>> [(one.name, one.amounts[-1].item()) for one in units_of_run(Plan(lr=0.1), calendar, 900, None)]
@@ -292,9 +300,9 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
         yield even_unit("epochs", total, 1 / calendar.updates_per_epoch)
     for name in SIZES:
         if name == "batches" and calendar.accumulation is None and "accumulation" not in sizes.targets:
-            continue  # each update takes one, and nobody counts in them
+            continue  # without accumulation, batches equal updates
         for unit in _unit_of_amounts(name, sizes.amounts_of(name), total):
-            if end is not None and end[0] == name:  # up to the plan's horizon, which may end in the last update
+            if end is not None and end[0] == name:  # ends at the plan's horizon, which may be inside the last update
                 updates, amounts = unit.updates, unit.amounts[:-1]
                 if unit.amounts[-1] != end[1] and total > 1:
                     updates = np.unique(np.append(updates, total - 1))
@@ -304,13 +312,13 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
 
 
 def _unit_of_amounts(name: str, amounts: RunAmounts, total: int, scale: float = 1.0) -> Iterator[TimeUnit]:
-    """The unit that some amounts are, if anything says them."""
+    """Yield the unit of some amounts, if they are known."""
     if isinstance(amounts, ConstantAmounts):
         yield even_unit(name, total, float(amounts.rate) * scale)
-    elif not isinstance(amounts, UntoldAmounts):
+    elif not isinstance(amounts, UnknownAmounts):
         passed = np.asarray(amounts.amounts_from(0, 0, total + 1), dtype=np.float64) * scale
         sizes = np.diff(passed)
         corners = np.concatenate([[0], np.flatnonzero(sizes[1:] != sizes[:-1]) + 1, [total]])
-        if corners.size > _MOST_POINTS:
-            corners = np.unique(np.linspace(0, total, _MOST_POINTS).astype(np.int64))
+        if corners.size > _MAX_POINTS:
+            corners = np.unique(np.linspace(0, total, _MAX_POINTS).astype(np.int64))
         yield TimeUnit(name, corners, passed[corners])

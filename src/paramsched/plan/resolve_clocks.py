@@ -1,4 +1,4 @@
-"""Resolving plans on other clocks than updates, and those in which sizes are planned."""
+"""Resolving plans whose clock does not count updates, or which schedule batch sizes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from paramsched.plan.run_amounts import (
     RunAmounts,
     RunSizes,
     SizeTarget,
-    UntoldAmounts,
+    UnknownAmounts,
     example_of_size,
     usual_size,
 )
@@ -27,12 +27,14 @@ from paramsched.time.calendar import SIZES
 @final
 @dataclass(frozen=True, slots=True)
 class ClockLengths:
-    """Converts every length into what one clock counts.
+    """Converts lengths into the unit of one clock.
 
-    Where sizes are planned, so many updates take another amount wherever they begin.
+    If sizes are planned, the amount of a number of updates depends on the first of these updates.
 
     Args:
-        total: the horizon in it; None where nothing says how long the run is.
+        sizes: the sizes of the run.
+        clock: the clock.
+        total: the horizon in the unit of the clock; None if the length of the run is unknown.
     """
 
     sizes: RunSizes
@@ -50,22 +52,24 @@ class ClockLengths:
     def exact(
         self, duration: Duration, *, begin: Fraction = Fraction(0), site: str | CallSite | None = None
     ) -> Fraction:
-        """A duration in the clock's unit, as an exact fraction.
+        """Return a duration in the clock's unit, as an exact fraction.
 
         Args:
-            asked: what a message names, if not the length.
+            duration: the duration.
+            begin: the time at which it starts, in the clock's unit.
+            site: the subject of error messages. Default: the length.
         """
         named = site or f'length "{duration}{" steps" if duration.is_resolved else ""}"'
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
 
     def for_run(self, length: Duration) -> "tuple[ClockLengths, Fraction]":
-        """The same for a run of another length; and its count."""
+        """Return the converter for a run of another length, and this length in the clock's unit."""
         exact = self.exact(length)
         total = exact if self.clock == "seconds" else Fraction(ceil(exact))
         return replace(self, total=total), total
 
     def _count_in(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
-        """So much of a unit, from `begin` on."""
+        """Return `count` of a unit, starting at `begin`, in the clock's unit."""
         if unit == self.clock:
             return count
         if unit == "percent" and self.total is not None:
@@ -79,7 +83,7 @@ class ClockLengths:
             amounts = self._known_amounts(site)
             if amounts.is_constant:
                 return amounts.exact_at(updates)
-            first = amounts.updates_until(begin)  # what they take, from the first that begins at or after `begin`
+            first = amounts.updates_until(begin)  # the first update that starts at or after `begin`
             return amounts.exact_at(first + updates) - amounts.exact_at(Fraction(first))
         if self.clock == UPDATES:
             return self._updates_of_amount(unit, count, begin, site)
@@ -87,31 +91,33 @@ class ClockLengths:
         if ratio is not None:
             return count * ratio
         mine = self._known_amounts(site)
-        start = Fraction(mine.updates_until(begin)) if self.varies else mine.place_of(begin)
+        start = Fraction(mine.updates_until(begin)) if self.varies else mine.update_of(begin)
         updates = self._updates_of_amount(unit, count, start, site)
         return mine.exact_at(start + updates) - mine.exact_at(start)
 
     def _updates_of_amount(self, unit: str, count: Fraction, begin: Fraction, site: str | CallSite) -> Fraction:
-        """The updates that so much of an amount takes, from update `begin` on."""
+        """Return the number of updates that consume `count` of a unit, starting at update `begin`."""
         amounts = self.sizes.amounts_of(unit)
-        if isinstance(amounts, UntoldAmounts):
-            if amounts.beside is not None:
+        if isinstance(amounts, UnknownAmounts):
+            if amounts.missing_factor is not None:
                 raise amounts.missing(site)
-            return self.sizes.calendar.exact(Duration(((unit, count),)), site=site)  # which says what is missing
+            return self.sizes.calendar.exact(
+                Duration(((unit, count),)), site=site
+            )  # raises the error with the missing fact
         if amounts.is_constant:
-            return amounts.place_of(count)
-        return amounts.place_of(amounts.exact_at(begin) + count) - begin
+            return amounts.update_of(count)
+        return amounts.update_of(amounts.exact_at(begin) + count) - begin
 
     def _known_amounts(self, site: str | CallSite) -> RunAmounts:
         amounts = self.sizes.amounts_of(self.clock)
-        if isinstance(amounts, UntoldAmounts):
-            if amounts.beside is not None:
+        if isinstance(amounts, UnknownAmounts):
+            if amounts.missing_factor is not None:
                 raise amounts.missing(site)
             planned = f" or plan {usual_size(self.clock)}," if self.clock != "seconds" else ""
             raise MissingFact(
                 site,
-                f"the plan's clock counts {self.clock}, and nothing says how many an update takes",
-                f"Use the length in {self.clock},{planned} or give Calendar(…) the constant",
+                f"the plan's clock counts {self.clock}, but the number of {self.clock} of an update is unknown",
+                f"Write the length in {self.clock},{planned} or pass the constant to Calendar(…)",
                 fact=SIZES[self.clock][-1][0],
                 example=example_of_size(self.clock),
             )
@@ -119,11 +125,11 @@ class ClockLengths:
 
 
 Total: TypeAlias = Fraction | InvalidArgument | None
-"""The length of a run on one clock; None where none was said, or why it is not known: only some fields need it."""
+"""The length of a run on one clock: None if it has none, or the error that fields raise if they need it."""
 
 
 def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calendar) -> RunSizes:
-    """The sizes of a run whose planned ones are resolved."""
+    """Return the sizes of a run whose planned sizes are resolved."""
     targets = {
         one.name: SizeTarget(
             one.name,
@@ -141,21 +147,21 @@ def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calend
 def resolve_on_clocks(
     bindings: Sequence[Binding], clock: PlanClock, horizon: Duration | None, calendar: Calendar
 ) -> tuple[list[Binding], Duration | None]:
-    """The bindings of a plan, and its horizon, with every length in its clock's unit.
+    """Resolve the bindings of a plan, and its horizon, with every length in the unit of its clock.
 
-    Planned sizes come first: what an update takes says how long the others are.
+    Planned sizes are resolved first, because they determine the consumption of updates and so the other lengths.
     """
     unit = amount_clock(clock)
     planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
     unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys(one.name for one in planned))
     sizes: list[Binding] = []
-    for one in planned:  # its own lengths cannot hang on what an update takes
+    for one in planned:  # its own lengths cannot depend on the consumption of updates
         its_clock, length = clock_of_field(clock, one.name), _horizon_of(horizon, calendar)
         size_total: Total = None
         if length is not None:
             try:
-                size_total = _whole(
-                    ClockLengths(unknown, its_clock).exact(length, site=_asked_horizon(horizon)), its_clock
+                size_total = _rounded_horizon(
+                    ClockLengths(unknown, its_clock).exact(length, site=_horizon_site(horizon)), its_clock
                 )
             except (MissingFact, PlanError) as error:
                 size_total = error
@@ -173,15 +179,15 @@ def resolve_on_clocks(
     if length is None:
         return resolved, None
     by_updates = unit is None or (UPDATES in totals and _is_by_updates(length, known))
-    own = UPDATES if by_updates else unit  # of several clocks the one that the horizon was written on
+    own = UPDATES if by_updates else unit  # if there are several clocks, the one of the written horizon
     assert own is not None
     total = totals[own]
-    assert isinstance(total, Fraction)  # it was written so
+    assert isinstance(total, Fraction)  # because the horizon is written on this clock
     return resolved, Duration(((own, total),))
 
 
 def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
-    """One binding, with its lengths in the unit of its clock."""
+    """Return a binding with its lengths in the unit of its clock."""
     total = totals[clock]
     if isinstance(total, InvalidArgument):
         try:
@@ -194,14 +200,14 @@ def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Ma
 
 
 def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
-    """The length of the run on each clock of the plan."""
+    """Return the length of the run on each clock of the plan."""
     unit = amount_clock(clock)
     clocks = [UPDATES] if unit is None else [unit] if isinstance(clock, str) else [unit, UPDATES]
     length = _horizon_of(horizon, calendar)
     if length is None:
         return dict.fromkeys(clocks)
     try:
-        found = _whole(ClockLengths(sizes, clocks[0]).exact(length, site=_asked_horizon(horizon)), clocks[0])
+        found = _rounded_horizon(ClockLengths(sizes, clocks[0]).exact(length, site=_horizon_site(horizon)), clocks[0])
     except MissingFact as error:
         if len(clocks) == 1 or not _is_by_updates(length, sizes):
             raise
@@ -212,16 +218,16 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
     if len(clocks) > 1:
         try:
             totals[UPDATES] = _updates_in(length, found, sizes, clocks[0])
-        except MissingFact as error:  # the loop says the amounts, and a field by updates may have lengths of its own
+        except MissingFact as error:  # the loop reports the amounts; a field by updates may have its own lengths
             totals[UPDATES] = error
     return totals
 
 
 def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
-    """Refuse a horizon and a total that are not one run."""
+    """Raise if the horizon and the calendar's total differ."""
     try:
-        other = _whole(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
-    except MissingFact:  # an engine knows the updates of its run, and its loop says the amounts
+        other = _rounded_horizon(lengths.exact(total, site=CallSite("Calendar", "total")), lengths.clock)
+    except MissingFact:  # an engine knows the updates of its run; its loop reports the amounts
         return
     try:
         ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((horizon, found), (total, other))]
@@ -230,13 +236,13 @@ def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, le
     if ends[0] != ends[1]:
         raise PlanError(
             f'horizon "{horizon}"',
-            f"it is {found} {lengths.clock}, and the Calendar's total is {other}",
-            "Give one of the two",
+            f"it is {found} {lengths.clock}, but the Calendar's total is {other}",
+            "Omit one of them",
         )
 
 
 def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:
-    """The updates of a run that ends with an amount, as they were written or else counted."""
+    """Return the number of updates of a run that ends with an amount, as written or else converted."""
     if clock == UPDATES:
         return amount
     if _is_by_updates(length, sizes):
@@ -250,16 +256,16 @@ def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None
     return None if calendar.total is None else Duration.of(calendar.total)
 
 
-def _asked_horizon(horizon: Duration | None) -> str | CallSite:
+def _horizon_site(horizon: Duration | None) -> str | CallSite:
     return CallSite("Calendar", "total") if horizon is None else f'horizon "{horizon}"'
 
 
-def _whole(amount: Fraction, clock: str) -> Fraction:
-    """A horizon, rounded up; but in seconds."""
+def _rounded_horizon(amount: Fraction, clock: str) -> Fraction:
+    """Return a horizon rounded up, unless it is in seconds."""
     return amount if clock == "seconds" else Fraction(ceil(amount))
 
 
 def _is_by_updates(duration: Duration, sizes: RunSizes) -> bool:
-    """Whether a length says how many updates it has."""
+    """Return whether a length is written in updates or in epochs of constant size."""
     by_updates = ("updates", "epochs") if sizes.batches_of_epoch is None else ("updates",)
     return all(unit in by_updates for unit, _ in duration.terms)

@@ -1,4 +1,4 @@
-"""What a run consumes: how much each update takes, and how much has been consumed before each."""
+"""The consumption of each update of a run, and the amount consumed before each update."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
@@ -19,15 +19,15 @@ from paramsched.time import Calendar
 from paramsched.time.calendar import ASSUMED_SIZES, SIZES
 
 Amount: TypeAlias = int | float
-"""A whole number, but of seconds."""
+"""An integer, except for seconds, which are floats."""
 
-_MOST_EXACT = 2**62  # beyond it NumPy's integers overflow
+_MAX_EXACT = 2**62  # above it NumPy's integers overflow
 
 
 class RunAmounts(ABC):
-    """The amounts of a run: exact, the same wherever they are asked for.
+    """The planned amounts of a run. They are exact, whichever range of updates is computed.
 
-    `clock` is what they count.
+    `clock` is the unit of the amounts.
     """
 
     __slots__ = ()
@@ -35,51 +35,53 @@ class RunAmounts(ABC):
 
     @property
     def is_constant(self) -> bool:
-        """Whether each update takes the same."""
+        """True if every update consumes the same amount."""
         return True
 
     @abstractmethod
     def amount_at(self, t: int) -> Amount:
-        """What a run that went as planned has consumed before update `t`.
+        """Return the amount that the run consumes before update `t` if it follows the plan.
 
         Raises:
-            MissingFact: nothing says how much an update takes.
+            MissingFact: the consumption of an update is unknown.
         """
 
     @abstractmethod
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
-        """The amounts before `count` updates from `t` on, the first of which is `amount`.
+        """Return the amounts before `count` updates, starting at update `t`.
 
         Args:
-            amount: what has been consumed before it, whatever was planned.
+            t: the first update.
+            amount: the amount consumed before update `t`, which may differ from the planned one.
+            count: the number of updates.
 
         Returns:
-            `count` whole numbers, or floats of seconds, in a NumPy array.
+            A NumPy array of `count` integers, or of floats for seconds.
         """
 
     @abstractmethod
     def updates_until(self, amount: Amount | Fraction) -> int:
-        """The first update that begins at or after an amount."""
+        """Return the first update that starts at or after an amount."""
 
     def exact_at(self, place: Fraction) -> Fraction:
-        """The amount at a place between two updates: as much of the update's as of the update."""
+        """Return the amount at a fractional update, by linear interpolation."""
         before = Fraction(self.amount_at(floor(place)))
         part = place - floor(place)
         return before + part * (Fraction(self.amount_at(floor(place) + 1)) - before) if part else before
 
-    def place_of(self, amount: Fraction) -> Fraction:
-        """The place between two updates at which an amount is consumed; `exact_at` is the way back."""
-        behind = self.updates_until(amount)
-        after = Fraction(self.amount_at(behind))
-        if after <= amount or behind == 0:
-            return Fraction(behind)
-        return behind - (after - amount) / (after - Fraction(self.amount_at(behind - 1)))
+    def update_of(self, amount: Fraction) -> Fraction:
+        """Return the fractional update at which an amount is consumed: the inverse of `exact_at`."""
+        following = self.updates_until(amount)
+        after = Fraction(self.amount_at(following))
+        if after <= amount or following == 0:
+            return Fraction(following)
+        return following - (after - amount) / (after - Fraction(self.amount_at(following - 1)))
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ConstantAmounts(RunAmounts):
-    """Each update takes the same: amount(t) = rate * t, in whole numbers rounded up."""
+    """Amounts of a run whose updates all consume the same: amount(t) = rate * t, integers rounded up."""
 
     clock: str
     rate: Fraction
@@ -91,7 +93,7 @@ class ConstantAmounts(RunAmounts):
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         more = amount - self.amount_at(t)
         above, below = self.rate.numerator, self.rate.denominator
-        if (t + count) * above >= _MOST_EXACT:
+        if (t + count) * above >= _MAX_EXACT:
             return np.array([self.amount_at(one) + more for one in range(t, t + count)])
         products = np.arange(t, t + count) * above
         if self.clock == "seconds":
@@ -107,21 +109,22 @@ class ConstantAmounts(RunAmounts):
     def exact_at(self, place: Fraction) -> Fraction:
         return place * self.rate
 
-    def place_of(self, amount: Fraction) -> Fraction:
+    def update_of(self, amount: Fraction) -> Fraction:
         return amount / self.rate
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class UntoldAmounts(RunAmounts):
-    """Nothing says before the run how much an update takes.
+class UnknownAmounts(RunAmounts):
+    """Amounts of a run whose consumption per update is unknown in advance.
 
     Args:
-        beside: a planned size, and the fact that is missing beside it.
+        clock: the unit of the amounts.
+        missing_factor: a planned size, and the run fact by which it must be multiplied; None if no size is planned.
     """
 
     clock: str
-    beside: tuple[str, str] | None = None
+    missing_factor: tuple[str, str] | None = None
 
     def amount_at(self, t: int) -> Amount:
         if t == 0:
@@ -139,29 +142,29 @@ class UntoldAmounts(RunAmounts):
         raise self.missing("the amounts of the run")
 
     def missing(self, site: str | CallSite) -> MissingFact:
-        """The error of what needs these amounts."""
-        if self.beside is None:
+        """Return the error for code that needs these amounts."""
+        if self.missing_factor is None:
             return missing_amounts(self.clock, site)
-        planned, fact = self.beside
-        found = f"{planned} is planned, and {fact} is missing: together they are the {self.clock} of an update"
+        planned, fact = self.missing_factor
+        found = f"{planned} is planned, but {fact} is missing; the {self.clock} of an update are their product"
         return MissingFact(site, found, f"Write Calendar(..., {fact}=2048)", fact=fact, example="2048")
 
 
 def missing_amounts(clock: str, site: str | CallSite) -> MissingFact:
-    """The error of a run whose amounts nothing says."""
+    """Return the error for a run whose consumption per update is unknown."""
     fact = SIZES[clock][-1][0]
     planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "Write"
-    found = f"nothing says how many {clock} an update takes"
+    found = f"the number of {clock} of an update is unknown"
     return MissingFact(site, found, f"{planned} Calendar(..., {fact}=…)", fact=fact, example=example_of_size(clock))
 
 
 def usual_size(clock: str) -> str:
-    """The target that most plans of a clock have for that."""
+    """Return the target that most plans with a clock schedule as the size of an update."""
     return "batch_size" if clock in ("tokens", "samples") else SIZES[clock][0][0]
 
 
 def example_of_size(clock: str) -> str:
-    """How much an update takes, as an example."""
+    """Return an example of the consumption of an update."""
     return "0.25" if clock == "seconds" else "4096"
 
 
@@ -169,18 +172,20 @@ PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in produ
     "seconds_per_step"
 }
 
-MOST_OF_UPDATE = 10**15
-"""No update takes more: sums over many of them stay whole numbers of 64 bits."""
+MAX_PER_UPDATE = 10**15
+"""The largest consumption of an update, which keeps sums over many updates below 64 bits."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class SizeTarget:
-    """A target that is a fact of the run.
+    """A target that schedules a run fact.
 
     Args:
-        name: of the fact: `batch_size`.
-        by_amount: whether its time is an amount, not updates.
+        name: the name of the fact, for example `batch_size`.
+        schedule: the schedule, without the units of its clock.
+        initial: the base of the target.
+        by_amount: True if its clock counts an amount, not updates.
         written: the schedule with its units, for messages.
     """
 
@@ -191,10 +196,11 @@ class SizeTarget:
     written: Schedule
 
     def sizes(self, updates: Array, amounts: Array) -> Any:
-        """Its values, rounded to the nearest whole number (halves to even), as floats."""
+        """Return its values as floats, rounded to the nearest integer (half to even)."""
         return np.rint(evaluate(self.schedule, amounts if self.by_amount else updates, self.initial))
 
     def is_held_at(self, update: int, amount: int) -> bool:
+        """Return whether the size is constant from a position on."""
         held = self.schedule._held_from()
         return held is not None and (amount if self.by_amount else update) >= held
 
@@ -202,48 +208,51 @@ class SizeTarget:
 @final
 @dataclass(frozen=True, slots=True)
 class UpdateSizes:
-    """A product of planned sizes and of facts that stay: what an update takes."""
+    """The consumption of an update as a product of planned sizes and constant run facts."""
 
     targets: tuple[SizeTarget, ...]
     fixed: int
 
     @property
     def by_amount(self) -> bool:
+        """True if a planned size depends on the consumed amount."""
         return any(target.by_amount for target in self.targets)
 
     @property
     def only_by_amount(self) -> bool:
-        """Whether the amount before an update alone decides what it takes."""
+        """True if all planned sizes depend on the consumed amount, so that it determines the consumption."""
         return all(target.by_amount for target in self.targets)
 
     def at(self, updates: Array, amounts: Array) -> Any:
-        """What each update takes. What is too small or too large is not refused yet: the time may be a guess."""
+        """Return the consumption of each update. Invalid values do not raise, because the times may be estimates."""
         product = np.full(updates.shape, float(self.fixed))
         for target in self.targets:
             product *= target.sizes(updates, amounts)
-        return np.clip(np.nan_to_num(product, nan=0.0), 0, MOST_OF_UPDATE).astype(np.int64)
+        return np.clip(np.nan_to_num(product, nan=0.0), 0, MAX_PER_UPDATE).astype(np.int64)
 
     def require_possible(self, update: int, amount: int) -> None:
-        """Refuse an update that takes nothing."""
+        """Raise if an update would consume nothing."""
         for target in self.targets:
             size = target.sizes(np.array([update]), np.array([amount])).item()
             if not size >= 1:
                 raise PlanError(
                     f"target {target.name}",
-                    f"at update {update} it is {size:g}, and a size is a whole number from 1 on",
+                    f"at update {update} it is {size:g}; a size must be an integer of at least 1",
                     f"Write clamp({target.written}, low={1 / target.initial if target.initial else 1:g})",
                 )
 
     def are_held_at(self, update: int, amount: int) -> bool:
+        """Return whether all sizes are constant from a position on."""
         return all(target.is_held_at(update, amount) for target in self.targets)
 
 
 def factors_of_update(
     clock: str, calendar: Calendar, planned: Collection[str]
 ) -> tuple[tuple[str, ...], Fraction] | None:
-    """What an update takes of an amount: the planned sizes, and the product of the constant ones.
+    """Return the factors of the consumption of an update: the planned sizes, and the product of the constant ones.
 
-    Where tokens an update are planned they count; else the first product that is known does.
+    If the amount of an update is planned directly (`tokens_per_step`), this size is used. Otherwise the first known
+    product is used. Returns None if no product is known.
 
     >>> factors_of_update("tokens", Calendar(sequence_length=2048), ["batch_size"])
     (('batch_size',), Fraction(2048, 1))
@@ -264,11 +273,12 @@ def factors_of_update(
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class RunSizes:
-    """The sizes of a run: facts that stay, and targets.
+    """The sizes of a run: constant run facts, and targets.
 
     Args:
-        clock: what the amounts count that targets are scheduled by; None where all are by updates.
-        targets: the planned sizes by their names; None for one whose lengths are not known yet.
+        calendar: the run facts.
+        clock: the clock of targets that are scheduled by an amount; None if all are by updates.
+        targets: the planned sizes by name; None for a size that is not resolved yet.
     """
 
     calendar: Calendar
@@ -278,11 +288,11 @@ class RunSizes:
 
     @property
     def batches_of_epoch(self) -> int | None:
-        """How many batches an epoch has, where those of an update are planned."""
+        """The number of batches in an epoch, if the accumulation is planned; else None."""
         return self.calendar.batches_per_epoch if "accumulation" in self.targets else None
 
     def amounts_of(self, clock: str) -> RunAmounts:
-        """How much of one amount has been consumed before each update."""
+        """Return the amounts of the run in one unit."""
         if clock not in self._found:
             self._found[clock] = self._amounts_of(clock)
         return self._found[clock]
@@ -290,34 +300,34 @@ class RunSizes:
     def _amounts_of(self, clock: str) -> RunAmounts:
         factors = factors_of_update(clock, self.calendar, self.targets.keys())
         if factors is None:
-            return UntoldAmounts(clock, self._fact_beside_target(clock, self.targets))
+            return UnknownAmounts(clock, self._missing_factor_of(clock, self.targets))
         names, rate = factors
         if not names:
             changing = [name for name, one in self.targets.items() if one is not None and not one.is_held_at(0, 0)]
-            beside = self._fact_beside_target(clock, changing)
-            return ConstantAmounts(clock, rate) if beside is None else UntoldAmounts(clock, beside)
+            missing_factor = self._missing_factor_of(clock, changing)
+            return ConstantAmounts(clock, rate) if missing_factor is None else UnknownAmounts(clock, missing_factor)
         targets: list[SizeTarget] = []
         for name in names:
             target = self.targets[name]
             if target is None:
                 raise PlanError(
                     f"target {name}",
-                    f"its own lengths hang on how many {clock} an update takes, which it says",
-                    f"Use its lengths in {self.clock or 'updates'}, or put it on another clock",
+                    f"its lengths depend on the number of {clock} of an update, which it determines itself",
+                    f"Write its lengths in {self.clock or 'updates'}, or give it another clock",
                 )
             targets.append(target)
         if any(target.schedule.metric_rules for target in targets):
-            return UntoldAmounts(clock)  # what a metric makes of it nobody knows before the run
+            return UnknownAmounts(clock)  # because the metric is unknown before the run
         sizes, times = UpdateSizes(tuple(targets), int(rate)), None
         if sizes.by_amount and clock != self.clock:
             assert self.clock is not None
             times = self.amounts_of(self.clock)
-            if isinstance(times, UntoldAmounts):
-                return UntoldAmounts(clock)
+            if isinstance(times, UnknownAmounts):
+                return UnknownAmounts(clock)
         return PlannedAmounts(clock, sizes, times)
 
-    def _fact_beside_target(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
-        """A planned size that an amount is a product of, and the fact that the product lacks."""
+    def _missing_factor_of(self, clock: str, targets: Collection[str]) -> tuple[str, str] | None:
+        """Return a planned size that is a factor of an amount, and the run fact that is missing for the product."""
         for names in SIZES[clock]:
             known = [*self.targets, *ASSUMED_SIZES]
             lacking = [name for name in names if name not in known and getattr(self.calendar, name) is None]
@@ -327,7 +337,7 @@ class RunSizes:
         return None
 
     def ratio(self, many: str, few: str) -> Fraction | None:
-        """How much of one amount there is in one of another, where that does not hang on the batch.
+        """Return the ratio of two units, if it does not depend on the batch; else None.
 
         >>> RunSizes(Calendar(sequence_length=2048), None, {}).ratio("tokens", "samples")
         Fraction(2048, 1)
@@ -343,32 +353,34 @@ class RunSizes:
         return None
 
 
-_STRIDE = 4096  # updates between two amounts that are kept
-_GUESSED = 16, 4096  # updates that are guessed at once: few where a guess before was soon wrong
-_ROUNDS = 8  # how often a guess is made better before what is right of it is kept
-_MOST_AMOUNT = 10**18
-_MOST_UPDATES = 50_000_000
-_MOST_UNEVEN = 500_000  # updates, where most of them take another amount than the one before
-_FEW_RIGHT = 256  # updates of a guess; where fewer are right, sizes are looked up instead
-_TABULATED = 65_536  # amounts whose sizes are looked up at once
-_WIDEST = 1_024  # of the sizes that are looked up: of wider ones too few fit into a table
-_PROBES = 1_000  # amounts at which sizes are looked at to estimate the length of a run
+_STRIDE = 4096  # updates between two cached amounts
+_ESTIMATE_SIZES = 16, 4096  # updates that are estimated at once: few if the last estimate was wrong early
+_MAX_ROUNDS = 8  # refinements of an estimate before its correct part is kept
+_MAX_AMOUNT = 10**18
+_MAX_UPDATES = 50_000_000
+_MAX_UNEVEN = 500_000  # the same limit if most updates consume another amount than the previous one
+_MIN_CORRECT = 256  # updates of an estimate; if fewer are correct, sizes are tabulated instead
+_TABULATED = 65_536  # amounts whose sizes are tabulated at once
+_MAX_TABULATED_SIZE = 1_024  # a table has too few updates of larger sizes
+_PROBES = 1_000  # amounts at which sizes are evaluated to estimate the length of a run
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedAmounts(RunAmounts):
-    """Each update takes what is planned for it: amount(t + 1) = amount(t) + size(t, amount(t)).
+    """Amounts of a run whose consumption is planned: amount(t + 1) = amount(t) + size(t, amount(t)).
 
     Args:
-        times: the amounts that targets are scheduled by, where these count something else.
+        clock: the unit of the amounts.
+        sizes: the consumption of an update.
+        times: the amounts on the clock of the targets, if that is another clock.
     """
 
     clock: str
     sizes: UpdateSizes
     times: RunAmounts | None = None
-    _kept: list[int] = field(default_factory=lambda: [0])  # the amounts before every 4096th update
-    _held: list[tuple[int, int, int]] = field(default_factory=list)  # update, amount and size that all behind have
+    _kept: list[int] = field(default_factory=lambda: [0])  # the amounts before every 4,096th update
+    _held: list[tuple[int, int, int]] = field(default_factory=list)  # update, amount, constant size: at most one
 
     @property
     def is_constant(self) -> bool:
@@ -377,11 +389,11 @@ class PlannedAmounts(RunAmounts):
     def amount_at(self, t: int) -> int:
         block = t // _STRIDE
         while len(self._kept) <= block and not self._held:
-            self._kept_amounts(_MOST_AMOUNT)
+            self._kept_amounts(_MAX_AMOUNT)
         if self._held and t >= self._held[0][0]:
             update, amount, size = self._held[0]
             return amount + (t - update) * size
-        return int(self._amounts(block * _STRIDE, self._kept[block], t % _STRIDE + 1, _MOST_AMOUNT)[-1])
+        return int(self._amounts(block * _STRIDE, self._kept[block], t % _STRIDE + 1, _MAX_AMOUNT)[-1])
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         return self._amounts(t, int(amount), count)
@@ -402,7 +414,7 @@ class PlannedAmounts(RunAmounts):
         return update - (before - wanted) // size
 
     def _refuse_many_updates(self, wanted: int) -> None:
-        """Refuse a run whose sizes make it clear that it has far more updates than can be looked at."""
+        """Raise if an estimate shows that the run has far more updates than can be computed."""
         if not self.sizes.only_by_amount or self.times is not None:
             return
         before = self._kept[-1]
@@ -411,21 +423,22 @@ class PlannedAmounts(RunAmounts):
         probes = np.linspace(before, held, _PROBES).astype(np.int64)
         sizes = np.maximum(self._sizes_by_amount(probes), 1)
         uneven = np.mean(self._sizes_by_amount(probes + sizes) != sizes) > 0.2
-        most = _MOST_UNEVEN if uneven else _MOST_UPDATES
-        if (held - before) * float(np.mean(1 / sizes)) > 2 * most:  # twice: it is an estimate
+        most = _MAX_UNEVEN if uneven else _MAX_UPDATES
+        if (held - before) * float(np.mean(1 / sizes)) > 2 * most:  # a factor of two, because it is an estimate
             raise _too_many_updates(most)
 
     def _kept_amounts(self, until: int) -> Array:
-        """The amounts behind the last one that is kept, up to the next one, or to where they reach `until`.
+        """Compute the amounts after the last cached one, up to the next one to cache or to the amount `until`.
 
-        The next one is kept. Where sizes are held from now on that is kept instead: what follows needs no amounts.
+        The next one is cached. If all sizes are constant from here on, their value is cached instead, because later
+        amounts then follow from it.
         """
         update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
-        if update > _MOST_UPDATES:
-            raise _too_many_updates(_MOST_UPDATES)
+        if update > _MAX_UPDATES:
+            raise _too_many_updates(_MAX_UPDATES)
         size = self._held_size(update, before)
         if size is not None:
-            self._refuse_none(update, np.array([before, before + size]))
+            self._require_sizes(update, np.array([before, before + size]))
             self._held.append((update, before, size))
             return np.array([before])
         amounts = self._amounts(update, before, _STRIDE + 1, until)
@@ -434,53 +447,54 @@ class PlannedAmounts(RunAmounts):
         return amounts
 
     def _amounts(self, t: int, amount: int, count: int, until: int | None = None) -> Array:
-        """`count` amounts from update `t` on, which begins at `amount`; as many as are needed to reach `until`.
+        """Return `count` amounts from update `t` on, the first of which is `amount`; fewer if they reach `until`.
 
-        Where `until` is given, each update before it has to take something. A block of coming updates may reach behind
-        the end of the run, where nobody asks for that.
+        With `until`, every update before it must consume something. Without it, updates that consume nothing do not
+        raise, because a block of updates may extend beyond the end of the run.
         """
-        if amount + MOST_OF_UPDATE > _MOST_AMOUNT:
-            found = f"more than {_MOST_AMOUNT} {self.clock} before update {t}"
+        if amount + MAX_PER_UPDATE > _MAX_AMOUNT:
+            found = f"more than {_MAX_AMOUNT} {self.clock} before update {t}"
             raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
         pieces = [np.array([amount])]
-        left, (least, most) = count - 1, _GUESSED
-        guessed = most
+        left, (least, most) = count - 1, _ESTIMATE_SIZES
+        size_of_estimate = most
         while left > 0 and (until is None or amount < until):
             if until is None and (size := self._held_size(t, amount)) is not None:
                 pieces.append(amount + size * np.arange(1, left + 1))
                 break
-            piece = self._next_amounts(t, amount, min(left, guessed))
-            guessed = min(max(4 * piece.size, least), most)
+            piece = self._next_amounts(t, amount, min(left, size_of_estimate))
+            size_of_estimate = min(max(4 * piece.size, least), most)
             if until is not None:
                 piece = piece[: int(np.searchsorted(piece, until)) + 1]
-                self._refuse_none(t, np.concatenate([[amount], piece]))
+                self._require_sizes(t, np.concatenate([[amount], piece]))
             pieces.append(piece)
             t, amount, left = t + piece.size, int(piece[-1]), left - piece.size
         return np.concatenate(pieces)
 
     def _next_amounts(self, t: int, amount: int, most: int) -> Array:
-        """The amounts behind update `t`, one to `most` of them, as many as are right after a few guesses.
+        """Return the amounts after update `t`, between 1 and `most` of them, as many as a few estimates determine.
 
-        The next sizes are guessed to stay, and each round makes the sizes at the guessed amounts. The amounts up to the
-        first that two rounds do not agree on are right, and so is that one of the later round, since its size is.
+        The first estimate assumes that the size stays constant. Each round evaluates the sizes at the estimated
+        amounts. All amounts before the first one in which two rounds differ are correct. That one is also correct in
+        the later round, because its size was evaluated at a correct amount.
         """
         updates = np.arange(t, t + most)
         if self.times is not None or not self.sizes.by_amount:
             at = updates if self.times is None else self.times.amounts_from(t, self.times.amount_at(t), most)
             return amount + np.cumsum(self.sizes.at(updates, at))
-        guess = amount + self.sizes.at(updates[:1], np.array([amount]))[0] * np.arange(most + 1)
-        right = 0
-        for _ in range(_ROUNDS):
-            better = amount + np.concatenate([[0], np.cumsum(self.sizes.at(updates, guess[:-1]))])
-            differing = np.flatnonzero(better != guess)
-            right = int(differing[0]) if differing.size else most
-            guess = better
-            if right == most:
+        estimate = amount + self.sizes.at(updates[:1], np.array([amount]))[0] * np.arange(most + 1)
+        correct = 0
+        for _ in range(_MAX_ROUNDS):
+            better = amount + np.concatenate([[0], np.cumsum(self.sizes.at(updates, estimate[:-1]))])
+            differing = np.flatnonzero(better != estimate)
+            correct = int(differing[0]) if differing.size else most
+            estimate = better
+            if correct == most:
                 break
-        size = int(guess[1]) - amount
-        if right >= min(most, _FEW_RIGHT) or not self.sizes.only_by_amount or not 0 < size <= _WIDEST:
-            return guess[1 : right + 1]
-        # Sizes change too often to be guessed: those at the next amounts are looked up.
+        size = int(estimate[1]) - amount
+        if correct >= min(most, _MIN_CORRECT) or not self.sizes.only_by_amount or not 0 < size <= _MAX_TABULATED_SIZE:
+            return estimate[1 : correct + 1]
+        # Sizes change too often for estimates, so tabulate the sizes at the next amounts.
         width = min(2 * size * most, _TABULATED)
         sizes = self._sizes_by_amount(np.arange(amount, amount + width)).tolist()
         found: list[int] = []
@@ -491,27 +505,27 @@ class PlannedAmounts(RunAmounts):
         return np.array(found)
 
     def _sizes_by_amount(self, amounts: Array) -> Array:
-        """What updates take that begin at some amounts, where nothing else decides it."""
+        """Return the consumption of updates that start at some amounts, if only the amounts determine it."""
         return self.sizes.at(np.zeros_like(amounts), amounts)
 
     def _held_size(self, t: int, amount: int) -> int | None:
-        """What each update takes from one on, where that stays."""
+        """Return the consumption of all updates from `t` on, if it is constant; else None."""
         time = amount if self.times is None else ceil(self.times.amount_at(t))
         if not self.sizes.are_held_at(t, time):
             return None
         return int(self.sizes.at(np.array([t]), np.array([time]))[0])
 
     def require_some(self, t: int, amount: Amount) -> None:
-        """Refuse update `t` where it is planned to take nothing."""
-        self._refuse_none(t, self._amounts(t, int(amount), 2))
+        """Raise if update `t` is planned to consume nothing."""
+        self._require_sizes(t, self._amounts(t, int(amount), 2))
 
-    def _refuse_none(self, t: int, amounts: Array) -> None:
-        nothing = np.flatnonzero(np.diff(amounts) < 1)
-        if nothing.size:
-            update, amount = t + int(nothing[0]), int(amounts[nothing[0]])
+    def _require_sizes(self, t: int, amounts: Array) -> None:
+        empty = np.flatnonzero(np.diff(amounts) < 1)
+        if empty.size:
+            update, amount = t + int(empty[0]), int(amounts[empty[0]])
             self.sizes.require_possible(update, amount if self.times is None else ceil(self.times.amount_at(update)))
 
 
 def _too_many_updates(most: int) -> InvalidArgument:
-    found = f"more than {most} updates, of which each has to be looked at"
+    found = f"more than {most} updates, each of which has to be computed"
     return InvalidArgument("the amounts of the run", found, "Plan larger sizes, or a shorter run")

@@ -1,4 +1,4 @@
-"""Trace: the values a plan gives, as arrays."""
+"""Trace: the values of a plan as arrays."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from paramsched.errors import InvalidArgument, MissingDependency, Unresolved, sh
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.plan import refuse_no_calendar, refuse_no_plan
+from paramsched.plan.plan import require_calendar, require_plan
 from paramsched.plan.resolve import Bound, TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
@@ -29,37 +29,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Key: TypeAlias = tuple[str, str | int]
-"""A field as the plan names it, and a group by its name or else its index; "" for a target."""
+"""The name of a field in the plan, and the name or index of a group; "" for a target."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What a curve has to do with base.
+    """The base of a curve, and how the curve depends on it.
 
     Args:
-        value: the base it was drawn from; None where nobody said it, and 1 was taken.
-        share: how much of the curve scales with it: all (a multiple of base), none, or some.
+        value: the base from which the curve was computed; None if it is unknown and 1 was assumed.
+        share: the share of the curve that scales with base: all (a multiple of base), none, or some.
     """
 
     value: float | None
     share: Literal["all", "some", "none"]
 
 
-_MOST_UPDATES = 500_000_000  # 4 GB in each column
+_MAX_UPDATES = 500_000_000  # 4 GB in each column
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """The values a plan gives: `trace["lr", "head"]` is a float64 array with one value for each update of the horizon.
+    """The values of a plan: `trace["lr", "head"]` is a float64 array with one value for each update of the horizon.
 
-    The numbers are those the optimizer uses, bit for bit.
+    The values are equal to those that the optimizer uses, bit for bit.
 
     Args:
-        total: how many updates.
-        steps_per_epoch: updates in an epoch; None if unknown.
-        clock: what `amounts` count: `"updates"`, or the other clock that the plan has.
+        total: the number of updates.
+        steps_per_epoch: the number of updates in an epoch; None if unknown.
+        clock: the unit of `amounts`: `"updates"`, or the clock of the plan that counts an amount.
     """
 
     total: int
@@ -70,11 +70,11 @@ class Trace:
     _bases: dict[Key, Base] = field(default_factory=dict)
     clock: str = UPDATES
     _amounts: Array | None = None
-    _ends: dict[Key, int] = field(default_factory=dict)  # the horizon of each curve whose clock counts an amount
-    _run: tuple[Plan, Calendar] | None = None  # what it was made of
+    _ends: dict[Key, int] = field(default_factory=dict)  # the horizons of the curves whose clock counts an amount
+    _run: tuple[Plan, Calendar] | None = None  # the resolved plan and the run facts
 
     def keys(self) -> tuple[Key, ...]:
-        """The pairs of field and group, in order."""
+        """Return the pairs of field and group, in order."""
         return tuple(self._columns)
 
     def __getitem__(self, key: Key | str) -> Floats:
@@ -82,7 +82,7 @@ class Trace:
 
     def __contains__(self, key: object) -> bool:
         try:
-            self._find_curve(key)  # type: ignore[arg-type]  # that is what is asked
+            self._find_curve(key)  # type: ignore[arg-type]  # any object may be passed
         except KeyError:
             return False
         return True
@@ -92,41 +92,41 @@ class Trace:
 
     @property
     def amounts(self) -> Array:
-        """What the run has consumed before each update, on the plan's clock; by updates their numbers."""
+        """The amount consumed before each update, on the plan's clock; on the clock of updates, their indices."""
         return np.arange(self.total) if self._amounts is None else self._amounts
 
     def time_units(self) -> tuple[TimeUnit, ...]:
-        """How far the run is in epochs, samples, tokens …: in each unit that its facts tell, beside updates."""
+        """Return the other units of time (epochs, samples, tokens, …) into which the run facts convert updates."""
         if self._run is None:
             return ()
         end = None if self.horizon_amount is None else (self.clock, self.horizon_amount)
         return tuple(units_of_run(*self._run, self.total, end))
 
     def clock_of(self, field: str, group: str | int = "") -> str:
-        """What the clock of a curve counts."""
+        """Return the clock of a curve."""
         return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
 
     @property
     def horizon_amount(self) -> int | None:
-        """The horizon on the plan's clock; None where that counts updates."""
+        """The horizon on the plan's clock; None if the clock counts updates."""
         return next(iter(self._ends.values()), None)
 
     def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
-        """The times at which the formula of a curve changes, on its own clock: updates, or tokens, say."""
+        """Return the times at which the formula of a curve changes, in the unit of its clock."""
         key = self._find_curve((field, group))
         return self._schedules[key].breakpoints(self._ends.get(key, self.total))
 
     def line(self, field: str, group: str | int = "") -> str:
-        """The one-line text of a curve's schedule, with its lengths in updates or in the unit of its clock."""
+        """Return the text of a curve's schedule, with its lengths in updates or in the unit of its clock."""
         key = self._find_curve((field, group))
         return str(with_unit(self._schedules[key], self.clock) if key in self._ends else self._schedules[key])
 
     def base(self, field: str, group: str | int = "") -> Base:
-        """The base a curve was drawn from, and how it hangs on it."""
+        """Return the base of a curve, and how the curve depends on it."""
         return self._bases[self._find_curve((field, group))]
 
     def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
-        """The same values; of the curves named, the base is known to be nobody's."""
+        """Return the trace with the bases of some curves marked as assumed."""
         assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
         return replace(self, _bases=self._bases | assumed)
 
@@ -135,17 +135,17 @@ class Trace:
         return bundle
 
     def to_dict(self) -> dict[str, list[float]]:
-        """Lists of floats by column name: `lr[head]`, `betas[0][1]`; a target by its name."""
+        """Return lists of floats by column name: `lr[head]`, `betas[0][1]`; a target by its name."""
         return {column_name(key): values.tolist() for key, values in self._columns.items()}
 
     def to_csv(self, path: "str | Path") -> None:
-        """Write a header, then a row per update: `t`, then a column per field and group, floats by `repr`.
+        """Write a CSV file with a row for each update: `t`, then a column for each field and group, floats by `repr`.
 
-        On another clock than updates a column named as the clock has the amounts, behind `t`.
+        If the plan's clock counts an amount, the second column has the amounts, named after the clock.
         """
         import csv
         from io import StringIO
-        from pathlib import Path  # with what it brings, a tenth of the time of importing the library
+        from pathlib import Path  # this import takes a tenth of the time to import the library
 
         from paramsched.base.files import write_whole_file
 
@@ -160,7 +160,7 @@ class Trace:
         write_whole_file(Path(path), text.getvalue().encode())
 
     def to_pandas(self) -> "pd.DataFrame":
-        """A DataFrame with an index `t` and a column per field and group (a MultiIndex)."""
+        """Return a DataFrame with an index `t` and a column for each field and group (a MultiIndex)."""
         try:
             import pandas as pd
         except ImportError:
@@ -170,7 +170,7 @@ class Trace:
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
 
     def _find_curve(self, key: Key | str) -> Key:
-        """The key of a curve: also of a field alone that has one, and of a group by its index."""
+        """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
         if isinstance(key, str):
             mine = [known for known in self._columns if known[0] == key]
             if len(mine) == 1:
@@ -183,48 +183,51 @@ class Trace:
         if isinstance(pair[1], int) and (pair[0], self._indices.get(pair[1], -1)) in self._columns:
             return pair[0], self._indices[pair[1]]
         known = ", ".join(f"{name!r}, {group!r}" for name, group in self._columns)
-        raise KeyError(f"trace[{key!r}]: no such curve; there are {known}")
+        raise KeyError(f"trace[{key!r}]: unknown curve; known: {known}")
 
 
 def column_name(key: Key) -> str:
-    """The name of a curve in a flat table."""
+    """Return the name of a curve in a flat table."""
     name, group = key
     return name if group == "" else f"{name}[{group}]"
 
 
 @explain_wrong_keywords
 def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace:
-    """The values a plan gives for an optimizer, one for each update of the horizon.
+    """Compute the values of a plan for an optimizer, one for each update of the horizon.
 
     Args:
-        plan: what is planned; metric rules stay neutral.
-        optimizer: anything with `param_groups`, or a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
-            group. An optimizer that carries a plan is traced from its recorded bases. It is only read.
-        calendar: the facts that convert units; none are needed for a plan in updates with a horizon.
+        plan: the plan; its metric rules have no effect.
+        optimizer: an object with `param_groups`, a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
+            group. If the optimizer carries a plan, its recorded bases are used. The optimizer is not changed.
+        calendar: the run facts that convert units. A plan in updates with a horizon needs none.
+
+    Returns:
+        The values by field and group.
 
     Raises:
-        Unresolved: no horizon is known.
-        MissingFact: nothing says how much an update takes on the plan's clock.
-        PlanError: a group or a field that is not there.
+        Unresolved: the horizon is unknown.
+        MissingFact: the consumption of an update on the plan's clock is unknown.
+        PlanError: the optimizer lacks a group or a field of the plan.
 
     >>> shown = trace(Plan(lr=linear(1.0, 0.0), horizon=4), {"lr": 0.1})
     >>> shown["lr", 0].tolist()
     [0.1, 0.07500000000000001, 0.05, 0.025]
     """
-    refuse_no_plan("trace", plan)
+    require_plan("trace", plan)
     if calendar is not None:
-        refuse_no_calendar(f"trace(…, {shown(calendar)})", calendar)
+        require_calendar(f"trace(…, {shown(calendar)})", calendar)
     facts = calendar or Calendar()
     resolved = plan.resolve(facts)
     if resolved.horizon is None:
         raise Unresolved(
-            "trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)"
+            "trace(…)", "the length of the run is unknown", "Write Plan(…, horizon=…), or pass Calendar(total=…)"
         )
     run = amounts_of_run(resolved, facts)
     total = updates_of_horizon(resolved, run)
     assert total is not None
-    if total > _MOST_UPDATES:
-        found = f"{total} updates are too many to keep a value for each"
+    if total > _MAX_UPDATES:
+        found = f"{total} updates are too many to store a value for each"
         raise InvalidArgument(
             "trace(…)", found, "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
         )
@@ -274,7 +277,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:
-    """The param groups of an optimizer, or bases given in their place."""
+    """Return the param groups of an optimizer, or the dicts that were passed instead."""
     if isinstance(optimizer, Mapping):
         return [optimizer]
     if isinstance(optimizer, (list, tuple)):
@@ -294,7 +297,7 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
 
 
 def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
-    """How each group is called: its name where only it has it, else its index."""
+    """Return the label of each group: its name if that is unique, else its index."""
     labels = [label(group, index) for index, group in enumerate(groups)]
     times = Counter(labels)
     return {index: one if times[one] == 1 else index for index, one in enumerate(labels)}

@@ -1,4 +1,4 @@
-"""The range test of the learning rate: what the loss does at rates from tiny to huge."""
+"""The learning rate range test, which measures the loss at increasing learning rates."""
 
 from paramsched.range_test.rate_sweep import find_lr as find_lr
 from paramsched.range_test.result import RangeTest as RangeTest

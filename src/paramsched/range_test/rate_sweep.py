@@ -1,4 +1,4 @@
-"""The range test around the user's own step, and what it puts back."""
+"""The range test with a user's training step, and the snapshot that restores the training state."""
 
 import copy
 import math
@@ -15,7 +15,7 @@ import torch
 
 from paramsched.base.arrays import Floats
 from paramsched.base.number_checks import positive_number
-from paramsched.compat.group_fields import put_value
+from paramsched.compat.group_fields import set_value
 from paramsched.errors import CallSite, InvalidArgument, ParamschedError, shown
 from paramsched.fields import OURS, Field, base_of
 from paramsched.plan import Plan
@@ -26,17 +26,18 @@ from paramsched.schedules import geometric
 
 @final
 class TrainingSnapshot:
-    """A copy of everything that some updates may change, and how to put it back.
+    """A copy of the training state, which can be restored.
 
-    Tensors are filled in place, because others, such as a compiled step, keep a reference to them.
+    Tensors are restored in place, because other code, such as a compiled step, keeps references to them.
 
     Args:
-        restored: modules, with their buffers and modes; and others that have `state_dict` and `load_state_dict`.
-        with_random: the states of the random numbers too.
+        optimizer: the optimizer, with its parameters and gradients.
+        restored: modules, with their buffers and modes, and other objects with `state_dict` and `load_state_dict`.
+        with_random: if True, include the states of the random generators.
     """
 
     def __init__(self, optimizer: Any, restored: Iterable[Any], *, with_random: bool) -> None:
-        self._parts = ExitStack()  # the last part is put back first; one that fails does not keep the others from it
+        self._parts = ExitStack()  # restored in reverse order, and completely even if one part raises
         put_back = self._parts.callback
         if with_random:
             if torch.cuda.is_available():
@@ -51,7 +52,7 @@ class TrainingSnapshot:
             elif callable(getattr(one, "state_dict", None)) and callable(getattr(one, "load_state_dict", None)):
                 put_back(one.load_state_dict, copy.deepcopy(one.state_dict()))
             else:
-                found = f"a {type(one).__name__} has no state_dict and load_state_dict"
+                found = f"expected an object with state_dict and load_state_dict, got {type(one).__name__}"
                 raise InvalidArgument("find_lr(…, restore=…)", found, "Write restore=model, or restore=(model, scaler)")
 
         self.groups: list[dict[str, Any]] = list(optimizer.param_groups)
@@ -89,7 +90,7 @@ class TrainingSnapshot:
         put_back(torch.set_grad_enabled, torch.is_grad_enabled())
 
     def restore(self) -> None:
-        """Put everything back."""
+        """Restore the training state."""
         self._parts.close()
 
     def parameters_moved(self) -> bool:
@@ -98,7 +99,7 @@ class TrainingSnapshot:
 
 
 def _fill_tensor(tensor: torch.Tensor, kept: torch.Tensor) -> None:
-    if tensor.shape != kept.shape:  # someone has put other data in
+    if tensor.shape != kept.shape:  # the data of the tensor was replaced
         tensor.data = torch.empty_like(kept)
     with torch.no_grad():
         tensor.copy_(kept)
@@ -113,7 +114,7 @@ def _held_tensors(value: Any) -> Iterator[torch.Tensor]:
 
 
 def _with_own_containers(value: Any) -> Any:
-    """The same tensors, in copies of what holds them; anything else is copied."""
+    """Return a copy of a nested container with the same tensors."""
     if isinstance(value, torch.Tensor):
         return value
     if isinstance(value, dict):
@@ -125,13 +126,13 @@ def _with_own_containers(value: Any) -> Any:
 
 @final
 class HeldInterrupts:
-    """Lets Ctrl-C end a step only; between two steps, and while everything is put back, it waits.
+    """Context manager that delays Ctrl-C while no step runs, so that the state is always restored.
 
-    Another thread than the main one never receives it.
+    Only the main thread receives Ctrl-C.
     """
 
     def __init__(self) -> None:
-        self._handler: Any = None  # the one that was there
+        self._handler: Any = None  # the previous handler
         self._in_step = False
         self._waiting: tuple[int, Any] | None = None
 
@@ -146,14 +147,14 @@ class HeldInterrupts:
             self._deliver()
 
     def run(self, step: Callable[[], Any]) -> Any:
-        """Return what a step returns."""
+        """Call a step, during which Ctrl-C is not delayed, and return its result."""
         self._in_step = True
         found = step()
         self._in_step = False
         return found
 
     def _receive(self, number: int, frame: Any) -> None:
-        """Pass on the signal where a step runs; from then on it waits, in case the handler raises."""
+        """Deliver the signal if a step runs; delay later signals in case the handler raises."""
         self._waiting = number, frame
         if self._in_step:
             self._in_step = False
@@ -182,26 +183,27 @@ def find_lr(
     restore: Any = (),
     restore_random: bool = False,
 ) -> RangeTest:
-    """Train for a few updates with rates from tiny to huge, say where the loss fell, and put everything back.
+    """Run a learning rate range test: train with increasing learning rates, then restore the training state.
 
-    The rates are those of a plan, `geometric(low, high)`, in the group with the highest lr; other groups keep their
-    ratio to it. Whatever happens, an exception included, parameters, gradients and the optimizer are as before then.
+    The rates are geometrically spaced from `low` to `high` in the group with the highest lr; other groups keep their
+    ratio to it. Parameters, gradients and the optimizer are always restored, even if `step` raises an exception.
 
     Args:
-        optimizer: as training will use it, before a Scheduler is made for it.
-        step: runs one batch as training does, `optimizer.step()` included, and returns its loss.
-        low, high: the first and the last rate, above 0.
-        updates: how many rates, 2 or more.
-        smoothing: how much of the running average is kept at each update, from 0 to below 1.
-        stop_at: the test ends where the smoothed loss is this many times its lowest, above 1.
-        restore: what else is put back: the model, for its buffers, a GradScaler, anything with a `state_dict`; or
-            several in a tuple. Parameters of the optimizer are put back in any case.
-        restore_random: put the random numbers of Python, NumPy and torch back too.
+        optimizer: the optimizer for the training, without an attached Scheduler.
+        step: a function that trains on one batch, including `optimizer.step()`, and returns the loss.
+        low: the first learning rate, greater than 0.
+        high: the last learning rate, greater than `low`.
+        updates: the number of updates, each with its own rate; at least 2.
+        smoothing: the decay of the moving average of the loss, in [0, 1).
+        stop_at: the test ends when the smoothed loss exceeds its minimum by this factor, which is greater than 1.
+        restore: objects to restore in addition to the optimizer and its parameters: a model, for its buffers, a
+            GradScaler, or any object with a `state_dict`. Several objects are passed as a tuple. Default: none.
+        restore_random: if True, restore the random generators of Python, NumPy and torch.
 
     Raises:
-        InvalidArgument: an argument out of its range, a loss that is no number, a first loss that is not finite, or a
-            `step` that moves no parameter.
-        ParamschedError: a plan is at work in the optimizer.
+        InvalidArgument: an argument is out of its range, a loss is not a number, the first loss is not finite, or
+            `step` changes no parameter.
+        ParamschedError: a plan is attached to the optimizer.
 
     Source: Smith 2017 (1506.01186).
 
@@ -223,26 +225,27 @@ def find_lr(
         raise InvalidArgument(f"find_lr(…, step={shown(step)})", "expected a function", _A_STEP)
     if isinstance(smoothing, bool) or not isinstance(smoothing, Real) or not 0 <= smoothing < 1:
         raise InvalidArgument(
-            f"find_lr(smoothing={shown(smoothing)})", "it is from 0 to below 1", "Write smoothing=0.9"
+            f"find_lr(smoothing={shown(smoothing)})", "expected a number in [0, 1)", "Write smoothing=0.9"
         )
     if isinstance(stop_at, bool) or not isinstance(stop_at, Real) or not stop_at > 1:
-        raise InvalidArgument(f"find_lr(stop_at={shown(stop_at)})", "it is above 1", "Write stop_at=4")
+        raise InvalidArgument(f"find_lr(stop_at={shown(stop_at)})", "it must be greater than 1", "Write stop_at=4")
     restored = restore if isinstance(restore, (tuple, list)) else (restore,)
-    before = TrainingSnapshot(optimizer, restored, with_random=restore_random)
+    snapshot = TrainingSnapshot(optimizer, restored, with_random=restore_random)
     with HeldInterrupts() as interrupts:
         try:
-            return _swept(lambda: interrupts.run(step), rates, smoothing, stop_at, before)
+            return _sweep(lambda: interrupts.run(step), rates, smoothing, stop_at, snapshot)
         finally:
-            before.restore()
+            snapshot.restore()
 
 
 def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> Floats:
-    """The rate of each update in each group, from a plan; an optimizer where a plan is at work is refused."""
+    """Return the rates of each update in each group; raise if a plan is attached to the optimizer."""
     first, last = (positive_number(CallSite("find_lr", name), value) for name, value in (("low", low), ("high", high)))
     if not first < last:
-        raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", "low is below high", "Write low=1e-7, high=10")
+        found = "low must be less than high"
+        raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", found, "Write low=1e-7, high=10")
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 2:
-        found = "a whole number, 2 or more"
+        found = "expected an integer of at least 2"
         raise InvalidArgument(f"find_lr(updates={shown(updates)})", found, "Write updates=100")
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, list):
@@ -250,60 +253,62 @@ def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> F
         raise InvalidArgument("find_lr(optimizer, …)", found, "Write find_lr(torch.optim.SGD(…, lr=0.1), step)")
     if any(str(key).startswith(OURS) for group in groups for key in group):
         raise ParamschedError(
-            "find_lr(…): a plan is at work in this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
-            "scheduler.detach() before it"
+            "find_lr(…): a plan is attached to this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
+            "call scheduler.detach() first"
         )
     bases = [base_of("lr", _LR.within(group, "an optimizer").read(group)) for group in groups]
     if not bases or max(bases) <= 0:
-        found = f"no group has an lr above 0: {bases}"
-        raise InvalidArgument("find_lr(optimizer, …)", found, "Give the optimizer its lr: SGD(…, lr=0.1)")
+        found = f"lr must be greater than 0 in at least one group, got {bases}"
+        raise InvalidArgument("find_lr(optimizer, …)", found, "Write SGD(…, lr=0.1)")
     sweep = Plan(lr=geometric(first / max(bases), last / max(bases), over=updates - 1), horizon=updates)
     columns = trace(sweep, [{"lr": base} for base in bases])
     return np.stack([columns["lr", index] for index in range(len(bases))], axis=1)
 
 
-def _swept(
+def _sweep(
     step: Callable[[], Any],
     rates: Floats,
     smoothing: float,
     stop_at: float,
-    before: TrainingSnapshot,
+    snapshot: TrainingSnapshot,
 ) -> RangeTest:
-    """Take the updates, until the loss is too high."""
+    """Make the updates until the loss is too high."""
     losses: list[float] = []
     smoothed: list[float] = []
     ending: Ending = "highest rate"
     average = 0.0
     for row in rates.tolist():
-        for group, rate in zip(before.groups, row, strict=True):  # a step may add groups, which keep their rates
-            put_value(group, rate)
+        for group, rate in zip(snapshot.groups, row, strict=True):  # groups that a step adds keep their lr
+            set_value(group, rate)
         loss = _loss_number(step())
         if not math.isfinite(loss):
             ending = "not finite"
             break
         losses.append(loss)
         average = smoothing * average + (1 - smoothing) * loss
-        smoothed.append(average / (1 - smoothing ** len(losses)))  # the weights of so few add up to less than 1
+        smoothed.append(average / (1 - smoothing ** len(losses)))  # bias correction, as in Adam
         lowest = min(smoothed)
-        if smoothed[-1] - lowest > (stop_at - 1) * abs(lowest):  # so, losses below 0 have an end too
+        if smoothed[-1] - lowest > (stop_at - 1) * abs(lowest):  # also correct for negative losses
             ending = "diverged"
             break
     if not losses:
         found = "the first loss is not finite, at the lowest rate"
-        raise InvalidArgument("find_lr(…)", found, "Look at the model and the data before the rate")
-    if not before.parameters_moved():
-        found = "no parameter has moved"
+        raise InvalidArgument("find_lr(…)", found, "Check the model and the data first")
+    if not snapshot.parameters_moved():
+        found = "no parameter has changed"
         raise InvalidArgument("find_lr(optimizer, step)", found, _A_STEP)
     return RangeTest(rates[: len(losses)].max(axis=1), np.array(losses), np.array(smoothed), ending)
 
 
 def _loss_number(loss: Any) -> float:
-    """A loss as a number; what is none is refused."""
+    """Return a loss as a float, or raise."""
     try:
         if loss is None or isinstance(loss, (bool, str)):
             raise TypeError
         return float(loss.detach() if isinstance(loss, torch.Tensor) else loss)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise InvalidArgument(
-            "find_lr(optimizer, step)", f"step() returned {shown(loss)}, no number", "Return the loss of the batch"
+            "find_lr(optimizer, step)",
+            f"expected a number from step(), got {shown(loss)}",
+            "Return the loss of the batch",
         ) from None

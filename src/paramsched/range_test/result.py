@@ -1,4 +1,4 @@
-"""What a range test found: the loss at each rate, and which rates it suggests."""
+"""The result of a range test: the loss at each learning rate, and suggested learning rates."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
@@ -18,14 +18,14 @@ Ending: TypeAlias = Literal["highest rate", "diverged", "not finite"]
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RangeTest:
-    """The result of `find_lr`; printed, it is a picture.
+    """The result of `find_lr`, which prints as a picture.
 
     Args:
-        rates: of the group with the highest rate; the others keep their ratio to it.
-        losses: what `step` returned at each.
-        smoothed: their running average.
-        ending: why it ended: `"highest rate"`, `"diverged"` (the smoothed loss rose too far above its lowest), or
-            `"not finite"` (the next loss was nan or infinite, and is left out).
+        rates: the learning rates of the group with the highest lr; shape (n,). Other groups keep their ratio to it.
+        losses: the loss that `step` returned at each rate; shape (n,).
+        smoothed: the exponential moving average of the losses, bias-corrected; shape (n,).
+        ending: the reason for the end of the test: `"highest rate"`, `"diverged"` (the smoothed loss rose too far above
+            its minimum), or `"not finite"` (the next loss was nan or infinite, and is not included).
 
     >>> rates = np.geomspace(1e-4, 1.0, 9)
     >>> found = RangeTest(rates, losses := np.array([2, 2, 2, 1.5, 1.0, 0.5, 0.4, 0.8, 2.0]), losses, "diverged")
@@ -40,39 +40,39 @@ class RangeTest:
 
     @property
     def suggestion(self) -> float | None:
-        """A rate to begin with: `valley`. None where the loss never fell."""
+        """The suggested initial learning rate, `valley`; None if the loss never decreased."""
         return self.valley
 
     @property
     def valley(self) -> float | None:
-        """Where the smoothed loss has made half of its way down. None where it never fell."""
-        if (way_down := self._way_down()) is None:
+        """The rate at which half of the decrease of the smoothed loss is reached; None if it never decreased."""
+        if (decrease := self._decrease()) is None:
             return None
-        first, last = way_down
+        first, last = decrease
         half = (self.smoothed[: last + 1].max() + self.smoothed[last]) / 2
         return float(self.rates[first + int(np.flatnonzero(self.smoothed[first : last + 1] >= half)[-1])])
 
     @property
     def steepest(self) -> float | None:
-        """Where the smoothed loss falls fastest, per decade of the rate, on its way down. None where it never fell."""
-        if (way_down := self._way_down()) is None:
+        """The rate with the fastest decrease of the smoothed loss per decade; None if it never decreased."""
+        if (decrease := self._decrease()) is None:
             return None
-        first, last = way_down
+        first, last = decrease
         slopes = np.gradient(self.smoothed[first : last + 1], np.log10(self.rates[first : last + 1]))
         return float(self.rates[first + int(np.argmin(slopes))])
 
     @property
     def minimum_tenth(self) -> float | None:
-        """A tenth of the rate at which the smoothed loss is lowest. None where it never fell."""
-        way_down = self._way_down()
-        return None if way_down is None else float(self.rates[way_down[1]]) / 10
+        """A tenth of the rate with the smallest smoothed loss; None if the loss never decreased."""
+        decrease = self._decrease()
+        return None if decrease is None else float(self.rates[decrease[1]]) / 10
 
     def text(self, width: int = 80, *, ascii: bool = False) -> str:
-        """Draw the smoothed loss over the rates, for a terminal; say the suggestions, and why the test ended.
+        """Return a picture of the smoothed loss for a terminal, with the suggestions and the reason for the end.
 
         Args:
-            width: of the picture, in characters.
-            ascii: draw without characters of Unicode.
+            width: the width of the picture in characters.
+            ascii: if True, use ASCII characters only.
         """
         marks = {name: rate for name, rate in self._named_rates() if rate is not None}
         picture = loss_by_rate(self.rates, self.smoothed, marks, width=width, ascii=ascii)
@@ -83,13 +83,13 @@ class RangeTest:
             "not finite": f"The loss was not finite above {last}.",
         }[self.ending]
         named = ", ".join(f"{name} {rate:.2g}" for name, rate in marks.items())
-        return f"{picture}\n{named or 'The loss never fell: no suggestion'}. {why}"
+        return f"{picture}\n{named or 'The loss never decreased, so no rate is suggested'}. {why}"
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
-        """Draw losses and smoothed loss over the rates with Matplotlib, and the suggestions.
+        """Plot losses, smoothed losses and suggestions over the rates with Matplotlib, and return the axes.
 
         Args:
-            axes: where; None: a new figure.
+            axes: the axes to draw on. Default: those of a new figure.
 
         Raises:
             MissingDependency: Matplotlib is not installed.
@@ -115,14 +115,17 @@ class RangeTest:
     def __repr__(self) -> str:
         return self.text()
 
-    def _way_down(self) -> tuple[int, int] | None:
-        """The fall: from the last update within a tenth of the top to the lowest."""
+    def _decrease(self) -> tuple[int, int] | None:
+        """Return the indices between which the loss decreases; None if it never does.
+
+        The decrease ends at the minimum. It starts at the last earlier loss that is within a tenth of it from the top.
+        """
         last = int(np.argmin(self.smoothed))
-        before = self.smoothed[:last]
-        if not before.size:
+        earlier = self.smoothed[:last]
+        if not earlier.size:
             return None
-        fall = before.max() - self.smoothed[last]
-        return int(np.flatnonzero(before >= before.max() - fall / 10)[-1]), last
+        height = earlier.max() - self.smoothed[last]
+        return int(np.flatnonzero(earlier >= earlier.max() - height / 10)[-1]), last
 
     def _named_rates(self) -> tuple[tuple[str, float | None], ...]:
         return ("valley", self.valley), ("steepest", self.steepest), ("minimum / 10", self.minimum_tenth)

@@ -1,6 +1,6 @@
-"""Published training recipes: what a paper or its code says of a run, as a plan with the run's facts.
+"""Published training recipes: the plan and the facts of a run, from a paper or its code.
 
-A recipe is a document in a file of `data`, and the file is its area; no document is read before it is asked for.
+A recipe is a YAML document in a file of `data`; the file is its area. Each document is parsed on first access.
 """
 
 from paramsched.recipe_book.book import Likeness as Likeness

@@ -1,4 +1,4 @@
-"""The book of recipes: a mapping from names, each recipe read when it is asked for; and which are like a plan."""
+"""The mapping of recipes by name, which parses each recipe on first access, and the search for similar recipes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ class Recipe:
     """A published training run.
 
     Args:
-        name: as in `ps.recipes["gpt3-175b"]`.
-        title: what was trained, in a few words.
-        area: the field of work: language, vision, speech, generation, reinforcement and so on.
-        plan: the schedules.
-        calendar: the facts of the run that turn units into updates.
-        bases: param groups with the values that the schedules are multiples of.
+        name: the key, as in `ps.recipes["gpt3-175b"]`.
+        title: a short description of the model or training.
+        area: the field of research, e.g. language, vision or speech.
+        plan: the plan of the run.
+        calendar: the facts of the run that convert units to updates.
+        bases: param groups with the base values.
         source: the paper or the code, with the section, table or file.
-        certain: what the source says in so many words.
-        inferred: what was concluded or chosen because the source does not say it.
+        certain: facts that the source states explicitly.
+        inferred: facts that were inferred or assumed because the source does not state them.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Recipe:
     inferred: tuple[str, ...]
 
     def trace(self) -> Trace:
-        """The values of the published run at every update.
+        """Return the values of the published run at each update.
 
         >>> from paramsched.recipe_book import recipes
         >>> float(recipes["resnet50-goyal"].trace()["lr"].max())
@@ -60,11 +60,11 @@ class Recipe:
         return trace(self.plan, self.bases, self.calendar)
 
 
-# A document begins with the line `name: …`. It has a native plan under `plan`, and beside it what is said of the run.
+# A document starts with the line `name: …`. It contains a native plan under `plan`, and the description of the run.
 
 
 def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
-    """The area and the text of each recipe in the files of a folder, by its name. The text is not read as YAML yet."""
+    """Return the area and the unparsed text of each recipe in the files of a folder, by name."""
     texts = {}
     for file in sorted(folder.glob("*.yaml")):
         area = file.stem.replace("_", " ")
@@ -76,7 +76,7 @@ def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
 
 @cache
 def read_recipe(name: str, area: str, text: str) -> Recipe:
-    """The recipe that a document says.
+    """Parse the document of a recipe.
 
     >>> read_recipe("tiny", "vision", "{title: T, source: S, bases: {lr: 0.1}, plan: {lr: cosine()}}").bases
     ({'lr': 0.1},)
@@ -99,10 +99,10 @@ def read_recipe(name: str, area: str, text: str) -> Recipe:
 
 @final
 class RecipeBook(Mapping[str, Recipe]):
-    """Published training recipes by their names: `ps.recipes["llama3-405b"].plan`.
+    """Published training recipes by name: `ps.recipes["llama3-405b"].plan`.
 
     Raises:
-        UnknownRecipe: no recipe has the name; the nearest is told.
+        UnknownRecipe: no recipe has this name; the message suggests the nearest name.
 
     >>> recipes["gpt3-175b"].source
     'Brown et al. 2020 (2005.14165), appendix B'
@@ -114,8 +114,8 @@ class RecipeBook(Mapping[str, Recipe]):
 
     def __getitem__(self, name: str) -> Recipe:
         if name not in _all_texts():
-            begun = [one for one in self if str(name) and one.startswith(str(name))]
-            nearest = f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
+            longer = [one for one in self if str(name) and one.startswith(str(name))]
+            nearest = f'did you mean "{longer[0]}"?' if longer else did_you_mean(str(name), _all_texts())
             found = f"unknown recipe; {nearest}"
             raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists them")
         return read_recipe(name, *_all_texts()[name])
@@ -133,7 +133,10 @@ class RecipeBook(Mapping[str, Recipe]):
         return f"<{len(self)} recipes: {', '.join(self)}>"
 
     def matching(self, words: str) -> tuple[Recipe, ...]:
-        """The recipes whose name, title, area or source has each of some words.
+        """Return the recipes whose name, title, area or source contains all of these words.
+
+        Args:
+            words: words separated by spaces; case is ignored.
 
         >>> [one.name for one in recipes.matching("llama3 405b")]
         ['llama3-405b']
@@ -160,11 +163,11 @@ _POINTS = 200
 @final
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How far a recipe's curve is from another.
+    """A recipe and the distance of its curve from that of a plan.
 
     Args:
         recipe: the recipe.
-        distance: the mean difference of the two curves, each at most 1: 0 for the same, near 1 for opposites.
+        distance: the mean absolute difference of the two curves, which are scaled to a maximum of 1; in [0, 1].
     """
 
     recipe: Recipe
@@ -174,15 +177,15 @@ class Likeness:
 def nearest_recipes(
     plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], *, field: str = "lr"
 ) -> tuple[Likeness, ...]:
-    """All recipes that schedule the field, the nearest first.
+    """Return all recipes that schedule the field, sorted by distance from a plan.
 
-    The length of a run, its peak and its units do not count; only the shape does.
+    Only the shapes are compared, not the lengths of the runs, their peaks or units.
 
     Args:
-        plan: what is looked for.
+        plan: the plan.
         calendar: the facts of its run.
-        groups: param groups with the bases of its fields; the first group counts.
-        field: which of its curves is compared.
+        groups: param groups with the bases; only the first group is compared.
+        field: the field that is compared.
 
     Raises:
         InvalidArgument: the plan does not schedule the field, or has no horizon.
@@ -196,7 +199,7 @@ def nearest_recipes(
     if site is None:
         raise InvalidArgument(
             f"nearest_recipes(field={field!r})",
-            "the plan does not schedule it for the first group, or says no horizon",
+            "the plan does not schedule it for the first group, or has no horizon",
             f"Write a plan with {field} and horizon",
         )
     found = [(one, _curve_of_recipe(one.name, field)) for one in recipes.values()]
@@ -205,9 +208,9 @@ def nearest_recipes(
 
 
 def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], field: str) -> Floats | None:
-    """A field of the first group in the middle of 200 equal parts of the run, divided by its greatest value.
+    """Sample a field of the first group at the middle of 200 equal parts of the run, divided by its maximum.
 
-    None where the field is not scheduled, or nothing says how long the run is.
+    Returns None if the field is not scheduled or the length of the run is unknown.
     """
     resolved = plan.resolve(calendar)
     if resolved.horizon is None:
@@ -217,7 +220,7 @@ def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[s
     if bound is None:
         return None
     ((unit, amount),) = resolved.horizon.terms
-    if bound.by_amount == (unit == UPDATES):  # the field's clock is not the horizon's
+    if bound.by_amount == (unit == UPDATES):  # the field and the horizon have different clocks
         values = trace(plan, list(groups), calendar)[field, label(groups[0], 0)]
         curve = np.abs(values[np.array(_middles(len(values)))])
     else:

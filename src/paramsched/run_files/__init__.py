@@ -1,4 +1,4 @@
-"""Files of a training run that a kill or a power cut leaves whole: flushed writes, checksums, and a lock.
+"""Files of a training run that survive a kill or a power failure: flushed writes, checksums, and a lock.
 
-Needs the standard library only. A loop of your own can keep its runs with them too.
+The package depends on the standard library only, and custom training loops can use it too.
 """

@@ -1,6 +1,6 @@
-"""Files that a power cut leaves whole: written beside, flushed and renamed.
+"""Atomic and durable file operations: files are written under another name, flushed and renamed.
 
-Until a file is flushed the system may keep it in memory only, and may carry out renames in another order.
+Until a file is flushed, the system may keep it in memory, and it may reorder renames.
 """
 
 import os
@@ -11,9 +11,9 @@ from paramsched.base.files import write_whole_file
 
 
 def flush_path(path: Path) -> None:
-    """Put a file, or the list of names in a folder, on the disk."""
+    """Flush a file, or the directory entries of a folder, to the disk."""
     if os.name == "nt":
-        if path.is_dir():  # Windows writes names of files by itself, and opens no folder
+        if path.is_dir():  # Windows flushes directory entries itself and cannot open a folder
             return
         with path.open("r+b") as stream:
             os.fsync(stream.fileno())
@@ -26,31 +26,31 @@ def flush_path(path: Path) -> None:
 
 
 def flush_tree(folder: Path) -> None:
-    """Put a folder and everything in it on the disk."""
+    """Flush a folder and its contents to the disk."""
     for path in sorted(folder.rglob("*")):
         flush_path(path)
     flush_path(folder)
 
 
 def replace_text(file: Path, text: str) -> None:
-    """Replace a file: there is the old one or the new one at any moment."""
+    """Replace a file by a text atomically: at each moment either the old or the new file exists."""
     replace_bytes(file, text.encode())
 
 
 def replace_bytes(file: Path, data: bytes) -> None:
-    """Replace a file by one that holds these bytes, likewise."""
+    """Replace a file by these bytes atomically."""
     write_whole_file(file, data)
     flush_path(file.parent)
 
 
 def rename_on_disk(source: Path, target: Path) -> None:
-    """Give a file or folder, which is on the disk, another name in its folder."""
+    """Rename a flushed file or folder within its folder, and flush the new name."""
     source.rename(target)
     flush_path(target.parent)
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder, of which there is never a half under its name."""
+    """Remove a folder atomically: a partly removed folder never has its name."""
     if not folder.exists():
         return
     dropped = folder.with_name(f".{folder.name}.removed")

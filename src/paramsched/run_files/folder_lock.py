@@ -1,7 +1,7 @@
-"""A lock on the folder of a run, so that two runs do not write into each other.
+"""A lock on the folder of a run, which prevents two runs from writing to the same folder.
 
-The system holds it for the process, and lets go of it when the process ends, also by `kill -9`. The file names the
-process that has it; a file that was left behind locks nothing.
+The system releases the lock when the process ends, even after `kill -9`. The lock file names the process that holds
+the lock; a file without a running process does not lock the folder.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from paramsched.errors import FolderInUse
 try:
     import fcntl
 except ModuleNotFoundError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # its absence is asked for below
+    fcntl = None  # type: ignore[assignment]  # checked below
 
 log = logging.getLogger("paramsched.runner")
 
 LOCK = "run.lock"
 
 _open: WeakSet[IO[str]] = WeakSet()
-"""The files of locks that are held; a forked child would keep a copy."""
+"""The files of held locks, which a forked child must close."""
 
 
 def _close_copies() -> None:
@@ -41,7 +41,11 @@ if hasattr(os, "register_at_fork"):
 
 @final
 class FolderLock:
-    """The lock of one folder, held from `take` to `release`."""
+    """The lock of one folder, held from `take` to `release`.
+
+    Args:
+        folder: the folder of the run.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOCK
@@ -49,30 +53,32 @@ class FolderLock:
 
     @property
     def held(self) -> bool:
-        """Whether this object holds it."""
+        """True if this object holds the lock."""
         return self._file is not None and not self._file.closed
 
     @property
     def holder(self) -> str | None:
-        """The process that has the lock, be it this one; None where nobody has it."""
-        if fcntl is None or not self.path.is_file():  # opening a pipe would wait
+        """The process that holds the lock, which may be this one; None if no process does."""
+        if fcntl is None or not self.path.is_file():  # opening a pipe would block
             return None
         with self.path.open(encoding="utf-8", errors="replace") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until the file is closed, at once
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the file is closed below
             except OSError:
                 return _name_in(file)
         return None
 
     def take(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         Raises:
-            FolderInUse: another run has it; the message names the process.
+            FolderInUse: another run holds the lock; the message names the process.
             OSError: the file cannot be opened, or is not a regular file.
         """
         if fcntl is None:
-            log.warning("%s: this system has no locks, so do not start two runs in this folder", self.path.parent)
+            log.warning(
+                "%s: this system does not support locks; do not start two runs in this folder", self.path.parent
+            )
             return
         if self.path.exists() and not self.path.is_file():
             found = f"expected a regular file, got {kind_of_file(self.path.stat().st_mode)}"
@@ -87,7 +93,9 @@ class FolderLock:
                 raise FolderInUse(str(self.path.parent), who, str(self.path)) from None
             except OSError as error:  # some network disks
                 file.close()
-                log.warning("%s: it cannot be locked (%s), so do not start two runs in this folder", self.path, error)
+                log.warning(
+                    "%s: the file cannot be locked (%s); do not start two runs in this folder", self.path, error
+                )
                 return
             try:
                 is_still_there = os.path.samestat(os.fstat(file.fileno()), self.path.stat())
@@ -99,23 +107,23 @@ class FolderLock:
                 file.flush()
                 self._file = file
                 _open.add(file)
-            else:  # the run before removed it between our two calls
+            else:  # the previous run removed the file between open and flock
                 file.close()
 
     def release(self) -> None:
-        """Let go of the lock, and remove its file."""
+        """Release the lock and remove its file."""
         if self._file is not None and not self._file.closed:
             with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)  # while it is held: nobody else has it
+                self.path.unlink(missing_ok=True)  # before the release, while no other process holds the lock
             self._file.close()
         self._file = None
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold the lock inside a `with`; the folder is made if there is none.
+        """Hold the lock inside a `with` statement; create the folder if it is missing.
 
         Raises:
-            FolderInUse: another run has it; the message names the process.
+            FolderInUse: another run holds the lock; the message names the process.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.take()

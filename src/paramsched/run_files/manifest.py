@@ -1,6 +1,6 @@
-"""Checkpoints that can be trusted: the size and the SHA-256 of every file, and which checkpoint a resume begins with.
+"""Manifests of checkpoints with the size and SHA-256 of each file, and the record of the last checkpoint.
 
-Nothing of a checkpoint is read before it is known to be that of its manifest, byte for byte.
+A file of a checkpoint is read only after it has been verified against the manifest.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ from paramsched.run_files import disk
 
 MANIFEST: Final = "manifest.json"
 _FORMAT: Final = "paramsched.runner 1"
-_MOST_BYTES: Final = 10**8  # a manifest has a hundred bytes for a file
+_MOST_BYTES: Final = 10**8  # a manifest has about 100 bytes per file
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a checkpoint was when it was saved.
+    """The files of a checkpoint as they were saved.
 
     Args:
-        run: which run of a folder it belongs to: runs that go on have one name.
-        iteration: of the run.
-        files: sizes in bytes and SHA-256 by path inside the folder.
-        digest: SHA-256 of the manifest itself.
+        run: the name of the run, which a resumed run keeps.
+        iteration: the iteration at which it was saved.
+        files: size in bytes and SHA-256 of each file, by path relative to the folder.
+        digest: the SHA-256 of the manifest.
     """
 
     run: str
@@ -37,7 +37,13 @@ class Manifest:
 
 
 def write_manifest(folder: Path, run: str, iteration: int) -> Manifest:
-    """Flush every file of a checkpoint to the disk, and write down what they are."""
+    """Flush the files of a checkpoint to the disk and write their manifest.
+
+    Args:
+        folder: the folder of the checkpoint.
+        run: the name of the run.
+        iteration: the iteration of the run.
+    """
     disk.flush_tree(folder)
     files = {
         path.relative_to(folder).as_posix(): (path.stat().st_size, sha256_of(path))
@@ -51,7 +57,11 @@ def write_manifest(folder: Path, run: str, iteration: int) -> Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a checkpoint; one that is missing, or not what was written, is a StateError."""
+    """Read the manifest of a checkpoint.
+
+    Raises:
+        StateError: the manifest is missing or damaged.
+    """
     file = folder / MANIFEST
     if not file.is_file():
         raise StateError(f"{file}: it is missing")
@@ -60,15 +70,15 @@ def read_manifest(folder: Path) -> Manifest:
             text = stream.read(_MOST_BYTES).decode("utf-8")
         entries = json.loads(text)
         digest = entries.pop("sha256")
-        whole = text == json.dumps({**entries, "sha256": digest}, indent=1) + "\n" and digest == _digest_of_entries(
+        intact = text == json.dumps({**entries, "sha256": digest}, indent=1) + "\n" and digest == _digest_of_entries(
             entries
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
-    if not whole:
+    if not intact:
         raise StateError(f"{file}: it is not what was written (its SHA-256 differs)")
     if entries["format"] != _FORMAT:
-        raise StateError(f"{file}: of the format {entries['format']!r}, and this version reads {_FORMAT!r}")
+        raise StateError(f"{file}: expected format {_FORMAT!r}, got {entries['format']!r}")
     return Manifest(
         entries["run"],
         entries["iteration"],
@@ -78,7 +88,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def damaged_files(folder: Path, manifest: Manifest, only: str | None = None) -> list[str]:
-    """A line for each file, or for `only` one, that is not what was saved."""
+    """Return a line for each damaged or missing file of a checkpoint.
+
+    Args:
+        folder: the folder of the checkpoint.
+        manifest: its manifest.
+        only: the path of a single file to check; None for all.
+    """
     found = []
     for name, (size, digest) in manifest.files.items():
         file = folder / name
@@ -94,7 +110,7 @@ def damaged_files(folder: Path, manifest: Manifest, only: str | None = None) -> 
 
 
 def sha256_of(file: Path) -> str:
-    """The SHA-256 of a file."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -103,8 +119,8 @@ def _digest_of_entries(entries: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
-# last_checkpoint says which checkpoint a resume begins with: a line with its name, and one with the SHA-256 of its
-# manifest, so that neither another name nor another checkpoint of the name goes unnoticed.
+# The file last_checkpoint contains the name of the checkpoint to resume from and the SHA-256 of its manifest, so that
+# a changed name or a replaced checkpoint is detected.
 
 NEWEST: Final = "last_checkpoint"
 _NONE_YET: Final = "(none yet)"
@@ -114,11 +130,11 @@ _TWO_LINES: Final = re.compile(r"(?P<name>[^\n]+)\nsha256 (?P<digest>[0-9a-f]{64
 @final
 @dataclass(frozen=True, slots=True)
 class LastCheckpoint:
-    """The checkpoint that the file names.
+    """The content of the file `last_checkpoint`.
 
     Args:
-        name: of the checkpoint; None where the run has none yet.
-        digest: of its manifest; None where it has none, as those of earlier versions.
+        name: the name of the checkpoint; None if the run has none yet.
+        digest: the digest of its manifest; None if it has none, as checkpoints of earlier versions.
     """
 
     name: str | None
@@ -126,14 +142,18 @@ class LastCheckpoint:
 
     @classmethod
     def of(cls, checkpoint: Path, folder: Path) -> Self:
-        """The entry for a checkpoint; one in another folder than the run's has its whole path."""
+        """Return the entry for a checkpoint, which contains its absolute path if it is not in the folder of the run."""
         place = checkpoint.resolve()
         name = place.name if place.parent == folder.resolve() else str(place)
         return cls(name, manifest_digest(checkpoint))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """What the file in this folder names; None where there is none."""
+        """Read the file in this folder; return None if it is missing.
+
+        Raises:
+            StateError: the file is damaged.
+        """
         file = folder / NEWEST
         try:
             with file.open("rb") as stream:
@@ -144,9 +164,9 @@ class LastCheckpoint:
             raise StateError(f"{file}: it cannot be read ({error})") from None
         found = _TWO_LINES.fullmatch(text)
         if found is None and re.fullmatch(r"[^\n\0]+\n", text):
-            return cls(text.rstrip("\n"), None)  # an earlier version's
+            return cls(text.rstrip("\n"), None)  # written by an earlier version
         if found is None or "\0" in text:
-            raise StateError(f"{file}: it cannot be read; it is no name and SHA-256 of a checkpoint")
+            raise StateError(f"{file}: it cannot be read; expected the name and SHA-256 of a checkpoint")
         if found["name"] == _NONE_YET:
             if found["digest"] != _digest_of_none():
                 raise StateError(f"{file}: it is not what was written (its SHA-256 differs)")
@@ -155,14 +175,14 @@ class LastCheckpoint:
 
     @property
     def text(self) -> str:
-        """The text of the file."""
+        """The content of the file as text."""
         if self.name is None:
             return f"{_NONE_YET}\nsha256 {_digest_of_none()}\n"
         return f"{self.name}\n" if self.digest is None else f"{self.name}\nsha256 {self.digest}\n"
 
 
 def manifest_digest(checkpoint: Path) -> str | None:
-    """The SHA-256 of a checkpoint's manifest, if that is whole."""
+    """Return the SHA-256 of a checkpoint's manifest, or None if the manifest is missing or damaged."""
     try:
         return read_manifest(checkpoint).digest
     except StateError:

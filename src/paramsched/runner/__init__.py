@@ -1,8 +1,8 @@
-"""A thin Runner on Hugging Face Accelerate that reads MMEngine's configs.
+"""A small Runner for MMEngine's configs, built on Hugging Face Accelerate.
 
     from paramsched.runner import Runner                    # was: mmengine.runner
 
-Needs Accelerate and tqdm: pip install "paramsched[run]".
+It requires Accelerate and tqdm: pip install "paramsched[run]".
 """
 
 from paramsched.errors import MissingDependency
@@ -32,6 +32,6 @@ from paramsched.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.runner.runner import Runner as Runner
 
 RunnerView = Runner
-"""An older name of `Runner` for the annotations of hooks."""
+"""An older name of `Runner`, for type annotations of hooks."""
 
 del _accelerate, _torch, _tqdm

@@ -1,4 +1,4 @@
-"""Build the parts of a run from its settings: model, metrics, hooks, loaders, optimizers, Accelerate."""
+"""Build the parts of a run from its settings: model, metrics, hooks, loaders, optimizers and the Accelerator."""
 
 import inspect
 import os
@@ -49,17 +49,16 @@ def build_from_dict(config: Any, registry: Registry) -> Any:
 
 
 def build_model(config: Any) -> nn.Module:
-    """Build the model, or return it as it was given."""
+    """Build the model from a dict, or return it unchanged."""
     model: nn.Module = build_from_dict(config, MODELS)
     if not isinstance(model, nn.Module):
-        raise InvalidArgument(
-            "Runner(model=…)", f"expected a torch.nn.Module, got {type(model).__name__}", "Give a module"
-        )
+        found = f"expected a torch.nn.Module, got {type(model).__name__}"
+        raise InvalidArgument("Runner(model=…)", found, "Pass a module")
     return model
 
 
 def build_metrics(config: Any) -> list[MetricLike] | None:
-    """Return the metrics; None for None."""
+    """Build the metrics; return None for None."""
     if config is None or (isinstance(config, Mapping) and not config):
         return None
     built = [build_from_dict(one, METRICS) for one in (config if isinstance(config, (list, tuple)) else [config])]
@@ -67,7 +66,7 @@ def build_metrics(config: Any) -> list[MetricLike] | None:
 
 
 def _mean_of(function: Callable[[Any, Any], Any]) -> MeanOf:
-    """Return the mean over samples of a function of output and target."""
+    """Return a metric: the mean over samples of a function of output and target."""
     name = getattr(function, "__name__", type(function).__name__).lower()
     return MeanOf(lambda output, batch: function(output, inputs_and_target(batch)[1]), name)
 
@@ -82,7 +81,7 @@ DEFAULT_HOOKS: Final[Mapping[str, Callable[[], Hook]]] = {
 
 
 def all_hooks(default_hooks: Mapping[str, Any] | None, custom_hooks: Any) -> list[Any]:
-    """Return all hooks of a Runner, in order."""
+    """Return all hooks of a Runner in the order of their priority."""
     site = default_hooks or {}
     names = dict.fromkeys([*DEFAULT_HOOKS, *site])
     default = [
@@ -94,7 +93,7 @@ def all_hooks(default_hooks: Mapping[str, Any] | None, custom_hooks: Any) -> lis
 
 
 def build_hook(config: Any) -> Any:
-    """Return a hook as it was given, or build it from a dict or a class."""
+    """Build a hook from a dict or a class, or return it unchanged."""
     if not isinstance(config, (Mapping, type)):
         return config
     arguments = dict(config) if isinstance(config, Mapping) else {"type": config}
@@ -102,7 +101,9 @@ def build_hook(config: Any) -> Any:
     hook = build_from_dict(arguments, HOOKS)
     if not is_hook(hook):
         raise InvalidArgument(
-            f"{config!r}", f"expected a hook, got {type(hook).__name__}", "Derive it from paramsched.runner.Hook"
+            f"{config!r}",
+            f"expected a hook, got {type(hook).__name__}",
+            "Derive it from paramsched.runner.Hook",
         )
     if priority is not None:
         hook.priority = priority
@@ -116,12 +117,12 @@ def is_hook(one: Any) -> bool:
 
 
 def hooks_in_order(hooks: Iterable[Any]) -> list[Any]:
-    """Sort hooks by priority; equal ones keep their order."""
+    """Sort hooks by priority; hooks of the same priority keep their order."""
     return sorted(hooks, key=lambda hook: priority_of(getattr(hook, "priority", "NORMAL")))
 
 
 def _read_collate(value: Any) -> Any:
-    """Return the function that makes a batch of samples; None for torch's own."""
+    """Return the function that combines samples into a batch; None for torch's default."""
     named = value.get("type") if isinstance(value, Mapping) else value
     if named is None or callable(named):
         return named
@@ -133,7 +134,7 @@ def _read_collate(value: Any) -> Any:
 
 @argument_table
 class LoaderSettings:
-    """A loader given as a dict."""
+    """The settings of a loader, from a dict."""
 
     dataset: Any = argument(example={"type": "MyDataset"})
     batch_size: int = argument(1, low=1, example=32)
@@ -150,7 +151,7 @@ class LoaderSettings:
 
 @argument_table
 class SamplerSettings:
-    """MMEngine's and torch's samplers, by what they do to the order."""
+    """The settings of one of MMEngine's or torch's samplers."""
 
     type: Literal["DefaultSampler", "InfiniteSampler", "RandomSampler", "SequentialSampler"] = argument(
         example="DefaultSampler"
@@ -159,12 +160,12 @@ class SamplerSettings:
 
     @property
     def shuffles(self) -> bool:
-        """Whether the samples are shuffled: by default all samplers but one do that."""
+        """True if the samples are shuffled, the default of all samplers except one."""
         return self.type != "SequentialSampler" if self.shuffle is None else self.shuffle
 
 
 def build_loader(given: Any) -> Any:
-    """Return a loader as it was given, or build it from its settings."""
+    """Build a loader from its settings, or return it unchanged."""
     if not isinstance(given, LoaderSettings):
         return given
     arguments = {**vars(given), "dataset": build_from_dict(given.dataset, DATASETS)}
@@ -190,7 +191,7 @@ WRAPPERS: Final[Mapping[str, type[OptimWrapper]]] = {"OptimWrapper": OptimWrappe
 
 
 def build_wrappers(config: Any, model: nn.Module) -> dict[str, OptimWrapper]:
-    """Build the wrappers by name; a single optimizer has the empty name."""
+    """Build the optimizer wrappers by name; the name of a single optimizer is empty."""
     if not names_several(config):
         return {"": _build_wrapper(config, model)}
     return {name: _build_wrapper(one, getattr(model, name, None)) for name, one in config.items()}
@@ -214,11 +215,11 @@ def _build_wrapper(config: Any, model: Any) -> OptimWrapper:
         settings = dict(optimizer)
         optimizer = optimizer_class(settings.pop("type"))(model.parameters(), **settings)
     wrapper = kind if isinstance(kind, type) else WRAPPERS[str(kind).removeprefix("mmengine.")]
-    return wrapper(optimizer, **arguments)  # type: ignore[no-any-return]  # a class the user may give
+    return wrapper(optimizer, **arguments)  # type: ignore[no-any-return]  # may be a user's class
 
 
 def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
-    """Return the class that a config names, one of torch's, or the class itself."""
+    """Return torch's optimizer class with the name in a config; a class is returned unchanged."""
     if not isinstance(kind, str):
         return kind  # type: ignore[no-any-return]  # a class or a function
     known = {
@@ -234,9 +235,9 @@ def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
 
 
 def accelerator_for(wrappers: Iterable[Any]) -> Any:
-    """Return an Accelerator with the precision of the first `AmpOptimWrapper`, else that of its own settings.
+    """Return an Accelerator with the precision of the first `AmpOptimWrapper`, or Accelerate's default.
 
-    A process that has used another precision is refused: Accelerate keeps it.
+    Raises an error if the process has used another precision, because Accelerate keeps the first one.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, is_initialized
@@ -249,20 +250,20 @@ def accelerator_for(wrappers: Iterable[Any]) -> Any:
     if in_use != wanted:
         raise InvalidArgument(
             "Runner(optim_wrapper=…)",
-            f"an earlier one of this process made Accelerate use {in_use!r}, this one needs {wanted!r}",
-            "Train it in a process of its own, or give both the same precision",
+            f"an earlier Accelerator of this process uses {in_use!r}, but this one needs {wanted!r}",
+            "Train it in a separate process, or use the same precision for both",
         )
     return Accelerator(
         mixed_precision=site,
         kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
-        # The order of an epoch is then a function of seed and number: no state of the loader is needed.
+        # The order of an epoch then depends only on the seed and its number, so no loader state is needed.
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
     )
 
 
 @argument_table
 class RandomnessSettings:
-    """`randomness`: the seed, in NumPy's range."""
+    """The settings in `randomness`: the seed, in NumPy's range."""
 
     seed: int | None = argument(None, low=0, high=2**32 - 1, example=0)
     diff_rank_seed: bool = argument(False)
@@ -270,10 +271,10 @@ class RandomnessSettings:
 
 
 def seed_for(settings: RandomnessSettings, accelerator: Any) -> int:
-    """Return the seed, the same in every process; it is set if the user gave one."""
+    """Return the seed, equal in every process, and apply it if the user passed one."""
     from accelerate.utils import broadcast_object_list, set_seed
 
-    # Drawn from the system, whatever was drawn before.
+    # Drawn from the system, so that it does not depend on earlier draws.
     shared = [random.SystemRandom().randrange(2**31) if settings.seed is None else settings.seed]
     if accelerator.num_processes > 1:
         broadcast_object_list(shared)
@@ -283,20 +284,20 @@ def seed_for(settings: RandomnessSettings, accelerator: Any) -> int:
 
 
 def build_eval_loop(runner: "Runner", loader: Any, evaluator: Any, mode: Literal["val", "test"]) -> EvalLoop:
-    """Build the loop of a validation or test, which takes each sample once."""
+    """Build the loop of a validation or test, which processes each sample once."""
     accelerator = runner.accelerator
-    # Else Accelerate repeats samples until all processes have as many batches.
-    evened = accelerator.even_batches
+    # Otherwise Accelerate repeats samples until all processes have the same number of batches.
+    previous = accelerator.even_batches
     accelerator.even_batches = False
     try:
         prepared = accelerator.prepare(build_loader(loader))
     finally:
-        accelerator.even_batches = evened
+        accelerator.even_batches = previous
     return EvalLoop(runner, EpochBatches(prepared, accelerator), build_metrics(evaluator), mode)
 
 
 def facts_for(runner: "Runner", loader: Any) -> RunFacts:
-    """Return the facts of the run that schedulers need."""
+    """Return the run facts that schedulers need."""
     loop, accelerator = runner.training, runner.accelerator
     size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
     uneven = None  # samples of a pass whose last batch is smaller
@@ -315,7 +316,7 @@ def facts_for(runner: "Runner", loader: Any) -> RunFacts:
 
 
 def batch_amounts_for(runner: "Runner", scheduler: Scheduler) -> BatchAmounts:
-    """Return the counter of the run's batches for a scheduler, if its plan counts them."""
+    """Return the counter of consumption for a scheduler, if its plan counts samples or tokens."""
     options = PlanOptions(
         calendar=scheduler.calendar,
         tokens_per_sample=runner.settings.tokens_per_sample,
@@ -327,14 +328,14 @@ def batch_amounts_for(runner: "Runner", scheduler: Scheduler) -> BatchAmounts:
 
 @argument_table
 class ScalingSettings:
-    """`auto_scale_lr`: the batch size that the config's lr is for."""
+    """The settings in `auto_scale_lr`: the batch size for which the config's lr was chosen."""
 
     base_batch_size: int = argument(low=1, example=256)
     enable: bool = argument(False)
 
 
 def scale_lr(settings: ScalingSettings | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:
-    """Multiply every lr by the samples of an update over the config's."""
+    """Multiply every lr by the ratio of the samples per update to the config's batch size."""
     if settings is None or not settings.enable:
         return
     for name, stepper in steppers.items():

@@ -1,6 +1,6 @@
-"""Checkpoints: Accelerate's folder and a few files of ours, written whole or not at all, and read only if they fit.
+"""Checkpoints: Accelerate's folder and a few files of ours, written atomically and read only if they fit the run.
 
-Accelerate loads one file after another, and ignores random states that it cannot read. So each file is checked first.
+Each file is checked first, because Accelerate loads one file after another and ignores unreadable random states.
 """
 
 import logging
@@ -42,54 +42,54 @@ def read_runner_state(folder: Path) -> dict[str, Any]:
     """Return our part of a checkpoint; raise a StateError if it cannot be read."""
     file = folder / STATE
     if not file.is_file():
-        raise StateError(f"{folder}: no checkpoint of a Runner; it has no {STATE}")
+        raise StateError(f"{folder}: not a checkpoint of a Runner; {STATE} is missing")
     state = read_torch(file)
     if not isinstance(state, dict) or state.get("version") not in (1, VERSION):
-        raise StateError(f"{file}: not of this version")
+        raise StateError(f"{file}: unsupported version")
     wrong = []
-    for path, kind in _PARTS_READ.items():
+    for path, kind in _ENTRY_TYPES.items():
         part: Any = state
         for name in path.split("."):
             part = part.get(name) if isinstance(part, dict) else None
         if not isinstance(part, kind):
             wrong.append(path)
     if wrong:
-        raise StateError(f"{file}: it cannot be read; nothing usable at {', '.join(wrong)}")
+        raise StateError(f"{file}: it cannot be read; missing or invalid: {', '.join(wrong)}")
     return state
 
 
-_PARTS_READ: Final[dict[str, type]] = {
+_ENTRY_TYPES: Final[dict[str, type]] = {
     **dict.fromkeys(("meta", "clock", "run", "param_schedulers", "optimizers", "hooks"), dict),
     **dict.fromkeys(("meta.seed", "meta.iter", "clock.epoch", "clock.batch", "clock.iter", "run.processes"), int),
     "clock.validated": bool,
 }
-"""The entries of its state that a Runner reads, and their types."""
+"""The entries of a saved state that a Runner reads, with their types."""
 
 
 def read_torch(file: Path) -> Any:
-    """Load a file that torch saved, without running code; raise a StateError if it cannot be read."""
-    from accelerate.utils import load  # knows which of NumPy's types random states are made of
+    """Load a file saved by torch, without running code; raise a StateError if it cannot be read."""
+    from accelerate.utils import load  # it allows the NumPy types that random states contain
 
     if not file.is_file():
         raise StateError(f"{file}: it is missing")
     try:
         return load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  # torch raises a dozen kinds, and all mean this
+    except Exception as error:  # noqa: BLE001  # torch raises many types of errors
         first = str(error).partition("\n")[0].partition(". ")[0][:200]
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {first})") from None
 
 
-def require_whole(folder: Path) -> None:
-    """Refuse a checkpoint that is not as it was saved."""
+def require_intact(folder: Path) -> None:
+    """Raise an error if a checkpoint is damaged."""
     problems = _problems_of(folder)
     if problems:
-        raise error_with_offer("\n".join(problems), folder.parent, besides=folder)
+        raise damage_error("\n".join(problems), folder.parent, excluding=folder)
     if not (folder / MANIFEST).exists():
-        log.warning("%s: an earlier version saved it, without checksums; only what can be read is checked", folder)
+        log.warning("%s: saved by an earlier version without checksums; damage may go unnoticed", folder)
 
 
 def _problems_of(folder: Path) -> list[str]:
-    """Return the problems of a checkpoint, a line each."""
+    """Return the problems of a checkpoint, one line each."""
     try:
         if (folder / MANIFEST).exists():
             return damaged_files(folder, read_manifest(folder))
@@ -99,31 +99,31 @@ def _problems_of(folder: Path) -> list[str]:
     return [] if old else [f"{folder / MANIFEST}: it is missing"]
 
 
-def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> StateError:
-    """Return an error that also names the latest whole checkpoint in `home`, of the same run if possible."""
+def damage_error(problem: str, home: Path, excluding: Path | None = None) -> StateError:
+    """Return an error that suggests the latest intact checkpoint in `home`, of the same run if possible."""
     places = {
         path: place
         for path in checkpoints_in(home)
-        if path != besides and (place := _run_and_iteration(path)) is not None
+        if path != excluding and (place := _run_and_iteration(path)) is not None
     }
-    mine = None if besides is None else _run_and_iteration(besides)
+    mine = None if excluding is None else _run_and_iteration(excluding)
     states = (path / STATE for path in places if (path / STATE).exists())
     latest = max(states, key=lambda file: file.stat().st_mtime_ns, default=None)
     run = mine[0] if mine else places[latest.parent][0] if latest else ""
     order = sorted(places, key=lambda path: (places[path][0] == run, places[path][1]), reverse=True)
     older = next((path for path in order if not _problems_of(path)), None)
     if older is None:
-        advice = f"No checkpoint in {home} is whole. To begin anew leave resume out"
+        advice = f"No checkpoint in {home} is intact. To start again omit resume"
     else:
         advice = (
-            f"{older} is whole. To go on from there write resume=True, load_from={str(older)!r}; "
+            f"{older} is intact. To resume from it write resume=True, load_from={str(older)!r}; "
             f"on the command line --resume --load-from {shlex.quote(str(older))}"
         )
     return StateError(f"{problem}\nNothing was changed. {advice}")
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
-    """Return the folders that are checkpoints, whole or not."""
+    """Return the folders of checkpoints, intact or not."""
     if not folder.is_dir():
         return []
     unfinished = (".part", ".removed")
@@ -135,7 +135,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
-    """Return the run and the iteration of a checkpoint; None if they cannot be read."""
+    """Return the run and iteration of a checkpoint; None if they cannot be read."""
     try:
         if (folder / MANIFEST).exists():
             manifest = read_manifest(folder)
@@ -145,28 +145,28 @@ def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
         return None
 
 
-def place_before(target: Path) -> Path:
-    """Return the path of a checkpoint while another one takes its name."""
+def replaced_path(target: Path) -> Path:
+    """Return the temporary path of a checkpoint while a new one replaces it."""
     return target.with_name(f".{target.name}.before")
 
 
 @final
 class Checkpoints:
-    """The work folder of a run, which its processes share, and the checkpoints in it.
+    """The work folder of a run, shared by its processes, and the checkpoints in it.
 
     Args:
-        folder: the run's.
-        accelerator: Accelerate's; its main process holds the lock, and writes the files that are not Accelerate's.
+        folder: the work folder of the run.
+        accelerator: an `Accelerator`; its main process locks the folder and writes the files that Accelerate does not.
     """
 
     def __init__(self, folder: Path, accelerator: Any) -> None:
         self.folder, self.accelerator = folder, accelerator
         self._lock = FolderLock(folder)
-        self._locked = False  # the same in every process, though only the main one has the lock
+        self._locked = False  # equal in every process, though only the main process has the lock
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder and keep other runs out, until the outermost `locked` ends."""
+        """Create the folder and lock it against other runs until the outermost `locked` ends."""
         if self._locked:
             yield
             return
@@ -184,25 +184,27 @@ class Checkpoints:
             self._lock.release()
 
     def first(self, load_from: Path | None, *, resume: bool) -> Path | None:
-        """Return the checkpoint to load before the first batch; None if the run begins without one."""
+        """Return the checkpoint to load before the first batch; None to start without one."""
 
         def find() -> Path | None:
             if load_from is not None:
-                require_whole(load_from)
+                require_intact(load_from)
                 return load_from
             found = self.newest()
             if found is None:
-                log.info("resume: there is no checkpoint in %s; the run begins", self.folder)
+                log.info("resume: no checkpoint in %s; starting a new run", self.folder)
             return found
 
         return in_main_process(self.accelerator, find) if resume else load_from
 
     def save(self, name: str, state: dict[str, Any], gradients: dict[str, torch.Tensor], *, newest: bool) -> None:
-        """Write a checkpoint under another name, flush it to the disk, rename it; every process calls this.
+        """Write a checkpoint under a temporary name, flush it to disk and rename it; every process calls this.
 
         Args:
-            gradients: this process's, where an update is not complete.
-            newest: whether a resume begins here.
+            name: the name of the checkpoint's folder.
+            state: our part of the checkpoint.
+            gradients: the gradients that this process has accumulated for an incomplete update.
+            newest: True if a run resumes from this checkpoint.
         """
         main, target = self.accelerator.is_main_process, self.folder / name
         part = self.folder / f".{name}.part"
@@ -221,65 +223,63 @@ class Checkpoints:
             if main:
                 meta = state["meta"]
                 digest = write_manifest(part, meta["run"], meta["iter"]).digest
-                before, file = place_before(target), self.folder / NEWEST
-                if not file.exists():  # a checkpoint that nothing names would be taken for a lost name
+                replaced, file = replaced_path(target), self.folder / NEWEST
+                if not file.exists():  # otherwise the file would seem to have been lost
                     disk.replace_text(file, LastCheckpoint(None, None).text)
                 if target.exists():
-                    shutil.rmtree(before, ignore_errors=True)
-                    disk.rename_on_disk(target, before)  # a kill from here on: `newest` finds it there
+                    shutil.rmtree(replaced, ignore_errors=True)
+                    disk.rename_on_disk(target, replaced)  # after a kill, `newest` finds it at this path
                 disk.rename_on_disk(part, target)
                 if newest:
                     disk.replace_text(file, LastCheckpoint(name, digest).text)
-                shutil.rmtree(before, ignore_errors=True)
+                shutil.rmtree(replaced, ignore_errors=True)
 
     @contextmanager
     def _saving(self, target: Path) -> Iterator[None]:
-        """Raise a StateError in every process if one of them cannot write its part."""
+        """Raise a StateError in every process if one process cannot write its part."""
         with in_every_process(self.accelerator):
             try:
                 yield
-            except Exception as error:  # torch, safetensors and the system raise a dozen kinds, and all mean this
+            except Exception as error:  # torch, safetensors and the system raise many types of errors
                 raise StateError(
-                    f"{target}: it could not be saved ({error}). Checkpoints that were there still are"
+                    f"{target}: it could not be saved ({error}). Earlier checkpoints are unchanged"
                 ) from error
 
     def newest(self) -> Path | None:
-        """Return the checkpoint that a resume begins with, which is whole; None if the run has none yet."""
+        """Return the intact checkpoint to resume from; None if the run has none yet."""
         file = self.folder / NEWEST
         try:
             last = LastCheckpoint.read(self.folder)
         except StateError as error:
-            raise error_with_offer(str(error), self.folder) from None
+            raise damage_error(str(error), self.folder) from None
         if last is None and checkpoints_in(self.folder):
-            raise error_with_offer(f"{file}: it is missing, and there are checkpoints beside it", self.folder)
+            raise damage_error(f"{file}: it is missing, but the folder contains checkpoints", self.folder)
         if last is None or last.name is None:
             return None
         target = self.folder / last.name
-        places = [place for place in (target, place_before(target)) if place.is_dir()]
+        places = [place for place in (target, replaced_path(target)) if place.is_dir()]
         if not places:
-            raise error_with_offer(f"{file}: it names {last.name}, and {target} is not there", self.folder)
-        if last.digest is None:  # an earlier version's, which had no manifests
+            raise damage_error(f"{file}: it names {last.name}, but {target} is missing", self.folder)
+        if last.digest is None:  # saved by an earlier version without manifests
             found = next((place for place in places if (place / STATE).exists()), places[0])
             if (found / MANIFEST).exists():
-                raise error_with_offer(f"{file}: it was cut; the SHA-256 of {last.name} is missing in it", self.folder)
+                raise damage_error(f"{file}: it is truncated; the SHA-256 of {last.name} is missing", self.folder)
         else:
             found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
             if manifest_digest(found) not in (None, last.digest):
-                raise error_with_offer(
-                    f"{file}: it names another {found / MANIFEST} (the SHA-256 differs)", self.folder
-                )
-        require_whole(found)
+                raise damage_error(f"{file}: the SHA-256 of {found / MANIFEST} differs from the one in it", self.folder)
+        require_intact(found)
         return found
 
     def begin_at(self, source: Path | None) -> None:
-        """Write down that a run goes on from this checkpoint, or begins."""
+        """Record that a run resumes from this checkpoint, or starts."""
         if self.accelerator.is_main_process:
             last = LastCheckpoint(None, None) if source is None else LastCheckpoint.of(source, self.folder)
             file = self.folder / NEWEST
             was = file.read_bytes() if file.is_file() else b""
             if source is None and was not in (b"", last.text.encode()):
                 log.warning(
-                    "%s: a run begins in the folder of an earlier one, whose logs are cleared; resume=True goes on",
+                    "%s: a new run starts here and clears the logs of an earlier one; write resume=True to continue it",
                     file,
                 )
             if was != last.text.encode() and (was or source is not None or checkpoints_in(self.folder)):
@@ -291,7 +291,7 @@ class Checkpoints:
             disk.remove_folder(self.folder / name)
 
     def gradients(self, folder: Path) -> dict[str, torch.Tensor]:
-        """Return the gradients that this process had collected; they are empty if an update was complete."""
+        """Return the gradients that this process had accumulated; empty if no update was in progress."""
         file = folder / self._gradients_file
         if not file.exists():
             return {}
@@ -308,16 +308,16 @@ class Checkpoints:
 _T = TypeVar("_T")
 
 
-def in_main_process(accelerator: Any, look: Callable[[], _T]) -> _T:
-    """Call `look` in the main process; every process gets its result, or raises its ParamschedError."""
+def in_main_process(accelerator: Any, function: Callable[[], _T]) -> _T:
+    """Call `function` in the main process; every process returns its result or raises its ParamschedError."""
     if accelerator.num_processes == 1:
-        return look()
+        return function()
     from accelerate.utils import broadcast_object_list
 
     shared: list[Any] = [None, None]
     if accelerator.is_main_process:
         try:
-            shared[0] = look()
+            shared[0] = function()
         except ParamschedError as error:
             shared[1] = error
     broadcast_object_list(shared)
@@ -329,7 +329,7 @@ def in_main_process(accelerator: Any, look: Callable[[], _T]) -> _T:
 
 @contextmanager
 def in_every_process(accelerator: Any) -> Iterator[None]:
-    """Do something in each process; if it raises a ParamschedError in one of them, all raise the same."""
+    """Run a block in each process; if one process raises a ParamschedError, all processes raise it."""
     mine: list[ParamschedError | None] = [None]
     try:
         yield
@@ -346,11 +346,11 @@ def in_every_process(accelerator: Any) -> Iterator[None]:
 
 
 _OTHER_FORMATS: Final = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
-"""Kinds of processes for which Accelerate leaves the files to other libraries, whose readers check them."""
+"""Distributed types for which other libraries write and check the files of Accelerate's checkpoints."""
 
 
 def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
-    """Refuse a checkpoint that cannot be read, or fits other parts than the run's."""
+    """Raise an error if a checkpoint cannot be read or does not fit the parts of the run."""
     if accelerator.distributed_type not in _OTHER_FORMATS:
         for index, model in enumerate(accelerator._models):
             _require_weights(source, model, index)
@@ -366,14 +366,14 @@ def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
     custom = len(list(source.glob("custom_checkpoint_*.pkl")))
     if custom != len(accelerator._custom_objects):
         raise StateError(
-            f"{source}: it has {custom} files custom_checkpoint_*.pkl, and {len(accelerator._custom_objects)} objects "
-            "are registered with the Accelerator. Register those it was saved with"
+            f"{source}: it has {custom} files custom_checkpoint_*.pkl, but {len(accelerator._custom_objects)} objects "
+            "are registered with the Accelerator. Register the objects it was saved with"
         )
     if accelerator.process_index < saved_processes:
         file = random_states_file(accelerator, source)
         states = read_torch(file)
         try:
-            random.Random().setstate(states["random_state"])  # noqa: S311  # only to see whether it is one
+            random.Random().setstate(states["random_state"])  # noqa: S311  # raises if it is not a state
             np.random.RandomState().set_state(states["numpy_random_seed"])
             torch.Generator().set_state(states["torch_manual_seed"])
         except (TypeError, ValueError, KeyError, RuntimeError, IndexError, OverflowError) as error:
@@ -390,7 +390,7 @@ def _numbered_file(source: Path, name: str, index: int) -> Path:
 
 
 def _require_weights(source: Path, model: nn.Module, index: int) -> None:
-    """Refuse weights of other names or shapes."""
+    """Raise an error if the names or shapes of the weights differ from the model's."""
     ending = f"_{index}" if index else ""
     file = source / f"model{ending}.safetensors"
     plain = source / f"pytorch_model{ending}.bin"
@@ -399,29 +399,29 @@ def _require_weights(source: Path, model: nn.Module, index: int) -> None:
         shapes = {name: value.shape for name, value in loaded.items()} if isinstance(loaded, dict) else {}
         file = plain
     else:
-        with _opened_safetensors(file) as opened:  # without the weights
+        with _opened_safetensors(file) as opened:  # reads only names and shapes
             shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
     own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
-    # A weight may be saved by the name of another with the same storage.
+    # A weight may be saved under the name of another weight that shares its storage.
     saved = {own[name].untyped_storage().data_ptr() for name in shapes.keys() & own.keys()}
     missing = [own[name] for name in own.keys() - shapes.keys()]
     lost = any(value.numel() and value.untyped_storage().data_ptr() not in saved for value in missing)
     if lost or shapes.keys() - own.keys():
         raise StateError(
-            f"{file}: the weights of another model; {_listed(sorted(shapes.keys() - own.keys()))} in it only, "
-            f"{_listed(sorted(own.keys() - shapes.keys()))} in the model only"
+            f"{file}: the weights of another model; only in the file: {_listed(sorted(shapes.keys() - own.keys()))}; "
+            f"only in the model: {_listed(sorted(own.keys() - shapes.keys()))}"
         )
     other = [name for name, shape in shapes.items() if tuple(shape) != tuple(own[name].shape)]
     if other:
         name = other[0]
         raise StateError(
-            f"{file}: {name} has the shape {tuple(shapes[name])}, and the model's has {tuple(own[name].shape)}"
+            f"{file}: {name} has shape {tuple(shapes[name])}, but the model's has {tuple(own[name].shape)}"
         )
 
 
 @contextmanager
 def _opened_safetensors(file: Path) -> Iterator[Any]:
-    """Open a file of safetensors; whatever is wrong with it raises a StateError."""
+    """Open a safetensors file; raise a StateError if it cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     if not file.is_file():
@@ -434,18 +434,18 @@ def _opened_safetensors(file: Path) -> Iterator[Any]:
 
 
 def _require_optimizer(file: Path, prepared: Any) -> None:
-    """Refuse the state of an optimizer with other groups or entries."""
+    """Raise an error if the groups or entries of an optimizer's state differ from the optimizer's."""
     optimizer: Optimizer = getattr(prepared, "optimizer", prepared)
     state = read_torch(file)
     groups = state.get("param_groups") if isinstance(state, dict) else None
     if not isinstance(groups, list) or not isinstance(state.get("state"), dict):
-        raise StateError(f"{file}: it cannot be read; it is not the state of an optimizer")
+        raise StateError(f"{file}: it cannot be read; expected the state of an optimizer")
     sizes = [len(group["params"]) if isinstance(group, dict) and "params" in group else None for group in groups]
     now = [len(group["params"]) for group in optimizer.param_groups]
     if sizes != now:
-        raise StateError(f"{file}: it has groups of {sizes} parameters, and {type(optimizer).__name__} now has {now}")
+        raise StateError(f"{file}: it has groups of {sizes} parameters, but {type(optimizer).__name__} now has {now}")
     for index, (saved, group) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
-        # Switches that are missing torch fills in by itself.
+        # torch fills in missing flags itself.
         needed = (name for name in optimizer.defaults if not isinstance(group.get(name), bool))
         numeric = (int, float, tuple, torch.Tensor)
         lost = [name for name in needed if isinstance(group.get(name), numeric) and name not in saved]
@@ -457,17 +457,17 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def load_weights(model: nn.Module, source: Path) -> None:
-    """Load weights into a model; names that do not fit are logged, shapes are refused."""
+    """Load weights into a model; log names that do not match, and raise an error for other shapes."""
     weights = read_weights(source)
     own = model.state_dict()
     if own and not weights.keys() & own.keys():
         raise StateError(
-            f"load_from={str(source)!r}: none of its {len(weights)} names is the model's; "
-            f"it has {_listed(weights)}, the model {_listed(own)}"
+            f"load_from={str(source)!r}: none of its {len(weights)} names is in the model; "
+            f"it has {_listed(weights)}, the model has {_listed(own)}"
         )
     problems = [
         f"load_from={str(source)!r}: {name} is "
-        f"{tuple(value.shape) if isinstance(value, torch.Tensor) else value!r:.40}, and the model's "
+        f"{tuple(value.shape) if isinstance(value, torch.Tensor) else value!r:.40}, but the model's "
         f"{tuple(own[name].shape)}"
         for name, value in weights.items()
         if isinstance(own.get(name), torch.Tensor) and getattr(value, "shape", None) != own[name].shape
@@ -475,17 +475,17 @@ def load_weights(model: nn.Module, source: Path) -> None:
     if problems:
         raise StateError("\n".join(problems))
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    for what, names in (("lacks", missing), ("has besides", unexpected)):
+    for problem, names in (("lacks", missing), ("also has", unexpected)):
         if names:
-            log.warning("load_from=%s: it %s %s", source, what, ", ".join(names))
+            log.warning("load_from=%s: it %s %s", source, problem, ", ".join(names))
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return the weights of a checkpoint folder, or of a file: `.safetensors`, or torch's."""
+    """Return the weights of a checkpoint folder, a `.safetensors` file or a file saved by torch."""
     if path.is_dir():
         found = [path / name for name in WEIGHTS if (path / name).exists()]
         if not found and not (path / MANIFEST).exists():
-            raise StateError(f"{path}: there is no {' and no '.join(WEIGHTS)} in it")
+            raise StateError(f"{path}: it contains neither {' nor '.join(WEIGHTS)}")
         path = found[0] if found else path / WEIGHTS[0]
     if (path.parent / MANIFEST).exists():
         damage = damaged_files(path.parent, read_manifest(path.parent), only=path.name)
@@ -498,9 +498,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         loaded = read_torch(path)
     weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-        raise StateError(f"{path}: a {type(loaded).__name__}, no weights by name")
+        raise StateError(f"{path}: expected weights by name, got {type(loaded).__name__}")
     return {name.removeprefix("module."): value for name, value in weights.items()}
 
 
 def _listed(names: Iterable[str]) -> str:
-    return names_listed(names, 3) or "nothing"
+    return names_listed(names, 3) or "none"

@@ -1,4 +1,4 @@
-"""From a batch to a loss, and to predictions: what kind of model it is, and how it is called."""
+"""Call a model on a batch, for its loss or its predictions, in the style that the model supports."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -10,13 +10,16 @@ from torch import nn
 from paramsched.errors import ParamschedError
 
 Style: TypeAlias = Literal["train_step", "mode", "loss", "plain"]
-"""In order: its own `train_step`; `forward(..., mode="loss")`; a `loss` beside it; it returns its loss."""
+"""How a model is trained, in order of precedence.
+
+By its own `train_step`, by `forward(..., mode="loss")`, by a separate `loss`, or by a `forward` that returns the loss.
+"""
 
 LossFunction: TypeAlias = Callable[[Any, Any], torch.Tensor]
 
 
 def training_style(model: nn.Module, loss: LossFunction | None) -> Style:
-    """Return how a model is trained."""
+    """Return the style in which a model is trained."""
     if callable(getattr(model, "train_step", None)):
         return "train_step"
     if loss is not None:
@@ -26,12 +29,13 @@ def training_style(model: nn.Module, loss: LossFunction | None) -> Style:
 
 @final
 class ModelCalls:
-    """One batch of training, or of validation.
+    """Calls of a model on one batch of training or validation.
 
     Args:
-        prepared: the model as Accelerate prepared it: the same, or wrapped for several processes.
-        loss: from output and target to a loss.
-        style: how it is trained, where that is known: mixed precision hides the signature of `forward`.
+        model: the model.
+        prepared: the model as prepared by Accelerate: the same object, or a wrapper for several processes.
+        loss: computes the loss from output and target.
+        style: the training style, if known, because mixed precision hides the signature of `forward`.
     """
 
     def __init__(
@@ -40,7 +44,7 @@ class ModelCalls:
         self.model, self.prepared, self.loss = model, prepared, loss
         self.style = style or training_style(model, loss)
         self._spread: Any = model
-        if prepared is not model:  # the model, such that calling it goes through the wrapper that shares gradients
+        if prepared is not model:  # calls must go through the wrapper, which synchronizes gradients
 
             def forward_through(spread: Any, *args: Any, **kwargs: Any) -> Any:
                 spread.__dict__["_was_called"] = True
@@ -50,16 +54,17 @@ class ModelCalls:
             self._spread.__dict__ = model.__dict__
 
     def train(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
-        """Train on a batch; returns what is logged."""
+        """Train on a batch; return the values to log."""
         if self.style == "train_step":
             outputs = self._spread.train_step(data, optim_wrapper=optim_wrapper)
             if self._spread is not self.model and not self._spread.__dict__.pop("_was_called", False):
                 raise ParamschedError(
-                    f"{type(self.model).__name__}.train_step: it did not call self(…), so the processes do not share "
-                    "gradients. Write loss = self(inputs) in it, not self.forward(inputs) or a part of the model."
+                    f"{type(self.model).__name__}.train_step: it did not call self(…), so the processes do not "
+                    "synchronize gradients. Write loss = self(inputs) in it, not self.forward(inputs) or a part of the "
+                    "model."
                 )
             return dict(outputs) if isinstance(outputs, Mapping) else {}
-        # The prepared model shares gradients between processes as it is called.
+        # Calling the prepared model synchronizes gradients between processes.
         with optim_wrapper.optim_context(self.prepared):
             output = self._model_losses(self.prepared, data)
         loss, log = parse_losses(output)
@@ -67,7 +72,7 @@ class ModelCalls:
         return log
 
     def predict(self, data: Any, mode: Literal["val", "test"]) -> Any:
-        """Return the predictions for a batch, or its loss if the model has no predictions."""
+        """Return the predictions for a batch, or the loss if the model returns no predictions."""
         own = getattr(self.model, f"{mode}_step", None)
         if callable(own):
             return own(data)
@@ -97,21 +102,21 @@ def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
 
 
 def inputs_and_target(data: Any) -> tuple[Any, Any]:
-    """Return the inputs of a batch and the target, which is its last entry."""
+    """Return the inputs of a batch and its target, the last entry."""
     entries = list(data.values()) if isinstance(data, Mapping) else data
     if not isinstance(entries, (list, tuple)) or len(entries) < 2:
         raise ParamschedError(
-            f"a batch is a {type(data).__name__} without a target; loss(output, target) needs pairs. "
-            "Let the dataset give (input, target)"
+            f"a batch is a {type(data).__name__} without a target, but loss(output, target) needs one. "
+            "Return (input, target) from the dataset"
         )
     *inputs, target = entries
     return (inputs[0] if len(inputs) == 1 else inputs), target
 
 
 def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Return the loss to differentiate, and what is logged.
+    """Return the loss to differentiate and the values to log.
 
-    The output of a model is a tensor, or a dict, in which the entries with "loss" in the name are summed.
+    The output of a model is a tensor, or a dict whose entries with "loss" in the name are summed.
 
     >>> losses = {"loss_a": torch.tensor([1.0, 3.0]), "loss_b": torch.tensor(0.5), "acc": torch.tensor(0.9)}
     >>> loss, log = parse_losses(losses)
@@ -123,7 +128,7 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         return loss, {"loss": loss.detach()}
     if not isinstance(output, Mapping):
         raise ParamschedError(
-            f"the model returned a {type(output).__name__}, which is no loss. Give Runner(loss=…), or return a "
+            f"expected a loss from the model, got {type(output).__name__}. Write Runner(loss=…), or return a "
             "tensor or a dict of losses"
         )
     means = {}
@@ -133,10 +138,12 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         elif isinstance(value, (list, tuple)) and value and all(isinstance(one, torch.Tensor) for one in value):
             means[name] = torch.stack([one.mean() for one in value]).sum()
         else:
-            raise ParamschedError(f"the model returned {name}={value!r:.60}, which is no tensor and no list of tensors")
+            raise ParamschedError(f"the model returned {name}={value!r:.60}, not a tensor or a list of tensors")
     losses = [value for name, value in means.items() if "loss" in name]
     if not losses:
-        raise ParamschedError(f"the model returned {', '.join(means) or 'an empty dict'}; no name with 'loss' in it")
+        raise ParamschedError(
+            f"the model returned {', '.join(means) or 'an empty dict'}; expected a name that contains 'loss'"
+        )
     total = losses[0]
     for one in losses[1:]:
         total = total + one

@@ -1,4 +1,4 @@
-"""Checks of `optim_wrapper` and `param_scheduler`, tried on optimizers with which nothing is trained."""
+"""Check `optim_wrapper` and `param_scheduler` by building them on dummy optimizers."""
 
 import inspect
 import warnings
@@ -26,16 +26,16 @@ from paramsched.runner._param_schedulers import plan_in
 from paramsched.runner.optim_wrapper import AmpOptimWrapper
 from paramsched.time import Calendar
 
-# Only building shows which arguments torch refuses. So each optimizer of a config is built here over one parameter.
+# Only construction shows which arguments torch rejects, so each optimizer is built over one dummy parameter.
 
 
 def check_optimizers(
     config: Any, path: str, diagnostics: DiagnosticCollector, model: Any
 ) -> Mapping[str, OptimWrapper | None]:
-    """Check `optim_wrapper`; return what `param_scheduler` can be tried on.
+    """Check `optim_wrapper`; return dummy wrappers to check `param_scheduler` on.
 
     Returns:
-        By name, a wrapper of the same kind over one parameter, with which nothing is trained; None after a problem.
+        For each name a wrapper of the same kind over one dummy parameter, or None if there was a problem.
     """
     if config is None:
         return {}
@@ -45,14 +45,14 @@ def check_optimizers(
         for name, one in config.items():
             needs_part = isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
             if needs_part and not isinstance(getattr(model, name, None), nn.Module):
-                found = f"{type(model).__name__} has no part {name!r} whose parameters it could have"
-                instead = "Name it after a part of the model, or give the optimizer itself"
+                found = f"{type(model).__name__} has no submodule {name!r} to optimize"
+                instead = "Name it after a submodule of the model, or pass the optimizer itself"
                 diagnostics.add(child_path(path, name), found, instead, code=REFUSED_VALUE)
     return {name: _check_wrapper(one, child_path(path, name), diagnostics) for name, one in config.items()}
 
 
 def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
-    """Return a wrapper of an optimizer with the same entries in its groups, and one small parameter in each."""
+    """Return a dummy wrapper with the same entries in its groups and one small parameter in each."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
         {key: by_value(value) for key, value in group.items() if key != "params"} | {"params": [_one_parameter()]}
@@ -66,7 +66,7 @@ def _one_parameter() -> nn.Parameter:
 
 
 def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> OptimWrapper | None:
-    """Check one wrapper; return it over one parameter, or None after a problem."""
+    """Check one wrapper; return it over one dummy parameter, or None if there was a problem."""
     if isinstance(config, (OptimWrapper, Optimizer)):
         return _model_of_built(config)
     if not isinstance(config, Mapping) or not config:
@@ -82,12 +82,12 @@ def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> 
     if wrapper is None:
         found = f"{short_json(kind)}; {did_you_mean(str(kind), WRAPPERS)}"
         diagnostics.add(child_path(path, "type"), found, "Write type='OptimWrapper'", code=UNKNOWN_NAME)
-        wrapper = AmpOptimWrapper  # it takes the most arguments
+        wrapper = AmpOptimWrapper  # it accepts the most arguments
     taken = inspect.signature(wrapper).parameters
     most = inspect.signature(AmpOptimWrapper).parameters
     diagnostics.refuse_unknown(config, {"type", *taken, *most}, path, "unknown argument")
     for name in config.keys() & (most.keys() - taken.keys()):
-        found = f"{short_json(kind)} has no {name}"
+        found = f"{short_json(kind)} has no argument {name}"
         diagnostics.add(child_path(path, name), found, "Write type='AmpOptimWrapper'", code=REFUSED_VALUE)
     optimizer = _check_optimizer(config.get("optimizer"), child_path(path, "optimizer"), diagnostics)
     blank = optimizer or torch.optim.SGD([_one_parameter()], lr=0.1)
@@ -109,7 +109,7 @@ def _check_wrapper(config: Any, path: str, diagnostics: DiagnosticCollector) -> 
 
 
 def _check_optimizer(config: Any, path: str, diagnostics: DiagnosticCollector) -> Optimizer | None:
-    """Check one optimizer; return it over one parameter, or None after a problem."""
+    """Check one optimizer; return it over one dummy parameter, or None if there was a problem."""
     if isinstance(config, Optimizer):
         return _model_of_built(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
@@ -141,14 +141,14 @@ def _try_arguments(
     diagnostics: DiagnosticCollector,
     needed: Mapping[str, Any],
 ) -> Any:
-    """Call `build`; report each argument that it refuses, because one error names only the first of them.
+    """Call `build` and report each argument that it rejects, because its error names only the first one.
 
     Args:
-        needed: go with each argument that is tried alone.
+        needed: arguments that accompany each argument when it is tried alone.
     """
     try:
         return build(**arguments)
-    except Exception as error:  # noqa: BLE001  # torch and classes of users raise any
+    except Exception as error:  # noqa: BLE001  # torch and users' classes may raise anything
         together = error
     before = diagnostics.count
     for name, value in arguments.items():
@@ -157,7 +157,7 @@ def _try_arguments(
         except Exception as error:  # noqa: BLE001  # as above
             found = str(error) or f"expected another value, got {short_json(value)}"
             diagnostics.add(child_path(path, name), found, code=REFUSED_VALUE)
-    if diagnostics.count == before:  # they do not go together
+    if diagnostics.count == before:  # each argument alone is valid, so they conflict
         diagnostics.add(path, str(together), code=REFUSED_VALUE)
     return None
 
@@ -169,13 +169,13 @@ def check_schedulers(
     models: Mapping[str, OptimWrapper | None],
     lengths: Mapping[str, Any],
 ) -> None:
-    """Check `param_scheduler`: for one optimizer, for several by their names, or the same for all."""
+    """Check `param_scheduler` for one optimizer, or for several by name or with the same config for all."""
     if config is None or not models:
         return
     names = [] if list(models) == [""] else list(models)
     try:
         plan = plan_in(config, names=names)
-    except ConfigError as error:  # of a plan's text
+    except ConfigError as error:  # raised for the text of a plan
         for fault in error.diagnostics:
             line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
             diagnostics.add(path + path_from_root(fault.path), line + fault.found, fault.instead, code=fault.code)
@@ -187,7 +187,7 @@ def check_schedulers(
         for name, model in models.items():
             try:
                 if model is not None:
-                    bind(plan, model.optimizer.param_groups)  # its lengths are resolved when the loader is there
+                    bind(plan, model.optimizer.param_groups)  # its lengths are resolved once the loader is known
             except InvalidArgument as refusal:
                 diagnostics.refuse(child_path(path, name) if name else path, refusal)
     elif names and isinstance(config, Mapping) and "type" not in config:
@@ -197,7 +197,7 @@ def check_schedulers(
                 check_schedulers(config[name], child_path(path, name), diagnostics, {"": models[name]}, lengths)
             else:
                 diagnostics.add(
-                    child_path(path, name), "it is missing", f"Write {name}=None for none", code=WRONG_ARGUMENT
+                    child_path(path, name), "it is missing", f"Write {name}=None for no scheduler", code=WRONG_ARGUMENT
                 )
     else:
         many = list(config) if isinstance(config, (list, tuple)) else [config]
@@ -217,7 +217,7 @@ def check_schedulers(
 def _check_scheduler(
     config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], diagnostics: DiagnosticCollector
 ) -> None:
-    """Check one scheduler given as a dict: the arguments of one of MMEngine's; then that it can be built."""
+    """Check one scheduler from a dict: first its arguments, then whether it can be built."""
     kind = config.get("type") if isinstance(config, Mapping) else None
     cls = PARAM_SCHEDULERS.get(kind) if isinstance(kind, str) else kind
     before = diagnostics.count
@@ -231,15 +231,15 @@ def _check_scheduler(
     if diagnostics.count > before or model is None:
         return
     try:
-        with warnings.catch_warnings():  # they are shown when it is built
+        with warnings.catch_warnings():  # they are shown when it is built for the run
             warnings.simplefilter("ignore")
             (built,) = build_param_scheduler(config, model, **lengths)
-    except Exception as error:  # noqa: BLE001  # a class of the user's may raise anything
+    except Exception as error:  # noqa: BLE001  # a user's class may raise anything
         refusal: BaseException = error
         name, cause = "", error.__cause__
-        if type(cause) is type(error):  # `build_param_scheduler` has added the index in its list; the path has it here
+        if type(cause) is type(error):  # omit the index that `build_param_scheduler` adds, because the path contains it
             name, refusal = f"({PARAM_SCHEDULERS.find(config['type']).__name__}): ", cause
-        # `str` of a KeyError would quote the message.
+        # The `str` of a KeyError would add quotes.
         found = name + str(refusal.args[0] if isinstance(refusal, KeyError) and refusal.args else refusal)
         diagnostics.add(path, found or type(error).__name__, code=REFUSED_VALUE)
         return

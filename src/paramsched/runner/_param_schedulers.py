@@ -1,4 +1,4 @@
-"""Build the schedulers of `param_scheduler`, and the length of the run for them."""
+"""Build the schedulers of `param_scheduler`, with the length of the run."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -24,16 +24,16 @@ from paramsched.time import Calendar
 @final
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """The facts about the run that are known when schedulers are built.
+    """The run facts that are known when schedulers are built.
 
     Args:
-        epoch_length: batches of a pass.
-        max_epochs, max_iters: the length of the run, one of the two.
-        accumulation: batches to an update, by optimizer.
-        batch_size: samples in a batch of all processes, where that is known.
-        samples_per_epoch: of all batches of a pass, where it is known and the last batch is smaller.
-        tokens_per_sample: the length of a sequence.
-        in_updates: whether schedulers with `by_epoch=False` count updates.
+        epoch_length: batches per epoch.
+        max_epochs, max_iters: the length of the run; one of the two is set.
+        accumulation: batches per update, by optimizer.
+        batch_size: samples per batch over all processes; None if unknown.
+        samples_per_epoch: samples per epoch, if known and the last batch is smaller.
+        tokens_per_sample: the length of a sequence in tokens.
+        in_updates: True if schedulers with `by_epoch=False` count updates instead of batches.
     """
 
     epoch_length: int
@@ -46,10 +46,11 @@ class RunFacts:
     in_updates: bool = False
 
     def calendar_for(self, name: str, plan: Plan | None = None) -> Calendar:
-        """Return the updates of the run and of an epoch, each of which ends a cycle of accumulation.
+        """Return the Calendar of the run, in which each epoch ends an accumulation cycle.
 
         Args:
-            plan: if it counts samples or tokens, a run with smaller last batches ends where its samples do.
+            name: the name of the optimizer.
+            plan: if its clock counts samples or tokens, the length of a run with smaller last batches is exact.
         """
         accumulation = self.accumulation[name]
         updates = -(-self.epoch_length // accumulation)
@@ -71,7 +72,7 @@ class RunFacts:
         )  # fmt: skip
 
     def lengths_for(self, name: str) -> dict[str, int | None]:
-        """Return the lengths for MMEngine's schedulers, in batches or in updates."""
+        """Return the lengths for MMEngine's schedulers, in batches or updates."""
         per = self.accumulation[name] if self.in_updates else 1
         return {
             "epoch_length": -(-self.epoch_length // per),
@@ -80,24 +81,24 @@ class RunFacts:
         }
 
 
-_WAYS_TO_SAY = {
+_FACT_HINTS = {
     "tokens_per_step": "Write Runner(..., tokens_per_sample=1024)",
     "frames_per_step": "Write horizon and lengths in frames",
-    "batch_size": "Give a loader that says its batch_size, or write the length in epochs or updates",
+    "batch_size": "Pass a loader with a batch_size, or write the length in epochs or updates",
 }
-"""How to pass a missing fact to a Runner, which makes the Calendar itself."""
+"""How to pass a missing fact to a Runner, which builds the Calendar itself."""
 
 Schedulers: TypeAlias = dict[str, list[Any]]
-"""Schedulers by the optimizer's name, which is empty if there is one optimizer."""
+"""Schedulers by the name of the optimizer, which is empty for a single optimizer."""
 
 
 def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
-    """Return the plan of a config; None if it has schedulers instead."""
+    """Return the plan in a config; None if the config contains schedulers."""
     if isinstance(config, (Plan, str, os.PathLike)):
         return plan_from(config)
     if not isinstance(config, Mapping) or not config or "type" in config or set(config) & set(names):
         return None
-    # Its fields are schedules, where several optimizers would have lists of dicts.
+    # The fields of a plan are schedules; a config for several optimizers contains lists of dicts.
     fields = [value for key, value in config.items() if key not in ("groups", "targets")]
     return plan_from(config) if all(isinstance(value, (str, int, float)) for value in fields) else None
 
@@ -112,7 +113,7 @@ def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: R
         config = dict.fromkeys(names, plan)
     if isinstance(config, Mapping) and "type" not in config and set(config) == set(names):
         return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
-    # This names what is wrong with the names, or builds the same for each.
+    # This raises an error for wrong names, or builds the same schedulers for each optimizer.
     return build_param_scheduler(config, dict(wrappers), **facts.lengths_for(names[0]))
 
 
@@ -125,8 +126,8 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
             f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False tick on every batch, as "
-            f"MMEngine's do, {facts.accumulation[name]} times for an update. To count updates write "
-            "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or give a Plan"
+            f"MMEngine's do, {facts.accumulation[name]} times per update. To count updates write "
+            "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or pass a Plan"
         )
     return list(built)
 
@@ -139,16 +140,16 @@ def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_
     except MissingFact as error:
         refused = error
     if str(refused.site).startswith("Calendar(total="):
-        # The length of the run is in updates. A plan that says all its lengths in its own unit needs none.
+        # The total is in updates. A plan that uses only the unit of its clock does not need it.
         with suppress(MissingFact, Unresolved):
             return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), on_change=on_change)
         refused = refused.changed(site="train_cfg")
-    instead = _WAYS_TO_SAY.get(refused.fact, "Write the length in epochs or updates")
+    instead = _FACT_HINTS.get(refused.fact, "Write the length in epochs or updates")
     raise MissingFact(refused.site, refused.found, instead, fact=refused.fact, example=refused.example)
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:
-    """Warn of plateaus, which act after validations only (row 13)."""
+    """Warn about plateau schedulers in a run without validation, because they never act (row 13)."""
     for many in schedulers.values():
         for one in many:
             rules = one.states if isinstance(one, Scheduler) else ()
@@ -156,24 +157,27 @@ def warn_without_validation(schedulers: Schedulers) -> None:
             if getattr(one, "need_val_args", False):
                 watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
             for what in watches:
-                warn_user(f"{what} never acts: there is no validation. Give Runner(val_dataloader=…, val_cfg=dict())")
+                warn_user(
+                    f"{what} never acts, because the run has no validation. "
+                    "Write Runner(val_dataloader=…, val_cfg=dict())"
+                )
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
-    """Warn at the end of a run of plateaus that never saw their metric (row 13)."""
+    """Warn at the end of a run about plateau schedulers that never received their metric (row 13)."""
     for many in schedulers.values():
         for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
             warn_user(f"param_scheduler{line}")
 
 
 def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tuple[str, int]]:
-    """Return the scheduled fields of each group, and lr in any case."""
+    """Return the scheduled fields of each group, always including lr."""
     names = ["lr"]
     for one in schedulers:
         names += (
             [name for name, group in one.values() if group != ""]
             if isinstance(one, Scheduler)
-            else [getattr(one, "param_name", "lr")]  # a user's class need not construct its base
+            else [getattr(one, "param_name", "lr")]  # a user's class may skip the constructor of its base
         )
     return [
         (name, index)
@@ -194,5 +198,5 @@ def present_values(schedulers: Sequence[Any], optimizer: Optimizer) -> dict[tupl
 
 
 def field_of_group(group: Mapping[str, Any], name: str) -> Field:
-    """Return the field, which for momentum is the first beta in a group that has betas."""
+    """Return the field of a name; momentum is the first beta in a group with betas."""
     return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)

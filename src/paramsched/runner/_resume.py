@@ -1,4 +1,4 @@
-"""The parts of a checkpoint besides Accelerate's files, and how a run goes on from them."""
+"""Save and load the parts of a checkpoint that Accelerate does not handle, and resume a run from them."""
 
 import logging
 from collections import Counter
@@ -35,7 +35,7 @@ log = logging.getLogger("paramsched.runner")
 
 
 def runner_state(runner: "Runner") -> dict[str, Any]:
-    """Return our part of a checkpoint: plain data."""
+    """Return our part of a checkpoint as plain data."""
     position = asdict(runner.training.position)
     optimizers: dict[str, dict[str, Any]] = {}
     for name, stepper in runner.steppers.items():
@@ -60,14 +60,14 @@ def runner_state(runner: "Runner") -> dict[str, Any]:
 
 
 def gradients_of(runner: "Runner") -> dict[str, torch.Tensor]:
-    """Return the gradients collected for an incomplete update; empty if there is none."""
+    """Return the gradients accumulated for an incomplete update; empty if no update is in progress."""
     if not any(stepper.in_cycle for stepper in runner.steppers.values()):
         return {}
     return {name: p.grad.detach().cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
 
 
 def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
-    """Return the facts that may differ in the run that goes on."""
+    """Return the facts that may differ in the resumed run."""
     facts = runner.facts
     assert facts is not None  # the run is prepared before anything is loaded or saved
     return {
@@ -81,7 +81,7 @@ def _facts_to_compare(runner: "Runner") -> dict[str, Any]:
 
 
 def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield each hook after its class and its number among those of the class."""
+    """Yield each hook with a key: its class and its index among the hooks of that class."""
     counts = Counter[str]()
     for hook in hooks:
         kind = type(hook).__name__
@@ -90,44 +90,44 @@ def _hooks_by_key(hooks: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _require_same_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
-    """Refuse a checkpoint with other schedulers, or by `on_change`; nothing is loaded."""
+    """Raise an error if the schedulers of a checkpoint differ and `on_change` does not allow it; load nothing."""
     if set(saved) != set(schedulers):
         was, now = _optimizer_names(saved), _optimizer_names(schedulers)
-        raise StateError(f"the checkpoint is of the optimizers {was}, and now there are {now}")
+        raise StateError(f"the checkpoint has the optimizers {was}, but the run has {now}")
     for name, many in schedulers.items():
         was_plan = isinstance(saved[name], Mapping)
         if was_plan != _is_plan(many):
             kinds = ("a Plan", "MMEngine's schedulers")
             raise StateError(
-                f"param_scheduler: the checkpoint has {kinds[not was_plan]}, and now there are {kinds[was_plan]}. "
-                "Give the same kind, or take the weights only: load_from=…, resume=False"
+                f"param_scheduler: the checkpoint has {kinds[not was_plan]}, but the run has {kinds[was_plan]}. "
+                "Pass the same kind, or load only the weights: load_from=…, resume=False"
             )
         if was_plan:
             continue
         if not isinstance(on_change, str):
             raise InvalidArgument(
-                f"on_change={on_change!r}", "a choice by field is for a Plan", 'Write on_change="new"'
+                f"on_change={on_change!r}", "choices by field require a Plan", 'Write on_change="new"'
             )
         if len(many) != len(saved[name]):
             raise StateError(
-                f"param_scheduler: the checkpoint has {len(saved[name])} schedulers, and now there are {len(many)} "
-                f"({', '.join(type(one).__name__ for one in many)}). Give those it was saved with"
+                f"param_scheduler: the checkpoint has {len(saved[name])} schedulers, but the run has {len(many)} "
+                f"({', '.join(type(one).__name__ for one in many)}). Pass the schedulers it was saved with"
             )
-        told = [
+        changes = [
             f"[{index}] {type(one).__name__} {key}: {then!r} in the checkpoint, {now!r} now"
             for index, (one, state) in enumerate(
                 zip(many, _states_of_this_length(many, saved[name], config, name), strict=True)
             )
             for key, (now, then) in argument_changes(one, state).items()
         ]
-        if told and on_change == "error":
+        if changes and on_change == "error":
             raise PlanChanged(
-                "param_scheduler differs from the checkpoint's and on_change is 'error':\n" + "\n".join(told)
+                "param_scheduler differs from the checkpoint's and on_change is 'error':\n" + "\n".join(changes)
             )
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
-    """Return saved states in which an end that is missing in the config is that of the present run."""
+    """Return the saved states, with each end that the config omits set to that of the present run."""
     mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
     parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
     parts += [None] * len(many)
@@ -148,7 +148,7 @@ def _optimizer_names(names: Any) -> str:
 
 
 def resume_run(runner: "Runner", source: Path) -> None:
-    """Go on from a whole checkpoint that fits: everything is built, nothing has run."""
+    """Resume from an intact checkpoint that fits; everything is built and no batch has run."""
     state = read_runner_state(source)
     saved, config, policy = state["param_schedulers"], runner.given["param_scheduler"], runner.given["on_change"]
     assert runner.facts is not None  # the run is prepared
@@ -166,12 +166,12 @@ def resume_run(runner: "Runner", source: Path) -> None:
         if stepper.inner.base_param_settings is not None and kept.get("base_param_settings") is not None:
             stepper.inner.base_param_settings.update(kept["base_param_settings"])
         for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
-            log.warning("resume: base of %s; the checkpoint's goes on", line)
+            log.warning("resume: base of %s; using the checkpoint's", line)
     for name, many in runner.schedulers.items():
         if _is_plan(many):
             many[0].load_state_dict(saved[name]["plan"])
         elif many:
-            # An end that the config does not contain follows the length of the run, whatever the policy.
+            # With any policy, an end that the config omits follows the length of the present run.
             keeps = policy == "checkpoint"
             states = _states_of_this_length(many, saved[name], config, name) if keeps else saved[name]
             epoch_length = runner.facts.lengths_for(name)["epoch_length"]
@@ -185,8 +185,8 @@ def resume_run(runner: "Runner", source: Path) -> None:
             hook.load_state_dict(state["hooks"][key])
     site, seed = runner.settings.randomness.seed, state["meta"]["seed"]
     if site is not None and site != seed:
-        log.warning("resume: seed %d in the checkpoint, which goes on, %d now", seed, site)
-    runner.seed = seed  # the order of the data is that of the run that goes on
+        log.warning("resume: seed %d in the checkpoint, %d now; using the checkpoint's", seed, site)
+    runner.seed = seed  # the order of the data continues
     runner.training.seed(seed)
     runner.run_name = state["meta"].get("run", runner.run_name)
     runner.training.resume(Position(**state["clock"]))
@@ -195,21 +195,24 @@ def resume_run(runner: "Runner", source: Path) -> None:
 
 
 def require_fit_for(runner: "Runner", source: Path) -> None:
-    """Refuse a checkpoint that does not fit the run; nothing is loaded."""
+    """Raise an error if a checkpoint does not fit the run; load nothing."""
     with in_every_process(runner.accelerator):
         state = read_runner_state(source)
         was, now = state["run"]["processes"], runner.accelerator.num_processes
-        if (was == 1) != (now == 1):  # Accelerate names the weights differently then
+        if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
             raise StateError(
-                f"{source}: saved by {was} processes, and now there are {now}. "
-                f"Start as many, or take the weights only: load_from={str(source)!r}, resume=False"
+                f"{source}: saved by {was} processes, but the run has {now}. "
+                f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
             )
         require_fit(runner.accelerator, source, was)
         runner.checkpoints.gradients(source)
         for key, hook in _hooks_by_key(runner.hooks):
             if key not in state["hooks"]:
                 continue
-            kept, unusable = state["hooks"][key], f"{source / STATE}: it cannot be read; nothing usable at hooks.{key}"
+            kept, unusable = (
+                state["hooks"][key],
+                f"{source / STATE}: it cannot be read; missing or invalid: hooks.{key}",
+            )
             if isinstance(hook, (CheckpointHook, EarlyStoppingHook, LoggerHook)) and not isinstance(kept, dict):
                 raise StateError(unusable)
             if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):
@@ -222,22 +225,22 @@ def require_fit_for(runner: "Runner", source: Path) -> None:
 
 
 def _load_accelerate_state(runner: "Runner", source: Path, saved_processes: int) -> None:
-    """Let Accelerate load its files; it ignores random states that it cannot load."""
+    """Load Accelerate's files, and check the random states, because Accelerate ignores errors in them."""
     accelerator = runner.accelerator
     try:
         accelerator.load_state(str(source))
-    except Exception as error:  # Accelerate raises what torch, safetensors and the system do
+    except Exception as error:  # torch, safetensors and the system raise many types of errors
         raise StateError(f"{source}: Accelerate could not load it ({type(error).__name__}: {error})") from error
     if accelerator.process_index >= saved_processes:
-        log.warning("resume: process %d was not there before; its random numbers begin anew", accelerator.process_index)
+        log.warning("resume: process %d is new; its random numbers start again", accelerator.process_index)
         return
     file = random_states_file(accelerator, source)
     if not torch.equal(torch.get_rng_state(), read_torch(file)["torch_manual_seed"]):
-        raise StateError(f"{file}: Accelerate could not take the random states in it")
+        raise StateError(f"{file}: Accelerate could not load the random states in it")
 
 
 def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
-    """Return the values that schedules multiply, by field and group."""
+    """Return the base values by field and group."""
     return {
         f"{key.removeprefix('initial_')} in group {index}": float(value)
         for index, group in enumerate(stepper.optimizer.param_groups)
@@ -247,7 +250,7 @@ def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
 
 
 def _lines_of_differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
-    """Return a line for each entry that differs."""
+    """Return one line for each entry that differs."""
     keys = saved.keys() & now.keys() if only_common else saved.keys() | now.keys()
     return [
         f"{key}: {saved.get(key)!r} in the checkpoint, {now.get(key)!r} now"

@@ -1,4 +1,4 @@
-"""Read the settings of a Runner, from a config or a call; all problems are reported at once."""
+"""Read the settings of a Runner from a config or a call, and report all problems at once."""
 
 import inspect
 import os
@@ -56,7 +56,7 @@ def _read_existing_path(value: Any) -> Path | None:
 
 
 def _expecting(what: str, fits: Callable[[Any], bool]) -> Callable[[Any], Any]:
-    """Return the reader of an optional argument whose values are used as they are."""
+    """Return the reader of an optional argument whose values are used unchanged."""
 
     def read(value: Any) -> Any:
         if value is not None and not fits(value):
@@ -68,7 +68,7 @@ def _expecting(what: str, fits: Callable[[Any], bool]) -> Callable[[Any], Any]:
 
 @argument_table
 class _EvalSettings:
-    """`val_cfg` or `test_cfg`."""
+    """The settings in `val_cfg` or `test_cfg`."""
 
     type: Any = argument(None)
 
@@ -76,12 +76,12 @@ class _EvalSettings:
 @final
 @argument_table
 class Settings:
-    """The arguments of a Runner, as read.
+    """The checked arguments of a Runner.
 
     Args:
-        train, scaling, randomness: `train_cfg`, `auto_scale_lr` and `randomness`.
-        loaders: by "train", "val" and "test": a loader, the settings of one to build, or None.
-        optimizers: by name, wrappers of the same kind, with which nothing is trained.
+        train, scaling, randomness: the settings in `train_cfg`, `auto_scale_lr` and `randomness`.
+        loaders: for each of "train", "val" and "test" a loader, the settings to build one, or None.
+        optimizers: dummy wrappers of the same kinds, by name.
     """
 
     work_dir: Any = argument("work_dir", parse=_read_path)
@@ -104,22 +104,23 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     """Read the arguments of a Runner.
 
     Args:
-        known: problems that were found before.
+        given: the arguments by name.
+        known: problems found earlier.
 
     Raises:
-        ConfigError: every problem.
+        ConfigError: if there are problems; it lists all of them.
     """
     diagnostics = DiagnosticCollector("python")
-    for fault in known:
-        diagnostics.add(fault.path, fault.found, fault.instead, code=fault.code)
+    for problem in known:
+        diagnostics.add(problem.path, problem.found, problem.instead, code=problem.code)
     given = {name: _without_unreadable(value, entry_path(name), diagnostics) for name, value in given.items()}
 
     def attempt(read: Callable[..., _T], name: str, *more: Any) -> _T | None:
-        """Read an argument; an error that a user's object raises is reported."""
+        """Read an argument; report any error that a user's object raises."""
         try:
             return read(given[name], entry_path(name), diagnostics, *more)
         except Exception as error:  # noqa: BLE001  # it may raise anything
-            found = f"looking at it raised {type(error).__name__}: {error}"[:500]
+            found = f"checking it raised {type(error).__name__}: {error}"[:500]
             diagnostics.add(entry_path(name), found, code=REFUSED_VALUE)
             return None
 
@@ -137,7 +138,7 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     attempt(_check_hooks, "default_hooks", "mapping", "Write dict(checkpoint=dict(type='CheckpointHook'))")
     attempt(_check_hooks, "custom_hooks", "list", "Write custom_hooks=[MyHook()]")
     optimizers = attempt(check_optimizers, "optim_wrapper", given["model"]) or {}
-    # The length of the run as far as it is known before anything is built; of many processes each has a part.
+    # The length of the run, as far as it is known before anything is built; each process has a part of the batches.
     loader = loaders["train"] if os.environ.get("WORLD_SIZE", "1") == "1" else None
     epoch_length = (len(loader) if isinstance(loader, Sized) else 0) or 10**6
     lengths = {"epoch_length": epoch_length, "max_epochs": train.max_epochs, "max_iters": train.max_iters}
@@ -148,29 +149,32 @@ def read_settings(given: Mapping[str, Any], known: Iterable[Diagnostic] = ()) ->
     )
 
 
-_DEEPEST: Final = 50
+_MAX_DEPTH: Final = 50
 
 
 def _without_unreadable(value: Any, path: str, diagnostics: DiagnosticCollector, around: tuple[int, ...] = ()) -> Any:
-    """Return the value with None for each part that cannot be read, and report these; else the value itself.
+    """Replace each unreadable part of a value with None and report it; return a readable value itself.
 
     Args:
-        around: the containers that hold it, by their `id`.
+        value: the value to check.
+        path: its path in the config.
+        diagnostics: collects the problems.
+        around: the `id` of each container that encloses the value.
     """
     if isinstance(value, NeedsRunning):
         diagnostics.add(path, str(value), "Write the value itself, or build the Runner in Python", code=UNREADABLE)
         return None
     if not isinstance(value, (dict, list)):
         return value
-    if id(value) in around or len(around) >= _DEEPEST:
-        found = "it contains itself" if id(value) in around else f"it is nested more than {_DEEPEST} deep"
+    if id(value) in around or len(around) >= _MAX_DEPTH:
+        found = "it contains itself" if id(value) in around else f"it is nested more than {_MAX_DEPTH} levels deep"
         diagnostics.add(path, found, code=REFUSED_VALUE)
         return None
     around = (*around, id(value))
     entries = list(value.items() if isinstance(value, dict) else enumerate(value))
     read = {key: _without_unreadable(one, child_path(path, key), diagnostics, around) for key, one in entries}
     if all(read[key] is one for key, one in entries):
-        return value  # which may be of a subclass: a dataset, say
+        return value  # it may be an instance of a subclass, such as a dataset
     return read if isinstance(value, dict) else list(read.values())
 
 
@@ -185,33 +189,33 @@ def _read_section(config: Any, path: str, diagnostics: DiagnosticCollector, tabl
 
 
 def _read_train_cfg(config: Any, path: str, diagnostics: DiagnosticCollector) -> TrainSettings | None:
-    """Read the loop: what it counts, how long it is, and when it validates."""
+    """Read the settings of the training loop: its unit, its length and its validations."""
     train = _read_section(config, path, diagnostics, TrainSettings)
     if train is None:
         return None
     # A wrong length was replaced by None.
     by_epoch, loop = replace(train, max_iters=config.get("max_iters")).counts_epochs, train.type
     if loop is not None and by_epoch != (loop == "EpochBasedTrainLoop"):
-        found = f"{by_epoch}, and type={loop!r} says {not by_epoch}"
-        diagnostics.add(f"{path}.by_epoch", found, "Leave one of them out", code=REFUSED_VALUE)
+        found = f"{by_epoch}, but type={loop!r} implies {not by_epoch}"
+        diagnostics.add(f"{path}.by_epoch", found, "Omit one of them", code=REFUSED_VALUE)
     counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
     if config.get(counted) is None:
         instead = f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
         diagnostics.add(f"{path}.{counted}", "it is missing", instead, code=WRONG_ARGUMENT)
     if config.get(other) is not None:
         why = f"with by_epoch={by_epoch}" if loop is None or train.by_epoch is not None else f"with type={loop!r}"
-        diagnostics.add(f"{path}.{other}", f"{why} the length is {counted}", f"Leave {other} out", code=REFUSED_VALUE)
+        diagnostics.add(f"{path}.{other}", f"{why} the length is {counted}", f"Omit {other}", code=REFUSED_VALUE)
     return train
 
 
 def _read_plain(_: Any, _path: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> Settings:
-    """Read the arguments that are single values, and check `on_change`."""
+    """Read the arguments with single values, and check `on_change`."""
     names = ("work_dir", "load_from", "resume", "tokens_per_sample", "amount_of", "accelerator", "cfg")
     written = {name: (given[name], entry_path(name)) for name in names}
     settings, _, _ = read_arguments(Settings, written, ROOT, diagnostics)
     if settings.amount_of is not None and given["tokens_per_sample"] is not None:
-        found = "tokens_per_sample counts a batch too"
-        diagnostics.add(entry_path("amount_of"), found, "Leave one of them out", code=REFUSED_VALUE)
+        found = "tokens_per_sample also sets the amount of a batch"
+        diagnostics.add(entry_path("amount_of"), found, "Omit one of them", code=REFUSED_VALUE)
     try:
         checked_on_change(given["on_change"])
     except InvalidArgument as refusal:
@@ -223,14 +227,14 @@ def _check_model(model: Any, path: str, diagnostics: DiagnosticCollector) -> Non
     if isinstance(model, Mapping):
         _check_class_dict(model, MODELS, path, diagnostics)
     elif not isinstance(model, nn.Module):
-        _refuse_kind(model, "torch.nn.Module", path, diagnostics, "Give a module, or dict(type='…')")
+        _report_kind(model, "torch.nn.Module", path, diagnostics, "Pass a module, or dict(type='…')")
 
 
 def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: Any) -> None:
     if loss is None:
         return
     if not callable(loss):
-        _refuse_kind(loss, "function", path, diagnostics, "Write loss=torch.nn.functional.cross_entropy")
+        _report_kind(loss, "function", path, diagnostics, "Write loss=torch.nn.functional.cross_entropy")
         return
     try:
         with suppress(ValueError):  # some functions written in C have no signature
@@ -241,8 +245,8 @@ def _check_loss(loss: Any, path: str, diagnostics: DiagnosticCollector, model: A
         return
     if isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
-        found = f"{type(model).__name__} has its own {has}, so the loss would not be used"
-        diagnostics.add(path, found, "Leave loss out", code=REFUSED_VALUE)
+        found = f"{type(model).__name__} has its own {has}, so loss would have no effect"
+        diagnostics.add(path, found, "Omit loss", code=REFUSED_VALUE)
 
 
 def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, given: Mapping[str, Any]) -> None:
@@ -250,30 +254,30 @@ def _check_combinations(model: Any, _: str, diagnostics: DiagnosticCollector, gi
     training = ("train_dataloader", "train_cfg", "optim_wrapper")
     missing = [name for name in training if given[name] is None]
     if missing and len(missing) < len(training):
-        found = "it is missing: train_dataloader, train_cfg and optim_wrapper go together"
+        found = "it is missing; train_dataloader, train_cfg and optim_wrapper are required together"
         for name in missing:
             diagnostics.add(entry_path(name), found, code=WRONG_ARGUMENT)
     if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
-        found, instead = "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)"
+        found, instead = "there is no optimizer to schedule", "Write optim_wrapper=dict(optimizer=…)"
         diagnostics.add(entry_path("param_scheduler"), found, instead, code=REFUSED_VALUE)
     for mode in ("val", "test"):
         if given[f"{mode}_dataloader"] is None:
-            found = f"there is no {mode}_dataloader"
+            found = f"{mode}_dataloader is missing"
             for name in (f"{mode}_cfg", f"{mode}_evaluator"):
                 if given[name] is not None:
-                    diagnostics.add(entry_path(name), found, f"Give it, or leave {name} out", code=REFUSED_VALUE)
+                    diagnostics.add(entry_path(name), found, f"Pass it, or omit {name}", code=REFUSED_VALUE)
         elif given[f"{mode}_evaluator"] is None and callable(getattr(model, "train_step", None)):
-            found = "it is missing: a model with train_step says no loss here"
-            diagnostics.add(entry_path(f"{mode}_evaluator"), found, "Give a metric", code=WRONG_ARGUMENT)
+            found = "it is missing, and a model with train_step does not return a loss in a validation"
+            diagnostics.add(entry_path(f"{mode}_evaluator"), found, "Pass a metric", code=WRONG_ARGUMENT)
 
 
 def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
-    """Return a loader, or the settings of one given as a dict like MMEngine's."""
+    """Return a loader, or the settings in a dict of MMEngine's form."""
     if loader is None:
         return None
     if not isinstance(loader, Mapping):
         if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
-            _refuse_kind(loader, "loader with a length", path, diagnostics, "Give a DataLoader, or a dict")
+            _report_kind(loader, "loader with a length", path, diagnostics, "Pass a DataLoader or a dict")
             return None
         if not len(loader):
             diagnostics.add(path, "it has no batches", code=REFUSED_VALUE)
@@ -284,12 +288,12 @@ def _read_loader(loader: Any, path: str, diagnostics: DiagnosticCollector) -> An
     if isinstance(dataset, Mapping) and not wrong & {"dataset"}:
         _check_class_dict(dataset, DATASETS, locations["dataset"], diagnostics)
     elif isinstance(dataset, (str, bytes)) or not (isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")):
-        _refuse_kind(dataset, "dataset", locations["dataset"], diagnostics)
+        _report_kind(dataset, "dataset", locations["dataset"], diagnostics)
     sampler = _read_section(settings.sampler, locations["sampler"], diagnostics, SamplerSettings)
     settings = replace(settings, sampler=sampler)
     if diagnostics.count == before:
         try:  # torch checks the other arguments
-            with warnings.catch_warnings():  # they are shown when it is built
+            with warnings.catch_warnings():  # they are shown when it is built for the run
                 warnings.simplefilter("ignore")
                 build_loader(replace(settings, dataset=[0]))
         except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
@@ -305,11 +309,11 @@ def _check_evaluator(config: Any, path: str, diagnostics: DiagnosticCollector) -
     elif isinstance(config, Mapping) and config:
         _check_class_dict(config, METRICS, path, diagnostics)
     elif config and not (callable(config) or isinstance(config, MetricLike)):
-        _refuse_kind(config, "metric", path, diagnostics, "Give a function of output and target, or a Metric")
+        _report_kind(config, "metric", path, diagnostics, "Pass a function of output and target, or a Metric")
 
 
 _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
-"""MMEngine's other default hooks; a config may remove what does not exist here."""
+"""MMEngine's other default hooks, which a config may remove although they do not exist here."""
 
 
 def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: str, instead: str) -> None:
@@ -317,7 +321,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
     if hooks is None:
         return
     if not isinstance(hooks, Mapping if kind == "mapping" else (list, tuple)):
-        _refuse_kind(hooks, kind, path, diagnostics, instead)
+        _report_kind(hooks, kind, path, diagnostics, instead)
         return
     for key, hook in hooks.items() if isinstance(hooks, Mapping) else enumerate(hooks):
         where = child_path(path, key)
@@ -332,7 +336,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
             priority = hook.get("priority", "NORMAL")
         else:
             if not is_hook(hook):
-                _refuse_kind(hook, "hook", where, diagnostics, "Give a Hook, or dict(type='…')")
+                _report_kind(hook, "hook", where, diagnostics, "Pass a Hook, or dict(type='…')")
             priority = getattr(hook, "priority", "NORMAL")
         try:
             priority_of(priority)
@@ -343,7 +347,7 @@ def _check_hooks(hooks: Any, path: str, diagnostics: DiagnosticCollector, kind: 
 def _check_class_dict(
     config: Mapping[str, Any], registry: Registry, path: str, diagnostics: DiagnosticCollector
 ) -> None:
-    """Check a dict with `type`: the class it names, and its arguments."""
+    """Check a dict with `type`: the class and its arguments."""
     if "type" not in config:
         diagnostics.add(child_path(path, "type"), "it is missing", "Write dict(type='…')", code=WRONG_ARGUMENT)
         return
@@ -367,7 +371,7 @@ def _check_class_dict(
         is_named = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
         if is_named and one.default is one.empty and name not in arguments:
             diagnostics.add(child_path(path, name), f"{short_json(named)} needs it", code=REFUSED_VALUE)
-    # A user's class may do anything when it is built; ours only check their arguments, and name one at a time.
+    # Only our classes are built to check arguments, because a user's class may do anything in its constructor.
     while is_own:
         try:
             cls(**arguments)
@@ -382,8 +386,8 @@ def _check_class_dict(
         return
 
 
-def _refuse_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:
-    """Report a value of another kind than the one that is needed."""
+def _report_kind(value: Any, kind: str, path: str, diagnostics: DiagnosticCollector, instead: str = "") -> None:
+    """Report a value that is not of the expected kind."""
     diagnostics.add(path, f"expected a {kind}, got {short_json(value)}", instead, code=WRONG_TYPE)
 
 
@@ -391,72 +395,76 @@ LEFT_TO_ACCELERATE: Final = (
     "compile", "default_scope", "env_cfg", "experiment_name", "launcher", "log_level", "log_processor", "vis_backends",
     "visualizer",
 )  # fmt: skip
-"""Entries of MMEngine's configs that have no meaning here."""
+"""Entries of MMEngine's configs that are ignored here."""
 
 
 def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of a Runner in a config or a file, and the whole config; raise all problems."""
+    """Return the arguments of a Runner in a config or a file, and the entire config; raise all problems at once."""
     diagnostics = DiagnosticCollector()
-    whole = _config_as_dict(cfg)
-    settings = {name: value for name, value in whole.items() if name in parameters and name != "cfg"}
-    for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
+    config = _config_as_dict(cfg)
+    settings = {name: value for name, value in config.items() if name in parameters and name != "cfg"}
+    for name in config.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
-        if near is not None:  # else it is a variable of the config's own
+        if near is not None:  # otherwise it is a variable of the config
             diagnostics.add(entry_path(name), f'unknown argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
-    # Before the rest is checked: they register what the config names.
-    _import_named_modules(whole.get("custom_imports"), diagnostics)
+    # Imported first, because these modules register classes that the config names.
+    _import_named_modules(config.get("custom_imports"), diagnostics)
     if "model" not in settings:
-        instead = "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
+        instead = "Write model=dict(type='…'), or Runner.from_cfg(…, model=…)"
         diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
     if diagnostics.count:
-        # The Runner itself would not be reached.
+        # The Runner is not constructed after a problem, so the remaining arguments are checked here.
         defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
         read_settings({**defaults, "model": nn.Identity(), **settings}, diagnostics.found())
-    return settings, whole
+    return settings, config
 
 
 def _config_as_dict(cfg: Any) -> dict[str, Any]:
-    """Return a config as a dict, from a file, from MMEngine's Config, or from a mapping."""
+    """Return a config as a dict, read from a file, MMEngine's Config or a mapping."""
     plain = cfg
-    if isinstance(cfg, (str, PathLike)):  # a `.py` file is not run
+    if isinstance(cfg, (str, PathLike)):  # a `.py` file is parsed, never executed
         path = Path(cfg)
         try:
-            if not path.is_file():  # nor a pipe, which may never say anything
-                raise FileNotFoundError("no such file" if not path.exists() else "no plain file")
+            if not path.is_file():  # reading a pipe could block forever
+                raise FileNotFoundError("no such file" if not path.exists() else "not a regular file")
             plain = mmengine.read(read_plan_text(path, "mmengine").text, str(path))
         except ParamschedError:
             raise
         except (OSError, ValueError) as error:
             raise ConfigError(str(path), [f"it cannot be read: {error}"]) from None
-    to_dict = getattr(plain, "to_dict", None)  # MMEngine's Config has it
+    to_dict = getattr(plain, "to_dict", None)  # a method of MMEngine's Config
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping):
         found = f"expected a config, got {type(plain).__name__}"
-        raise InvalidArgument("Runner.from_cfg(…)", found, "Give a mapping, or the path of a file that says one")
+        raise InvalidArgument("Runner.from_cfg(…)", found, "Pass a mapping, or the path of a config file")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
         raise InvalidArgument(
-            "Runner.from_cfg(…)", f"the name of an entry must be text, got {short_json(odd)}", "Name each entry by text"
+            "Runner.from_cfg(…)", f"the name of an entry must be text, got {short_json(odd)}", "Write each name as text"
         )
     return dict(plain)
 
 
 def _import_named_modules(config: Any, diagnostics: DiagnosticCollector) -> None:
-    """Import the modules that register what a config names."""
+    """Import the modules that register classes of a config."""
     if config is None:
         return
     names = config.get("imports") if isinstance(config, Mapping) else None
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         instead = "Write custom_imports=dict(imports=['my_model'])"
-        diagnostics.add(entry_path("custom_imports"), "it names no modules", instead, code=REFUSED_VALUE)
+        diagnostics.add(
+            entry_path("custom_imports"), "expected a list of modules in imports", instead, code=REFUSED_VALUE
+        )
         return
     for index, name in enumerate(names):
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
-            _refuse_kind(name, "module's name", path, diagnostics, "Write it as after import: 'package.module'")
+            _report_kind(
+                name, "module's name", path, diagnostics, "Write it as in an import statement: 'package.module'"
+            )
             continue
         try:
             import_module(name)
         except ImportError as error:
-            diagnostics.add(path, str(error), "It is looked for where Python looks for modules", code=REFUSED_VALUE)
+            diagnostics.add(path, str(error), "Write the name of a module on Python's path", code=REFUSED_VALUE)

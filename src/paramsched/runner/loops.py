@@ -1,4 +1,4 @@
-"""Loops: the order of batches, epochs, validations and hooks, as in MMEngine."""
+"""Loops: run batches, epochs, validations and hooks in MMEngine's order."""
 
 import random
 from abc import ABC, abstractmethod
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a run is: what a checkpoint saved now has to go on from.
+    """The position of a run, as saved in a checkpoint.
 
     Args:
-        epoch: complete passes over the loader.
-        batch: batches of the present pass that are done.
-        iter: batches that are done.
-        validated: whether the validation that is due at this moment is over.
+        epoch: completed passes over the loader.
+        batch: completed batches of the present pass.
+        iter: completed batches of the run.
+        validated: True if the validation due at this position is complete.
     """
 
     epoch: int = 0
@@ -41,7 +41,7 @@ class Position:
 
 @final
 class EpochBatches:
-    """A loader as Accelerate prepared it, or any iterable with a length, pass by pass."""
+    """Passes over a loader prepared by Accelerate, or over any iterable with a length."""
 
     def __init__(self, loader: Any, accelerator: Any) -> None:
         self.loader, self.accelerator = loader, accelerator
@@ -50,39 +50,39 @@ class EpochBatches:
         return len(self.loader)
 
     def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
-        """Yield the batches of a pass with their indexes, after the first `skip`, whose random draws are undone."""
+        """Yield the batches of a pass with their indexes, without the first `skip` and their random draws."""
         if skip >= len(self):
             return
-        if hasattr(self.loader, "set_epoch"):  # Accelerate's: the order is a function of the epoch
+        if hasattr(self.loader, "set_epoch"):  # Accelerate's loaders: the order is a function of the epoch
             self.loader.set_epoch(number)
         from accelerate.utils import send_to_device
 
         batches: Iterator[Any]
         if skip and isinstance(self.loader, DataLoader):
             with random_states_kept():
-                # Accelerate's loaders load one batch ahead, so the last skipped batch is taken here.
+                # Accelerate's loaders prefetch one batch, so the last skipped batch is consumed here.
                 batches = iter(self.accelerator.skip_first_batches(self.loader, skip - 1))
                 next(batches)
         else:
             batches = islice(self.loader, skip, None)
         for index, batch in enumerate(batches, start=skip):
-            yield index, send_to_device(batch, self.accelerator.device)  # costs nothing if Accelerate has moved it
+            yield index, send_to_device(batch, self.accelerator.device)  # no copy if Accelerate has already moved it
 
     def seed(self, seed: int) -> None:
-        """Make the order of each pass a function of this seed and the number of the pass."""
+        """Set the seed that determines, with the number of a pass, the order of that pass."""
         batches: Any = getattr(self.loader, "batch_sampler", None)
-        spread: Any = getattr(batches, "batch_sampler", None)  # with several processes
+        spread: Any = getattr(batches, "batch_sampler", None)  # exists with several processes
         samplers: list[Any] = [getattr(batches, "sampler", None), getattr(spread, "sampler", None)]
         for sampler in samplers:
-            if hasattr(sampler, "initial_seed"):  # Accelerate's
+            if hasattr(sampler, "initial_seed"):  # Accelerate's sampler
                 sampler.initial_seed = seed
 
 
 @contextmanager
 def random_states_kept() -> Iterator[None]:
-    """Leave every generator as it was found."""
+    """Restore the state of every random generator afterwards."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
-    saved = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # the global one is meant
+    saved = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # the global generator is meant
     try:
         yield
     finally:
@@ -94,7 +94,7 @@ def random_states_kept() -> Iterator[None]:
 
 
 def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
-    """Return pairs of whole numbers; an empty tuple for None."""
+    """Read pairs of integers; return an empty tuple for None."""
     pairs = () if value is None else value
     if isinstance(pairs, (list, tuple)) and all(isinstance(one, (list, tuple)) and len(one) == 2 for one in pairs):
         numbers = [number for pair in pairs for number in pair]
@@ -105,13 +105,13 @@ def _read_pairs(value: Any) -> tuple[tuple[int, int], ...]:
 
 @argument_table
 class TrainSettings:
-    """`train_cfg`: how long to train, and when to validate.
+    """The settings in `train_cfg`: the length of the training and its validations.
 
     Args:
-        by_epoch: whether epochs are counted; by default what `type` counts, or the length that is given.
-        val_begin: first epoch or iteration after which to validate.
+        by_epoch: True to count epochs, False to count iterations; by default implied by `type` or by the length.
+        val_begin: first epoch or iteration after which a validation may run.
         val_interval: epochs or iterations between validations.
-        dynamic_intervals: pairs of an epoch or iteration, and the interval from then on.
+        dynamic_intervals: pairs of an epoch or iteration and the interval from then on.
 
     >>> TrainSettings(type="EpochBasedTrainLoop").counts_epochs, TrainSettings(max_iters=900).counts_epochs
     (True, False)
@@ -133,8 +133,9 @@ class TrainSettings:
 
 
 class TrainLoop(ABC):
-    """The part that both loops share, with MMEngine's names. Hooks set `stop_training` to end the run after the
-    present epoch or iteration.
+    """Base class of both training loops, with MMEngine's names.
+
+    Hooks set `stop_training` to end the run after the present epoch or iteration.
     """
 
     by_iterations: bool
@@ -149,7 +150,7 @@ class TrainLoop(ABC):
         self._milestones = [0, *(at for at, _ in settings.dynamic_intervals)]
         self._intervals = [self.val_interval, *(interval for _, interval in settings.dynamic_intervals)]
         self.stop_training = False
-        # The settings were checked to have the one that counts. MMEngine: a run by iterations is one epoch.
+        # The settings were checked to contain the length. As in MMEngine, a run by iterations is one epoch.
         self.max_epochs = 1 if self.by_iterations else settings.max_epochs or 1
         self.max_iters = settings.max_iters or 1 if self.by_iterations else self.max_epochs * len(batches)
         self.epoch = self.iter = 0
@@ -164,9 +165,9 @@ class TrainLoop(ABC):
         return self.iter // self.epoch_length
 
     def run(self) -> None:
-        """Train, and validate in between."""
+        """Train, with validations in between."""
         self.runner.call_hook("before_train")
-        # The checkpoint was saved before the validation that followed it: its metrics are needed (row 14).
+        # If the checkpoint was saved before a validation, run it first, because its metrics are needed (row 14).
         last = self.epoch_length if self.by_iterations else 0  # batches of an epoch after which a validation may start
         if self.position.iter and not self.position.validated and self.position.batch <= last:
             self._validate_if_due()
@@ -177,23 +178,23 @@ class TrainLoop(ABC):
         self._batches.seed(seed)
 
     def resume(self, position: Position) -> None:
-        """Go on from where a checkpoint was saved."""
+        """Resume from the position of a checkpoint."""
         self.position, self.iter = position, position.iter
         self.epoch = 0 if self.by_iterations else position.epoch
 
     @abstractmethod
     def _run_to_end(self) -> None:
-        """Run the epochs or iterations that are left."""
+        """Run the remaining epochs or iterations."""
 
     def _train_on(self, index: int, batch: int, data: Any) -> None:
-        """Train on one batch, number `batch` of the pass; hooks know it as `index`."""
+        """Train on batch number `batch` of the pass, which hooks receive as `index`."""
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
         for stepper in runner.steppers.values():
             stepper.note_batch(data)
         outputs = runner.model_calls.train(data, runner.optim_wrapper)
-        # Before the hooks: a checkpoint that one of them saves goes on behind this batch. `iter` counts it after them,
-        # as MMEngine's does.
+        # Updated before the hooks, so that a checkpoint saved by a hook resumes after this batch. `iter` changes after
+        # the hooks, as in MMEngine.
         self.position = Position(self.position.epoch, batch + 1, self.iter + 1)
         runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
         self.iter += 1
@@ -208,7 +209,7 @@ class TrainLoop(ABC):
 
 @final
 class EpochBasedTrainLoop(TrainLoop):
-    """Trains for a number of epochs; an epoch is once through the loader."""
+    """Trains for a number of epochs; an epoch is one pass over the loader."""
 
     by_iterations = False
 
@@ -229,7 +230,7 @@ class EpochBasedTrainLoop(TrainLoop):
 
 @final
 class IterBasedTrainLoop(TrainLoop):
-    """Trains for a number of batches, however often that goes through the loader. All of it is one epoch for hooks."""
+    """Trains for a number of batches, over any number of passes; for hooks it is one epoch."""
 
     by_iterations = True
 
@@ -239,7 +240,7 @@ class IterBasedTrainLoop(TrainLoop):
         runner.model.train()
         while self.iter < self.max_iters and not self.stop_training:
             for batch, data in self._batches.batches(self.position.epoch, self.position.batch):
-                runner.model.train()  # a validation after the last batch switched it off
+                runner.model.train()  # because a validation after the last batch has called eval()
                 self._train_on(self.iter, batch, data)
                 self._validate_if_due()
                 if self.iter >= self.max_iters or self.stop_training:
@@ -251,11 +252,11 @@ class IterBasedTrainLoop(TrainLoop):
 
 @final
 class EvalLoop:
-    """Goes once through a loader without training, and computes the metrics.
+    """Runs one pass over a loader without training, and computes the metrics.
 
     Args:
-        metrics: None takes the mean loss.
-        mode: whose hooks are called.
+        metrics: the metrics; None computes the mean loss.
+        mode: `"val"` or `"test"`, which selects the hooks.
     """
 
     def __init__(
@@ -274,7 +275,7 @@ class EvalLoop:
         return self._batches.loader
 
     def run(self) -> dict[str, Any]:
-        """Validate, or test; returns the metrics."""
+        """Validate or test; return the metrics."""
         runner, mode = self.runner, self.mode
         runner.call_hook(f"before_{mode}")
         runner.call_hook(f"before_{mode}_epoch")
@@ -288,7 +289,7 @@ class EvalLoop:
             runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=data, outputs=outputs)
         size = len(getattr(self.dataloader, "dataset", ()))
         metrics = {name: value for metric in self.metrics for name, value in metric.evaluate(size).items()}
-        # Before the hooks: one of them may save the best checkpoint, which needs no second validation.
+        # Set before the hooks, because the best checkpoint, saved by a hook, must not repeat the validation.
         if mode == "val" and runner.train_loop is not None:
             runner.train_loop.position = replace(runner.train_loop.position, validated=True)
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)

@@ -1,4 +1,4 @@
-"""Metrics: what validation computes from predictions, over all processes; and registries of classes by name."""
+"""Metrics computed from predictions over all processes, and the registries of classes by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, final, runtime_checkable
@@ -10,22 +10,22 @@ from paramsched.compat.mmengine.registry import Registry
 
 @runtime_checkable
 class MetricLike(Protocol):
-    """A metric: one of ours, of MMEngine's, or any other object with these two methods."""
+    """A metric of ours or of MMEngine's, or any other object with these two methods."""
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
-        """Look at the predictions for a batch."""
+        """Process the predictions for a batch."""
 
     def evaluate(self, size: int) -> dict[str, Any]:
-        """The numbers by name."""
+        """Return the metrics by name."""
 
 
 class Metric:
-    """Collect something of each batch, and compute metrics of all of it.
+    """Collect results from each batch, and compute metrics from all of them.
 
-    A subclass appends to `self.results` in `process`, and computes a dict of numbers in `compute_metrics`.
+    A subclass appends to `self.results` in `process`, and returns a dict of numbers from `compute_metrics`.
 
     Args:
-        prefix: put before each name, with a slash.
+        prefix: prepended to each name with a slash; None adds no prefix.
 
     Source: MMEngine `BaseMetric`.
     """
@@ -35,19 +35,19 @@ class Metric:
         self.results: list[Any] = []
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
-        """Look at the predictions for a batch."""
+        """Process the predictions for a batch."""
         raise NotImplementedError(f"{type(self).__name__} has no process(data_batch, data_samples)")
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
-        """The numbers, from what all processes collected."""
+        """Compute the metrics from the results of all processes."""
         raise NotImplementedError(f"{type(self).__name__} has no compute_metrics(results)")
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """The numbers by name; what was collected is forgotten."""
-        del size  # no sample is seen twice
+        """Return the metrics by name, and clear the results."""
+        del size  # no sample is processed twice
         from accelerate.utils import gather_object
 
-        # A mean of the processes' means would weigh samples wrongly.
+        # The mean of the processes' means would weight samples incorrectly.
         collected = gather_object(self.results)
         self.results = []
         found = self.compute_metrics(collected)
@@ -56,7 +56,7 @@ class Metric:
 
 @final
 class MeanOf(Metric):
-    """The mean over samples of a function's result: a number, or numbers by name."""
+    """The mean over samples of the result of a function, a number or numbers by name."""
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class MeanOf(Metric):
 
 
 def _samples_in(batch: Any) -> int:
-    """Return how many samples a batch has."""
+    """Return the number of samples in a batch."""
     if isinstance(batch, torch.Tensor):
         return int(batch.shape[0]) if batch.ndim else 1
     if isinstance(batch, Mapping):
@@ -85,13 +85,13 @@ def _samples_in(batch: Any) -> int:
 
 
 MODELS: Final = Registry("model", "MODELS")
-"""Models, and functions that make one: `@MODELS.register_module()`."""
+"""The registry of models and functions that build one: `@MODELS.register_module()`."""
 
 DATASETS: Final = Registry("dataset", "DATASETS")
-"""Datasets by name."""
+"""The registry of datasets."""
 
 METRICS: Final = Registry("metric", "METRICS")
-"""Metrics by name: subclasses of `Metric`, or others with `process` and `evaluate`."""
+"""The registry of metrics: subclasses of `Metric`, and other classes with `process` and `evaluate`."""
 
 HOOKS: Final = Registry("hook", "HOOKS")
-"""Hooks by name."""
+"""The registry of hooks."""

@@ -1,4 +1,4 @@
-"""Optimizer wrappers in the Runner: MMEngine's wrapper decides when to update and what to clip, Accelerate steps."""
+"""Optimizer wrappers of the Runner: MMEngine's wrapper accumulates and clips, and Accelerate steps."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,22 +14,23 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.scheduler.updates import watch_updates
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
-"""MMEngine's names of types, and Accelerate's."""
+"""Accelerate's names of precisions, by MMEngine's names."""
 
 
 class AmpOptimWrapper(OptimWrapper):
-    """An `OptimWrapper` that asks for mixed precision; Accelerate does it.
+    """An `OptimWrapper` that requests mixed precision from Accelerate.
 
     Args:
         optimizer, accumulative_counts, clip_grad: as in `OptimWrapper`.
-        dtype: `"float16"` or `"bfloat16"` (or torch's); None is float16 on an accelerator, bfloat16 on a CPU.
-        loss_scale: for float16: `"dynamic"`, an initial scale, or arguments of `torch.amp.GradScaler`.
+        dtype: `"float16"`, `"bfloat16"` or torch's dtype; None (default) means float16 on an accelerator and bfloat16
+            on a CPU.
+        loss_scale: for float16, `"dynamic"`, an initial scale, or arguments of `torch.amp.GradScaler`.
 
     Raises:
-        InvalidArgument: a type that is none of these, or a loss scale that cannot be.
+        InvalidArgument: if the dtype is unknown or the loss scale is invalid.
 
-    Source: MMEngine `AmpOptimWrapper`. A number as loss scale begins there and does not grow; it is still halved by
-    an overflow.
+    Source: MMEngine `AmpOptimWrapper`. A number as loss scale is the initial scale and never grows, but an overflow
+    still halves it.
 
     >>> weight = torch.nn.Parameter(torch.ones(1))
     >>> AmpOptimWrapper(torch.optim.SGD([weight], lr=0.1), dtype="bfloat16").precision
@@ -60,16 +61,16 @@ class AmpOptimWrapper(OptimWrapper):
             self.scaling = {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
         elif loss_scale != "dynamic":
             instead = 'Write "dynamic", 512.0, or dict(init_scale=512.0)'
-            raise InvalidArgument(f"AmpOptimWrapper(loss_scale={loss_scale!r})", "expected a scale", instead)
+            raise InvalidArgument(f"AmpOptimWrapper(loss_scale={loss_scale!r})", "expected a loss scale", instead)
 
-    @property  # type: ignore[misc]  # typeshed lets a class be assigned
+    @property  # type: ignore[misc]  # typeshed declares a setter
     def __class__(self) -> Any:
-        """Its own: MMEngine's Runner would train without mixed precision."""
+        """The real class, because MMEngine's Runner would train without mixed precision."""
         return type(self)
 
     @property
     def precision(self) -> str:
-        """Accelerate's name of the type."""
+        """Accelerate's name of the precision."""
         if self.dtype is None:
             return "fp16" if torch.accelerator.is_available() else "bf16"
         return PRECISIONS[self.dtype]
@@ -77,49 +78,50 @@ class AmpOptimWrapper(OptimWrapper):
 
 @final
 class AcceleratedWrapper:
-    """An `OptimWrapper` whose backward, step and clearing go through Accelerate. It is what `train_step` is given.
+    """An `OptimWrapper` that runs backward, step and zero_grad through Accelerate; passed to `train_step`.
 
     Args:
-        inner: what the user gave; after the run it steps by itself again.
-        prepared: the optimizer as `accelerator.prepare` returned it.
+        inner: the user's wrapper, which steps directly again after the run.
+        prepared: the optimizer returned by `accelerator.prepare`.
+        accelerator: an `Accelerator`.
     """
 
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
-        self.updates = 0  # that happened: a step that the scaler skipped is none
-        # Counts the samples or tokens of an update; its hook goes ahead of the scheduler's.
+        self.updates = 0  # completed updates, without steps that the scaler skipped
+        # Counts the samples or tokens of an update; its hook runs before the scheduler's.
         self.amounts: BatchAmounts | None = None
 
         def before_update(_: Optimizer) -> None:
             if self.amounts is not None:
-                self.amounts.tell_seen()
+                self.amounts.report_counted()
 
         def after_update(_: Optimizer) -> None:
             self.updates += 1
-            seen = vars(inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
+            seen = vars(inner).get("_global_step")  # set and read by schedulers with MMEngine's base class
             if seen is not None:
-                inner._global_step = seen + 1  # type: ignore[attr-defined]  # as it says
+                inner._global_step = seen + 1  # type: ignore[attr-defined]  # it exists here
 
         watch_updates(inner.optimizer, before_update, after_update)
 
     def note_batch(self, data: Any) -> None:
         if self.amounts is not None:
-            self.amounts.see(data, ends_update=False)  # which batch ends it, the step says
+            self.amounts.count_batch(data, ends_update=False)  # the step determines the last batch of an update
 
     @property
     def optimizer(self) -> Optimizer:
         return self.inner.optimizer
 
     def __getattr__(self, name: str) -> Any:
-        if name == "inner":  # not there yet: while it is copied or unpickled
+        if name == "inner":  # not set while the object is copied or unpickled
             raise AttributeError(name)
         return getattr(self.inner, name)
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        """Mixed precision; processes exchange nothing while gradients are collected."""
+        """Return the context for mixed precision, without synchronization while gradients are accumulated."""
         with ExitStack() as stack:
-            # Exchanged once a cycle, with its last batch.
+            # Gradients are synchronized once per cycle, with its last batch.
             if not self.inner.should_sync():
                 stack.enter_context(self.accelerator.no_sync(model))
             stack.enter_context(self.accelerator.autocast())
@@ -131,7 +133,7 @@ class AcceleratedWrapper:
         step_kwargs: Mapping[str, Any] | None = None,
         zero_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Scale the loss of a batch and differentiate it; at the end of a cycle update and clear the gradients."""
+        """Scale and backpropagate the loss of a batch; at the end of a cycle, step and clear the gradients."""
         self.backward(self.inner.scale_loss(loss))
         if self.inner.should_update():
             self.step(**(step_kwargs or {}))
@@ -142,15 +144,15 @@ class AcceleratedWrapper:
         self.inner._inner_count += 1
 
     def step(self, **kwargs: Any) -> None:
-        """Clip, and let the optimizer update, if the loss scaler lets it."""
+        """Clip the gradients and step the optimizer, unless the loss scaler skips the update."""
         if self.inner.clip_func is not None:
-            # A limit is meant for gradients without the scaler's factor.
+            # The limit applies to gradients without the scaler's factor.
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.unscale_(self.optimizer)
             self.inner._clip_grad()
         try:
             self.prepared.step(**kwargs)
-        except MissingFact as error:  # nothing counts the samples or tokens of the update, which did not happen
+        except MissingFact as error:  # the samples or tokens of the update are not counted, so it was not made
             if error.fact == "seconds_per_step":
                 raise
             by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
@@ -162,7 +164,7 @@ class AcceleratedWrapper:
 
     @property
     def in_cycle(self) -> bool:
-        """Whether gradients of earlier batches wait for the update."""
+        """True if gradients of earlier batches are waiting for an update."""
         return not self.inner.should_update()
 
     def __repr__(self) -> str:
@@ -171,7 +173,7 @@ class AcceleratedWrapper:
 
 @final
 class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
-    """Several optimizers by name, as `train_step` gets them."""
+    """Several optimizers by name, passed to `train_step`."""
 
     @property
     def param_groups(self) -> dict[str, list[dict[str, Any]]]:
@@ -179,11 +181,11 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        with next(iter(self.values())).optim_context(model):  # they accumulate alike
+        with next(iter(self.values())).optim_context(model):  # all accumulate equally
             yield
 
     def update_params(self, loss: torch.Tensor) -> None:
-        """Train on one batch with a loss that all share: one backward pass, then each optimizer updates."""
+        """Train on one batch with a shared loss: one backward pass, then a step of each optimizer."""
         first, *others = self.values()
         if any(other._accumulative_counts != first._accumulative_counts for other in others):
             raise InvalidArgument(
@@ -192,7 +194,7 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
                 "Write the model's train_step(data, optim_wrapper)",
             )
         first.backward(first.scale_loss(loss))
-        # The batch counts for each. All step before one clears: a parameter may belong to two.
+        # The batch counts for each optimizer. All step before any clears, because two may share a parameter.
         for other in others:
             other.inner._inner_count += 1
         for stepper in self.values():
@@ -204,7 +206,7 @@ class AcceleratedWrappers(dict[str, AcceleratedWrapper]):
 
 
 def own_wrappers(config: Any) -> Any:
-    """Return `optim_wrapper` with MMEngine's wrappers and classes replaced by ours; theirs step without Accelerate."""
+    """Replace MMEngine's wrappers and classes in `optim_wrapper` with ours, because theirs bypass Accelerate."""
     peer = sys.modules.get("mmengine.optim")
     if peer is None:
         return config
@@ -220,7 +222,7 @@ def own_wrappers(config: Any) -> Any:
     if type(config) is not peer.OptimWrapper:
         raise InvalidArgument(
             f"optim_wrapper=<{type(config).__name__}>",
-            "it scales or steps in a way of its own, and here Accelerate does",
+            "it scales or steps by itself, but here Accelerate does both",
             "Write optim_wrapper=dict(type='AmpOptimWrapper', optimizer=wrapper.optimizer)",
         )
     limits = None if config.clip_grad_kwargs is None else {**config.clip_grad_kwargs, "type": config.grad_name[5:]}

@@ -1,4 +1,4 @@
-"""Runner: train and validate by a config with MMEngine's names, on Accelerate."""
+"""Runner: train and validate with MMEngine's arguments, on Accelerate."""
 
 import inspect
 import logging
@@ -48,37 +48,39 @@ from paramsched.scheduler.saved_state import OnChange
 
 @final
 class Runner:
-    """Trains a model; MMEngine's arguments, and Accelerate's devices, processes, precision and checkpoints.
+    """Train a model with MMEngine's arguments and Accelerate's devices, processes, precision and checkpoints.
 
     Args:
-        model: a module with `train_step(data, optim_wrapper)` or `forward(..., mode="loss")`, one that returns its loss
-            (a tensor, or a dict whose entries with "loss" in the name are summed), or any other with `loss`; or a dict.
+        model: a module, or a dict to build one. It has `train_step(data, optim_wrapper)` or
+            `forward(..., mode="loss")`, or its `forward` returns the loss: a tensor, or a dict whose entries with
+            "loss" in the name are summed. Any other module needs `loss`.
         work_dir: folder for logs and checkpoints.
         train_dataloader, val_dataloader, test_dataloader: loaders, or dicts with `dataset`, `batch_size`, `sampler`, ….
         train_cfg: `dict(by_epoch=True, max_epochs=…, val_interval=…)` or `dict(by_epoch=False, max_iters=…)`.
-        val_cfg, test_cfg: `dict()`.
-        auto_scale_lr: `dict(base_batch_size=…, enable=True)`: lr is multiplied by the real batch size over that one.
-        optim_wrapper: an `OptimWrapper`, an optimizer, or a dict; a dict of these by name for several optimizers.
-        param_scheduler: MMEngine's schedulers, built or as dicts; or a `Plan`, its text, file or mapping. For several
-            optimizers a dict of these by name.
-        val_evaluator, test_evaluator: metrics: objects with `process` and `evaluate`, functions of output and target,
-            dicts, or a list; None takes the mean loss.
-        default_hooks: hooks instead of the `logger`, `param_scheduler`, `checkpoint`, `progress` that are there.
-        custom_hooks: more hooks.
-        load_from: weights to begin with, or with `resume` the checkpoint to go on from.
-        resume: go on from `load_from`, or from the newest checkpoint in `work_dir`, if there is one.
+        val_cfg, test_cfg: `dict()` to enable validation or testing.
+        auto_scale_lr: `dict(base_batch_size=…, enable=True)` multiplies the lr by the real batch size divided by
+            `base_batch_size`.
+        optim_wrapper: an `OptimWrapper`, an optimizer, or a dict; for several optimizers a dict of these by name.
+        param_scheduler: schedulers of MMEngine, built or as dicts, or a `Plan`, its text, file or mapping. For several
+            optimizers also a dict of these by name.
+        val_evaluator, test_evaluator: a metric or a list of metrics: objects with `process` and `evaluate`, functions
+            of output and target, or dicts. None computes the mean loss.
+        default_hooks: replaces the default hooks `logger`, `param_scheduler`, `checkpoint` and `progress`, by name.
+        custom_hooks: additional hooks.
+        load_from: the initial weights, or with `resume` the checkpoint to resume from.
+        resume: resume from `load_from`, or from the newest checkpoint in `work_dir` if there is one.
         randomness: `dict(seed=…, diff_rank_seed=False, deterministic=False)`.
-        cfg: the whole config, for hooks.
-        loss: from output and target to a loss, for models that know none.
+        cfg: the entire config, for hooks.
+        loss: a function of output and target that returns the loss, for models that do not compute it.
         tokens_per_sample: the length of a sequence, for plans in tokens.
-        amount_of: how much a batch is on the clock of a Plan, where that is neither its samples nor these times
-            `tokens_per_sample`: from a batch of one process to a whole number.
-        on_change: what a schedule that differs from the checkpoint's does: "new", "checkpoint" or "error"; for a Plan
+        amount_of: a function from a batch of one process to the integer amount it consumes on the clock of a Plan. By
+            default it is the number of samples, multiplied by `tokens_per_sample` for tokens.
+        on_change: the schedule to use if it differs from the checkpoint's: "new", "checkpoint" or "error"; for a Plan
             also a dict by field.
-        accelerator: an `Accelerator` of your own; `gradient_accumulation_steps` is `optim_wrapper`'s matter.
+        accelerator: your own `Accelerator`; its `gradient_accumulation_steps` is not used, see `optim_wrapper`.
 
     Raises:
-        ConfigError: every fault at once, each with its path. Nothing was built.
+        ConfigError: if arguments are invalid. It lists every problem with its path, and nothing has been built.
 
     Source: MMEngine `Runner`.
     """
@@ -112,7 +114,7 @@ class Runner:
         accelerator: Any = None,
     ) -> None:
         optim_wrapper = own_wrappers(optim_wrapper)
-        # Ahead of any other local, so that these are the arguments.
+        # Before any other local variable, so that `locals()` contains only the arguments.
         self.given: dict[str, Any] = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
         self.settings = read_settings(self.given)
         self.cfg = dict(self.settings.cfg or {})
@@ -124,7 +126,7 @@ class Runner:
         self.seed = seed_for(self.settings.randomness, self.accelerator)
         self.model: nn.Module = build_model(model)
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
-        self.run_name = uuid4().hex  # that of the run it goes on with, if it does
+        self.run_name = uuid4().hex  # replaced by the name of the resumed run, if any
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
@@ -134,94 +136,94 @@ class Runner:
         self._is_scaled = False
         self._wrappers: dict[str, OptimWrapper] = {}
         self.facts: RunFacts | None = None
-        self._aligned: set[str] = set()  # optimizers whose cycles of accumulation end with the epoch
+        self._aligned: set[str] = set()  # optimizers whose accumulation cycles end with the epoch
 
     @classmethod
     def from_cfg(cls, cfg: Mapping[str, Any] | str | os.PathLike[str], **arguments: Any) -> Self:
         """Build a Runner from a config.
 
         Args:
-            cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file; a `.py` file is read, not run. Modules in
-                its `custom_imports` are imported. Entries that are no argument of Runner are variables of the config.
-            arguments: instead of, or besides, what the config says.
+            cfg: a mapping, or the path of a `.py`, `.yaml` or `.json` file. A `.py` file is parsed, never executed,
+                but modules in its `custom_imports` are imported. Other entries are variables of the config.
+            arguments: arguments of Runner that replace or extend those of the config.
 
         Raises:
-            ConfigError: every fault at once.
+            ConfigError: if the config is invalid; it lists every problem.
         """
         settings, whole = settings_in(cfg, inspect.signature(cls).parameters)
         return cls(**{"cfg": whole, **settings, **arguments})
 
-    # ------------------------------------------------------------------ what MMEngine's hooks read
+    # ------------------------------------------------------------------ attributes that MMEngine's hooks read
 
     @property
     def hooks(self) -> list[Any]:
-        """The hooks in the order they are called."""
+        """The hooks in the order in which they are called."""
         return list(self._hooks)
 
     @property
     def epoch(self) -> int:
-        """Complete epochs."""
+        """The number of completed epochs."""
         return 0 if self.train_loop is None else self.train_loop.epoch
 
     @property
     def iter(self) -> int:
-        """Complete iterations."""
+        """The number of completed iterations."""
         return 0 if self.train_loop is None else self.train_loop.iter
 
     @property
     def max_epochs(self) -> int:
-        """Epochs of the run; 1 where it is by iterations."""
+        """The number of epochs of the run; 1 for a run by iterations."""
         return 1 if self.train_loop is None else self.train_loop.max_epochs
 
     @property
     def max_iters(self) -> int:
-        """Iterations of the run."""
+        """The number of iterations of the run."""
         return 1 if self.train_loop is None else self.train_loop.max_iters
 
     @property
     def training(self) -> TrainLoop:
-        """The training loop, once `train()` has made it.
+        """The training loop, built by `train()`.
 
         Raises:
-            ParamschedError: it has not.
+            ParamschedError: if `train()` has not been called.
         """
         if self.train_loop is None:
-            raise ParamschedError("Runner.training: there is no training yet. Call train(), or look at train_loop")
+            raise ParamschedError("Runner.training: train() has not been called. Call it first, or read train_loop")
         return self.train_loop
 
     @property
     def train_dataloader(self) -> Any:
-        """The loader as Accelerate prepared it; before that as it was given."""
+        """The loader prepared by Accelerate; before that, the argument of the Runner."""
         return self.given["train_dataloader"] if self.train_loop is None else self.train_loop.dataloader
 
     @property
     def val_dataloader(self) -> Any:
-        """The loader as Accelerate prepared it; before that as it was given."""
+        """The loader prepared by Accelerate; before that, the argument of the Runner."""
         return self.given["val_dataloader"] if self.val_loop is None else self.val_loop.dataloader
 
     @property
     def optim_wrapper(self) -> AcceleratedWrapper | AcceleratedWrappers | Any:
-        """What a model's `train_step` is given; before training what the Runner was given."""
+        """The wrapper that is passed to the model's `train_step`; before training, the argument of the Runner."""
         if not self.steppers:
             return self.given["optim_wrapper"]
         return self.steppers[""] if "" in self.steppers else AcceleratedWrappers(self.steppers)
 
     @property
     def param_schedulers(self) -> Any:
-        """The schedulers: a list, or a dict of lists by optimizer; before training what the Runner was given."""
+        """The schedulers, a list or a dict of lists by optimizer; before training, the argument of the Runner."""
         if not self.schedulers:
             return self.given["param_scheduler"]
         return self.schedulers.get("", self.schedulers)
 
     def call_hook(self, fn_name: str, **arguments: Any) -> None:
-        """Call a point of every hook that has it."""
+        """Call the method `fn_name` of every hook that has it."""
         for hook in self._hooks:
             point = getattr(hook, fn_name, None)
             if point is not None:
                 point(self, **arguments)
 
     def register_hook(self, hook: Any, priority: str | int | None = None) -> None:
-        """Add a hook, after those of its priority."""
+        """Add a hook after existing hooks of the same priority."""
         made = build_hook(hook)
         if priority is not None:
             made.priority = priority
@@ -230,11 +232,11 @@ class Runner:
     # ------------------------------------------------------------------ values
 
     def fields(self, name: str = "") -> list[tuple[str, int]]:
-        """The scheduled fields of an optimizer's groups."""
+        """Return the scheduled fields of an optimizer's groups."""
         return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer)
 
     def values(self) -> dict[tuple[str, int | str], float]:
-        """The value of every scheduled field in every group, for the coming update."""
+        """Return the value of every scheduled field in every group, for the next update."""
         return {
             (f"{name}.{field}" if name else field, group): value
             for name, stepper in self.steppers.items()
@@ -244,19 +246,19 @@ class Runner:
     # ------------------------------------------------------------------ running
 
     def train(self) -> nn.Module:
-        """Train; returns the model.
+        """Train and return the model.
 
         Raises:
-            ParamschedError: there is nothing to train with.
-            FolderInUse: another run writes to `work_dir`.
-            StateError: the checkpoint to go on from is damaged or does not fit; nothing was changed.
+            ParamschedError: if the arguments for training are missing.
+            FolderInUse: if another run writes to `work_dir`.
+            StateError: if the checkpoint to resume from is damaged or does not fit. Nothing has been changed.
         """
         if self.given["train_dataloader"] is None:
             raise ParamschedError(
-                "Runner.train(): nothing to train with. "
+                "Runner.train(): the arguments for training are missing. "
                 "Write Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
             )
-        # Where there is no folder yet, a checkpoint that is refused makes none.
+        # A new folder is created only after the checkpoint was read, so that an error leaves no folder behind.
         is_new = not in_main_process(self.accelerator, self.work_dir.is_dir)
         source = self.checkpoints.first(self.settings.load_from, resume=self.settings.resume) if is_new else None
         with self.checkpoints.locked():
@@ -264,12 +266,12 @@ class Runner:
             self._prepare_training()
             if source is not None and self.settings.resume:
                 require_fit_for(self, source)
-            # They write to the optimizer as they are built, so only for a checkpoint that fits.
+            # Built only after the checkpoint was checked, because schedulers write to the optimizer.
             self._prepare_schedulers()
             self.call_hook("before_run")
             self._load_or_resume(source)
             self.checkpoints.begin_at(source if self.settings.resume else None)
-            # Cycles of accumulation go on where the run does; the last of the run may be shorter.
+            # Accumulation cycles resume with the run; the last one may be shorter.
             for stepper in self.steppers.values():
                 stepper.initialize_count_status(self.model, self.iter, self.max_iters)
             self.training.run()
@@ -278,23 +280,23 @@ class Runner:
         return self.model
 
     def val(self) -> dict[str, Any]:
-        """Validate; returns the metrics.
+        """Validate and return the metrics.
 
         Raises:
-            ParamschedError: there is nothing to validate on.
+            ParamschedError: if there is no validation loader.
         """
         return self._validate_or_test("val")
 
     def test(self) -> dict[str, Any]:
-        """Test; returns the metrics.
+        """Test and return the metrics.
 
         Raises:
-            ParamschedError: there is nothing to test on.
+            ParamschedError: if there is no test loader.
         """
         return self._validate_or_test("test")
 
     def start_epoch(self, batch: int) -> None:
-        """Begin an epoch, which for a Plan also begins a cycle of accumulation, as its Calendar counts."""
+        """Start an epoch; for a Plan also an accumulation cycle, because its Calendar counts whole cycles per epoch."""
         if self.train_loop is not None and not self.train_loop.by_iterations:
             for stepper in (self.steppers[name] for name in self._aligned):
                 stepper.initialize_count_status(self.model, batch, self.train_loop.epoch_length)
@@ -302,11 +304,11 @@ class Runner:
     # ------------------------------------------------------------------ checkpoints
 
     def save_checkpoint(self, name: str, *, newest: bool = True) -> None:
-        """Save everything that a resume needs; every process calls it.
+        """Save a checkpoint; every process must call it.
 
         Args:
-            name: the folder's, in `work_dir`.
-            newest: whether a resume begins here.
+            name: the name of its folder in `work_dir`.
+            newest: True if a run resumes from this checkpoint.
         """
         with self.checkpoints.locked():
             state = runner_state(self)
@@ -319,7 +321,7 @@ class Runner:
         self.checkpoints.remove(name)
 
     def _load_or_resume(self, source: Path | None) -> None:
-        """Go on from a checkpoint, or take its weights; a validation alone takes the weights in any case."""
+        """Resume from a checkpoint or load its weights; without training, only the weights are loaded."""
         if source is None:
             return
         if self.settings.resume and self.train_loop is not None:
@@ -330,7 +332,7 @@ class Runner:
     # ------------------------------------------------------------------ building
 
     def _prepare_training(self) -> None:
-        """Build everything but the schedulers, which change the optimizer as they are built."""
+        """Build everything except the schedulers, whose construction changes the optimizer."""
         if self.train_loop is not None:
             return
         given = self.given
@@ -339,7 +341,7 @@ class Runner:
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
             self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
         )
-        # The style is that of the bare model: mixed precision hides the signature of `forward`.
+        # Determined from the unprepared model, because mixed precision hides the signature of `forward`.
         self.model_calls = ModelCalls(self.model, prepared_model, given["loss"], self.model_calls.style)
         self.steppers = {
             name: AcceleratedWrapper(wrapper, optimizer, self.accelerator)
@@ -352,11 +354,11 @@ class Runner:
         self.facts = facts_for(self, loader)
 
     def _prepare_schedulers(self) -> None:
-        """Build the schedulers, and the validation that some of them watch."""
+        """Build the schedulers, and the validation that some of them monitor."""
         if self.schedulers or self.facts is None:
             return
         given = self.given
-        if not self._is_scaled:  # once, also where the schedulers are refused and train() is called again
+        if not self._is_scaled:  # only once, even if train() is called again after an error
             scale_lr(self.settings.scaling, self.steppers, self.facts)
             self._is_scaled = True
         self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
@@ -380,10 +382,12 @@ class Runner:
             setattr(self, f"{mode}_loop", loop)
 
     def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:
-        """Validate or test, outside a training with the weights of `load_from`."""
+        """Validate or test; outside of a training, with the weights of `load_from`."""
         if self.given[f"{mode}_dataloader"] is None:
-            raise ParamschedError(f"Runner.{mode}(): nothing to look at. Write Runner(model, {mode}_dataloader=…)")
-        if self.train_loop is None:  # else Accelerate has moved it
+            raise ParamschedError(
+                f"Runner.{mode}(): {mode}_dataloader is missing. Write Runner(model, {mode}_dataloader=…)"
+            )
+        if self.train_loop is None:  # otherwise Accelerate has moved it already
             self.model.to(self.accelerator.device)
         self._prepare_evaluation(mode)
         self.call_hook("before_run")

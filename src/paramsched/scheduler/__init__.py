@@ -1,3 +1,3 @@
-"""The one mutable object: it holds a clock and writes into an optimizer."""
+"""The Scheduler: the only mutable object, which keeps a clock and writes values into an optimizer."""
 
 from paramsched.scheduler.scheduler import Scheduler as Scheduler

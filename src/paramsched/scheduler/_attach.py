@@ -1,4 +1,4 @@
-"""Attaching a plan to an optimizer: what is refused before any write, and the hooks."""
+"""Attaching a plan to an optimizer: the checks before any write, and the hooks."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ from paramsched.scheduler._resume import (
     Resume,
     log_initial_values,
     log_takeover,
-    tell_position,
+    report_position,
     warn_if_over,
     warn_if_shorter_than_epoch,
     warn_of_present_bases,
@@ -36,15 +36,15 @@ from paramsched.scheduler._resume import (
 from paramsched.scheduler._slots import LateGroups, slots_of
 from paramsched.scheduler._value_block import FloatColumn, TensorColumn, ValueBlock
 from paramsched.scheduler._writes import AT_EACH_UPDATE
-from paramsched.scheduler.consumption import standing_in
+from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import restored_states, saved_states
 from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled, updates_in_state
 from paramsched.time import Calendar
 
-# The hooks on one optimizer: they have the values of the next update written, and follow its checkpoints.
+# The hooks on one optimizer write the values of the next update and follow the optimizer's checkpoints.
 #
-# The hooks hold the groups and the plan. The optimizer holds the hooks, and they do not hold it: deleting an
-# optimizer frees its memory at once. A Scheduler is a handle. It may be dropped; the plan goes on.
+# The hooks reference the groups and the plan. The optimizer references the hooks, but not the reverse: deleting an
+# optimizer frees its memory at once. A Scheduler is only a handle. If it is deleted, the plan continues.
 
 
 @final
@@ -53,23 +53,23 @@ class PlanHooks:
 
     def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
         self.planned, self.resume = planned, resume
-        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, if someone holds it still
+        self.scheduler: Callable[[], object] = lambda: None  # the Scheduler, unless it was deleted
         self._handles: list[Any] = []
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
-        """Register the hooks; `step` where the optimizer's own step moves the clock."""
+        """Register the hooks; with `step`, the optimizer's step advances the clock."""
         planned = self.planned
-        # All that runs at every update, so that a compiled step is not compiled anew for each value: decision 005.
+        # Everything that runs at every update. Otherwise torch recompiles a compiled step for each value: decision 005.
         mark_uncompiled(
-            PlannedGroups.as_left, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
-            FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
+            PlannedGroups.is_unchanged, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update,
+            PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
             TensorColumn.views_replaced, *AT_EACH_UPDATE,
         )  # fmt: skip
         expect_changing_number(COUNT)
         if planned.source is not None:
             expect_changing_number(AMOUNT)
         if step:
-            hooks = UpdateHooks(planned.before_update, planned.advance, planned.as_left)
+            hooks = UpdateHooks(planned.before_update, planned.advance, planned.is_unchanged)
             self._handles += hooks.register_on(optimizer)
         if isinstance(optimizer, Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
@@ -77,10 +77,10 @@ class PlanHooks:
             self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
-        """Write count and plan into every group: at an update only the first one gets the count."""
+        """Write the count and the plan into every group; an update writes the count into the first group only."""
         if optimizer.param_groups:
             self.planned.sync(optimizer.param_groups)
-            self.planned.note(optimizer.param_groups)
+            self.planned.write_position(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.resume.before_load(self.planned, state, len(optimizer.param_groups))
@@ -89,21 +89,21 @@ class PlanHooks:
         self.resume.after_load(self.planned, optimizer)
 
     def release(self) -> None:
-        """Take the hooks off. Values and entries stay in the groups."""
+        """Remove the hooks. Values and entries remain in the groups."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self.planned.release()
 
     def remove_from(self, groups: list[Group]) -> None:
-        """The same, and every trace out of the groups; values stay."""
+        """Remove the hooks and all entries of paramsched from the groups; values remain."""
         self.release()
         self.planned.block.remove_views(groups)
         remove_entries(groups)
 
 
 def hooks_on(optimizer: Any) -> PlanHooks | None:
-    """The hooks that an earlier Scheduler left on an optimizer."""
+    """Return the hooks that an earlier Scheduler registered on an optimizer, or None."""
     for hook in getattr(optimizer, "_optimizer_load_state_dict_post_hooks", {}).values():
         owner = getattr(hook, "__self__", None)
         if isinstance(owner, PlanHooks):
@@ -119,16 +119,16 @@ log = logging.getLogger("paramsched")
 @final
 @dataclass(frozen=True, slots=True)
 class AttachRequest:
-    """What a Scheduler was asked to do, but for the facts of the run.
+    """The arguments of a Scheduler, except the run facts.
 
-    `begin` is the number of completed updates of a run that had no plan so far; None where nobody said it.
+    `start` is the number of completed updates of a run that had no plan so far; None if it was not passed.
     """
 
     plan: Plan
     drive: Drive
     resume: Resume
     late_groups: LateGroups
-    begin: int | None
+    start: int | None
 
     def __post_init__(self) -> None:
         if self.drive not in get_args(Drive):
@@ -138,15 +138,15 @@ class AttachRequest:
         if self.late_groups not in get_args(LateGroups):
             found = did_you_mean(str(self.late_groups), get_args(LateGroups))
             raise InvalidArgument(f"Scheduler(late_groups={self.late_groups!r})", found, 'Write late_groups="present"')
-        if self.begin is not None and not is_count_of_updates(self.begin):
+        if self.start is not None and not is_count_of_updates(self.start):
             instead = "Write ps.Scheduler(optimizer, plan, t=500)"
-            raise InvalidTime(f"Scheduler(…, t={shown(self.begin)})", "not a number of completed updates", instead)
-        if self.begin is not None:
-            object.__setattr__(self, "begin", int(self.begin))  # one of NumPy is in no checkpoint
+            raise InvalidTime(f"Scheduler(…, t={shown(self.start)})", "not a number of completed updates", instead)
+        if self.start is not None:
+            object.__setattr__(self, "start", int(self.start))  # checkpoints cannot contain NumPy integers
 
 
 def is_count_of_updates(t: Any) -> bool:
-    """Whether it is a number of completed updates; integers of NumPy are ones too."""
+    """Return whether `t` is a number of completed updates; NumPy integers are accepted."""
     return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
@@ -156,14 +156,14 @@ def attach_plan(
     """Bind a plan to the optimizer's groups, write its values, and register the hooks.
 
     Raises:
-        ParamschedError: the plan cannot be attached. The optimizer is as before.
+        ParamschedError: the plan cannot be attached. The optimizer is unchanged.
     """
     if request.drive == "optimizer":
         require_hooks(optimizer)
     groups: list[Group] = optimizer.param_groups
-    resume, begin = request.resume, request.begin
+    resume, start = request.resume, request.start
     in_force = ResolvedPlan(request.plan, resolve_for(call, request.plan, calendar), calendar)
-    _ = in_force.total  # an update that is planned to take nothing is refused now
+    _ = in_force.total  # raises now if an update is planned to consume nothing
     before = hooks_on(optimizer)
     check_entries(groups)
     unknown, changes, source = False, None, None
@@ -172,45 +172,45 @@ def attach_plan(
         known, earlier = before.planned.clock, before.planned.in_force
         carried: int | None = known.t
         changes = resume.changes_between(earlier, in_force)
-        in_force = resume.decide(changes, earlier, in_force, known.standing, "that of the Scheduler before this one")
-        found = known.standing if earlier.unit == in_force.unit else RunPosition(known.t)
+        in_force = resume.choose_plan(changes, earlier, in_force, known.position, "that of the previous Scheduler")
+        found = known.position if earlier.unit == in_force.unit else RunPosition(known.t)
     else:
         carried = count_carried(groups)
         unknown = resume.differs(in_force, groups)
         if unknown:
-            resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
-        found = RunPosition(begin or 0)
+            resume.refuse_if_error(f"the optimizer carries a plan that differs from the code's: {request.plan!r}")
+        found = RunPosition(start or 0)
         if carried is not None:
             found, source = RunPosition(carried, *amount_carried(groups, in_force.unit)), "optimizer"
-    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
-    clock.stand_at(standing_in(in_force, found, "the optimizer"), source)
+    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, start)
+    clock.set_position(resume_position(in_force, found, "the optimizer"), source)
     planned = PlannedGroups(in_force, clock, request.late_groups)
     if before is not None:
         clock.states = {rule: known.states.get(rule, state) for rule, state in clock.states.items()}
-        planned.history = before.planned.history.entered(planned.entry())
+        planned.history = before.planned.history.with_plan(planned.entry())
     elif carried is not None:
-        begun = History.begun(in_force.plan.text, 0, in_force.amount_at(0))
-        planned.history = begun.entered_after_unknown(planned.entry()) if unknown else begun
+        starting_with = History.starting_with(in_force.plan.text, 0, in_force.amount_at(0))
+        planned.history = starting_with.with_plan_after_unknown(planned.entry()) if unknown else starting_with
     block = ValueBlock(in_force.counted, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
-    planned.bind(groups, block)  # the first write: from here on nothing is refused
+    planned.bind(groups, block)  # the first write; no check may fail after it
     if before is not None:
-        if not changes and before.scheduler() is not None:  # changes are logged, and say that there was another
+        if not changes and before.scheduler() is not None:  # the logged changes already report the previous Scheduler
             log_takeover(clock.t)
         before.release()
     hooks = PlanHooks(planned, resume)
     hooks.attach(optimizer, step=request.drive == "optimizer")
     if unknown:
         resume.log_unknown_plan(planned)
-    if before is None and begin is None and not carried:
+    if before is None and start is None and not carried:
         taken = updates_in_state(optimizer)
         if has_initial or taken:
-            tell_position(block.slots, taken, carried, initial=has_initial)
-    if carried is None and begin:
-        warn_of_present_bases(block.slots, groups, begin)
-    if carried is not None and begin is not None and begin != carried:
+            report_position(block.slots, taken, carried, initial=has_initial)
+    if carried is None and start:
+        warn_of_present_bases(block.slots, groups, start)
+    if carried is not None and start is not None and start != carried:
         log.warning(
-            "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, carried
+            "t=%d is ignored: this optimizer carries a count of %d updates, which takes precedence", start, carried
         )
     warn_if_over(planned)
     if carried is None:
@@ -218,40 +218,40 @@ def attach_plan(
     return hooks
 
 
-# ---------------------------------------------------------------------- facts that come later
+# ---------------------------------------------------------------------- run facts that are passed later
 
-_WAITS = (
-    'this Scheduler was built with calendar="later" and has no facts yet. Call scheduler.resolve(steps_per_epoch='
+_NO_FACTS_YET = (
+    'this Scheduler was built with calendar="later" and has no run facts yet. Call scheduler.resolve(steps_per_epoch='
     "len(loader)) before the first optimizer.step()"
 )
 
 
 @final
 class NotAttached:
-    """Stands where the hooks will be of a Scheduler that waits for its facts."""
+    """Placeholder for the hooks of a Scheduler that waits for its run facts; any use of it raises."""
 
     def __getattr__(self, name: str) -> Any:
-        raise ParamschedError(_WAITS)
+        raise ParamschedError(_NO_FACTS_YET)
 
 
 def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
-    """The step pre-hook of a Scheduler that waits for its facts."""
+    """Raise: the step pre-hook of a Scheduler that waits for its run facts."""
     del optimizer, args, kwargs
-    raise ParamschedError(_WAITS)
+    raise ParamschedError(_NO_FACTS_YET)
 
 
 @final
 @dataclass(slots=True)
 class WaitingForFacts:
-    """A Scheduler that was built before the facts of its run were known."""
+    """A Scheduler that was constructed before its run facts were known."""
 
     request: AttachRequest
-    state: Any = None  # loaded meanwhile
-    handle: Any = None  # of the hook that refuses to step
+    state: Any = None  # a state that was loaded while waiting
+    handle: Any = None  # removes the hook that raises on each step
 
 
 def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
-    """What a copy needs of a Scheduler's hooks; the Scheduler adds `drive`."""
+    """Return the state from which `hooks_of_copy` restores a copy; the Scheduler adds `drive`."""
     planned, clock = hooks.planned, hooks.planned.clock
     return {
         "optimizer": optimizer,
@@ -259,10 +259,10 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
         "calendar": planned.in_force.calendar,
         "on_change": hooks.resume.on_change,
         "late_groups": planned.late_groups,
-        "begin": clock.begin,
+        "begin": clock.start,
         "alive": not planned.released,
         "t": clock.t,
-        "amounts": (clock.amount, clock.said, clock.last_amount),
+        "amounts": (clock.amount, clock.reported, clock.last_amount),
         "feedback": [saved_states(clock.states), saved_states(clock.used)],
         "acknowledged": clock.acknowledged,
         "history": planned.history,
@@ -270,17 +270,17 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
 
 
 def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
-    """What the copy was asked to do, and its hooks."""
+    """Return the arguments and the hooks of a copy."""
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
-    late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
-    amount, said, last_amount = state.get("amounts", (None, None, None))
-    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, begin)
+    late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
+    amount, reported, last_amount = state.get("amounts", (None, None, None))
+    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, start)
     if state["alive"]:
         hooks = attach_plan(optimizer, request, state["calendar"])
-    else:  # a copy of a Scheduler that was detached: hooks that are not registered
+    else:  # the Scheduler was detached: its hooks are not registered
         in_force = ResolvedPlan(request.plan, request.plan.resolve(state["calendar"]), state["calendar"])
         clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules})
-        clock.stand_at(RunPosition(state["t"], amount, said))
+        clock.set_position(RunPosition(state["t"], amount, reported))
         planned, groups = PlannedGroups(in_force, clock, late_groups), optimizer.param_groups
         slots = slots_of(in_force.counted, groups)
         planned.block = ValueBlock(in_force.counted, slots, groups, clock.times, clock.states)
@@ -289,37 +289,39 @@ def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
     planned, clock = hooks.planned, hooks.planned.clock
     now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
     planned.history = state.get("history", planned.history)
-    clock.said, clock.last_amount = None, last_amount
-    if said is not None and planned.source is not None:
-        planned.source.say(said)
+    clock.reported, clock.last_amount = None, last_amount
+    if reported is not None and planned.source is not None:
+        planned.source.report(reported)
     clock.states = used
     clock.change(now)
     if state["alive"]:
         planned.rewrite()
     if not state["acknowledged"]:
-        clock.acknowledged_at = -1  # its engine had not called step() yet
+        clock.acknowledged_at = -1  # the engine has not called step() yet
     return request, hooks
 
 
-# ---------------------------------------------------------------------- what a Scheduler is given
+# ---------------------------------------------------------------------- arguments of a Scheduler
 
 
-def given_facts(**facts: Any) -> dict[str, Any]:
-    """The keywords that were given."""
+def specified_facts(**facts: Any) -> dict[str, Any]:
+    """Return the facts that are not None."""
     return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
-    """The Calendar of a call that takes one, or its facts as keywords."""
+    """Return the Calendar of a call that accepts either a Calendar or its facts as keywords."""
     if calendar is not None and given:
         raise InvalidArgument(
-            f"{call}(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
+            f"{call}(calendar=…, {', '.join(given)}=…)",
+            "run facts are passed twice",
+            "Pass all of them in the Calendar",
         )
     if calendar is not None and not isinstance(calendar, Calendar):
         instead = "Write calendar=ps.Calendar(steps_per_epoch=100)"
         if isinstance(calendar, int) and not isinstance(calendar, bool) and calendar > 0:
             instead = f"Write calendar=ps.Calendar(total={calendar})"
-        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "no Calendar", instead)
+        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "not a Calendar", instead)
     names = [field.name for field in fields(Calendar)]
     if unknown := sorted(given.keys() - set(names)):
         raise InvalidArgument(f"{call}({unknown[0]}=…)", did_you_mean(unknown[0], names))
@@ -327,7 +329,7 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
 
 
 def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
-    """The plan with its lengths in updates; what is missing is told in the words of the call."""
+    """Resolve a plan; if a run fact is missing, the error suggests the argument of this call."""
     try:
         return plan.resolve(calendar)
     except MissingFact as error:
@@ -335,16 +337,16 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
         found = error.found
         if not call.startswith("scheduler."):
             later = f'{call}calendar="later"), and scheduler.resolve({fact}) before the first update'
-            found += f"; it may be given later: {later}"
+            found += f"; to pass it later, write {later}"
         raise MissingFact(error.site, found, f"Write {call}{fact})", fact=error.fact, example=error.example) from None
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
-"""Where wrappers keep what they wrap: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
+"""Attributes that contain a wrapped optimizer: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
 
 
 def unwrapped_optimizer(optimizer: Any) -> Any:
-    """The innermost optimizer: wrappers are looked through."""
+    """Return the innermost optimizer of nested wrappers."""
     seen: list[int] = []
     while id(optimizer) not in seen:
         seen.append(id(optimizer))
@@ -361,7 +363,7 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
         if members is not None:
             raise InvalidArgument(
                 f"Scheduler({type(optimizer).__name__}, …)",
-                "it is a container of optimizers; make one Scheduler for each of its optimizers",
+                "it is a container of optimizers; construct one Scheduler for each of them",
                 f"Write schedulers = [ps.Scheduler(one, plan) for one in {members}]",
             )
     if not isinstance(groups, list) or not groups:
@@ -376,14 +378,14 @@ def _are_optimizers(value: Any) -> bool:
 
 
 def require_hooks(optimizer: Any) -> None:
-    """Refuse an optimizer whose step fires no hooks."""
+    """Raise for an optimizer whose step does not call hooks."""
     if _fires_hooks(optimizer):
         return
     own = getattr(optimizer, "__dict__", {})
     inner = next((name for name, value in own.items() if _fires_hooks(value)), None)
     raise InvalidArgument(
         f"Scheduler({type(optimizer).__name__}, …)",
-        "its step fires no hooks, so nothing can follow it",
+        "its step does not call hooks, so no Scheduler can follow it",
         'Write Scheduler(…, drive="manual") and call scheduler.step() after each update'
         if inner is None
         else f"Write ps.Scheduler(optimizer.{inner}, plan)",

@@ -1,4 +1,4 @@
-"""The clock: how many updates have been completed, and the plan that is in force then."""
+"""The clock of a run: the completed updates, the consumed amount, and the resolved plan in force."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,8 @@ class UpdateTimes:
     """The times of successive updates.
 
     Args:
-        amounts: what has been consumed before each; None where the plan is by updates.
+        updates: the numbers of the updates.
+        amounts: the amount consumed before each update; None if the plan is by updates.
     """
 
     updates: Array
@@ -33,7 +34,7 @@ class UpdateTimes:
         return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
 
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
-        """The updates behind this one, as they are planned."""
+        """Return the planned times of the `count` updates after the last of these."""
         t = int(self.updates[-1]) + 1
         updates = np.arange(t, t + count)
         if run is None or self.amounts is None:
@@ -51,14 +52,14 @@ class UpdateTimes:
 @final
 @dataclass(frozen=True, slots=True)
 class RunPosition:
-    """Where a run stands: its update, the amount before that, and what was said and is still to be counted.
+    """The position of a run: its update, the amount consumed before it, and reported but uncounted consumption.
 
-    The amounts are None where the plan is by updates, or nobody knows them.
+    Both amounts are None if the plan is by updates, or if they are unknown.
     """
 
     t: int
     amount: Amount | None = None
-    said: Amount | None = None
+    reported: Amount | None = None
 
     @property
     def times(self) -> UpdateTimes:
@@ -72,53 +73,55 @@ RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 class Clock:
     """Completed updates, and the states of metric rules.
 
-    What holds at one update only is stored with the number of that update and ignored at any other. So the code that
-    runs at every update never has to take it back.
+    A fact that is valid at one update only is stored with the number of that update and ignored at any other.
+    Therefore the code that runs at every update never has to reset it.
 
-    `amount` is what has been consumed before the coming update, `last_amount` before the last one; both are None where
-    the plan is by updates. `said` is what the loop said and no update has counted yet. `unsettled`: whether the coming
-    update's amount has to be looked at before it.
+    `amount` is the amount consumed before the next update, `last_amount` the amount consumed before the last one. Both
+    are None if the plan is by updates. `reported` is the consumption that was reported and that no update has counted
+    yet. `needs_check` is True if the consumption of the next update must be checked before that update.
 
     Args:
-        begin: the update at which a run without a count stands; None where nobody said it.
+        states: the states of the metric rules.
+        start: the position of a run whose optimizer carries no count; None if it was not passed.
     """
 
     __slots__ = (
-        "_came_from", "_used", "acknowledged_at", "amount", "begin", "last_amount", "said", "states", "t", "unsettled",
+        "_came_from", "_used", "acknowledged_at", "amount", "last_amount", "needs_check", "reported",
+        "start", "states", "t",
     )  # fmt: skip
 
-    def __init__(self, states: RuleStates, begin: int | None = None) -> None:
+    def __init__(self, states: RuleStates, start: int | None = None) -> None:
         self.t = 0
         self.amount: Amount | None = None
         self.last_amount: Amount | None = None
-        self.said: Amount | None = None
-        self.unsettled = False
-        self.begin = begin
+        self.reported: Amount | None = None
+        self.needs_check = False
+        self.start = start
         self.states = states
-        self.acknowledged_at = 0  # where an engine last called step()
-        self._came_from: tuple[int, str | None] = -1, None  # the checkpoint that the count was read from
-        self._used: tuple[int, RuleStates] = -1, {}  # the states before a metric changed them at this update
+        self.acknowledged_at = 0  # the update at which an engine last called step()
+        self._came_from: tuple[int, str | None] = -1, None  # an update, and the checkpoint of its count
+        self._used: tuple[int, RuleStates] = -1, {}  # the update, and the states before a metric changed them
 
-    def stand_at(self, standing: RunPosition, source: str | None = None) -> None:
-        """Go to an update without taking it, by `seek` or for a checkpoint; `source` names the checkpoint."""
-        t = standing.t
+    def set_position(self, position: RunPosition, source: str | None = None) -> None:
+        """Jump to a position, for `seek` or a checkpoint; `source` names the checkpoint."""
+        t = position.t
         self.t, self._came_from, self._used = t, (t, source), (-1, {})
-        self.amount = self.last_amount = standing.amount
-        self.said = standing.said
+        self.amount = self.last_amount = position.amount
+        self.reported = position.reported
         self.acknowledged_at = t
 
     @property
-    def standing(self) -> RunPosition:
-        return RunPosition(self.t, self.amount, self.said)
+    def position(self) -> RunPosition:
+        return RunPosition(self.t, self.amount, self.reported)
 
     @property
     def acknowledged(self) -> bool:
-        """Whether an engine has called step() since the last update."""
+        """True if an engine has called step() since the last update."""
         return self.acknowledged_at == self.t
 
     @property
     def source(self) -> str | None:
-        """The checkpoint that the count came from, until the next update."""
+        """The checkpoint from which the count was read; None after the next update."""
         at, source = self._came_from
         return source if at == self.t else None
 
@@ -131,14 +134,14 @@ class Clock:
         return UpdateTimes.at(self.t - 1, self.last_amount)
 
     def change(self, states: RuleStates) -> None:
-        """Metric rules have reacted."""
+        """Store the states of metric rules that reacted to a metric."""
         if self._used[0] != self.t:
             self._used = self.t, self.states
         self.states = states
 
     @property
     def used(self) -> RuleStates:
-        """The states of the metric rules when the last update was taken."""
+        """The states of the metric rules at the last update."""
         at, states = self._used
         return states if at == self.t else self.states
 
@@ -146,10 +149,11 @@ class Clock:
 @final
 @dataclass(frozen=True, slots=True)
 class ResolvedPlan:
-    """A plan as it was written, the same plan with its lengths resolved, and the calendar that converted them.
+    """A plan as written, its resolved form, and the calendar that resolved it.
 
-    `number` is what param groups carry, so that a checkpoint of the optimizer tells of another plan. `counted` is what
-    is evaluated, without the units of its clock. `amounts` are those of a run that goes as planned; None by updates.
+    `number` is stored in the param groups, so that a changed plan is detected from a checkpoint of the optimizer.
+    `counted` is the resolved plan without the units of its clock, ready for evaluation. `amounts` are the planned
+    amounts of the run; None if the plan is by updates.
     """
 
     plan: Plan
@@ -166,24 +170,24 @@ class ResolvedPlan:
 
     @property
     def needs_facts(self) -> bool:
-        """Whether facts of the run went into the plan's lengths, and so into its number."""
+        """True if run facts were needed to resolve the lengths, so that they determine the number."""
         return self.plan.serializable and self.number != plan_number(self.plan, self.plan)
 
     @property
     def unit(self) -> str | None:
-        """What the plan's clock counts, if not updates."""
+        """The unit of the plan's clock; None if it counts updates."""
         return None if self.amounts is None else self.amounts.clock
 
     def amount_at(self, t: int) -> Amount | None:
-        """What a run that went as planned has consumed before update `t`."""
+        """Return the amount that a run consumes before update `t` if it follows the plan."""
         return None if self.amounts is None else self.amounts.amount_at(t)
 
     @property
     def total(self) -> int | None:
-        """The updates of the horizon, where they are known.
+        """The horizon in updates; None if it is unknown.
 
         Raises:
-            PlanError: one of them is planned to take nothing.
+            PlanError: an update is planned to consume nothing.
         """
         try:
             return updates_of_horizon(self.resolved, self.amounts)

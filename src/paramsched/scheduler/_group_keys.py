@@ -1,8 +1,8 @@
-"""What a plan leaves in param groups, and which plans were in force since when.
+"""The entries that a plan stores in param groups, and the history of the plans in force.
 
-Each group has the same entries whatever the plan is, and each is a number, a text or None:
-`torch.distributed.checkpoint` loads exactly the entries that its template has. Of mappings it takes each entry by
-itself, with `full_state_dict` of tuples and lists too.
+Each group has the same entries for every plan, and each entry is a number, a string or None, because
+`torch.distributed.checkpoint` loads exactly the entries of its template. It loads each entry of a mapping separately;
+with `full_state_dict` also each item of a tuple or list.
 """
 
 import json
@@ -23,35 +23,35 @@ Group: TypeAlias = dict[str, Any]
 COUNT = f"{OURS}t"
 PLAN = f"{OURS}plan"
 AMOUNT = f"{OURS}amount"
-"""What has been consumed before the coming update; None where the plan is by updates."""
+"""The amount consumed before the next update; None if the plan is by updates."""
 CLOCK = f"{OURS}clock"
-"""What the amount counts, as its index in `CLOCKS`; None where the plan is by updates."""
-SAID = f"{OURS}said"
-"""The count, and what the loop reported and no update has counted yet, in JSON; None where the plan is by updates.
+"""The clock of the amount, as its index in `CLOCKS`; None if the plan is by updates."""
+REPORTED = f"{OURS}said"
+"""The count and the reported consumption that no update has counted yet, in JSON; None if the plan is by updates.
 
-Another count than that of the group shows that this entry was not loaded: the checkpoint is older and has no such entry
-if nothing was reported. Otherwise its first group has the reported amount alone.
+If this count differs from the group's, the entry was not loaded: an older checkpoint has no such entry unless
+consumption was reported. If it was, the first group of an older checkpoint has the reported amount alone.
 """
 
 
 def plan_number(plan: Plan, resolved: Plan) -> int:
-    """The number of a plan in param groups; 0 for one that has no fingerprint.
+    """Return the number that identifies a plan in param groups; 0 if the plan has no fingerprint.
 
-    It is the plan's own where the plan says everything. Where a fact of the calendar went into its lengths it is that
-    of the resolved plan, so that another `steps_per_epoch` is noticed by an optimizer's checkpoint too.
+    The number is derived from the plan's own fingerprint if the plan resolves without run facts. Otherwise it is
+    derived from the resolved plan, so that an optimizer's checkpoint also detects another `steps_per_epoch`.
     """
     if not plan.serializable:
         return 0
     try:
         complete = plan.resolve(Calendar()).bindings == resolved.bindings
-    except InvalidArgument:  # a unit, or a horizon, that only the calendar knows
+    except InvalidArgument:  # a unit or a horizon that needs the calendar
         complete = False
-    # 60 bits: they fit where a checkpoint keeps integers in 64.
+    # 60 bits, because checkpoints store integers in 64.
     return int((plan if complete else resolved).fingerprint[:15], 16)
 
 
 def count_carried(groups: list[Group]) -> int | None:
-    """The count that groups carry: that of the first one that has any."""
+    """Return the count of the first group that carries one, or None."""
     for index, group in enumerate(groups):
         if COUNT in group:
             _require_count(group[COUNT], index)
@@ -60,53 +60,53 @@ def count_carried(groups: list[Group]) -> int | None:
     return None
 
 
-def note_position(
-    groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, said: Amount | None
+def write_position_entries(
+    groups: list[Group], count: int, plan: int, clock: str | None, amount: Amount | None, reported: Amount | None
 ) -> None:
-    """Write into every group where the run is: the count, the number of the plan, and the amounts on its clock."""
+    """Write the position of the run into every group: the count, the number of the plan, and its amounts."""
     entries = {
         COUNT: count,
         PLAN: plan,
         AMOUNT: amount,
         CLOCK: None if clock is None else CLOCKS.index(clock),
-        SAID: None if clock is None else json.dumps([count, said]),
+        REPORTED: None if clock is None else json.dumps([count, reported]),
     }
     for group in groups:
         group.update(entries)
 
 
-def note_bases(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
-    """Write bases, by group and flat name of the field, beside those of fields of earlier plans."""
+def write_base_entries(bases: Mapping[tuple[int, str], float], groups: list[Group]) -> None:
+    """Write bases, by group and flat field name; bases of the fields of earlier plans are kept."""
     found: list[dict[str, float]] = [{} for _ in groups]
     for (index, slot), base in bases.items():
         found[index][slot] = base
     for group, mine in zip(groups, found, strict=True):
-        # Older checkpoints have an entry for each base, which counts; what someone spoiled is left out.
+        # Older checkpoints have an entry for each base, which takes precedence; invalid entries are dropped.
         old = {key: group.pop(key) for key in _keys_of_bases(group)}
         before = recorded_bases(group) | {key.removeprefix(BASE): base for key, base in old.items()}
         group[BASES] = json.dumps({slot: base for slot, base in before.items() if is_finite_number(base)} | mine)
 
 
 def _keys_of_bases(group: Group) -> list[str]:
-    """The entries of older checkpoints, one for each base."""
+    """Return the entries of older checkpoints, which have one entry for each base."""
     return [key for key in group if isinstance(key, str) and key.startswith(BASE)]
 
 
 def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
-    """The amount that groups carry on this clock, and what is still to be counted."""
+    """Return the amount that groups carry on this clock, and the reported but uncounted consumption."""
     group = next((group for group in groups if COUNT in group), {})
     if clock is None or group.get(CLOCK) != CLOCKS.index(clock):
         return None, None
-    said = group.get(SAID)
-    at, reported = json.loads(said) if isinstance(said, str) else (group[COUNT], said)
+    found = group.get(REPORTED)
+    at, reported = json.loads(found) if isinstance(found, str) else (group[COUNT], found)
     if at == group[COUNT]:
         return group.get(AMOUNT), reported
-    # The checkpoint is older: if it is of a plan by updates, the amount is still that of the new optimizer.
+    # An older checkpoint. If its plan was by updates, the group still has the amount of the new optimizer.
     return group.get(AMOUNT) or None, None
 
 
 def check_entries(groups: list[Group]) -> None:
-    """Refuse groups whose entries of ours were spoiled."""
+    """Raise StateError if an entry of paramsched in a group is invalid."""
     for index, group in enumerate(groups):
         if COUNT in group:
             _require_count(group[COUNT], index)
@@ -114,11 +114,11 @@ def check_entries(groups: list[Group]) -> None:
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
         if group.get(CLOCK) is not None and group[CLOCK] not in range(len(CLOCKS)):
             raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(group[CLOCK])}, not the number of a clock")
-        said = group.get(SAID)
-        if isinstance(pair := json_or_none(said), list) and len(pair) == 2:
-            _require_count(pair[0], index, SAID)
-            said = pair[1]
-        for key, amount in ((AMOUNT, group.get(AMOUNT)), (SAID, said)):
+        reported = group.get(REPORTED)
+        if isinstance(pair := json_or_none(reported), list) and len(pair) == 2:
+            _require_count(pair[0], index, REPORTED)
+            reported = pair[1]
+        for key, amount in ((AMOUNT, group.get(AMOUNT)), (REPORTED, reported)):
             if amount is not None and not is_amount(amount):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(amount)}, not an amount")
         if BASES in group and not isinstance(json_or_none(group[BASES]), dict):
@@ -135,17 +135,17 @@ def _require_count(count: Any, index: int, key: str = COUNT) -> None:
 
 
 def is_count(value: Any) -> bool:
-    """Whether a saved value is a number of updates."""
+    """Return whether a saved value is a number of updates."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def is_amount(value: Any) -> bool:
-    """Whether a saved value is an amount: a number from 0 on."""
+    """Return whether a saved value is an amount: a finite number of at least 0."""
     return is_finite_number(value) and bool(0 <= value < 2**62)
 
 
 def is_finite_number(value: Any) -> bool:
-    """Whether a saved value is one: a float, or an integer that is one."""
+    """Return whether a saved value is a finite float, or an integer that converts to one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:
@@ -155,7 +155,7 @@ def is_finite_number(value: Any) -> bool:
 
 
 def remove_entries(groups: list[Group]) -> None:
-    """Take every trace out again."""
+    """Remove all entries of paramsched from the groups."""
     for group in groups:
         for key in [key for key in group if isinstance(key, str) and key.startswith(OURS)]:
             del group[key]
@@ -163,11 +163,12 @@ def remove_entries(groups: list[Group]) -> None:
 
 @final
 class Entry(NamedTuple):
-    """A plan and when it came into force.
+    """A plan, and the update from which it was in force.
 
     Args:
-        amount: what had been consumed before that update; None on the clock of updates.
-        text: the plan's canonical text; None for one that has none, or that nobody knows.
+        update: the first update of the plan.
+        amount: the amount consumed before that update; None on the clock of updates.
+        text: the plan's canonical text; None if it has none or if the plan is unknown.
     """
 
     update: int
@@ -178,46 +179,46 @@ class Entry(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True)
 class History:
-    """The plans of one run, the earliest first; each has another text than the one before it.
+    """The plans of one run, the earliest first; consecutive plans have different texts.
 
-    >>> history = History.begun("a").entered(Entry(8000, None, "b"))
-    >>> history.as_data(), history.standing_at(7000, None).as_data()
+    >>> history = History.starting_with("a").with_plan(Entry(8000, None, "b"))
+    >>> history.as_data(), history.resumed_at(7000, None).as_data()
     ([[0, None, 'a'], [8000, None, 'b']], [[0, None, 'a'], [7000, None, 'b']])
     """
 
     entries: tuple[Entry, ...]
 
     @staticmethod
-    def begun(text: str | None, update: int = 0, amount: float | None = None) -> "History":
+    def starting_with(text: str | None, update: int = 0, amount: float | None = None) -> "History":
         return History((Entry(update, amount, text),))
 
-    def entered(self, new: Entry) -> "History":
-        """A plan comes into force; later entries are of a run that went on differently."""
+    def with_plan(self, new: Entry) -> "History":
+        """Return the history after a plan comes into force; later entries are dropped, because the run was rewound."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             return History(kept)
         return History((*kept, new))
 
-    def entered_after_unknown(self, new: Entry) -> "History":
-        """The same where the plan before is another, unknown one."""
+    def with_plan_after_unknown(self, new: Entry) -> "History":
+        """Return the history after a plan comes into force that replaces a different, unknown plan."""
         kept = tuple(entry for entry in self.entries if entry.update < new.update)
         if kept and kept[-1].text == new.text:
             kept = (*kept[:-1], kept[-1]._replace(text=None))
-        before = History(kept) if kept else History.begun(None, 0, None if new.amount is None else 0)
-        return before if new.update == 0 else before.entered(new)
+        before = History(kept) if kept else History.starting_with(None, 0, None if new.amount is None else 0)
+        return before if new.update == 0 else before.with_plan(new)
 
-    def standing_at(self, update: int, amount: float | None) -> "History":
-        """The run goes on from an update, maybe an earlier one, with the present plan."""
+    def resumed_at(self, update: int, amount: float | None) -> "History":
+        """Return the history of a run that resumes at an update, possibly an earlier one, with the current plan."""
         last = self.entries[-1]
-        return self if last.update <= update else self.entered(Entry(update, amount, last.text))
+        return self if last.update <= update else self.with_plan(Entry(update, amount, last.text))
 
     def as_data(self) -> list[list[Any]]:
-        """Lists of update, amount and text, for a state."""
+        """Return lists of update, amount and text, as a state contains them."""
         return [list(entry) for entry in self.entries]
 
 
 def read_history(data: Any, text: str | None) -> History:
-    """Check the history of a state whose plan has this text."""
+    """Validate the history of a state whose plan has this text."""
     if not isinstance(data, (list, tuple)) or not data:
         raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
     entries: list[Entry] = []
@@ -226,12 +227,12 @@ def read_history(data: Any, text: str | None) -> History:
             raise StateError(f"state: history[{index}] is {shown(found)}, not [update, amount, plan]")
         update, amount, plan = found
         if not is_count(update) or (entries and update <= entries[-1].update):
-            raise StateError(f"state: history[{index}] is of update {shown(update)}, not a later one")
+            raise StateError(f"state: history[{index}] has update {shown(update)}, which is not after the previous one")
         if amount is not None and not is_amount(amount):
-            raise StateError(f"state: history[{index}] is of amount {shown(amount)}, not a number from 0 on")
+            raise StateError(f"state: history[{index}] has amount {shown(amount)}, not a number of at least 0")
         if plan is not None and not isinstance(plan, str):
-            raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not text")
+            raise StateError(f"state: the plan of history[{index}] is a {type(plan).__name__}, not a str")
         entries.append(Entry(update, amount, plan))
     if entries[-1].text != text:
-        raise StateError("state: history ends with another plan than that of the state")
+        raise StateError("state: the last plan of history differs from the plan of the state")
     return History(tuple(entries))

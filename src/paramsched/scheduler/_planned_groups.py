@@ -1,4 +1,4 @@
-"""The groups of one optimizer and the plan that writes them."""
+"""The param groups of one optimizer, and the plan that writes them."""
 
 from collections.abc import Iterator
 from operator import is_
@@ -11,8 +11,17 @@ from paramsched.errors import ParamschedError, StateError
 from paramsched.fields import label
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
-from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, Entry, Group, History, note_bases, note_position
-from paramsched.scheduler._slots import LateGroups, Slot, bases_by_place, slots_of, values_at, with_late_bases
+from paramsched.scheduler._group_keys import (
+    AMOUNT,
+    COUNT,
+    PLAN,
+    Entry,
+    Group,
+    History,
+    write_base_entries,
+    write_position_entries,
+)
+from paramsched.scheduler._slots import LateGroups, Slot, bases_by_slot, slots_of, values_at, with_late_bases
 from paramsched.scheduler._value_block import FloatColumn, ValueBlock
 from paramsched.scheduler.consumption import ConsumptionSource
 from paramsched.scheduler.updates import run_uncompiled
@@ -20,54 +29,54 @@ from paramsched.scheduler.updates import run_uncompiled
 
 @final
 class PlannedGroups:
-    """Writes what a plan says into the groups of an optimizer, and watches what others write there.
+    """Writes the values of a plan into the groups of an optimizer, and detects external writes.
 
-    It holds the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
+    It references the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
 
-    Between two updates these hold, and `as_left` looks whether they still do:
+    Between two updates the following is true, and `is_unchanged` checks it:
     - `bound` are the optimizer's groups, the same dicts in the same order. The writers write into these.
-    - Each group holds the values of update `clock.t`, and the first one the count and the number of the plan.
+    - Each group contains the values of update `clock.t`. The first group contains the count and the plan's number.
 
-    What others wrote into a scheduled field is not looked for there: the writers see it on their way.
+    `is_unchanged` does not check scheduled fields, because the writers detect external writes.
     """
 
-    block: ValueBlock  # once it is bound
+    block: ValueBlock  # set by `bind`
 
     def __init__(self, in_force: ResolvedPlan, clock: Clock, late_groups: LateGroups = "base") -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
-        self.history = History.begun(in_force.plan.text, clock.t, clock.amount)
-        self._before_seek = -1, self.history  # the update that `seek` went to, and the history before it
-        self.source: ConsumptionSource | None = None  # of a plan that is not by updates, once it is bound
+        self.history = History.starting_with(in_force.plan.text, clock.t, clock.amount)
+        self._before_seek = -1, self.history  # the update of the last `seek`, and the history before it
+        self.source: ConsumptionSource | None = None  # set by `bind` if the plan is not by updates
         self.bound: list[Group] = []
         self._first: Group = {}
         self._number = 0  # of the plan in force
-        # Torch's distributed checkpoint puts an lr of its own into the groups: so this is looked at too.
+        # Compared too, because torch's distributed checkpoint temporarily writes another lr into the groups.
         self._first_lr: Any = None
-        self._lr_key = COUNT  # "lr" where the first group has it
+        self._lr_key = COUNT  # "lr" if the first group has one
         self._tuples: list[FloatColumn] = []
         self._has_tensors, self._fills = False, 0
-        self._is_plain = False  # whether an update by hand may write first and look at the groups then
+        self._is_plain = False  # True if a manual update may write before it checks the groups
         self._has_warned = False
         self.released = False
 
     # ------------------------------------------------------------------ binding and writing
 
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
-        """Take a block that is at the current update, and write its values."""
-        note_bases(bases_by_place(block.slots), groups)
-        block.put()
-        self._begin_amounts(groups)
+        """Bind a block that starts at the current update, and write its values."""
+        write_base_entries(bases_by_slot(block.slots), groups)
+        block.write_initial()
+        self._reset_source(groups)
         self._take(block, groups)
 
-    def _begin_amounts(self, groups: list[Group]) -> None:
-        """What is measured or compared begins anew."""
-        self.clock.unsettled = False
+    def _reset_source(self, groups: list[Group]) -> None:
+        """Construct a new source of consumption, which discards its measurements and comparisons."""
+        self.clock.needs_check = False
         self.source = None if self.in_force.amounts is None else ConsumptionSource(self.in_force, self.clock, groups)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
-        """Write into these groups from now on, which hold the values of the block."""
+        """Write into these groups from now on; they already contain the values of the block."""
         self.block = block
-        self.note(groups)
+        self.write_position(groups)
         self.bound, self._first, self._number = list(groups), groups[0], self.in_force.number
         self._lr_key = "lr" if "lr" in groups[0] else COUNT
         self._first_lr = self._first[self._lr_key]
@@ -75,68 +84,68 @@ class PlannedGroups:
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
         self._is_plain = not (self._has_tensors or block.targets or self.source is not None)
 
-    def note(self, groups: list[Group]) -> None:
-        """Write into every group where the run is: at an update only the first one gets the count."""
+    def write_position(self, groups: list[Group]) -> None:
+        """Write the position of the run into every group; an update writes the count into the first group only."""
         clock, unit = self.clock, None if self.source is None else self.source.unit
-        note_position(groups, clock.t, self.in_force.number, unit, clock.amount, clock.said)
+        write_position_entries(groups, clock.t, self.in_force.number, unit, clock.amount, clock.reported)
 
     def entry(self) -> Entry:
-        """The plan and when it came into force, if that is now."""
+        """Return the history entry of a plan that comes into force at the current position."""
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
-    def seek(self, standing: RunPosition) -> None:
-        """Go to an update at once."""
-        t = standing.t
-        self.block.seek(standing.times, self.clock.states)
+    def seek(self, position: RunPosition) -> None:
+        """Jump to a position."""
+        t = position.t
+        self.block.seek(position.times, self.clock.states)
         sought, before = self._before_seek
-        history = before if sought == self.clock.t else self.history  # no update since: the last seek was a look
-        self.clock.stand_at(standing)
-        self.history, self._before_seek = history.standing_at(t, standing.amount), (t, history)
-        self._put()
-        self._begin_amounts(self.bound)
-        self.note(self.bound)
+        history = before if sought == self.clock.t else self.history  # undo a seek that no update followed
+        self.clock.set_position(position)
+        self.history, self._before_seek = history.resumed_at(t, position.amount), (t, history)
+        self._write_values()
+        self._reset_source(self.bound)
+        self.write_position(self.bound)
 
     def rewrite(self) -> None:
-        """Compute the values of the coming update anew, and write them."""
+        """Recompute the values of the next update, and write them."""
         self.block.seek(self.clock.times, self.clock.states)
-        self._put()
+        self._write_values()
 
-    def _put(self) -> None:
-        self.block.put()
-        self._first[COUNT] = self.clock.t  # the others get it when the optimizer is saved
+    def _write_values(self) -> None:
+        self.block.write_initial()
+        self._first[COUNT] = self.clock.t  # the other groups get it when the optimizer is saved
         self._first_lr = self._first[self._lr_key]
         self._fills = self.block.fill_count()
 
     def values(self, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
-        """Each slot's value at the coming update, or at the one that was taken last, from the one evaluator."""
+        """Return each slot and its value at the next update; with `last`, at the last completed update."""
         clock, slots = self.clock, self.block.slots
         at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
         return zip(slots, values_at(slots, *at), strict=True)
 
     def target_values(self, *, last: bool = False) -> Iterator[tuple[str, float]]:
-        """Each target's name and its value, likewise."""
+        """Return each target's name and its value at the next or the last update."""
         clock = self.clock
         at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
         return ((column.target.name, column.computed(*at)[0]) for column in self.block.targets)
 
     def release(self) -> None:
-        """Stop writing. Values and entries stay in the groups."""
+        """Stop writing. Values and entries remain in the groups."""
         self.bound, self.released, self._is_plain = [], True, False
 
-    def require_alive(self, what: str) -> None:
-        """Refuse a call of a Scheduler that does not write any more."""
+    def require_attached(self, what: str) -> None:
+        """Raise if this Scheduler is detached."""
         if self.released:
             raise ParamschedError(
                 f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
-                "Write ps.Scheduler(optimizer, plan) to go on."
+                "Write ps.Scheduler(optimizer, plan) to continue."
             )
 
     # ------------------------------------------------------------------ at every update
 
-    def as_left(self, optimizer: Any) -> bool:
-        """Whether the groups are those that were bound, and the first holds what it was left with. At every update.
+    def is_unchanged(self, optimizer: Any) -> bool:
+        """Return whether the groups are the bound ones and the first group's entries are unchanged.
 
-        False too where the amount of the coming update has to be looked at.
+        Also returns False if the consumption of the next update must be checked. Runs at every update.
         """
         try:
             groups = optimizer.param_groups
@@ -145,15 +154,15 @@ class PlannedGroups:
                 first[COUNT] is clock.t
                 and first[PLAN] is self._number
                 and first[self._lr_key] is self._first_lr
-                and groups == self.bound  # of the same dicts this compares nothing but addresses
-                and not clock.unsettled
+                and groups == self.bound  # compares only addresses if the dicts are the same
+                and not clock.needs_check
                 and not (self._tuples and self.any_tuple_spoiled())
             )
         except (LookupError, RuntimeError, ValueError):
-            return False  # an entry is gone, or tensors of unlike shapes stand where others stood
+            return False  # an entry is missing, or tensors of other shapes replaced it
 
     def any_tuple_spoiled(self) -> bool:
-        """Whether one of the tuples is another thing now."""
+        """Return whether a tuple was replaced by something else."""
         try:
             for column in self._tuples:
                 if column.any_tuple_spoiled():
@@ -163,59 +172,59 @@ class PlannedGroups:
         return False
 
     def before_update(self, optimizer: Any) -> None:
-        """Where `as_left` is false ahead of an update: bind groups that came since. Nothing else is written.
+        """Bind new groups, if `is_unchanged` returned False before an update. No other group is written.
 
         Raises:
-            MissingFact: the plan's clock counts an amount, and nothing says how much this update takes.
+            MissingFact: the plan's clock counts an amount, and the consumption of this update is unknown.
         """
         run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
-        if self.clock.unsettled and self.source is not None:
-            run_uncompiled(ConsumptionSource.settle)(self.source)
+        if self.clock.needs_check and self.source is not None:
+            run_uncompiled(ConsumptionSource.check_amount)(self.source)
 
     def advance(self, optimizer: Any) -> None:
-        """One update has happened, ahead of which `as_left` was asked: write the values of the next."""
+        """Count one update, before which `is_unchanged` was called, and write the values of the next one."""
         groups: list[Group] = optimizer.param_groups
         clock, block = self.clock, self.block
         clock.t = t = clock.t + 1
         try:
             if block.amounts is not None:
                 coming = next(block.amounts, None)
-                if coming is None or clock.said is not None:
+                if coming is None or clock.reported is not None:
                     run_uncompiled(PlannedGroups._consume)(self, coming)
                 else:
                     clock.last_amount, clock.amount = clock.amount, coming
                 groups[0][AMOUNT] = clock.amount
             if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
-                run_uncompiled(PlannedGroups._look_at_tensors)(self, groups)
-            for _ in block.writer:  # one entry; `next` and its exception would take as long as a write
+                run_uncompiled(PlannedGroups._check_tensors)(self, groups)
+            for _ in block.writer:  # one entry; `next` and its exception would cost as much as a write
                 break
             else:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t)
             first = groups[0]
-            if first is not self._first:  # exchanged while the step was on
+            if first is not self._first:  # replaced during the step
                 run_uncompiled(PlannedGroups.sync)(self, groups)
             first[COUNT] = t
             self._first_lr = first[self._lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run_uncompiled(PlannedGroups._refuse_spoiled)(self, groups, error)
         if block.overwritten:
-            run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
+            run_uncompiled(PlannedGroups._warn_overwritten)(self, groups)
         if self._has_tensors:
             self._fills = block.fill_count()
 
     def advance_by_hand(self, optimizer: Any) -> None:
-        """The same where no hook ran before the update: the groups are looked at once, after the write.
+        """Count one update before which no hook ran: the groups are checked once, after the write.
 
-        That is safe. The writers know their own groups only, and what is written into one that has left is not used.
-        A write that cannot be done again is not: tensors and targets are looked at first. So is an amount, which is
-        asked for before its update.
+        This is safe because the writers write only into their own groups, and removed groups are not used. It is not
+        safe for writes that cannot be repeated: with tensors and targets the groups are checked first. The same holds
+        for a plan with amounts, whose consumption must be known before the update.
         """
         if not self._is_plain:
-            self.require_alive("step")
-            if not self.as_left(optimizer):
+            self.require_attached("step")
+            if not self.is_unchanged(optimizer):
                 self.before_update(optimizer)
             self.advance(optimizer)
-            if not self.as_left(optimizer):  # a copy of a group holds another tensor than the one just written
+            if not self.is_unchanged(optimizer):  # a copied group contains another tensor than the one just written
                 self.sync(optimizer.param_groups)
             self.clock.acknowledged_at = self.clock.t
             return
@@ -231,22 +240,22 @@ class PlannedGroups:
             if first[COUNT] is t and first[PLAN] is self._number and groups == self.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
             else:
-                run_uncompiled(PlannedGroups._advance_anew)(self, groups, None)
+                run_uncompiled(PlannedGroups._rebind_and_advance)(self, groups, None)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            run_uncompiled(PlannedGroups._advance_anew)(self, groups, error)
+            run_uncompiled(PlannedGroups._rebind_and_advance)(self, groups, error)
         if block.overwritten:
-            run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
+            run_uncompiled(PlannedGroups._warn_overwritten)(self, groups)
 
     def _write_next_block(self, t: int) -> None:
         block = self.block
-        if block.amounts is not None:  # `_consume` has extended it; so an interrupt has ended the writers
+        if block.amounts is not None:  # `_consume` has extended the block, so an interrupt ended the writers
             self.rewrite()
             return
         block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), self.clock.states)
         next(block.writer)
 
     def _consume(self, expected: Amount | None) -> None:
-        """An update consumed another amount, or the block is used up: let the block go on from there."""
+        """Extend the block after an update that consumed another amount, or that exhausted the block."""
         clock, block, source = self.clock, self.block, self.source
         assert source is not None
         times = source.coming_times(expected, block)
@@ -259,8 +268,8 @@ class PlannedGroups:
             assert block.amounts is not None
             next(block.amounts)
 
-    def _advance_anew(self, groups: list[Group], error: Exception | None) -> None:
-        """By hand, where something is not as it was left: bind the groups as of this update, then advance."""
+    def _rebind_and_advance(self, groups: list[Group], error: Exception | None) -> None:
+        """Bind the groups at this update, then advance: the slow path of `advance_by_hand`."""
         bound_anew = self.sync(groups)
         self.clock.t += 1
         if error is not None and not bound_anew:
@@ -270,21 +279,21 @@ class PlannedGroups:
         self.clock.acknowledged_at = self.clock.t
         self.block.overwritten.extend(overwritten)
 
-    # ------------------------------------------------------------------ what others did
+    # ------------------------------------------------------------------ changes from outside
 
     def sync(self, groups: list[Group]) -> bool:
-        """Bind groups that came, went or were exchanged since; whether there were any.
+        """Bind the groups again if groups were added, removed or replaced; return whether they were.
 
-        It looks without haste: equal copies are seen too, and a field that others wrote is no change.
+        This check is slower than `is_unchanged`: it also detects equal copies. An external write is not a change.
         """
         self._require_groups(groups, self.bound)
         changed = self._entries_replaced(groups) or self._groups_changed(groups) or self.any_tuple_spoiled()
         if changed:
-            self._bind_anew(groups)
+            self._rebind(groups)
         return changed
 
-    def _bind_anew(self, groups: list[Group]) -> None:
-        """Bind the groups as they are now, and write only into those that need it."""
+    def _rebind(self, groups: list[Group]) -> None:
+        """Bind the current groups, and write only into new or changed ones."""
         plan, clock = self.in_force.counted, self.clock
         slots = slots_of(plan, groups)
         if self.bound:
@@ -301,52 +310,52 @@ class PlannedGroups:
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
         late = ValueBlock(plan, mine, groups, clock.times, clock.states, targets=False)
-        note_bases(bases_by_place(slots), groups)
-        late.put()
+        write_base_entries(bases_by_slot(slots), groups)
+        late.write_initial()
         block = ValueBlock(plan, slots, groups, clock.times, clock.states)
         block.install_views()
         self._take(block, groups)
 
     def _groups_changed(self, groups: list[Group]) -> bool:
-        """Whether they are other dicts than those that were bound, equal ones too."""
+        """Return whether the groups are other dicts than the bound ones, even if they are equal."""
         return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
 
     def _entries_replaced(self, groups: list[Group]) -> bool:
-        """Whether the first group has other entries of ours, say those of a checkpoint."""
+        """Return whether the first group has other paramsched entries, for example those of a checkpoint."""
         first = groups[0]
         count, number = first.get(COUNT), first.get(PLAN)
         ours = bool(self.bound) and first is self.bound[0]
         return ours and not (equals_number(count, self.clock.t) and equals_number(number, self._number))
 
     def _require_groups(self, groups: list[Group], bound: list[Group]) -> None:
-        """Refuse groups that are gone, and tuples that have lost an element or gained one."""
+        """Raise if there are no groups, or if a tuple has another length than before."""
         if not groups:
-            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
+            raise StateError("optimizer.param_groups is empty: the groups that the plan writes were removed")
         if self._tuples:
             ours = {id(group) for group in bound}
             self.require_lengths([group if id(group) in ours else {} for group in groups])
 
     def require_lengths(self, groups: list[Group]) -> None:
-        """Refuse groups in which a tuple is longer or shorter than it was when it was bound."""
+        """Raise if a tuple in a group has another length than when it was bound."""
         for column in self._tuples:
             column.require_lengths(groups)
 
-    def _look_at_tensors(self, groups: list[Group]) -> None:
-        """Someone filled or replaced one of the tensors; after this the groups hold ours."""
-        if self._groups_changed(groups):  # while the step was on: bound anew before the next
+    def _check_tensors(self, groups: list[Group]) -> None:
+        """Handle tensors that were filled or replaced from outside, and install the original ones again."""
+        if self._groups_changed(groups):  # changed during the step; they are bound before the next one
             return
         held = {(slot.group, slot.field) for column in self.block.tensors for slot in column.slots}
         for slot, planned in self.values(last=True):
             if (slot.group, slot.field) in held:
                 group = groups[slot.group]
                 self.block.overwritten.append((slot.field, group, slot.field.read(group), planned))
-        self._tell_overwritten(groups)
+        self._warn_overwritten(groups)
         self.block.install_views()
 
-    def _tell_overwritten(self, groups: list[Group]) -> None:
-        """Warn once, of the first value that was not as planned, in a group that the optimizer still has.
+    def _warn_overwritten(self, groups: list[Group]) -> None:
+        """Warn once of the first value that differed from the plan, in a group that the optimizer still has.
 
-        What the writers found may equal the plan: they look for the very object that they wrote.
+        The recorded values may equal the plan, because the writers compare object identities.
         """
         places = {id(group): index for index, group in enumerate(groups)}
         for field, group, found, planned in self.block.overwritten:
@@ -354,26 +363,26 @@ class PlannedGroups:
                 self._has_warned = True
                 warn_user(
                     f"{field} of group {label(group, places[id(group)])!r} was {found!r} at update {self.clock.t - 1} "
-                    f"instead of the planned {planned!r}: something else wrote it. It was used for one update; the "
-                    "plan goes on. To change a value for good, change the plan."
+                    f"instead of the planned {planned!r}: other code wrote it. It was used for one update; the next "
+                    "one uses the plan again. To change a value permanently, change the plan."
                 )
         self.block.overwritten.clear()
 
     def _refuse_spoiled(self, groups: list[Group], error: Exception) -> None:
-        """The values could not be written: an entry is gone or spoiled.
+        """Raise the error that explains why values could not be written: an entry is missing or invalid.
 
         Raises:
-            PlanError: an entry that is no number. The plan goes on where there is one again.
-            StateError: there are no groups left.
+            PlanError: an entry is not a number. The plan continues once it is a number again.
+            StateError: the optimizer has no groups.
         """
-        bound, self.bound = self.bound, []  # bound anew before the next update
+        bound, self.bound = self.bound, []  # bound again before the next update
         self._require_groups(groups, bound)
         slots_of(self.in_force.counted, groups)
-        raise error  # of a target's own function, say
+        raise error  # raised, for example, by the function of a target
 
 
 def equals_number(found: Any, number: int) -> bool:
-    """Whether an entry is that number; it may be anything.
+    """Return whether an entry of any type is an integer equal to `number`.
 
     >>> equals_number(3, 3), equals_number(3.0, 3), equals_number("three", 3)
     (True, False, False)
@@ -382,12 +391,12 @@ def equals_number(found: Any, number: int) -> bool:
 
 
 def _is_planned(found: Any, planned: float) -> bool:
-    """Whether an entry is the planned value, rounded where it is a tensor."""
+    """Return whether an entry is the planned value, which is rounded if the entry is a tensor."""
     try:
         if isinstance(found, torch.Tensor):
             found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
-        return bool(found == planned or (found != found and planned != planned))  # NaN is NaN here
-    except (TypeError, ValueError, RuntimeError):  # a thing that compares as nothing else does
+        return bool(found == planned or (found != found and planned != planned))  # NaN counts as equal to NaN
+    except (TypeError, ValueError, RuntimeError):  # an object whose comparison is not a bool
         return False
 
 

@@ -1,4 +1,4 @@
-"""Resuming: what a checkpoint restores, and what a changed plan does then."""
+"""Resuming: the state that a checkpoint restores, and the handling of a changed plan."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ from paramsched.scheduler._group_keys import (
     is_finite_number,
 )
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._slots import Slot, bases_by_place, initial_value, slots_of, with_base
+from paramsched.scheduler._slots import Slot, bases_by_slot, initial_value, slots_of, with_base
 from paramsched.scheduler._value_block import ValueBlock
-from paramsched.scheduler.consumption import standing_in
+from paramsched.scheduler.consumption import resume_position
 from paramsched.scheduler.saved_state import OnChange, OnChangeChoice, State, restored_states
 from paramsched.scheduler.updates import updates_in_state
 
@@ -33,7 +33,7 @@ log = logging.getLogger("paramsched")
 
 
 def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group]) -> bool:
-    """Say which bases an earlier scheduler left; whether there were any."""
+    """Log the bases that an earlier scheduler stored; return whether there were any."""
     found = [slot for slot in slots if initial_value(slot.field, groups[slot.group]) is not None]
     for slot in found:
         now = slot.field.read(groups[slot.group])
@@ -45,17 +45,19 @@ def log_initial_values(slots: Iterable[Slot], groups: Sequence[Group]) -> bool:
     return bool(found)
 
 
-def tell_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
-    """Report that the plan begins at 0, which may not be the position of the run.
+def report_position(slots: Iterable[Slot], taken: int | None, carried: int | None, *, initial: bool) -> None:
+    """Report that the plan starts at 0, which may not be the position of the run.
 
     Args:
-        taken: what the optimizer's own state counts.
-        initial: whether earlier schedulers left initial values.
+        slots: the slots whose bases the message names.
+        taken: the number of updates in the optimizer's own state.
+        carried: the count that the groups carry, or None.
+        initial: True if earlier schedulers stored initial values.
     """
     text = (
-        f"the optimizer carries {_carried(carried)}: the plan begins at 0, with {_bases(slots, initial=initial)}. If "
-        f"the run has taken n updates already, write ps.Scheduler(optimizer, plan, t=n){_own_count(taken)}; if it had "
-        "a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
+        f"the optimizer carries {_carried_text(carried)}: the plan starts at 0, with {_bases(slots, initial=initial)}. "
+        f"If the run has completed n updates, write ps.Scheduler(optimizer, plan, t=n){_optimizer_count(taken)}; if it "
+        "had a plan, attach the plan before the checkpoint is loaded. t=0 turns this message off"
     )
     if taken is not None and taken > _HIDDEN and not initial:  # then the bases are wrong too
         warn_user(text)
@@ -64,20 +66,20 @@ def tell_position(slots: Iterable[Slot], taken: int | None, carried: int | None,
 
 
 def warn_of_present_bases(slots: Iterable[Slot], groups: Sequence[Group], t: int) -> None:
-    """Warn of bases that an earlier scheduler may have changed: those of groups without an initial value."""
+    """Warn that an earlier scheduler may have changed the bases of groups without an initial value."""
     present = [slot for slot in slots if not any(str(key).startswith("initial_") for key in groups[slot.group])]
     if present:
         warn_user(
-            f"the plan begins at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
+            f"the plan starts at update {t} with {_bases(present, initial=False)}. If a scheduler has changed them "
             'since update 0, write those of update 0 first: group["initial_lr"] = 0.1 for the lr of each group. '
             'If they are right, group["initial_lr"] = group["lr"] turns this warning off'
         )
 
 
-_HIDDEN = 1  # what an optimizer's own state counts after the hidden step of torch's distributed checkpoint
+_HIDDEN = 1  # updates in an optimizer's own state after the hidden step of torch's distributed checkpoint
 
 
-def _carried(count: int | None) -> str:
+def _carried_text(count: int | None) -> str:
     return "no count of updates" if count is None else f"a count of {count} updates"
 
 
@@ -85,74 +87,77 @@ _SHOWN = 4  # bases that a message names
 
 
 def _bases(slots: Iterable[Slot], *, initial: bool) -> str:
-    """Name the source of the bases, and the distinct ones."""
+    """Return a text with the source of the bases and their distinct values."""
     found = list(dict.fromkeys(f"{slot.field} {slot.base!r}" for slot in slots))
     listed = ", ".join(found[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
     return f"the {'initial' if initial else 'present'} values as bases ({listed})"
 
 
 def log_takeover(t: int) -> None:
-    """A second Scheduler with the same plan, while the first one is still there."""
+    """Log that a second Scheduler with the same plan replaces one that is still referenced."""
     log.warning(
-        "this Scheduler takes the optimizer over at update %d from an earlier one with the same plan, which is "
-        "detached now and says so when it is used", t,
+        "this Scheduler replaces an earlier one with the same plan at update %d. The earlier one is detached and "
+        "raises when it is used", t,
     )  # fmt: skip
 
 
-_KEEPS_ITS_PLACE = 'A plan with clock="samples" keeps its place in the data where the batches of all processes change'
+_SAMPLES_CLOCK_HINT = (
+    'A plan with clock="samples" keeps its position in the data if the total batch size of all processes changes'
+)
 
 
 def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
-    """Explain a plan that differs by the updates of an epoch alone, as on another number of processes."""
+    """Log the cause if only the updates of an epoch differ, as with another number of processes."""
     before, now = saved.calendar.updates_per_epoch, code.calendar.updates_per_epoch
     if saved.plan.text == code.plan.text and code.unit is None and before != now and before is not None:
         log.warning(
-            "the plan is the same, and an epoch has %s updates instead of %d. The plan counts updates, so the run goes "
-            "on in another epoch than it was saved in. " + _KEEPS_ITS_PLACE, now, before,
+            "the plan is the same, but an epoch has %s updates instead of %d. The plan counts updates, so the run "
+            "resumes in another epoch than the one it was saved in. " + _SAMPLES_CLOCK_HINT, now, before,
         )  # fmt: skip
 
 
 def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
-    """Say which bases differ from those in the code, `before`."""
+    """Log the bases that differ from those in the code, `before`."""
     for slot in slots:
         code = before.get((slot.group, slot.field.slot), slot.base)
         if code != slot.base:
             log.warning(
-                "base of %s in group %d: %r in the code, %r in the checkpoint, which wins",
+                "base of %s in group %d: %r in the code, %r in the checkpoint, which takes precedence",
                 slot.field, slot.group, code, slot.base,
             )  # fmt: skip
 
 
-def log_two_counts(planned: PlannedGroups, count: int, source: str) -> None:
-    """Two checkpoints that disagree: the one loaded last wins."""
+def log_conflicting_counts(planned: PlannedGroups, count: int, source: str) -> None:
+    """Log that two checkpoints disagree; the one loaded last takes precedence."""
     clock = planned.clock
     if clock.source not in (None, source) and clock.t != count:
         log.warning(
-            "the %s checkpoint is of update %d, the %s checkpoint of update %d; the one loaded last wins: %d",
+            "the %s checkpoint is of update %d, the %s checkpoint of update %d; "
+            "the one loaded last takes precedence: %d",
             clock.source, clock.t, source, count, count,
         )  # fmt: skip
 
 
 def warn_of_missing_count(taken: int | None, carried: int | None, bases: str) -> None:
-    """The same of a checkpoint; `taken` is what the optimizer's own state counts."""
+    """Warn that a checkpoint carries no count, or 0; the optimizer's own state counts `taken` updates."""
     warn_user(
-        f"the optimizer's checkpoint carries {_carried(carried)}: the plan begins at 0, with {bases} for bases. If it "
-        f"was saved after n updates, call scheduler.seek(n){_own_count(taken)}."
+        f"the optimizer's checkpoint carries {_carried_text(carried)}: the plan starts at 0, with {bases} as bases. "
+        f"If it was saved after n updates, call scheduler.seek(n){_optimizer_count(taken)}."
     )
 
 
 def warn_if_over(planned: PlannedGroups) -> None:
-    """A plan that is over holds its last values: right after a finished run, and wrong for a new one."""
+    """Warn that the plan has ended and its last values are kept: probably an error if a new run was meant."""
     total, t = planned.in_force.total, planned.clock.t
     if total is not None and t > total:
         warn_user(
-            f"the optimizer has taken {t} updates, the plan is over after {total}: its last values "
-            "are held. To begin it again call scheduler.seek(0)."
+            f"the optimizer has completed {t} updates, but the plan ends after {total}: its last values "
+            "are kept. To restart the plan, call scheduler.seek(0)."
         )
 
 
 def warn_if_shorter_than_epoch(planned: PlannedGroups) -> None:
-    """Warn of a horizon of a few updates in a run of long epochs: epochs were probably meant."""
+    """Warn if the horizon in updates is shorter than one epoch: epochs were probably meant."""
     plan, epoch = planned.in_force.plan, planned.in_force.calendar.updates_per_epoch
     horizon = plan.horizon
     if horizon is None or epoch is None or not horizon.is_resolved or plan.clock != UPDATES:
@@ -160,128 +165,128 @@ def warn_if_shorter_than_epoch(planned: PlannedGroups) -> None:
     if horizon.updates < epoch:
         warn_user(
             f"horizon={horizon} is {horizon} updates, less than one epoch of {epoch}: after update {horizon} the last "
-            f'values are held. For {horizon} epochs write horizon="{horizon} epochs"'
+            f'values are kept. For {horizon} epochs write horizon="{horizon} epochs"'
         )
 
 
-def _own_count(taken: int | None) -> str:
-    return "" if taken is None else f" (its own state says {taken})"
+def _optimizer_count(taken: int | None) -> str:
+    return "" if taken is None else f" (its own state counts {taken})"
 
 
-_COMPARED = 1_000_000  # updates that are computed one by one, to say when two plans differ
+_COMPARED = 1_000_000  # updates that are compared one by one, to find the first at which two plans differ
 
 
 @final
 class Resume:
-    """The policy of one scheduler. The hooks ask it when the optimizer's own state is loaded."""
+    """The resume policy of one scheduler, used by the hooks when the optimizer's own state is loaded."""
 
     def __init__(self, on_change: OnChange) -> None:
         self.on_change = on_change
-        self.settled: frozenset[int] = frozenset()  # numbers of plans whose difference has been dealt with
+        self.accepted: frozenset[int] = frozenset()  # numbers of plans whose difference was already handled
 
     # ------------------------------------------------------------------ the optimizer's own state
 
     def before_load(self, planned: PlannedGroups, state: dict[str, Any], count: int) -> None:
-        """Refuse an optimizer state that cannot be resumed from, before anything is written."""
+        """Raise for an optimizer state from which a run cannot resume, before anything is written."""
         groups = state.get("param_groups") if isinstance(state, dict) else None
         if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
-            return  # torch says what is wrong with it
+            return  # torch raises for it
         check_entries(groups)
         planned.require_lengths(groups)
         slots_of(planned.in_force.counted, groups)
-        self._standing_of(planned, groups)
+        self._position_of(planned, groups)
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
 
     def after_load(self, planned: PlannedGroups, optimizer: Any) -> None:
-        """Go on from the count and the bases in the groups that were loaded."""
+        """Resume from the count and the bases in the loaded groups."""
         groups: list[Group] = optimizer.param_groups
         clock, found = planned.clock, count_carried(groups)
-        standing = self._standing_of(planned, groups)
+        position = self._position_of(planned, groups)
         slots = slots_of(planned.in_force.counted, groups)
-        block = ValueBlock(planned.in_force.counted, slots, groups, standing.times, clock.states)
+        block = ValueBlock(planned.in_force.counted, slots, groups, position.times, clock.states)
         if found is None:
             initial = log_initial_values(block.slots, groups)
-            if clock.begin is None:
+            if clock.start is None:
                 bases = "initial values" if initial else "the loaded values"
                 warn_of_missing_count(updates_in_state(optimizer), None, bases)
         else:
-            taken = updates_in_state(optimizer) if found == 0 and clock.begin is None else None
+            taken = updates_in_state(optimizer) if found == 0 and clock.start is None else None
             if taken is not None and taken > _HIDDEN:
                 warn_of_missing_count(taken, 0, "the recorded values")
-            log_two_counts(planned, standing.t, "optimizer")
-            log_bases(block.slots, bases_by_place(planned.block.slots))
+            log_conflicting_counts(planned, position.t, "optimizer")
+            log_bases(block.slots, bases_by_slot(planned.block.slots))
         unknown = self.differs(planned.in_force, groups)
-        clock.stand_at(standing, None if found is None else "optimizer")
+        clock.set_position(position, None if found is None else "optimizer")
         now, history = planned.entry(), planned.history  # an optimizer's state has no history
         if found is None:
             planned.history = History((now,))
         else:
             planned.history = (
-                history.entered_after_unknown(now) if unknown else history.standing_at(now.update, now.amount)
+                history.with_plan_after_unknown(now) if unknown else history.resumed_at(now.update, now.amount)
             )
         planned.bind(groups, block)
         if unknown:
             self.log_unknown_plan(planned)
         warn_if_over(planned)
 
-    def _standing_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
-        """Where the run stands that groups of a checkpoint are of."""
+    def _position_of(self, planned: PlannedGroups, groups: list[Group]) -> RunPosition:
+        """Return the position of the run from which the groups of a checkpoint were saved."""
         in_force, count = planned.in_force, count_carried(groups)
         found = (
-            RunPosition(planned.clock.begin or 0)
+            RunPosition(planned.clock.start or 0)
             if count is None
             else RunPosition(count, *amount_carried(groups, in_force.unit))
         )
-        return standing_in(in_force, found, "the optimizer's checkpoint", planned.clock)
+        return resume_position(in_force, found, "the optimizer's checkpoint", planned.clock)
 
     # ------------------------------------------------------------------ the scheduler's state
 
     def load(self, planned: PlannedGroups, state: State, groups: list[Group]) -> None:
-        """Go on from a scheduler's state.
+        """Resume from a scheduler's state.
 
         Raises:
-            PlanChanged: the plan differs and the policy is "error"; nothing was written.
+            PlanChanged: the plan differs and the policy is "error". Nothing was written.
         """
         code = planned.in_force
         chosen, same_text = code, state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
             saved = ResolvedPlan(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            chosen = self.decide(self.changes_between(saved, code), saved, code, state.standing)
+            chosen = self.choose_plan(self.changes_between(saved, code), saved, code, state.position)
         elif not same_text:
-            why = state.unreadable or "one of them has no text"
+            why = state.unreadable or "one of them cannot be written as text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
-            log.warning("the plan in the checkpoint cannot be compared with the code's, which goes on: %s", why)
+            log.warning("the plan in the checkpoint cannot be compared with the code's, which is used: %s", why)
         states = restored_states(state.feedback, chosen.resolved.metric_rules)
-        before, bases, block = planned.block.slots, state.bases_by_place(), planned.block
+        before, bases, block = planned.block.slots, state.bases_by_slot(), planned.block
         if chosen is code:
             slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
         else:
             slots = slots_of(chosen.counted, groups, bases)
-        standing = standing_in(chosen, state.standing_on(chosen.unit), "the scheduler's state", planned.clock)
+        position = resume_position(chosen, state.position_on(chosen.unit), "the scheduler's state", planned.clock)
         if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
-            block.seek(standing.times, states)
+            block.seek(position.times, states)
         else:
-            block = ValueBlock(chosen.counted, slots, groups, standing.times, states)
+            block = ValueBlock(chosen.counted, slots, groups, position.times, states)
         if state.groups != len(groups):
             log.warning(
-                "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
+                "the scheduler's state has %d groups, the optimizer has %d: the groups in both use the saved bases",
                 state.groups, len(groups),
             )  # fmt: skip
-        log_two_counts(planned, standing.t, "scheduler")
+        log_conflicting_counts(planned, position.t, "scheduler")
         if block is not planned.block:
-            log_bases(slots, bases_by_place(before))
+            log_bases(slots, bases_by_slot(before))
         planned.in_force = chosen
-        planned.clock.stand_at(standing, "scheduler")
+        planned.clock.set_position(position, "scheduler")
         planned.clock.states = states
-        planned.history = state.history.standing_at(standing.t, state.standing.amount)
-        planned.history = planned.history.entered(planned.entry())
+        planned.history = state.history.resumed_at(position.t, state.position.amount)
+        planned.history = planned.history.with_plan(planned.entry())
         planned.bind(groups, block)
         warn_if_over(planned)
 
     def load_position(self, planned: PlannedGroups, at: int, bases: Any, optimizer: Any) -> None:
-        """Go on from a state of one of torch's schedulers."""
+        """Resume from a state of one of torch's schedulers."""
         groups: list[Group] = optimizer.param_groups
         taken, slots = updates_in_state(optimizer), planned.block.slots
         t = at if taken is None else taken
@@ -289,18 +294,19 @@ class Resume:
         kept = {
             (index, "lr"): float(base)
             for index, base in enumerate(given)
-            if is_finite_number(base) and "initial_lr" not in groups[index]  # that says it already
+            if is_finite_number(base) and "initial_lr" not in groups[index]  # `initial_lr` is the base already
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
-        standing = standing_in(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
-        block = ValueBlock(planned.in_force.counted, mine, groups, standing.times, planned.clock.states)
-        log_bases(mine, bases_by_place(slots))
-        unit = f"{t} updates as the optimizer's own state counts them" if taken is not None and taken != at else f"{t}"
+        position = resume_position(planned.in_force, RunPosition(t), "the state of torch's scheduler", planned.clock)
+        block = ValueBlock(planned.in_force.counted, mine, groups, position.times, planned.clock.states)
+        log_bases(mine, bases_by_slot(slots))
+        unit = f"{t} updates, the count in the optimizer's own state" if taken is not None and taken != at else f"{t}"
         log.warning(
-            "the state is one of torch's schedulers, at %d: the plan goes on from %s. If the run has taken another "
-            "number of updates (torch's scheduler was stepped once per epoch, say), call scheduler.seek(n)", at, unit,
+            "the state is one of torch's schedulers, at %d: the plan resumes from %s. If the run has completed another "
+            "number of updates (for example, if torch's scheduler was stepped once per epoch), call scheduler.seek(n)",
+            at, unit,
         )  # fmt: skip
-        planned.clock.stand_at(standing, "scheduler")
+        planned.clock.set_position(position, "scheduler")
         planned.history = History((planned.entry(),))
         planned.bind(groups, block)
         warn_if_over(planned)
@@ -310,7 +316,7 @@ class Resume:
     def changes_between(self, saved: ResolvedPlan, code: ResolvedPlan) -> Diff:
         return diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
 
-    def decide(
+    def choose_plan(
         self,
         changes: Diff,
         saved: ResolvedPlan,
@@ -318,12 +324,17 @@ class Resume:
         until: RunPosition,
         whose: str = "the checkpoint's",
     ) -> ResolvedPlan:
-        """Of the saved plan, which was in force until now, and the code's, the one to go on with.
+        """Return the plan to continue with, either the saved one or the code's, and log the changes.
 
-        Changes are logged.
+        Args:
+            changes: the diff from the saved plan to the code's.
+            saved: the plan that was in force until now.
+            code: the plan in the code.
+            until: the position up to which the saved plan was in force.
+            whose: the owner of the saved plan, for messages.
 
         Raises:
-            PlanChanged: `on_change` is "error", for one of the changed fields or at all.
+            PlanChanged: `on_change` is "error" for the plan or for one of the changed fields.
         """
         if changes:
             amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
@@ -334,49 +345,49 @@ class Resume:
                 raise PlanChanged(
                     f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
                     + "\n".join(map(str, refused))
-                    + '\nWrite on_change="new" to go on with the code\'s plan, "checkpoint" with the saved one.'
+                    + '\nWrite on_change="new" to continue with the code\'s plan, "checkpoint" with the saved one.'
                 )
             log.warning("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
             log_other_epoch(saved, code)
-        self.settled = frozenset([saved.number])
+        self.accepted = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
             mixed = mixed_plan(code.resolved, saved.resolved, self.on_change)
-            return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the horizon is in the plan now
+            return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the plan now has the horizon
         return code
 
     def _choices(self) -> list[OnChangeChoice]:
         return list(self.on_change.values()) if isinstance(self.on_change, Mapping) else [self.on_change]
 
     def refuse_if_error(self, text: str) -> None:
-        """Refuse a plan of which nothing but the difference is known."""
+        """Raise if the policy is "error", for a plan that is known to differ but is not available."""
         if "error" in self._choices():
             raise PlanChanged(f"{text}; on_change is 'error', so nothing was written")
 
     def log_unknown_plan(self, planned: PlannedGroups) -> None:
-        """An optimizer's checkpoint knows only the fingerprint of its plan."""
-        later = "; the checkpoint's takes over when a scheduler state with it is loaded"
+        """Log a changed plan that is known only by the fingerprint in the optimizer's checkpoint."""
+        later = "; the checkpoint's plan replaces it when a scheduler state is loaded"
         log.warning(
-            "the plan differs from that of the optimizer's checkpoint, which holds only its fingerprint; "
-            "the code's plan goes on from update %d%s:\n%s",
+            "the plan differs from that of the optimizer's checkpoint, which contains only its fingerprint; "
+            "the code's plan continues from update %d%s:\n%s",
             planned.clock.t, later if "checkpoint" in self._choices() else "", planned.in_force.plan,
         )  # fmt: skip
         in_force = planned.in_force
         if in_force.unit is None and in_force.calendar.updates_per_epoch is not None and in_force.needs_facts:
             log.warning(
-                "facts of the run are in the lengths of this plan: it differs too where only an epoch has another "
-                "number of updates, as with another number of processes. " + _KEEPS_ITS_PLACE
+                "run facts determine the lengths of this plan: it also differs if only the number of updates in an "
+                "epoch changed, as with another number of processes. " + _SAMPLES_CLOCK_HINT
             )
 
     def differs(self, in_force: ResolvedPlan, groups: list[Group]) -> bool:
-        """Whether the groups carry another plan, one that has not been dealt with."""
-        known = {in_force.number, *self.settled}
+        """Return whether the groups carry another plan whose difference was not handled yet."""
+        known = {in_force.number, *self.accepted}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
-    """A resolved plan with the checkpoint's schedules for some fields."""
+    """Return the code's resolved plan with the checkpoint's schedules for some fields."""
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
     horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon

@@ -1,4 +1,4 @@
-"""Slots: the entries of an optimizer's groups that a plan writes, their bases and their values."""
+"""Slots: the entries of param groups that a plan writes, with their bases and values."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,11 +29,11 @@ class Slot:
     field: Field
     schedule: Schedule
     base: float
-    by_amount: bool = False  # whether the schedule's time is an amount, not updates
+    by_amount: bool = False  # True if the schedule's clock counts an amount, not updates
 
 
 def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
-    """The slots of a resolved plan without units; for bases see `_starting_base`."""
+    """Return the slots of a resolved plan without units; `_starting_base` determines their bases."""
     return tuple(
         Slot(
             index,
@@ -49,15 +49,15 @@ def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], fl
 
 
 def initial_value(field: Field, group: Group) -> Any:
-    """The value with which a run began, as an earlier scheduler left it: torch's `initial_lr`, and its like.
+    """Return the initial value that an earlier scheduler stored in a group, such as torch's `initial_lr`.
 
-    None where there is none, or where a plan has been at work since.
+    Returns None if there is none, or if a plan has written the group since.
     """
     return group.get(f"initial_{field.key}") if field.index is None and COUNT not in group else None
 
 
 def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float]) -> float:
-    """The given base, else the recorded one, else what an earlier scheduler or the group holds."""
+    """Return the base from `bases`, else the recorded base, else the initial value, else the current value."""
     where = f"{field} of group {label(group, index)!r}"
     given = bases.get((index, field.slot))
     if given is None:
@@ -70,9 +70,9 @@ def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[
 
 
 def base_for(slot: Slot, times: UpdateTimes, states: RuleStates) -> float:
-    """The base with which a slot's schedule has the value `slot.base` at an update.
+    """Return the base with which a slot's schedule has the value `slot.base` at an update.
 
-    For a schedule that is proportional to its base that is value / f(t).
+    For a schedule that is proportional to its base, the result is value / f(t).
     """
     value = slot.base
     zero, one = values_at([replace(slot, base=0.0), replace(slot, base=1.0)], times, states)
@@ -86,17 +86,17 @@ def base_for(slot: Slot, times: UpdateTimes, states: RuleStates) -> float:
 
 
 def with_base(slot: Slot, base: float) -> Slot:
-    """The slot with another base; the same object where it has that base."""
+    """Return the slot with another base; the same object if the base is equal."""
     return slot if base == slot.base else replace(slot, base=base)
 
 
-def bases_by_place(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
-    """The base of each slot, by group and flat name of the field."""
+def bases_by_slot(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
+    """Return the base of each slot, by group and flat field name."""
     return {(slot.group, slot.field.slot): slot.base for slot in slots}
 
 
 def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
-    """The values of a schedule for one base, with what its metric rules make of them."""
+    """Return the values of a schedule for one base, after its metric rules are applied."""
     values = evaluate(schedule, times, base)
     for rule in schedule.metric_rules:
         values = rule.apply(states[rule], values, base)
@@ -111,13 +111,13 @@ class SlotsOfSchedule:
     schedule: Schedule
     places: Any
     bases: Any
-    has_zero: bool  # whether one of the bases is 0
-    affine: bool  # a schedule asks all its parts for that: asked once
-    by_amount: bool  # whether its time is an amount, not updates
+    has_zero: bool  # True if one of the bases is 0
+    affine: bool  # cached, because a schedule asks all its parts
+    by_amount: bool  # True if its clock counts an amount, not updates
 
     @staticmethod
     def all_in(slots: Sequence[Slot]) -> "list[SlotsOfSchedule]":
-        """The slots, put together by their schedules."""
+        """Group the slots by their schedules."""
         places: dict[tuple[int, bool], list[int]] = {}
         for place, slot in enumerate(slots):
             places.setdefault((id(slot.schedule), slot.by_amount), []).append(place)
@@ -130,12 +130,12 @@ class SlotsOfSchedule:
         return found
 
     def factors(self, times: UpdateTimes) -> list[float] | None:
-        """The common factors of a schedule that is proportional to base."""
+        """Return the factors of a schedule that is proportional to base; None for any other schedule."""
         value = columns(self.schedule, self._own(times)) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
         if self.has_zero and not np.isfinite(value.factor).all():
-            return None  # 0 times what has overflowed is 0, which the loop that multiplies does not know
+            return None  # a base of 0 stays 0, but 0 * inf would be NaN
         return _repeated(value.factor, times.size)
 
     def _own(self, times: UpdateTimes) -> Any:
@@ -150,7 +150,7 @@ class SlotsOfSchedule:
 
     @quiet
     def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
-        """The values for all bases, side by side, each as for one."""
+        """Return one column per base; each equals `values_of_one`."""
         if self.affine:
             value = columns(self.schedule, self._own(times))
             pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
@@ -160,7 +160,7 @@ class SlotsOfSchedule:
 
 
 def _repeated(column: Any, count: int) -> list[float]:
-    """A column, or one number for all updates, as a list."""
+    """Return a column, or one number repeated for all updates, as a list."""
     if not np.shape(column):  # `broadcast_to` costs 5 µs, a seventh of a seek
         return [float(column)] * count
     values: list[float] = np.broadcast_to(column, (count,)).tolist() if len(column) != count else column.tolist()
@@ -168,7 +168,7 @@ def _repeated(column: Any, count: int) -> list[float]:
 
 
 def rows_of(parts: list[SlotsOfSchedule], times: UpdateTimes, states: RuleStates) -> Any:
-    """A row for each update, a column for each slot."""
+    """Return an array with a row for each update and a column for each slot."""
     block = np.empty((times.size, sum(len(part.places) for part in parts)))
     for part in parts:
         block[:, part.places if len(parts) > 1 else slice(None)] = part.values_of_all(times, states)
@@ -176,13 +176,14 @@ def rows_of(parts: list[SlotsOfSchedule], times: UpdateTimes, states: RuleStates
 
 
 def values_at(slots: Sequence[Slot], times: UpdateTimes, states: RuleStates) -> list[float]:
-    """Each slot's value at one update."""
+    """Return each slot's value at one update."""
     values: list[float] = rows_of(SlotsOfSchedule.all_in(slots), times, states)[0].tolist()
     return values
 
 
 LateGroups: TypeAlias = Literal["base", "present"]
-"""What a late group's value is: the base of its schedule, or its present value, which goes on by the same factors."""
+"""The role of a late group's value: `"base"` is the base of its schedule; `"present"` is its value at that update,
+which continues by the factors of the schedule."""
 
 log = logging.getLogger("paramsched")
 
@@ -190,24 +191,24 @@ log = logging.getLogger("paramsched")
 def with_late_bases(
     slots: tuple[Slot, ...], groups: Sequence[Group], clock: Clock, late_groups: LateGroups
 ) -> tuple[Slot, ...]:
-    """The slots with the bases of groups that have joined, which are logged."""
+    """Return the slots with the bases of groups that were added, and log these."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
     now = dict(zip(joined, values_at(list(joined.values()), clock.times, clock.states), strict=True))
-    settled = list(slots)
+    rebased = list(slots)
     for place, slot in joined.items():
         if now[place] == slot.base or initial_value(slot.field, groups[slot.group]) is not None:
             continue
         name = label(groups[slot.group], slot.group)
         if late_groups == "present":
-            settled[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
+            rebased[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
             log.warning(
-                "group %r joined at update %d: its %s %r goes on from there by the factors of the plan (its base "
-                'is %r; late_groups="present")', name, clock.t, slot.field, slot.base, settled[place].base,
+                "group %r was added at update %d: its %s %r continues by the factors of the plan (its base "
+                'is %r; late_groups="present")', name, clock.t, slot.field, slot.base, rebased[place].base,
             )  # fmt: skip
         else:
             log.warning(
-                "group %r joined at update %d: its %s %r is taken as its base, and the update uses %r "
-                '(late_groups="base"). To go on from %r, write ps.Scheduler(…, late_groups="present")',
+                "group %r was added at update %d: its %s %r is used as its base, and the update uses %r "
+                '(late_groups="base"). To continue from %r, write ps.Scheduler(…, late_groups="present")',
                 name, clock.t, slot.field, slot.base, now[place], slot.base,
             )  # fmt: skip
-    return tuple(settled)
+    return tuple(rebased)

@@ -1,7 +1,7 @@
-"""The values of the coming updates, a block at a time, and who writes them: one column per field, and per target.
+"""The values of the next updates, computed in blocks of one column per field and per target.
 
-A block begins with the entry that is in the groups already, the last one of the block before. So the first write of a
-block looks for values of others as every write does.
+A block starts with the entry that is in the groups already, the last one of the previous block. Therefore the first
+write of a block detects external writes like every other write.
 """
 
 from abc import ABC, abstractmethod
@@ -24,45 +24,45 @@ from paramsched.scheduler._writes import (
     EntryKind,
     Overwritten,
     Writer,
+    combine_writers,
     fill,
     float_writer,
-    in_step,
-    put_entry,
-    put_floats,
     target_writer,
     tensor_writer,
+    write_entry,
+    write_floats,
 )
 from paramsched.schedules.base import Schedule
 
-_GROWTH = (32, 1024, 4096)  # updates in a block: the first after a seek is short, a run soon computes many at once
-_MOST_IN_ROWS = 65_536  # values in one block of rows
+_GROWTH = (32, 1024, 4096)  # updates in a block: short after a seek, then longer
+_MAX_ROW_VALUES = 65_536  # values in one block of rows
 
 
 class Column(ABC):
-    """Entries for successive updates. The first is in the groups, or `put` writes it; the writer writes the others."""
+    """Entries for successive updates. `write_initial` writes the first one, `writer` the following ones."""
 
     entries: Sequence[Any] = ()
 
     @abstractmethod
     def computed(self, times: UpdateTimes, states: RuleStates) -> Sequence[Any]:
-        """An entry for each of these updates."""
+        """Return an entry for each of these updates."""
 
     def following(self, times: UpdateTimes, states: RuleStates) -> Sequence[Any]:
-        """The last entry, which is in the groups, and those of these updates behind it."""
+        """Return the last entry, which is in the groups, followed by the entries of these updates."""
         return [self.entries[-1], *self.computed(times, states)]
 
     @abstractmethod
-    def put(self) -> None:
-        """Write the first entry, whatever is there."""
+    def write_initial(self) -> None:
+        """Write the first entry, without comparing the previous values."""
 
     @abstractmethod
     def writer(self, overwritten: Overwritten) -> Writer:
-        """The loop that writes all entries but the first."""
+        """Return the loop that writes all entries after the first."""
 
 
 @final
 class FloatColumn(Column):
-    """The groups that hold floats for one field, alone or as an element of a tuple."""
+    """The groups whose entry of one field is a float, or a tuple with a float element."""
 
     def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
         self.field, self.indices = field, [slot.group for slot in slots]
@@ -70,11 +70,11 @@ class FloatColumn(Column):
         self.parts = SlotsOfSchedule.all_in(slots)
         self._same = len(self.parts) == 1 and len(set(self.bases)) == 1
         sizes = set() if field.index is None else {len(group[field.key]) for group in self.groups}
-        self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # None too where tuples have several lengths
+        self.tuple_size = sizes.pop() if len(sizes) == 1 else None  # also None if the tuples have different lengths
 
     @property
     def is_short(self) -> bool:
-        """Whether one value or factor per update is enough, however many groups there are."""
+        """True if one value or factor per update is enough for all groups."""
         return self._same or self._factors(UpdateTimes.at(0, 0)) is not None
 
     @property
@@ -89,7 +89,7 @@ class FloatColumn(Column):
 
     def following(self, times: UpdateTimes, states: RuleStates) -> list[Any]:
         kind, last = self.kind, self.entries[-1]
-        if kind == "rows":  # never followed by factors: which factor made a row cannot be told
+        if kind == "rows":  # never followed by factors, because the factor of the last row is unknown
             return [last, *rows_of(self.parts, times, states).tolist()]
         entries = self.computed(times, states)
         return [[base * last for base in self.bases] if isinstance(entries[0], list) else last, *entries]
@@ -97,14 +97,14 @@ class FloatColumn(Column):
     def _factors(self, times: UpdateTimes) -> list[Any] | None:
         return self.parts[0].factors(times) if len(self.parts) == 1 else None
 
-    def put(self) -> None:
-        put_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
+    def write_initial(self) -> None:
+        write_floats(self.kind, self.field, self.groups, self.bases, self.entries[0])
 
     def writer(self, overwritten: Overwritten) -> Writer:
         return float_writer(self.kind, self.field, self.groups, self.bases, self.entries, overwritten)
 
     def any_tuple_spoiled(self) -> bool:
-        """Whether one of the tuples has another length now, or no float where it had one."""
+        """Return whether a tuple has another length than before, or an element that is not a float."""
         key, element, size = self.field.key, self.field.index, self.tuple_size
         for group in self.groups:
             entry = group[key]
@@ -113,7 +113,7 @@ class FloatColumn(Column):
         return False
 
     def require_lengths(self, groups: Sequence[Group]) -> None:
-        """Refuse groups in which a tuple has lost an element or gained one: the wrong element would be written."""
+        """Raise if a tuple in a group has another length than before: the wrong element would be written."""
         key = self.field.key
         for index in self.indices:
             entry: Any = groups[index].get(key) if index < len(groups) else None
@@ -124,16 +124,16 @@ class FloatColumn(Column):
 
 @final
 class TensorColumn(Column):
-    """Slots whose groups hold views of one vector, so that one copy per update writes them all.
+    """Slots whose groups contain views of one vector, so that one copy per update writes all of them.
 
-    A tensor that stands alone is its own vector and is filled itself: who holds it sees it change.
+    A single tensor is its own vector and is filled in place, so other references to it see the new value.
     """
 
     def __init__(self, field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> None:
         self.field, self.slots, self.parts = field, slots, SlotsOfSchedule.all_in(slots)
         mine = [groups[slot.group] for slot in slots]
         held: list[Any] = [field.read(group) for group in mine]
-        self.shared = len(held) > 1  # whether the groups hold views of our vector
+        self.shared = len(held) > 1  # True if the groups contain views of this vector
         self.vector: torch.Tensor = held[0]
         if self.shared:
             with torch.inference_mode(False), torch.no_grad():
@@ -143,7 +143,7 @@ class TensorColumn(Column):
 
     @staticmethod
     def all_in(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "list[TensorColumn]":
-        """A column for the slots that hold tensors of one device and type."""
+        """Return a column for each device and dtype of the tensors in these slots."""
         held: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
         for slot in slots:
             entry = field.read(groups[slot.group])
@@ -151,43 +151,43 @@ class TensorColumn(Column):
                 if entry.ndim != 0 or not entry.is_floating_point():
                     raise InvalidArgument(
                         f'"{field}" of group {slot.group}', f"a tensor of shape {tuple(entry.shape)} and {entry.dtype}",
-                        "Write torch.tensor(0.1): a floating one without dimensions",
+                        "Write torch.tensor(0.1): a floating-point tensor without dimensions",
                     )  # fmt: skip
                 held.setdefault((entry.device, entry.dtype), []).append(slot)
         return [TensorColumn(field, mine, groups) for mine in held.values()]
 
     def computed(self, times: UpdateTimes, states: RuleStates) -> tuple[torch.Tensor, ...]:
-        """The coming values, on the vector's device."""
+        """Return the next values, on the vector's device."""
         block = rows_of(self.parts, times, states)
         if self.vector.dtype == torch.float32:
-            block = block.astype(np.float32)  # the same rounding, without waking torch's threads
+            block = block.astype(np.float32)  # rounds as torch does, without starting its threads
         with torch.inference_mode(False), torch.no_grad():
             host, device = torch.from_numpy(block).to(dtype=self.vector.dtype), self.vector.device
-            # CUDA takes a copy of host memory that is not pinned before the call returns: nothing has to be waited for.
+            # CUDA copies host memory that is not pinned before the call returns, so no synchronization is needed.
             on_device = host.to(device, non_blocking=device.type == "cuda")
             return on_device.reshape(times.size, *self.vector.shape).unbind()
 
-    def put(self) -> None:
+    def write_initial(self) -> None:
         fill(self.vector, self.entries[0])
 
     def writer(self, overwritten: Overwritten) -> Writer:
         return tensor_writer(self.vector, self.entries)
 
     def install_views(self) -> None:
-        """Let each group hold its view: copies of an optimizer and its own loading replace them."""
+        """Write each view into its group, because copying or loading an optimizer replaces them."""
         for group, view in self.views:
             if self.field.read(group) is not view:
-                put_entry(self.field, group, view)
+                write_entry(self.field, group, view)
 
     def remove_views(self, groups: Sequence[Group]) -> None:
-        """Let each group that holds a view hold a tensor of its own again."""
+        """Replace each view in the groups by a separate tensor."""
         views = {id(view) for _, view in self.views} if self.shared else set()
         for group in groups:
             if self.field.key in group and id(view := self.field.read(group)) in views:
-                put_entry(self.field, group, view.clone())
+                write_entry(self.field, group, view.clone())
 
     def views_replaced(self) -> bool:
-        """Whether a group holds another thing than its view."""
+        """Return whether a view in a group was replaced."""
         key, index = self.field.key, self.field.index
         if index is None:
             for group, view in self.views:
@@ -202,7 +202,7 @@ class TensorColumn(Column):
 
 @final
 class TargetColumn(Column):
-    """A value outside of the optimizer."""
+    """A target: a value outside of the optimizer."""
 
     def __init__(self, target: Target, schedule: Schedule, *, by_amount: bool) -> None:
         self.target, self.schedule, self.by_amount = target, schedule, by_amount
@@ -212,7 +212,7 @@ class TargetColumn(Column):
         values: list[float] = values_of(self.schedule, at, self.target.initial, states).tolist()
         return values
 
-    def put(self) -> None:
+    def write_initial(self) -> None:
         if self.target.write is not None:
             self.target.write(self.entries[0])
 
@@ -222,11 +222,12 @@ class TargetColumn(Column):
 
 @final
 class ValueBlock:
-    """Writes the values of successive updates into the groups that it was made for.
+    """Writes the values of successive updates into the groups that it was constructed for.
 
-    Made for one update, it has the values of that one, and `put` writes them. Each `next` of `writer` then writes the
-    following update, and notes in `overwritten` what others wrote since. It is exhausted where the block is used up:
-    `extend` computes the next block. Whatever can be refused is refused when it is made, before anything is written.
+    It is constructed for one update: it computes the values of that update, and `write_initial` writes them. Each
+    `next` of `writer` then writes the following update and records external writes in `overwritten`. At the end of
+    the block `writer` is exhausted, and `extend` computes the next block. Every check that can raise runs in the
+    constructor, before anything is written.
     """
 
     def __init__(
@@ -260,53 +261,53 @@ class ValueBlock:
         ]
         self._columns: list[Column] = [*self.floats, *self.tensors, *self.targets]
         self._by_updates = plan.clock == UPDATES
-        # Tensors made under inference_mode keep no version.
+        # Tensors created under inference_mode have no version counter.
         self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
         self._is_short = not self.tensors and all(one.is_short for one in self.floats)
         self.seek(times, states)
 
     def seek(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the values of one update; nothing is written yet."""
+        """Compute the values of one update, without writing them."""
         self._take([column.computed(times, states) for column in self._columns])
         self.writer: Writer = iter(())
         self._size = 0
         self.overwritten.clear()
-        # The amounts before the coming updates, in step with the writer; None where the plan is by updates.
+        # The amounts before the next updates, in step with the writer; None if the plan is by updates.
         self.amounts: Iterator[Amount] | None = None if self._by_updates else iter(())
 
     def _take(self, computed: list[Sequence[Any]]) -> None:
-        """Take the entries of all columns, once all are computed: an error leaves the block as it was."""
+        """Set the entries of all columns, after all were computed: an error leaves the block unchanged."""
         for column, entries in zip(self._columns, computed, strict=True):
             column.entries = entries
 
-    def put(self) -> None:
-        """Write the values that `seek` computed, whatever is there."""
+    def write_initial(self) -> None:
+        """Write the values that `seek` computed, without comparing the previous ones."""
         self.install_views()
         for column in self._columns:
-            column.put()
+            column.write_initial()
 
     def extend(self, times: UpdateTimes, states: RuleStates) -> None:
-        """Compute the block of these updates, where the one before it is used up."""
+        """Compute the block of these updates, after the previous block is exhausted."""
         self._take([column.following(times, states) for column in self._columns])
         if times.amounts is not None:
             self.amounts = iter(times.amounts.tolist())
-        self.writer = in_step([column.writer(self.overwritten) for column in self._columns])
+        self.writer = combine_writers([column.writer(self.overwritten) for column in self._columns])
 
-    def drop_coming(self, *, known_bounds: bool) -> None:
-        """Forget what was computed for other amounts and not written.
+    def drop_coming(self, *, next_consumed: bool) -> None:
+        """Drop the entries that were computed for other amounts and not written yet.
 
         Args:
-            known_bounds: whether the next of `amounts` has been taken already.
+            next_consumed: True if the next item of `amounts` was consumed already.
         """
-        left = 0 if self.amounts is None else length_hint(self.amounts) + known_bounds
+        left = 0 if self.amounts is None else length_hint(self.amounts) + next_consumed
         if left:
             self._take([column.entries[:-left] for column in self._columns])
         self._size = 0
 
     def next_size(self) -> int:
-        """The size of the next block: more than the one before it, up to a limit."""
+        """Return the size of the next block: larger than the previous one, up to a limit."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
-        return self._size if self._is_short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
+        return self._size if self._is_short else max(1, min(self._size, _MAX_ROW_VALUES // max(1, len(self.slots))))
 
     def install_views(self) -> None:
         for column in self.tensors:
@@ -317,14 +318,14 @@ class ValueBlock:
             column.remove_views(groups)
 
     def fill_count(self) -> int:
-        """A number that changes whenever someone fills one of the tensors; not on the device."""
+        """Return a number that changes whenever a tensor is filled; it is read without device synchronization."""
         count = 0
         for vector in self._counted:
             count += vector._version
         return count
 
     def views_replaced(self) -> bool:
-        for column in self.tensors:  # noqa: SIM110  # the frame of a generator would be compiled
+        for column in self.tensors:  # noqa: SIM110  # torch would compile the frame of a generator
             if column.views_replaced():
                 return True
         return False

@@ -1,13 +1,13 @@
 """Every write of a value into a param group: the first one, and the loops that run at each update.
 
-A loop is a generator made for a block of entries and the groups that take them. Each `next` writes one entry into all
-groups. On its way the loop compares what each group holds with what was written last, and notes what differs:
+A loop is a generator over a block of entries, for the groups that receive them. Each `next` writes one entry into all
+groups. The loop also compares the value in each group with the value written last, and records differences in
 `Overwritten`.
 
 A generator keeps its variables between two updates, and `for _ in writer: break` resumes it without a call. The loops
-are written out because a call or a test inside one costs as much as the write. Each of them pays. Nanoseconds per
-group, for 100 groups, beside the general loop (`_rows`, `_elements`) on the same entries: same 35 and 55, scaled 57 and
-75 (four at a time 47), same pair 71 and 200, scaled pair 94 and 224. See benchmarks/test_step.py.
+are specialized because a call or a test inside a loop costs as much as the write. Nanoseconds per group, for 100
+groups, compared with the general loop (`_rows`, `_elements`) on the same entries: same 35 and 55, scaled 57 and 75
+(four at a time 47), same pair 71 and 200, scaled pair 94 and 224. See benchmarks/test_step.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,15 +21,15 @@ from paramsched.fields import Field
 from paramsched.scheduler._group_keys import Group
 
 Writer: TypeAlias = Iterator[Any]
-"""Each `next` writes the next entry of a block; it is exhausted where the block is used up."""
+"""Each `next` writes the next entry of a block; it is exhausted at the end of the block."""
 
 Overwritten: TypeAlias = list[tuple[Field, Group, Any, Any]]
-"""What someone else wrote: field, group, what was found there, and what we had written (another object)."""
+"""External writes: field, group, the value found, and the value that the plan had written (another object)."""
 
 EntryKind: TypeAlias = Literal["same", "scaled", "rows"]
-"""What an entry of a block is: one value for all groups, one factor of their bases, or a row with a value for each."""
+"""The entries of a block: one value for all groups, one factor of their bases, or a row with a value for each."""
 
-# The first entry of a block is in the groups already: the loops begin with the second.
+# The first entry of a block is in the groups already: the loops start with the second.
 
 
 def float_writer(
@@ -37,8 +37,9 @@ def float_writer(
 ) -> Writer:
     """Return the cheapest loop that writes these entries.
 
-    A factor is multiplied as it is written: Python uses the memory of the float that the group drops for the product,
-    which is quicker than a row made before. What the group holds is compared with the same product, computed again.
+    A factor is multiplied when it is written, because Python then reuses the memory of the float that the group
+    releases. This is faster than computing rows in advance. The value in the group is compared with the recomputed
+    product.
     """
     is_pair = field.index is not None and all(len(group[field.key]) == 2 for group in groups)
     if kind == "same" and (field.index is None or is_pair):
@@ -54,8 +55,8 @@ def float_writer(
     return (_rows if field.index is None else _elements)(field, groups, entries, overwritten)
 
 
-def put_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
-    """Write one entry into all groups, whatever is there."""
+def write_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[float], entry: Any) -> None:
+    """Write one entry into all groups, without comparing the previous values."""
     row = repeat(entry) if kind == "same" else map(mul, bases, repeat(entry)) if kind == "scaled" else entry
     key = field.key
     if field.index is None:
@@ -63,10 +64,10 @@ def put_floats(kind: EntryKind, field: Field, groups: list[Group], bases: list[f
             group[key] = value
     else:
         for group, value in zip(groups, row):  # noqa: B905  # as above
-            put_entry(field, group, value)
+            write_entry(field, group, value)
 
 
-def in_step(writers: Sequence[Writer]) -> Writer:
+def combine_writers(writers: Sequence[Writer]) -> Writer:
     """Return the writer that writes the next entry of each writer; their blocks are of one length."""
     if len(writers) == 1:
         return writers[0]
@@ -103,7 +104,7 @@ def _scaled(
 ) -> Writer:
     key, coming = field.key, iter(factors)
     last = next(coming)
-    with_base = list(zip(groups, bases, strict=True))  # quicker to walk than a `zip` made at each update
+    with_base = list(zip(groups, bases, strict=True))  # faster to iterate than a `zip` created at each update
     for factor in coming:
         for group, base in with_base:
             if group[key] != base * last:
@@ -113,20 +114,20 @@ def _scaled(
         yield
 
 
-_LONG = 64  # entries: with fewer, making a loop for each four groups takes longer than it saves
+_LONG = 64  # entries: with fewer, constructing a loop for each four groups costs more than it saves
 
 
 def _scaled_in_fours(
     field: Field, groups: list[Group], bases: list[float], factors: list[float], overwritten: Overwritten
 ) -> Writer:
-    """Write four groups without a loop over them, which takes 47 ns a group in place of 57."""
+    """Write four groups without an inner loop, which takes 47 ns per group instead of 57."""
     rest = len(groups) - len(groups) % 4
     writers = [
         _scaled_four(field, groups[at : at + 4], bases[at : at + 4], factors, overwritten) for at in range(0, rest, 4)
     ]
     if groups[rest:]:
         writers.append(_scaled(field, groups[rest:], bases[rest:], factors, overwritten))
-    return in_step(writers)
+    return combine_writers(writers)
 
 
 def _scaled_four(
@@ -196,7 +197,7 @@ def _elements(field: Field, groups: list[Group], rows: Iterable[Sequence[float]]
 
 
 def tensor_writer(vector: torch.Tensor, rows: Sequence[torch.Tensor]) -> Writer:
-    """Copy one row per update into the vector whose elements the groups hold."""
+    """Copy one row per update into the vector whose elements the groups contain."""
     coming = iter(rows)
     next(coming)
     for row in coming:
@@ -205,7 +206,7 @@ def tensor_writer(vector: torch.Tensor, rows: Sequence[torch.Tensor]) -> Writer:
 
 
 def target_writer(write: Callable[[float], object] | None, values: Sequence[float]) -> Writer:
-    """Pass a value per update to what takes it outside of the optimizer."""
+    """Pass one value per update to the function of a target."""
     coming = iter(values)
     next(coming)
     for value in coming:
@@ -215,8 +216,8 @@ def target_writer(write: Callable[[float], object] | None, values: Sequence[floa
 
 
 def fill(vector: torch.Tensor, row: torch.Tensor) -> None:
-    """Copy a row into the vector whose elements the groups hold."""
-    if vector.requires_grad:  # an lr that is learned by itself
+    """Copy a row into the vector whose elements the groups contain."""
+    if vector.requires_grad:  # an lr that is itself learned
         with torch.no_grad():
             vector.copy_(row)
     else:
@@ -227,14 +228,14 @@ AT_EACH_UPDATE = (
     _same, _same_pair, _scaled, _scaled_four, _note_changed, _scaled_pair, _rows, _elements,
     tensor_writer, target_writer, fill,
 )  # fmt: skip
-"""What runs at every update."""
+"""The functions that run at every update."""
 
 
-def put_entry(field: Field, group: Group, entry: Any) -> None:
-    """Put an entry, or an element of one, into a group; a tuple is always a new one, never one kept from before.
+def write_entry(field: Field, group: Group, entry: Any) -> None:
+    """Write an entry, or an element of one, into a group; a tuple is always replaced, never modified or reused.
 
     >>> group = {"betas": (0.9, 0.999)}
-    >>> put_entry(Field("betas", 0), group, 0.5)
+    >>> write_entry(Field("betas", 0), group, 0.5)
     >>> group["betas"]
     (0.5, 0.999)
     """

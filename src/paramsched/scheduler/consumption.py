@@ -1,4 +1,4 @@
-"""How much each update consumes."""
+"""The consumption of each update, and its sources."""
 
 import logging
 import time
@@ -13,172 +13,178 @@ import torch
 import torch.distributed as dist
 
 from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
-from paramsched.plan.run_amounts import Amount, PlannedAmounts, UntoldAmounts, missing_amounts
+from paramsched.plan.run_amounts import Amount, PlannedAmounts, UnknownAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock, ResolvedPlan, RunPosition, UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
-from paramsched.time.calendar import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 
 log = logging.getLogger("paramsched")
 
 
 @final
 class ConsumptionSource:
-    """What the updates of one run consume, on the clock of its plan. Made anew where a run begins or is loaded.
+    """The source of the consumption of a run, on the clock of its plan. A run that starts or resumes gets a new one.
 
-    What the loop says is for the coming update, and beats the other sources, an engine's count of its batches too. It
-    is counted by the next update that counts: a step that was skipped leaves it where it is.
+    Consumption that the loop reports is for the next update. It takes precedence over every other source, including an
+    engine's count of its batches. A skipped step does not count it; the next update does.
     """
 
     def __init__(self, in_force: ResolvedPlan, clock: Clock, groups: Sequence[Mapping[str, Any]]) -> None:
         assert in_force.amounts is not None
         self._run, self._clock = in_force.amounts, clock
         self.unit = self._run.clock
-        self._is_untold = isinstance(self._run, UntoldAmounts)
+        self._is_unknown = isinstance(self._run, UnknownAmounts)
         self._watch = Stopwatch() if self.unit == "seconds" else None
         self._agreement = RankAgreement(in_force.number, clock.t, groups)
-        self._loop_said = False  # since the last update
-        self._of_engine: Amount = 0  # what an engine said since then: a part of `clock.said`
-        self._look_again()
+        self._loop_reported = False  # since the last update
+        self._of_engine: Amount = 0  # the part of `clock.reported` that an engine measured
+        self._set_needs_check()
 
-    def _look_again(self) -> None:
-        """Whether the coming update has to be looked at before it."""
+    def _set_needs_check(self) -> None:
+        """Set `clock.needs_check`: must the consumption of the next update be checked before it?"""
         clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
-        clock.unsettled = (self._is_untold or planned) if clock.said is None else self._agreement.is_due(clock.t)
+        clock.needs_check = (self._is_unknown or planned) if clock.reported is None else self._agreement.is_due(clock.t)
 
-    def say(self, amount: Amount) -> None:
-        """The loop says what the coming update consumes, or a part of it."""
+    def report(self, amount: Amount) -> None:
+        """Add consumption that the loop reports for the next update."""
         clock = self._clock
-        clock.said = amount if clock.said is None else clock.said - self._of_engine + amount
-        self._loop_said, self._of_engine = True, 0
-        self._look_again()
+        clock.reported = amount if clock.reported is None else clock.reported - self._of_engine + amount
+        self._loop_reported, self._of_engine = True, 0
+        self._set_needs_check()
 
-    def count(self, amount: Amount) -> None:
-        """An engine says it. Nothing, where the loop said it itself."""
-        if self._loop_said:
+    def add_measured(self, amount: Amount) -> None:
+        """Add consumption that an engine measured for the next update; ignored if the loop reported its own."""
+        if self._loop_reported:
             return
         clock = self._clock
-        clock.said = amount if clock.said is None else clock.said + amount
+        clock.reported = amount if clock.reported is None else clock.reported + amount
         self._of_engine += amount
-        self._look_again()
+        self._set_needs_check()
 
-    def settle(self) -> None:
-        """Look at the amount of the coming update before it is taken.
+    def check_amount(self) -> None:
+        """Check the consumption of the next update before that update.
 
         Raises:
-            MissingFact: nothing says it. Nothing has changed; the step may be taken again when it was said.
-            PlanError: it is planned to take nothing.
-            InvalidArgument: another process has said another amount.
+            MissingFact: it is unknown. Nothing has changed; the step may be repeated after it was reported.
+            PlanError: the update is planned to consume nothing.
+            InvalidArgument: another process reported another amount.
         """
         clock = self._clock
         assert clock.amount is not None
-        if clock.said is not None:
-            self._agreement.compare(clock.t, clock.amount + clock.said, self.unit)
-            clock.unsettled = False
+        if clock.reported is not None:
+            self._agreement.compare(clock.t, clock.amount + clock.reported, self.unit)
+            clock.needs_check = False
         elif isinstance(self._run, PlannedAmounts):
             self._run.require_some(clock.t, clock.amount)
-            clock.unsettled = False
+            clock.needs_check = False
         elif self._watch is None:
-            raise self._nothing_said("nothing says how many this update takes", f"{self.unit}=n")
+            raise self._missing_amount(f"the number of {self.unit} of this update is unknown", f"{self.unit}=n")
         elif several_processes():
-            found = "each process would measure others, and they have to agree"
-            raise self._nothing_said(found, "seconds=s") from None
+            found = "each process would measure different ones, but all processes must agree"
+            raise self._missing_amount(found, "seconds=s") from None
 
     def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
-        """An update has been taken: the times of the updates that are computed next.
+        """Count an update, and return the times of the updates to compute next.
 
-        None where the block has them already: the amount that it expected, `expected`, is the one that was consumed.
+        Returns None if the block contains these already, because the consumed amount equals the expected one.
+
+        Args:
+            expected: the amount that the block assumed before the next update; None if the block is exhausted.
+            block: the values of the next updates.
         """
         clock, t = self._clock, self._clock.t
         amount, before = clock.amount, clock.last_amount
         assert amount is not None
         assert before is not None
-        said, clock.said = clock.said, None
-        self._loop_said, self._of_engine = False, 0
+        reported, clock.reported = clock.reported, None
+        self._loop_reported, self._of_engine = False, 0
         if self._watch is not None:
-            measured = self._watch.lap()  # from here on the next update is measured, also where the loop said this one
-            said = measured if said is None and self._is_untold else said
-        clock.unsettled = self._is_untold
-        if said is None:
+            measured = self._watch.lap()  # starts measuring the next update, even if this one was reported
+            reported = measured if reported is None and self._is_unknown else reported
+        clock.needs_check = self._is_unknown
+        if reported is None:
             last, count = UpdateTimes.at(t - 1, amount), block.next_size()
             if not isinstance(self._run, PlannedAmounts):
                 return last.following(self._run, count)
             times = last.following(self._run, count + 1)
             assert times.amounts is not None
-            nothing = np.flatnonzero(np.diff(times.amounts) < 1)  # up to an update that is planned to take nothing
-            count = int(nothing[0]) if nothing.size else count
-            clock.unsettled = count == 0
+            empty = np.flatnonzero(np.diff(times.amounts) < 1)  # updates that are planned to consume nothing
+            count = int(empty[0]) if empty.size else count
+            clock.needs_check = count == 0
             count = max(count, 1)
             return UpdateTimes(times.updates[:count], times.amounts[:count])
-        if expected is not None and expected - amount == said:
+        if expected is not None and expected - amount == reported:
             return None
-        block_is_used_up = expected is None
-        # The next updates are guessed to consume as much as this one, where the one before it did too.
-        guesses = self._is_untold and block_is_used_up and said == amount - before
+        is_exhausted = expected is None
+        # If the previous update consumed as much as this one, the next updates are assumed to do so, too.
+        guesses = self._is_unknown and is_exhausted and reported == amount - before
         if not guesses:
-            block.drop_coming(known_bounds=not block_is_used_up)
+            block.drop_coming(next_consumed=not is_exhausted)
         count = block.next_size() if guesses else 1
-        if amount + said * count >= MOST_CONSUMED:
+        if amount + reported * count >= MAX_CONSUMED:
             count = 1
         if count == 1:
-            return UpdateTimes.at(t, amount + said)
-        return UpdateTimes(np.arange(t, t + count), amount + said * np.arange(1, count + 1))
+            return UpdateTimes.at(t, amount + reported)
+        return UpdateTimes(np.arange(t, t + count), amount + reported * np.arange(1, count + 1))
 
-    def _nothing_said(self, found: str, said: str) -> MissingFact:
+    def _missing_amount(self, found: str, reported: str) -> MissingFact:
         error = missing_amounts(self.unit, "")
         return MissingFact(
             f"update {self._clock.t}",
             f"the plan's clock counts {self.unit}, and {found}",
-            f"Write scheduler.consumed({said}) before optimizer.step(), or give Calendar(…) {error.fact}",
+            f"Write scheduler.consumed({reported}) before optimizer.step(), or pass {error.fact} to Calendar(…)",
             fact=error.fact,
             example=error.example,
         )
 
 
-MOST_CONSUMED = 2**62
-"""Amounts are below it: they fit where a checkpoint keeps integers in 64 bits, and NumPy counts on."""
+MAX_CONSUMED = 2**62
+"""An exclusive bound of amounts, because checkpoints and NumPy store integers in 64 bits."""
 
 
 def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amount:
-    """The amount of a call such as `consumed(tokens=4096)`.
+    """Validate the keyword of a call such as `consumed(tokens=4096)`, and return its amount.
 
     Args:
-        unit: what the plan's clock counts; None for updates.
+        call: the start of the call, for messages.
+        unit: the unit of the plan's clock; None for updates.
+        given: the keywords of the call.
 
     >>> checked_amount("scheduler.consumed(", "samples", {"images": 64})
     64
     """
     plain = None if unit is None else given.get(unit)
-    if type(plain) is int and len(given) == 1 and 0 <= plain < MOST_CONSUMED:
-        return plain if unit != "seconds" else float(plain)  # said at every update: ahead of all that takes time
+    if type(plain) is int and len(given) == 1 and 0 <= plain < MAX_CONSUMED:
+        return plain if unit != "seconds" else float(plain)  # the fast path, because it runs at every update
     plain_values = {
         name: str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
         for name, value in given.items()
     }
     site = f"{call}{', '.join(f'{name}={value}' for name, value in plain_values.items())})"
     if unit is None:
-        name = next((name for name in given if OTHER_WORDS.get(name, name) in CLOCKS), "tokens")
+        name = next((name for name in given if CLOCK_SYNONYMS.get(name, name) in CLOCKS), "tokens")
         raise InvalidArgument(site, "the plan's clock counts updates", f'Write ps.Plan(…, clock="{name}")')
     instead = f"Write {call}{unit}={0.25 if unit == 'seconds' else 4096})"
     if len(given) != 1:
-        raise InvalidArgument(site, f"the plan's clock counts {unit}, and one number says how many", instead)
+        raise InvalidArgument(site, f"the plan's clock counts {unit}: expected one keyword, got {len(given)}", instead)
     ((name, value),) = given.items()
-    if OTHER_WORDS.get(name, name) != unit:
+    if CLOCK_SYNONYMS.get(name, name) != unit:
         raise InvalidArgument(site, f"the plan's clock counts {unit}", instead)
-    amount = _number_of(value)
-    if amount is None or not 0 <= amount < MOST_CONSUMED:
+    amount = _as_number(value)
+    if amount is None or not 0 <= amount < MAX_CONSUMED:
         if amount is not None and amount < 0:
-            raise InvalidArgument(site, "below 0, and an amount does not go back", instead)
-        kind = "number of seconds from 0 on" if unit == "seconds" else f"whole number of {unit} from 0 on"
-        raise InvalidArgument(site, f"not a {kind}", instead)
+            raise InvalidArgument(site, "an amount must not be negative", instead)
+        kind = "a number of seconds" if unit == "seconds" else f"an integer number of {unit}"
+        raise InvalidArgument(site, f"expected {kind}, at least 0 and below 2**62", instead)
     if unit == "seconds":
         return float(amount)
     if amount != int(amount):
-        raise InvalidArgument(site, f"a fraction of {unit}", instead)
+        raise InvalidArgument(site, f"the number of {unit} must be an integer", instead)
     return int(amount)
 
 
-def _number_of(value: Any) -> Amount | None:
-    """A number, or what a tensor holds, as Python has it."""
+def _as_number(value: Any) -> Amount | None:
+    """Convert a number, or a tensor without dimensions, to a Python number; None for any other value."""
     if isinstance(value, torch.Tensor):
         if value.ndim != 0 or value.dtype == torch.bool or value.is_complex():
             return None
@@ -195,13 +201,13 @@ def _number_of(value: Any) -> Amount | None:
 
 
 def seconds_now() -> float:
-    """The time on a clock that never goes back."""
+    """Return the time of a monotonic clock, in seconds."""
     return time.monotonic()
 
 
 @final
 class Stopwatch:
-    """Measures from update to update; the first from when it was made."""
+    """Measures the seconds between updates; the first interval starts at construction."""
 
     def __init__(self) -> None:
         self._since = seconds_now()
@@ -212,86 +218,91 @@ class Stopwatch:
         return now - since
 
 
-_EVERY = 64  # updates; what was said wrong once is in all later amounts, so it is seen at the next look
-_PATIENCE = timedelta(seconds=1)  # before a process is refused, which ends its run
-_FIRST = 2  # updates behind a beginning, a load or a seek: most mistakes show there
+_INTERVAL = 64  # updates; a wrong amount remains in all later amounts, so the next comparison detects it
+_TIMEOUT = timedelta(seconds=1)  # before a process raises, which ends its run
+_INITIAL_UPDATES = 2  # updates after a start, a load or a seek, where most mistakes occur
 
 
 def several_processes() -> bool:
-    """Whether this process trains together with others."""
+    """Return whether several processes train together."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
 @final
 class RankAgreement:
-    """Looks now and then whether the other processes had consumed as much before the same update.
+    """Checks at some updates whether all processes have consumed the same amount.
 
-    Nobody waits for anybody: whoever comes first leaves its amount in the store that the processes met in, and the
-    others compare theirs. A collective operation would hang where one process skips an update, saves alone, or has no
-    Scheduler at all.
+    The processes do not wait for each other: the first process writes its amount into the store in which the processes
+    met, and the other processes compare theirs. A collective operation would block if a process skips an update, saves
+    alone, or has no Scheduler.
 
-    Only Schedulers of one plan are compared, of optimizers with as many parameters. Several of these in a process are
-    distinguished by their order. A process may have one more than another (a dry run on rank 0): before a process is
-    refused, it looks whether the other has begun a further one that it agrees with.
+    Only Schedulers with the same plan, of optimizers with the same number of parameters, are compared. If a process has
+    several of these, they are distinguished by their order. A process may have one more than another, for example for a
+    dry run on rank 0. Therefore, before it raises, a process checks whether the other one has started another Scheduler
+    that agrees with its own.
 
     Args:
-        number: of the plan.
-        begin: the update from which on amounts are said.
-        groups: of the optimizer.
+        number: the number of the plan.
+        start: the update from which on amounts are compared.
+        groups: the groups of the optimizer.
     """
 
-    def __init__(self, number: int, begin: int, groups: Sequence[Mapping[str, Any]]) -> None:
-        self._number, self._begin, self._groups = number, begin, groups
-        self._kind: str | None = None  # what Schedulers that are compared share; asked for at the first look
-        self._order = 0  # among those of this process, from 1 on
+    def __init__(self, number: int, start: int, groups: Sequence[Mapping[str, Any]]) -> None:
+        self._number, self._start, self._groups = number, start, groups
+        self._kind: str | None = None  # identifies the Schedulers that are compared; set at the first comparison
+        self._order = 0  # the index among those of this process, starting at 1
         self._compared_at = -1
 
     def is_due(self, t: int) -> bool:
-        """Whether to look before update `t`."""
-        if t == self._compared_at or not (t - self._begin < _FIRST or t % _EVERY == 0):
+        """Return whether amounts are compared before update `t`."""
+        if t == self._compared_at or not (t - self._start < _INITIAL_UPDATES or t % _INTERVAL == 0):
             return False
         return several_processes()
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
-        """Compare what has been consumed when update `t` is taken."""
-        if not self.is_due(t):  # another amount was said for the same update: it was skipped
+        """Compare the amount consumed before update `t` with that of the other processes."""
+        if not self.is_due(t):  # the update was skipped and got another report
             return
-        store = dist.distributed_c10d._get_default_store()  # torch has no public way to it
+        store = dist.distributed_c10d._get_default_store()  # torch has no public function for it
         rank = dist.get_rank()
         self._compared_at = t
         if self._kind is None:
             self._kind = f"paramsched/{self._number}/{sum(len(group.get('params', ())) for group in self._groups)}"
-            self._begin_next(store, rank)
+            self._start_next(store, rank)
         while True:
             first = store.compare_set(f"{self._kind}/{self._order}/{t}", "", f"{rank} {amount!r}").decode()
             other, _, theirs = first.partition(" ")
             if theirs == repr(amount):
                 return
-            try:  # it may be about to begin another one
-                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _PATIENCE)
-            except RuntimeError:  # it has not come in this time
+            try:  # it may be about to start another one
+                store.wait([f"{self._kind}/begun by {other}/{self._order + 1}"], _TIMEOUT)
+            except RuntimeError:  # it did not start one in this time
                 raise InvalidArgument(
                     f"scheduler.consumed({clock}=…) before update {t}",
-                    f"with it rank {rank} has consumed {amount} {clock}, and rank {other} {theirs}",
-                    f"Say the number of all processes together, the same in each: the sum of their {clock}. If one of "
-                    "the two Schedulers is only tried out, make it on every rank, or before init_process_group",
+                    f"rank {rank} would then have consumed {amount} {clock}, but rank {other} {theirs}",
+                    f"Pass the same number in each process: the sum of the {clock} of all processes. If one of the two "
+                    "Schedulers is only for a dry run, construct it on every rank, or before init_process_group",
                 ) from None
             log.warning(
-                "before update %d rank %d has consumed %r %s, and rank %s %s in a Scheduler of the same plan. Rank %s "
-                "has begun another one since, which is compared instead", t, rank, amount, clock, other, theirs, other,
+                "before update %d rank %d has consumed %r %s, but rank %s %s in a Scheduler with the same plan. Rank "
+                "%s has started another one since, which is compared instead",
+                t, rank, amount, clock, other, theirs, other,
             )  # fmt: skip
-            self._begin_next(store, rank)
+            self._start_next(store, rank)
 
-    def _begin_next(self, store: Any, rank: int) -> None:
+    def _start_next(self, store: Any, rank: int) -> None:
         self._order = store.add(f"{self._kind}/begun by {rank}", 1)
         store.set(f"{self._kind}/begun by {rank}/{self._order}", "yes")
 
 
-def standing_in(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
-    """Where a run stands that goes on with a plan.
+def resume_position(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: Clock | None = None) -> RunPosition:
+    """Return the position of a run that resumes with a plan.
 
     Args:
-        found: as it was carried; its amounts are None where they are of another clock, or of none.
+        in_force: the plan.
+        found: the position in the checkpoint; its amounts are None if it has none on the clock of the plan.
+        whose: the name of the checkpoint, for messages.
+        clock: the current clock, whose amount is used if it is at the same update.
     """
     unit = in_force.unit
     if unit is None:
@@ -304,7 +315,7 @@ def standing_in(in_force: ResolvedPlan, found: RunPosition, whose: str, clock: C
         return RunPosition(found.t, in_force.amount_at(found.t))
     except MissingFact:
         raise StateError(
-            f"{whose} is at update {found.t} and carries no amount of {unit}, which the plan's clock counts; nothing "
-            f"else says how many {unit} it took. Write ps.Scheduler(optimizer, plan) on an optimizer without a count, "
-            f"then scheduler.seek({found.t}, {unit}=n), and load it then"
+            f"{whose} is at update {found.t} and carries no amount of {unit}, which the plan's clock counts; the "
+            f"number of {unit} cannot be derived. Write ps.Scheduler(optimizer, plan) on an optimizer without a count, "
+            f"then scheduler.seek({found.t}, {unit}=n), then load the checkpoint"
         ) from None

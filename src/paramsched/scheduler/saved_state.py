@@ -1,8 +1,9 @@
-"""The scheduler's state: plain data, checked before it is used.
+"""The scheduler's state: plain data, validated before it is used.
 
-It has the same keys whatever the plan is, and a mapping in it is a tuple of pairs: `torch.distributed.checkpoint` loads
-exactly the keys that its template has, those of inner mappings too, and `dcp_to_torch_save` drops empty mappings.
-States of version 1 have mappings, and `amount`, `said` and `history` only where there is something.
+It has the same keys for every plan, and mappings in it are tuples of pairs. The reason is that
+`torch.distributed.checkpoint` loads exactly the keys of its template, including those of inner mappings, and
+`dcp_to_torch_save` drops empty mappings. States of version 1 have mappings, and the keys `amount`, `said` and `history`
+only if these have a value.
 """
 
 import ast
@@ -26,7 +27,7 @@ from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
 VERSION = 2
-_MOST_GROUPS = 2**20  # a spoiled number would ask for memory that is not there
+_MAX_GROUPS = 2**20  # an invalid number would allocate more memory than there is
 _KEYS_OF_VERSION_1 = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
 _KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
 
@@ -34,12 +35,18 @@ _KEYS = _KEYS_OF_VERSION_1 | {"amount", "said", "history"}
 @final
 @dataclass(frozen=True, slots=True)
 class State:
-    """A checked state.
+    """A validated state.
 
     Args:
-        plan: the plan; None where it has no text, or where that cannot be read here, which `unreadable` says then.
-        bases: by flat field name, one for each group (None where the group was not scheduled).
-        standing: where the run stands: `t`, and the amounts where the plan's clock counts one.
+        text: the plan's canonical text, or None.
+        plan: the plan; None if it has no text, or if the text cannot be read here.
+        unreadable: the reason why the text cannot be read here, or None.
+        calendar: the run facts.
+        groups: the number of groups.
+        bases: by flat field name, one base for each group (None if the group was not scheduled).
+        feedback: the states of metric rules, by the rules' text.
+        position: the position of the run: `t`, and the amounts if the plan's clock counts one.
+        history: the plans that were in force.
     """
 
     text: str | None
@@ -49,16 +56,16 @@ class State:
     groups: int
     bases: dict[str, list[float | None]]
     feedback: dict[str, dict[str, Any]]
-    standing: RunPosition
+    position: RunPosition
     history: History
 
-    def standing_on(self, unit: str | None) -> RunPosition:
-        """Where the run stands on a clock."""
+    def position_on(self, unit: str | None) -> RunPosition:
+        """Return the position on a clock, without the amounts of another clock."""
         other = self.plan is not None and amount_clock(self.plan.clock) != unit
-        return RunPosition(self.standing.t) if other else self.standing
+        return RunPosition(self.position.t) if other else self.position
 
-    def bases_by_place(self) -> dict[tuple[int, str], float]:
-        """The bases by group and flat name of the field."""
+    def bases_by_slot(self) -> dict[tuple[int, str], float]:
+        """Return the bases by group and flat field name."""
         return {
             (index, slot): base
             for slot, bases in self.bases.items()
@@ -68,19 +75,19 @@ class State:
 
 
 def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
-    """The state as plain data; equal bases are kept once."""
+    """Return the state as plain data; bases that are equal in all groups are stored once."""
     bases: dict[str, list[float | None]] = {}
     for slot in planned.block.slots:
-        if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
+        if slot.group < groups:  # the optimizer of a detached scheduler may have lost groups
             bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
     clock, states, text = planned.clock, saved_states(planned.clock.states), planned.in_force.plan.text
     return {
         "version": VERSION,
         "t": clock.t,
         "amount": clock.amount,  # None on the clock of updates
-        "said": clock.said,  # reported by the loop and not counted yet
+        "said": clock.reported,  # reported by the loop and not counted yet
         "plan": text,
-        "history": None if planned.history == _history_of_one(text, clock.amount) else planned.history.as_data(),
+        "history": None if planned.history == _single_plan_history(text, clock.amount) else planned.history.as_data(),
         "calendar": tuple(_calendar_facts(planned.in_force.calendar).items()),
         "groups": groups,
         "bases": tuple((name, one[0] if len(set(one)) == 1 else tuple(one)) for name, one in bases.items()),
@@ -88,9 +95,9 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
     }
 
 
-def _history_of_one(text: str | None, amount: Amount | None) -> History:
-    """Return the history of a run whose only plan began at update 0; a state leaves it out."""
-    return History.begun(text, 0, None if amount is None else 0)
+def _single_plan_history(text: str | None, amount: Amount | None) -> History:
+    """Return the history of a run whose only plan started at update 0; states omit this history."""
+    return History.starting_with(text, 0, None if amount is None else 0)
 
 
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
@@ -99,41 +106,42 @@ def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
 
 
 def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
-    """The states of metric rules as JSON scalars, by the rules' text."""
+    """Return the states of metric rules as JSON scalars, by the rules' text."""
     return {
         str(rule): {field.name: getattr(state, field.name) for field in fields(state)} for rule, state in states.items()
     }
 
 
 def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
-    """Check a state, key by key; nothing is changed.
+    """Validate a state, key by key, without side effects.
 
     Args:
-        known: a plan and its calendar, which a state that has the same is not read for again.
+        state: the state.
+        known: a plan and its calendar; if the state has equal ones, they are not parsed again.
     """
     if not isinstance(state, Mapping):
-        raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() gives")
+        raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() returns")
     if "version" not in state:
         keys = ", ".join(sorted(map(str, state))) or "none"
         raise StateError(
-            f"not a state of ps.Scheduler: it has the keys {keys}. If the run has taken n updates without a plan, call "
-            "scheduler.seek(n)"
+            f"not a state of ps.Scheduler: it has the keys {keys}. If the run has completed n updates without a plan, "
+            "call scheduler.seek(n)"
         )
     version = state["version"]
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise StateError(f"state: version is {version!r}, not a number from 1 on")
+        raise StateError(f"state: version is {version!r}, not an integer of at least 1")
     if version > VERSION:
-        raise StateError(f"state of version {version}; this paramsched reads up to {VERSION}: update paramsched")
+        raise StateError(f"state of version {version}; this paramsched reads up to version {VERSION}: update it")
     if missing := (_KEYS_OF_VERSION_1 if version == 1 else _KEYS) - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS:
-        raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
+        raise StateError(f"state has unknown keys: {', '.join(sorted(map(str, foreign)))}")
     if version == 1 and state["feedback"] and not isinstance(state["feedback"], Mapping):
         raise StateError(
-            "state of version 1 whose feedback was not loaded: that of this run is in its place. Convert the "
+            "state of version 1 whose feedback was not loaded: it has the feedback of this run instead. Convert the "
             "checkpoint with dcp_to_torch_save(folder, file) of torch.distributed.checkpoint.format_utils, and load it"
         )
-    groups, text = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"]
+    groups, text = _require_count_below("groups", state["groups"], _MAX_GROUPS), state["plan"]
     facts = _read_mapping("calendar", state["calendar"])
     plan: Plan | None
     plain = isinstance(text, str) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
@@ -159,25 +167,27 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
         missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
         if foreign or missing:
-            raise StateError(f"state: bases are of {sorted(bases)}, its plan schedules {sorted(scheduled)}")
+            raise StateError(f"state: bases are those of {sorted(bases)}, but its plan schedules {sorted(scheduled)}")
         rules = {str(rule) for rule in plan.metric_rules}
         if rules != feedback.keys():
-            raise StateError(f"state: feedback is of {sorted(feedback)}, the rules of its plan are {sorted(rules)}")
+            raise StateError(
+                f"state: feedback is that of {sorted(feedback)}, but the rules of its plan are {sorted(rules)}"
+            )
     for name in ("amount", "said"):
         if state.get(name) is not None and not is_amount(state[name]):
-            raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
-    standing = RunPosition(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
-    if plan is not None and standing.amount is not None and amount_clock(plan.clock) is None:
-        raise StateError(f"state: amount is {shown(standing.amount)}, and the clock of its plan counts updates")
-    if standing.amount is None and standing.said is not None:
-        raise StateError("state: said is there, and amount is not")
+            raise StateError(f"state: {name} is {shown(state[name])}, not a number of at least 0")
+    position = RunPosition(_require_count_below("t", state["t"]), state.get("amount"), state.get("said"))
+    if plan is not None and position.amount is not None and amount_clock(plan.clock) is None:
+        raise StateError(f"state: amount is {shown(position.amount)}, but the clock of its plan counts updates")
+    if position.amount is None and position.reported is not None:
+        raise StateError("state: said has a value, but amount is None")
     entries = state.get("history")
-    history = _history_of_one(text, standing.amount) if entries is None else read_history(entries, text)
-    return State(text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
+    history = _single_plan_history(text, position.amount) if entries is None else read_history(entries, text)
+    return State(text, plan, unreadable, calendar, groups, bases, feedback, position, history)
 
 
 def position_of_torch(state: Any) -> int | None:
-    """Where a state of one of torch's schedulers stands; None where it is none.
+    """Return the position in a state of one of torch's schedulers; None for any other state.
 
     >>> position_of_torch({"last_epoch": 500, "_step_count": 501, "_last_lr": [0.1]})
     500
@@ -194,11 +204,11 @@ def position_of_torch(state: Any) -> int | None:
 def restored_states(
     feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]
 ) -> dict[MetricRule[Any], Any]:
-    """The states of rules: as saved where they were, else at their beginning."""
+    """Return the state of each rule: the saved one, or else its initial one."""
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
 
 
-def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
+def _require_count_below(name: str, value: Any, most: int = 2**62) -> int:
     if not is_count(value) or value >= most:
         raise StateError(f"state: {name} is {shown(value)}, expected an integer from 0 to {most - 1}")
     whole: int = value
@@ -206,14 +216,14 @@ def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
 
 
 def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
-    """The plan of a text, or why it cannot be read here."""
+    """Parse the text of a plan; return the plan, or None and the reason why it cannot be read here."""
     if text is None:
         return None, None
     if not isinstance(text, str):
-        raise StateError(f"state: plan is a {type(text).__name__}, not text")
+        raise StateError(f"state: plan is a {type(text).__name__}, not a str")
     try:
         return Plan.of_text(text), None
-    except UnreadableTable as absent:  # the plan is sound, and its table stands elsewhere
+    except UnreadableTable as absent:  # the plan is valid, but its table is in another place
         return None, str(absent)
     except (InvalidArgument, RecursionError) as error:
         called: set[str] = set()
@@ -222,43 +232,43 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
             nodes = [node for line in lines for node in ast.walk(ast.parse(line, mode="eval"))]
             called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
         if unknown := sorted(called - SHAPES.keys()):
-            return None, f"nothing is registered here as {', '.join(unknown)}"
-        raise StateError(f"state: plan is spoiled: {error}") from None
+            return None, f"no shape is registered here as {', '.join(unknown)}"
+        raise StateError(f"state: plan is invalid: {error}") from None
 
 
 def _read_mapping(name: str, value: Any) -> dict[str, Any]:
-    """Read the pairs of name and value of a state; version 1 has a mapping."""
+    """Read the pairs of name and value in a state; states of version 1 have mappings instead."""
     pairs = list(value.items()) if isinstance(value, Mapping) else value
     if not isinstance(pairs, (tuple, list)):
         raise StateError(f"state: {name} is {shown(value)}, not pairs of name and value")
     found: dict[str, Any] = {}
     for pair in pairs:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], str)) or pair[0] in found:
-            raise StateError(f"state: {name} has {shown(pair)}, not a name of its own and a value")
+            raise StateError(f"state: {name} has {shown(pair)}, not a pair of a unique name and a value")
         found[pair[0]] = pair[1]
     return found
 
 
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
-    """Bases by field: a list, or one number for all groups."""
+    """Read the bases by field: a list each, or one number for all groups."""
     found: dict[str, list[float | None]] = {}
     for name, given in _read_mapping("bases", value).items():
         bases = list(given) if isinstance(given, (list, tuple)) else [given] * groups
         if len(bases) != groups:
             raise StateError(f"state: bases[{name!r}] has {len(bases)} values for {groups} groups")
         if all(base is None for base in bases):
-            raise StateError(f"state: bases[{name!r}] holds no number")
+            raise StateError(f"state: bases[{name!r}] has no number")
         for base in bases:
             if base is not None and not is_finite_number(base):
-                raise StateError(f"state: bases[{name!r}] holds {shown(base)}, no finite number")
+                raise StateError(f"state: bases[{name!r}] has {shown(base)}, which is not a finite number")
         found[name] = bases
     return found
 
 
 def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
-    """The plans that were in force, with update and amount; the facts of the last.
+    """Return the plans that were in force, each with its first update and amount, and the run facts of the last one.
 
-    A plan is None where it has no text, or one that cannot be read here.
+    A plan is None if it has no text, or if the text cannot be read here.
     """
     read = read_scheduler_state(state)
     entries = read.history.entries
@@ -268,11 +278,11 @@ def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | Non
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]
 
 OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]
-"""One choice for the whole plan, or one for each field; a field that is not named has "new"."""
+"""One choice for the entire plan, or one for each field; the default of a field is "new"."""
 
 
 def checked_on_change(on_change: Any) -> OnChange:
-    """The argument, when it is valid."""
+    """Validate the argument `on_change`."""
     choices = get_args(OnChangeChoice)
     given = on_change.values() if isinstance(on_change, Mapping) else [on_change]
     for choice in given:

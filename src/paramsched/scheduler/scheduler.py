@@ -26,11 +26,11 @@ from paramsched.scheduler._attach import (
     attach_plan,
     calendar_of_call,
     copied_state,
-    given_facts,
     hooks_of_copy,
     is_count_of_updates,
     refuse_to_step,
     require_hooks,
+    specified_facts,
     unwrapped_optimizer,
 )
 from paramsched.scheduler._clock import RunPosition
@@ -38,7 +38,7 @@ from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler.consumption import MOST_CONSUMED, ConsumptionSource, checked_amount
+from paramsched.scheduler.consumption import MAX_CONSUMED, ConsumptionSource, checked_amount
 from paramsched.scheduler.saved_state import (
     OnChange,
     checked_on_change,
@@ -49,7 +49,7 @@ from paramsched.scheduler.saved_state import (
 from paramsched.time import Calendar, DurationLike
 
 PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
-"""A plan; or what says one: a mapping as in a native file, its YAML text, or the path of a file."""
+"""A plan, a mapping as in a native file, the YAML text of a plan, or the path of a file."""
 
 WhichUpdate: TypeAlias = Literal["last", "coming"]
 
@@ -57,36 +57,39 @@ WhichUpdate: TypeAlias = Literal["last", "coming"]
 @final
 @explain_wrong_keywords_of("ps.Scheduler")
 class Scheduler(LRScheduler):
-    """Applies a plan: the one object that holds a clock and writes into an optimizer.
+    """Applies a plan to an optimizer: keeps the clock, and writes the planned values into the param groups.
 
-    After construction there is nothing to call: each step of the optimizer is an update, and right after it the groups
-    hold the values of the next. Steps that were no updates (skipped by a GradScaler, raised, nested) do not count. The
-    optimizer's own checkpoint carries count and bases, so it alone resumes; constructing on an optimizer that carries a
-    count goes on from there.
+    After construction no further call is needed. Each step of the optimizer is an update, and right after it the groups
+    contain the values of the next update. Steps that are not updates (skipped by a GradScaler, raised, nested) do not
+    count. The optimizer's own checkpoint carries the count and the bases, so it is enough to resume. A Scheduler that
+    is constructed on an optimizer with a count continues from this count.
 
-    It is a `torch.optim.lr_scheduler.LRScheduler` by type, for engines that look; its `step()` moves nothing (but see
-    `drive`), so however often an engine calls it, the values stay right.
+    It is a subclass of `torch.optim.lr_scheduler.LRScheduler`, because engines check the type. Its `step()` does not
+    advance the clock unless `drive="manual"`, so the values are correct however often an engine calls it.
 
     Args:
         optimizer: a torch optimizer, or an engine's wrapper of one.
-        plan: what is applied: a plan, the path of a plan file, the text of one, or a mapping as in one.
-        calendar: the facts that convert units; or these facts as keywords: `total`, `steps_per_epoch`,
+        plan: a plan, the path of a plan file, the text of a plan, or a mapping as in a plan file.
+        calendar: the run facts that convert units. They may also be passed as keywords: `total`, `steps_per_epoch`,
             `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
-            `frames_per_step`. `"later"` where they are not known yet: `scheduler.resolve(steps_per_epoch=len(loader))`
-            then gives them, before the first update.
-        drive: `"optimizer"`: each step of the optimizer moves the clock; `"manual"`: each `scheduler.step()` does.
-        on_change: what a plan that differs from a checkpoint's does: `"new"` (the code's plan goes on from the current
-            update), `"checkpoint"`, `"error"`, or a mapping from field to one of these. The difference is logged.
-        late_groups: what a group that is added later brings: `"base"`, the base of its schedule, or `"present"`, its
-            value at that moment, which goes on by the same factors, v(t) = value · f(t) / f(t_added). It is logged.
-        t: completed updates of a run that had no plan so far. A count that the optimizer carries wins.
+            `frames_per_step`. With `"later"`, pass them before the first update:
+            `scheduler.resolve(steps_per_epoch=len(loader))`.
+        drive: `"optimizer"`: each step of the optimizer advances the clock; `"manual"`: each `scheduler.step()` does.
+        on_change: which plan applies if the plan differs from a checkpoint's: `"new"` (the code's plan, from the
+            current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
+            difference is logged.
+        late_groups: the role of the value of a group that is added later: `"base"`, the base of its schedule, or
+            `"present"`, its value at that update, which continues by the factors of the schedule:
+            v(t) = value · f(t) / f(t_added). It is logged.
+        t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
+            carries takes precedence.
 
     Raises:
-        InvalidArgument: an argument that cannot be, or an optimizer whose step fires no hooks.
-        ConfigError: every fault of a plan given as a file, a text or a mapping, each with its place.
-        FileNotFoundError: there is no such file.
-        PlanError: a group or field of the plan that the optimizer does not have. The optimizer is as before.
-        PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is as before.
+        InvalidArgument: an argument is invalid, or the optimizer's step does not call hooks.
+        ConfigError: a plan passed as a file, a text or a mapping has errors; all are listed with their locations.
+        FileNotFoundError: the plan file does not exist.
+        PlanError: the optimizer lacks a group or field of the plan. The optimizer is unchanged.
+        PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is unchanged.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -102,7 +105,7 @@ class Scheduler(LRScheduler):
     _planned: PlannedGroups
     _waiting: WaitingForFacts | None = None
 
-    def __init__(  # LRScheduler's own is not run: it would wrap the step, write initial_lr and step
+    def __init__(  # does not call LRScheduler.__init__, which would wrap the step, write initial_lr and step
         self,
         optimizer: Any,
         plan: PlanLike,
@@ -122,58 +125,58 @@ class Scheduler(LRScheduler):
         sequence_length: int | None = None,
         frames_per_step: float | None = None,
     ) -> None:
-        given = given_facts(
+        given = specified_facts(
             total=total, steps_per_epoch=steps_per_epoch, batches_per_epoch=batches_per_epoch,
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
         )  # fmt: skip
         inner = unwrapped_optimizer(optimizer)
-        request = AttachRequest(_plan_given(plan), drive, Resume(checked_on_change(on_change)), late_groups, t)
+        request = AttachRequest(_read_plan(plan), drive, Resume(checked_on_change(on_change)), late_groups, t)
         if calendar != "later":
             try:
                 hooks = attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given))
             except PlanError as refusal:
-                raise _with_place(refusal, plan)  # noqa: B904  # the same error
+                raise _with_location(refusal, plan)  # noqa: B904  # the same error, with its location
             self._start(inner, request, hooks)
             return
         if given:
             raise InvalidArgument(
-                f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are given now and later", "Leave one out"
+                f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are passed both now and later", "Omit one"
             )
-        # What can be checked now is; of hooks only one that refuses to step is attached.
+        # Check the groups now. Until the run facts are passed, the only hook raises on each step.
         slots_of(request.plan, inner.param_groups)
         waiting = self._waiting = WaitingForFacts(request)
         if drive == "optimizer":
             require_hooks(inner)
             waiting.handle = inner.register_step_pre_hook(refuse_to_step)
-        self._hooks = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it tells what is missing
+        self._hooks = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it raises
         self.optimizer, self._manual, self._step_count = inner, drive == "manual", 1
 
     def _start(self, optimizer: Any, request: AttachRequest, hooks: PlanHooks) -> None:
-        """Hold the hooks of a plan that was attached."""
+        """Store the hooks of an attached plan."""
         self.optimizer, self._hooks, self._planned = optimizer, hooks, hooks.planned
         self._manual, self._step_count = request.drive == "manual", 1
         self._waiting = None
         hooks.scheduler = ref(self)
 
     def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
-        """Give the facts of a Scheduler that was built with `calendar="later"`; the plan is attached now.
+        """Pass the run facts to a Scheduler that was constructed with `calendar="later"`, and attach its plan.
 
         Args:
-            calendar: the facts; or the same as keywords.
-            facts: `steps_per_epoch=len(loader)`, say.
+            calendar: the run facts, or None if they are passed as keywords.
+            facts: the run facts as keywords, for example `steps_per_epoch=len(loader)`.
 
         Raises:
-            ParamschedError: it has its facts.
-            MissingFact: a unit of the plan needs another one.
+            ParamschedError: the plan is attached already.
+            MissingFact: a unit of the plan needs another run fact.
         """
         waiting = self._waiting
         if waiting is None:
             raise ParamschedError(
-                "scheduler.resolve(…): its plan has its facts. It is for a Scheduler that was built with "
-                'ps.Scheduler(optimizer, plan, calendar="later")'
+                "scheduler.resolve(…): the plan is resolved already. This method is for a Scheduler that was "
+                'constructed with ps.Scheduler(optimizer, plan, calendar="later")'
             )
-        known = calendar_of_call("resolve", calendar, given_facts(**facts))
+        known = calendar_of_call("resolve", calendar, specified_facts(**facts))
         hooks = attach_plan(self.optimizer, waiting.request, known, call="scheduler.resolve(")
         self._start(self.optimizer, waiting.request, hooks)
         if waiting.handle is not None:
@@ -181,7 +184,7 @@ class Scheduler(LRScheduler):
         if waiting.state is not None:
             self.load_state_dict(waiting.state)
 
-    # ------------------------------------------------------------------ what is asked
+    # ------------------------------------------------------------------ values
 
     @property
     def plan(self) -> Plan:
@@ -190,7 +193,7 @@ class Scheduler(LRScheduler):
 
     @property
     def calendar(self) -> Calendar:
-        """The facts that converted its units."""
+        """The run facts that resolved the plan."""
         return self._planned.in_force.calendar
 
     @property
@@ -200,23 +203,23 @@ class Scheduler(LRScheduler):
 
     @property
     def history(self) -> list[list[Any]]:
-        """The plans that were in force: `[update, amount, text]` each, from which update on it was and its `plan.text`.
+        """The plans of the run, each as `[update, amount, text]`: the update from which it was in force, and its text.
 
-        The amount is None on the clock of updates, the text None for a plan that has none. A plan that enters at an
-        update drops the entries from there on. `state_dict()["history"]` is the same, or None if the plan of
-        the state has been in force since update 0.
+        The amount is what was consumed before that update; it is None on the clock of updates. The text is `plan.text`,
+        which may be None. A plan that comes into force at an update replaces all entries from that update on.
+        `state_dict()["history"]` is the same list, or None if the current plan has been in force since update 0.
         """
         return self._planned.history.as_data()
 
     def value(self, field: str, group: int | str = 0) -> float:
-        """The planned value of the coming update.
+        """Return the planned value of a field in one group at the next update.
 
         Args:
-            field: as the plan names it (`"lr"`, `"betas[0]"`, `"momentum"`), or a target's name.
-            group: a group's index or its name.
+            field: the field's name in the plan (`"lr"`, `"betas[0]"`, `"momentum"`), or a target's name.
+            group: the index or the name of the group; ignored for a target.
 
         Raises:
-            InvalidArgument: nothing of that name is scheduled there.
+            InvalidArgument: the plan does not schedule this field in this group.
         """
         values = self.values()
         labels = unique_labels(self.optimizer.param_groups)
@@ -224,31 +227,31 @@ class Scheduler(LRScheduler):
             if key in values:
                 return values[key]
         known = ", ".join(f"{name!r} of {label!r}" if label != "" else repr(name) for name, label in values)
-        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", f"not scheduled; there are {known}")
+        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", f"not scheduled; the plan schedules {known}")
 
     def values(self) -> dict[Key, float]:
-        """The planned values of the coming update, by field and group as in a `Trace`; targets have group ""."""
+        """Return the planned values of the next update by field and group, as in a `Trace`; targets have group ""."""
         planned, labels = self._synced(), unique_labels(self.optimizer.param_groups)
         found = {
             (slot.name, labels[slot.group]): value
             for slot, value in planned.values()
-            if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
+            if slot.group in labels  # the optimizer of a detached scheduler may have lost groups
         }
         return found | {(name, ""): value for name, value in planned.target_values()}
 
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
-        """Flat names and numbers for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
+        """Return flat names and values for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
 
-        A field is named as the plan names it, `betas[0]` without its brackets. Where the optimizer has several groups,
-        the group's name follows, or its index where it has none of its own. A target has its own name. On a clock that
-        counts an amount, `consumed_tokens`, say, is what had been consumed before that update. TensorBoard, W&B, MLflow
-        and trackio take each of these names as it is.
+        A field has its name in the plan, except that `betas[0]` becomes `betas_0`. If the optimizer has several groups,
+        the group's name is appended, or its index if the name is missing or not unique. A target has its own name. On a
+        clock that counts an amount, for example of tokens, `consumed_tokens` is the amount consumed before the update.
+        All names are valid in TensorBoard, W&B, MLflow and trackio.
 
         Args:
-            update: whose values: `"last"`, those that the last `optimizer.step()` used, update `t - 1`, which belong to
-                the loss just measured; `"coming"`, those that the next one will use, update `t`, as `values()` says
-                them. Before the first update the last are the coming ones. They are as planned: what something else
-                wrote into the groups is not in them, but is warned of.
+            update: the update whose values are returned. `"last"`: update `t - 1`, whose values the last
+                `optimizer.step()` used and which belong to the loss just measured. `"coming"`: update `t`, whose values
+                the next step will use, as in `values()`. Before the first update both are the same. The values are the
+                planned ones: external writes cause a warning, but are not included.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -263,7 +266,7 @@ class Scheduler(LRScheduler):
         planned, names = self._synced(), flat_groups(self.optimizer.param_groups)
         clock = planned.clock
         last = update == "last" and clock.t > 0
-        # TensorBoard rewrites other characters, MLflow refuses most of them, and a slash makes a folder in each.
+        # TensorBoard rewrites other characters, MLflow rejects most of them, and a slash creates a section in each.
         found = {
             Field.of(slot.name).slot + names[slot.group]: value
             for slot, value in planned.values(last=last)
@@ -276,26 +279,26 @@ class Scheduler(LRScheduler):
             found[f"consumed_{planned.in_force.unit}"] = float(amount)
         return found
 
-    # ------------------------------------------------------------------ what moves it
+    # ------------------------------------------------------------------ position, consumption and metrics
 
     def seek(self, t: int, **amount: Any) -> None:
-        """Go to update `t` at once; the values of `t` are in the groups on return. Feedback states stay as they are.
+        """Jump to update `t`, and write its values into the groups. The states of metric rules do not change.
 
         Args:
-            t: completed updates.
-            amount: what they have consumed, on the plan's clock: `tokens=4_194_304`. Needed only where it is neither
-                planned nor a constant of the calendar.
+            t: the number of completed updates, at least 0.
+            amount: the amount that these updates have consumed, in the unit of the plan's clock, for example
+                `tokens=4_194_304`. Needed only if it is neither planned nor a constant of the calendar.
 
         Raises:
-            InvalidTime: not a whole number from 0 on.
-            InvalidArgument: another unit than the plan's clock counts, or no amount of it.
-            MissingFact: the plan's clock counts an amount, and nothing says it.
+            InvalidTime: `t` is not an integer of at least 0.
+            InvalidArgument: the amount has another unit than the plan's clock, or it is invalid.
+            MissingFact: the plan's clock counts an amount, which is unknown at this update.
         """
         if not is_count_of_updates(t):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
-        self._planned.require_alive("seek")
+        self._planned.require_attached("seek")
         planned, t = self._synced(), int(t)
         in_force = planned.in_force
         try:
@@ -304,23 +307,24 @@ class Scheduler(LRScheduler):
             )
         except MissingFact as error:
             instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
-            found = f"nothing says how many {in_force.unit} the updates took"
+            found = f"the number of {in_force.unit} that these updates consumed is unknown"
             raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
         planned.seek(RunPosition(t, reached))
 
     def consumed(self, **amount: Any) -> None:
-        """Say how much the coming update consumes, before it: `scheduler.consumed(tokens=n)`.
+        """Report the consumption of the next update, before that update: `scheduler.consumed(tokens=n)`.
 
-        Several calls add up. What is said beats what is planned or known, for that update only. The next update that
-        counts counts it, so what was said before a skipped step is carried. Of several processes each says the number
-        of all together; now and then the Scheduler looks whether they agree.
+        Several calls add up. For this update, the report takes precedence over planned and known amounts. If the step
+        is skipped, the next update counts the report. With several processes, each one reports the sum of all
+        processes; the Scheduler regularly checks that they agree.
 
         Args:
-            amount: one keyword, what the plan's clock counts: `tokens`, `samples` (or `images`, `examples`), `frames`,
-                `batches`, whole numbers from 0 on; or `seconds`.
+            amount: one keyword, the unit of the plan's clock: `tokens`, `samples` (or `images`, `examples`), `frames`
+                or `batches`, integers of at least 0; or `seconds`, a float of at least 0.
 
         Raises:
-            InvalidArgument: another unit, or no amount of it; or the plan counts updates. Nothing has changed then.
+            InvalidArgument: the unit is another one, the amount is invalid, or the plan counts updates. The state is
+                unchanged.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -331,11 +335,13 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount, optimizer.param_groups[0]["lr"]
         (50, 0.05)
         """
-        source, said = self._checked_amount("consumed", amount)
-        source.say(said)
+        source, reported = self._checked_amount("consumed", amount)
+        source.report(reported)
 
     def measured(self, **amount: Any) -> None:
-        """The same, said by an engine that counts its batches: where the loop says it too, what the loop says counts.
+        """Report the consumption of the next update that an engine measured from its batches.
+
+        Consumption that the loop reports with `consumed` takes precedence.
 
         Args:
             amount: as in `consumed`.
@@ -353,30 +359,30 @@ class Scheduler(LRScheduler):
         20
         """
         source, counted = self._checked_amount("measured", amount)
-        source.count(counted)
+        source.add_measured(counted)
 
     def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[ConsumptionSource, Amount]:
-        """What was said of the coming update, and who takes it."""
-        self._planned.require_alive(what)
-        said = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
+        """Validate reported consumption; return it with the source that receives it."""
+        self._planned.require_attached(what)
+        reported = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
         assert source is not None
         assert clock.amount is not None
-        if clock.amount + (clock.said or 0) + said >= MOST_CONSUMED:
-            site = f"scheduler.{what}({source.unit}={said})"
-            raise InvalidArgument(site, f"more {source.unit} than a clock counts", "Say those of one update")
-        return source, said
+        if clock.amount + (clock.reported or 0) + reported >= MAX_CONSUMED:
+            site = f"scheduler.{what}({source.unit}={reported})"
+            raise InvalidArgument(site, f"more {source.unit} than a clock can count", "Pass the number of one update")
+        return source, reported
 
     def observe(self, **metrics: Any) -> None:
-        """Tell the metric rules what training measured; a reduction is in the groups on return.
+        """Pass metrics to the metric rules of the plan, and write changed values into the groups.
 
         Args:
-            metrics: name and value; a number or a tensor without dimensions.
+            metrics: the values by metric name, each a number or a tensor without dimensions.
 
         Raises:
-            InvalidArgument: a name no rule watches, or a value that is no number. Nothing has changed then.
+            InvalidArgument: no rule watches a metric, or a value is not a number. The state is unchanged.
         """
-        self._planned.require_alive("observe")
+        self._planned.require_attached("observe")
         clock = self._planned.clock
         before, watched = clock.states, {rule.metric for rule in clock.states}
         numbers = {}
@@ -391,17 +397,17 @@ class Scheduler(LRScheduler):
             self._synced().rewrite()
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
-        """What engines call: acknowledges the last update, and with `drive="manual"` counts one.
+        """Acknowledge the last update, as engines do after it; with `drive="manual"`, count one update.
 
         Args:
-            metrics: the metric of the plan's only rule, observed; ignored where the plan has none.
+            metrics: the metric of the plan's only metric rule; ignored if the plan has no rule.
             epoch: ignored.
 
         Raises:
-            InvalidArgument: a metric, and several rules that could be meant: use `observe`.
+            InvalidArgument: a metric was passed, but the plan has several rules: use `observe`.
         """
         planned = self._planned
-        if metrics is not None and planned.clock.states and self._alive:
+        if metrics is not None and planned.clock.states and self._is_attached:
             names = sorted(rule.metric for rule in planned.clock.states)
             if len(names) > 1:
                 raise InvalidArgument(
@@ -417,35 +423,35 @@ class Scheduler(LRScheduler):
         self._step_count += 1
 
     def detach(self) -> None:
-        """Stop writing, and leave no trace in the optimizer: hooks and entries go, values stay as they are."""
-        if self._alive:
+        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer; values remain."""
+        if self._is_attached:
             self._hooks.remove_from(self.optimizer.param_groups)
 
-    # ------------------------------------------------------------------ what engines read
+    # ------------------------------------------------------------------ attributes that engines read
 
     @property
     def t(self) -> int:
-        """Completed updates: the number of the coming one, counted from zero."""
+        """The number of completed updates, which is the index of the next update."""
         return self._planned.clock.t
 
     @property
     def amount(self) -> Amount:
-        """What has been consumed before the coming update, on the plan's clock; on the clock of updates `t`."""
+        """The amount consumed before the next update, on the plan's clock; on the clock of updates, `t`."""
         amount = self._planned.clock.amount
         return self._planned.clock.t if amount is None else amount
 
     @property
     def last_epoch(self) -> int:
-        """Completed updates. Writes are ignored: the optimizer's step is what counts."""
+        """The number of completed updates. Assignments are ignored, because only updates advance the clock."""
         return self._planned.clock.t
 
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
-        del value  # engines count it up on their own
+        del value  # engines increment it
 
     @property
     def base_lrs(self) -> list[Any]:
-        """The base of each group's lr; its present value where no plan schedules it."""
+        """The base of each group's lr; its current value if the plan does not schedule it."""
         bases = {slot.group: slot.base for slot in self._synced().block.slots if slot.field.key == "lr"}
         return [bases.get(i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
 
@@ -454,11 +460,11 @@ class Scheduler(LRScheduler):
         del value
 
     def get_lr(self) -> list[Any]:
-        """The lr of each group as it is."""
+        """Return the current lr of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[Any]:
-        """The lr the last update used, until `step()` is called; then that of the coming one."""
+        """Return the lr that the last update used; after `step()` is called, that of the next update."""
         planned, clock = self._synced(), self._planned.clock
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:
@@ -469,28 +475,28 @@ class Scheduler(LRScheduler):
         return now
 
     @property
-    def _last_lr(self) -> list[Any]:  # type: ignore[override]  # an attribute there, made when asked for here
+    def _last_lr(self) -> list[Any]:  # type: ignore[override]  # an attribute of LRScheduler, computed on access here
         return self.get_last_lr()
 
     # ------------------------------------------------------------------ checkpoints
 
     def state_dict(self) -> dict[str, Any]:
-        """Clock, feedback states, bases and the plan as text: plain data, loadable with `weights_only=True`."""
+        """Return the clock, the rule states, the bases and the plan as text: plain data for `weights_only=True`."""
         return state_of(self._synced(), len(self.optimizer.param_groups))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state: values are in the groups on return.
+        """Resume from a state, and write the values of its position into the groups.
 
-        A state of one of torch's schedulers says where a run stands that had no plan so far: the plan goes on there.
+        A state of one of torch's schedulers has the position of a run without a plan: the plan starts at this position.
 
         Raises:
-            StateError: foreign, truncated or spoiled; nothing has changed.
-            PlanChanged: the plan differs and `on_change="error"`; nothing has changed.
+            StateError: the state is foreign, truncated or invalid. The scheduler is unchanged.
+            PlanChanged: the plan differs and `on_change="error"`. The scheduler is unchanged.
         """
         if self._waiting is not None:
             self._waiting.state = state_dict
             return
-        self._planned.require_alive("load_state_dict")
+        self._planned.require_attached("load_state_dict")
         planned = self._synced()
         at = position_of_torch(state_dict)
         if at is not None:
@@ -514,18 +520,18 @@ class Scheduler(LRScheduler):
     # ------------------------------------------------------------------ inside
 
     @property
-    def _alive(self) -> bool:
+    def _is_attached(self) -> bool:
         return not self._planned.released
 
     def _synced(self) -> PlannedGroups:
-        if self._alive:
+        if self._is_attached:
             self._planned.sync(self.optimizer.param_groups)
         return self._planned
 
 
-def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
-    """The same error; where the plan was given as a file, with the line of what is meant."""
-    if refusal.path and isinstance(plan, (str, os.PathLike)) and "\n" not in str(plan) and os.path.isfile(plan):  # noqa: PTH113  # a text of any length too
+def _with_location(refusal: PlanError, plan: PlanLike) -> PlanError:
+    """Return the error with its line in the file, if the plan was passed as a file."""
+    if refusal.path and isinstance(plan, (str, os.PathLike)) and "\n" not in str(plan) and os.path.isfile(plan):  # noqa: PTH113  # `plan` may also be a text of any length
         from paramsched.base.diagnostic import Diagnostic
         from paramsched.config.plan_files import read_plan_text
 
@@ -535,19 +541,19 @@ def _with_place(refusal: PlanError, plan: PlanLike) -> PlanError:
     return refusal
 
 
-def _plan_given(plan: PlanLike) -> Plan:
-    """The plan, read where it was given as a file, a text or a mapping."""
+def _read_plan(plan: PlanLike) -> Plan:
+    """Return the plan; read it if it was passed as a file, a text or a mapping."""
     if isinstance(plan, Plan):
         return plan
     if isinstance(plan, (str, os.PathLike, Mapping)):
-        from paramsched.config import plan_from  # it brings YAML, which a plan in code does not need
+        from paramsched.config import plan_from  # imports YAML, which a plan in code does not need
 
         return plan_from(plan)
-    raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+    raise InvalidArgument(f"Scheduler(…, {plan!r})", "not a Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
 def _metric_as_float(name: str, value: Any) -> float:
-    """A metric as a float: a real number, or a tensor of one."""
+    """Convert a metric to a float: a real number, or a tensor without dimensions."""
     if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
         return float(value.detach())
     if isinstance(value, Real) and not isinstance(value, bool):
@@ -555,7 +561,7 @@ def _metric_as_float(name: str, value: Any) -> float:
             return float(value)
         except OverflowError:
             raise InvalidArgument(
-                f"observe({name}=…)", "an integer beyond the numbers", f'Write observe({name}=float("inf"))'
+                f"observe({name}=…)", "the integer is too large for a float", f'Write observe({name}=float("inf"))'
             ) from None
     shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
     raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""Which calls of `optimizer.step` are updates: one place for all that count them."""
+"""Deciding which calls of `optimizer.step` are updates, for all code that counts them."""
 
 import sys
 from collections.abc import Callable
@@ -13,14 +13,20 @@ from paramsched.fields import finite_or_none
 
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
 _STATE_MAKERS = frozenset({"_init_optim_state", "init_optim_state", "_NamedOptimizer.init_state"})
-"""Functions that fill an empty state by a step: of torch's distributed checkpoint, of TorchTitan and TorchTNT, and of
-torch's named optimizers."""
+"""Functions that initialize an optimizer's state by a step: of torch's distributed checkpoint, of TorchTitan and
+TorchTNT, and of torch's named optimizers."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class UncountedStep:
-    """A call of `step` that is no update."""
+    """A call of `step` that is not an update.
+
+    Args:
+        name: the kind of call.
+        seen_by: how the call is detected.
+        follows: the effect on the scheduler.
+    """
 
     name: str
     seen_by: str
@@ -28,10 +34,10 @@ class UncountedStep:
 
 
 def is_nested(optimizer: Any) -> bool:
-    """Whether the call is one of a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
+    """Return whether this is a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
 
-    Such a subclass fires the hooks twice, and an exception leaves a pre-hook without its post-hook: only the stack
-    tells the two apart. It is looked at only where a pre-hook finds a call still open.
+    Such a subclass calls the hooks twice. An exception also leaves a pre-hook without its post-hook, and only the stack
+    distinguishes the two cases. It is inspected only if a pre-hook finds a call still open.
     """
     depth, frame = 0, sys._getframe(1)
     while frame is not None:
@@ -43,20 +49,20 @@ def is_nested(optimizer: Any) -> bool:
 
 
 def is_skipped_by_scaler(optimizer: Any) -> bool:
-    """Whether a fused optimizer was told of an overflow: it is called then, and changes nothing.
+    """Return whether a `GradScaler` found an overflow for a fused optimizer, whose step then changes nothing.
 
-    `GradScaler` sets `found_inf` on the optimizer for the length of the call. Reading it synchronizes the device, so it
-    is looked up only where it is.
+    `GradScaler` sets `found_inf` on the optimizer during the call. Reading its value synchronizes the device, so it is
+    read only if it is set.
     """
     found = optimizer.__dict__.get("found_inf")
     return found is not None and float(found) > 0
 
 
 def is_hidden(optimizer: Any) -> bool:
-    """Whether the step that begins only fills an empty state, as torch's distributed checkpoint takes one.
+    """Return whether the current step only initializes an empty state, as torch's distributed checkpoint does.
 
-    Such a step has gradients of zeros and mostly an lr of 0 in every group, which is put back then. A run may have all
-    of these values itself (a warmup from 0, frozen parameters), so the step is recognized by its caller.
+    Such a step has zero gradients and usually an lr of 0 in every group, which is restored afterwards. A run may have
+    the same values itself (a warmup from 0, frozen parameters), so the step is recognized by its caller.
     """
     if optimizer.state:
         return False
@@ -71,32 +77,32 @@ def is_hidden(optimizer: Any) -> bool:
 NESTED = UncountedStep(
     "super().step() inside a subclass's step",
     "two calls of torch's step wrapper for this optimizer on the stack",
-    "nothing; the outer call counts",  # its post-hook comes last, when the weights are final
+    "none; the outer call counts",  # its post-hook comes last, when the weights are final
 )
 RAISED = UncountedStep(
     "a step that raised",
-    "its post-hook never comes; the next pre-hook finds a call open that is not on the stack",
-    "nothing; the values stay for the next try",  # the weights may be half updated: the user decides what to do
+    "its post-hook is never called; the next pre-hook finds an open call that is not on the stack",
+    "none; the values remain for the next attempt",  # the weights may be partly updated: the user decides
 )
 SCALER_SKIPPED = UncountedStep(
     "a step that a GradScaler skips",
-    "the scaler does not call the optimizer at all",
-    "nothing; the values stay for the next batch",
+    "the scaler does not call the optimizer",
+    "none; the values remain for the next batch",
 )
 SCALER_SKIPPED_FUSED = UncountedStep(
-    "a step that a GradScaler skips, of a fused optimizer",
-    "`found_inf` on the optimizer is above 0 when the post-hook comes",  # the kernel itself does the skipping
-    "nothing; the values stay for the next batch",
+    "a step of a fused optimizer that a GradScaler skips",
+    "`found_inf` on the optimizer is greater than 0 when the post-hook is called",  # the kernel itself skips
+    "none; the values remain for the next batch",
 )
 HIDDEN = UncountedStep(
-    "the step that fills an empty state, of torch's distributed checkpoint or TorchTitan",
+    "the step of torch's distributed checkpoint or TorchTitan that initializes an empty state",
     "an optimizer without state, and `_init_optim_state`, `init_optim_state` or `_NamedOptimizer.init_state` on the "
     "stack",
-    "nothing, ahead of it either: an lr of 0 that is there for this step is no base, and stays until it is put back",
+    "none, also before the step: an lr of 0 that is set for this step is not a base, and remains until it is restored",
 )
 
 UNCOUNTED_STEPS = (NESTED, RAISED, SCALER_SKIPPED, SCALER_SKIPPED_FUSED, HIDDEN)
-"""The calls of `step` that are no updates. The documentation shows this table."""
+"""The calls of `step` that are not updates. The documentation shows this table."""
 
 
 @final
@@ -104,25 +110,26 @@ class UpdateHooks:
     """The two step hooks on an optimizer, and the only place that decides whether a step was an update.
 
     Args:
-        before: called with the optimizer ahead of each step but hidden ones.
-        as_left: whether nothing in the optimizer's groups has changed since the last update. Then `before` has nothing
-            to do. It is not asked ahead of the first step, which may be hidden though the groups are as they were.
+        before: called with the optimizer before each step, except hidden ones.
+        after: called with the optimizer after each step that was an update.
+        is_unchanged: returns True if the optimizer's groups are unchanged since the last update, so that `before` is
+            not needed. It is not called before the first step, which may be hidden although the groups are unchanged.
     """
 
     def __init__(
         self,
         before: Callable[[Any], object],
         after: Callable[[Any], object],
-        as_left: Callable[[Any], bool] | None = None,
+        is_unchanged: Callable[[Any], bool] | None = None,
     ) -> None:
         self._before, self._after = before, after
-        self._as_left: Callable[[Any], bool] = _unknown
-        self._as_left_later = as_left or _unknown
-        self._open = 0  # calls of `step` that have begun and not ended
-        self._is_hidden = False  # whether the open one is hidden
+        self._is_unchanged: Callable[[Any], bool] = _unknown
+        self._is_unchanged_later = is_unchanged or _unknown
+        self._open = 0  # calls of `step` that started and did not end
+        self._is_hidden = False  # True if the open call is hidden
 
     def register_on(self, optimizer: Optimizer) -> list[Any]:
-        """Register both hooks; what takes them off again."""
+        """Register both hooks, and return the handles that remove them."""
         mark_uncompiled(UpdateHooks.before_step, UpdateHooks.after_step, _unknown)
         return [
             optimizer.register_step_pre_hook(self.before_step),
@@ -130,29 +137,29 @@ class UpdateHooks:
         ]
 
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Torch calls this ahead of every step."""
+        """Handle the start of a step: torch calls this before every step."""
         if self._open and run_uncompiled(is_nested)(optimizer):
             self._open += 1
             return
-        self._open = 1  # also after a step that raised
+        self._open = 1  # resets the count after a step that raised
         self._is_hidden = False
-        as_left = self._as_left  # calling `self._as_left(…)` would look for a method first
-        if as_left(optimizer):
+        is_unchanged = self._is_unchanged  # faster: `self._is_unchanged(…)` would look up a method first
+        if is_unchanged(optimizer):
             return
         self._is_hidden = run_uncompiled(is_hidden)(optimizer)
         if not self._is_hidden:
             self._before(optimizer)
-            self._as_left = self._as_left_later
+            self._is_unchanged = self._is_unchanged_later
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Torch calls this behind every step that did not raise."""
+        """Handle the end of a step: torch calls this after every step that did not raise."""
         if self._open > 1 and run_uncompiled(is_nested)(optimizer):
             self._open -= 1
             return
         self._open = 0
         if self._is_hidden:
             return
-        # CallSite ahead of the call: the wrapper costs a microsecond.
+        # Checked before the call, because the wrapper costs a microsecond.
         if "found_inf" in optimizer.__dict__ and run_uncompiled(is_skipped_by_scaler)(optimizer):
             return
         after = self._after
@@ -162,9 +169,12 @@ class UpdateHooks:
 def watch_updates(
     optimizer: Optimizer, before: Callable[[Any], object] | None, after: Callable[[Any], object]
 ) -> Callable[[], None]:
-    """Call `before` with the optimizer ahead of each step, and `after` behind each that was an update.
+    """Call `before` with the optimizer before each step, and `after` after each step that was an update.
 
-    Neither is called for the hidden steps of torch's distributed checkpoint. What is returned stops it.
+    Neither is called for the hidden steps of torch's distributed checkpoint.
+
+    Returns:
+        A function that removes the hooks.
     """
     handles = UpdateHooks(before or _unknown, after).register_on(optimizer)
 
@@ -176,7 +186,7 @@ def watch_updates(
 
 
 def updates_in_state(optimizer: Any) -> int | None:
-    """How many updates an optimizer's own state has seen; None for one that does not count (`SGD`)."""
+    """Return the number of updates in an optimizer's own state; None if it does not count them (`SGD`)."""
     if not isinstance(optimizer, Optimizer):
         return None
     states = (entry for entry in optimizer.state.values() if isinstance(entry, dict))
@@ -184,7 +194,7 @@ def updates_in_state(optimizer: Any) -> int | None:
 
 
 def _unknown(optimizer: Any) -> bool:
-    """What is not known: nothing says that the groups are as they were left."""
+    """Return False: it is unknown whether the groups are unchanged."""
     del optimizer
     return False
 
@@ -195,18 +205,19 @@ _R = TypeVar("_R")
 
 @cache
 def run_uncompiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A function that is run as it is, with all that it calls. The wrapper costs a microsecond: for what is rare.
+    """Return a function that torch does not compile, including all that it calls.
 
-    Made when first asked for: it imports torch's tracer, which an optimizer has done by then.
+    The wrapper costs a microsecond per call, so it is for rare calls. It is created at first use, because it imports
+    torch's tracer, which the optimizer has imported by then.
     """
     return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
 
 
 def mark_uncompiled(*functions: Callable[..., Any]) -> None:
-    """Run these functions as they are, at no cost per call; what they call has to be marked or wrapped too.
+    """Exclude functions from compilation, at no cost per call; the functions that they call must be marked, too.
 
-    It marks their code in place. `torch.compiler.disable(recursive=False)` is no way to that: in torch 2.13 it makes a
-    wrapper, which costs as much as the hooks.
+    This marks their code objects in place. `torch.compiler.disable(recursive=False)` is not an alternative, because in
+    torch 2.13 it creates a wrapper that costs as much as the hooks.
     """
     from torch._dynamo.decorators import skip as mark_code
 
@@ -215,13 +226,13 @@ def mark_uncompiled(*functions: Callable[..., Any]) -> None:
 
 
 def expect_changing_number(key: str) -> None:
-    """Let torch's compiler take a number that the first group holds for one that changes, from the first graph on.
+    """Declare a number in the first group as dynamic for torch's compiler.
 
-    It compiles a second graph otherwise, when it sees the number change. Torch's own setting for that
-    (`TORCH_COMPILE_DYNAMIC_SOURCES`) is added to; torch before 2.8 has none.
+    Otherwise torch compiles a second graph as soon as the number changes. The key is appended to torch's own setting
+    (`TORCH_COMPILE_DYNAMIC_SOURCES`), which does not exist before torch 2.8.
     """
     config = getattr(torch.compiler, "config", None)
     known = getattr(config, "dynamic_sources", None)
     pattern = rf".*\.param_groups\[0\]\['{key}'\]"
     if isinstance(known, str) and pattern not in known:
-        config.dynamic_sources = f"{known},{pattern}" if known else pattern  # type: ignore[union-attr]  # it has the one above
+        config.dynamic_sources = f"{known},{pattern}" if known else pattern  # type: ignore[union-attr]  # `known` shows that it has the attribute

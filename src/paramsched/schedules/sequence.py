@@ -116,15 +116,27 @@ class Sequence(Schedule):
             first, last = ops.bounds(t)
             low = max(0, bisect_right(begins, first) - 1)
             high = bisect_right(begins, last) - 1
-            if low == high and (begin := begins[low]):
+            if low == high and (begin := begins[low]) and not isinstance(begin, float):
                 own = t - begin
                 return self._stage_at(stages[low], own, base, ops.with_bounds(own, first - begin, last - begin))
         # No time is before the first of these stages, so no clipping is needed.
-        value = self._stage_at(stages[low], t - begins[low] if begins[low] else t, base, ops)
+        value = self._stage_at(stages[low], self._since(begins[low], t, ops), base, ops)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
-            own = self._stage_at(stage, ops.at_least(t - begin, 0), base, ops)
+            own = self._stage_at(stage, ops.at_least(self._since(begin, t, ops), 0), base, ops)
             value = choose_affine(t >= begin, own, value, ops)
         return value
+
+    def _since(self, begin: int | float, t: Array, ops: Arrays) -> Array:
+        """Return the times since the start of a stage.
+
+        After a start between two updates the difference is rounded, and could be below the length of the last stage at
+        its end. There it is at least that length.
+        """
+        own = t - begin if begin else t
+        last = self.stages[-1].length
+        if isinstance(begin, float) and last is not None and self.length is not None:
+            own = ops.where(t >= self.length.count, ops.at_least(own, last.count), own)
+        return own
 
     def _stage_at(self, stage: Schedule, t: Array, base: Affine, ops: Arrays) -> Affine:
         return stage._at(t, base, ops) if self.affine else stage._at_as_stage(t, base, ops)

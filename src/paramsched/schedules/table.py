@@ -1,4 +1,4 @@
-"""Tables: given values, one after another, also of a file; a function of time written down as one."""
+"""Tables: schedules made of a list of values, of the values in a file, or of the values of a function."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,31 +35,31 @@ from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import call_text, short_line, write_call
 from paramsched.time import Duration, DurationLike
 
-# The numbers of a table: kept as bytes, so that a million of them compare, hash and copy as one value.
-
-
 TableLike: TypeAlias = Sequence[float] | Floats
 
 MOST_WRITTEN = 10_000
-"""Numbers that a plan holds itself: they stand in its text, and with that in each checkpoint."""
+"""The largest number of values of a `table`. They are written in the plan's text, and so in every checkpoint."""
 
 
 @final
 @dataclass(frozen=True, slots=True, repr=False)
 class TableValues:
-    """Finite float64 numbers, at least one; written as a list."""
+    """The values of a table: one or more finite float64 numbers.
+
+    They are stored as bytes, so that a million values can be compared, hashed and copied at once.
+    """
 
     data: bytes
 
     @property
     def array(self) -> Floats:
-        """The numbers, not to be written to."""
+        """The values as a read-only array of one dimension."""
         return np.frombuffer(self.data, dtype="<f8")
 
     @property
     def sha256(self) -> str:
-        """The checksum of the numbers, in hexadecimal digits."""
-        import hashlib  # OpenSSL comes with it, which only a checksum needs
+        """The SHA-256 checksum of the values, in hexadecimal digits."""
+        import hashlib  # imported here, because it loads OpenSSL
 
         return hashlib.sha256(self.data).hexdigest()
 
@@ -73,25 +73,31 @@ class TableValues:
 
 
 def table_values(site: CallSite, values: Any) -> TableValues:
-    """The numbers of a table, checked."""
+    """Check the values of a table.
+
+    Raises:
+        InvalidArgument: `values` is not a list of finite numbers, or it is empty.
+    """
     if isinstance(values, TableValues):
         return values
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
-        raise InvalidArgument(site_with_value(site, values), "no list of numbers", "Write [1.0, 0.5, 0.1]")
+        found = f"expected a list of numbers, got {type(values).__name__}"
+        raise InvalidArgument(site_with_value(site, values), found, "Write [1.0, 0.5, 0.1]")
     try:
         array = np.asarray(list(values) if isinstance(values, Iterator) else values)
     except ValueError:  # lists of different lengths
-        raise InvalidArgument(site, "lists in a list", "Write [1.0, 0.5, 0.1]") from None
+        raise InvalidArgument(site, "expected a list of numbers, got nested lists", "Write [1.0, 0.5, 0.1]") from None
     if array.ndim != 1 or array.size == 0:
-        found = f"an array of {array.ndim} dimensions" if array.size else "no number"
+        got = f"an array of {array.ndim} dimensions" if array.size else "an empty list"
+        found = f"expected a list of numbers, got {got}"
         raise InvalidArgument(site, found, "Write [1.0, 0.5, 0.1]", sample=[1.0, 0.5, 0.1])
     if array.dtype.kind not in "fiu":
-        for number in values if isinstance(values, (list, tuple)) else array.tolist():  # one of them may be no number
-            finite_number(CallSite(site.call, site.argument, entry=True), number)
-    floats = array.astype("<f8") + 0.0  # -0.0 would equal 0.0 and yet be written differently
+        for number in values if isinstance(values, (list, tuple)) else array.tolist():
+            finite_number(CallSite(site.call, site.argument, entry=True), number)  # raises for the invalid item
+    floats = array.astype("<f8") + 0.0  # turns -0.0 into 0.0, because equal tables must have the same text
     bad = np.flatnonzero(~np.isfinite(floats))
     if bad.size:
-        found = f"number {bad[0]}, counted from 0, is {floats[bad[0]]}; it must be finite"
+        found = f"values[{bad[0]}] is {floats[bad[0]]}; it must be finite"
         raise InvalidArgument(site, found, "Write finite numbers")
     return TableValues(floats.tobytes())
 
@@ -99,12 +105,13 @@ def table_values(site: CallSite, values: Any) -> TableValues:
 @final
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """Where the values of a table stand, if not in the plan itself.
+    """The file that contains the values of a table.
 
     Args:
-        path: as it was written, from the folder.
-        column: its name in the first line of the file; None where the file has one column.
-        folder: of the plan's file, or where the process stood; no part of what a plan says.
+        path: the path as written, relative to `folder`.
+        column: the name of the column, from the first line of the file; None if the file has one column.
+        sha256: the checksum of the values.
+        folder: the folder of the plan's file, or the working directory. It is not part of the plan.
     """
 
     path: str
@@ -116,10 +123,14 @@ class TableFile:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Table(Schedule):
-    """value(t) = values[floor(t / every)], and from the last value on that one; joined along a curve if there is one.
+    """value(t) = values[floor(t / every)]; the last value is held. With a curve, values are interpolated.
 
     Args:
-        file: where they come from; None where they stand in the plan.
+        values: the values.
+        every: the time between two values.
+        curve: the curve from each value to the next; None for steps.
+        absolute: True if the values are absolute, False if they are multiples of base.
+        file: the file that contains the values; None if the plan contains them.
     """
 
     values: TableValues
@@ -131,16 +142,16 @@ class Table(Schedule):
     def __post_init__(self) -> None:
         keep_checked(self, self._call, positive_length, "every")
         if not isinstance(self.absolute, bool):
-            found = "neither True nor False"
+            found = "expected True or False"
             site = CallSite(self._call, "absolute", repr(self.absolute))
             raise InvalidArgument(site, found, "Write absolute=True", sample=True)
         if self.curve is not None and len(self.values) == 1:
-            found = "there is one value, and a curve leads from one to the next"
-            raise InvalidArgument(CallSite(self._call, "curve", str(self.curve)), found, "Leave the curve out")
+            found = "a curve needs at least two values, got one"
+            raise InvalidArgument(CallSite(self._call, "curve", str(self.curve)), found, "Leave curve out")
 
     @property
     def _call(self) -> str:
-        """The function that makes such a table, for messages and for text."""
+        """The name of the function that builds this table, for messages and text."""
         return "table" if self.file is None else "table_file"
 
     @property
@@ -170,23 +181,23 @@ class Table(Schedule):
         return Affine(None, values) if self.absolute else base.scaled(values)
 
     def _numbers(self, ops: Arrays) -> Floats:
-        """The values; torch warns of an array that it must not write to, so it gets one of its own."""
+        """Return the values; a copy for torch, which warns about read-only arrays."""
         return self.values.array if ops.concrete else self.values.array.copy()
 
     def _joined_values(self, curve: Curve, t: Array, ops: Arrays) -> Array:
-        """Between two values the curve; at each value, and behind the last, exactly that."""
-        table, whole = self._numbers(ops), self.every.count
-        place, since = split_periods(t, self.every.number, ops, self._steps)
-        place = ops.whole(place)
-        here, there = ops.take(table, place), ops.take(table, place + 1)
-        inside, done = (since > 0) & (since < whole), since >= whole
-        # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
-        u = ops.where(inside, ops.floating(since) / whole, 0.5)
-        rest = ops.where(inside, ops.floating(whole - since) / whole, 0.5)
-        between = here + (there - here) * curve._rise(u, rest, ops)
-        if curve.monotone:  # rounding leads no farther than the two
-            between = ops.larger(ops.smaller(between, ops.larger(here, there)), ops.smaller(here, there))
-        return ops.where(inside, between, ops.where(done, there, here))
+        """Interpolate between the values along the curve. At each value, and after the last, the result is exact."""
+        table, period = self._numbers(ops), self.every.count
+        index, since = split_periods(t, self.every.number, ops, self._steps)
+        index = ops.whole(index)
+        value, following = ops.take(table, index), ops.take(table, index + 1)
+        inside, done = (since > 0) & (since < period), since >= period
+        # `u` is masked too, because the derivative of sqrt at 0 is infinite, and 0 * inf is NaN.
+        u = ops.where(inside, ops.floating(since) / period, 0.5)
+        rest = ops.where(inside, ops.floating(period - since) / period, 0.5)
+        between = value + (following - value) * curve._rise(u, rest, ops)
+        if curve.monotone:  # clipped, because rounding can exceed the two values
+            between = ops.larger(ops.smaller(between, ops.larger(value, following)), ops.smaller(value, following))
+        return ops.where(inside, between, ops.where(done, following, value))
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = self._held_from()
@@ -195,29 +206,29 @@ class Table(Schedule):
     def __str__(self) -> str:
         if self.file is None:
             return call_text(self)
-        said = {name: getattr(self.file, name) for name in ("path", "column", "sha256")}
+        of_file = {name: getattr(self.file, name) for name in ("path", "column", "sha256")}
         own = {name: getattr(self, name) for name in ("every", "curve", "absolute")}
-        return write_call("table_file", SHAPES["table_file"], said | own)
+        return write_call("table_file", SHAPES["table_file"], of_file | own)
 
 
 @shape
 def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = None, absolute: bool = False) -> Table:
-    """Given values, one for each update or for each `every`: value(t) = values[floor(t / every)].
+    """A schedule from a list of values: value(t) = values[floor(t / every)].
 
-    It lasts len(values) * every, and holds its last value from there on. With a curve it goes from each value to the
-    next, is at values[k] at k * every, and lasts (len(values) - 1) * every. For values at times of your own choice
-    there is `piecewise`, for more than 10,000 values, and for those in a file, `table_file`.
+    Its length is len(values) * every, and it holds the last value from then on. With a curve it interpolates from each
+    value to the next, has values[k] at time k * every, and its length is (len(values) - 1) * every. See `piecewise` for
+    values at arbitrary times, and `table_file` for more than 10,000 values or values in a file.
 
     Args:
-        values: multiples of base: a list, or a NumPy array of one dimension.
-        every: for how long each of them is, any unit of time, at least one update.
-        curve: the way from each value to the next, such as `curves.linear`; None holds it.
-        absolute: whether the values are values as they stand.
+        values: 1 to 10,000 finite numbers, multiples of base: a list, or a NumPy array of one dimension.
+        every: how long each value lasts, in any unit of time. At least one update.
+        curve: the curve from each value to the next, such as `curves.linear`. None keeps each value constant.
+        absolute: if True, the values are absolute, not multiples of base.
 
     Raises:
-        InvalidArgument: a value that is no finite number, none at all, or more than 10,000.
+        InvalidArgument: a value is not a finite number, or there are none or more than 10,000.
 
-    Source: torch `LambdaLR` with a list, `LambdaLR(optimizer, values.__getitem__)`, which fails behind its end.
+    Source: torch `LambdaLR` with a list, `LambdaLR(optimizer, values.__getitem__)`, which fails after the last value.
 
     >>> warm = table([0.1, 0.5, 1.0], every=2)
     >>> [warm(t) for t in (0, 1, 2, 4, 100)]
@@ -229,27 +240,28 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
     if len(checked) > MOST_WRITTEN:
         raise InvalidArgument(
             CallSite("table", "values"),
-            f"{len(checked):,} values; in a plan's text stand {MOST_WRITTEN:,} at most",
+            f"a table has at most {MOST_WRITTEN:,} values, got {len(checked):,}",
             'Write numpy.save("lr.npy", values), and table_file("lr.npy")',
         )
     return Table(checked, Duration.of(every), None if curve is None else curve_argument("table", curve), absolute)
 
 
 def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, curve: CurveLike | None = None) -> Table:
-    """The table of a function of time: values[k] = function(k * every), up to so many updates.
+    """Convert a function of time to a table: values[k] = function(k * every), for the given number of updates.
 
-    What it gives is a schedule like any other, whose text says every value: a function by itself cannot be saved, since
-    nothing in a file runs code.
+    The result contains every value, so it can be saved. A plan's file cannot contain the function, because reading a
+    file never runs code.
 
     Args:
-        function: takes the number of completed updates and gives a multiple of base; a schedule does so too.
-        updates: how many are written down; from the last one on its value is held.
-        every: how many updates each value stands for.
-        curve: the way from each value to the next; then the value at `updates` is one of them.
+        function: takes the number of completed updates, an int, and returns a multiple of base. A schedule is accepted.
+        updates: the length of the table in updates, an integer of at least 1. The last value is held.
+        every: the number of updates per value, an integer of at least 1.
+        curve: the curve from each value to the next; then the value at `updates` is included. None keeps each value
+            constant.
 
     Raises:
-        InvalidArgument: no function, one that gives no finite number, more than 10,000 values, or a schedule whose
-            values are no multiples of base.
+        InvalidArgument: `function` is not callable or returns a value that is not a finite number, the table has more
+            than 10,000 values, or a schedule has absolute levels.
 
     >>> print(tabulate(lambda t: 1 / (1 + t), 4))
     table([1.0, 0.5, 0.3333333333333333, 0.25])
@@ -259,7 +271,7 @@ def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, cu
     if not callable(function):
         raise InvalidArgument(f"tabulate({function!r})", "not callable", "Write tabulate(lambda t: 0.9 ** t, 1000)")
     if isinstance(function, Schedule) and function.has_absolute:
-        found = "it has values as they stand, and a table of multiples of base has none"
+        found = "the schedule has absolute levels, but tabulate needs multiples of base"
         raise InvalidArgument(f"tabulate({short_line(function)})", found, "Write ps.trace(plan, {'lr': 0.1})")
     total = whole_number(CallSite("tabulate", "updates"), updates)
     step = whole_number(CallSite("tabulate", "every"), every)
@@ -276,24 +288,24 @@ def table_file(
     absolute: bool = False,
     sha256: str | None = None,
 ) -> Table:
-    """A `table` of the values in a file: value(t) = values[floor(t / every)].
+    """A `table` whose values are in a file: value(t) = values[floor(t / every)].
 
-    The file is read once, when the schedule is made. The text of a plan has its name and a checksum of the values,
-    `table_file("lr.csv", "lr", sha256="e3b0c44298fc1c14")`: when it is read back and the file says other values, that
-    is an error.
+    The file is read once, when the schedule is created. The text of a plan contains the path and a checksum of the
+    values, `table_file("lr.csv", "lr", sha256="e3b0c44298fc1c14")`. Reading that text raises an error if the values in
+    the file have changed.
 
     Args:
-        path: a `.csv` file whose first line names the columns, or a `.npy` file of one dimension. In a plan's file it
-            counts from the folder of that file, in code from where the process stands.
-        column: which column of a CSV; None where there is one. Its rows are taken in order, one for each `every`.
+        path: a `.csv` file whose first line names the columns, or a `.npy` file of one dimension. A relative path is
+            relative to the plan's file, or in code to the working directory.
+        column: the name of a CSV column; None if the file has one column. Its rows are used in order, one per `every`.
         every, curve, absolute: as in `table`.
-        sha256: the checksum of the values, as the text of a plan has it; None takes what is there.
+        sha256: the expected checksum of the values, at least 8 hexadecimal digits; None accepts any values.
 
     Raises:
-        UnreadableTable: no such file or column, a cell that is no number, or values of another checksum.
-        InvalidArgument: an argument out of its range.
+        UnreadableTable: the file or the column does not exist, a cell is not a number, or the checksum differs.
+        InvalidArgument: an argument is out of range.
 
-    Source: `table`, with its numbers in a file.
+    Source: `table`, with its values in a file.
 
     >>> import contextlib, os, pathlib, tempfile
     >>> folder = pathlib.Path(tempfile.mkdtemp())
@@ -305,17 +317,17 @@ def table_file(
 
 
 def table_file_in(folder: Path) -> Callable[..., Table]:
-    """The same function, for paths that count from a folder: that of the plan's file."""
+    """Return `table_file` for paths relative to `folder`, the folder of the plan's file."""
 
     @wraps(table_file)
-    def table_file_beside_plan(*given: Any, **named: Any) -> Table:
-        return _table_in(folder, *given, **named)
+    def table_file_beside_plan(*positional: Any, **named: Any) -> Table:
+        return _table_in(folder, *positional, **named)
 
     return table_file_beside_plan
 
 
 def folder_of_tables(schedules: Iterable[Schedule]) -> Path | None:
-    """The folder from which the files of tables in schedules count; None where there is no such file."""
+    """Return the folder that the table files of `schedules` are relative to; None if they use no table file."""
     for schedule in schedules:
         if isinstance(schedule, Table) and schedule.file is not None:
             return Path(schedule.file.folder)
@@ -335,118 +347,125 @@ def _table_in(
 ) -> Table:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
         site = site_with_value(CallSite("table_file", "path"), path)
-        raise InvalidArgument(site, "no path", 'Write "lr.csv"', sample="lr.csv")
+        raise InvalidArgument(site, "expected the path of a file", 'Write "lr.csv"', sample="lr.csv")
     if column is not None and not isinstance(column, str):
         site = site_with_value(CallSite("table_file", "column"), column)
-        raise InvalidArgument(site, "no name of a column", 'Write column="lr"', sample="lr")
+        raise InvalidArgument(site, "expected the name of a column", 'Write column="lr"', sample="lr")
     written = os.fspath(path)
     values = table_values(CallSite("table_file", "path", f'"{written}"'), read_column(folder / written, column))
     if sha256 is not None:
         _require_checksum(values.sha256, sha256, written)
-    way = None if curve is None else curve_argument("table_file", curve)
+    between = None if curve is None else curve_argument("table_file", curve)
     file = TableFile(written, column, values.sha256[:_DIGITS], str(folder))
-    return Table(values, Duration.of(every), way, absolute, file)
+    return Table(values, Duration.of(every), between, absolute, file)
 
 
-_DIGITS = 16  # of the checksum in text: enough that no change by mistake keeps them
+_DIGITS = 16  # digits of the checksum in text: enough to detect every accidental change
 _FEWEST_DIGITS = 8
 
 
 def _require_checksum(found: str, wanted: str, path: str) -> None:
-    """Refuse values of another checksum."""
+    """Raise an error if the checksum of the values is not the wanted one."""
     if not isinstance(wanted, str) or len(wanted) < _FEWEST_DIGITS:
         site = site_with_value(CallSite("table_file", "sha256"), wanted)
         raise InvalidArgument(
             site,
-            "no checksum of 8 digits or more",
-            "Leave it out: the text of the plan then has it",
+            f"expected a checksum of at least {_FEWEST_DIGITS} digits",
+            "Leave sha256 out: paramsched writes it into the text of the plan",
             sample=found[:_DIGITS],
         )
     if not found.startswith(wanted.lower()):
         raise UnreadableTable(
             f'table_file("{path}", sha256="{wanted[:64]}")',
-            f"its values have another checksum, {found[:_DIGITS]}: they are not those that the plan was written with",
-            "Bring the old file back, or leave sha256 out to take the new values",
+            f"the values have changed since the plan was written; their checksum is {found[:_DIGITS]}",
+            "Restore the old file, or leave sha256 out to use the new values",
         )
 
 
 MOST_BYTES = 512 * 2**20
-"""Of a file: ten million numbers, and some."""
+"""The largest size of a file, enough for ten million numbers."""
 
-_INSTEAD = "Give a .csv file whose first line names the columns, or a .npy file of one dimension"
+_INSTEAD = "Use a .csv file whose first line names the columns, or a .npy file of one dimension"
 
 
 def read_column(file: Path, column: str | None) -> Any:
-    """The numbers of a column, from first to last; nothing in the file can run code."""
+    """Read the numbers of a column, without running any code in the file.
+
+    Raises:
+        UnreadableTable: the file cannot be read, is too large, or has no such column of numbers.
+    """
     shown = printable(str(file))
     suffix = file.suffix.lower()
     if suffix not in (".csv", ".npy"):
-        raise UnreadableTable(shown, f"its suffix is {printable(repr(suffix))}", _INSTEAD)
+        raise UnreadableTable(shown, f"unknown suffix {printable(repr(suffix))}", _INSTEAD)
     try:
         if not file.exists() or file.is_dir():
-            raise UnreadableTable(shown, "there is no such file", "Put it there, or name another one")
+            raise UnreadableTable(shown, "the file does not exist", "Create it, or correct the path")
         if file.stat().st_size > MOST_BYTES:
-            raise UnreadableTable(shown, f"more than {MOST_BYTES:,} bytes", "Give every 10th value: every=10")
+            found = f"the file has more than {MOST_BYTES:,} bytes"
+            raise UnreadableTable(shown, found, "Write every 10th value to the file, and every=10 in the plan")
         return _column_of_csv(file, column, shown) if suffix == ".csv" else _array_of_npy(file, column, shown)
     except UnicodeDecodeError:
         raise UnreadableTable(shown, "not valid UTF-8", _INSTEAD) from None
     except OSError as error:
-        raise UnreadableTable(shown, f"it cannot be read: {error.strerror or error}", _INSTEAD) from None
+        raise UnreadableTable(shown, f"the file cannot be read: {error.strerror or error}", _INSTEAD) from None
 
 
 def _array_of_npy(file: Path, column: str | None, shown: str) -> Any:
-    """The array of a file of NumPy's; objects, which could run code, are not read."""
+    """Read a `.npy` file. Arrays of objects are rejected, because reading them could run code."""
     if column is not None:
         raise UnreadableTable(shown, f'a .npy file has no column "{printable(column)}"', "Leave column out")
     try:
-        with open_to_read(file):  # refuses what is not a regular file
-            # Mapped, because this compares the size in the header with that of the file before memory is taken.
+        with open_to_read(file):  # raises an error unless it is a regular file
+            # Memory-mapped, because that compares the size in the header with the file before it allocates memory.
             array = np.lib.format.open_memmap(file, mode="r")
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001  # NumPy raises whatever the header leads to, such as TokenError
-        raise UnreadableTable(shown, f"no array of numbers ({printable(str(error))[:80]})", _INSTEAD) from None
+    except Exception as error:  # noqa: BLE001  # an invalid header can raise any exception, such as TokenError
+        found = f"not an array of numbers ({printable(str(error))[:80]})"
+        raise UnreadableTable(shown, found, _INSTEAD) from None
     if array.ndim != 1 or array.dtype.kind not in "fiu":
-        found = f"an array of {array.ndim} dimensions of {array.dtype}"
-        raise UnreadableTable(shown, found, "Give one dimension of numbers")
+        found = f"expected one dimension of numbers, got {array.ndim} dimensions of {array.dtype}"
+        raise UnreadableTable(shown, found, "Save one dimension of numbers")
     return np.array(array)
 
 
 def _column_of_csv(file: Path, column: str | None, shown: str) -> list[float]:
-    """The cells of a column; empty lines are passed over."""
+    """Read a column of a CSV file. Empty lines are skipped."""
     import csv
 
     with open_to_read(file) as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
         first = text.readline()
         text.seek(0)
-        rows = csv.reader(text, delimiter=max(",;\t", key=first.count))  # the one that the first line has most of
+        rows = csv.reader(text, delimiter=max(",;\t", key=first.count))  # the most frequent one in the first line
         try:
             names = [name.strip() for name in next(rows, [])]
-            place = _place_of_column(names, column, shown)
+            index = _index_of_column(names, column, shown)
             numbers: list[float] = []
             for row in filter(None, rows):
                 try:
-                    numbers.append(float(row[place]))
+                    numbers.append(float(row[index]))
                 except (ValueError, IndexError):
-                    said = printable(row[place])[:40] if place < len(row) else ""
-                    found = f"expected a number, got {said}" if said else "the cell is empty"
+                    cell = printable(row[index])[:40] if index < len(row) else ""
+                    found = f"expected a number, got {cell}" if cell else "the cell is empty"
                     where = f"{shown}, line {rows.line_num}"
-                    raise UnreadableTable(where, found, "Give a number in each row") from None
+                    raise UnreadableTable(where, found, "Write a number in each row") from None
             return numbers
         except csv.Error as error:
             raise UnreadableTable(f"{shown}, line {rows.line_num}", f"invalid CSV: {error}", _INSTEAD) from None
 
 
-def _place_of_column(names: list[str], column: str | None, shown: str) -> int:
-    """Where a column is in each row."""
+def _index_of_column(names: list[str], column: str | None, shown: str) -> int:
+    """Return the index of a column."""
     listed = names_listed(names[:20])
     if column is None:
         if len(names) != 1:
             instead = f'Write column="{printable(names[-1])[:80]}"' if names else _INSTEAD
-            raise UnreadableTable(shown, f"it has the columns {listed}" if names else "it is empty", instead)
+            found = f"the file has the columns {listed}" if names else "the file is empty"
+            raise UnreadableTable(shown, found, instead)
         return 0
     if column not in names:
         known = [printable(name)[:80] for name in names[:200]]
         found = f'unknown column "{printable(column)[:80]}"; {did_you_mean(column[:80], known)}'
-        raise UnreadableTable(shown, found, "Name one that is there")
+        raise UnreadableTable(shown, found, "Use the name of an existing column")
     return names.index(column)

@@ -1,6 +1,6 @@
-"""Pictures of a plan: text, SVG, HTML, matplotlib and notebooks, from anything that has `Curves`.
+"""Pictures of a plan as text, SVG, HTML, matplotlib figures and notebook output, from any object with `Curves`.
 
-Every module of this package is imported, so a new file with a `@picture_format` in it is enough to add a format.
+Every module of this package is imported, so a new file with a `@picture_format` is enough to add a format.
 """
 
 from importlib import import_module
@@ -38,7 +38,7 @@ from paramsched.show._text import text as text
 from paramsched.show.plan_curves import Metrics as Metrics
 from paramsched.show.plan_curves import simulate as simulate
 
-# Earlier names of the same things; they stay.
+# Former names, kept as aliases.
 Drawable: TypeAlias = Curves
 Recorded: TypeAlias = RecordedCurves
 recorded = curves_from_values

@@ -1,4 +1,4 @@
-"""The axes of a panel: of values, and of time."""
+"""The value axis and the time axis of a panel."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,12 +13,12 @@ from paramsched.errors import CallSite, InvalidArgument, MissingFact
 from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.plan.trace import Trace
 from paramsched.show._curves import Curves, Envelope, Floats, Times
-from paramsched.show._words import short_amount, short_number, tick_label
+from paramsched.show._labels import short_amount, short_number, tick_label
 from paramsched.time import Calendar, Duration
-from paramsched.time.calendar import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 
-_DECADES = 3.0  # a spread of this many decades asks for a logarithmic axis
-_STRIP = 0.12  # room below a logarithmic axis for 0, as a share of its decades: a label needs so much
+_DECADES = 3.0  # a larger spread selects a logarithmic axis
+_STRIP = 0.12  # room for 0 below a logarithmic axis, as a fraction of its decades; enough for a label
 _FLOOR = 3.0  # decades below the bulk of the values; smaller values are drawn at the edge
 
 
@@ -37,9 +37,10 @@ class Scale:
     ticks: tuple[tuple[float, str], ...]
 
     def fraction(self, values: Floats) -> Floats:
-        """Map values to 0 (bottom) … 1 (top); beyond, infinities included, to the edge; nan stays.
+        """Map values to the range from 0 (bottom) to 1 (top).
 
-        A negative value has no place on a logarithmic axis: it becomes nan.
+        Values beyond the axis, including infinities, are clipped to its edge. NaN stays NaN, and negative values
+        become NaN on a logarithmic axis.
         """
         if self.log:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -56,24 +57,25 @@ class Scale:
 @final
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """The axes that values can be drawn on.
+    """The linear and the logarithmic axis for some values.
 
     Args:
-        log: the other; None where no value is above 0.
-        asks_for_log: whether the values are better seen on that.
+        linear: the linear axis.
+        log: the logarithmic axis; None if no value is positive.
+        prefers_log: True if the values are easier to read on the logarithmic axis.
     """
 
     linear: Scale
     log: Scale | None
-    asks_for_log: bool
+    prefers_log: bool
 
     def choose(self, log: bool | None) -> Scale:
-        """The axis that someone asks for, where there is such a one; None: the one that the values ask for."""
-        return self.log if self.log and (self.asks_for_log if log is None else log) else self.linear
+        """Return the requested axis if it exists; with None, the one that suits the values."""
+        return self.log if self.log and (self.prefers_log if log is None else log) else self.linear
 
 
 def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
-    """The axis that curves of a panel ask for.
+    """Return the axis that suits the curves of a panel.
 
     >>> decay = 0.9 ** np.arange(100.0)
     >>> choose_scale([Envelope(decay, decay)]).log, choose_scale([Envelope(decay + 1, decay + 1)]).log
@@ -83,7 +85,7 @@ def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
 
 
 def least_above_zero(curves: Iterable[Floats]) -> float:
-    """The smallest value above 0 of some curves; inf where there is none.
+    """Return the smallest positive value of some curves; inf if there is none.
 
     >>> least_above_zero([np.array([0.0, 3.0]), np.array([-1.0, 2.0])])
     2.0
@@ -93,35 +95,36 @@ def least_above_zero(curves: Iterable[Floats]) -> float:
 
 
 def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
-    """The axes for curves that share a panel.
+    """Return the axes for curves that share a panel.
 
-    They ask for a logarithmic one if no value is negative and there are three decades either between the curves'
-    maxima or within nineteen in twenty of one curve's positive values: one update at 1e-9, or the tail of a cosine,
-    does not ask for it. Zeros are drawn at its bottom edge. The linear one begins at 0 if the values come near it.
+    The logarithmic axis is preferred if no value is negative and the values span three decades: either the curves'
+    maxima, or 95% of the positive values of one curve. So one update at 1e-9 or the tail of a cosine does not select
+    it. Zeros are drawn at its bottom edge. The linear axis starts at 0 if the values come near it.
 
     Args:
-        least: their smallest value above 0, which an envelope hides in a column with a 0.
+        envelopes: the envelope of each curve.
+        least: the smallest positive value of the curves, which an envelope hides in a column with a 0.
     """
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
     finite = every[np.isfinite(every)]
     if finite.size == 0:
-        return Scales(_linear_scale(0.0, 1.0), None, asks_for_log=False)
+        return Scales(_linear_scale(0.0, 1.0), None, prefers_log=False)
     lowest, most = float(finite.min()), float(finite.max())
     if np.isinf(every).any() and lowest == most:
         lowest, most = min(lowest, 0.0), max(most, 0.0)
-    room = max(most - lowest, abs(most)) / 4  # for infinities, which are drawn at the edges
+    room = max(most - lowest, abs(most)) / 4  # room for infinities, which are drawn at the edges
     if np.isposinf(every).any() and math.isfinite(most + room):
         most += room
     if np.isneginf(every).any() and math.isfinite(lowest - room):
         lowest -= room
-    # The lowest value of each column stands for its updates: as good as all of them, and far fewer.
+    # The lowest value of each column represents its updates, which is accurate enough and much faster.
     lows = [np.where(e.low >= 0, e.low, e.high) for e in envelopes]
     positive = [np.sort(low[np.isfinite(low) & (low > 0)]) for low in lows]
     positive = [values for values in positive if values.size]
     linear = _linear_scale(lowest, most)
     if not positive:
-        return Scales(linear, None, asks_for_log=False)
-    # (twentieth part, maximum) of each curve, in decades
+        return Scales(linear, None, prefers_log=False)
+    # (5% quantile, maximum) of each curve, in decades
     spreads = [(math.log10(v[v.size // 20]), math.log10(v[-1])) for v in positive]
     own = max(top - bulk for bulk, top in spreads)
     between = max(top for _, top in spreads) - min(top for _, top in spreads)
@@ -132,9 +135,9 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
 
 
 def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale:
-    """A logarithmic axis from `bottom` to `top`, with room for 0 and for a `least` value below them.
+    """Return a logarithmic axis from `bottom` to `top`, with room for 0 and for a `least` value below them.
 
-    It has whole decades; values within two of them have one from and to a 1, 2 or 5.
+    It covers whole decades. If the values span less than two decades, it starts and ends at a 1, 2 or 5.
     """
     begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
     end = max(end, begin + 1)
@@ -148,7 +151,7 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
         low, high = _marks_around(bottom, top)
         ticks = [(mark, short_number(mark)) for mark in _marks_within(low, high)]
     hidden = least < low * (1 - 1e-9)
-    if has_zero or hidden:  # a strip below the lowest mark, for what a logarithm cannot show
+    if has_zero or hidden:  # a strip below the lowest mark, for zeros and hidden values
         lowest = next((text for value, text in ticks if value == low), short_number(low, 1))
         ticks = [(0.0, f"<{lowest}" if hidden else "0"), *ticks]
         low = max(low / 10 ** (_STRIP * (math.log10(high) - math.log10(low))), 1e-320)
@@ -156,14 +159,14 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
 
 
 def _marks_within(low: float, high: float) -> list[float]:
-    """The numbers 1, 2 and 5 times a power of ten in [low, high]."""
+    """Return the numbers 1, 2 and 5 times a power of ten in [low, high]."""
     powers = range(math.floor(math.log10(low) - 1e-9), math.ceil(math.log10(high) + 1e-9) + 1)
     marks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
     return [mark for mark in marks if low * (1 - 1e-9) <= mark <= high * (1 + 1e-9)]
 
 
 def _marks_around(bottom: float, top: float) -> tuple[float, float]:
-    """The closest such numbers that have two values between them.
+    """Return the closest such numbers that enclose two values.
 
     >>> _marks_around(0.85, 0.95), _marks_around(0.1, 0.1)
     ((0.5, 1.0), (0.1, 0.2))
@@ -174,9 +177,9 @@ def _marks_around(bottom: float, top: float) -> tuple[float, float]:
 
 
 def _linear_scale(least: float, most: float) -> Scale:
-    """An axis with about four round steps; it begins or ends at 0 where the values come near it."""
+    """Return an axis with about four round steps, which starts or ends at 0 if the values come near it."""
     size = max(abs(least), abs(most))
-    if most / 2 - least / 2 <= 1e-12 * size:  # one value, or nothing that could be told apart
+    if most / 2 - least / 2 <= 1e-12 * size:  # one value, or values that cannot be distinguished
         least, most = (min(0.0, least), max(0.0, most)) if size else (0.0, 1.0)
     elif 0 < least <= 0.4 * most:
         least = 0.0
@@ -192,11 +195,13 @@ def _linear_scale(least: float, most: float) -> Scale:
 
 
 class TimeTick(NamedTuple):
-    """A time on the axis, written in its unit and in that of its second row.
+    """A time on the axis, labeled in its unit and in the unit of its second row.
 
     Args:
-        at: how many updates there have been; between two of them, where a round amount is.
-        place: from 0, the left end of the axis, to 1.
+        at: the update; fractional if a round amount lies between two updates.
+        place: the position on the axis, from 0 (left) to 1 (right).
+        label: the text in the axis's unit.
+        second: the text of the second row.
     """
 
     at: float
@@ -208,23 +213,24 @@ class TimeTick(NamedTuple):
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeAxis:
-    """The axis that all panels of a picture share.
+    """The time axis that all panels of a picture share.
 
     Args:
-        units: in which its time can be told, updates first.
-        beside_updates: what its second row counts where the first counts updates; "" where there is none.
-        log: whether it is logarithmic; it begins at the end of the first update then.
+        units: the units of time that are available, updates first.
+        unit: the unit of its labels.
+        second_unit: the unit of the second row if the labels count updates; "" for no second row.
+        log: True for a logarithmic axis, which starts at the end of the first update.
     """
 
     units: tuple[TimeUnit, ...]
     unit: str
-    beside_updates: str
+    second_unit: str
     log: bool
 
     @property
     def second(self) -> str:
-        """What its second row counts; "" where it has none."""
-        return self.beside_updates if self.unit == "updates" else "updates"
+        """The unit of its second row; "" without one."""
+        return self.second_unit if self.unit == "updates" else "updates"
 
     @property
     def total(self) -> int:
@@ -232,7 +238,7 @@ class TimeAxis:
 
     @property
     def of_updates(self) -> "TimeAxis":
-        """The plain axis of the same updates."""
+        """Return the linear axis of the same updates."""
         return replace(self, unit="updates", log=False)
 
     @property
@@ -249,19 +255,19 @@ class TimeAxis:
 
     @property
     def widest_update(self) -> float:
-        """The room that the widest update takes, of the whole axis."""
+        """The width of the widest update, as a fraction of the axis."""
         if self.log or self.main.is_even:
             return float(self.place(self.first + 1))
         return float(np.max(np.diff(self.place(self.main.updates)) / np.diff(self.main.updates)))
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """What has passed at its begin, and at its end, in its unit."""
+        """The amounts at the start and the end of the axis, in its unit."""
         begin, end = self.main.at([self.first, self.total]).tolist()
         return begin, end
 
     def place(self, updates: ArrayLike) -> Floats:
-        """Where some updates begin, from 0 to 1.
+        """Return the positions from 0 to 1 at which updates start.
 
         >>> axis = updates_axis(1000)
         >>> axis.place([0, 500]).tolist()
@@ -279,7 +285,7 @@ class TimeAxis:
         return np.asarray(passed / end)
 
     def update_at(self, places: ArrayLike) -> Floats:
-        """The way back: how many updates there have been at some places."""
+        """Return the updates at positions from 0 to 1, the inverse of `place`."""
         shares = np.asarray(places, dtype=np.float64)
         if self.is_even:
             return shares * self.total
@@ -287,7 +293,7 @@ class TimeAxis:
         return self.main.update_of(begin * (end / begin) ** shares if self.log else shares * end)
 
     def columns_of(self, updates: Times, columns: int) -> Times:
-        """In which of so many columns some updates begin; the end of the run is in the last."""
+        """Return the column in which each update starts; the end of the run is in the last column."""
         if self.is_even:
             found = updates * columns // self.total
         else:
@@ -295,7 +301,7 @@ class TimeAxis:
         return np.minimum(found, columns - 1)
 
     def edges(self, columns: int) -> Times:
-        """The updates at which columns begin, and the end: column c has those from edges[c] to before edges[c + 1].
+        """Return the updates at which columns start, and the end: column c covers [edges[c], edges[c + 1]).
 
         >>> updates_axis(10).edges(4).tolist()
         [0, 2, 5, 7, 10]
@@ -306,7 +312,7 @@ class TimeAxis:
         return np.concatenate([[self.first], np.clip(inner, self.first, self.total), [self.total]])
 
     def ticks(self, most: int) -> tuple[TimeTick, ...]:
-        """About `most` round times, the end of the run among them.
+        """Return about `most` round times, including the end of the run.
 
         >>> [tick.label for tick in updates_axis(1000).ticks(5)]
         ['0', '200', '400', '600', '800', '1,000']
@@ -318,28 +324,28 @@ class TimeAxis:
         else:
             at = self.main.update_of(_round_amounts(float(self.main.amounts[-1]), most))
         places = self.place(at)
-        labels = [self._words_of(self.unit, float(one)) for one in at]
-        seconds = [self._words_of(self.second, float(one)) for one in at]
+        labels = [self._tick_text(self.unit, float(one)) for one in at]
+        seconds = [self._tick_text(self.second, float(one)) for one in at]
         return tuple(map(TimeTick, at.tolist(), places.tolist(), labels, seconds))
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Updates of an epoch, where these are all as long and a whole number of updates."""
+        """Updates per epoch; None if epochs differ in length or are not an integer number of updates."""
         epochs = next((one for one in self.units if one.name == "epochs" and one.is_even), None)
         steps = 0.0 if epochs is None else self.total / float(epochs.amounts[-1])
         return round(steps) if steps >= 1 and abs(steps - round(steps)) < 1e-6 else None
 
-    def _words_of(self, unit: str, updates: float) -> str:
+    def _tick_text(self, unit: str, updates: float) -> str:
         if not unit:
             return ""
         amount = float(next(one for one in self.units if one.name == unit).at(updates))
-        return amount_in_words(unit, amount)
+        return format_amount(unit, amount)
 
 
-def amount_in_words(unit: str, amount: float) -> str:
-    """A tick's time in a unit.
+def format_amount(unit: str, amount: float) -> str:
+    """Format the time of a tick in a unit.
 
-    >>> amount_in_words("updates", 1200), amount_in_words("epochs", 2.5), amount_in_words("tokens", 3e9)
+    >>> format_amount("updates", 1200), format_amount("epochs", 2.5), format_amount("tokens", 3e9)
     ('1,200', '2.5', '3B')
     """
     if unit == "updates":
@@ -349,12 +355,12 @@ def amount_in_words(unit: str, amount: float) -> str:
 
 
 def updates_axis(total: int) -> TimeAxis:
-    """A plain axis of updates."""
+    """Return a linear axis of updates."""
     return TimeAxis((even_unit("updates", total, 1.0),), "updates", "", log=False)
 
 
 def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[int]:
-    """About `most` round updates in [0, total], both ends among them; with two epochs or more, whole epochs.
+    """Return about `most` round updates in [0, total], including both ends; whole epochs if there are two or more.
 
     >>> _round_updates(1173, 391, most=5)
     [0, 391, 782, 1173]
@@ -364,13 +370,13 @@ def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[i
     times = list(range(0, total + 1, step))
     if times[-1] != total:
         if len(times) > 1 and total - times[-1] < 0.6 * step:
-            times.pop()  # the end is more useful than a round number close to it
+            times.pop()  # the end is more useful than a nearby round number
         times.append(total)
     return times
 
 
 def _round_amounts(end: float, most: int) -> list[float]:
-    """About `most` round amounts in [0, end], both ends among them.
+    """Return about `most` round amounts in [0, end], including both ends.
 
     >>> _round_amounts(2.5e9, 3), _round_amounts(0.9, 3)
     ([0.0, 1000000000.0, 2500000000.0], [0.0, 0.5, 0.9])
@@ -381,7 +387,7 @@ def _round_amounts(end: float, most: int) -> list[float]:
 
 
 def _round_decades(begin: float, end: float, most: int) -> list[float]:
-    """The powers of ten in [begin, end], with their double and fivefold where there is room, and the end.
+    """Return the powers of ten in [begin, end], their multiples by 2 and 5 if there is room, and the end.
 
     >>> _round_decades(1.0, 3000.0, 4), _round_decades(1.0, 30.0, 6)
     ([1.0, 10.0, 100.0, 3000.0], [1.0, 2.0, 5.0, 10.0, 20.0, 30.0])
@@ -390,12 +396,12 @@ def _round_decades(begin: float, end: float, most: int) -> list[float]:
     every = [float(f"{digit}e{power}") for power in (powers.start - 1, *powers) for digit in (1, 2, 5)]
     if math.log10(end / begin) > most / 2:
         every = [float(f"1e{power}") for power in powers[:: max(1, math.ceil(len(powers) / most))]]
-    room = (end / begin) ** (0.6 / max(most, 1))  # the end is more useful than a round number close to it
+    room = (end / begin) ** (0.6 / max(most, 1))  # the end is more useful than a nearby round number
     return [*(one for one in every if begin * (1 - 1e-9) <= one <= end / room), end]
 
 
 def round_step(least: float, digits: tuple[float, ...] = (1, 2, 5, 10)) -> float:
-    """The smallest of these digits times a power of ten that is not below `least`.
+    """Return the smallest product of one of the digits and a power of ten that is at least `least`.
 
     >>> round_step(0.03), round_step(7.0)
     (0.05, 10.0)
@@ -406,23 +412,24 @@ def round_step(least: float, digits: tuple[float, ...] = (1, 2, 5, 10)) -> float
 
 
 TIME_UNITS: Final = (CLOCKS[0], "epochs", *CLOCKS[1:])
-"""The units that an axis of time can be told in."""
+"""The units of a time axis."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class View:
-    """The axes that someone asks for.
+    """Options for the axes of a picture.
 
     Args:
-        log: whether the axes of values are logarithmic; None: where the values span three decades. On such an axis 0 is
-            drawn at the bottom edge, and negative values are gaps.
-        log_time: whether the axis of time is. It begins where the first update ends.
-        unit: of the axis of time: `"epochs"`, `"tokens"` … where the facts of the run tell it. The second row has
-            updates then.
+        log: True for logarithmic value axes, False for linear ones; None (default) chooses a logarithmic axis if the
+            values span three decades. On a logarithmic axis 0 is drawn at the bottom edge, and negative values are
+            gaps.
+        log_time: True for a logarithmic time axis, which starts at the end of the first update.
+        unit: unit of the time axis, such as `"epochs"` or `"tokens"`, if the run facts determine it; the second row
+            then shows updates. By default the axis shows updates.
 
     Raises:
-        InvalidArgument: no unit of time.
+        InvalidArgument: if the unit is unknown.
 
     >>> from paramsched.show import curves_from_values, picture
     >>> halves = curves_from_values({("lr", ""): [0.4, 0.2, 0.1]})
@@ -435,12 +442,12 @@ class View:
     unit: str = TIME_UNITS[0]
 
     def __post_init__(self) -> None:
-        name = OTHER_WORDS.get(self.unit, self.unit)
+        name = CLOCK_SYNONYMS.get(self.unit, self.unit)
         if name not in TIME_UNITS:
             raise InvalidArgument(
                 CallSite("View", "unit", repr(self.unit)),
                 did_you_mean(str(self.unit), TIME_UNITS),
-                f"Use one of {', '.join(TIME_UNITS)}",
+                f"Write one of {', '.join(TIME_UNITS)}",
             )
         object.__setattr__(self, "unit", name)
 
@@ -449,19 +456,19 @@ AS_VALUES_ASK: Final = View()
 
 
 def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis:
-    """The axis of some curves that share it, up to an update."""
+    """Return the axis that some curves share, up to the update `total`."""
     units = (even_unit("updates", total, 1.0), *_shared_units(traces, total))
     names = [one.name for one in units]
     if view.unit not in names:
         if any(one.name == view.unit for trace in traces for one in _units_of_curves(trace)):
-            found = f"not all plans tell the same {view.unit} of an update"
-            raise InvalidArgument(f'View(unit="{view.unit}")', found, "Draw each alone")
+            found = f"the plans differ in the {view.unit} per update"
+            raise InvalidArgument(f'View(unit="{view.unit}")', found, "Draw each plan separately")
         site = f'unit "{view.unit}"'
-        Calendar().exact(Duration.of(f"1 {view.unit}"), site=site)  # it names the fact that is missing
-        found = f"nothing says how many {view.unit} an update takes"  # one, where nobody says more
+        Calendar().exact(Duration.of(f"1 {view.unit}"), site=site)  # its error names the missing fact
+        found = f"the {view.unit} per update are unknown"
         raise MissingFact(site, found, fact="accumulation", example="4")
     if view.log_time and total < 2:
-        raise InvalidArgument("View(log_time=True)", f"the picture has {total} update", "Leave it out")
+        raise InvalidArgument("View(log_time=True)", f"the picture has only {total} update", "Omit it")
     second = "epochs"
     (*others, trace) = traces
     if not others and isinstance(trace, Trace) and trace.horizon_amount is not None:
@@ -476,9 +483,9 @@ def _units_of_curves(trace: Curves) -> tuple[TimeUnit, ...]:
 
 
 def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
-    """The units that tell the time of all curves in the same way.
+    """Yield the units in which the time of all curves agrees.
 
-    One that tells no unit, such as recorded values, has no say.
+    Curves without units, such as recorded values, are ignored.
     """
     found = [[one.until(total) for one in _units_of_curves(trace)] for trace in traces]
     telling = [some for some in found if some]

@@ -1,4 +1,4 @@
-"""What renderers draw: curves of plans and runs, fewer of their points, and sets of updates."""
+"""Curves of plans and runs, their reduction to fewer points, and sets of updates."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from paramsched.errors import InvalidArgument
 
 Group: TypeAlias = str | int
-"""A group's name, or its index where it has none; "" for a target outside the optimizer."""
+"""The name of a group, or its index without a name; "" for a target outside the optimizer."""
 
 Key: TypeAlias = tuple[str, Group]
-"""A field and a group: the address of one curve."""
+"""The key of a curve: a field and a group."""
 
 Log: TypeAlias = Mapping[Key, tuple[ArrayLike, ArrayLike]]
-"""Values really used: for each curve the times (updates) and the values at these times."""
+"""The values that a run used: for each curve the updates and the values at these updates."""
 
 Floats: TypeAlias = NDArray[np.float64]
 Times: TypeAlias = NDArray[np.int64]
@@ -24,36 +24,36 @@ Times: TypeAlias = NDArray[np.int64]
 
 @runtime_checkable
 class Curves(Protocol):
-    """Curves over updates: a `Trace`, a log, or a scheduler that was simulated.
+    """Curves over updates: a `Trace`, a log, or a simulated scheduler.
 
-    Renderers use only these six members, so every object that has them can be drawn.
+    Renderers use only these six members, so any object with them can be drawn.
     """
 
     @property
     def total(self) -> int:
-        """The horizon in updates; curves have a value for each t = 0 … total - 1."""
+        """The horizon in updates; curves have a value for each t = 0, …, total - 1."""
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """Updates in an epoch, for the second row of the time axis; None: no such row."""
+        """Updates per epoch, for the second row of the time axis; None for no such row."""
 
     def keys(self) -> tuple[Key, ...]:
-        """Every curve's field and group, in the order in which they are drawn."""
+        """Return the field and group of every curve, in drawing order."""
 
     def __getitem__(self, key: Key, /) -> Floats:
-        """The values of one curve, one for each update."""
+        """Return the values of a curve, one per update."""
 
     def breakpoints(self, field: str, group: Group, /) -> tuple[int, ...]:
-        """The times at which the curve's formula changes."""
+        """Return the updates at which the formula of a curve changes."""
 
     def line(self, field: str, group: Group, /) -> str:
-        """The curve's schedule as one line of text; "" where there is none."""
+        """Return the schedule of a curve as one line of text; "" without one."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedCurves:
-    """Curves that have values and nothing else; made by `curves_from_values` and `simulate`."""
+    """Curves with values but without formulas, built by `curves_from_values` and `simulate`."""
 
     values: Mapping[Key, Floats]
     total: int
@@ -67,7 +67,7 @@ class RecordedCurves:
         return self.values[key]
 
     def breakpoints(self, field: str, group: Group) -> tuple[int, ...]:
-        del field, group  # numbers do not say which formula they came from
+        del field, group  # the formula of recorded values is unknown
         return (0, self.total)
 
     def line(self, field: str, group: Group) -> str:
@@ -80,15 +80,15 @@ def curves_from_values(
     steps_per_epoch: int | None = None,
     lines: Mapping[Key, str] | None = None,
 ) -> RecordedCurves:
-    """Make curves from values that were recorded: a log, or numbers of your own.
+    """Build curves from recorded values: a log, or your own numbers.
 
     Args:
-        values: for each (field, group) the value of every update, all equally many.
-        steps_per_epoch: updates in an epoch, for the time axis.
-        lines: what each panel says about a curve, usually how it was made.
+        values: for each (field, group) one value per update; all of the same length.
+        steps_per_epoch: updates per epoch, for the time axis; None for no epochs.
+        lines: a description of each curve, shown in its panel.
 
     Raises:
-        InvalidArgument: there is no value, or the curves are of different lengths.
+        InvalidArgument: if there are no values, or the curves differ in length.
 
     >>> curves = curves_from_values({("lr", 0): [0.1, 0.1, 0.01]}, lines={("lr", 0): "StepLR(2)"})
     >>> curves.total, curves.line("lr", 0)
@@ -108,13 +108,13 @@ def curves_from_values(
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class PlansTogether:
-    """The curves of several plans over one time axis, each by its plan's name; made by `together`.
+    """The curves of several plans over one time axis, by the name of the plan; built by `together`.
 
-    Drawn by `picture`, each plan has its own color. To a format that reads its curves by itself they are curves like
-    any: the group is the plan's name (and group), and behind the end of a plan its values are nan.
+    `picture` draws each plan in its own color. Formats that read the curves directly see one group per plan (and
+    group), with NaN after the end of the plan.
 
     Args:
-        plans: names, and what is drawn of each; the first is the one that the others leave.
+        plans: pairs of a name and the curves of a plan; the others are compared with the first one.
     """
 
     plans: tuple[tuple[str, Curves], ...]
@@ -144,7 +144,7 @@ class PlansTogether:
         return trace.line(*own)
 
     def _owners(self) -> dict[Key, tuple[Curves, Key]]:
-        """The plan of each curve, and its field and group there."""
+        """The plan of each curve, with the curve's field and group in that plan."""
         return {
             (field, f"{name} {group}" if sum(key[0] == field for key in trace.keys()) > 1 else name): (
                 trace,
@@ -156,16 +156,16 @@ class PlansTogether:
 
 
 def together(plans: Mapping[str, Curves]) -> PlansTogether:
-    """Draw several plans in one picture: `show.svg(show.together({"trunk": trunk, "cooldown": cooldown}))`.
+    """Combine several plans in one picture: `show.svg(show.together({"trunk": trunk, "cooldown": cooldown}))`.
 
-    The time axis is as long as the longest. A plan that begins as one before it is drawn from where it leaves that
-    one, so a run and its branches look like a tree; one that is wholly the same is only named.
+    The time axis has the length of the longest plan. A plan that starts like an earlier one is drawn only from where
+    they diverge, so a run and its branches look like a tree. An identical plan appears only in the notes.
 
     Args:
-        plans: what to draw, by the names of the legend, in the order in which they are drawn.
+        plans: the curves of each plan by its name in the legend, in drawing order.
 
     Raises:
-        InvalidArgument: there is no plan.
+        InvalidArgument: if there is no plan.
 
     >>> from paramsched.show import curves_from_values, text
     >>> trunk = curves_from_values({("lr", ""): [1, 1, 1, 1, 1, 1, 1, 1]})
@@ -179,8 +179,8 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
               * trunk   1
               + branch   1 -> 0
               ^ breakpoint 6
-              branch leaves trunk at
-              update 4
+              branch diverges from
+              trunk at update 4
      updates  0              5       8
     """
     if not plans:
@@ -189,20 +189,20 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
 
 
 Measured: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
-"""For each metric the updates it was measured at, and what it was."""
+"""The metrics of a run: for each the updates at which it was measured, and its values."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedRun:
-    """A run to be drawn over its plan.
+    """A run to draw over its plan.
 
     Args:
-        name: in the legend, where a picture has several runs.
-        used: the values that it used: for each field and group the updates, and the values at these.
-        measured: its metrics: for each the updates, and the values; drawn in panels of their own.
-        together: metrics that share a panel, by its heading; every other one has its own.
-        tolerance: by how much of the planned value a used one may differ and count as planned; 0 compares bits.
+        name: name in the legend, if a picture has several runs.
+        used: the used values: for each field and group the updates and the values at these updates.
+        measured: the metrics: for each the updates and the values, drawn in separate panels.
+        together: metrics that share a panel, by its heading; every other metric has its own panel.
+        tolerance: relative difference up to which a used value counts as planned; 0 compares bit by bit.
 
     >>> run = LoggedRun("first", {("lr", 0): ([0, 1], [0.1, 0.05])}, {"loss": ([0, 1], [2.3, 1.9])})
     >>> sorted(run.measured)
@@ -217,11 +217,11 @@ class LoggedRun:
 
 
 RunsOrLog: TypeAlias = Log | LoggedRun | Sequence[LoggedRun] | None
-"""What is drawn over a plan: the values that one run used, or runs, with their metrics below."""
+"""The values that one run used, or runs with their metrics, to draw over a plan."""
 
 
 def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
-    """The runs to be drawn."""
+    """Return the runs to draw."""
     if log is None:
         return ()
     if isinstance(log, LoggedRun):
@@ -229,32 +229,30 @@ def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
     runs = (LoggedRun(used=log),) if isinstance(log, Mapping) else tuple(log)
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
-        raise InvalidArgument(f"log={names}", "two runs have one name", 'Write LoggedRun("another", …)')
+        raise InvalidArgument(f"log={names}", "two runs have the same name", 'Write LoggedRun("another", …)')
     return runs
 
 
-# Fewer points than updates, without losing an extreme.
-#
-# People look at a plot to find the value that only one update used. So nothing here takes samples: every column keeps
-# its minimum and its maximum.
+# Reduction to fewer points without losing an extreme. Sampling could hide a value that only one update used, so every
+# column keeps its minimum and its maximum.
 
 
 class Envelope(NamedTuple):
-    """Lowest and highest value in each column; nan where a column is empty."""
+    """The lowest and highest value in each column; NaN in an empty column."""
 
     low: Floats
     high: Floats
 
 
 def _column_bounds(times: Times, edges: Times) -> tuple[Times, Times]:
-    """Where each column begins and stops, as indices into `times`.
+    """Return the start and stop of each column, as indices into `times`.
 
-    With fewer updates than columns each column shows the one update it lies in.
+    With fewer updates than columns, each column shows the update that covers it.
     """
     first, stop = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
-    if times.size == edges[-1]:  # every update is there, so indices are times
+    if times.size == edges[-1]:  # every update is present, so indices equal times
         return first, np.minimum(stop, times.size)
-    stop[-1] += 1  # what was measured at the end of the run belongs to its last column
+    stop[-1] += 1  # measurements at the end of the run belong to the last column
     return np.searchsorted(times, first), np.searchsorted(times, stop)
 
 
@@ -262,7 +260,9 @@ def envelope(times: Times, values: Floats, edges: Times) -> Envelope:
     """Reduce a curve to the lowest and highest value in each column.
 
     Args:
-        edges: the updates at which columns begin, and the end of the last.
+        times: the updates of the curve, in order.
+        values: the values at these updates.
+        edges: the updates at which columns start, and the end of the last column.
 
     >>> flat = np.zeros(1_000_000)
     >>> flat[123_456] = 1.0
@@ -272,7 +272,7 @@ def envelope(times: Times, values: Floats, edges: Times) -> Envelope:
     """
     begin, stop = _column_bounds(times, edges)
     empty = begin >= stop
-    # Pairs (begin, stop) for reduceat; one more element, so that stop may be the length.
+    # Pairs (start, stop) for reduceat; one additional element allows a stop equal to the length.
     pairs = np.stack([begin, stop], axis=1).ravel()
     padded = np.append(values, np.nan)
     low = np.where(empty, np.nan, np.fmin.reduceat(padded, pairs)[::2])
@@ -281,11 +281,11 @@ def envelope(times: Times, values: Floats, edges: Times) -> Envelope:
 
 
 def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = ()) -> NDArray[np.intp]:
-    """Choose the points that draw a curve exactly in columns between some edges, as indices.
+    """Return the indices of the points that draw a curve exactly in the columns between `edges`.
 
-    These are first, last, minimum and maximum of each column, at their own times (the M4 reduction: Jugel et al.
-    2014), and the samples on both sides of every time in `keep`. With no more points than that to begin with,
-    all are kept but the inside of runs of one value.
+    These are the first, last, minimum and maximum of each column at their own times (the M4 reduction: Jugel et al.
+    2014), and the samples on both sides of every time in `keep`. If there are no more points than that, all are kept
+    except the inner points of constant runs.
 
     >>> flat = np.zeros(1000)
     >>> flat[400] = 1.0
@@ -301,15 +301,15 @@ def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = 
     low, high = (side[filled] for side in envelope(times, values, edges))
     chosen = [begin, stop - 1]
     finite = values[np.isfinite(values)]
-    # NumPy's functions that skip NaN take ten times as long, and a page has 20,000 columns.
+    # NumPy's NaN-aware functions take ten times as long, and a page has 20,000 columns.
     smallest, largest = (np.argmin, np.argmax) if finite.size == values.size else (np.nanargmin, np.nanargmax)
-    # Only columns with an extreme inside need a search; in a smooth curve hardly any.
+    # Only columns with an inner extreme need a search; a smooth curve has few of them.
     for column in np.flatnonzero((low < np.fmin(first, last)) | (high > np.fmax(first, last))):
         part = values[begin[column] : stop[column]]
         for at in (int(smallest(part)), int(largest(part))):
-            # Its neighbors too, so that a spike of one update is one update wide.
+            # Keep its neighbors, so that a spike of one update is one update wide.
             chosen.append(begin[column] + np.arange(max(at - 1, 0), min(at + 2, part.size)))
-    # Both sides of a jump are kept, so that it is still steep when the reader zooms in.
+    # Keep both sides of a jump, so that it remains steep when zoomed in.
     with np.errstate(invalid="ignore", over="ignore"):
         wide = high - low > (0.01 * np.ptp(finite) if finite.size else 0.0)
         for column in np.flatnonzero(wide):
@@ -323,7 +323,7 @@ def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = 
 
 
 def _corners(values: Floats) -> NDArray[np.intp]:
-    """Indices of all but the inner points of runs of one value, which a line shows as well."""
+    """Return the indices of all points except the inner points of constant runs, which a line draws exactly."""
     if values.size < 3:
         return np.arange(values.size)
     same = values[1:] == values[:-1]
@@ -331,7 +331,7 @@ def _corners(values: Floats) -> NDArray[np.intp]:
 
 
 def distinct_times(ordered: Times) -> Times:
-    """Each time of a sorted array once.
+    """Return the distinct times of a sorted array.
 
     `np.unique` would hash the times, which takes seconds for millions of them.
 
@@ -342,7 +342,7 @@ def distinct_times(ordered: Times) -> Times:
 
 
 def union_of_times(parts: Iterable[Times]) -> Times:
-    """The times of some arrays in order, each once.
+    """Return the distinct times of some arrays, sorted.
 
     >>> union_of_times([np.array([0, 5]), np.array([2, 5])])
     array([0, 2, 5])
@@ -355,7 +355,7 @@ def union_of_times(parts: Iterable[Times]) -> Times:
 
 
 def runs_of_times(times: Times) -> list[tuple[int, int]]:
-    """Join times that follow each other to (first, last); the times must be sorted.
+    """Join consecutive times to ranges (first, last); the times must be sorted.
 
     >>> runs_of_times(np.array([3, 7, 8, 9]))
     [(3, 3), (7, 9)]

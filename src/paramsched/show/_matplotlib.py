@@ -1,4 +1,4 @@
-"""A plan on matplotlib axes."""
+"""Draw a plan on matplotlib axes."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -11,9 +11,9 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.show._axes import AS_VALUES_ASK, View
 from paramsched.show._curves import Curves, RunsOrLog
+from paramsched.show._labels import wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._words import wrap_text
 from paramsched.show.plan_curves import curves_of_plan
 from paramsched.time import Calendar
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = 2000
-_SHADES = 100  # spans that are shaded one by one
-_MOST_ENTRIES = 10
-_DOTS = 60  # measurements beyond which a dot on each would hide the line
+_SHADES = 100  # maximum number of spans shaded separately
+_MAX_ENTRIES = 10
+_DOTS = 60  # more measurements have no dots, because these would hide the line
 
 
 def axes(
@@ -34,46 +34,46 @@ def axes(
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
-    """Draw a trace on matplotlib axes, one for each field.
+    """Draw a trace on matplotlib axes, one per field.
 
     Args:
-        trace: the plan's curves.
-        axes: where to draw, as many as there are fields; None: a new figure.
-        log: values really used, drawn as thin lines over the plan; or runs (`LoggedRun`), with their metrics below.
+        trace: the curves of a plan.
+        axes: the axes to draw on, one per field; None (default) creates a new figure.
+        log: the values that a run used, drawn as thin lines over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn dashed over the first.
-        view: which axes there are: `View(log=True)`.
+        view: options for the axes, such as `View(log=True)`.
 
     Returns:
         The axes, in the order of the fields; `axes(trace)[0].figure.savefig("plan.png")` saves the picture.
 
     Raises:
-        InvalidArgument: there are not as many axes as fields, or the log does not fit the trace.
-        MissingDependency: matplotlib is not installed.
+        InvalidArgument: if the number of axes differs from the number of fields, or the log does not fit the trace.
+        MissingDependency: if matplotlib is not installed.
     """
-    whole = picture(trace, log=log, other=other, view=view)
+    chart = picture(trace, log=log, other=other, view=view)
     if axes is None:
         try:
             import matplotlib.pyplot as plt
         except ImportError as absent:
             raise MissingDependency("show.axes", "matplotlib", "plot") from absent
-        many = len(whole.panels)
+        many = len(chart.panels)
         _, made = plt.subplots(many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained")
         axes = made[:, 0]
     given = tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
-    if len(given) != len(whole.panels):
-        fields = ", ".join(panel.field for panel in whole.panels)
+    if len(given) != len(chart.panels):
+        fields = ", ".join(panel.field for panel in chart.panels)
         raise InvalidArgument(
             f"axes(trace, <{len(given)} axes>)",
-            f"the trace has {len(whole.panels)} fields: {fields}",
-            f"Write axes(trace, matplotlib.pyplot.subplots({len(whole.panels)}, sharex=True)[1]).",
+            f"the trace has {len(chart.panels)} fields: {fields}",
+            f"Write axes(trace, matplotlib.pyplot.subplots({len(chart.panels)}, sharex=True)[1]).",
         )
-    for panel, ax in zip(whole.panels, given, strict=True):
-        _draw_panel(ax, panel, whole)
-    given[-1].set_xlabel(whole.axis.unit)
-    if whole.axis.second:
-        main, second = whole.axis.main, next(one for one in whole.axis.units if one.name == whole.axis.second)
+    for panel, ax in zip(chart.panels, given, strict=True):
+        _draw_panel(ax, panel, chart)
+    given[-1].set_xlabel(chart.axis.unit)
+    if chart.axis.second:
+        main, second = chart.axis.main, next(one for one in chart.axis.units if one.name == chart.axis.second)
         there_and_back = lambda at: second.at(main.update_of(at)), lambda at: main.at(second.update_of(at))
-        given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(whole.axis.second)
+        given[0].secondary_xaxis("top", functions=there_and_back).set_xlabel(chart.axis.second)
     return given
 
 
@@ -84,7 +84,7 @@ def plan_axes(
     given: "Axes | Sequence[Axes] | None" = None,
     view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
-    """Draw a plan on matplotlib axes, as `Plan.plot` does; what was assumed stands above the first."""
+    """Draw a plan on matplotlib axes for `Plan.plot`, with the assumed facts above the first panel."""
     drawn, assumed = curves_of_plan(plan, bases, calendar)
     found = axes(drawn, given, view=view)
     if assumed:
@@ -93,16 +93,16 @@ def plan_axes(
     return found
 
 
-def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
+def _draw_panel(ax: "Axes", panel: Panel, chart: Picture) -> None:
     """Draw one field."""
     for entry in panel.legend:
-        _draw_curve(ax, panel, entry, whole)
-    for at in whole.axis.main.at(panel.breakpoints[:200]).tolist():
+        _draw_curve(ax, panel, entry, chart)
+    for at in chart.axis.main.at(panel.breakpoints[:200]).tolist():
         ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
-    for span in panel.differing_spans(whole.axis, _COLUMNS, most=_SHADES):
-        left, right = whole.axis.main.at(span).tolist()
+    for span in panel.differing_spans(chart.axis, _COLUMNS, most=_SHADES):
+        left, right = chart.axis.main.at(span).tolist()
         ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
-    # The values have some room; on a logarithmic axis no limit may become 0 or infinite.
+    # Add some margin; on a logarithmic axis no limit may become 0 or infinite.
     low, high = panel.scale.low, panel.scale.high
     if panel.scale.log:
         ax.set_yscale("log")
@@ -111,9 +111,9 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     else:
         room = high * 0.04 - low * 0.04
         ax.set_ylim(low - room, high + room)
-    if whole.axis.log:
+    if chart.axis.log:
         ax.set_xscale("log")
-    ax.set_xlim(*whole.axis.main.at([whole.axis.first, whole.axis.total]).tolist())
+    ax.set_xlim(*chart.axis.main.at([chart.axis.first, chart.axis.total]).tolist())
     ax.set_ylabel(_literal(panel.title))
     ax.grid(True, axis="y", alpha=0.3)
     texts = [*filter(None, [panel.heading]), *(note.text for note in panel.notes)]
@@ -124,44 +124,44 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
         ax.legend(fontsize="small")
 
 
-def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) -> None:
-    """Draw a curve; with a log the plan is a wide pale line, and the log a thin black one over it."""
+def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, chart: Picture) -> None:
+    """Draw a curve; with a log, the plan is a wide pale line under the thin black line of the log."""
     curve = entry.curve
-    times, values = panel.points_of(curve, whole.axis, _COLUMNS)
-    # Infinity is drawn at the edge, and on a logarithmic axis so is zero; what has no place there is a gap.
+    times, values = panel.points_of(curve, chart.axis, _COLUMNS)
+    # Infinity is drawn at the edge, and so is 0 on a logarithmic axis; other values outside of the axis are gaps.
     shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
     color: Any = f"C{curve.color}"
-    if many > _MOST_ENTRIES:  # more curves than named colors
+    if many > _MAX_ENTRIES:  # more curves than named colors
         from matplotlib import colormaps
 
         color = colormaps["viridis"](curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
     name = entry.label
-    if curve.kind == "log":  # of a run with several curves the first one has its name
+    if curve.kind == "log":  # of the curves of a run only the first has a label
         name = entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
-    elif curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
+    elif curve.kind == "plan" and len(panel.curves) > _MAX_ENTRIES and curve.color >= _MAX_ENTRIES:
         name = ""
     ax.plot(
-        whole.axis.main.at(times),
+        chart.axis.main.at(times),
         shown,
         color="black" if curve.kind == "log" and not curve.owner else color,
         linewidth=5 if below_log else 1.2 if curve.kind in ("log", "metric") else 1.8,
         alpha=0.4 if below_log else 1.0,
         linestyle="--" if curve.kind == "other" else "-",
-        drawstyle="steps-post" if whole.axis.total <= 150 and curve.kind != "metric" else "default",
+        drawstyle="steps-post" if chart.axis.total <= 150 and curve.kind != "metric" else "default",
         marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
         label=_literal(name) if name else "_",
     )
 
 
 def _literal(text: str) -> str:
-    """Text with dollar signs escaped, which matplotlib would read as formulas, and without control characters."""
+    """Escape dollar signs, which matplotlib reads as formulas, and remove control characters."""
     return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
 
 
 def saved_figure(kind: str, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
-    """The figure of `axes` as a file of a kind, PNG or PDF; it has no title."""
+    """Return the figure of `axes` as the content of a PNG or PDF file, without a title."""
     del title
     try:
         import matplotlib as mpl

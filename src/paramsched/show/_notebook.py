@@ -24,7 +24,7 @@ from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Figure:
-    """A trace that a notebook draws and a terminal prints; made by `figure`."""
+    """A trace that a notebook draws and a terminal prints; built by `figure`."""
 
     trace: Curves
     title: str
@@ -39,7 +39,7 @@ class Figure:
         return svg(self.trace, log=self.log, other=self.other, view=self.view)
 
     def _repr_html_(self) -> str:
-        # A frame keeps the page's style and script apart from the notebook's.
+        # A frame separates the page's style and script from the notebook's.
         page = html(self.trace, title=self.title, log=self.log, other=self.other, view=self.view)
         measured = {name for run in runs_of(self.log) for name in run.measured}
         panels = len({field for field, _ in self.trace.keys()} | measured)
@@ -57,14 +57,14 @@ def figure(
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> Figure:
-    """Show a trace in a notebook: write it as the last line of a cell.
+    """Show a trace in a notebook, as the last line of a cell.
 
     Args:
-        trace: the plan's curves, or a plan or a schedule, drawn as a notebook shows them.
+        trace: the curves of a plan, or a plan or a schedule.
         title: heading of the page.
-        log: values really used, drawn over the plan; or runs (`LoggedRun`), whose metrics have panels below.
+        log: the values that a run used, drawn over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn over the first.
-        view: which axes there are: `View(log=True)`.
+        view: options for the axes, such as `View(log=True)`.
 
     >>> from paramsched.show import curves_from_values
     >>> shown = figure(curves_from_values({("lr", ""): [0.1] * 3}))
@@ -79,11 +79,11 @@ def figure(
     return Figure(trace, title, log, other, view)
 
 
-_MOST_UPDATES = 2_000_000  # beyond this a cell would take seconds
+_MAX_UPDATES = 2_000_000  # more would take seconds per cell
 
 
 def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
-    """The pictures of a value by their MIME types; nothing where it cannot be drawn, and its text is shown then.
+    """Return the pictures of a value by MIME type; empty if it cannot be drawn, so that its text is shown.
 
     >>> sorted(mime_bundle(Plan(lr="cosine()", horizon=10)))
     ['image/svg+xml', 'text/html']
@@ -99,16 +99,16 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
             drawn, assumed = curves_of_plan(value if isinstance(value, Plan) else plan_of_schedule(value))
             title = type(value).__name__ if isinstance(value, Plan) else str(value)
             title += f" ({assumed})" if assumed else ""
-    except ParamschedError:  # a fact is missing: its text tells all that can be said
+    except ParamschedError:  # a fact is missing, so only the text can be shown
         return {}
-    if drawn.total > _MOST_UPDATES:
+    if drawn.total > _MAX_UPDATES:
         return {}
     figure = Figure(drawn, title, None, None)
     return {"text/html": figure._repr_html_(), "image/svg+xml": figure._repr_svg_()}
 
 
 def _table_of_changes(diff: Diff) -> str:
-    """The changes as a table."""
+    """Return the changes as an HTML table."""
     if not diff.changes:
         return "<p>no difference</p>"
     rows = []
@@ -120,17 +120,17 @@ def _table_of_changes(diff: Diff) -> str:
         before, after = (f"<code>{escaped(side)}</code>" if side else "–" for side in (change.before, change.after))
         cells = f"<td><b>{escaped(change.what)}</b></td><td>{before}</td><td>{after}</td><td>{since}</td><td>{by}</td>"
         rows.append(f"<tr>{cells}</tr>")
-    names = "".join(f"<th>{name}</th>" for name in ("field", "before", "after", "from", "by up to"))
+    names = "".join(f"<th>{name}</th>" for name in ("field", "before", "after", "from", "by at most"))
     return f"<table><thead><tr>{names}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 class PictureFormat(Protocol):
-    """A function that draws curves as the content of a file: text or bytes."""
+    """A function that returns a picture as the content of a file, text or bytes."""
 
     def __call__(
         self, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View
     ) -> str | bytes:
-        """Draw a trace; `log` and `other` lie over it, as in `svg`, and `view` says on which axes."""
+        """Draw a trace; `log`, `other` and `view` are as in `svg`."""
 
 
 _Format = TypeVar("_Format", bound=PictureFormat)
@@ -147,9 +147,9 @@ FORMATS: dict[str, PictureFormat] = {
     ".png": partial(saved_figure, "png"),
     ".pdf": partial(saved_figure, "pdf"),
 }
-"""What draws the content of a file, by the end of the file's name.
+"""The functions that draw the content of a file, by the suffix of its name.
 
-The table belongs to the process, like that of shapes: a suffix has to mean the same everywhere in it.
+The table is global to the process, like that of shapes, so that a suffix has one meaning.
 """
 
 
@@ -159,10 +159,10 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
     `paramsched plot -o NAME` calls it for every name that ends with `suffix`.
 
     Args:
-        suffix: the end of the file's name, with its dot: `".vl.json"`.
+        suffix: the suffix of the file's name with its dot, such as `".vl.json"`.
 
     Raises:
-        InvalidArgument: it is no suffix, or another function draws it.
+        InvalidArgument: if it is not a valid suffix, or is already registered.
 
     >>> @picture_format(".csv")
     ... def table(trace, /, *, title, log, other, view):
@@ -174,12 +174,14 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
     if not suffix.startswith(".") or suffix != suffix.lower():
         raise InvalidArgument(
             f"picture_format({suffix!r})",
-            "a suffix begins with a dot and has no capitals",
+            "a suffix must start with a dot and have no capitals",
             'Write picture_format(".vl.json")',
         )
     if suffix in FORMATS:
         raise InvalidArgument(
-            f"picture_format({suffix!r})", "another function draws these files", f"Known are {', '.join(FORMATS)}"
+            f"picture_format({suffix!r})",
+            "the suffix is already registered",
+            f"Registered: {', '.join(FORMATS)}",
         )
 
     def register(draw: _Format) -> _Format:
@@ -190,7 +192,7 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
 
 
 def format_of_file(file: str | Path) -> PictureFormat | None:
-    """The function that draws a file, chosen by the end of its name; None if there is none. The longest suffix wins."""
+    """Return the function for the longest matching suffix of a file's name; None if there is none."""
     name = Path(file).name.lower()
     found = [suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix]
     return FORMATS[max(found, key=len)] if found else None

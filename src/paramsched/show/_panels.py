@@ -1,4 +1,4 @@
-"""Arranging curves as panels: of plans, of what runs used and measured, and the sentences about how far they agree."""
+"""Arrange the curves of plans and runs as panels, with notes about how far they agree."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,23 +31,23 @@ from paramsched.show._curves import (
     runs_of,
     union_of_times,
 )
-from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
-from paramsched.show._words import short_number, times_in_words
+from paramsched.show._labels import format_times, short_number
+from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, format_groups
 
 _Points: TypeAlias = tuple[Times, Floats]
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
 _Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
-_MOST_PANELS = 200  # a plan of a published run has five
-_COLUMNS = 1024  # in which curves are looked at to choose a scale
-_FARTHEST = 2**40  # beyond this update a log is taken to be wrong
+_MAX_PANELS = 200  # a plan of a published run has five
+_COLUMNS = 1024  # columns in which curves are reduced to choose a scale
+_MAX_UPDATE = 2**40  # larger updates in a log are an error
 _NO_TIMES: Times = np.zeros(0, np.int64)
 _UP_TO_ROUNDING = ", up to rounding"
-_TIMES_BASE = "× base"  # what the numbers of a panel are multiples of if no base is known
+_TIMES_BASE = "× base"  # the unit of a panel if no base is known
 
 
 class _Run(NamedTuple):
-    """A `LoggedRun` whose points are checked, and in the order of time."""
+    """A `LoggedRun` whose points are checked and sorted by time."""
 
     name: str
     used: dict[Key, _Points]
@@ -57,7 +57,7 @@ class _Run(NamedTuple):
 
 
 class _Comparison(NamedTuple):
-    """What lies over a panel's curves."""
+    """The curves drawn over those of a panel, with notes and the updates that differ."""
 
     overlays: tuple[DrawnCurve, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -67,32 +67,31 @@ class _Comparison(NamedTuple):
 def picture(
     trace: Curves, *, log: RunsOrLog = None, other: Curves | None = None, view: View = AS_VALUES_ASK
 ) -> Picture:
-    """Arrange a trace, and what is to be compared with it, as panels.
+    """Arrange a trace, and the log or plan to compare with it, as panels.
 
     Args:
-        trace: the plan's curves, or those of several plans `together`.
-        log: values really used, each with its times, or runs with their metrics; of several plans, by the first.
+        trace: the curves of a plan, or of several plans `together`.
+        log: the values that a run used with their updates, or runs with their metrics, compared with the first plan.
         other: a second plan, drawn over the first.
-        view: which axes there are.
+        view: options for the axes.
 
     Raises:
-        InvalidArgument: there is nothing to draw, or the log holds a curve the trace does not have, or a
-            curve without values, with times that are no updates, or with unequally many of both; or another plan is
-            to be drawn over several.
+        InvalidArgument: if there are no curves, a curve of the log is unknown, empty, or has invalid updates or a
+            different number of updates and values, or `other` is combined with several plans.
     """
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
     for _, one in plans:
         if one.total < 1 or not one.keys():
             raise InvalidArgument(
                 "show(trace)",
-                f"there is nothing to draw in {len(one.keys())} curves of {one.total} updates",
+                f"nothing can be drawn from {len(one.keys())} curves of {one.total} updates",
                 'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
             )
     if other is not None and len(plans) > 1:
         raise InvalidArgument(
             "show(together(…), other=…)",
-            f"{len(plans)} plans are drawn together, and one more over them is none of these",
-            'Add it to them: together({…, "other": other})',
+            f"{len(plans)} plans are already drawn together",
+            'Add the other plan to them: together({…, "other": other})',
         )
     trace = plans[0][1]
     runs = [_checked_run(trace, run) for run in runs_of(log)]
@@ -103,7 +102,7 @@ def picture(
     total = max(ends)
     fields = list(dict.fromkeys(field for one in drawn for field, _ in one.keys()))
     axis = axis_of_curves(drawn, total, view)
-    panels = [_make_panel(field, plans, runs, other, axis, view) for field in fields[:_MOST_PANELS]]
+    panels = [_make_panel(field, plans, runs, other, axis, view) for field in fields[:_MAX_PANELS]]
     verdicts: list[Note] = []
     for run in runs:
         if run.used:
@@ -117,9 +116,9 @@ def picture(
         many = union_of_times(panel.differing for panel in panels).size
         text = f"the plans agree at {longest - many:,} of {longest:,} updates"
         verdicts = [Note(text, differs=many > 0)]
-    if len(fields) > _MOST_PANELS:
-        verdicts.append(Note(f"{len(fields) - _MOST_PANELS:,} more fields are not drawn"))
-    # Of several runs each has one color in all panels, which no plan has.
+    if len(fields) > _MAX_PANELS:
+        verdicts.append(Note(f"{len(fields) - _MAX_PANELS:,} more fields are not drawn"))
+    # Each of several runs has one color in all panels, different from the colors of plans.
     first = max(len(one.curves) for one in panels)
     colors = {run.name: first + index for index, run in enumerate(runs)} if len(runs) > 1 else {}
     panels = [
@@ -146,20 +145,20 @@ def _checked_run(trace: Curves, run: LoggedRun) -> _Run:
 
 
 def _checked_points(site: str, at: ArrayLike, given: ArrayLike) -> _Points:
-    """Check points of a log and sort them by time; of two for the same time the later one counts."""
+    """Check the points of a log and sort them by time; the later of two points of the same time counts."""
     times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
     if (
         times.ndim != 1
         or times.size == 0
         or times.shape != values.shape
         or times.dtype.kind not in "iuf"
-        or not np.all((times >= 0) & (times <= _FARTHEST))
+        or not np.all((times >= 0) & (times <= _MAX_UPDATE))
         or not np.array_equal(times, times.astype(np.int64))
     ):
         raise InvalidArgument(
             site,
-            "every value needs the update that used it, counted from 0; these are times of shape "
-            f"{times.shape} and values of shape {values.shape}",
+            "every value needs an integer update, counted from 0; the updates have shape "
+            f"{times.shape} and the values shape {values.shape}",
             "Write ([0, 1, 2], [0.1, 0.05, 0.01])",
         )
     return last_of_each(times.astype(np.int64), values)
@@ -180,7 +179,7 @@ def _horizon_summary(traces: Sequence[Curves]) -> str:
 
 
 def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: float) -> tuple[Times, str]:
-    """Return the updates at which used values differ from planned ones, and a clause if some agree only by rounding."""
+    """Return the updates at which used and planned values differ, and a clause if some agree only up to rounding."""
     differing, in_bits = (
         union_of_times(_differing_times(trace[key], *points, share) for key, points in used.items())
         for share in (tolerance, 0.0)
@@ -189,10 +188,10 @@ def _differing_in_log(trace: Curves, used: Mapping[Key, _Points], tolerance: flo
 
 
 def _differing_times(planned: Floats, times: Times, values: Floats, tolerance: float) -> Times:
-    """Return the times at which values are not the planned ones, up to rounding or bit for bit; nan equals nan.
+    """Return the times at which values differ from the planned ones by more than `tolerance`; NaN equals NaN.
 
-    A time after the plan's end differs, because nothing was planned there. A planned update that `times` lacks is not
-    compared, because a log may hold every tenth update only.
+    A time after the end of the plan differs. A planned update that `times` lacks is not compared, because a log may
+    contain only every tenth update.
 
     >>> _differing_times(np.array([1.0, 2.0, 3.0]), np.array([0, 2]), np.array([1.0, 4.0]), 0.0)
     array([2])
@@ -205,7 +204,7 @@ def _differing_times(planned: Floats, times: Times, values: Floats, tolerance: f
 def _make_panel(
     field: str, plans: _Plans, runs: Sequence[_Run], other: Curves | None, axis: TimeAxis, view: View
 ) -> Panel:
-    """Make the panel of one field, with what is compared with its curves."""
+    """Return the panel of one field, with the curves to compare."""
     owner, trace = plans[0]
     groups = _groups_of_field(trace, field)
     curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=owner)
@@ -215,7 +214,7 @@ def _make_panel(
         curves += branches
         compared.append(_Comparison(notes=note))
     if len(plans) > 1 and len({group for _, one in plans for group in _groups_of_field(one, field)}) == 1:
-        curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the plan's name says which it is
+        curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the name of the plan is enough
     if other is not None:
         compared.append(_compare_plan(field, trace, other, axis.total, len(curves)))
     panel = _panel_of_curves(field, curves, axis, view, [curve for one in compared for curve in one.overlays])
@@ -237,7 +236,7 @@ def _make_panel(
 
 
 def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
-    """Return the curves of the last plan from where they leave those of earlier plans, and a note on the first."""
+    """Return the curves of the last plan from where they diverge from earlier plans, with a note on the first."""
     name, trace = plans[-1]
     members: list[_GroupValues] = []
     left: list[tuple[int, str]] = []
@@ -251,18 +250,18 @@ def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[
         if begin:
             left.append((begin, whose))
         if begin < values.size:
-            first = max(begin - 1, 0)  # so that the line begins on the one it leaves
+            first = max(begin - 1, 0)  # so that the line starts on the curve from which it diverges
             members.append((group, times[first:], values[first:]))
     drawn = _merge_groups("plan", members, trace, field, first_color=first_color, owner=name)
     if not left:
         return drawn, ()
     begin, whose = min(left)
-    text = f"{name} leaves {whose} at update {begin:,}" if drawn else f"{name} is as {whose}"
+    text = f"{name} diverges from {whose} at update {begin:,}" if drawn else f"{name} is identical to {whose}"
     return drawn, (Note(text),)
 
 
 def _shared_updates(values: Floats, other: Floats) -> int:
-    """Count the updates that two curves have in common, from the first on; nan equals nan.
+    """Return the number of initial updates on which two curves agree; NaN equals NaN.
 
     >>> _shared_updates(np.array([1.0, 1.0, 0.0]), np.array([1.0, 1.0, 1.0, 1.0]))
     2
@@ -287,21 +286,21 @@ def _compare_log(field: str, trace: Curves, run: _Run, curves: Sequence[DrawnCur
     whose = f"{owner}: " if owner else ""
     if not differing.size:
         return _Comparison(overlays, (Note(f"{whose}used as planned at {every:,} of {every:,} updates{rounding}"),))
-    where = times_in_words(differing)
+    where = format_times(differing)
     text = f"{whose}used differs from planned at {differing.size:,} of {every:,} updates: {where}"
     return _Comparison(overlays, (Note(text, differs=True),), differing)
 
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
-    """Compare the curves of two plans for a field; only those that differ are drawn."""
+    """Compare the curves of two plans for a field; only curves that differ are drawn."""
     groups, theirs = _groups_of_field(trace, field), _groups_of_field(other, field)
-    # Curves that both plans share are drawn once.
+    # Equal curves of both plans are drawn once.
     changed = [
         (g, *_planned(other, (field, g)))
         for g in theirs
         if g not in groups or not np.array_equal(other[field, g], trace[field, g], equal_nan=True)
     ]
-    # New colors: a curve of the other plan must not look like one of the first plan.
+    # New colors, because a curve of the other plan must not look like one of the first plan.
     overlays = _merge_groups("other", changed, other, field, first_color=first_color)
     both = [g for g in groups if g in theirs]
     longest = max(trace.total, other.total)
@@ -309,11 +308,11 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
     notes: list[Note] = []
     if both:
         parts = [_differing_times(trace[field, g], *_planned(other, (field, g)), 0.0) for g in both]
-        # Updates that the other plan lacks differ too.
+        # Updates that the other plan lacks also differ.
         differing = union_of_times([*parts, np.arange(other.total, trace.total)])
         text = f"both plans agree at all {longest:,} updates"
         if differing.size:
-            where = times_in_words(differing)
+            where = format_times(differing)
             text = f"the plans differ at {differing.size:,} of {longest:,} updates: {where}"
         notes = [Note(text, differs=differing.size > 0)]
     for alone, whose in ((set(groups) - set(theirs), "first"), (set(theirs) - set(groups), "second")):
@@ -327,23 +326,23 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
 
 
 def _base_texts(source: Curves, field: str) -> list[str]:
-    """Describe the bases of a field: one text for all groups, or one for each base."""
+    """Describe the bases of a field, by one text for all groups or one per base."""
     if not isinstance(source, Trace):
         return []
     found: dict[str, list[Group]] = {}
     for group in _groups_of_field(source, field):
         base = source.base(field, group)
-        text = "base 1 is assumed, and levels as they stand do not scale with it"
+        text = "base 1 is assumed; absolute levels do not scale with it"
         if base.share == "none":
-            text = "values as they stand, whatever the base"
+            text = "absolute values, not multiples of base"
         elif base.value is not None:
             text = f"base {short_number(base.value)}"
         elif base.share == "all":
-            text = f"{_TIMES_BASE}: none is given"
+            text = f"{_TIMES_BASE}: the base is unknown"
         found.setdefault(text, []).append(group)
     if len(found) == 1:
         return list(found)
-    return [f"{groups_in_words(tuple(members))}: {text}" for text, members in found.items()]
+    return [f"{format_groups(tuple(members))}: {text}" for text, members in found.items()]
 
 
 def _merge_groups(
@@ -355,10 +354,14 @@ def _merge_groups(
     first_color: int = 0,
     owner: str = "",
 ) -> tuple[DrawnCurve, ...]:
-    """Make one curve for all groups with equal values.
+    """Return one curve for all groups with equal values.
 
     Args:
-        colors: by group; None: a new one for each curve.
+        kind: the kind of the curves.
+        members: the values of each group.
+        source: the curves with schedules and breakpoints.
+        field: the field.
+        colors: the color of each group; None for a new color per curve.
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
@@ -380,11 +383,11 @@ def _merge_groups(
 
 
 def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Times, Floats]]:
-    """Gather the groups whose times and values are equal."""
+    """Return the groups joined by equal times and values."""
     alike: dict[tuple[bytes, int], list[tuple[list[Group], Times, Floats]]] = {}
     order: list[tuple[list[Group], Times, Floats]] = []
     for group, times, values in members:
-        # Only curves with the same sum are compared: comparing each with each would be slow.
+        # Only curves with the same sum are compared, because comparing all pairs would be slow.
         with np.errstate(over="ignore", invalid="ignore"):
             same_sum = alike.setdefault((values.sum().tobytes(), times.size), [])
         for known, its_times, its_values in same_sum:
@@ -400,13 +403,13 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
 
 
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
-    """Return the updates at which the formula of some groups changes; none of a schedule with too many to draw."""
+    """Return the updates at which the formula of some groups changes, without schedules that have too many."""
     parts = []
-    # Each schedule is asked once, because it may have millions of breakpoints.
+    # Each schedule is processed once, because it may have millions of breakpoints.
     for group in {source.line(field, group) or group: group for group in groups}.values():
         try:
             points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
-        except InvalidArgument:  # a million marks would show nothing
+        except InvalidArgument:  # too many breakpoints to draw
             continue
         if isinstance(source, Trace) and source.clock_of(field, group) != "updates":
             points = np.searchsorted(source.amounts, points)  # the first updates at or after the amounts
@@ -424,7 +427,7 @@ def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
 
 
 def _metric_panels(runs: Sequence[_Run], axis: TimeAxis, view: View, colors: Mapping[str, int]) -> Iterator[Panel]:
-    """Yield a panel for each metric of several runs, or for the metrics of one run that share a heading."""
+    """Yield one panel per metric of several runs, or per heading of the metrics of one run."""
     names = list(dict.fromkeys(name for run in runs for name in run.measured))
     if len(runs) > 1:
         for name in names:
@@ -452,9 +455,9 @@ def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: st
 def _panel_of_curves(
     field: str, curves: Sequence[DrawnCurve], axis: TimeAxis, view: View, overlays: Sequence[DrawnCurve] = ()
 ) -> Panel:
-    """Make the panel of some curves, with the scale that fits them."""
+    """Return the panel of some curves, with the scale that fits them."""
     every = (*curves, *overlays)
-    edges = axis.of_updates.edges(min(axis.total, _COLUMNS))  # on other axes the values have the same scale
+    edges = axis.of_updates.edges(min(axis.total, _COLUMNS))  # the scale of values does not depend on the time axis
     envelopes = [envelope(curve.times, curve.values, edges) for curve in every]
     scales = scales_of(envelopes, least_above_zero(curve.values for curve in every))
     inner = union_of_times(curve.breakpoints for curve in every)
@@ -462,15 +465,15 @@ def _panel_of_curves(
     if any(np.isinf(side).any() for one in envelopes for side in one):
         notes.append(Note("infinite values are drawn at the edge"))
     if any(np.isnan(curve.values).any() for curve in every):
-        notes.append(Note("gaps are values that are no number (nan)"))
+        notes.append(Note("gaps are NaN values"))
     on_log = []
     lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
     if scales.log is None:
-        on_log.append(Note("no value is above 0: the axis is linear"))
+        on_log.append(Note("no value is positive, so the axis is linear"))
     elif lowest < 0:
-        on_log.append(Note("gaps are values below 0, which have no logarithm"))
+        on_log.append(Note("gaps are negative values, which have no logarithm"))
     if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
-        on_log.append(Note("0 has no logarithm: it is drawn at the bottom edge"))
+        on_log.append(Note("0 has no logarithm and is drawn at the bottom edge"))
     return Panel(
         field=field,
         curves=tuple(curves),

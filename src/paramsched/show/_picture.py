@@ -1,4 +1,4 @@
-"""A picture as data, the same for all formats."""
+"""A picture as data, independent of the format."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
@@ -7,22 +7,22 @@ import numpy as np
 
 from paramsched.show._axes import Scale, Scales, TimeAxis
 from paramsched.show._curves import Floats, Group, Times, distinct_times, outline, runs_of_times
-from paramsched.show._words import short_number, times_in_words
+from paramsched.show._labels import format_times, short_number
 
 CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
-"""What a curve is: planned, really used, of the plan compared with, or measured."""
+"""The kind of a curve: planned, used by a run, of the other plan, or a measured metric."""
 
-_MOST_KEPT = 2000  # breakpoints of a panel whose exact values are drawn at every width
+_MAX_KEPT = 2000  # maximum number of breakpoints whose exact values are drawn at every width
 _OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan", "metric": ""}
-_MOST_LEVELS = 4  # levels told before the last one; of a curve with more only the first is
+_MAX_LEVELS = 4  # maximum number of levels shown before the last one; beyond it only the first is shown
 
 
-def groups_in_words(groups: tuple[Group, ...]) -> str:
-    """Groups in words: `group head`, `groups 0–3`; "" for a target outside the optimizer."""
+def format_groups(groups: tuple[Group, ...]) -> str:
+    """Format groups: `group head`, `groups 0–3`; "" for a target outside the optimizer."""
     if groups == ("",):
         return ""
     indices = np.array(sorted(g for g in groups if isinstance(g, int)), dtype=np.int64)
-    names = [times_in_words(indices, most=8)] if indices.size else []
+    names = [format_times(indices, most=8)] if indices.size else []
     names += [group for group in groups if isinstance(group, str)]
     return f"group{'s' if len(groups) > 1 else ''} {', '.join(names)}"
 
@@ -30,16 +30,16 @@ def groups_in_words(groups: tuple[Group, ...]) -> str:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnCurve:
-    """One line in a panel: groups with the same values at the same times.
+    """One line in a panel, for all groups with the same values at the same times.
 
     Args:
-        kind: planned, used, of the other plan, or measured.
-        groups: that share the curve; of a metric its own name.
-        schedules: the lines of text of their schedules, each once.
-        times, values: the points; a plan has one for each update.
-        breakpoints: where the formula changes.
-        color: a number for each color; the log of a single run has its plan's.
-        owner: the name of its plan or of its run, where a picture has several.
+        kind: the kind of the curve.
+        groups: the groups that share the curve; for a metric its name.
+        schedules: the distinct texts of their schedules.
+        times, values: the points; a plan has one per update.
+        breakpoints: the updates at which the formula changes.
+        color: the number of its color; the log of a single run has the color of its plan.
+        owner: the name of its plan or run, if a picture has several.
     """
 
     kind: CurveKind
@@ -53,20 +53,20 @@ class DrawnCurve:
 
     @property
     def held(self) -> bool:
-        """Whether a value counts to the next one: not in a log of every tenth update."""
+        """True if each value applies until the next one, unlike in a log of every tenth update."""
         return self.times.size == int(self.times[-1] - self.times[0]) + 1
 
     @property
     def name(self) -> str:
-        """The groups: `group head`, `groups 0–3`; "" for a target outside the optimizer; a metric's own name."""
-        return str(self.groups[0]) if self.kind == "metric" else groups_in_words(self.groups)
+        """The groups, such as `groups 0–3`, or the name of a metric; "" for a target outside the optimizer."""
+        return str(self.groups[0]) if self.kind == "metric" else format_groups(self.groups)
 
     @property
     def level_summary(self) -> str:
-        """First value, those at the ends of stages, and last: `0 → 0.1 → 0.001`."""
+        """The first value, those at the ends of stages, and the last: `0 → 0.1 → 0.001`."""
         ends = self.breakpoints - int(self.times[0])
-        at = [0, *ends[(ends > 0) & (ends < self.values.size)][: _MOST_LEVELS + 1].tolist()]
-        if self.kind in ("log", "metric") or len(at) > _MOST_LEVELS or not self.held:
+        at = [0, *ends[(ends > 0) & (ends < self.values.size)][: _MAX_LEVELS + 1].tolist()]
+        if self.kind in ("log", "metric") or len(at) > _MAX_LEVELS or not self.held:
             at = [0]
         values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
         kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
@@ -76,12 +76,13 @@ class DrawnCurve:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LegendEntry:
-    """What the legend says of one curve; each format sets it out in its own way.
+    """The legend entry of one curve, laid out by each format.
 
     Args:
-        owner: the name of its plan or run, where a picture has several, else ""; `used` or `other plan`.
+        curve: the curve.
+        owner: the name of its plan or run if a picture has several, `used`, `other plan` or "".
         levels: its first value, those at the ends of stages, and its last.
-        schedule: its schedule in text; None where the heading of the panel says it already.
+        schedule: the text of its schedule; None if the heading of the panel contains it.
     """
 
     curve: DrawnCurve
@@ -91,14 +92,14 @@ class LegendEntry:
 
     @property
     def label(self) -> str:
-        """Whose curve it is, and of which groups: `other plan group head`."""
+        """The owner and the groups of the curve: `other plan group head`."""
         return " ".join(filter(None, [self.owner, self.curve.name]))
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence below a panel; `differs` is whether it reports a difference."""
+    """A sentence below a panel; `differs` is True if it reports a difference."""
 
     text: str
     differs: bool = False
@@ -107,19 +108,19 @@ class Note:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
-    """One field: curves that share a scale, what lies over them, and how far they agree.
+    """The panel of one field: curves that share a scale, the curves drawn over them, and notes.
 
     Args:
-        field: as the plan names it.
-        curves: the plan's.
-        overlays: what was used, and the other plan's curves that differ.
-        scales: the vertical axes that there are.
-        log: whether a logarithmic one was asked for; None: as the values ask.
-        breakpoints: of all curves, without the beginning and the end.
-        differing: the updates at which what is compared differs.
-        other_notes: sentences below the panel.
-        log_notes: those that a logarithmic axis needs.
-        unit: what its numbers are multiples of, or "".
+        field: the name of the field.
+        curves: the curves of the plan.
+        overlays: the curves of runs, and those curves of the other plan that differ.
+        scales: the available value axes.
+        log: True or False for a requested logarithmic or linear axis; None chooses by the values.
+        breakpoints: the breakpoints of all curves, without the start and the end.
+        differing: the updates at which compared curves differ.
+        other_notes: the sentences below the panel.
+        log_notes: additional sentences for a logarithmic axis.
+        unit: the unit of its values, such as `× base`, or "".
     """
 
     field: str
@@ -135,7 +136,7 @@ class Panel:
 
     @property
     def scale(self) -> Scale:
-        """The vertical axis."""
+        """The value axis."""
         return self.scales.choose(self.log)
 
     @property
@@ -145,32 +146,32 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """The field, and what its numbers are multiples of: `lr`, `lr × base`."""
+        """The field and the unit of its values: `lr`, `lr × base`."""
         return f"{self.field} {self.unit}" if self.unit else self.field
 
     @property
     def every_curve(self) -> tuple[DrawnCurve, ...]:
-        """The plan's curves and those that lie over them, in the order in which they are drawn."""
+        """The curves of the plan and the overlays, in drawing order."""
         return (*self.curves, *self.overlays)
 
     @property
     def schedules(self) -> tuple[str, ...]:
-        """The different schedules of the plan in this panel."""
+        """The distinct schedules of the plan in this panel."""
         return tuple(dict.fromkeys(text for curve in self.curves or self.overlays for text in curve.schedules))
 
     @property
     def heading(self) -> str:
-        """The schedule that all curves of the plan share, or ""."""
+        """The schedule that all curves of the plan share; "" if they differ."""
         return self.schedules[0] if len(self.schedules) == 1 else ""
 
     @property
     def has_log(self) -> bool:
-        """Whether values really used lie over the plan."""
+        """True if values that a run used are drawn over the plan."""
         return any(curve.kind == "log" for curve in self.overlays)
 
     @property
     def legend(self) -> tuple[LegendEntry, ...]:
-        """An entry for each curve, in the order in which they are drawn."""
+        """One entry per curve, in drawing order."""
         shared = self.schedules
         return tuple(
             LegendEntry(
@@ -186,7 +187,7 @@ class Panel:
 
     @property
     def log_legend(self) -> tuple[LegendEntry, ...]:
-        """The first entry of each run that used values, for formats that have one for all groups of it."""
+        """The first entry of each run, for formats with one entry for all groups of a run."""
         return tuple({entry.owner: entry for entry in self.legend[::-1] if entry.curve.kind == "log"}.values())[::-1]
 
     @property
@@ -195,20 +196,22 @@ class Panel:
         return tuple(entry for entry in self.legend if entry.curve.kind != "log")
 
     def points_of(self, curve: DrawnCurve, axis: TimeAxis, columns: int) -> tuple[Times, Floats]:
-        """The points that draw a curve exactly at a width of `columns`: times and values.
+        """Return the times and values that draw a curve exactly at a width of `columns`.
 
-        Extremes are among them, and both sides of every breakpoint of the panel.
+        They include the extremes and both sides of every breakpoint of the panel.
         """
         first = int(np.searchsorted(curve.times, axis.first))
         times, values = curve.times[first:], curve.values[first:]
-        points = outline(times, values, axis.edges(columns), tuple(self.breakpoints[:_MOST_KEPT].tolist()))
+        points = outline(times, values, axis.edges(columns), tuple(self.breakpoints[:_MAX_KEPT].tolist()))
         return times[points], values[points]
 
     def differing_spans(self, axis: TimeAxis, columns: int, *, most: int) -> list[tuple[int, int]]:
-        """Return the spans, from one update to before another, in which what is compared differs.
+        """Return the spans [start, stop) of updates in which compared curves differ.
 
         Args:
-            columns: of the picture; of more than `most` spans those in one column are joined.
+            axis: the time axis.
+            columns: the width of the picture in columns.
+            most: with more spans, those in one column are joined.
         """
         runs = [(first, last + 1) for first, last in runs_of_times(self.differing)]
         if len(runs) <= most:
@@ -217,7 +220,7 @@ class Panel:
         return [(int(edges[first]), int(edges[last + 1])) for first, last in runs_of_times(filled)]
 
     def breakpoint_summary(self, most: int) -> str:
-        """The breakpoints in words, the first few of them."""
+        """Return a text with the number of breakpoints and the first few of them."""
         first = ", ".join(f"{int(t):,}" for t in self.breakpoints[:most])
         many = self.breakpoints.size
         if many > most:
@@ -228,12 +231,13 @@ class Panel:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """All panels, over one time axis.
+    """All panels over one time axis.
 
     Args:
-        panels: one for each field.
-        horizon: the length of the run in words.
-        verdicts: a sentence about each run, or plan, that was compared.
+        panels: one per field.
+        axis: the time axis.
+        horizon: the length of the run as text.
+        verdicts: one sentence per compared run or plan.
     """
 
     panels: tuple[Panel, ...]

@@ -1,4 +1,4 @@
-"""A plan as an SVG picture or an HTML page."""
+"""Draw a plan as an SVG picture or an HTML page."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,20 +14,20 @@ import numpy as np
 from paramsched.base.diagnostic import printable
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, TimeTick, View
 from paramsched.show._curves import Curves, Floats, RunsOrLog, Times
+from paramsched.show._labels import clip_text, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, LegendEntry, Panel, Picture
-from paramsched.show._words import clip_text, wrap_text
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
-_HINT = "point to read, drag to zoom, double-click for all"
-_POINTS = 120_000  # values in a page: some 2 MB
+_HINT = "hover for values, drag to zoom, double-click to reset"
+_POINTS = 120_000  # maximum number of values in a page, about 2 MB
 _ROW = 18
 _CHARACTER = 7.3  # pixels of a monospaced character at 12 px
-_MOST_ENTRIES = 10  # curves of a legend before the rest is only counted
-_DOTS = 60  # breakpoints beyond which a dot on each would hide the curve
-_MARGIN = 4  # above and below, so that a line at the edge is not cut in half
-_STEP = 5.0  # pixels for an update from which on each is drawn as a step
+_MAX_ENTRIES = 10  # curves listed in a legend; the rest is only counted
+_DOTS = 60  # more breakpoints have no dots, because these would hide the curve
+_MARGIN = 4  # pixels above and below, so that a line at the edge is not cut in half
+_STEP = 5.0  # pixels per update from which on updates are drawn as steps
 
 
 def html(
@@ -38,41 +38,41 @@ def html(
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> str:
-    """Draw a trace as a page that needs nothing but itself, readable without its script and on paper.
+    """Draw a trace as a self-contained HTML page, readable without its script and in print.
 
-    The pointer shows the values of all curves at an update, arrow keys move it by one update, dragging zooms.
-    Switches choose the axes of values, and the unit of time among those that the facts of the run tell. `#t=120`,
-    `#zoom=100-200`, `#unit=tokens`, `#axis=log` or `#time=log` after the address opens the page so.
+    Hovering shows the values of all curves at an update, the arrow keys move by one update, and dragging zooms.
+    Controls select the value axes and the unit of time, among the units that the run facts determine. `#t=120`,
+    `#zoom=100-200`, `#unit=tokens`, `#axis=log` or `#time=log` at the end of the URL open the page in that state.
 
-    Up to about a hundred thousand values are in the page exactly. Of more, it has those that draw the curves at a width
-    of thousands of columns, always with extremes and breakpoints; a value between these is shown with ≈.
+    Up to about a hundred thousand values are stored exactly. Longer curves are reduced to thousands of columns with
+    all extremes and breakpoints; a value in between is shown with ≈.
 
     Args:
-        trace: the plan's curves.
+        trace: the curves of a plan.
         title: heading of the page.
-        log: values really used, drawn as thin lines over the plan; or runs (`LoggedRun`), with their metrics below.
+        log: the values that a run used, drawn as thin lines over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn dashed over the first.
-        view: which axes there are: `View(log=True)`.
+        view: options for the axes, such as `View(log=True)`.
 
     Raises:
-        InvalidArgument: there is nothing to draw, or the log does not fit the trace.
+        InvalidArgument: if there are no curves, or the log does not fit the trace.
 
     >>> from paramsched.show import curves_from_values
     >>> page = html(curves_from_values({("lr", "<head>"): [0.1, 0.05]}), title="Two updates")
     >>> "<title>Two updates</title>" in page, "<head>:" in page, "://" in page
     (True, False, False)
     """
-    whole = picture(trace, log=log, other=other, view=view)
+    chart = picture(trace, log=log, other=other, view=view)
     width = _WIDTH - _LEFT - _RIGHT
-    ticks = whole.axis.ticks(width // 100)
-    units = {one.name: one.name for one in whole.axis.units}
+    ticks = chart.axis.ticks(width // 100)
+    units = {one.name: one.name for one in chart.axis.units}
     body: list[str] = []
-    for index, panel in enumerate(whole.panels):
-        body += _panel_section(index, panel, whole, ticks, width)
-    # "</" could end the script element. JSON may escape a slash, so it does.
-    data = json.dumps(_script_data(whole, width), separators=(",", ":")).replace("</", "<\\/")
+    for index, panel in enumerate(chart.panels):
+        body += _panel_section(index, panel, chart, ticks, width)
+    # "</" could end the script element, so the slash is escaped, which JSON allows.
+    data = json.dumps(_script_data(chart, width), separators=(",", ":")).replace("</", "<\\/")
     verdicts = (
-        f'<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in whole.verdicts
+        f'<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in chart.verdicts
     )
     return "\n".join(
         [
@@ -85,14 +85,14 @@ def html(
             "</head>",
             "<body>",
             f"<header><h1>{escaped(title)}</h1>",
-            f'<p class="dim">{escaped(whole.horizon)}</p>',
+            f'<p class="dim">{escaped(chart.horizon)}</p>',
             *verdicts,
             "</header>",
             f'<div id="bar" hidden><span id="now" data-hint="{_HINT}"></span>'
             f'<label>values <select id="axis">{_options(_AXES)}</select></label>'
             f'<label>time <select id="unit">{_options(units)}</select></label>'
             '<label><input id="log-time" type="checkbox">logarithmic</label>'
-            '<button id="reset" type="button" hidden>show all</button></div>',
+            '<button id="reset" type="button" hidden>reset zoom</button></div>',
             *body,
             f'<script type="application/json" id="data">{data}</script>',
             f"<script>\n{_page_file('report.js')}</script>",
@@ -109,22 +109,22 @@ def _page_file(name: str) -> str:
     return (files("paramsched.show") / name).read_text(encoding="utf-8")
 
 
-def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int) -> Iterator[str]:
-    """One field: heading, plot, legend and notes."""
-    below = 44 if len(whole.axis.units) > 1 else 28
+def _panel_section(index: int, panel: Panel, chart: Picture, ticks: tuple[TimeTick, ...], width: int) -> Iterator[str]:
+    """Yield the HTML of one panel: heading, plot, legend and notes."""
+    below = 44 if len(chart.axis.units) > 1 else 28
     yield f'<section data-panel="{index}"><h2>{escaped(panel.title)}</h2>'
     if panel.heading:
         yield f"<code>{escaped(panel.heading)}</code>"
-    spoken = escaped(f"{panel.title} over {whole.horizon}")
+    aria_label = escaped(f"{panel.title} over {chart.horizon}")
     yield (
         f'<svg class="ps plot" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
-        f'aria-label="{spoken}"><g transform="translate({_LEFT} 10)">'
-        f'<text class="ps-dim ps-y" data-row="unit" x="-16" y="{_HEIGHT + 20}">{whole.axis.unit}</text>'
-        f'<text class="ps-dim ps-y" data-row="second" x="-16" y="{_HEIGHT + 35}">{whole.axis.second}</text>'
+        f'aria-label="{aria_label}"><g transform="translate({_LEFT} 10)">'
+        f'<text class="ps-dim ps-y" data-row="unit" x="-16" y="{_HEIGHT + 20}">{chart.axis.unit}</text>'
+        f'<text class="ps-dim ps-y" data-row="second" x="-16" y="{_HEIGHT + 35}">{chart.axis.second}</text>'
     )
-    yield from plot_area(panel, whole, ticks, width, _HEIGHT)
+    yield from plot_area(panel, chart, ticks, width, _HEIGHT)
     yield '</g></svg><div class="legend"><table>'
-    for curve, entry in enumerate(panel.legend):  # a row for each, with room for the value under the pointer
+    for curve, entry in enumerate(panel.legend):  # one row per curve, with room for the value under the pointer
         stroke = stroke_of(panel, entry.curve)
         schedule = f"<code>{escaped(entry.schedule)}</code>" if entry.schedule is not None else ""
         yield (
@@ -144,18 +144,18 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
     yield "</section>"
 
 
-def _script_data(whole: Picture, width: int) -> dict[str, object]:
-    """What the script needs: numbers only, no text of a user."""
-    many = sum(len(panel.every_curve) for panel in whole.panels)
+def _script_data(chart: Picture, width: int) -> dict[str, object]:
+    """Return the data for the script, which contains only numbers and no user's text."""
+    many = sum(len(panel.every_curve) for panel in chart.panels)
     return {
-        "total": whole.axis.total,
-        "axis": {None: "auto", True: "log", False: "linear"}[whole.panels[0].log],
-        "units": {one.name: {"t": one.updates.tolist(), "v": _json_numbers(one.amounts)} for one in whole.axis.units},
-        "unit": whole.axis.unit,
-        "second": whole.axis.beside_updates,
-        "epoch": whole.axis.steps_per_epoch,
-        "logTime": whole.axis.log,
-        "last": max(whole.axis.total - 1, *(int(c.times[-1]) for panel in whole.panels for c in panel.every_curve)),
+        "total": chart.axis.total,
+        "axis": {None: "auto", True: "log", False: "linear"}[chart.panels[0].log],
+        "units": {one.name: {"t": one.updates.tolist(), "v": _json_numbers(one.amounts)} for one in chart.axis.units},
+        "unit": chart.axis.unit,
+        "second": chart.axis.second_unit,
+        "epoch": chart.axis.steps_per_epoch,
+        "logTime": chart.axis.log,
+        "last": max(chart.axis.total - 1, *(int(c.times[-1]) for panel in chart.panels for c in panel.every_curve)),
         "left": _LEFT,
         "right": _RIGHT,
         "width": width,
@@ -169,16 +169,16 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
                 ],
                 "asks": int(panel.scales.choose(None).log),
                 "curves": [
-                    _curve_data(panel, curve, whole.axis, max(_POINTS // many // 4, 250)) for curve in panel.every_curve
+                    _curve_data(panel, curve, chart.axis, max(_POINTS // many // 4, 250)) for curve in panel.every_curve
                 ],
             }
-            for panel in whole.panels
+            for panel in chart.panels
         ],
     }
 
 
 def _curve_data(panel: Panel, curve: DrawnCurve, axis: TimeAxis, columns: int) -> dict[str, object]:
-    """The points of a curve; their times only where some updates are left out."""
+    """Return the points of a curve; their times only if some updates are omitted."""
     times, values = panel.points_of(curve, axis.of_updates, columns)
     if axis.total > max(4 * columns, 2):
         times = np.union1d(times, panel.points_of(curve, replace(axis.of_updates, log=True), columns)[0])
@@ -189,7 +189,7 @@ def _curve_data(panel: Panel, curve: DrawnCurve, axis: TimeAxis, columns: int) -
 
 
 def _json_numbers(values: Floats) -> list[float | int | str]:
-    """Values as JSON holds them: it has no infinity and no nan, so these are text."""
+    """Convert values for JSON, with infinities and NaN as text because JSON lacks them."""
     return [
         (int(v) if v == int(v) and abs(v) < 2**53 else v)
         if np.isfinite(v)
@@ -209,36 +209,36 @@ def svg(
 ) -> str:
     """Draw a trace as SVG.
 
-    It follows the reader's light or dark preference, has no script, and names nothing outside itself.
+    The picture follows the viewer's light or dark preference. It has no script and no external references.
 
     Args:
-        trace: the plan's curves.
-        width: of the picture, in pixels.
-        height: of one plot, in pixels.
-        log: values really used, drawn as thin lines over the plan; or runs (`LoggedRun`), with their metrics below.
+        trace: the curves of a plan.
+        width: width of the picture in pixels.
+        height: height of one plot in pixels.
+        log: the values that a run used, drawn as thin lines over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn dashed over the first.
-        view: which axes there are: `View(log=True)`.
+        view: options for the axes, such as `View(log=True)`.
 
     Raises:
-        InvalidArgument: there is nothing to draw, or the log does not fit the trace.
+        InvalidArgument: if there are no curves, or the log does not fit the trace.
 
     >>> from paramsched.show import curves_from_values
     >>> drawn = svg(curves_from_values({("lr", 0): [0.1, 0.05]}))
     >>> drawn.startswith("<svg"), "group 0" in drawn
     (True, True)
     """
-    whole = picture(trace, log=log, other=other, view=view)
+    chart = picture(trace, log=log, other=other, view=view)
     inner = max(width - _LEFT - _RIGHT, 100)
-    ticks = whole.axis.ticks(max(inner // 100, 2))
+    ticks = chart.axis.ticks(max(inner // 100, 2))
     body: list[str] = []
     y = 14
-    for verdict in whole.verdicts:
+    for verdict in chart.verdicts:
         sign = "ps-differs" if verdict.differs else "ps-good"
         body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(verdict.text)}</text>')
         y += _ROW
-    y += 8 if whole.verdicts else 0
+    y += 8 if chart.verdicts else 0
     room = int((width - 32) / _CHARACTER)
-    for panel in whole.panels:
+    for panel in chart.panels:
         y += 16
         body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
         for row in wrap_text(panel.heading, room) if panel.heading else ():
@@ -246,24 +246,24 @@ def svg(
             body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
         y += 16
         body.append(f'<g transform="translate({_LEFT} {y})">')
-        body += plot_area(panel, whole, ticks, inner, height)
+        body += plot_area(panel, chart, ticks, inner, height)
         body.append("</g>")
         y += height + 20
-        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.unit}</text>')
-        if whole.axis.second:
+        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{chart.axis.unit}</text>')
+        if chart.axis.second:
             y += 15
-            body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.second}</text>')
+            body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{chart.axis.second}</text>')
         y += 8
         for row in _legend_rows(panel, room - 10):
             y += _ROW
             body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
         y += 22
-    fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in whole.panels)
-    spoken = escaped(f"{whole.horizon}. {'. '.join(fields)}")
+    fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in chart.panels)
+    aria_label = escaped(f"{chart.horizon}. {'. '.join(fields)}")
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ps" viewBox="0 0 {width} {y}" '
-            f'width="{width}" height="{y}" role="img" aria-label="{spoken}">',
+            f'width="{width}" height="{y}" role="img" aria-label="{aria_label}">',
             f"<style>{style_sheet()}</style>",
             f'<rect class="ps-paper" width="{width}" height="{y}"/>',
             *body,
@@ -273,13 +273,13 @@ def svg(
 
 
 def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
-    """The rows below a plot."""
+    """Yield the rows below a plot."""
     entries = panel.plan_legend
-    for entry in entries[:_MOST_ENTRIES]:
+    for entry in entries[:_MAX_ENTRIES]:
         text = "   ".join(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
         yield _legend_row(_line_sample(panel, entry), clip_text(text, room))
-    if len(entries) > _MOST_ENTRIES:
-        yield _legend_row("", f"… and {len(entries) - _MOST_ENTRIES} more curves")
+    if len(entries) > _MAX_ENTRIES:
+        yield _legend_row("", f"… and {len(entries) - _MAX_ENTRIES} more curves")
     for entry in panel.log_legend:
         yield _legend_row(_line_sample(panel, entry), entry.owner)
     if panel.breakpoints.size:
@@ -301,12 +301,12 @@ def _legend_row(sample: str, text: str, paint: str = "") -> str:
 
 
 def escaped(text: str) -> str:
-    """Text of a user as content or attribute of XML and HTML."""
+    """Escape text for the content or an attribute of XML and HTML."""
     return escape(printable(text), quote=True)
 
 
-def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
-    """Draw a panel's data on [0, width] x [0, height]."""
+def plot_area(panel: Panel, chart: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
+    """Draw the data of a panel on [0, width] x [0, height]."""
     yield '<g class="ps-values">'
     values = np.array([value for value, _ in panel.scale.ticks])
     for (_, label), fraction in zip(panel.scale.ticks, panel.scale.fraction(values), strict=True):
@@ -325,54 +325,54 @@ def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: 
         f'<svg class="ps-data" y="{-_MARGIN}" width="{width}" height="{height + 2 * _MARGIN}" '
         f'viewBox="0 {-_MARGIN} {width} {height + 2 * _MARGIN}">'
     )
-    # Of many spans, those in a pixel are joined: the eye loses nothing, and the file stays small.
-    for begin, end in panel.differing_spans(whole.axis, width, most=400):
-        left, right = (whole.axis.place([begin, end]) * width).tolist()
+    # Many spans in one pixel are joined, which is invisible and keeps the file small.
+    for begin, end in panel.differing_spans(chart.axis, width, most=400):
+        left, right = (chart.axis.place([begin, end]) * width).tolist()
         size = max(right - left, 1.5)
         yield (
             f'<rect class="ps-differs" data-t="{begin}" data-to="{end}" x="{left:.1f}" y="0" '
             f'width="{size:.1f}" height="{height}"/>'
         )
-    yield from _draw_breakpoints(panel, whole, width, height)
+    yield from _draw_breakpoints(panel, chart, width, height)
     columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
     for index, curve in enumerate(panel.every_curve):
         stroke = stroke_of(panel, curve)
-        times, values = panel.points_of(curve, whole.axis, columns)
+        times, values = panel.points_of(curve, chart.axis, columns)
         fractions = panel.scale.fraction(values)
-        line = svg_path(times, fractions, whole.axis, width=width, height=height, held=curve.held)
+        line = svg_path(times, fractions, chart.axis, width=width, height=height, held=curve.held)
         yield f'<path class="{stroke.classes}" data-curve="{index}"{stroke.style} d="{line}"/>'
     if panel.breakpoints.size <= _DOTS and len(panel.curves) <= 8 and not panel.has_log:
-        yield from _draw_breakpoint_dots(panel, whole, width, height)
+        yield from _draw_breakpoint_dots(panel, chart, width, height)
     yield "</svg>"
 
 
-def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
-    """A dashed line for each pixel column that holds a breakpoint."""
+def _draw_breakpoints(panel: Panel, chart: Picture, width: int, height: int) -> Iterator[str]:
+    """Yield a dashed line for each pixel column with a breakpoint."""
     marks = panel.breakpoints
-    columns = whole.axis.columns_of(marks, width)
+    columns = chart.axis.columns_of(marks, width)
     starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
     many = np.diff(np.append(starts, marks.size))
     for first, size in zip(starts.tolist(), many.tolist(), strict=True):
         at, end = int(marks[first]), int(marks[first + size - 1])
-        x = round(float(whole.axis.place(at)) * width, 1)
-        said = f"breakpoint {at:,}"
+        x = round(float(chart.axis.place(at)) * width, 1)
+        title = f"breakpoint {at:,}"
         if size > 1:
-            said = f"{size:,} breakpoints, {at:,} to {end:,}"
+            title = f"{size:,} breakpoints, {at:,} to {end:,}"
         yield (
-            f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{said}</title>'
+            f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{title}</title>'
             f'<path class="ps-break" style="stroke-width:1" d="M0 {-_MARGIN}V{height}"/></g>'
         )
 
 
-def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
-    """The exact value at each curve's own breakpoints."""
+def _draw_breakpoint_dots(panel: Panel, chart: Picture, width: int, height: int) -> Iterator[str]:
+    """Yield a dot at the exact value of each curve's own breakpoints."""
     for curve in panel.curves:
         first = int(curve.times[0])
         inside = [at for at in curve.breakpoints.tolist() if 0 < at - first < curve.values.size]
         values = curve.values[np.array(inside, dtype=np.int64) - first]
         for at, value, fraction in zip(inside, values.tolist(), panel.scale.fraction(values).tolist(), strict=True):
             if isfinite(value) and isfinite(fraction):
-                x, y = round(float(whole.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
+                x, y = round(float(chart.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
                 yield (
                     f'<g data-t="{at}" data-v="{value!r}" transform="translate({x:g} {y:g})">'
                     f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
@@ -380,13 +380,18 @@ def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int)
 
 
 def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, height: float, held: bool) -> str:
-    """Draw points (time, fraction of the height) on `width` x `height`, to a tenth of a pixel.
+    """Return the SVG path of points (time, fraction of the height), rounded to a tenth of a pixel.
 
-    An update's value counts until the next one. Where that can be seen, neighbors are joined by a step, else by a
-    line; nan is a gap.
+    A value applies until the next update. Neighbors are joined by a step if it is visible, else by a line. NaN is a
+    gap.
 
     Args:
-        held: the last value counts to the end of its update; for a log of every tenth update it does not.
+        times: the updates of the points.
+        fractions: their heights, from 0 to 1.
+        axis: the time axis.
+        width: width of the plot in pixels.
+        height: height of the plot in pixels.
+        held: True if the last value extends to the end of its update, unlike in a log of every tenth update.
 
     >>> from paramsched.show._axes import updates_axis
     >>> svg_path(np.arange(2), np.array([0.0, 1.0]), updates_axis(2), width=20, height=10, held=True)
@@ -415,28 +420,28 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
         if (end is not None and times[piece[-1]] + 1 == end) or steps:
             parts.append(f"H{_tenths(round(float(axis.place(times[piece[-1]] + 1)) * width * 10))}")
         elif piece.size == 1:
-            parts.append("h0")  # with round ends: a dot
+            parts.append("h0")  # drawn as a dot, because lines have round ends
     return "".join(parts)
 
 
 def _corner_points(xs: Times, ys: Times) -> Times:
-    """The points of a line that are not on the straight way between two others."""
+    """Return the points of a line that are not on the segment between their neighbors."""
     if xs.size < 3:
         return np.arange(xs.size)
     dx, dy = np.diff(xs), np.diff(ys)
     straight = (dx[:-1] * dy[1:] == dy[:-1] * dx[1:]) & (dx[:-1] * dx[1:] + dy[:-1] * dy[1:] >= 0)
-    # A point equal to its neighbor has no direction; dropping it must not straighten the corner it stands in.
+    # A point equal to its neighbor has no direction; dropping it must not straighten its corner.
     still = (dx == 0) & (dy == 0)
     straight &= ~still[:-1] & ~still[1:]
     return np.flatnonzero(np.r_[True, ~straight, True] & np.r_[True, ~still])
 
 
 def _tenths(value: int) -> str:
-    whole, rest = divmod(abs(int(value)), 10)
-    return f"{'-' if value < 0 else ''}{whole}.{rest}" if rest else f"{'-' if value < 0 else ''}{whole}"
+    integer, rest = divmod(abs(int(value)), 10)
+    return f"{'-' if value < 0 else ''}{integer}.{rest}" if rest else f"{'-' if value < 0 else ''}{integer}"
 
 
-# The colors of what is in `_PAINTED`, in its order, and of the curves.
+# The colors of the elements in `_PAINTED`, in its order, and of the curves.
 _LIGHT = (
     "#ffffff #1f2328 #5d6670 #e4e7eb #8c96a1 #1f2328 #cf222e #1a7f37",
     "#0969da #d1570a #1a7f5a #9a3fb5 #9a6700 #087f8c #c2255c #57606a",
@@ -473,8 +478,11 @@ _PAINTED = (
 
 
 def _color_rules(tones: str, curves: str) -> str:
-    """The rules for one of the two surroundings."""
-    rules = [f".ps {what}{{{how}:{tone}}}" for (what, how), tone in zip(_PAINTED, tones.split(), strict=True)]
+    """Return the CSS rules of the light or dark theme."""
+    rules = [
+        f".ps {selector}{{{attribute}:{tone}}}"
+        for (selector, attribute), tone in zip(_PAINTED, tones.split(), strict=True)
+    ]
     for index, color in enumerate(curves.split()):
         rules.append(f".ps .ps-c{index}{{stroke:{color}}}")
         rules.append(f".ps circle.ps-c{index}{{fill:{color}}}")
@@ -482,16 +490,16 @@ def _color_rules(tones: str, curves: str) -> str:
 
 
 def style_sheet() -> str:
-    """The style sheet of a picture; every rule is confined to the class `ps`.
+    """Return the style sheet of a picture, whose rules apply only to the class `ps`.
 
-    It has plain properties and no variables, for programs that draw SVG and are no browsers.
+    It has no CSS variables, because SVG renderers other than browsers may not support them.
     """
     light, dark = _color_rules(*_LIGHT), _color_rules(*_DARK)
     return f"{_SHAPES}{light}\n@media (prefers-color-scheme:dark){{\n{dark}\n}}\n"
 
 
 class Stroke(NamedTuple):
-    """How a curve is drawn: classes of its color and its role, and an attribute for further colors."""
+    """The stroke of a curve: the classes of its color and role, and a style attribute for additional colors."""
 
     color: str
     role: str
@@ -503,7 +511,7 @@ class Stroke(NamedTuple):
 
 
 def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
-    """The stroke of a curve; the log of one run has the color of text, and a plan below a log is wide and pale."""
+    """Return the stroke of a curve; the log of one run has the text color, and a plan under a log is wide and pale."""
     if curve.kind == "log" and not curve.owner:
         return Stroke("", "ps-used", "")
     usual = "ps-wide" if panel.has_log else ""
@@ -511,6 +519,6 @@ def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
     many = max(len(panel.curves), curve.color + 1)
     if many <= 8:
         return Stroke(f"ps-c{curve.color % 8}", role, "")
-    # There are eight named colors; more curves take theirs from a rainbow.
+    # Beyond the eight named colors, curves use evenly spaced hues.
     hue = round(220 - 200 * (curve.color % many) / (many - 1))
     return Stroke("ps-many", role, f' style="stroke:hsl({hue},70%,48%)"')

@@ -1,4 +1,4 @@
-"""A plan as text for a terminal; and the loss over the learning rate."""
+"""Draw a plan as text for a terminal, and a loss over the learning rate."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,28 +12,28 @@ from paramsched.base.diagnostic import printable
 from paramsched.errors import InvalidArgument
 from paramsched.show._axes import AS_VALUES_ASK, TimeAxis, View, choose_scale
 from paramsched.show._curves import Curves, Envelope, Floats, RunsOrLog, Times, distinct_times, envelope
+from paramsched.show._labels import cell_width, clip_text, short_number, wrap_text
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel
-from paramsched.show._words import cell_width, clip_text, short_number, wrap_text
 
-_NARROWEST = 24
-_MOST_ENTRIES = 8  # curves of a legend before the rest is only counted
+_MIN_WIDTH = 24
+_MAX_ENTRIES = 8  # curves listed in a legend; the rest is only counted
 _ASCII_CURVES = "*+ox#@%&"
 
 Dots: TypeAlias = NDArray[np.bool_]
-"""Rows from the top, columns from the left."""
+"""A matrix of dots: rows from the top, columns from the left."""
 
-# The bit of each dot in the code of a braille character: four rows of two.
+# The bit of each dot in the code point of a braille character, four rows by two columns.
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] | None
-"""A curve's number, or the part something plays."""
+"""The number of a curve, or the name of a style."""
 
 Cell: TypeAlias = tuple[str, Style]
 
-# Of the 256 colors, eight that are easily told apart and are readable on a white and on a black ground.
+# Eight of the 256 colors, easy to distinguish and readable on white and black backgrounds.
 _CURVES = (33, 166, 29, 134, 100, 30, 197, 245)
-# A log has the color of ordinary text, which is readable in every terminal.
+# A log has the default text color, which is readable in every terminal.
 _STYLES = {"dim": "2", "bold": "1", "good": "1;38;5;28", "bad": "1;38;5;160", "used": "1", "mark": "1"}
 _ASCII = str.maketrans({"→": "->", "…": "..."} | dict(zip("┤│└┬─┴┼┄≠–·×", "||++-^^.!--x", strict=True)))
 
@@ -41,7 +41,7 @@ _ASCII = str.maketrans({"→": "->", "…": "..."} | dict(zip("┤│└┬─�
 @final
 @dataclass(frozen=True, slots=True)
 class TerminalLines:
-    """Collects lines none of which is wider than `width`."""
+    """Lines of text that are at most `width` cells wide."""
 
     width: int
     ascii: bool
@@ -49,18 +49,18 @@ class TerminalLines:
     lines: list[str] = field(default_factory=list)
 
     def glyph(self, sign: str) -> str:
-        """Return a sign of ours, or its ASCII twin."""
+        """Return a symbol of ours, or its ASCII replacement."""
         return sign.translate(_ASCII) if self.ascii else sign
 
     def safe(self, text: str) -> str:
-        """Make a text printable here; our own signs get their ASCII twin, a user's an escape."""
+        """Make text printable: replace our symbols with ASCII and escape a user's other characters."""
         return printable(self.glyph(text), ascii=self.ascii)
 
     def cells(self, text: str, style: Style = None) -> list[Cell]:
         return [(character, style) for character in self.safe(text)]
 
     def add_line(self, *parts: Cell) -> None:
-        """Add a line, cut at the width, without blanks at its end."""
+        """Add a line, cut at the width, without trailing blanks."""
         kept, used = [], 0
         for character, style in parts:
             used += cell_width(character)
@@ -74,27 +74,27 @@ class TerminalLines:
             wanted = ""
             if self.color and style is not None:
                 wanted = f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else _STYLES[style]
-            if wanted != now:  # a color is written only where it changes
+            if wanted != now:  # a color is written only when it changes
                 painted += ("\x1b[0m" if now else "") + (f"\x1b[{wanted}m" if wanted else "")
                 now = wanted
             painted += character
         self.lines.append(painted + ("\x1b[0m" if now else ""))
 
     def add_plot(self, rows: Iterable[Iterable[Cell]], labels: Mapping[int, str], gutter: int) -> None:
-        """Add the rows of a plot, from the top, with labels left of its axis."""
+        """Add the rows of a plot from the top, with labels to the left of its axis."""
         for index, row in enumerate(rows):
             label = labels.get(index, "")
             edge = self.glyph("┤" if label else "│")
             self.add_line(*self.cells(f"{label} ".rjust(gutter), "dim"), (edge, "dim"), *row)
 
     def add_wrapped(self, text: str, *, indent: int = 0, style: Style = None) -> None:
-        """Add a text in as many lines as it needs, but three at most."""
+        """Add a text in up to three lines."""
         rest = self.glyph("…")
         for row in wrap_text(self.safe(text), self.width - indent, ellipsis=rest):
             self.add_line(*self.cells(" " * indent), *((c, style) for c in row))
 
     def add_headed(self, name: str, text: str, style: Style, *, indent: int = 0) -> None:
-        """Add a name with a text beside it, or below it if a row has no room for both."""
+        """Add a name with a text to its right, or below it if they do not fit in one row."""
         rest, room = self.glyph("…"), self.width - indent
         label, tail = clip_text(self.safe(name), room, rest), self.safe(text)
         head: list[Cell] = [*self.cells(" " * indent), *((c, style) for c in label)]
@@ -110,7 +110,7 @@ class TerminalLines:
 
 
 def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
-    """Fill each column from its lowest to its highest fraction, and join it to the column before it.
+    """Fill each column from its lowest to its highest fraction, and join it to the previous column.
 
     >>> line = np.array([0.0, 0.5, 1.0])
     >>> dots_of_curve(line, line, 3).astype(int)
@@ -130,7 +130,7 @@ def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
 
 
 def braille_characters(filled: Dots) -> list[list[str]]:
-    """Write four rows by two columns of dots as one character; "" where there are none.
+    """Convert each four rows by two columns of dots to one character; "" without dots.
 
     >>> braille_characters(np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=bool))
     [['⠑']]
@@ -141,12 +141,12 @@ def braille_characters(filled: Dots) -> list[list[str]]:
 
 
 def ascii_characters(filled: Dots, glyph: str) -> list[list[str]]:
-    """Write each dot as the same character."""
+    """Convert each dot to the same character."""
     return [[glyph if dot else "" for dot in row] for row in filled.tolist()]
 
 
 def row_of_labels(labels: Iterable[tuple[int, str]], columns: int) -> str:
-    """Labels at their columns, in a row; one that touches an earlier one is left out."""
+    """Write labels at their columns in a row; omit a label that touches an earlier one."""
     line = [" "] * columns
     for column, label in labels:
         begin = min(max(column - len(label) // 2, 0), columns - len(label))
@@ -169,21 +169,21 @@ def text(
 ) -> str:
     """Draw a trace as text.
 
-    Each field has a panel with its own scale; `┴` on the axis marks a breakpoint, `≠` below it updates at which
-    what is compared differs. A value that only one update uses is drawn at every width.
+    Each field has a panel with its own scale. `┴` on the axis marks a breakpoint, and `≠` below it marks updates at
+    which compared curves differ. A value that only one update uses is visible at every width.
 
     Args:
-        trace: the plan's curves.
-        width: cells a line may take, at least 24; None: 80. The terminal is not asked.
-        height: rows a panel's plot may take, at least 2.
+        trace: the curves of a plan.
+        width: maximum width of a line in cells, at least 24; None means 80, whatever the width of the terminal.
+        height: rows of each plot, at least 2.
         ascii: use only ASCII characters.
         color: use ANSI colors.
-        log: values really used, drawn dotted over the plan; or runs (`LoggedRun`), whose metrics have panels below.
+        log: the values that a run used, drawn dotted over the plan, or runs (`LoggedRun`) with their metrics.
         other: a second plan, drawn dotted over the first.
-        view: which axes there are: `View(log=True)`.
+        view: options for the axes, such as `View(log=True)`.
 
     Raises:
-        InvalidArgument: the size is too small, or the log does not fit the trace.
+        InvalidArgument: if the size is too small, or the log does not fit the trace.
 
     >>> from paramsched.show import curves_from_values
     >>> curve = curves_from_values({("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}, lines={("lr", ""): "ramp"})
@@ -197,10 +197,10 @@ def text(
      updates  0         5       10
     """
     chosen = 80 if width is None else width
-    if chosen < _NARROWEST or height < 2:
+    if chosen < _MIN_WIDTH or height < 2:
         raise InvalidArgument(
             f"text(width={width!r}, height={height!r})",
-            f"a picture needs a width of {_NARROWEST} or more and a height of 2 or more",
+            f"the width must be at least {_MIN_WIDTH} and the height at least 2",
             "Write text(trace, width=80, height=9).",
         )
     whole = picture(trace, log=log, other=other, view=view)
@@ -219,7 +219,7 @@ def text(
     if whole.axis.second:
         rows.append((whole.axis.second, [(column, second) for column, _, second in ticks]))
     for unit, times in rows:
-        # The end comes first: where two labels collide, the later one stays.
+        # In reverse order, because the later of two colliding labels is kept.
         line = row_of_labels(reversed(times), columns)
         terminal.add_line(*terminal.cells(f"{f'{unit} '.rjust(gutter)} {line}", "dim"))
     if whole.verdicts:
@@ -232,9 +232,9 @@ def text(
 @final
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What all panels share.
+    """The layout that all panels share.
 
-    A tick is its column, and its words in both rows.
+    A tick has a column and the texts of both rows.
     """
 
     gutter: int
@@ -243,7 +243,7 @@ class _Layout:
     ticks: tuple[tuple[int, str, str], ...]
 
     def columns_of(self, times: Times) -> set[int]:
-        """The columns of many times."""
+        """Return the columns of the times."""
         return set(distinct_times(self.axis.columns_of(times, self.columns)).tolist())
 
 
@@ -252,14 +252,14 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
     if terminal.lines:
         terminal.add_line()
     terminal.add_headed(panel.field, panel.heading, "bold")
-    rungs = panel.scale.ticks
-    while len(rungs) > max(height, 2):
-        rungs = rungs[::-2][::-1]  # the highest stays
-    if len(rungs) > 1:  # so that ticks are equally many rows apart
-        height = max((height - 1) // (len(rungs) - 1) * (len(rungs) - 1) + 1, 2)
+    tick_rows = panel.scale.ticks
+    while len(tick_rows) > max(height, 2):
+        tick_rows = tick_rows[::-2][::-1]  # keep the highest one
+    if len(tick_rows) > 1:  # space ticks equally
+        height = max((height - 1) // (len(tick_rows) - 1) * (len(tick_rows) - 1) + 1, 2)
     plot = _plot_rows(terminal, panel, layout, height)
     labels: dict[int, str] = {}
-    for value, label in rungs:
+    for value, label in tick_rows:
         row = round((1 - float(panel.scale.fraction(np.array([value]))[0])) * (height * 4 - 1)) // 4
         labels.setdefault(row, label)
     terminal.add_plot(plot, labels, layout.gutter)
@@ -279,9 +279,9 @@ def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, heig
 
 
 def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
-    """Add a line for each planned curve, what was used where it differs, and the breakpoints."""
+    """Add a line for each planned curve, the logs that differ, and the breakpoints."""
     entries = panel.plan_legend
-    for entry in entries[:_MOST_ENTRIES]:
+    for entry in entries[:_MAX_ENTRIES]:
         mark = "┄"
         if entry.curve.kind in ("plan", "metric"):
             mark = _curve_letter(panel, entry.curve)
@@ -289,7 +289,7 @@ def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
         name = " ".join(filter(None, [mark, entry.label]))
         text = "   ".join(filter(None, [entry.levels, entry.schedule]))
         terminal.add_headed(name, text, entry.curve.color, indent=indent)
-    more = len(entries) - _MOST_ENTRIES
+    more = len(entries) - _MAX_ENTRIES
     if more > 0:
         terminal.add_headed(f"… and {more} more curve{'s' if more > 1 else ''}", "", "dim", indent=indent)
     for entry in panel.log_legend if panel.differing.size else ():
@@ -304,15 +304,15 @@ def _ascii_curve(curve: DrawnCurve) -> str:
 
 
 def _curve_letter(panel: Panel, curve: DrawnCurve) -> str:
-    """The letter that marks a curve; "" where there is one, or more than eight."""
-    return "abcdefgh"[curve.color % 8] if 1 < len(panel.curves) <= _MOST_ENTRIES else ""
+    """Return the letter that marks a curve; "" if there is only one curve, or more than eight."""
+    return "abcdefgh"[curve.color % 8] if 1 < len(panel.curves) <= _MAX_ENTRIES else ""
 
 
 def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> list[list[Cell]]:
-    """The rows of a plot, from the top."""
+    """Return the rows of a plot, from the top."""
     columns = layout.columns
     plot: list[list[Cell]] = [[(" ", None)] * columns for _ in range(height)]
-    # Dots in a cell: one in ASCII; four rows of two in braille.
+    # Dots per cell: one in ASCII, four rows by two columns in braille.
     down, across = (1, 1) if terminal.ascii else (4, 2)
     every: list[tuple[DrawnCurve, Dots]] = []
     for curve in panel.every_curve:
@@ -321,7 +321,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
             low, high = _joined_columns(low), _joined_columns(high)
         above = panel.scale.fraction(high)
         below = panel.scale.fraction(low)
-        # A column that goes from below 0 to above it has a part that a logarithmic axis shows.
+        # A logarithmic axis shows the positive part of a column that crosses 0.
         filled = dots_of_curve(np.where(np.isnan(below) & ~np.isnan(above), 0.0, below), above, height * down)
         every.append((curve, filled))
     planned = np.logical_or.reduce(
@@ -330,9 +330,9 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     under: Dots = np.zeros_like(planned)
     for curve, filled in every:
         if curve.kind in ("log", "other"):
-            # Drawn over the plan it would hide the plan. So it is dotted, and only beside the plan.
+            # A solid line would hide the plan, so the log is dotted and omitted where both coincide.
             filled = filled & ~planned
-            upright = filled & (filled.sum(axis=0) > 2)  # a spike must not be dotted away
+            upright = filled & (filled.sum(axis=0) > 2)  # dotting must not remove a spike
             filled[:, np.arange(filled.shape[1]) % 3 == 2] &= upright[:, 2::3]
         style: Style = _log_style(curve) if curve.kind == "log" else curve.color
         if terminal.ascii:
@@ -365,8 +365,8 @@ def _log_glyph(curve: DrawnCurve) -> str:
 
 
 def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> None:
-    """Write each curve's letter on it, where it is flat if possible, and far from the others."""
-    if not 1 < len(panel.curves) <= _MOST_ENTRIES:
+    """Write the letter of each curve on it, on a flat part if possible, and far from other curves."""
+    if not 1 < len(panel.curves) <= _MAX_ENTRIES:
         return
     columns = len(plot[0])
     rows = np.arange(filled[0].shape[0])[:, None]
@@ -380,10 +380,12 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
 
 
 def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -> tuple[int, int] | None:
-    """The cell of a curve that is farthest from other curves, of some columns.
+    """Return the cell of a curve, in some columns, that is farthest from other curves.
 
     Args:
-        middle: the height of each curve at each dot, in dots from the top; nan where it has none.
+        index: the index of the curve.
+        middle: the height of each curve at each dot, in dots from the top; NaN in gaps.
+        columns: the columns to search.
     """
     best, at = -1.0, None
     for column in columns:
@@ -403,13 +405,13 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
 def loss_by_rate(
     rates: Floats, losses: Floats, marks: Mapping[str, float], *, width: int = 80, ascii: bool = False
 ) -> str:
-    """Draw a loss over rates that grow by the same ratio, with a mark below each named rate.
+    """Draw a loss over learning rates with a constant ratio, with a mark below each named rate.
 
     Args:
-        rates, losses: equally many.
-        marks: rates by name.
-        width: of the picture, 40 or more.
-        ascii: draw without characters of Unicode.
+        rates, losses: the learning rates and the losses, of the same length.
+        marks: the marked rates by name.
+        width: width of the picture in cells, at least 40.
+        ascii: use only ASCII characters.
 
     >>> losses = np.array([2, 2, 1.8, 1.5, 1.0, 0.5, 0.4, 0.8, 2.0])
     >>> print(loss_by_rate(np.geomspace(1e-3, 1.0, 9), losses, {"valley": 0.03}, width=40, ascii=True))
@@ -458,7 +460,7 @@ def loss_by_rate(
     terminal.add_line(*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim"), *axis)
     terminal.add_line(*terminal.cells(f"{'lr'.ljust(gutter)} {row_of_labels(sorted(decades.items()), columns)}", "dim"))
     for name, rate in sorted(marks.items(), key=lambda mark: mark[1]):
-        told = f"{terminal.glyph('┴')} {name} {short_number(rate, 2)}"
-        begin = min(column(rate), columns - len(told))
-        terminal.add_line(*terminal.cells(" " * (gutter + 1 + max(begin, 0)) + told))
+        label = f"{terminal.glyph('┴')} {name} {short_number(rate, 2)}"
+        begin = min(column(rate), columns - len(label))
+        terminal.add_line(*terminal.cells(" " * (gutter + 1 + max(begin, 0)) + label))
     return terminal.text()

@@ -1,4 +1,4 @@
-"""The curves of a plan that nobody has attached yet, or of a scheduler that is built."""
+"""Compute the curves of a plan without an optimizer, or of a built scheduler."""
 
 import copy
 import warnings
@@ -19,16 +19,18 @@ from paramsched.time.calendar import SIZES
 
 
 def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = None) -> tuple[Trace, str]:
-    """The values of a plan at every update, and what was assumed for that.
+    """Return the values of a plan at every update, and a text with the facts that were assumed.
 
     Args:
-        bases: an optimizer, or dicts like its groups; None: groups as the plan selects them, and multiples of base.
-        calendar: the facts that are known. Where all lengths are in one unit, what that is in updates is assumed, which
-            only stretches the picture; where nothing says how long the run is, so is that.
+        plan: the plan.
+        bases: an optimizer, or dicts like its groups; None uses groups that match the plan's selectors, with values
+            as multiples of base.
+        calendar: the known run facts. If all lengths are in one unit, a missing conversion to updates is assumed,
+            which only stretches the picture. A missing length of the run is assumed too.
 
     >>> curves, assumed = curves_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs"))
     >>> curves.total, assumed
-    (2000, 'steps_per_epoch taken to be 100')
+    (2000, 'steps_per_epoch assumed to be 100')
     """
     facts = calendar or Calendar()
     notes = []
@@ -36,18 +38,18 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
     if len(units) == 1 and "updates" not in units:
         (unit,) = units
         amounts = plan.horizon.terms if plan.horizon is not None else _terms_of(plan)
-        share = 1 if plan.horizon is not None else 4  # a quarter of the picture is the longest length
+        share = 1 if plan.horizon is not None else 4  # the longest length fills a quarter of the picture
         fact, value = assumed_value(unit, share * max(float(amount) for one, amount in amounts if one == unit))
         if getattr(facts, fact) is None and not (unit == "epochs" and facts.updates_per_epoch):
             more: dict[str, Any] = {fact: value}
             facts = replace(facts, **more)
-            notes.append(f"{fact} taken to be {value:g}")
+            notes.append(f"{fact} assumed to be {value:g}")
     if plan.horizon is None and facts.total is None:
         total = length_of_plan(plan, facts)
         if total is None:
             longest = max((facts.exact(Duration((term,))) for term in _terms_of(plan)), default=0)
             total = max(ASSUMED_TOTAL, 4 * ceil(longest))
-            notes.append(f"horizon taken to be {total} updates")
+            notes.append(f"horizon assumed to be {total} updates")
         facts = replace(facts, total=total)
     assumed = ", ".join(notes)
     if bases is not None:
@@ -62,7 +64,7 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
 
 
 def plan_of_schedule(schedule: Schedule) -> Plan:
-    """A plan that has a schedule alone, as multiples of base."""
+    """Return a plan for the lr with only this schedule, as multiples of base."""
     return Plan(Binding(Target("value", 1.0), schedule))
 
 
@@ -72,13 +74,13 @@ def _terms_of(plan: Plan) -> list[tuple[str, Any]]:
 
 
 ASSUMED_TOTAL: Final = 1_000
-"""Updates of a run whose length nobody gave."""
+"""The assumed updates of a run of unknown length."""
 
-_SHORT_EPOCH = 100  # updates of an epoch where nothing is counted in updates
+_SHORT_EPOCH = 100  # assumed updates per epoch if no length is in updates
 
 
 def assumed_value(unit: str, amount: float) -> tuple[str, float]:
-    """The fact that turns a unit into updates, with a value for about a thousand of them.
+    """Return the run fact that converts a unit to updates, with a value that yields about 1,000 updates.
 
     >>> assumed_value("epochs", 20), assumed_value("tokens", 5e6)
     (('steps_per_epoch', 100), ('tokens_per_step', 5000.0))
@@ -90,7 +92,7 @@ def assumed_value(unit: str, amount: float) -> tuple[str, float]:
 
 
 def length_of_plan(plan: Plan, calendar: Calendar) -> int | None:
-    """The length in updates of a plan all of whose schedules have one; None of any other.
+    """Return the length in updates of a plan; None if any of its schedules has no length.
 
     >>> length_of_plan(Plan(lr="warmup(10) >> cosine(over=90)"), Calendar())
     100
@@ -104,7 +106,7 @@ def length_of_plan(plan: Plan, calendar: Calendar) -> int | None:
 
 
 def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
-    """Groups without fields, as many as the selectors of bindings need.
+    """Return one group without fields for each selector of the bindings.
 
     >>> groups_of_selectors([Binding("lr", "cosine()"), Binding("lr", "constant()", groups="head")])
     [{'name': 'default'}, {'name': 'head'}]
@@ -112,7 +114,7 @@ def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
     indices = {one.groups for one in bindings if isinstance(one.groups, int)}
     names = list(dict.fromkeys(one.groups for one in bindings if isinstance(one.groups, str)))
     groups: list[dict[str, Any]] = [{} for _ in range(max(indices, default=-1) + 1)]
-    # Bindings without a selector need a group that no selector takes; beside named groups it is called "default".
+    # Bindings without a selector need a group that no selector matches, called "default" next to named groups.
     if len(groups) == len(indices) and any(one.groups is None for one in bindings):
         alone = not groups and not names
         groups.append({} if alone or "default" in names else {"name": "default"})
@@ -120,7 +122,7 @@ def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
 
 
 Metrics: TypeAlias = Sequence[float] | Callable[[int, Sequence[Group]], float]
-"""What a metric-driven scheduler is told after update t: a number for each, or a function of t and the groups."""
+"""The metrics passed to a metric-driven scheduler: one number per update, or a function of the update and groups."""
 
 
 def simulate(
@@ -130,20 +132,21 @@ def simulate(
     metrics: Metrics | None = None,
     steps_per_epoch: int | None = None,
 ) -> RecordedCurves:
-    """Record what a built scheduler does: a value, a step, the next value, and so on, on a copy.
+    """Record the values of a built scheduler by stepping a copy of it.
 
-    Neither the scheduler nor its optimizer is touched; parameters and the optimizer's state are not copied. Recorded
-    are lr and every other numeric field that changes.
+    The scheduler and its optimizer stay unchanged; parameters and the optimizer's state are not copied. The result
+    contains lr and every other numeric field that changes.
 
     Args:
-        scheduler: any object with an optimizer and a `step`: of torch, MMEngine, timm, pytorch-accelerated, or ours.
-        updates: how many values to record, at least 1; the unit is whatever its `step` counts.
-        metrics: for a scheduler that reacts to a metric: a sequence, or a function of the update and the groups
-            (`lambda t, groups: groups[0]["lr"]` feeds the lr itself).
-        steps_per_epoch: steps in an epoch, for the time axis.
+        scheduler: any object with an optimizer and a `step`, of torch, MMEngine, timm, pytorch-accelerated or ours.
+        updates: number of values to record, at least 1, in the unit that its `step` counts.
+        metrics: for a metric-driven scheduler, a sequence or a function of the update and the groups
+            (`lambda t, groups: groups[0]["lr"]` passes the lr itself).
+        steps_per_epoch: steps per epoch, for the time axis; None for no epochs.
 
     Raises:
-        InvalidArgument: no number of updates, no optimizer, or too few metrics.
+        InvalidArgument: if `updates` is not a positive number, the scheduler has no optimizer, or there are too few
+            metrics.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
@@ -154,19 +157,23 @@ def simulate(
     1.0
     """
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
-        raise InvalidArgument(f"simulate(…, {updates!r})", "not a number of updates", "Write simulate(s, 100)")
+        raise InvalidArgument(
+            f"simulate(…, {updates!r})", "expected a positive number of updates", "Write simulate(s, 100)"
+        )
     if metrics is not None and not callable(metrics) and len(metrics) < updates - 1:
         raise InvalidArgument(
-            f"simulate(…, {updates}, metrics=…)", f"{len(metrics)} metrics for {updates - 1} steps", "Give as many"
+            f"simulate(…, {updates}, metrics=…)",
+            f"expected {updates - 1} metrics, one per step, got {len(metrics)}",
+            "Pass one metric per step",
         )
-    twin = _copy_of_scheduler(scheduler)
-    groups = groups_of(twin.optimizer)
+    copied = _copy_of_scheduler(scheduler)
+    groups = groups_of(copied.optimizer)
     labels = unique_labels(groups)
     places = {(name, labels[i]): (Field.of(name), i) for i, group in enumerate(groups) for name in numeric(group)}
     values: dict[Key, list[float]] = {key: [] for key in sorted(places, key=lambda key: (key[0] != "lr", key[0]))}
-    step = _step_function(twin)
+    step = _step_function(copied)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peers warn that no optimizer step came before theirs; here none is meant to
+        warnings.simplefilter("ignore")  # peers warn about a missing optimizer.step(), which is intended here
         for t in range(updates):
             for key, column in values.items():
                 field, index = places[key]
@@ -180,11 +187,11 @@ def simulate(
 
 
 def _copy_of_scheduler(scheduler: Any) -> Any:
-    """A copy with an optimizer of its own; parameters and the optimizer's state stay shared."""
+    """Return a copy with its own optimizer, which shares parameters and state with the original."""
     optimizer = getattr(scheduler, "__dict__", {}).get("optimizer")
     if optimizer is None:
         raise InvalidArgument(
-            f"simulate({type(scheduler).__name__}, …)", "it holds no optimizer", "Pass a built scheduler"
+            f"simulate({type(scheduler).__name__}, …)", "it has no optimizer", "Pass a built scheduler"
         )
     shared: dict[int, Any] = {}
     for group in groups_of(optimizer):
@@ -196,12 +203,12 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
 
 
 def _step_function(scheduler: Any) -> Callable[..., object]:
-    """How a scheduler of its family is stepped: a function of the update, and the metric if any."""
+    """Return a function of the update, and of the metric if any, that steps a scheduler of this kind."""
     family = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(scheduler).__mro__}
     names = {name.partition(".")[2] for name in family}
     if "timm.Scheduler" in family:
         per_epoch = getattr(scheduler, "t_in_epochs", True)
-        return scheduler.step if per_epoch else scheduler.step_update  # type: ignore[no-any-return]  # a foreign method
+        return scheduler.step if per_epoch else scheduler.step_update  # type: ignore[no-any-return]  # a method of a peer
     if "_ParamScheduler" in names:
         return lambda _, *metric: scheduler.step(*({scheduler.monitor: one} for one in metric))
     if "SchedulerBase" in names and "StatefulSchedulerBase" not in names:

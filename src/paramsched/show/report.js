@@ -1,5 +1,5 @@
 "use strict";
-// Values at a time, and zoom along the time axis. The picture is complete without this script.
+// Show values at a time, and zoom the time axis. The page is complete without this script.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const { total, epoch, height, panels, units } = data;
@@ -24,7 +24,7 @@
     return parent.appendChild(made);
   };
 
-  // The last index whose time is not after t; -1 before the first.
+  // The last index with time <= t; -1 before the first.
   const before = (times, t) => {
     let low = 0, high = times.length;
     while (low < high) {
@@ -33,7 +33,7 @@
     }
     return low - 1;
   };
-  // On straight lines between the points (from[i], to[i]): the tables of units, which the library made.
+  // Interpolate linearly between the points (from[i], to[i]) of a table of units.
   const between = (from, to, at) => {
     const i = Math.min(Math.max(before(from, at), 0), from.length - 2);
     return to[i] + (at - from[i]) / (from[i + 1] - from[i]) * (to[i + 1] - to[i]);
@@ -41,7 +41,7 @@
   const passed = (t, name = unit.value) => between(units[name].t, units[name].v, t);
   const updateOf = (amount) => between(units[unit.value].v, units[unit.value].t, amount);
 
-  // Where an update stands on the axis of time, in pixels, and the way back. Logarithms begin behind the first update.
+  // Convert an update to its position on the time axis in pixels, and back. A logarithmic axis starts after update 0.
   const along = (amount) => logTime.checked ? Math.log(amount) : amount;
   const shown = (t) => Math.max(t, logTime.checked ? 1 : -Infinity);
   let ends = [0, 1];
@@ -68,7 +68,7 @@
       cross: element("path", { class: "cross", d: `M0 0V${height}`, visibility: "hidden" }, plot) };
   });
 
-  // The height of a value in a panel, from the top; nan where its axis has no place for it.
+  // The height of a value in a panel, from the top; NaN if its axis cannot show it.
   const heightOn = (scale) => {
     const along = scale.log ? Math.log10 : (value) => value / 2;
     const low = along(scale.low), high = along(scale.high);
@@ -85,7 +85,7 @@
     let d = "", drawn = false;
     for (let i = first; i <= last; i++) {
       const level = y(values[i]);
-      // Update 0 has no logarithm. Points are left out in a run of one value only, so that of update 1 is the same then.
+      // Update 0 has no logarithm. Points are omitted only in constant runs, so update 1 then has the same value.
       const behind = times[i] < hidden && !(times[i + 1] > hidden);
       if (Number.isNaN(level) || behind) { drawn = false; continue; }
       const place = x(times[i]), px = place.toFixed(1), py = level.toFixed(1);
@@ -99,7 +99,7 @@
     return d;
   };
 
-  // Round times in the window, as updates, and the end of the run.
+  // Return round times in the window, as updates, and the end of the run.
   const ticks = () => {
     const most = Math.max(Math.floor(width / 110), 3);
     const [from, to] = [passed(shown(begin)), passed(end)];
@@ -127,7 +127,7 @@
     return times;
   };
 
-  // A time in the words of a unit.
+  // Format a time in a unit.
   const words = (name, amount) => {
     if (name === "updates") return amount >= 100 || Math.abs(amount - Math.round(amount)) < 0.05 ?
       grouped.format(Math.round(amount)) : String(Number(amount.toPrecision(3)));
@@ -137,10 +137,10 @@
     return String(Number(amount.toPrecision(3)));
   };
 
-  // Lay the plots out for the window: text keeps its size, the plot gets the room.
+  // Lay out the plots for the window: text keeps its size, and the plot fills the remaining width.
   const fit = () => {
     const sheet = isNarrow.matches ? narrow : wide;
-    const room = views[0].section.clientWidth; // 0 where the page is not shown yet
+    const room = views[0].section.clientWidth; // 0 while the page is hidden
     left = sheet.left;
     width = room ? Math.max(Math.round(room) - sheet.left - sheet.right, 160) : sheet.width;
     for (const { svg, plot } of views) {
@@ -197,7 +197,7 @@
     point(at);
   };
 
-  // Six digits tell values apart; the text that appears over them has all. One between two known values has ≈.
+  // Values have six digits, and their tooltip all digits. A value between two known ones has ≈.
   const sixDigits = (text) => (text.length > 9 && Number.isFinite(Number(text)) ? String(Number(Number(text).toPrecision(6))) : text);
   const value = ({ times, values, held }, t) => {
     const i = before(times, t);
@@ -211,9 +211,9 @@
 
   const point = (t) => {
     at = t === null ? null : Math.min(Math.max(t, 0), data.last);
-    const told = ["epochs", data.second, unit.value].filter((name, i, all) => name in units && name !== "updates" && all.indexOf(name) === i);
+    const shown = ["epochs", data.second, unit.value].filter((name, i, all) => name in units && name !== "updates" && all.indexOf(name) === i);
     now.classList.toggle("dim", at === null);
-    now.textContent = at === null ? now.dataset.hint : [`t = ${grouped.format(at)}`, ...told.map((name) => name === "epochs" ?
+    now.textContent = at === null ? now.dataset.hint : [`t = ${grouped.format(at)}`, ...shown.map((name) => name === "epochs" ?
       `epoch ${passed(at, name).toFixed(2)}` : `${grouped.format(Math.round(passed(at, name)))} ${name}`)].join(" · ");
     for (const view of views) {
       view.cross.setAttribute("visibility", at === null ? "hidden" : "visible");
@@ -233,7 +233,7 @@
     draw();
   };
 
-  // Of the updates under one pixel, the one whose value is known exactly.
+  // Among the updates in one pixel, choose one whose value is known exactly.
   const known = [...new Set(views.flatMap((v) => v.curves.flatMap((c) => c.times)))].sort((a, b) => a - b);
   const nearest = (t) => {
     const i = before(known, t);
@@ -270,7 +270,7 @@
     });
     view.svg.addEventListener("dblclick", () => zoom(0, total));
     view.svg.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return; // the page scrolls as anywhere else
+      if (!event.ctrlKey && !event.metaKey) return; // the page scrolls as usual
       event.preventDefault();
       const t = time(event), factor = event.deltaY > 0 ? 1.25 : 0.8;
       zoom(t - (t - begin) * factor, t + (end - t) * factor);
@@ -293,9 +293,9 @@
     fittedTo = views[0].section.clientWidth;
     fit();
   };
-  // In the next frame: a size that changes while sizes are told is an error to the browser.
+  // In the next frame, because browsers report an error if a size changes while sizes are observed.
   new ResizeObserver(() => requestAnimationFrame(fitAnew)).observe(document.body);
-  // A link to a place in the run: #t=1234 reads there, #zoom=1000-2000 shows these updates.
+  // Links into the run: #t=1234 shows the values there, #zoom=1000-2000 shows these updates.
   // #unit=tokens, #axis=log and #time=log choose axes.
   const asked = new URLSearchParams(location.hash.slice(1));
   if (asked.get("unit") in units) unit.value = asked.get("unit");

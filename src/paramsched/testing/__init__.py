@@ -1,6 +1,7 @@
-"""The laws that every shape, curve, metric rule and dialect keeps, ready for the tests of your own.
+"""Checks for shapes, curves, metric rules and dialects that users write.
 
-A check may raise `BrokenLaw`, an AssertionError that says which law, where, and what was found.
+Each check tests the properties, called laws, that all of the library's own implementations have. It raises
+`BrokenLaw`, an AssertionError with the law, the input and the wrong result.
 """
 
 from paramsched.testing.curve_laws import BrokenLaw as BrokenLaw

@@ -1,4 +1,4 @@
-"""Strategies of Hypothesis for runs, levels, lengths, curves, and whatever a builder's annotations ask for."""
+"""Hypothesis strategies for runs, levels, lengths, curves, and the annotated parameters of a builder."""
 
 import functools
 import inspect
@@ -25,13 +25,13 @@ from paramsched.time import Calendar, DurationLike
 FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
 _RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
-"""Above 1 the values of a long run overflow, which is tested by itself."""
+"""Parameters that are drawn up to 1, because larger ones overflow in a long run. A separate test covers overflow."""
 
 
 @final
 @dataclass(frozen=True)
 class World:
-    """The facts of a run that a schedule is drawn for."""
+    """The run facts for a drawn schedule."""
 
     total: int
     epoch: int
@@ -50,13 +50,13 @@ class World:
 
     @property
     def small(self) -> bool:
-        """Whether updates can be counted one by one."""
+        """True if the run is short enough to evaluate every update."""
         return self.total <= 5000
 
 
 @functools.cache
 def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
-    """Runs, some of a single update; up to 2 ** 53 of them where not `small`."""
+    """Draw runs of 1 to 5000 updates; if not `small`, of up to 2 ** 53 updates."""
     totals = st.sampled_from([1, 2, 3, 10, 97, 100, 1000, 4999]) | st.integers(1, 5000)
     if not small:
         totals |= st.sampled_from([2**24 + 1, 10**9, 2**53])
@@ -67,13 +67,13 @@ def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
 
 @functools.cache
 def numbers() -> st.SearchStrategy[float]:
-    """Usual and nasty multiples of base."""
+    """Draw multiples of base, typical and extreme ones."""
     return st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
 
 
 @functools.cache
 def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
-    """Multiples of base, values as they stand, and sums of both."""
+    """Draw multiples of base; if `fixed`, also absolute values and sums of both."""
     if not fixed:
         return numbers()
     return (
@@ -89,7 +89,7 @@ _SPELLINGS = st.sampled_from(range(10))
 @functools.lru_cache(maxsize=1024)
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
-    """Lengths in every unit, up to about a tenth of the run, sometimes all of it."""
+    """Draw lengths in every unit, usually up to a tenth of the run, sometimes the entire run."""
     count, share, epochs = draw(_lengths_in_updates(world.total)), draw(_DRAWN_SHARES), draw(_DRAWN_EPOCHS)
     choices: list[DurationLike] = [
         count,
@@ -113,12 +113,12 @@ def _lengths_in_updates(total: int) -> st.SearchStrategy[int]:
 
 
 def ends(world: World) -> st.SearchStrategy[DurationLike]:
-    """Lengths of stages that are said by the time at which they end."""
+    """Draw lengths of stages that are specified by their end, such as "until 10%"."""
     return st.sampled_from(["until 10%", "until 50%", "until 1.5 epochs", f"until {world.total // 3} steps"])
 
 
 def named_curves() -> st.SearchStrategy[curves.Curve]:
-    """Every curve: the constants, and the families."""
+    """Draw any curve, with or without parameters."""
     return _curves_among(tuple(name for name in CONSTANTS if not name.startswith("user_")), tuple(sorted(FAMILIES)))
 
 
@@ -129,7 +129,7 @@ def _curves_among(constants: tuple[str, ...], families: tuple[str, ...]) -> st.S
 
 
 def drawn_curve_argument(name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
-    """A parameter of a family of curves."""
+    """Draw a parameter of a curve."""
     del default
     if hint is not float:
         raise ungenerable(builder, name, hint)
@@ -139,19 +139,19 @@ def drawn_curve_argument(name: str, hint: Any, default: Any, builder: Callable[.
 
 
 def ungenerable(builder: Callable[..., Any], name: str, hint: Any) -> TypeError:
-    """The error of a parameter whose annotation does not say what may be drawn."""
+    """Return the error for a parameter whose annotation has no strategy."""
     return TypeError(
         f"cannot draw parameter {name!r} of {builder.__module__}.{builder.__name__}: {hint}. Annotate it as Level, "
-        f"DurationLike, float, …, or give a strategy: check_shape(…, arguments={{{name!r}: st.just(…)}})"
+        f"DurationLike, float, …, or pass a strategy: check_shape(…, arguments={{{name!r}: st.just(…)}})"
     )
 
 
 @st.composite
 def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., st.SearchStrategy[Any]]) -> Any:
-    """A call of `builder` with drawn arguments; arguments that it refuses are drawn again."""
+    """Call `builder` with drawn arguments. Arguments that it rejects are drawn again."""
     parameters = _hinted_parameters(builder)
     for _ in range(6):
-        size = draw(st.integers(1, 3))  # of every list in this call, for those that belong together
+        size = draw(st.integers(1, 3))  # for all lists of this call, because some must have the same length
         positional: list[Any] = []
         named: dict[str, Any] = {}
         for parameter, hint in parameters:
@@ -182,7 +182,7 @@ def _hinted_parameters(builder: Callable[..., Any]) -> tuple[tuple[inspect.Param
 
 
 def _listed(hint: Any) -> Any:
-    """What a homogeneous list holds; None for anything else."""
+    """Return the type of the items of a homogeneous list; None for any other type."""
     if get_origin(hint) in (Union, UnionType):  # a list, or an array
         return next(filter(None, map(_listed, get_args(hint))), None)
     origin, inner = get_origin(hint), get_args(hint)
@@ -194,24 +194,25 @@ def _listed(hint: Any) -> Any:
 
 
 def without_none(hint: Any) -> Any:
-    """The kind of an optional parameter."""
+    """Return the type of a parameter without None."""
     if get_origin(hint) in (Union, UnionType):
         kept = [one for one in get_args(hint) if one is not NoneType]
         if len(kept) < len(get_args(hint)):
-            return Union[tuple(kept)]  # noqa: UP007  # a tuple of kinds
+            return Union[tuple(kept)]  # noqa: UP007  # the types are only known at run time
     return hint
 
 
 @final
 @dataclass(frozen=True)
 class Drawing:
-    """How the arguments of a shape are drawn.
+    """The strategies for the arguments of a shape.
 
     Args:
-        part: draws a schedule that stands inside the shape.
-        fixed: whether absolute levels may occur.
-        straight: whether curves are straight lines.
-        function: the name of a registered function of time, for a parameter that takes one.
+        world: the run facts.
+        part: returns the strategy for a schedule that is an argument of the shape.
+        fixed: True if absolute levels may be drawn.
+        straight: True if only linear curves are drawn.
+        function: the name of a registered function of time, for a parameter that takes a function.
     """
 
     world: World
@@ -224,10 +225,10 @@ class Drawing:
         del default
         return self.strategy(name, hint, builder)
 
-    # Hypothesis looks a strategy over when it is new, which takes longer than to draw.
+    # Cached, because Hypothesis validates every new strategy, which takes longer than drawing from it.
     @functools.lru_cache(maxsize=8192)  # noqa: B019  # a Drawing is frozen, and compared by value
     def strategy(self, name: str, hint: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
-        """What is drawn for a parameter."""
+        """Return the strategy for a parameter."""
         kind = without_none(hint)
         optional: st.SearchStrategy[Any] = st.none() if kind != hint else st.nothing()
         if kind == Level:
@@ -267,7 +268,14 @@ def for_drawn_schedules(
     examples: int,
     arguments: Mapping[str, Any],
 ) -> None:
-    """Call a check with each schedule that a shape makes of drawn arguments, and its run."""
+    """Build schedules by calling `shape` with drawn arguments, and call `check` with each one and its calendar.
+
+    Args:
+        shape: a function that builds a schedule.
+        check: a function that raises an error for a schedule that breaks a law.
+        examples: the number of schedules.
+        arguments: strategies by parameter name, used instead of those for the annotations.
+    """
     name = getattr(shape, "__name__", str(shape))
 
     @settings(
@@ -279,26 +287,26 @@ def for_drawn_schedules(
         made = data.draw(built(shape, _DrawnArgument(Drawing(world, lambda: st.sampled_from(_PARTS)), arguments)))
         if not isinstance(made, Schedule):
             found = f"expected a schedule, got {type(made).__name__}"
-            raise InvalidArgument(f"check_shape({name})", found, "Give a function that makes one")
+            raise InvalidArgument(f"check_shape({name})", found, "Pass a function that returns a schedule")
         try:
             resolve(made, world.calendar)
-        except InvalidArgument:  # stages longer than the run
+        except InvalidArgument:  # the stages are longer than the run
             reject()
-        note(f"{made} in a run of {world.total} updates, {world.epoch} to the epoch")
+        note(f"{made} in a run of {world.total} updates, {world.epoch} per epoch")
         check(made, world.calendar)
 
     try:
         each()
     except Unsatisfiable:
-        found = "it refuses whatever is drawn for its parameters"
-        line = "Give a strategy: arguments={'name': st.sampled_from([1, 2])}"
+        found = "the function rejects all drawn arguments"
+        line = "Pass a strategy: arguments={'name': st.sampled_from([1, 2])}"
         raise InvalidArgument(f"check_shape({name})", found, line) from None
 
 
 @final
 @dataclass(frozen=True)
 class _DrawnArgument:
-    """A user's strategy where there is one, else what the annotation asks for."""
+    """A strategy that the user passed for a parameter, else the one for its annotation."""
 
     drawing: Drawing
     own: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""The laws of schedules, and all of them for a shape of your own."""
+"""The laws of schedules, and `check_shape`, which checks all of them."""
 
 import math
 import pickle
@@ -18,17 +18,17 @@ from paramsched.time import Calendar, Duration
 
 
 def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
-    """Many times give the value at each of them, to the last bit."""
+    """Check that an array of times gives the same values as each time alone, bit for bit."""
     values = _values(schedule, times, base)
     for place, t in enumerate(times.tolist()):
         alone = schedule(t, base)
         if not _same_number(alone, values[place]):
-            found = f"alone it is {alone!r}, among {times.size} times {values[place].item()!r}"
-            raise BrokenLaw("many times give the value at each of them", schedule, _at(t, base), found)
+            found = f"alone {alone!r}, in an array of {times.size} times {values[place].item()!r}"
+            raise BrokenLaw("an array of times gives the same values as each time alone", schedule, _at(t, base), found)
 
 
-def order_and_company(schedule: Schedule, times: Array, base: float) -> None:
-    """A value hangs neither on the order, the number nor the shape of the times."""
+def independent_of_order(schedule: Schedule, times: Array, base: float) -> None:
+    """Check that a value does not depend on the order, number or shape of the times."""
     values = _values(schedule, times, base)
     cut = times.size // 3
     others = {
@@ -42,12 +42,12 @@ def order_and_company(schedule: Schedule, times: Array, base: float) -> None:
         if differ.size:
             place = differ[0]
             found = f"{values[place].item()!r} at first, {how} {again[place].item()!r}"
-            law = "a value hangs neither on the order of the times nor on the others"
+            law = "a value does not depend on the order of the times or on other times"
             raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
 
 
 def finite_values(schedule: Schedule, times: Array, base: float) -> None:
-    """Every value is a finite number."""
+    """Check that every value is a finite number."""
     values = _values(schedule, times, base)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
@@ -56,48 +56,48 @@ def finite_values(schedule: Schedule, times: Array, base: float) -> None:
 
 
 def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
-    """A schedule that is `affine` is A(t) * base + C(t)."""
+    """Check that a schedule that is `affine` has values of the form A(t) * base + C(t)."""
     if not schedule.affine:
         return
     at_zero, at_one, value = (_values(schedule, times, b) for b in (0.0, 1.0, base))
     with np.errstate(over="ignore", invalid="ignore"):
         scale = np.maximum.reduce([np.abs(at_zero), np.abs(at_one), np.abs(value)]) * max(abs(base), 1.0)
         off = np.abs(value - (at_zero + base * (at_one - at_zero)))
-    # Some roundings of the largest of the numbers.
+    # The tolerance is a few rounding errors of the largest number.
     differ = np.flatnonzero(np.isfinite(scale) & (off > 1e-15 * 8 * scale + 1e-300))
     if differ.size:
         place = differ[0]
         line = at_zero[place] + base * (at_one[place] - at_zero[place])
-        found = f"{value[place].item()!r}, and a straight line through the values at base 0 and 1 says {line.item()!r}"
-        law = "a schedule whose `affine` is True is a multiple of base and a value"
+        found = f"{value[place].item()!r}, but the line through the values at base 0 and 1 gives {line.item()!r}"
+        law = "a schedule whose `affine` is True is a multiple of base plus an absolute value"
         raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
 
 
-def nothing_of_nothing(schedule: Schedule, times: Array) -> None:
-    """Without an absolute level a base of 0 gives 0."""
+def zero_at_base_zero(schedule: Schedule, times: Array) -> None:
+    """Check that a schedule without absolute levels is 0 if base is 0."""
     values = _values(schedule, times, 0.0)
     if not schedule.has_absolute and values.any():
         place = np.flatnonzero(values)[0]
-        law = "without an absolute level a base of 0 gives 0"
+        law = "a schedule without absolute levels is 0 if base is 0"
         raise BrokenLaw(law, schedule, _at(times[place].item(), 0.0), repr(values[place].item()))
 
 
-def columns_say_the_value(schedule: Schedule, times: Array, base: float) -> None:
-    """The columns of an affine schedule, applied to base, are its values."""
+def columns_match_values(schedule: Schedule, times: Array, base: float) -> None:
+    """Check that the columns of an affine schedule, applied to base, are its values."""
     if not schedule.affine:
         return
     values = _values(schedule, times, base)
-    told = np.broadcast_to(columns(schedule, times).apply(base), times.shape)
-    differ = np.flatnonzero(~_same_numbers(values, told))
+    applied = np.broadcast_to(columns(schedule, times).apply(base), times.shape)
+    differ = np.flatnonzero(~_same_numbers(values, applied))
     if differ.size:
         place = differ[0]
-        found = f"{values[place].item()!r}, its columns say {told[place].item()!r}"
+        found = f"{values[place].item()!r}, but its columns give {applied[place].item()!r}"
         law = "the columns of a schedule, applied to base, are its values"
         raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
 
 
 def held_after_end(schedule: Schedule, base: float) -> None:
-    """From its length on a schedule holds one value."""
+    """Check that a schedule holds its last value after its end."""
     if schedule.length is None:
         return
     end = math.ceil(schedule.length)
@@ -105,22 +105,23 @@ def held_after_end(schedule: Schedule, base: float) -> None:
     for value in later:
         if not _same_number(last, value):
             found = f"{last!r}, and later {value!r}"
-            raise BrokenLaw("after its end a schedule holds its final value", schedule, _at(end, base), found)
+            raise BrokenLaw("a schedule holds its last value after its end", schedule, _at(end, base), found)
 
 
 def breakpoints_in_order(schedule: Schedule, until: int) -> None:
-    """Breakpoints are integers, sorted, each once, with 0 and the end among them."""
+    """Check that breakpoints are sorted, unique integers that include 0 and the end."""
     points = schedule.breakpoints(until)
     end = until if schedule.length is None else min(until, math.ceil(schedule.length))
-    law = "breakpoints are integers in order, 0 and the end among them"
+    law = "breakpoints are sorted, unique integers that include 0 and the end"
     if list(points) != sorted(set(points)) or not all(isinstance(point, int) for point in points):
         raise BrokenLaw(law, schedule, f"breakpoints({until})", str(points[:10]))
     if points[0] != 0 or (schedule.length is not None and points[-1] != end):
-        raise BrokenLaw(law, schedule, f"breakpoints({until})", f"from {points[0]} to {points[-1]}, the end is {end}")
+        found = f"from {points[0]} to {points[-1]}, but the end is {end}"
+        raise BrokenLaw(law, schedule, f"breakpoints({until})", found)
 
 
 def text_reads_back(schedule: Schedule) -> None:
-    """The text of a schedule that can be saved reads back as an equal one."""
+    """Check that the text of a serializable schedule reads back as an equal schedule."""
     if not schedule.serializable:
         return
     again = parse(str(schedule))
@@ -129,30 +130,31 @@ def text_reads_back(schedule: Schedule) -> None:
 
 
 def copies_are_equal(schedule: Schedule) -> None:
-    """A pickled schedule comes back equal."""
+    """Check that a pickled schedule is restored as an equal schedule."""
     try:
-        again = pickle.loads(pickle.dumps(schedule))  # noqa: S301  # packed a moment ago
+        again = pickle.loads(pickle.dumps(schedule))  # noqa: S301  # pickled in the same line
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise BrokenLaw("a schedule can be pickled", schedule, "pickle.dumps(schedule)", found) from error
     if again != schedule or hash(again) != hash(schedule):
-        raise BrokenLaw("a pickled schedule comes back equal", schedule, "pickle.loads(pickle.dumps(…))", str(again))
+        law = "a pickled schedule is restored as an equal schedule"
+        raise BrokenLaw(law, schedule, "pickle.loads(pickle.dumps(…))", str(again))
 
 
 def torch_agrees(schedule: Schedule, times: Array, base: float) -> None:
-    """Torch gives the same values in float64, but for some roundings."""
+    """Check that a torch tensor of times gives the values of NumPy in float64, except for rounding errors."""
     import torch
 
     expected = _values(schedule, times, base)
     found: Any = schedule(torch.from_numpy(np.ascontiguousarray(times)), base)
     if found.dtype != torch.float64:
-        law = "torch's tensors of times give float64"
+        law = "a torch tensor of times gives values in float64"
         raise BrokenLaw(law, schedule, "a tensor of times", str(found.dtype))
     _require_close(schedule, times, base, expected, found.numpy(), "torch")
 
 
 def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
-    """JAX gives the same values in float64, but for some roundings."""
+    """Check that a JAX array of times gives the values of NumPy in float64, except for rounding errors."""
     import jax
 
     with jax.enable_x64(True):
@@ -161,7 +163,10 @@ def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
 
 
 def magnitude(schedule: Schedule, times: Array, base: float) -> float:
-    """The largest number that goes into a value: sums cancel, and then their digits are those of their terms."""
+    """Return the largest number that a value is computed from.
+
+    The rounding error of a sum depends on the size of its terms, which can be much larger than the sum.
+    """
     inner = [magnitude(part, times, base) for part in schedule.parts()]
     span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
     own = float(np.abs(evaluate(schedule, span, base)).max(initial=0.0))
@@ -170,13 +175,13 @@ def magnitude(schedule: Schedule, times: Array, base: float) -> float:
 
 
 def _require_close(schedule: Schedule, times: Array, base: float, values: Floats, other: Floats, library: str) -> None:
-    """Refuse values that differ by more than a few ulp of each sin, pow and exp."""
+    """Check that the values of two libraries differ only by the rounding errors of sin, pow and exp."""
     near = 1e-12 * (np.abs(values) + magnitude(schedule, times, base))
     differ = np.flatnonzero(~((np.abs(other - values) <= near) | _same_numbers(values, other)))
     if differ.size:
         place = differ[0]
         found = f"{values[place].item()!r} in NumPy, {other[place].item()!r} in {library}"
-        law = f"{library}'s arrays of times give the values of NumPy's"
+        law = f"an array of times of {library} gives the values of NumPy"
         raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
 
 
@@ -209,23 +214,28 @@ def check_shape(
     arguments: Mapping[str, Any] | None = None,
     arrays: Iterable[str] = ("torch",),
 ) -> None:
-    """Check every law of schedules on a schedule, or on those that a shape makes of drawn arguments.
+    """Check every law of schedules on a schedule, or on schedules that a function builds from drawn arguments.
 
-    The laws: many times give the value at each of them; a value hangs neither on their order nor on the others; it is
-    finite; a shape that is affine is a multiple of base and a value, without absolute levels 0 at base 0; after its end
-    it is held; breakpoints are in order; text reads back, a pickled copy is equal; to resolve twice is to resolve once;
-    torch and JAX give the values of NumPy.
+    - An array of times gives the same values as each time alone.
+    - A value does not depend on the order of the times or on other times.
+    - Every value is finite.
+    - An affine schedule is a multiple of base plus an absolute value. Without absolute levels it is 0 if base is 0.
+    - After its end a schedule holds its last value.
+    - Breakpoints are sorted, unique integers that include 0 and the end.
+    - The text reads back as an equal schedule, and a pickled copy is equal.
+    - Resolving a resolved schedule does not change it.
+    - Arrays of torch and JAX give the values of NumPy.
 
     Args:
-        shape: a function that makes schedules, whose parameters are annotated; or one schedule.
-        calendar: the facts of the run for one schedule, by default 1000 updates, 20 to the epoch.
-        examples: how many schedules are drawn.
-        arguments: a strategy of Hypothesis for each parameter whose annotation does not say what it takes.
-        arrays: the libraries whose arrays are tried, of `"torch"` and `"jax"`; one that is not installed is left out.
+        shape: a schedule, or a function with annotated parameters that builds schedules.
+        calendar: the run facts for a schedule. By default 1000 updates, 20 per epoch.
+        examples: the number of schedules to draw.
+        arguments: Hypothesis strategies by parameter name, for parameters whose annotation has none.
+        arrays: the libraries whose arrays are tested, `"torch"` and `"jax"`. One that is not installed is skipped.
 
     Raises:
-        BrokenLaw: a law is not kept.
-        MissingDependency: Hypothesis is not installed, and arguments are to be drawn.
+        BrokenLaw: a schedule breaks a law.
+        MissingDependency: `shape` is a function and Hypothesis is not installed.
 
     >>> from paramsched.schedules import exponential, from_function
     >>> check_shape(exponential(0.9))
@@ -248,29 +258,29 @@ def check_shape(
 
 
 def _check_schedule(written: Schedule, calendar: Calendar, array_laws: list[Callable[..., None]]) -> None:
-    """Each law on one schedule."""
+    """Check each law on one schedule."""
     resolved = resolve(written, calendar)
     total = 1000 if calendar.total is None else Duration.of(calendar.total).updates
     if resolve(resolved, calendar) != resolved:
         found = str(resolve(resolved, calendar))
-        raise BrokenLaw("to resolve twice is to resolve once", resolved, "resolved again", found)
+        raise BrokenLaw("resolving a resolved schedule does not change it", resolved, "resolved again", found)
     for one in (written, resolved):
         text_reads_back(one)
     if written.serializable:
         copies_are_equal(resolved)
     breakpoints_in_order(resolved, min(total, 5000))
-    # Whole times around what changes, everywhere, and behind the end.
+    # Integer times around the breakpoints, across the run, and after the end.
     points = np.array(resolved.breakpoints(min(total, 5000))[:12])
     everywhere = np.linspace(0, total + 3, 15).astype(np.int64)
     times = np.concatenate([points - 1, points, points + 1, everywhere, [0, 1, 5, total]])
     times = np.unique(np.clip(times, 0, None)).astype(np.int64)
-    nothing_of_nothing(resolved, times)
+    zero_at_base_zero(resolved, times)
     for base in _BASES:
         value_at_each_time(resolved, times, base)
-        order_and_company(resolved, times, base)
+        independent_of_order(resolved, times, base)
         finite_values(resolved, times, base)
         affine_in_base(resolved, times, base)
-        columns_say_the_value(resolved, times, base)
+        columns_match_values(resolved, times, base)
         held_after_end(resolved, base)
     for law in array_laws:
         law(resolved, times, _BASES[0])

@@ -1,4 +1,4 @@
-"""Amounts of training and the facts that convert them."""
+"""Durations of training, and the run facts that convert their units."""
 
 from paramsched.time.calendar import Calendar as Calendar
 from paramsched.time.duration import Duration as Duration

@@ -1,4 +1,4 @@
-"""Calendar: the facts about a run that turn units into updates; and clocks."""
+"""Calendar: the run facts that convert units into updates; and the names of clocks."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,31 +20,36 @@ SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "frames": (("frames_per_step",),),
     "batches": (("accumulation",),),
 }
-"""The facts whose product an update takes of each amount; the first product that is known counts."""
+"""The run facts whose product is the consumption of one update, by unit. The first product of known facts is used."""
 
 ASSUMED_SIZES = {"accumulation": 1}
-"""What a fact is where nobody says it."""
+"""Default values of run facts."""
 
 
 @final
 @explain_wrong_keywords_of(values=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """What is known about a run: enough of it converts every unit of a plan into updates.
+    """The facts of a run that convert the units of a plan into updates.
+
+    Every fact is optional. Only the facts that the units of the plan need are required.
 
     Args:
-        total: the horizon, in updates or any unit the other facts convert.
-        steps_per_epoch: optimizer updates in one epoch (not batches).
-        batches_per_epoch: batches in one epoch; with `accumulation` it gives the updates, rounded up.
-        accumulation: micro-batches to an update, 1 if not given.
-        batch_size: samples in one batch; an update sees `batch_size * accumulation` of them.
-        tokens_per_step: tokens that one update sees, where `batch_size` and `sequence_length` do not say it.
-        seconds_per_step: wall-clock seconds that one update takes.
-        sequence_length: tokens in one sample; an update sees `batch_size * accumulation * sequence_length` of them.
-        frames_per_step: frames of an environment that one update sees.
+        total: the horizon: an integer number of updates, or text with a unit that the other facts convert.
+        steps_per_epoch: integer, optimizer updates per epoch (not batches).
+        batches_per_epoch: integer, batches per epoch. An epoch then has `batches_per_epoch / accumulation` updates,
+            rounded up.
+        accumulation: integer, batches per update (gradient accumulation). None means 1.
+        batch_size: integer, samples per batch. One update consumes `batch_size * accumulation` samples.
+        tokens_per_step: tokens per update, a number greater than 0. Used if `batch_size` or `sequence_length` is
+            unknown.
+        seconds_per_step: wall-clock seconds per update, greater than 0.
+        sequence_length: integer, tokens per sample. One update consumes
+            `batch_size * accumulation * sequence_length` tokens.
+        frames_per_step: environment frames per update, greater than 0.
 
     Raises:
-        InvalidArgument: a fact that is no positive number, or two facts that contradict each other.
+        InvalidArgument: a fact is not a positive number, or two facts contradict each other.
 
     >>> calendar = Calendar(batches_per_epoch=10, accumulation=4, total="2 epochs")
     >>> calendar.updates_per_epoch, calendar.horizon
@@ -96,33 +101,39 @@ class Calendar:
                         f"{self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
                         f"accumulation={self.accumulation or 1}",
                     ),
-                    f"{self.batches_per_epoch} batches make {derived} updates, not {self.steps_per_epoch}",
-                    "Give one of steps_per_epoch and batches_per_epoch",
+                    f"{self.batches_per_epoch} batches are {derived} updates, not {self.steps_per_epoch}",
+                    "Pass only one of steps_per_epoch and batches_per_epoch",
                 )
         if self.total is not None:
             total = Duration.of(self.total)
             if total.until:
                 raise InvalidArgument(
-                    CallSite("Calendar", "total", f'"{total}"'), "a run is as long as it is", "Leave until out"
+                    CallSite("Calendar", "total", f'"{total}"'),
+                    "the length of a run does not take `until`",
+                    f'Write total="{str(total).removeprefix("until ")}"',
                 )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
                     CallSite("Calendar", "total", f'"{total}"'),
-                    "per cent is of the total itself",
+                    "a percentage is a share of the total, so it cannot specify the total",
                     "Write total=10_000",
                     sample=10_000,
                 )
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
-            # A total that only a plan's own clock can take is no fault yet: `resolve` says so where it takes none.
+            # A total in a unit that these facts cannot convert is accepted here, because the plan's clock may count
+            # that unit. `resolve` reports the missing fact otherwise.
             known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
             if self.horizon == 0 if known else not total.terms:
                 raise InvalidArgument(
-                    CallSite("Calendar", "total", f'"{total}"'), "a run of no update", "Write total=1 or more", sample=1
+                    CallSite("Calendar", "total", f'"{total}"'),
+                    "a run must have at least 1 update",
+                    "Write total=1",
+                    sample=1,
                 )
 
     @property
     def updates_per_epoch(self) -> int | None:
-        """Updates in one epoch, None if unknown."""
+        """The number of updates per epoch; None if unknown."""
         if self.steps_per_epoch is not None:
             return self.steps_per_epoch
         if self.batches_per_epoch is not None:
@@ -131,43 +142,50 @@ class Calendar:
 
     @property
     def horizon(self) -> int | None:
-        """The total in updates, rounded up; None if not given."""
+        """The total in updates, rounded up; None if `total` is None."""
         if self.total is None:
             return None
         updates = ceil(self.exact(Duration.of(self.total), site=CallSite("Calendar", "total")))
         if updates > _MOST:
             raise InvalidArgument(
-                CallSite("Calendar", "total", f'"{self.total}"'), "more updates than a clock counts", "Write less"
+                CallSite("Calendar", "total", f'"{self.total}"'),
+                f"a run must have at most 1e18 updates, got {updates:.3g}",
+                "Write a smaller total",
             )
         return updates
 
     @property
     def varies(self) -> bool:
-        """Whether a length may be another number of updates where it begins elsewhere: facts stay as they are."""
+        """Always False: a length is the same number of updates wherever it starts."""
         return False
 
     @property
     def updates_vary(self) -> bool:
-        """Whether so many updates may be: never, since they are what is counted."""
+        """Always False: a number of updates never depends on where it starts."""
         return False
 
     def exact(
         self, duration: Duration, *, begin: Fraction | None = None, site: str | CallSite | None = None
     ) -> Fraction:
-        """A duration in updates, as an exact fraction; the same wherever it begins.
+        """Convert a duration into updates, as an exact fraction.
+
+        Args:
+            duration: the length to convert.
+            begin: ignored; the result does not depend on where the length starts.
+            site: the call or argument that an error names; by default the length.
 
         Raises:
-            MissingFact: the fact a unit needs is not here.
+            MissingFact: a run fact that a unit needs is unknown.
         """
         amount = Fraction(0)
         for unit, count in duration.terms:
-            if unit != "updates":  # most are, and the words for a message take longer than the sum
+            if unit != "updates":  # skipped for updates, because formatting `site` costs more than the sum
                 count *= self._updates_in(unit, site or f'length "{duration}"')
             amount += count
         return amount
 
     def for_run(self, length: Duration) -> "tuple[Calendar, Fraction]":
-        """The same facts for a run of another length; and its updates.
+        """Return a calendar with `length` as its total, and that total in updates.
 
         >>> Calendar(total=1000, steps_per_epoch=7).for_run(Duration.of("1.5 epochs"))[1]
         Fraction(11, 1)
@@ -176,7 +194,7 @@ class Calendar:
         return (replace(self, total=total) if total > 0 else self), Fraction(total)
 
     def amount_of_update(self, unit: str) -> Fraction | None:
-        """How much of an amount an update takes: of samples, tokens, seconds, frames or batches; None if unknown.
+        """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
 
         >>> Calendar(batch_size=32, accumulation=2, sequence_length=2048).amount_of_update("tokens")
         Fraction(131072, 1)
@@ -184,7 +202,7 @@ class Calendar:
         for names in SIZES[unit]:
             sizes = [ASSUMED_SIZES.get(name) if (size := getattr(self, name)) is None else size for name in names]
             if None not in sizes:
-                # 0.1 is one tenth, as it was written, not the float nearest to it.
+                # repr, because 0.1 means exactly one tenth, not the float nearest to it.
                 exact = (
                     Fraction(one if isinstance(one, int) else repr(float(one))) for one in sizes if one is not None
                 )
@@ -192,12 +210,12 @@ class Calendar:
         return None
 
     def known(self) -> str:
-        """The names of the facts that were given, for messages."""
-        given = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
-        return ", ".join(given) if given else "nothing"
+        """Return the names of the known facts, for messages."""
+        names = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
+        return ", ".join(names) if names else "no run facts"
 
     def _updates_in(self, unit: str, site: str | CallSite) -> Fraction:
-        """How many updates one of a unit is."""
+        """Return the number of updates in one `unit`."""
         match unit:
             case "updates":
                 return Fraction(1)
@@ -207,51 +225,51 @@ class Calendar:
                 return Fraction(horizon, 100)
             case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
                 return 1 / amount
-        fact, example, unsaid = _NEEDED[unit]
-        found = f"nothing says {unsaid}"
+        fact, example, missing = _NEEDED[unit]
+        found = f"{missing} is unknown"
         if self != Calendar():
-            found += f"; known: {self.known()}"
-        given = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
+            found += f"; these are known: {self.known()}"
+        known = {name: value for name in self.__dataclass_fields__ if (value := getattr(self, name)) is not None}
         facts = [
-            f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in given.items()
+            f'{name}="{value}"' if isinstance(value, Duration) else f"{name}={value}" for name, value in known.items()
         ]
         instead = f"Write Calendar({', '.join([*facts, f'{fact}={example}'])})"
         raise MissingFact(site, found, instead, fact=fact, example=example)
 
 
-_MOST = 10**18  # updates, and what one of them is made of
+_MOST = 10**18  # the largest number of updates, and the largest value of a fact
 
 
-# The fact that converts a unit, a value of it, and what nobody said where it is missing.
+# For each unit: the fact that converts it, an example value, and the quantity that an error reports as unknown.
 _NEEDED = {
-    "epochs": ("steps_per_epoch", "100", "how many updates an epoch has"),
-    "percent": ("total", "10_000", "how long the run is, and per cent are of it"),
-    "samples": ("batch_size", "256", "how many samples a batch has"),
-    "tokens": ("tokens_per_step", "4096", "how many tokens an update sees"),
-    "seconds": ("seconds_per_step", "0.25", "how many seconds an update takes"),
-    "frames": ("frames_per_step", "1024", "how many frames an update sees"),
+    "epochs": ("steps_per_epoch", "100", "the number of updates per epoch"),
+    "percent": ("total", "10_000", "the length of the run"),
+    "samples": ("batch_size", "256", "the number of samples per batch"),
+    "tokens": ("tokens_per_step", "4096", "the number of tokens per update"),
+    "seconds": ("seconds_per_step", "0.25", "the number of seconds per update"),
+    "frames": ("frames_per_step", "1024", "the number of frames per update"),
 }
 
 
 UPDATES = "updates"
-"""The clock of a plan that says nothing else."""
+"""The default clock of a plan."""
 
 CLOCKS = (UPDATES, "samples", "tokens", "seconds", "frames", "batches")
-"""What a clock may count. The list is closed: with free names every slip in a unit would be a unit."""
+"""The units that a clock can count. The list is fixed, because free names would turn each typo into a new unit."""
 
-OTHER_WORDS = {"images": "samples", "examples": "samples"}
+CLOCK_SYNONYMS = {"images": "samples", "examples": "samples"}
 
 
 def known_clock(value: Any, site: str | CallSite) -> str:
-    """The clock that a word means.
+    """Return the clock that `value` names, directly or by a synonym.
 
     Raises:
-        InvalidArgument: it counts nothing we know.
+        InvalidArgument: `value` is not the name of a clock.
 
     >>> known_clock("images", "clock")
     'samples'
     """
-    name = OTHER_WORDS.get(value, value) if isinstance(value, str) else None
+    name = CLOCK_SYNONYMS.get(value, value) if isinstance(value, str) else None
     if name in CLOCKS:
         return name
     found = (
@@ -266,7 +284,7 @@ def known_clock(value: Any, site: str | CallSite) -> str:
 
 
 def meant_clock(value: object) -> str | None:
-    """The clock that a word was meant to be: a unit of it, or a misspelling; None where none is near.
+    """Return the clock that `value` probably means: by one of its units, or by a misspelling. None if none is close.
 
     >>> meant_clock("steps"), meant_clock("token"), meant_clock("epochs")
     ('updates', 'tokens', None)

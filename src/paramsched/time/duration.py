@@ -1,4 +1,4 @@
-"""Duration: an amount of training with its unit, exact."""
+"""Duration: an exact amount of training with its unit."""
 
 import re
 from collections.abc import Iterable
@@ -39,8 +39,8 @@ _TERM = re.compile(
 _UNITS_LISTED = "steps, epochs, %, samples, tokens, frames, batches, s, min, h"
 _SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
-_MOST = Fraction(10**18)  # beyond what a clock of 64 bits counts
-NEGATIVE = "a length is not negative"
+_MOST = Fraction(10**18)  # below the largest 64-bit integer, so that clocks can count in 64 bits
+NEGATIVE = "a length must not be negative"
 _LEAST = 1 / _MOST
 _RESOLVE_IT = "Write ps.resolve(schedule, ps.Calendar(...))"
 
@@ -50,12 +50,13 @@ _RESOLVE_IT = "Write ps.resolve(schedule, ps.Calendar(...))"
 class Duration:
     """An amount of training time: a sum of exact amounts, one for each unit in use.
 
-    `Duration.of` reads what people write; lengths stay fractions until `resolve` rounds each boundary up once. A period
-    stays one: what repeats is rounded at each of its boundaries, not once for all of them.
+    `Duration.of` reads a length as users write it. A length stays an exact fraction until `resolve` rounds each
+    boundary up, once. A period stays a fraction: each boundary of a repeated schedule is rounded separately.
 
     Args:
-        terms: pairs of unit and amount, in the order of `UNITS`, none of them zero.
-        until: whether it is a time, counted from the begin of the sequence, at which something ends.
+        terms: pairs of unit and amount, in the order of `UNITS`. No amount is zero.
+        until: True if the duration is the time at which a stage ends, counted from the start of the sequence. By
+            default it is the length of a stage.
 
     >>> str(Duration.of("1_000 iters")), str(Duration.of("2.5e3 steps")), str(Duration.of("250B tokens"))
     ('1000', '2500', '250000000000 tokens')
@@ -72,10 +73,13 @@ class Duration:
 
     @staticmethod
     def of(amount: "DurationLike | float") -> "Duration":
-        """Read `"5%"`, `"10 epochs"`, `"1e6 samples"`, `"1/3 epoch"`, sums of these, or an integer of updates.
+        """Read a length: `"5%"`, `"10 epochs"`, `"1e6 samples"`, `"1/3 epoch"`, a sum of these, or a number of updates.
+
+        Args:
+            amount: text with units, an integer number of updates, or a Duration.
 
         Raises:
-            InvalidArgument: not a duration, or below zero.
+            InvalidArgument: `amount` is not a length, or it is negative.
         """
         if isinstance(amount, Duration):
             return amount
@@ -86,7 +90,7 @@ class Duration:
                 raise fault.changed(refused=None if fault.sample is None else amount) from None
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
             raise _no_length(amount)
-        if isinstance(amount, float) and not amount.is_integer():  # 5.0 is 5; what is infinite is no integer
+        if isinstance(amount, float) and not amount.is_integer():  # 5.0 counts as 5; infinity is not an integer
             raise _no_length(amount)
         if amount < 0:
             sample = min(int(-amount), int(_MOST))
@@ -96,16 +100,16 @@ class Duration:
 
     @staticmethod
     def of_updates(amount: int | Fraction) -> "Duration":
-        """That many updates, which need not be whole.
+        """Return a duration of `amount` updates, which may be a fraction.
 
         Raises:
-            InvalidArgument: below zero, or more than a clock counts.
+            InvalidArgument: `amount` is negative or more than 1e18.
 
         >>> Duration.of_updates(Fraction(1251 * 24, 10)).written(), Duration.of_updates(30).written()
         ('"3002.4 steps"', '30')
         """
         if amount > _MOST:
-            found = "more updates than a clock counts, 1e18"
+            found = "a length must be at most 1e18 updates"
             site = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
             raise InvalidArgument(site, found, 'Write "100%"', sample="100%", refused=amount)
         if amount < 0:
@@ -114,10 +118,10 @@ class Duration:
 
     @property
     def updates(self) -> int:
-        """The amount in updates.
+        """The length as an integer number of updates.
 
         Raises:
-            Unresolved: another unit is in it, or it is no whole number.
+            Unresolved: the length contains another unit, or is not an integer.
         """
         amount = self.exact
         if amount is None or amount.denominator != 1:
@@ -126,10 +130,10 @@ class Duration:
 
     @property
     def number(self) -> int | Fraction:
-        """The amount in updates, exact: an integer where it is whole.
+        """The exact length in updates: an int if it is an integer, else a Fraction.
 
         Raises:
-            Unresolved: another unit is in it.
+            Unresolved: the length contains another unit.
         """
         amount = self.exact
         if amount is None:
@@ -138,20 +142,20 @@ class Duration:
 
     @property
     def count(self) -> int | float:
-        """The amount in updates, as a formula divides by it: an integer where it is whole, else the nearest float.
+        """The length in updates as formulas use it: an int if it is an integer, else the nearest float.
 
         Raises:
-            Unresolved: another unit is in it.
+            Unresolved: the length contains another unit.
         """
         return count_of(self.number)
 
     def __ceil__(self) -> int:
-        """The first update at which it is over."""
+        """Return the first update after the end: the length in updates, rounded up."""
         return ceil(self.number)
 
     @property
     def exact(self) -> Fraction | None:
-        """The amount in updates as a fraction; None while another unit is in it, or it is a time."""
+        """The length in updates as a fraction; None if it contains another unit, or is an `until` time."""
         if self.until:
             return None
         if not self.terms:
@@ -161,12 +165,12 @@ class Duration:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether it is a whole number of updates."""
+        """True if the length is an integer number of updates."""
         amount = self.exact
         return amount is not None and amount.denominator == 1
 
     def __add__(self, other: "Duration") -> "Duration":
-        if other.until:  # what lasts until then ends then, whenever it began
+        if other.until:  # a stage with an end time ends at that time, whenever it starts
             return Duration(other.terms)
         return _duration_of(_summed_amounts(self, other, 1))
 
@@ -177,8 +181,8 @@ class Duration:
 
     def __str__(self) -> str:
         if self.until:
-            said = str(Duration(self.terms))
-            return f"until {said} steps" if said.isdecimal() else f"until {said}"
+            end = str(Duration(self.terms))
+            return f"until {end} steps" if end.isdecimal() else f"until {end}"
         if not self.terms:
             return "0"
         text = ""
@@ -189,32 +193,32 @@ class Duration:
         return text
 
     def written(self) -> str:
-        """As it stands in a line of text: a number of updates bare, anything else quoted."""
+        """Return the length as an argument in a schedule's text: an integer, or quoted text with units."""
         return str(self.updates) if self.is_resolved else f'"{self}"'
 
 
 def durations_of(several: "Iterable[DurationLike | float]") -> tuple[Duration, ...]:
-    """Read a list of lengths; a refusal suggests the whole list.
+    """Read a list of lengths. An error suggests the corrected list.
 
     Raises:
-        InvalidArgument: one of them is not a duration.
+        InvalidArgument: `several` is not a list, or one of its items is not a length.
     """
     try:
-        given, read = list(several), list[Duration]()
+        lengths, read = list(several), list[Duration]()
     except TypeError:
         raise InvalidArgument(shown(several), "expected a list of lengths", 'Write ["10 epochs"]') from None
-    for one in given:
+    for one in lengths:
         try:
             read.append(Duration.of(one))
         except InvalidArgument as refusal:
             if refusal.sample is None:
                 raise
-            raise refusal.changed(sample=[or_meant(other) for other in given], refused=several) from None
+            raise refusal.changed(sample=[or_meant(other) for other in lengths], refused=several) from None
     return tuple(read)
 
 
 def or_meant(one: "DurationLike | float") -> object:
-    """A length as it was given, or what a refused one was meant to be."""
+    """Return the length unchanged if it is valid, else the suggested correction."""
     try:
         Duration.of(one)
     except InvalidArgument as refusal:
@@ -223,11 +227,11 @@ def or_meant(one: "DurationLike | float") -> object:
 
 
 DurationLike: TypeAlias = Duration | str | int
-"""What people write for a length: `"5%"`, `"10 epochs"`, `500` (updates; a whole float counts) or a Duration."""
+"""A length as users write it: `"5%"`, `"10 epochs"`, `500` (updates; `500.0` is accepted too) or a Duration."""
 
 
 def count_of(number: int | Fraction) -> int | float:
-    """An exact number as formulas take it."""
+    """Convert an exact number for use in a formula: to an int if it is an integer, else to a float."""
     return number.numerator if number.denominator == 1 else float(number)
 
 
@@ -239,9 +243,9 @@ def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fra
 
 
 def _duration_of(amounts: dict[str, Fraction]) -> Duration:
-    """A length from its amounts by unit."""
+    """Build a length from its amount in each unit."""
     terms = tuple((unit, amounts[unit]) for unit in UNITS if amounts.get(unit))
-    # A positive term first: "100% - 10 epochs" reads, "-10 epochs + 100%" does not.
+    # Positive terms come first, because "100% - 10 epochs" is easier to read than "-10 epochs + 100%".
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
     if terms and all(amount < 0 for _, amount in terms):
         meant = str(Duration(tuple((unit, -amount) for unit, amount in terms)))
@@ -251,7 +255,7 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
 
 
 def length_with_unit(number: str, unit: str) -> str | None:
-    """A number and a unit, maybe a peer's, as a length is written.
+    """Write a number and a unit as a length; the unit may be a peer's name or misspelled. None if it is unknown.
 
     >>> length_with_unit("10", "ep"), length_with_unit("0.06", "dur"), length_with_unit("3", "apples")
     ('10 epochs', '6%', None)
@@ -277,21 +281,22 @@ def length_with_unit(number: str, unit: str) -> str | None:
 
 
 def _close_unit(word: str) -> str | None:
-    """The unit that a long word is a slip of the pen of; short ones are like anything."""
-    from difflib import get_close_matches  # for messages only, so not at import
+    """Return the unit that `word` misspells, or None. Short units are skipped: they resemble too many words."""
+    from difflib import get_close_matches  # imported here because only error messages need it
 
     if not word.isalpha():
         return None
     word = word.lower()
     known = [name for name in UNIT_NAMES if len(name) > 3]
     close = get_close_matches(word, known, n=3, cutoff=0.7)
-    # "epoks" begins as "epochs" does; "apples" is nearly as near to "samples".
+    # The first letter must match, or the similarity be high: "apples" is nearly as close to "samples" as "epoks" to
+    # "epochs".
     return next((name for name in close if name[0] == word[0] or get_close_matches(word, [name], cutoff=0.8)), None)
 
 
 def _no_length(amount: object) -> InvalidArgument:
-    """The error of a value that is neither a whole number nor a text; a part of one is a share of the run."""
-    found = "expected a whole number of updates or a text with a unit"
+    """Return the error for a value that is neither an integer nor text; 0.05 suggests "5%" of the run."""
+    found = "expected an integer number of updates or text with a unit"
     sample: int | str = "5%"
     if isinstance(amount, (list, tuple)) and len(amount) == 1 and isinstance(amount[0], (int, str)):
         sample = str(or_meant(amount[0])) if isinstance(amount[0], str) else amount[0]
@@ -314,7 +319,7 @@ def _quoted(sample: int | str) -> str:
 
 
 def _read_length(text: str) -> Duration:
-    """A length from its text: amounts with units, added and subtracted."""
+    """Read a length from text: amounts with units, joined by + and -."""
     line = text if len(text) <= 40 else text[:37] + "..."
 
     def refused(found: str, sample: int | str | None = None) -> InvalidArgument:
@@ -327,18 +332,18 @@ def _read_length(text: str) -> Duration:
     if bare.split(maxsplit=1)[0:1] == ["until"]:
         end = _read_length(bare.removeprefix("until"))
         if end.until:
-            raise refused("it says until twice", str(end))
+            raise refused('"until" is written twice', str(end))
         return Duration(end.terms, until=True)
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
-        raise refused("a number without a unit")
+        raise refused("expected a unit after the number")
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
         found = _TERM.match(bare, place)
         if found is None or (place and not found["sign"]):
-            raise refused("not an amount with a unit")
+            raise refused("expected a number with a unit")
         if found["unit"] not in UNIT_NAMES:
             unit = found["unit"]
             meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
@@ -352,12 +357,12 @@ def _read_length(text: str) -> Duration:
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))
         except (ValueError, ZeroDivisionError):
-            raise refused("not an amount with a unit") from None
+            raise refused("expected a number with a unit") from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
-            raise refused("more than a clock counts, 1e18", "100%")
+            raise refused("an amount must be at most 1e18", "100%")
         if 0 < abs(amount) < _LEAST:
-            raise refused("less than any clock tells from nothing", 0)
+            raise refused("an amount must be 0 or at least 1e-18", 0)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():
@@ -368,7 +373,7 @@ def _read_length(text: str) -> Duration:
 
 
 _NUMBER_IN_TEXT = r"[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
-_WRITTEN_OTHERWISE = (  # spelled in another way than lengths are, and what is written here
+_SPELLING_FIXES = (  # patterns of other spellings, each with its replacement
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*([kKMBT])\Z"), r"\1\2 steps"),
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),  # 5,000 steps
     (re.compile(rf"({_NUMBER_IN_TEXT})\s*(?:%%|per\s?cents?\b|%\s+of\b.*)", re.IGNORECASE), r"\1%"),
@@ -387,7 +392,7 @@ _NUMBER_NAMES = {
 
 
 def meant_length(text: str) -> int | str:
-    """The length that a text was probably meant to be; with another unit, or a share of the run, where that is open.
+    """Return the length that `text` probably means. A bare number gets a unit: "steps", or "%" if it is below 1.
 
     >>> meant_length("5,000 steps"), meant_length("100m tokens"), meant_length("epochs: 5"), meant_length("0.05")
     ('5000 steps', '100M tokens', '5 epochs', '5%')
@@ -406,8 +411,8 @@ def meant_length(text: str) -> int | str:
         return f"{text} steps"
     first, _, rest = text.partition(" ")
     spelled = f"{_NUMBER_NAMES.get(first.lower(), first)} {rest}".strip(" +-.,;")
-    for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _WRITTEN_OTHERWISE)):
-        for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _own_unit(word[0]), meant)):
+    for meant in (spelled, *(pattern.sub(right, spelled) for pattern, right in _SPELLING_FIXES)):
+        for candidate in (meant, re.sub("[A-Za-z]+", lambda word: _unit_meant_by(word[0]), meant)):
             terms = map(_TERM.fullmatch, candidate.split(" + "))
             if all(one and one["unit"] in UNIT_NAMES and (one["by"] or "1").strip("0_") for one in terms):
                 return candidate
@@ -415,14 +420,14 @@ def meant_length(text: str) -> int | str:
     return f"{found[0]} steps" if found and abs(Fraction(found[0])) <= _MOST else "5%"
 
 
-def _own_unit(word: str) -> str:
-    """A word as a unit of ours: `Epochs`, `ep` and `epoks` are epochs."""
+def _unit_meant_by(word: str) -> str:
+    """Return the unit that `word` means: "epochs" for `Epochs`, `ep` and `epoks`; `word` itself if it is unknown."""
     lower = word.lower()
     return lower if lower in UNIT_NAMES else UNITS_OF_PEERS.get(lower) or _close_unit(word) or word
 
 
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
-    """One amount with its unit, as people write it."""
+    """Write one amount with its unit, as a user would."""
     if unit == "percent":
         return f"{_amount_text(amount)}%"
     if unit == "seconds":
@@ -440,7 +445,7 @@ def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
 
 
 def _amount_text(amount: Fraction) -> str:
-    """An amount, exact: by all its decimal digits, or as a fraction where none say it."""
+    """Write an exact amount: with all its decimal digits, or as a fraction if it has no finite decimal form."""
     digits = _decimal_places(amount)
     if digits is None:
         return f"{amount.numerator}/{amount.denominator}"
@@ -449,7 +454,7 @@ def _amount_text(amount: Fraction) -> str:
 
 
 def _decimal_places(amount: Fraction) -> int | None:
-    """How many digits behind the point say it exactly."""
+    """Return the number of decimal places that `amount` needs; None if no finite number is enough."""
     rest, twos, fives = amount.denominator, 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1

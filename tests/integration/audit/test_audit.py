@@ -56,7 +56,7 @@ def test_a_log_that_is_as_planned_is_said_to_be_and_its_bases_are_found(audit, t
 
     assert code == 0
     assert "400 of 400 values are as planned" in said
-    assert "base of lr of group 0 taken to be 0.1, from the log" in said
+    assert "base of lr of group 0: 0.1, fitted to the log" in said
 
 
 def skipped(t):
@@ -134,7 +134,7 @@ def test_another_base_is_named_with_both_values(audit, tmp_path):
     code, said = audit(write(tmp_path / "log.jsonl", columns), "--base", "lr=0.1,weight_decay=0.04")
 
     assert code == 1
-    assert "another base: the curve is the plan's, its base is not: lr of group 0 is 0.4" in said
+    assert "another base: the curve is as planned, with another base: lr of group 0 is 0.4" in said
 
 
 def test_a_log_of_few_short_numbers_is_not_taken_for_a_rounded_one(audit, tmp_path):
@@ -143,7 +143,7 @@ def test_a_log_of_few_short_numbers_is_not_taken_for_a_rounded_one(audit, tmp_pa
     code, said = audit(write(tmp_path / "log.jsonl", columns, NOW[:3]))
 
     assert code == 1
-    assert "compared so" in said
+    assert "compared with that precision" in said
 
 
 def test_values_written_by_something_else_are_counted(audit, tmp_path):
@@ -217,7 +217,7 @@ def test_the_checkpoint_of_an_optimizer(audit, tmp_path, place):
     code, said = audit(str(tmp_path / "run.pt"))
 
     assert code == 0, said
-    assert "the checkpoint is of update 37" in said
+    assert "the checkpoint was saved after 37 updates" in said
 
 
 def test_a_checkpoint_whose_plan_began_again_says_so(audit, tmp_path):
@@ -238,7 +238,7 @@ def test_a_checkpoint_whose_plan_began_again_says_so(audit, tmp_path):
     [
         (["--column", "lr=learning_rat"], 'did you mean "learning_rate"'),
         (["--time", "stp", "--column", "lr=learning_rate"], 'did you mean "step"'),
-        ([], "no column is called like a field of the plan (lr, weight_decay); there are step, learning_rate"),
+        ([], "no column has the name of a field of the plan (lr, weight_decay); the log has step, learning_rate"),
         (["--column", "lr"], "--column lr: no name"),
     ],
 )

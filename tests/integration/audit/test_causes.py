@@ -98,7 +98,7 @@ def by_formula(up, down, n=TOTAL, w=12, floor=0.1):
 HAND = "warmup(12) >> cosine(to=0.1)"
 CAUSES = {
     "stepped before": ("off by one", PLAN, lambda: trained(before=True), ("before the update", "(t+1)/n", "ahead")),
-    "one behind": ("off by one", PLAN, lambda: trained()[:1] + trained()[:-1], ("the one before",)),
+    "one behind": ("off by one", PLAN, lambda: trained()[:1] + trained()[:-1], ("the previous one",)),
     "per epoch": ("once per epoch", PLAN, lambda: trained(every=10), ("epoch",)),
     "two processes": ("processes or accumulation", PLAN, lambda: trained(times=2), ("2 times",)),
     "warmup missing": (
@@ -251,7 +251,7 @@ def test_a_base_that_the_log_scales_is_named_with_the_number_of_processes(audit)
     (cause,) = audit([8 * rate for rate in trained()], known_base=True, processes=8).causes
 
     assert cause.name == "another base"
-    assert "8 times as much as planned, as 8 processes scale it" in cause.text
+    assert "8 times the planned base, as if scaled by 8 processes" in cause.text
 
 
 UNRELATED = {

@@ -264,7 +264,7 @@ def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_
     [
         ([], 2, "usage"),
         (["--help"], 0, "usage"),
-        (["-m"], 2, "no module is named"),
+        (["-m"], 2, "expected the name of a module"),
         (["missing.py"], 2, "missing.py: No such file or directory"),
         (["."], 2, ".: Is a directory"),
     ],

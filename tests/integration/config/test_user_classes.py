@@ -284,7 +284,7 @@ def test_a_class_that_asks_how_far_the_run_is_is_planned_as_in_a_run(by_epoch):
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("LinearLrInterval", "no multiples of lr"), ("ReduceLR", "a hook of mmagic")]
+    ("name", "what"), [("LinearLrInterval", "not multiples of lr"), ("ReduceLR", "an mmagic hook")]
 )
 def test_a_class_of_mmagic_says_what_it_does_and_a_plan_that_can_be_written(name, what):
     with pytest.raises(ps.errors.ConfigError, match=what) as refusal:

@@ -37,7 +37,7 @@ def test_samples_are_counted_where_nobody_says_more():
     amounts = amounts_of(scheduler)
 
     for size in (4, 4, 3):
-        amounts.see(batch(size), ends_update=True)
+        amounts.count_batch(batch(size), ends_update=True)
         optimizer.step()
 
     assert scheduler.amount == 11
@@ -47,8 +47,8 @@ def test_the_batches_of_an_update_add_up():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)
 
-    amounts.see(batch(4), ends_update=False)
-    amounts.see(batch(3), ends_update=True)
+    amounts.count_batch(batch(4), ends_update=False)
+    amounts.count_batch(batch(3), ends_update=True)
     optimizer.step()
 
     assert scheduler.amount == 7
@@ -61,11 +61,11 @@ def test_what_the_loop_says_beats_the_batches_whoever_comes_first(loop_first):
     for size in (4, 5):
         if loop_first:
             scheduler.consumed(samples=10)
-        amounts.see(batch(size), ends_update=True)
+        amounts.count_batch(batch(size), ends_update=True)
         if not loop_first:
             scheduler.consumed(samples=10)
         optimizer.step()
-    amounts.see(batch(4), ends_update=True)  # nothing said for this one
+    amounts.count_batch(batch(4), ends_update=True)  # nothing said for this one
     optimizer.step()
 
     assert scheduler.amount == 24
@@ -75,7 +75,7 @@ def test_a_loop_that_says_each_batch_is_not_counted_twice():
     optimizer, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler)
     for ends_update in (False, True):
-        amounts.see(batch(4), ends_update=ends_update)
+        amounts.count_batch(batch(4), ends_update=ends_update)
         scheduler.consumed(samples=1)
     optimizer.step()
 
@@ -84,12 +84,12 @@ def test_a_loop_that_says_each_batch_is_not_counted_twice():
 
 def test_the_batches_of_a_skipped_update_are_in_the_state():
     _, scheduler = attached(BY_SAMPLES)
-    amounts_of(scheduler).see(batch(4), ends_update=True)  # a GradScaler leaves out the step
+    amounts_of(scheduler).count_batch(batch(4), ends_update=True)  # a GradScaler leaves out the step
     state = scheduler.state_dict()
 
     other, again = attached(BY_SAMPLES)
     again.load_state_dict(state)
-    amounts_of(again).see(batch(3), ends_update=True)
+    amounts_of(again).count_batch(batch(3), ends_update=True)
     other.step()
 
     assert again.amount == 7
@@ -104,8 +104,8 @@ def test_processes_are_summed_once_for_an_update():
         return amount * 2
 
     amounts = amounts_of(scheduler, processes=2, summed=summed)
-    amounts.see(batch(4), ends_update=False)
-    amounts.see(batch(3), ends_update=True)
+    amounts.count_batch(batch(4), ends_update=False)
+    amounts.count_batch(batch(3), ends_update=True)
     optimizer.step()
 
     assert (calls, scheduler.amount) == ([7], 14)
@@ -117,8 +117,8 @@ def test_an_engine_that_only_knows_the_step_tells_what_was_seen_before_it():
 
     for sizes in ((4, 3), (2,)):
         for size in sizes:
-            amounts.see(batch(size), ends_update=False)
-        amounts.tell_seen()
+            amounts.count_batch(batch(size), ends_update=False)
+        amounts.report_counted()
         optimizer.step()
 
     assert scheduler.amount == 18
@@ -127,13 +127,13 @@ def test_an_engine_that_only_knows_the_step_tells_what_was_seen_before_it():
 def test_the_batches_of_an_unfinished_update_go_through_a_checkpoint_summed_over_the_processes():
     _, scheduler = attached(BY_SAMPLES)
     amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
-    amounts.see(batch(4), ends_update=False)
+    amounts.count_batch(batch(4), ends_update=False)
     state = amounts.saved_state()
 
     optimizer, again = attached(BY_SAMPLES)
     resumed = amounts_of(again, processes=2, summed=lambda amount: amount * 2)
     resumed.load_state(state)
-    resumed.see(batch(3), ends_update=True)
+    resumed.count_batch(batch(3), ends_update=True)
     optimizer.step()
 
     assert (state, amounts.saved_state(), resumed.saved_state()) == ({"samples": 8}, state, {})
@@ -145,7 +145,7 @@ def test_what_a_checkpoint_counted_in_another_unit_than_the_plan_of_now_is_left(
     amounts = amounts_of(scheduler)
     amounts.load_state({"tokens": 100})
 
-    amounts.see(batch(3), ends_update=True)
+    amounts.count_batch(batch(3), ends_update=True)
     optimizer.step()
 
     assert scheduler.amount == 3
@@ -158,7 +158,7 @@ def test_a_clock_of_batches_counts_one_for_all_processes():
         raise AssertionError("a batch of all processes is one")
 
     amounts = amounts_of(scheduler, processes=2, summed=summed)
-    amounts.see(None, ends_update=True)
+    amounts.count_batch(None, ends_update=True)
     optimizer.step()
 
     assert scheduler.amount == 1
@@ -167,7 +167,7 @@ def test_a_clock_of_batches_counts_one_for_all_processes():
 def test_a_plan_by_updates_looks_at_no_batch():
     optimizer, scheduler = attached(ps.Plan(lr=ps.linear(1.0, 0.0, over=10)))
 
-    amounts_of(scheduler).see(object(), ends_update=True)
+    amounts_of(scheduler).count_batch(object(), ends_update=True)
     optimizer.step()
 
     assert scheduler.t == 1
@@ -194,7 +194,7 @@ def test_a_plan_by_updates_looks_at_no_batch():
 def test_tokens_are_those_of_the_user_or_the_constant(options, facts, expected):
     optimizer, scheduler = attached(BY_TOKENS, **facts)
 
-    amounts_of(scheduler, **options).see(batch(3), ends_update=True)
+    amounts_of(scheduler, **options).count_batch(batch(3), ends_update=True)
     optimizer.step()
 
     assert scheduler.amount == expected
@@ -202,7 +202,7 @@ def test_tokens_are_those_of_the_user_or_the_constant(options, facts, expected):
 
 def test_tokens_that_nobody_counts_are_refused_before_the_update():
     optimizer, scheduler = attached(BY_TOKENS)
-    amounts_of(scheduler).see(batch(3), ends_update=True)
+    amounts_of(scheduler).count_batch(batch(3), ends_update=True)
 
     with pytest.raises(MissingFact, match=r"scheduler\.consumed\(tokens=n\)"):
         optimizer.step()
@@ -215,7 +215,7 @@ def test_what_a_function_of_the_user_gives_is_checked(wrong):
     _, scheduler = attached(BY_TOKENS)
 
     with pytest.raises(InvalidArgument, match="tokens"):
-        amounts_of(scheduler, amount_of=lambda one: wrong).see(batch(3), ends_update=True)
+        amounts_of(scheduler, amount_of=lambda one: wrong).count_batch(batch(3), ends_update=True)
 
     assert scheduler.amount == 0
 
@@ -223,16 +223,16 @@ def test_what_a_function_of_the_user_gives_is_checked(wrong):
 # ---------------------------------------------------------------------- sizes that are planned
 
 
-def test_planned_sizes_count_whatever_the_batches_hold_and_a_difference_is_told_once():
+def test_planned_sizes_take_precedence_over_batches_and_a_difference_is_warned_of_once():
     optimizer, scheduler = attached(RAMP)
     amounts = amounts_of(scheduler)
 
-    with pytest.warns(UserWarning, match=r"update 0: the plan says that it takes 2 samples, .* hold 3"):
-        amounts.see(batch(3), ends_update=True)
+    with pytest.warns(UserWarning, match=r"update 0: the plan schedules 2 samples for it, .* contain 3"):
+        amounts.count_batch(batch(3), ends_update=True)
     optimizer.step()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        amounts.see(batch(3), ends_update=True)
+        amounts.count_batch(batch(3), ends_update=True)
     optimizer.step()
 
     assert scheduler.amount == 4
@@ -245,7 +245,7 @@ def test_batches_of_the_planned_size_are_no_reason_to_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(15):
-            amounts.see(batch(int(scheduler.value("batch_size"))), ends_update=True)
+            amounts.count_batch(batch(int(scheduler.value("batch_size"))), ends_update=True)
             optimizer.step()
 
     assert scheduler.amount == 68
@@ -255,7 +255,7 @@ def test_a_planned_batch_of_sequences_of_any_length_is_counted():
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="tokens")
     optimizer, scheduler = attached(plan)  # nothing says sequence_length
 
-    amounts_of(scheduler, amount_of=lambda one: one[0].numel()).see(batch(3), ends_update=True)
+    amounts_of(scheduler, amount_of=lambda one: one[0].numel()).count_batch(batch(3), ends_update=True)
     optimizer.step()
 
     assert scheduler.amount == 9
@@ -269,12 +269,12 @@ def test_accumulated_batches_are_compared_with_what_is_planned_for_the_update():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for ends_update in (False, True, False, True):
-            amounts.see(batch(4), ends_update=ends_update)
+            amounts.count_batch(batch(4), ends_update=ends_update)
             if ends_update:
                 optimizer.step()
-    amounts.see(batch(4), ends_update=False)
-    with pytest.warns(UserWarning, match="takes 8 samples, .* hold 7"):
-        amounts.see(batch(3), ends_update=True)
+    amounts.count_batch(batch(4), ends_update=False)
+    with pytest.warns(UserWarning, match="schedules 8 samples for it, .* contain 7"):
+        amounts.count_batch(batch(3), ends_update=True)
 
     assert scheduler.amount == 16
 
@@ -283,7 +283,7 @@ def test_a_planned_update_that_a_checkpoint_cut_in_two_is_compared_whole():
     plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
     _, scheduler = attached(plan, accumulation=2)
     amounts = amounts_of(scheduler)
-    amounts.see(batch(4), ends_update=False)
+    amounts.count_batch(batch(4), ends_update=False)
     state = amounts.saved_state()
 
     _, again = attached(plan, accumulation=2)
@@ -292,7 +292,7 @@ def test_a_planned_update_that_a_checkpoint_cut_in_two_is_compared_whole():
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        resumed.see(batch(4), ends_update=True)
+        resumed.count_batch(batch(4), ends_update=True)
 
 
 # ---------------------------------------------------------------------- what a batch holds
@@ -372,7 +372,7 @@ def test_a_loader_that_says_no_batch_size_may_be_counted_by_its_sequences():
     options = PlanOptions(tokens_per_sample=16)
     scheduler = facts.attach(optimizer_of(Tiny()), BY_TOKENS, options)
 
-    BatchAmounts(scheduler, options).see(batch(3), ends_update=True)
+    BatchAmounts(scheduler, options).count_batch(batch(3), ends_update=True)
     scheduler.optimizer.step()
 
     assert scheduler.amount == 48

@@ -124,7 +124,7 @@ def test_an_epoch_that_is_no_whole_number_of_updates_is_named_with_the_argument(
     with pytest.raises(ps.InvalidArgument) as refusal:
         Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), accumulation=4).run()
 
-    assert "18 batches are no whole number of updates of 4" in str(refusal.value)
+    assert "an epoch of 18 batches is not a multiple of accumulation=4" in str(refusal.value)
     assert "PlanHandler(..., calendar=ps.Calendar(steps_per_epoch=100))" in str(refusal.value)
 
 

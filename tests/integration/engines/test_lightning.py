@@ -128,7 +128,7 @@ def test_the_metrics_of_a_validation_reach_the_plan() -> None:
 
 
 def test_a_metric_that_is_never_reported_is_warned_about() -> None:
-    with pytest.warns(UserWarning, match=r"watches loss, which was never reported; reported were: val_loss"):
+    with pytest.warns(UserWarning, match=r"watches loss, which was never reported; reported metrics: val_loss"):
         small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("loss"))))
 
 

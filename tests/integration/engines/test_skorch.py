@@ -106,7 +106,7 @@ def test_windows_that_do_not_fill_an_epoch_are_named_with_the_argument() -> None
     with pytest.raises(ps.InvalidArgument) as refusal:
         uneven.fit(X, Y)
 
-    assert "18 batches are no whole number of updates of 4" in str(refusal.value)
+    assert "an epoch of 18 batches is not a multiple of accumulation=4" in str(refusal.value)
     assert "PlanCallback(..., calendar=ps.Calendar(total=10_000))" in str(refusal.value)
 
 

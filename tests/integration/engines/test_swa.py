@@ -71,5 +71,5 @@ def test_swalr_beside_a_plan_is_warned_about() -> None:
     epoch(model, optimizer)
 
     swa.step()
-    with pytest.warns(UserWarning, match="something else wrote it"):
+    with pytest.warns(UserWarning, match="other code wrote it"):
         epoch(model, optimizer)

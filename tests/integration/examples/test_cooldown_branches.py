@@ -47,6 +47,6 @@ def test_the_plans_are_files_whose_past_is_that_of_the_run(ran):
 def test_the_picture_shows_where_each_branch_leaves_the_run(ran):
     drawn = (ran[1] / "tree.svg").read_text(encoding="utf-8")
 
-    assert re.findall(r"(at-\d+) leaves trunk at update (\d+)", drawn) == [
+    assert re.findall(r"(at-\d+) diverges from trunk at update (\d+)", drawn) == [
         ("at-400", "401"), ("at-600", "601"), ("at-800", "801"),
     ]  # fmt: skip

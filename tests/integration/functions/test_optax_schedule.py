@@ -154,9 +154,9 @@ def test_lines_of_a_plan_are_what_optax_updates_by():
     [
         (lambda: ps.to_optax("cosine()"), r"Write ps\.to_optax\(ps\.cosine\(\), ps\.Calendar"),
         (lambda: ps.to_optax("cosine(over=5) * plateau('loss')"), "reacts to a metric"),
-        (lambda: ps.to_optax("constant()", base="x"), "no number"),
-        (lambda: ps.to_optax(ps.Plan(lr="constant()", clock="tokens")), "a clock of tokens"),
-        (lambda: ps.to_optax(ps.Plan(lr="constant()", weight_decay=0.5)), r'the plan has lr, weight_decay.*field="lr"'),
+        (lambda: ps.to_optax("constant()", base="x"), "expected a number"),
+        (lambda: ps.to_optax(ps.Plan(lr="constant()", clock="tokens")), "the clock of lr counts tokens"),
+        (lambda: ps.to_optax(ps.Plan(lr="constant()", weight_decay=0.5)), r'the plan schedules lr, .*field="lr"'),
     ],
 )
 def test_what_no_function_of_the_count_says_is_refused_with_a_line(make, found):

@@ -118,7 +118,7 @@ def test_a_run_whose_log_is_lost_goes_on_as_the_error_says(tmp_path):
 def test_the_line_that_counts_updates_takes_the_warning_away(tmp_path):
     with pytest.warns(UserWarning, match="accumulative_counts=2") as said:
         run(tmp_path / "batches")
-    line = re.search(r"write (default_hooks=.*?), or give", str(said[0].message))[1]
+    line = re.search(r"write (default_hooks=.*?), or pass", str(said[0].message))[1]
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

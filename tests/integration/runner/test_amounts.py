@@ -187,17 +187,17 @@ class Follow(Hook):
         self.sampler.size = lambda: runner.schedulers[""][0].value("batch_size")
 
 
-def test_planned_batches_are_not_told_and_the_first_that_is_not_as_planned_is_noticed(tmp_path):
-    with pytest.warns(UserWarning, match="the plan says") as warned:
+def test_planned_batches_are_not_reported_and_the_first_difference_is_warned_of(tmp_path):
+    with pytest.warns(UserWarning, match="the plan schedules") as warned:
         runner = job(tmp_path, BATCHES_GROW, train_cfg=dict(max_epochs=1))
 
     assert [line["samples"] for line in lines(runner)] == [0, 4, 8, 12, 16, 20, 26, 32, 38, 44]
-    (said,) = [str(one.message) for one in warned if "the plan says" in str(one.message)]
-    assert said.startswith("update 5: the plan says that it takes 6 samples, and the engine's batches hold 4")
+    (said,) = [str(one.message) for one in warned if "the plan schedules" in str(one.message)]
+    assert said.startswith("update 5: the plan schedules 6 samples for it, but the engine's batches contain 4")
 
 
 # Its loader is one batch ahead, so a change of size may be noticed. The amounts are the planned ones anyway.
-@pytest.mark.filterwarnings("ignore:update 5. the plan says that it takes 6 samples")
+@pytest.mark.filterwarnings("ignore:update 5. the plan schedules 6 samples")
 def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path):
     sampler = PlannedBatches()
     loader = DataLoader(digits(SAMPLES), batch_sampler=sampler)
@@ -214,10 +214,12 @@ def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path):
     assert [line["samples"] for line in lines(runner)] == planned.tolist()
 
 
-def test_a_clock_of_tokens_that_nothing_counts_is_refused_before_the_update(tmp_path):
+def test_a_clock_of_uncounted_tokens_raises_before_the_update(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
 
-    with pytest.raises(MissingFact, match=r"how many this update takes\. Write Runner\(\.\.\., tokens_per_sample="):
+    with pytest.raises(
+        MissingFact, match=r"the number of tokens of this update is unknown\. Write Runner\(\.\.\., tokens_per_sample="
+    ):
         job(tmp_path, plan)
 
     assert (tmp_path / "values.jsonl").read_text() == ""
@@ -244,7 +246,7 @@ def test_a_unit_that_nothing_converts_is_refused_before_training(tmp_path, plan,
         (dict(tokens_per_sample=0), r"\$\.tokens_per_sample: expected an integer of at least 1, got 0"),
         (dict(tokens_per_sample=True), r"\$\.tokens_per_sample: "),
         (dict(amount_of=3), r"\$\.amount_of: expected a function of a batch, got 3"),
-        (dict(amount_of=len, tokens_per_sample=4), r"\$\.amount_of: tokens_per_sample counts a batch too"),
+        (dict(amount_of=len, tokens_per_sample=4), r"\$\.amount_of: tokens_per_sample also sets the amount of a batch"),
     ],
     ids=["none", "a-switch", "a-number", "both"],
 )

@@ -181,7 +181,7 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
         (dict(train_cfg=dict(by_epoch=True)), "$.train_cfg.max_epochs: it is missing"),
         (dict(train_cfg=dict(by_epoch=False, max_epochs=3)), "$.train_cfg.max_iters: it is missing"),
         (dict(train_cfg=dict(max_epochs=3, max_iters=9)), "the length is"),
-        (dict(val_dataloader=None, val_cfg=dict()), "$.val_cfg: there is no val_dataloader"),
+        (dict(val_dataloader=None, val_cfg=dict()), "$.val_cfg: val_dataloader is missing"),
         (dict(model=WithTrainStep()), "$.loss: WithTrainStep has its own train_step"),
         (dict(param_scheduler=3), "$.param_scheduler"),
         (dict(param_scheduler=dict(type="StepLR")), "$.param_scheduler.step_size: it is missing"),
@@ -205,15 +205,15 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
         (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "$.train_cfg.max_epochs: it is missing"),
         (
             dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)),
-            "the length is max_epochs. Leave max_iters out",
+            "the length is max_epochs. Omit max_iters",
         ),
         (
             dict(train_cfg=dict(type="IterBasedTrainLoop", max_epochs=9)),
-            "the length is max_iters. Leave max_epochs out",
+            "the length is max_iters. Omit max_epochs",
         ),
         (
             dict(train_cfg=dict(type="EpochBasedTrainLoop", by_epoch=False, max_iters=9)),
-            "$.train_cfg.by_epoch: False, and",
+            "$.train_cfg.by_epoch: False, but",
         ),
         (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
         (dict(randomness=dict(seed=2**32)), "an integer from 0 to 4,294,967,295, got"),

@@ -171,5 +171,5 @@ def test_the_hook_of_the_page_stops_the_run_by_the_view_it_is_given(tmp_path):
 def test_a_runner_that_has_not_trained_says_that_there_is_no_training():
     runner = Runner(network())
 
-    with pytest.raises(ParamschedError, match=r"Call train\(\)"):
+    with pytest.raises(ParamschedError, match=r"train\(\) has not been called"):
         _ = runner.training

@@ -136,7 +136,7 @@ def test_mixed_precision_changes_the_weights_as_a_plain_loop_does():
 def test_another_precision_in_the_same_process_is_refused_not_ignored():
     run(optim_wrapper=dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(type="SGD", lr=0.1)), epochs=1)
 
-    with pytest.raises(InvalidArgument, match="'bf16', this one needs 'no'"):
+    with pytest.raises(InvalidArgument, match="'bf16', but this one needs 'no'"):
         run(epochs=1)
 
 
@@ -349,14 +349,14 @@ def test_in_a_run_by_iterations_schedulers_by_epoch_tick_after_each_pass():
 
 
 def test_a_plateau_without_validation_is_said():
-    with pytest.warns(UserWarning, match="never acts: there is no validation"):
+    with pytest.warns(UserWarning, match="never acts, because the run has no validation"):
         run(param_scheduler=[dict(type="ReduceOnPlateauLR", monitor="loss")], epochs=1)
     with pytest.warns(UserWarning, match='plateau\\("loss"\\) never acts'):
         run(param_scheduler='lr: constant() * plateau("loss")', epochs=1)
 
 
 def test_a_plateau_that_watches_what_is_not_measured_is_an_error():
-    with pytest.raises(InvalidArgument, match=r"computed no 'acc'.*loss"):
+    with pytest.raises(InvalidArgument, match=r"did not compute 'acc'.*loss"):
         run(param_scheduler='lr: constant() * plateau("acc", mode="max")', val_dataloader=loader(2))
 
 

@@ -49,7 +49,7 @@ def test_what_both_use_is_what_is_planned_at_the_sum_of_their_tokens(seen):
         assert job["used"] == pytest.approx([lr_at(amount) for amount in called], rel=1e-14)
 
 
-def test_processes_that_say_their_own_tokens_are_told_before_the_first_update(seen):
+def test_processes_that_report_only_their_own_tokens_raise_before_the_first_update(seen):
     told = [one["local_amounts"] for one in seen if one["local_amounts"]["error"]]
 
     assert len(told) == 1  # whoever comes first cannot know; the other has both numbers
@@ -57,7 +57,7 @@ def test_processes_that_say_their_own_tokens_are_told_before_the_first_update(se
     for rank in (0, 1):
         assert f"rank {rank}" in told[0]["error"]
         assert str(local_tokens(rank, 0)) in told[0]["error"]
-    assert "Say the number of all processes together" in told[0]["error"]
+    assert "Pass the same number in each process" in told[0]["error"]
 
 
 def test_a_number_that_differed_once_is_noticed_later(seen):
@@ -79,7 +79,7 @@ def test_processes_that_say_their_own_tokens_are_refused_also_where_one_has_trie
     assert {"64", "65"} <= set(told[0]["error"].replace(".", " ").replace(",", " ").split())
 
 
-def test_seconds_of_several_processes_have_to_be_said(seen):
+def test_seconds_of_several_processes_must_be_reported(seen):
     for one in seen:
         assert "Write scheduler.consumed(seconds=s) before optimizer.step()" in one["seconds"]["error"]
         assert one["seconds"]["amount"] == 2.5

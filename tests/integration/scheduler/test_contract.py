@@ -181,18 +181,18 @@ def test_values_names_fields_and_groups_as_a_trace_does():
     assert scheduler.values() == {key: shown[key][5] for key in shown.keys()}
     assert scheduler.value("lr", "head") == scheduler.value("lr", 1) == shown["lr", "head"][5]
     assert scheduler.value("temperature") == 1.75
-    with pytest.raises(ps.InvalidArgument, match="not scheduled; there are 'lr' of 'body'"):
+    with pytest.raises(ps.InvalidArgument, match="not scheduled; the plan schedules 'lr' of 'body'"):
         scheduler.value("weight_decay")
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"plan": 3}, "no Plan"),
+        ({"plan": 3}, "not a Plan"),
         ({"drive": "hand"}, "drive='hand'"),
         ({"on_change": "old"}, "unknown choice 'old'"),
         ({"on_change": {"lr": "newest"}}, "newest"),
-        ({"calendar": ps.Calendar(total=20), "total": 20}, "facts are given twice"),
+        ({"calendar": ps.Calendar(total=20), "total": 20}, "run facts are passed twice"),
         ({"optimizer": object()}, "no param_groups"),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_container_of_optimizers_is_refused_with_the_line_that_works(kind):
     parts = probe(), probe()
     optimizers = optimizer = kind(parts) if kind is tuple else kind(*parts)
 
-    with pytest.raises(ps.InvalidArgument, match="one Scheduler for each of its optimizers") as refusal:
+    with pytest.raises(ps.InvalidArgument, match="one Scheduler for each of them") as refusal:
         ps.Scheduler(optimizer, PLAN)
 
     line = str(refusal.value).partition("Write schedulers = ")[2].rstrip(".")
@@ -230,7 +230,7 @@ def test_an_optimizer_that_wraps_one_with_hooks_is_refused_with_the_line_that_wo
 
     optimizer = PostLocalSGDOptimizer(probe(), PeriodicModelAverager.__new__(PeriodicModelAverager))
 
-    with pytest.raises(ps.InvalidArgument, match="fires no hooks") as refusal:
+    with pytest.raises(ps.InvalidArgument, match="does not call hooks") as refusal:
         ps.Scheduler(optimizer, PLAN)
 
     assert "Write ps.Scheduler(optimizer.optim, plan)" in str(refusal.value)
@@ -241,5 +241,5 @@ def test_a_group_without_numbers_is_refused_with_what_to_write():
     optimizer = probe()
     optimizer.param_groups[0] = {"params": optimizer.param_groups[0]["params"]}
 
-    with pytest.raises(ps.errors.UnknownField, match=r'Give it one: group\["lr"\] = 0\.1'):
+    with pytest.raises(ps.errors.UnknownField, match=r'Add it: group\["lr"\] = 0\.1'):
         ps.Scheduler(optimizer, PLAN)

@@ -227,7 +227,7 @@ def test_a_plan_that_is_attached_after_the_load_is_warned_about(tmp_path):
     model, optimizer = made()
     load(tmp_path, model, optimizer)
 
-    with pytest.warns(UserWarning, match=r"no count of updates.*weight_decay 0\.00.*t=n\) \(its own state says 8\)"):
+    with pytest.warns(UserWarning, match=r"no count of updates.*weight_decay 0\.00.*t=n\) \(its own state counts 8\)"):
         ps.Scheduler(optimizer, PLANS["two fields"])
 
 
@@ -241,7 +241,7 @@ def test_a_count_of_zero_beside_a_state_that_counts_is_warned_about(attach_first
         load(tmp_path, model, optimizer, planner=DefaultLoadPlanner(allow_partial_load=True))
 
     if attach_first:
-        with pytest.warns(UserWarning, match=r"a count of 0 updates.*its own state says 10"):
+        with pytest.warns(UserWarning, match=r"a count of 0 updates.*its own state counts 10"):
             load_partly()
     else:
         with warnings.catch_warnings():
@@ -249,7 +249,7 @@ def test_a_count_of_zero_beside_a_state_that_counts_is_warned_about(attach_first
             load_partly()
         again = made()[1]
         again.load_state_dict(optimizer.state_dict())
-        with pytest.warns(UserWarning, match=r"a count of 0 updates.*its own state says 10"):
+        with pytest.warns(UserWarning, match=r"a count of 0 updates.*its own state counts 10"):
             ps.Scheduler(again, LR)
 
 

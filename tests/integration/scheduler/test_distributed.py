@@ -95,7 +95,7 @@ def test_dcp_carries_the_count_where_the_template_was_made_with_a_scheduler(tmp_
     assert train(model, optimizer, 5) == planned(OLD, {"lr": 0.1})[7:12]
 
 
-def test_dcp_loads_only_what_the_template_has_and_the_lost_count_is_told(tmp_path):
+def test_dcp_loads_only_the_template_and_the_lost_count_is_warned_of(tmp_path):
     saved_by_dcp(tmp_path)
     model, optimizer, _ = sharded()
 

@@ -39,7 +39,7 @@ def test_without_them_the_first_update_is_refused_with_the_call_to_make(drive):
     assert not hasattr(scheduler, "total_steps")
 
 
-def test_a_fact_that_is_missing_is_told_with_both_ways_and_each_works():
+def test_a_missing_fact_is_reported_with_both_calls_and_each_works():
     with pytest.raises(MissingFact) as told:
         ps.Scheduler(probe(), PLAN)
     assert "Write ps.Scheduler(optimizer, plan, steps_per_epoch=100)" in str(told.value)
@@ -99,9 +99,9 @@ def test_groups_that_come_meanwhile_are_there_from_the_first_update():
 def test_what_can_be_refused_now_is():
     with pytest.raises(PlanError, match="did you mean"):
         ps.Scheduler(probe(), ps.Plan(weight_deca=ps.cosine(), horizon="2 epochs"), calendar="later")
-    with pytest.raises(InvalidArgument, match="facts are given now and later"):
+    with pytest.raises(InvalidArgument, match="facts are passed both now and later"):
         ps.Scheduler(probe(), PLAN, calendar="later", steps_per_epoch=5)
-    with pytest.raises(InvalidArgument, match="no Calendar"):
+    with pytest.raises(InvalidArgument, match="not a Calendar"):
         ps.Scheduler(probe(), PLAN, calendar="sometime")
 
 
@@ -111,5 +111,5 @@ def test_facts_are_given_once():
         scheduler.resolve(steps_per_epochs=5)
     scheduler.resolve(steps_per_epoch=5)
 
-    with pytest.raises(ParamschedError, match="its plan has its facts"):
+    with pytest.raises(ParamschedError, match="the plan is resolved already"):
         scheduler.resolve(steps_per_epoch=5)

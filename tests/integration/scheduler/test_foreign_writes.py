@@ -35,12 +35,12 @@ def without_momentum(*groups, **defaults):
     ("entry", "value", "name"),
     [("lr", 0.7, "lr"), ("lr", 1, "lr"), ("betas", (0.5, 0.999), "betas[0]"), ("lr", torch.tensor(0.5), "lr")],
 )
-def test_a_value_written_by_hand_is_used_once_and_told_once_with_both_values(entry, value, name):
+def test_an_external_write_is_used_once_and_warned_of_once_with_both_values(entry, value, name):
     optimizer = without_momentum()
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 3)
 
-    with pytest.warns(UserWarning, match="something else wrote it") as told:
+    with pytest.warns(UserWarning, match="other code wrote it") as told:
         write_and_run(optimizer, lambda: written(optimizer, 0, entry, value), times=3)
 
     assert len(told) == 1
@@ -101,7 +101,7 @@ WAYS = {
 @pytest.mark.parametrize("index", [1, 3, 4])
 @pytest.mark.parametrize("entry", ["lr", "betas"])
 @pytest.mark.parametrize("after", [1, 33, 40])
-def test_a_value_written_into_any_group_is_told_at_the_update_that_uses_it(way, index, entry, after):
+def test_an_external_write_into_any_group_is_warned_of_at_the_update_that_uses_it(way, index, entry, after):
     groups, plan = WAYS[way]
     optimizer = without_momentum(*groups)
     scheduler = ps.Scheduler(optimizer, plan)
@@ -110,7 +110,7 @@ def test_a_value_written_into_any_group_is_told_at_the_update_that_uses_it(way, 
     before = optimizer.param_groups[index][entry]
     value, found = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
 
-    with pytest.warns(UserWarning, match="something else wrote it") as told:
+    with pytest.warns(UserWarning, match="other code wrote it") as told:
         run(written(optimizer, index, entry, value), 1)
 
     text = f"{field} of group {name!r} was 0.7 at update {after} instead of the planned {found!r}"
@@ -135,7 +135,7 @@ def test_the_old_value_may_be_kept_by_who_wrote_another(drive):
         step()
 
 
-def test_a_value_written_while_the_step_is_on_is_told_too():
+def test_an_external_write_during_the_step_is_warned_of():
     optimizer = without_momentum({}, {})
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 40)
@@ -180,7 +180,7 @@ def test_groups_that_change_places_while_the_step_is_on_keep_their_bases(updates
 
 
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_scheduled_tensor_filled_by_hand_is_used_once_and_told_once(index):
+def test_an_externally_filled_tensor_is_used_once_and_warned_of_once(index):
     optimizer = without_momentum({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 4)
@@ -197,7 +197,7 @@ def test_a_scheduled_tensor_filled_by_hand_is_used_once_and_told_once(index):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("value", [0.7, torch.tensor(0.7)])
-def test_a_tensor_replaced_in_one_group_is_told_at_that_update_and_ours_is_there_again(index, value):
+def test_a_replaced_tensor_is_warned_of_at_that_update_and_restored(index, value):
     optimizer = without_momentum(*[{"lr": torch.tensor(0.1 * (i + 1))} for i in range(3)])
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 40)
@@ -218,7 +218,7 @@ def test_a_tensor_replaced_by_hand_is_used_once_and_then_ours_is_there_again(val
     run(optimizer, 4)
     ours = [one["lr"] for one in optimizer.param_groups]
 
-    with pytest.warns(UserWarning, match="something else wrote it"):
+    with pytest.warns(UserWarning, match="other code wrote it"):
         write_and_run(optimizer, lambda: [one.update(lr=value) for one in optimizer.param_groups], updates=3)
 
     assert [one["lr"] is mine for one, mine in zip(optimizer.param_groups, ours, strict=True)] == [True, True]

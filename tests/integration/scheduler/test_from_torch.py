@@ -68,8 +68,8 @@ def test_without_t_both_orders_say_what_to_write_and_it_works(make, caplog):
         second.load_state_dict(saved)
 
     assert "write ps.Scheduler(optimizer, plan, t=n)" in caplog.text
-    assert ("its own state says 7" in caplog.text) == (make is adamw)
-    assert ("its own state says 7" in str(told[0].message)) == (make is adamw)
+    assert ("its own state counts 7" in caplog.text) == (make is adamw)
+    assert ("its own state counts 7" in str(told[0].message)) == (make is adamw)
     for scheduler in (built, loaded):
         assert (scheduler.last_epoch, scheduler.base_lrs) == (0, [0.1])
         scheduler.seek(7)
@@ -105,10 +105,10 @@ def test_a_scheduler_that_was_stepped_per_epoch_or_per_process_does_not_deceive_
     scheduler.load_state_dict(state)
 
     assert scheduler.last_epoch == 7
-    assert "7 updates as the optimizer's own state counts them" in caplog.text
+    assert "7 updates, the count in the optimizer's own state" in caplog.text
 
 
-def test_the_bases_of_a_scheduler_state_alone_are_taken_and_said(caplog):
+def test_the_bases_of_a_scheduler_state_alone_are_used_and_logged(caplog):
     _, state = torch_run()
     optimizer = probe(lr=0.5)
     scheduler = ps.Scheduler(optimizer, PLAN)
@@ -116,10 +116,10 @@ def test_the_bases_of_a_scheduler_state_alone_are_taken_and_said(caplog):
     scheduler.load_state_dict(state)
 
     assert scheduler.get_lr() == [LR[7]]
-    assert "base of lr in group 0: 0.5 in the code, 0.1 in the checkpoint, which wins" in caplog.text
+    assert "base of lr in group 0: 0.5 in the code, 0.1 in the checkpoint, which takes precedence" in caplog.text
 
 
-def test_a_count_that_the_optimizer_carries_wins_over_t_and_it_is_said(caplog):
+def test_a_count_of_the_optimizer_takes_precedence_over_t_and_is_logged(caplog):
     optimizer = probe()
     ps.Scheduler(optimizer, PLAN)
     run(optimizer, 5)
@@ -129,7 +129,7 @@ def test_a_count_that_the_optimizer_carries_wins_over_t_and_it_is_said(caplog):
     scheduler = ps.Scheduler(other, PLAN, t=7)
 
     assert scheduler.last_epoch == 5
-    assert "t=7 is for an optimizer without a count of updates; this one carries 5, which wins" in caplog.text
+    assert "t=7 is ignored: this optimizer carries a count of 5 updates, which takes precedence" in caplog.text
 
 
 @pytest.mark.parametrize("t", [-1, 1.5, True, "3", 2**62])
@@ -142,13 +142,13 @@ def test_a_t_that_is_no_number_of_updates_is_refused(t):
     assert "paramsched_t" not in optimizer.param_groups[0]
 
 
-def test_an_optimizer_that_has_stepped_without_a_plan_is_told_and_t_0_is_an_answer(caplog):
+def test_an_optimizer_that_stepped_without_a_plan_is_warned_of_unless_t_is_0(caplog):
     optimizer = adamw()
     optimizer.param_groups[0]["params"][0].grad = torch.ones(2)
     optimizer.step()
 
     ps.Scheduler(optimizer, PLAN).detach()
-    assert "the plan begins at 0" in caplog.text
+    assert "the plan starts at 0" in caplog.text
     caplog.clear()
     ps.Scheduler(optimizer, PLAN, t=0)
 

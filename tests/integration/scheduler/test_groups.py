@@ -223,7 +223,7 @@ def test_groups_that_are_exchanged_for_equal_ones_at_any_update_use_the_planned_
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
 @pytest.mark.parametrize("exchange", [copy_all, copy_the_last, turn_round])
-def test_a_target_is_told_each_value_once_whatever_becomes_of_the_groups(drive, exchange):
+def test_a_target_receives_each_value_once_even_if_the_groups_change(drive, exchange):
     told, line = [], ps.linear(1.0, 0.0)
     plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, told.append), line), lr=line, horizon=50)
     optimizer = probe({"lr": 0.1}, {"lr": 0.2})

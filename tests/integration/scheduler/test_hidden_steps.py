@@ -107,7 +107,7 @@ def test_a_warm_up_from_zero_counts_updates_of_zero_gradients(kind, gradients, d
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
 @pytest.mark.parametrize("plan", [WARMUP, ps.Plan(lr=ps.linear(0.0, 0.0), horizon=20), PLAN])
-def test_a_hidden_step_is_told_from_an_update_whatever_the_planned_lr_is(kind, drive, plan):
+def test_a_hidden_step_is_distinguished_from_an_update_for_any_planned_lr(kind, drive, plan):
     model = model_with_a_frozen_part()
     optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
     counts = counters(optimizer, plan)[drive]
@@ -132,7 +132,7 @@ def test_zeros_that_the_user_wrote_are_an_update():
     zero_gradients(model)
     optimizer.param_groups[0]["lr"] = 0.0
 
-    with pytest.warns(UserWarning, match="something else wrote it"):
+    with pytest.warns(UserWarning, match="other code wrote it"):
         optimizer.step()
 
     assert scheduler.last_epoch == 1

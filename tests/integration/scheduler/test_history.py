@@ -182,11 +182,13 @@ def test_a_history_is_loaded_with_weights_only(tmp_path):
         pytest.param(3, "history is 3, not a list", id="no list"),
         pytest.param([], "history is [], not a list", id="empty"),
         pytest.param([[0, None]], "history[0] is [0, None], not [update, amount, plan]", id="too short"),
-        pytest.param([[True, None, SECOND.text]], "history[0] is of update True", id="no number"),
-        pytest.param([[5, None, "a"], [5, None, SECOND.text]], "history[1] is of update 5, not a later", id="no order"),
-        pytest.param([[5, -1, SECOND.text]], "history[0] is of amount -1", id="negative amount"),
+        pytest.param([[True, None, SECOND.text]], "history[0] has update True", id="no number"),
+        pytest.param(
+            [[5, None, "a"], [5, None, SECOND.text]], "history[1] has update 5, which is not after", id="no order"
+        ),
+        pytest.param([[5, -1, SECOND.text]], "history[0] has amount -1", id="negative amount"),
         pytest.param([[5, None, 7]], "the plan of history[0] is a int", id="no text"),
-        pytest.param([[0, None, FIRST.text]], "history ends with another plan", id="another plan"),
+        pytest.param([[0, None, FIRST.text]], "the last plan of history differs", id="another plan"),
     ],
 )
 def test_a_spoiled_history_is_refused_and_nothing_changes(history, found):
@@ -266,7 +268,7 @@ def test_the_command_prints_json(tmp_path):
 @pytest.mark.parametrize(
     ("data", "options", "found"),
     [
-        pytest.param({"model": 1}, (), "no state of a ps.Scheduler is in it", id="none"),
+        pytest.param({"model": 1}, (), "it contains no state of a ps.Scheduler", id="none"),
         pytest.param({"a": FIRST, "b": FIRST}, (), "Write --scheduler a", id="several"),
         pytest.param({"head": FIRST}, ("--scheduler", "haed"), "head", id="no such name"),
     ],
@@ -284,4 +286,4 @@ def test_the_command_refuses_a_state_that_is_spoiled(tmp_path):
     shown = said(tmp_path, {**scheduler.state_dict(), "history": [[0, None, "no plan"]]})
 
     assert shown.exit_code == 1
-    assert "history ends with another plan" in shown.stderr
+    assert "the last plan of history differs" in shown.stderr

@@ -29,17 +29,17 @@ def test_a_present_value_goes_on_by_the_same_factors(tensor, caplog):
     late = [groups[1]["lr"] for groups in optimizer.used[40:]]
     assert late == pytest.approx([0.05 * LR[t] / LR[40] for t in range(40, 70)], rel=1e-14)
     assert used(optimizer) == LR[:70]
-    assert "group 1 joined at update 40: its lr 0.05 goes on from there" in caplog.text
+    assert "group 1 was added at update 40: its lr 0.05 continues" in caplog.text
     assert 'late_groups="present"' in caplog.text
 
 
-def test_the_usual_rule_is_said_with_the_way_to_the_other(caplog):
+def test_the_default_rule_is_logged_with_the_other_option(caplog):
     optimizer, _ = joined()
 
     run(optimizer, 1)
 
     assert optimizer.used[-1][1]["lr"] == planned(PLAN, {"lr": 0.05})[40]
-    assert "is taken as its base" in caplog.text
+    assert "is used as its base" in caplog.text
     assert 'write ps.Scheduler(…, late_groups="present")' in caplog.text
 
 

@@ -42,7 +42,7 @@ def test_a_group_may_go():
     assert scheduler.get_lr() == [planned(PLAN, {"lr": 0.5, "weight_decay": 0.01})[2]]
 
 
-def test_a_foreign_value_is_told_once():
+def test_an_external_write_is_warned_of_once():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
 

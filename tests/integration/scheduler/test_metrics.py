@@ -14,7 +14,7 @@ TWO = ps.Plan(lr=LINE * LOSS, weight_decay=ps.linear(1.0, 0.5) * ACCURACY, horiz
 LR = planned(ps.Plan(lr=LINE, horizon=20), {"lr": 0.1})
 
 
-def test_a_target_is_told_each_new_value():
+def test_a_target_receives_each_new_value():
     told = []
     plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0, told.append), ps.linear(1.0, 0.0)), horizon=4)
     optimizer = probe()
@@ -84,7 +84,7 @@ def test_what_no_rule_watches_and_what_is_no_number_changes_nothing(metrics):
     assert scheduler.get_lr() == [0.1]
 
 
-def test_a_misspelled_metric_is_told_the_nearest():
+def test_a_misspelled_metric_raises_with_the_nearest_name():
     with pytest.raises(ps.InvalidArgument, match='did you mean "loss"'):
         ps.Scheduler(probe(), ONE).observe(los=1.0)
 

@@ -102,7 +102,7 @@ def test_a_resumed_run_has_the_values_it_should_have_and_says_what_changed(caplo
     if name != "same" and state != "none":
         assert "->" in caplog.text
     elif name != "same":
-        assert "holds only its fingerprint" in caplog.text
+        assert "contains only its fingerprint" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["edited", "longer", "other epochs"])
@@ -133,7 +133,7 @@ def test_an_error_is_raised_before_anything_is_written(name, where):
 
 
 @pytest.mark.parametrize("groups", [1, 3])
-def test_a_scheduler_state_of_another_number_of_groups_is_told_and_those_in_both_keep_their_bases(caplog, groups):
+def test_a_state_with_another_number_of_groups_is_logged_and_common_groups_keep_their_bases(caplog, groups):
     _, state = saved()
     bases = [*BASES, {"lr": 0.9, "weight_decay": 0.03}]
     optimizer = probe(*[{**one, "lr": one["lr"] * 2} for one in bases[:groups]])
@@ -148,7 +148,7 @@ def test_a_scheduler_state_of_another_number_of_groups_is_told_and_those_in_both
         used(optimizer, "lr", groups - 1)
         == planned(OLD, {"lr": kept[-1], "weight_decay": 0.01}, steps_per_epoch=10)[AT : AT + REST]
     )
-    assert f"is of 2 groups, the optimizer has {groups}" in caplog.text
+    assert f"has 2 groups, the optimizer has {groups}" in caplog.text
 
 
 def test_an_optimizer_state_of_another_number_of_groups_is_torchs_to_refuse():
@@ -177,7 +177,7 @@ def test_the_scheduler_state_alone_gives_the_values(caplog):
 
 
 @pytest.mark.parametrize("what", ["optimizer", "scheduler"])
-def test_the_bases_of_a_checkpoint_win_and_those_of_the_code_are_told(caplog, what):
+def test_the_bases_of_a_checkpoint_take_precedence_and_those_of_the_code_are_logged(caplog, what):
     optimizer_state, state = saved()
     optimizer = probe({"lr": 0.2, "weight_decay": 0.01}, BASES[1])
     scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
@@ -189,11 +189,11 @@ def test_the_bases_of_a_checkpoint_win_and_those_of_the_code_are_told(caplog, wh
     run(optimizer, REST)
 
     assert used(optimizer) == expected(OLD, 10, "lr", 0)
-    assert "base of lr in group 0: 0.2 in the code, 0.1 in the checkpoint, which wins" in caplog.text
+    assert "base of lr in group 0: 0.2 in the code, 0.1 in the checkpoint, which takes precedence" in caplog.text
 
 
 @pytest.mark.parametrize("last", ["optimizer", "scheduler"])
-def test_of_two_counts_the_one_loaded_last_wins_and_both_are_told(caplog, last):
+def test_of_two_counts_the_one_loaded_last_takes_precedence_and_both_are_logged(caplog, last):
     optimizer_state, state = saved()
     optimizer = probe(*BASES)
     scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
@@ -238,7 +238,7 @@ def test_an_error_for_one_field_lets_the_optimizer_be_loaded_after_the_full_plan
     assert scheduler.last_epoch == AT
 
 
-def test_a_plan_with_a_shape_that_is_not_registered_here_is_told_and_the_codes_goes_on(caplog):
+def test_a_plan_with_an_unregistered_shape_is_logged_and_the_codes_plan_is_used(caplog):
     _, state = saved()
     state["plan"] = state["plan"].replace("cosine(to=0.1)", "their_shape(to=0.1)")
     optimizer = probe(*BASES)
@@ -248,7 +248,7 @@ def test_a_plan_with_a_shape_that_is_not_registered_here_is_told_and_the_codes_g
     run(optimizer, 1)
 
     assert used(optimizer) == expected(OLD, 10, "lr", 0)[:1]
-    assert "nothing is registered here as their_shape" in caplog.text
+    assert "no shape is registered here as their_shape" in caplog.text
     strict = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10, on_change="error")
     with pytest.raises(ps.errors.PlanChanged, match="their_shape"):
         strict.load_state_dict(state)

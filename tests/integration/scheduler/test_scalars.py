@@ -144,6 +144,6 @@ def test_the_faults_of_a_plan_file_have_their_places_and_the_optimizer_is_as_bef
 
 
 @pytest.mark.parametrize("given", [None, 3, ["lr"], torch.optim.SGD])
-def test_what_says_no_plan_is_refused(given):
-    with pytest.raises(InvalidArgument, match=r"no Plan\. Write ps\.Plan"):
+def test_a_value_that_is_not_a_plan_raises(given):
+    with pytest.raises(InvalidArgument, match=r"not a Plan\. Write ps\.Plan"):
         ps.Scheduler(probe(), given)

@@ -229,7 +229,7 @@ def test_a_state_written_by_version_1_loads():
     )
 
 
-def test_the_state_says_what_version_1_said():
+def test_the_state_has_the_content_of_version_1():
     assert json.loads(VERSION_1.read_text()) | {
         "version": 2,
         "amount": None,

@@ -20,4 +20,4 @@ def test_a_checkpoint_whose_table_is_gone_still_resumes_with_the_plan_of_the_cod
     resumed.load_state_dict(state)
 
     assert fresh.param_groups[0]["lr"] == 0.25
-    assert "no such file" in caplog.text
+    assert "the file does not exist" in caplog.text

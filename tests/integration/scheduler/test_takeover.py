@@ -43,12 +43,12 @@ def test_the_first_one_stops_and_says_so():
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        (OLD, "this Scheduler takes the optimizer over at update 5 from an earlier one with the same plan"),
-        (NEW, "the plan differs from that of the Scheduler before this one, which was in force up to update 5"),
+        (OLD, "this Scheduler replaces an earlier one with the same plan at update 5"),
+        (NEW, "the plan differs from that of the previous Scheduler, which was in force up to update 5"),
     ],
     ids=["same plan", "another plan"],
 )
-def test_a_takeover_is_said_once_and_no_checkpoint_is_spoken_of(plan, said, caplog):
+def test_a_takeover_is_logged_once_without_a_checkpoint(plan, said, caplog):
     optimizer = probe()
     first = ps.Scheduler(optimizer, OLD)
     run(optimizer, 5)
@@ -169,7 +169,7 @@ def test_a_metric_rule_keeps_its_state():
     assert second.get_lr() == [0.05]
 
 
-def test_starting_over_is_said_explicitly():
+def test_a_restart_must_be_explicit():
     optimizer = after(20)
 
     ps.Scheduler(optimizer, OLD).seek(0)
@@ -178,7 +178,7 @@ def test_starting_over_is_said_explicitly():
     assert used(optimizer) == planned(OLD, BASE) * 2
 
 
-def test_a_plan_that_is_over_is_told():
+def test_a_plan_that_has_ended_is_warned_of():
     optimizer = after(21)
 
     with pytest.warns(UserWarning, match=r"scheduler\.seek\(0\)") as told:

@@ -82,7 +82,7 @@ def test_the_copy_that_is_stepped_shares_the_parameters():
 
 def test_what_holds_no_optimizer_is_refused():
     for nothing in (object(), optimizer()):
-        with pytest.raises(ps.InvalidArgument, match="it holds no optimizer"):
+        with pytest.raises(ps.InvalidArgument, match="it has no optimizer"):
             show.simulate(nothing, 3)
 
 
@@ -101,7 +101,7 @@ def test_a_metric_driven_scheduler_is_fed_by_a_function_or_a_sequence():
 
 
 def test_too_few_metrics_are_refused():
-    with pytest.raises(ps.InvalidArgument, match="3 metrics for 29 steps"):
+    with pytest.raises(ps.InvalidArgument, match="expected 29 metrics, one per step, got 3"):
         show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
 
 

@@ -103,7 +103,7 @@ def test_a_plan_has_composers_multiplier_at_every_update(data):
     try:
         plan = dialect.to_plan(data, calendar=FACTS)
     except ps.errors.ConfigError as refusal:
-        assert all("may lie within an epoch" in one for one in refusal.problems)  # noqa: PT017  # the one reason
+        assert all("may be inside an epoch" in one for one in refusal.problems)  # noqa: PT017  # the one reason
         return
 
     found = ps.trace(plan, {"lr": 1.0}, FACTS)["lr", 0]
@@ -228,32 +228,32 @@ def test_a_scheduler_may_stand_in_several_forms(data):
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({}, "$: no scheduler is in it"),
+        ({}, "$: the config has no scheduler"),
         ([], "$: expected a config, got a list"),
         ({"scheduler": "cosine_with_warmpu"}, '$.scheduler: unknown scheduler "cosine_with_warmpu"; did'),
         ({"StepScheduler": {"step_size": "10its"}}, '$.StepScheduler.step_size: expected a time in'),
         ({"StepScheduler": {"step_size": 10}}, "expected a time, got 10. Write step_size: 10ba"),
-        ({"StepScheduler": {"step_size": "1h30m"}}, "Composer's schedulers take no wall-clock time"),
-        ({"StepScheduler": {"step_size": "90sec"}}, "Composer's schedulers take no wall-clock time"),
-        ({"StepScheduler": {"step_size": "5iter"}}, '"5iter": an iteration is as long as the run says'),
-        ({"StepScheduler": {"step_size": "1.5ep"}}, 'expected a whole number of ep, got "1.5ep". Write step_size: 2ep'),
-        ({"StepScheduler": {"step_size": "0ba"}}, "$.StepScheduler.step_size: a length of nothing"),
+        ({"StepScheduler": {"step_size": "1h30m"}}, "Composer's schedulers do not accept wall-clock times"),
+        ({"StepScheduler": {"step_size": "90sec"}}, "Composer's schedulers do not accept wall-clock times"),
+        ({"StepScheduler": {"step_size": "5iter"}}, '"5iter": a plan has no unit for iterations'),
+        ({"StepScheduler": {"step_size": "1.5ep"}}, 'an integer number of ep, got "1.5ep". Write step_size: 2ep'),
+        ({"StepScheduler": {"step_size": "0ba"}}, "$.StepScheduler.step_size: step_size must be greater than 0"),
         ({"StepScheduler": {}}, "$.StepScheduler: step_size is missing"),
         ({"StepScheduler": {"step_size": "1ba", "gama": 1}}, '$.StepScheduler.gama: unknown argument'),
         ({"StepScheduler": {"step_size": "1ba", "gamma": 0}}, "gamma: expected a number greater than 0"),
-        ({"StepScheduler": {"step_size": "0.1dur"}}, "0.1dur is a share of the run, and nothing says its length"),
-        ({"StepScheduler": {"step_size": "0.1dur"}, "max_duration": "5ep"}, "nothing says how many an epoch has"),
-        ({"StepScheduler": {"step_size": "1ep"}, "scale_schedule_ratio": 0.3}, "1ep times 0.3 is rounded to whole"),
-        ({"CosineAnnealingWarmRestartsScheduler": {"t_0": "9ba", "t_mult": 0.5}}, "t_mult: cycles would shrink"),
+        ({"StepScheduler": {"step_size": "0.1dur"}}, "0.1dur is a fraction of the run, whose length is unknown"),
+        ({"StepScheduler": {"step_size": "0.1dur"}, "max_duration": "5ep"}, "batches per epoch is unknown"),
+        ({"StepScheduler": {"step_size": "1ep"}, "scale_schedule_ratio": 0.3}, "1ep times 0.3 is rounded to batches"),
+        ({"CosineAnnealingWarmRestartsScheduler": {"t_0": "9ba", "t_mult": 0.5}}, "t_mult: the cycles would shrink"),
         ({"ConstantWithWarmup": {"t_warmup": "9ba"}, "max_duration": "99tok"}, "it counts ba, and t_max counts tok"),
         ({"CosineAnnealingWithWarmup": {"t_warmup": "9ba", "t_max": "50ba"}, "max_duration": "99ba"},
          "t_max: 50ba is shorter than the run, 99ba"),
         ({"schedulers": [{"StepScheduler": {"step_size": "9tok"}}, {"StepScheduler": {"step_size": "9sp"}}]},
-         "times in sp and in tok, and lr of a plan has one clock"),
-        ({"LinearScheduler": {}, "max_duration": "1dur"}, "$.max_duration: 1.0dur is not the length of a run"),
-        ({"LinearScheduler": {}, "max_duration": "2ba", "scale_schedule_ratio": 0.1}, "2ba is not the length of a run"),
+         "the times are in sp and in tok, but a plan has one clock"),
+        ({"LinearScheduler": {}, "max_duration": "1dur"}, "max_duration: 1.0dur is not a valid length"),
+        ({"LinearScheduler": {}, "max_duration": "2ba", "scale_schedule_ratio": 0.1}, "2ba is not a valid length"),
         ({"scheduler": {"name": "inv_sqrt_with_warmup", "t_warmup": "9ba", "t_scale": "9ba", "t_cooldown": "0.1dur"},
-          "max_duration": "99ba"}, "t_cooldown: 0.1dur: llm-foundry wants the unit of max_duration"),
+          "max_duration": "99ba"}, "t_cooldown: 0.1dur: llm-foundry requires the unit of max_duration"),
     ],
 )  # fmt: skip
 def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
@@ -311,7 +311,7 @@ def test_a_part_of_a_time_may_be_a_variable():
         ),
         (
             {"parameters": {"max_duration": "1ep", "scheduler": {"t_warmup": "8ep"}}},
-            "$.parameters.scheduler: the scheduler has no name. Write name: cosine_with_warmup",
+            "$.parameters.scheduler: the name of the scheduler is missing. Write name: cosine_with_warmup",
         ),
         (
             {"max_duration": "9ba", "scheduler": {"name": "ConstantScheduler"}, "scale_schedule_ratio": 1e308},

@@ -174,13 +174,13 @@ def test_a_native_plan_said_in_mmengines_words_gives_the_same_values_there(line)
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("warmup(10) >> cosine()", "cannot begin at 0"),
-        ("linear(0.5, 2.0)", "factors are in"),
+        ("warmup(10) >> cosine()", "cannot be 0"),
+        ("linear(0.5, 2.0)", "factors of LinearLR must be in"),
         ("cosine(index='(t+1)/n')", "t/n"),
-        ("linear(0.1, 1, over='5%')", "whole epochs or iterations"),
+        ("linear(0.1, 1, over='5%')", "integer number of epochs or iterations"),
         ("linear(0.5, 1, over='5 epochs')", "between epochs only"),
         ("inverse_sqrt(10)", "no such scheduler"),
-        ("cosine() * plateau(min=0.1)", "floor is a value"),
+        ("cosine() * plateau(min=0.1)", "the floor of ReduceOnPlateauLR is an absolute value"),
     ],
 )
 def test_a_plan_that_mmengine_cannot_say_is_refused_with_the_part_and_the_reason(line, why):

@@ -75,26 +75,26 @@ def test_an_optimizer_with_an_empty_list_follows_nothing(other):
 @pytest.mark.parametrize("nothing", [None, [], (), {"net": [], "other": []}])
 def test_a_config_that_schedules_nothing_has_no_plan_and_says_so(nothing):
     assert "$.param_scheduler: " in refusal({"param_scheduler": nothing, "train_cfg": {"max_epochs": 4}})
-    assert "schedules nothing" in refusal({"param_scheduler": nothing})
+    assert "contains no scheduler" in refusal({"param_scheduler": nothing})
 
 
 def test_a_config_without_the_entry_is_told_the_nearest():
     told = refusal({"param_schedulers": STEP, "train_cfg": {"max_epochs": 4}})
 
-    assert told.startswith('$: it has no param_scheduler; did you mean it by "param_schedulers"?')
+    assert told.startswith('$: param_scheduler is missing; did you mean it by "param_schedulers"?')
 
 
 def test_a_file_of_other_things_is_not_taken_for_schedulers_of_several_optimizers():
-    assert refusal({"hooks": [{"type": "EMAHook"}], "n": 3}).startswith("$: it has no param_scheduler")
+    assert refusal({"hooks": [{"type": "EMAHook"}], "n": 3}).startswith("$: param_scheduler is missing")
 
 
 def test_a_config_of_mmcv_is_told_so():
-    assert "lr_config is how mmcv 1 said it" in refusal({"lr_config": {"policy": "step", "step": [8, 11]}})
+    assert "lr_config is the key of mmcv 1" in refusal({"lr_config": {"policy": "step", "step": [8, 11]}})
 
 
 @pytest.mark.parametrize(
     ("hook", "found"),
-    [(None, "nothing makes the ticks"), ({"type": "YOLOv5ParamSchedulerHook"}, "a hook that sets values itself")],
+    [(None, "no hook steps the schedulers"), ({"type": "YOLOv5ParamSchedulerHook"}, "a hook that sets values itself")],
 )
 def test_a_hook_that_does_not_make_the_ticks_is_refused(hook, found):
     config = {"param_scheduler": STEP, "default_hooks": {"param_scheduler": hook}, "train_cfg": {"max_epochs": 4}}
@@ -140,7 +140,7 @@ def test_the_native_plan_that_is_advised_for_a_hook_works():
     told = refusal(
         {"param_scheduler": None, "default_hooks": {"param_scheduler": {"type": "YOLOv5ParamSchedulerHook"}}}
     )
-    line = told.split("as a native plan, ")[1].split(", say")[0]
+    line = told.split("as a native plan, ")[1].splitlines()[0]
 
     assert ps.config.loads(line).bindings
 
@@ -230,8 +230,8 @@ def index_of(caution):
 
 
 def test_more_schedulers_than_any_run_has_are_refused():
-    assert "2,001 schedulers, more than 2,000" in refusal({"param_scheduler": [STEP] * 2_001})
+    assert "expected at most 2,000 schedulers, got 2,001" in refusal({"param_scheduler": [STEP] * 2_001})
 
 
 def test_a_config_may_have_numbers_as_keys():
-    assert "it has no param_scheduler" in refusal({"train_cfg": {"max_iters": 100}, 5: 1e-3})
+    assert "param_scheduler is missing" in refusal({"train_cfg": {"max_iters": 100}, 5: 1e-3})

@@ -195,14 +195,14 @@ def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_torchs():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"LambdaLR": {"lr_lambda": None}}, "$.LambdaLR: LambdaLR: a function is no data"),
+        ({"LambdaLR": {"lr_lambda": None}}, "$.LambdaLR: LambdaLR: a config cannot contain a function"),
         (
             {"SequentialLR": {"schedulers": [{"LambdaLR": {}}], "milestones": []}},
             "$.SequentialLR.schedulers[0].LambdaLR: LambdaLR",
         ),
         ({"StepLR": {}}, "$.StepLR: step_size is missing"),
         ({"StepLR": {"step_size": 0}}, "$.StepLR.step_size: expected an integer of at least 1, got 0"),
-        ({"StepLr": {"step_size": 3}}, "$: it names no class"),
+        ({"StepLr": {"step_size": 3}}, "$: expected the name of a scheduler"),
         ({"type": "StepLr", "step_size": 3}, 'unknown scheduler StepLr; did you mean "StepLR"?'),
         (
             {"StepLR": {"step": 3, "step_size": 3}},
@@ -215,21 +215,21 @@ def test_a_plateau_needs_the_name_of_its_metric_and_reacts_as_torchs():
             "$.CosineAnnealingLR.eta_min: it differs between groups",
         ),
         ({"OneCycleLR": {"max_lr": 1.0}}, "$.OneCycleLR.total_steps: it is missing"),
-        ({"OneCycleLR": {"max_lr": 1.0, "total_steps": 10, "pct_start": 0.1}}, "a phase of it has no step"),
-        ({"ReduceLROnPlateau": {}}, "$.ReduceLROnPlateau: a plateau reacts to a metric, and its name is not said"),
+        ({"OneCycleLR": {"max_lr": 1.0, "total_steps": 10, "pct_start": 0.1}}, "a phase has a length of 0"),
+        ({"ReduceLROnPlateau": {}}, "$.ReduceLROnPlateau: the name of the metric of the plateau is missing"),
         (
             {"SequentialLR": {"schedulers": [{"ReduceLROnPlateau": {}}], "milestones": []}},
-            "torch takes no plateau here",
+            "torch does not accept a plateau here",
         ),
         (
             {"ChainedScheduler": {"schedulers": [{"ExponentialLR": {"gamma": 0.9}}, {"SWALR": {"swa_lr": 1}}]}},
-            "goes on from",
+            "it continues from the current value",
         ),
         (
             {"SequentialLR": {"schedulers": [{"LinearLR": {}}, {"LinearLR": {}}], "milestones": []}},
-            "no list of steps in order",
+            "expected a sorted list of steps",
         ),
-        ({"StepLR": {"step_size": 3}, "interval": "batch"}, '$.interval: "batch" is neither step nor epoch'),
+        ({"StepLR": {"step_size": 3}, "interval": "batch"}, '$.interval: expected step or epoch, got "batch"'),
         ([], "$: expected a scheduler, got a list"),
     ],
 )  # fmt: skip
@@ -249,7 +249,7 @@ def test_a_state_that_does_not_say_its_values_is_refused_with_what_to_write(name
     )
     _, scheduler = stepped(data, steps=3)
 
-    with pytest.raises(ps.errors.ConfigError, match="max_lr" if name == "OneCycleLR" else "a function is no data"):
+    with pytest.raises(ps.errors.ConfigError, match="max_lr" if name == "OneCycleLR" else "cannot contain a function"):
         dialect.to_plan(scheduler.state_dict())
 
 
@@ -274,10 +274,10 @@ def test_a_plan_that_is_written_back_has_the_same_values(data):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("cosine(to=0.1)", "eta_min is a value"),
+        ("cosine(to=0.1)", "eta_min is an absolute value"),
         ("inverse_sqrt(10)", "it has no such scheduler"),
-        ("cosine(over=20)", "climbs again after 20 steps"),
-        ('cosine(over="9 epochs")', "changes between epochs only"),
+        ("cosine(over=20)", "rises again after 20 steps"),
+        ('cosine(over="9 epochs")', "changes lr between epochs only"),
     ],
 )
 def test_what_torch_cannot_say_is_refused_with_a_reason(line, said):
@@ -365,7 +365,7 @@ def test_lightning_steps_a_scheduler_once_per_epoch_by_default():
     ],
 )
 def test_a_config_that_does_not_specify_the_interval_is_reported(config):
-    with pytest.warns(DiagnosticWarning, match="Write interval: epoch, or interval: step, beside it"):
+    with pytest.warns(DiagnosticWarning, match="Write interval: epoch, or interval: step, next to it"):
         plan = dialect.to_plan(config)
 
     assert str(plan) == "lr: step(3)"

@@ -65,8 +65,8 @@ def test_a_plan_has_torchtitans_rate_at_every_update(job):
             '$.lr_scheduler.decay_type: unknown value "cos"; did you mean',
         ),
         ({"lr_scheduler": {"decay_ratio": 1.5}}, "$.lr_scheduler.decay_ratio: expected a number from 0 to 1, got 1.5"),
-        ({"lr_scheduler": {"decay_ratio": 0.2}}, "$.lr_scheduler.decay_ratio: it is a share of total_steps"),
-        ({"lr_scheduler": {"lr_min": 0.1}}, "$.lr_scheduler.lr_min: it is of an older torchtitan"),
+        ({"lr_scheduler": {"decay_ratio": 0.2}}, "$.lr_scheduler.decay_ratio: it is a fraction of total_steps"),
+        ({"lr_scheduler": {"lr_min": 0.1}}, "$.lr_scheduler.lr_min: it is an entry of an older torchtitan"),
         (
             {"lr_scheduler": {"min_lr_factor": True}},
             "$.lr_scheduler.min_lr_factor: expected a number of at least 0",
@@ -82,7 +82,7 @@ def test_a_plan_has_torchtitans_rate_at_every_update(job):
         ),
         (
             {"lr_scheduler": {"total_steps": 50}, "training": {"steps": 100}},
-            "$.lr_scheduler.total_steps: 50, and the run goes on to 100",
+            "$.lr_scheduler.total_steps: the run has 100 updates, and",
         ),
         ([], "$: expected a job, got a list"),
     ],

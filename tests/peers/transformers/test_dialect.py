@@ -88,7 +88,7 @@ def test_a_plan_has_the_rate_of_get_scheduler_at_every_update(arguments):
     try:
         plan = dialect.to_plan(arguments, base=LR)
     except ps.errors.ConfigError as refusal:
-        assert "rounds the begin" in str(refusal) or "cycles in" in str(refusal)  # noqa: PT017  # the only reasons
+        assert "rounds the start" in str(refusal) or "cycles in" in str(refusal)  # noqa: PT017  # the only reasons
         return
 
     total = arguments["num_training_steps"]
@@ -258,10 +258,10 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
             "$.lr_scheduler_kwargs.power: unknown argument of linear; it takes none",
         ),
         ({"lr_scheduler_kwargs": "{num"}, "$.lr_scheduler_kwargs: invalid JSON"),
-        ({"lr_scheduler_kwargs": [3]}, "$.lr_scheduler_kwargs: expected arguments, got a list"),
+        ({"lr_scheduler_kwargs": [3]}, "$.lr_scheduler_kwargs: expected a mapping of arguments, got a list"),
         ({"warmup_steps": -1}, "$.warmup_steps: expected a number of at least 0, got -1"),
         ({"warmup_ratio": 3}, "$.warmup_ratio: expected a number from 0 to 1, got 3"),
-        ({"max_steps": 0}, "$.max_steps: a run of no update"),
+        ({"max_steps": 0}, "$.max_steps: the run must have at least one"),
         ({"max_steps": 2.5}, "$.max_steps: expected an integer of at least -1, got 2.5"),
         ({"num_train_epochs": "3"}, '$.num_train_epochs: expected a number greater than 0, got "3"'),
         (
@@ -269,12 +269,15 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
             "$.num_training_steps: expected an integer",
         ),
         ({"num_warmup_steps": 3}, "$: name is missing"),
-        ({"lr_scheduler_type": "cosine_with_min_lr"}, "of min_lr and min_lr_rate neither is there"),
+        ({"lr_scheduler_type": "cosine_with_min_lr"}, "expected either min_lr or min_lr_rate, got neither"),
         (
             {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": 0, "min_lr_rate": 0.1}},
-            "of min_lr and min_lr_rate both are there",
+            "expected either min_lr or min_lr_rate, got both",
         ),
-        ({"lr_scheduler_type": "polynomial", "learning_rate": 1e-8}, "lr_end: 1e-07 must be less than the rate, 1e-08"),
+        (
+            {"lr_scheduler_type": "polynomial", "learning_rate": 1e-8},
+            "lr_end: it must be less than lr=1e-08, got 1e-07",
+        ),
         ({"lr_scheduler_type": "warmup_stable_decay"}, "num_decay_steps is missing"),
         (
             {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_type": "sqrt"}},
@@ -282,13 +285,13 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
         ),
         (
             {"lr_scheduler_type": "cosine_with_restarts", "lr_scheduler_kwargs": {"num_cycles": 3}},
-            "its cycles are shares of what is left behind the warmup",
+            "its cycles divide the updates after the warmup",
         ),
-        ({"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": {"factor": 1.0}}, "it would not reduce"),
-        ({"name": "greedy"}, "$.learning_rate: it is missing, and the bounds of greedy are values"),
+        ({"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": {"factor": 1.0}}, "less than 1"),
+        ({"name": "greedy"}, "$.learning_rate: it is missing, and the bounds of greedy are absolute values"),
         (
             {"name": "reduce_lr_on_plateau", "eps": 1e-9},
-            "$.learning_rate: it is missing, and a plateau's eps is a value",
+            "$.learning_rate: it is missing, and a plateau's eps is an absolute value",
         ),
         ({"name": "greedy", "smooth": 3}, "$.smooth: expected true or false, got 3"),
         (
@@ -334,7 +337,7 @@ def test_a_plan_that_transformers_cannot_say_is_refused_with_the_format_to_use(l
 
 @pytest.mark.parametrize("field", ["weight_decay", "momentum"])
 def test_a_plan_of_another_field_is_refused(field):
-    with pytest.raises(ps.errors.PlanError, match="it schedules lr, of all groups alike"):
+    with pytest.raises(ps.errors.PlanError, match="its schedulers set only lr of all groups"):
         dialect.from_plan(ps.Plan(**{field: "cosine()"}, horizon=100))
 
 

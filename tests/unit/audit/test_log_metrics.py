@@ -52,7 +52,7 @@ def test_the_validations_beside_the_runners_log_stand_after_the_updates_before_t
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("los", 'did you mean "loss"'), ("word", "not all of its cells are numbers")]
+    ("name", "said"), [("los", 'did you mean "loss"'), ("word", "expected numbers in all of its cells")]
 )
 def test_a_column_that_is_no_metric_is_refused(tmp_path, name, said):
     log = tmp_path / "log.csv"

@@ -47,7 +47,7 @@ def test_rows_that_nothing_counts_are_counted_from_0_and_that_is_noted(log):
     logged = read_log(log("lr\n0.5\n0.25\n"), FIELDS)
 
     assert columns_of(logged)["lr", 0][0] == [0, 1]
-    assert "no column counts the updates: rows are counted from 0" in logged.notes
+    assert "no column counts the updates, so rows are counted from 0" in logged.notes
 
 
 @pytest.mark.parametrize("name", ["t", "Step", "global_step", "trainer/global_step", "ITER"])
@@ -96,20 +96,20 @@ def test_the_digits_of_a_text_say_how_exact_its_numbers_are(log, content, digits
 @pytest.mark.parametrize(
     ("content", "name", "found", "instead"),
     [
-        ("", "log.csv", "it is empty", "Give the log of a run"),
-        ("lr\n", "log.csv", "no row of it has a value", "Give the log of a run"),
-        ("step,lr\n0,fast\n", "log.csv", "not a number: 'fast'", "--column lr=NAME"),
-        ("step,lr\n0.5,1\n", "log.csv", "'0.5' is not the number of an update", "--time NAME"),
-        ("step,lr\n-1,1\n", "log.csv", "an update numbered -1", "Updates count from 0"),
-        ("a,b\n1,2,3\n", "log.csv", "3 cells, and the first line names 2", "Give a name to each column"),
-        ("step,stage,rate\n0,warm,1\n", "log.csv", "there are step, stage, rate", "Write --column lr=rate"),
-        ("step,stage\n0,warm\n", "log.csv", "no column is called like a field", "Write --column lr=NAME"),
-        (b"step,lr\n\xff\n", "log.csv", "not valid UTF-8 (byte 0xff)", "in UTF-8"),
-        (b"step\0,lr\n", "log.csv", "no text (it has null bytes)", "in UTF-8"),
-        ("[1]\n", "log.jsonl", "a list", "Give one object in each line"),
-        ("{x\n", "log.jsonl", "invalid JSON", "Give one object in each line"),
-        ('{"groups": 3}\n', "log.jsonl", "groups of update 0 are not a list of objects", 'Give {"t": 0'),
-        (gzip.compress(b"lr\n1\n", mtime=0), "log.csv", "it is packed by gzip", "Unpack it first"),
+        ("", "log.csv", "the file is empty", "Pass the log of a run"),
+        ("lr\n", "log.csv", "the log has no values", "Pass the log of a run"),
+        ("step,lr\n0,fast\n", "log.csv", "expected a number, got 'fast'", "--column lr=NAME"),
+        ("step,lr\n0.5,1\n", "log.csv", "expected the number of an update, got '0.5'", "--time NAME"),
+        ("step,lr\n-1,1\n", "log.csv", "must not be negative, got -1", "Updates count from 0"),
+        ("a,b\n1,2,3\n", "log.csv", "expected 2 cells as in the first line, got 3", "Write the name of each column"),
+        ("step,stage,rate\n0,warm,1\n", "log.csv", "the log has step, stage, rate", "Write --column lr=rate"),
+        ("step,stage\n0,warm\n", "log.csv", "no column has the name of a field", "Write --column lr=NAME"),
+        (b"step,lr\n\xff\n", "log.csv", "invalid UTF-8 (byte 0xff)", "in UTF-8"),
+        (b"step\0,lr\n", "log.csv", "expected text, got null bytes", "in UTF-8"),
+        ("[1]\n", "log.jsonl", "expected an object, got list", "Write one object per line"),
+        ("{x\n", "log.jsonl", "invalid JSON", "Write one object per line"),
+        ('{"groups": 3}\n', "log.jsonl", "expected a list of objects as groups of update 0", 'Write {"t": 0'),
+        (gzip.compress(b"lr\n1\n", mtime=0), "log.csv", "the file is compressed with gzip", "Decompress it first"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_what_to_do(log, content, name, found, instead):
@@ -147,12 +147,12 @@ def test_a_column_that_is_suggested_cannot_command_the_terminal(log):
     ],
 )
 def test_a_column_or_key_that_is_there_twice_is_refused_and_named(log, content, name, twice):
-    with pytest.raises(UnreadableLog, match=f'"{twice}" is there twice'):
+    with pytest.raises(UnreadableLog, match=f'"{twice}" occurs twice'):
         read_log(log(content, name), FIELDS)
 
 
 def test_two_columns_of_one_group_are_refused(log):
-    with pytest.raises(UnreadableLog, match="two columns are of one group of lr"):
+    with pytest.raises(UnreadableLog, match="two columns belong to the same group of lr"):
         read_log(log("step,lr,lr/0\n0,1,2\n"), FIELDS)
 
 
@@ -205,7 +205,7 @@ def test_logs_that_would_take_much_memory_are_refused(log):
     endless = log("lr\n")
     with endless.open("r+b") as file:
         file.truncate(2**33)  # a hole, which takes no place
-    with pytest.raises(UnreadableLog, match="a line of more than"):
+    with pytest.raises(UnreadableLog, match="the line has more than"):
         read_log(endless, FIELDS)
 
 
@@ -213,5 +213,5 @@ def test_a_checkpoint_with_compressed_records_is_refused_before_it_is_unpacked(t
     with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/data.pkl", bytes(2**20))
 
-    with pytest.raises(UnreadableLog, match="records are compressed"):
+    with pytest.raises(UnreadableLog, match="records of the zip archive are compressed"):
         read_log(tmp_path / "bomb.pt", FIELDS)

@@ -187,14 +187,14 @@ def test_a_format_that_is_none_is_told_with_the_nearest(folder, name, more):
     ("options", "expected"),
     [
         (["--horizon", "5 parsecs"], 'unknown unit "parsecs"'),
-        (["--horizon", "5.5"], "a number without a unit"),
-        (["--horizon", "0"], "a run of no update"),
-        (["--horizon", "50%", "--steps-per-epoch", "5"], "per cent"),
+        (["--horizon", "5.5"], "expected a unit after the number"),
+        (["--horizon", "0"], "a run must have at least 1 update"),
+        (["--horizon", "50%", "--steps-per-epoch", "5"], "a percentage is a share"),
         (["--steps-per-epoch", "0"], "0 is not in the range x>=1"),
         (["--steps-per-epoch", "x"], "'x' is not a valid integer"),
         (["--tokens-per-step", "-1"], "expected a number greater than 0"),
         (["--seconds-per-step", "nan"], "expected a number greater than 0"),
-        (["--batches-per-epoch", "10", "--steps-per-epoch", "3"], "10 batches make 10 updates, not 3"),
+        (["--batches-per-epoch", "10", "--steps-per-epoch", "3"], "10 batches are 10 updates, not 3"),
     ],
 )
 def test_facts_that_cannot_be_are_wrong_usage(folder, name, options, expected):
@@ -297,7 +297,7 @@ def test_what_only_proportions_need_is_assumed_and_said(arguments, note):
         (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "Write --steps-per-epoch 100"),
         (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "Write --"),
         (("cosine()", "--horizon", "1e17"), "values are too many to draw"),
-        (("cosine()", "--horizon", "1e5", "--at", "-5 steps"), "not negative"),
+        (("cosine()", "--horizon", "1e5", "--at", "-5 steps"), "must not be negative"),
         (
             ("cosine()", "--horizon", "10", "--base", "weight_decay=1"),
             'unknown field "weight_decay" of the plan; expected lr',
@@ -306,7 +306,7 @@ def test_what_only_proportions_need_is_assumed_and_said(arguments, note):
         (("cosine()", "--horizon", "10", "--base", "lr=inf"), '"inf" is not a finite number'),
         (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan names no group "head"'),
         (("cosine()", "--horizon", "10", "--width", "5"), "5 is not in the range"),
-        (("cosine()", "--horizon", "10", "--at", "x"), "not an amount with a unit"),
+        (("cosine()", "--horizon", "10", "--at", "x"), "expected a number with a unit"),
         (("cosine()", "--horizon", "10", "--at", "1 epoch"), "Write --steps-per-epoch 100"),
     ],
 )
@@ -366,7 +366,7 @@ def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tre
         "at-40.yaml",
         "at-60.yaml",
     ]
-    assert "at-60.yaml leaves trunk.yaml at update 61" in drawn
+    assert "at-60.yaml diverges from trunk.yaml at update 61" in drawn
     assert drawn.splitlines()[-1].endswith("100")
 
 
@@ -390,7 +390,7 @@ def test_files_of_one_name_are_told_apart_and_the_longest_plan_lends_its_length(
         result.stderr
         == "note: no horizon given for sub/trunk.yaml; taken to be that of the longest plan, 100 updates\n"
     )
-    assert "sub/trunk.yaml is as trunk.yaml" in result.stdout
+    assert "sub/trunk.yaml is identical to trunk.yaml" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["show", "plot"])
@@ -423,7 +423,7 @@ def test_a_line_of_text_is_for_the_field_that_is_asked_for():
     assert good("show", "cosine()", "--field", "weight_decay", "--horizon", 9, "--base", "0.1").startswith(
         "weight_decay"
     )
-    assert "no name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
+    assert "expected the name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
 
 
 def test_standard_input_is_yaml_or_what_is_said():
@@ -772,6 +772,6 @@ def test_what_a_config_warns_of_is_on_standard_error_with_its_place(folder):
     assert checked.exit_code == 0
     assert checked.stdout == ""
     line, *excerpt = checked.stderr.splitlines()
-    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one tick")
+    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one step")
     assert line.endswith("[PS601]")
     assert [text.strip() for text in excerpt[1:]] == ["^"]

@@ -204,7 +204,7 @@ def test_what_is_converted_without_facts_gives_the_values_it_has_with_them(confi
 
 
 def test_check_says_from_which_epoch_on_two_windows_are_apart(config):
-    assert "from 84 iterations an epoch on" in call("check", config(OPTIMIZER, EPOCHS, CONVERTED)).stderr
+    assert "at least 84 iterations per epoch" in call("check", config(OPTIMIZER, EPOCHS, CONVERTED)).stderr
 
 
 # ---------------------------------------------------------------- check
@@ -232,7 +232,7 @@ def test_a_config_that_schedules_nothing_says_so(config, none):
 
     assert result.exit_code == 1
     assert "param_scheduler: " in result.stderr
-    assert "schedules nothing" in result.stderr
+    assert "contains no scheduler" in result.stderr
 
 
 def test_the_advice_for_a_config_that_schedules_nothing_works(config):

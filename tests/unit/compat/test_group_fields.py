@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.compat.group_fields import group_values, put_row, put_value, python_number
+from paramsched.compat.group_fields import group_values, python_number, set_row, set_value
 
 
 def group_of(**fields):
@@ -14,7 +14,7 @@ def group_of(**fields):
 def test_a_float_is_replaced():
     group = group_of(lr=0.1)
 
-    put_value(group, 0.2)
+    set_value(group, 0.2)
 
     assert group["lr"] == 0.2
 
@@ -24,7 +24,7 @@ def test_a_tensor_is_filled_where_it_stands(value):
     entry = torch.tensor(0.5)
     group = group_of(lr=entry)
 
-    put_value(group, value)
+    set_value(group, value)
 
     assert group["lr"] is entry
     assert entry.item() == 0.25
@@ -33,7 +33,7 @@ def test_a_tensor_is_filled_where_it_stands(value):
 def test_a_tensor_that_is_learned_is_filled_outside_of_its_graph():
     group = group_of(lr=torch.tensor(0.5, requires_grad=True))
 
-    put_value(group, 0.25)
+    set_value(group, 0.25)
 
     assert group["lr"].item() == 0.25
     assert group["lr"].is_leaf
@@ -42,20 +42,20 @@ def test_a_tensor_that_is_learned_is_filled_outside_of_its_graph():
 def test_a_tensor_becomes_a_number_where_a_float_stood():
     group = group_of(lr=0.1)
 
-    put_value(group, torch.tensor(0.25))
+    set_value(group, torch.tensor(0.25))
 
     assert type(group["lr"]) is float
 
 
 def test_a_field_that_the_group_lacks_is_not_made():
     with pytest.raises(KeyError):
-        put_value(group_of(lr=0.1), 0.2, "momentum")
+        set_value(group_of(lr=0.1), 0.2, "momentum")
 
 
 def test_the_first_beta_is_replaced_and_the_others_stay():
     group = group_of(betas=(0.9, 0.99, 0.999))
 
-    put_value(group, 0.8, "betas[0]")
+    set_value(group, 0.8, "betas[0]")
 
     assert group["betas"] == (0.8, 0.99, 0.999)
 
@@ -64,7 +64,7 @@ def test_a_first_beta_that_is_a_tensor_is_filled():
     first = torch.tensor(0.5)
     group = group_of(betas=(first, 0.999))
 
-    put_value(group, 0.25, "betas[0]")
+    set_value(group, 0.25, "betas[0]")
 
     assert group["betas"][0] is first
     assert first.item() == 0.25
@@ -73,18 +73,18 @@ def test_a_first_beta_that_is_a_tensor_is_filled():
 def test_a_row_has_one_value_for_each_group():
     optimizer = torch.optim.SGD([group_of(lr=0.1), group_of(lr=torch.tensor(0.5))], lr=0.1)
 
-    put_row(optimizer, [0.2, 0.25])
+    set_row(optimizer, [0.2, 0.25])
 
     assert group_values(optimizer) == [0.2, torch.tensor(0.25)]
     with pytest.raises(ValueError, match="1 values of lr for 2 param groups"):
-        put_row(optimizer, [0.2])
+        set_row(optimizer, [0.2])
 
 
 def test_what_groups_held_does_not_change_with_them():
     optimizer = torch.optim.SGD([group_of(lr=torch.tensor(0.5))], lr=0.1)
 
     before = group_values(optimizer)
-    put_row(optimizer, [0.25])
+    set_row(optimizer, [0.25])
 
     assert before == [0.5]
 

@@ -198,7 +198,7 @@ def test_a_hundred_thousand_faults_are_counted_not_listed():
 def test_a_message_has_three_parts():
     (found,) = problems({"lr": {"warmup": {"over": 0.05}}})
 
-    assert found == ('$.lr.over: length 0.05: expected a whole number of updates or a text with a unit. Write "5%"')
+    assert found == ('$.lr.over: length 0.05: expected an integer number of updates or text with a unit. Write "5%"')
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_message_has_three_parts():
         ({"lr": 0.1, "horizon": 0}, "$.horizon: 0 is a run of no update"),
         ({"params": 0.1}, "$.params: field 'params': not a hyperparameter"),
         ({"two words": 0.1}, '$["two words"]: field'),
-        ({1: 0.1}, "$[1]: field 1: no name of a field"),
+        ({1: 0.1}, "$[1]: field 1: expected the name of a field"),
         ({"lr": 0.1, None: 2}, "$: the key null is nothing"),
         ({"lr": 0.1, "groups": {-1: {"lr": 0.1}}}, "$.groups[-1]: the index of a group must not be negative, got -1"),
         ({"lr": 0.1, "groups": {"": {"lr": 0.1}}}, '$.groups[""]: an empty name of a group'),

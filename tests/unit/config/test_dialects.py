@@ -286,7 +286,7 @@ def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
         (
             {"type": "OneCycleLR", "eta_max": [], "total_steps": 9},
             "mmengine",
-            "$.eta_max: eta_max=[]: expected a number",
+            "$.eta_max: expected a number or a list of numbers, got eta_max=[]",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -327,7 +327,7 @@ def test_a_run_of_any_length_is_read_in_bounded_time():
         (
             "timm",
             {"sched": "step", "epochs": 10**12, "lr": 0.1, "decay_epochs": 2.5},
-            r"\$.decay_epochs: it is no whole number, so timm rounds",
+            r"\$.decay_epochs: it is not an integer, so timm rounds",
         ),
         (
             "fvcore",

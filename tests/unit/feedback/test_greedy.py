@@ -135,15 +135,15 @@ def test_it_is_written_as_it_is_read():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"factor": 1.0}, "would not reduce"),
-        ({"mode": "least"}, "not one of its choices"),
-        ({"min": -0.1}, "below 0"),
+        ({"factor": 1.0}, "must be greater than 0 and less than 1"),
+        ({"mode": "least"}, "unknown mode"),
+        ({"min": -0.1}, "must not be negative"),
         ({"max": 0.0}, "must be greater than 0"),
         ({"min": 0.1, "max": absolute(1.0)}, "Use both as"),
-        ({"min": 0.5 + absolute(1.0)}, "not a multiple of base or a value"),
+        ({"min": 0.5 + absolute(1.0)}, "expected a multiple of base or an absolute value"),
         ({"min": absolute(1e-3), "reset": 5}, "multiples of base"),
         ({"window": 0}, "expected an integer of at least 1"),
-        ({"metric": ""}, "no name"),
+        ({"metric": ""}, "expected the name of a metric"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

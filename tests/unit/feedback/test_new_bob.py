@@ -89,7 +89,7 @@ def test_a_saved_state_is_read_again(metrics):
 
 
 def test_a_spoiled_state_is_refused():
-    with pytest.raises(StateError, match="only reduces"):
+    with pytest.raises(StateError, match="must be at most 1"):
         new_bob().restore({"reference": None, "waited": 0, "factor": 2.0})
 
 
@@ -98,7 +98,9 @@ def test_it_is_written_as_it_is_read():
     assert str(parse(text)) == text
 
 
-@pytest.mark.parametrize(("options", "message"), [({"factor": 2}, "not reduce"), ({"against": "last"}, "choices")])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"factor": 2}, "less than 1"), ({"against": "last"}, "unknown against")]
+)
 def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(InvalidArgument, match=message):
         new_bob(**options)

@@ -272,10 +272,10 @@ def test_another_batch_size_from_an_amount_on_keeps_the_past():
     [
         (
             sized({"batch_size": "tokens"}, "5M tokens"),
-            'lr: linear() takes the time of the run, and with another batch_size a run of "5000000 tokens" is another '
-            "number of updates. Use the horizon of the plan in updates",
+            'lr: linear() depends on the length of the run, and with another batch_size a run of "5000000 tokens" has '
+            "another number of updates. Write the horizon of the plan in updates",
         ),
-        (sized("tokens", "500 steps"), 'a run of "500" is another number of tokens'),
+        (sized("tokens", "500 steps"), 'a run of "500" has another number of tokens'),
     ],
     ids=["a line by updates", "a horizon by updates"],
 )
@@ -334,7 +334,7 @@ def refused(error, call):
     return str(caught.value)
 
 
-def test_a_field_that_is_not_in_the_plan_is_told_with_the_nearest():
+def test_an_unknown_field_raises_with_the_nearest_name():
     assert refused(UnknownField, lambda: PLAN.change(10, weight_decy=0.1)) == (
         'change(…, weight_decy=…): the plan has no "weight_decy"; did you mean "weight_decay"?'
     )
@@ -349,10 +349,10 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
 
     told = refused(PlanError, lambda: plan.change(10, lr=0.1, horizon=100))
     assert told.startswith(
-        'change(…, horizon="100"): lr: cosine() takes the time of the run, and the plan has no horizon'
+        'change(…, horizon="100"): lr: cosine() depends on the length of the run, but the plan has no horizon'
     )
-    assert "no horizon of its own" in refused(PlanError, lambda: plan.cooldown(10, 10))
-    assert "has none of its own" in refused(PlanError, lambda: plan.cooldown("10%", 10))
+    assert "the plan has no horizon" in refused(PlanError, lambda: plan.cooldown(10, 10))
+    assert "but the plan has none" in refused(PlanError, lambda: plan.cooldown("10%", 10))
     assert lines(plan.change(10, lr=0.1)) == ["lr: take(cosine(), 10) >> constant(0.1)"]
     assert lines(Plan(lr="warmup(5) >> constant()").cooldown(10, 10)) == [
         "horizon: 20",
@@ -363,26 +363,26 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: PLAN.change(8000), "so nothing changes"),
-        (lambda: PLAN.change(8000, horizon=10_000), "so nothing changes"),
+        (lambda: PLAN.change(8000), "expected a field or another horizon"),
+        (lambda: PLAN.change(8000, horizon=10_000), "expected a field or another horizon"),
         (lambda: PLAN.change(10_000, lr=0.1), 'the run ends at "10000"'),
         (lambda: PLAN.change(8000, lr=0.1, horizon=8000), 'the run ends at "8000"'),
         (lambda: PLAN.scale(10_000, lr=0.1), 'the run ends at "10000"'),
         (lambda: PLAN.change("100%", lr=0.1), 'the run ends at "100%"'),
-        (lambda: PLAN.scale(8000), "no field is given"),
+        (lambda: PLAN.scale(8000), "expected at least one field"),
         (lambda: PLAN.scale(8000, lr=float("nan")), "must be finite"),
         (lambda: PLAN.scale(8000, lr="half"), "expected a number, got str"),
-        (lambda: PLAN.change(-5, lr=0.1), "not negative"),
+        (lambda: PLAN.change(-5, lr=0.1), "must not be negative"),
         (lambda: PLAN.change("soon", lr=0.1), 'length "soon"'),
-        (lambda: PLAN.change(5, lr=0.1, horizon="50%"), "per cent are of the horizon itself"),
-        (lambda: PLAN.change(5, "lr"), "no Binding"),
+        (lambda: PLAN.change(5, lr=0.1, horizon="50%"), "percent would refer to the horizon itself"),
+        (lambda: PLAN.change(5, "lr"), "not a Binding"),
         (
             lambda: GROUPED.change(5, Binding(Target("temperature", 1.0), 0.1)),
-            "another base would change its past",
+            "another base would change the past values",
         ),
         (
             lambda: Plan(Binding("lr", 0.1, groups="head"), horizon=9).change(5, Binding("lr", 0.2)),
-            "lr has no default; it has lines for head. Write change(…, lr=…) for all of them",
+            "lr has no default; it has lines for head. Write change(…, lr=…) for all lines",
         ),
         (
             lambda: Plan(Binding("lr", 0.1, groups="head"), horizon=9).change(5, Binding("lr", 0.2, groups="neck")),

@@ -56,7 +56,7 @@ def test_with_a_calendar_a_change_says_when_and_by_how_much():
     assert "from update 5, by up to 0.75 x base" in str(change)
 
 
-def test_where_nothing_says_what_an_update_takes_a_change_says_when_on_its_own_clock():
+def test_with_unknown_consumption_a_change_has_its_time_on_its_own_clock():
     before = Plan(lr="constant()", clock="tokens", horizon="300B tokens")
     after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock="tokens", horizon="300B tokens")
     (change,) = diff(before, after, Calendar())
@@ -65,7 +65,7 @@ def test_where_nothing_says_what_an_update_takes_a_change_says_when_on_its_own_c
     assert str(change).endswith("[from 123456789012 tokens, by up to 0.5 x base]")
 
 
-def test_a_field_that_changes_its_clock_says_no_time_where_nothing_says_what_an_update_takes():
+def test_with_unknown_consumption_a_field_with_another_clock_has_no_time():
     before = Plan(lr="linear(1, 0, over=100)", horizon=100)
     after = Plan(lr='linear(1, 0, over="100 tokens")', clock="tokens", horizon="100 tokens")
 

@@ -92,7 +92,7 @@ def test_metric_rules_are_neutral():
     assert trace(Plan(lr=linear(1.0, 0.0) * plateau(), horizon=2), {"lr": 1.0})["lr"].tolist() == [1.0, 0.5]
 
 
-def test_groups_of_one_name_are_told_by_their_index():
+def test_groups_with_the_same_name_are_distinguished_by_their_index():
     shown = trace(Plan(lr=0.5, horizon=1), [{"lr": 0.1, "name": "a"}, {"lr": 0.2, "name": "a"}])
 
     assert shown.keys() == (("lr", 0), ("lr", 1))
@@ -149,7 +149,7 @@ def test_a_long_trace_goes_through_in_pieces_unseen():
     ("call", "error", "said"),
     [
         (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),
-        (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "no Plan"),
+        (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "not a Plan"),
         (lambda: trace(PLAN, 3), InvalidArgument, "param_groups"),
         (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
         (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),

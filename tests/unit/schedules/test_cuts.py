@@ -156,7 +156,7 @@ def test_a_run_of_nothing_is_refused(name):
 
 @pytest.mark.parametrize("line", ["take(cosine(), -1)", 'skip(cosine(), "-5%")'])
 def test_a_part_is_not_less_than_nothing(line):
-    with pytest.raises(InvalidArgument, match="a length is not negative"):
+    with pytest.raises(InvalidArgument, match="a length must not be negative"):
         parse(line)
 
 

@@ -388,7 +388,7 @@ def test_two_stages_that_wait_for_each_other_are_refused(written):
     ["rules.cosine(previous, 10)", "rules.anneal(following, 10)", "rules.schedule(linear(previous, 0, 10))"],
 )
 def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
-    with pytest.raises(ps.InvalidArgument, match=r"a rule goes on from the value it finds.*Use a number"):
+    with pytest.raises(ps.InvalidArgument, match=r"a rule continues from the current value.*Use a number"):
         ps.parse(f"recurrence({rule})")
 
 
@@ -398,7 +398,7 @@ def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
         ("previous", "previous is neither a schedule nor a number", "Write constant(previous)"),
         ("warmup(10) >> previous", "previous is a level, neither a number nor a schedule", "Write constant(previous)"),
         ("0.5 * following", "following is a level, neither a number nor a schedule", "Write constant(following)"),
-        ("linear(previous(), 0)", "previous is a level, and is not called", "Write linear(previous, 0)"),
+        ("linear(previous(), 0)", "previous is a level and takes no brackets", "Write linear(previous, 0)"),
         ("linear(previos, 0)", 'unknown schedule "previos"; did you mean "previous"?', ""),
     ],
 )
@@ -461,8 +461,8 @@ def test_a_level_in_a_mapping_that_is_none_is_told_with_its_place():
 @pytest.mark.parametrize(
     ("lr", "found"),
     [
-        ("warmup(10) >> linear(previous, 0, 10)", "previous is no number before ps.resolve puts it in"),
-        ("linear(1, 0.5 + absolute(1e-6), 10)", "multiples of base or values, not sums of both"),
+        ("warmup(10) >> linear(previous, 0, 10)", "the value of previous is unknown until the plan is resolved"),
+        ("linear(1, 0.5 + absolute(1e-6), 10)", "a multiple of base or a value, not the sum of both"),
     ],
 )
 def test_the_tables_of_mmengine_have_no_such_levels(lr, found):

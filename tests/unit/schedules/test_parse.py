@@ -23,22 +23,22 @@ from paramsched.schedules import absolute, anneal, constant, cosine, from_functi
         ("linear(\n  over=10,\n)", linear(over=10)),
     ],
 )
-def test_text_says_a_schedule(text, schedule):
+def test_text_is_read_as_a_schedule(text, schedule):
     assert parse(text) == schedule
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "found"),
     [
-        ("", "not an expression"),
-        ("cosine(", "not an expression"),
-        ("cosine() cosine()", "not an expression"),
-        ("x = cosine()", "not an expression"),
+        ("", "invalid syntax"),
+        ("cosine(", "invalid syntax"),
+        ("cosine() cosine()", "invalid syntax"),
+        ("x = cosine()", "invalid syntax"),
         ("cosin()", 'unknown schedule "cosin"; did you mean "cosine"?'),
-        ("cosine", "cosine is not called. Write cosine()"),
+        ("cosine", "cosine is a function and needs brackets. Write cosine()"),
         ("cosine(too=0.1)", 'unknown argument "too"; did you mean "to"?'),
         ("cosine(1, 2, 3, 4, 5)", "too many positional arguments"),
-        ("cosine(to=0.1, to=0.2)", '"to" is given twice'),
+        ("cosine(to=0.1, to=0.2)", 'the argument "to" is repeated'),
         ("warmup()", "Write warmup("),
         ("cosine(**{})", "** is not part"),
         ("cosine(*[1])", "not part of a schedule's text"),
@@ -76,20 +76,29 @@ def test_text_says_a_schedule(text, schedule):
         ("-absolute(0.1)", "absolute"),
         ("-[1]", "neither a number nor a schedule"),
         ("f'{1}'", "not part"),
-        ("cosine\x00()", "not an expression"),
-        ("cosine()" + " >> cosine()" * 1000, "more than 10000"),
+        ("cosine\x00()", "invalid syntax"),
+        ("cosine()" + " >> cosine()" * 1000, "at most 10000 characters, got"),
         ("(" * 60 + "cosine()" + ")" * 60 + " >> " + "-" * 60 + "cosine()", "50 deep"),
         ("maximum(" * 55 + "1" + ")" * 55, "50 deep"),
         ("-" * 9000 + "1", ""),
-        ("(" * 4999 + ")" * 4999, "not an expression"),
+        ("(" * 4999 + ")" * 4999, "invalid syntax"),
     ],
 )  # fmt: skip
-def test_a_slip_is_told_with_what_stands_there(text, said):
+def test_an_invalid_line_is_reported(text, found):
     with pytest.raises(InvalidArgument) as refusal:
         parse(text)
 
-    assert said in str(refusal.value)
+    assert found in str(refusal.value)
     assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize("operator", [">", "->", "-->", "=>", ">>>", "|", "|>", "then"])
+def test_another_operator_between_stages_is_corrected(operator):
+    with pytest.raises(ParseError) as refusal:
+        parse(f"warmup(100) {operator} cosine(to=0.1)")
+
+    assert refusal.value.instead == "Write warmup(100) >> cosine(to=0.1)"
+    assert parse(refusal.value.instead.removeprefix("Write "))
 
 
 @pytest.mark.parametrize("value", [None, 3, b"cosine()", cosine()])

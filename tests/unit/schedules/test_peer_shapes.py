@@ -453,3 +453,11 @@ def test_restarts_with_a_warmup_that_cannot_be_are_refused():
     for given in ({"mult": 0.5}, {"gamma": 0.5}, {"mult": 2.0, "times": 3, "first": "50%"}, {"gamma": 0.0}):
         with pytest.raises(InvalidArgument, match="warmup_restarts"):
             warmup_restarts(**({"first": 100, "warmup": 10} | given))
+
+
+def test_the_last_stage_reaches_its_end_if_it_starts_between_two_updates():
+    lengths = (warmup("26.88 steps"), cosine(over="370.320128 steps"), linear(over="12.799872 steps"))
+    schedule = with_lengths(lengths[0] >> lengths[1] >> lengths[2], "exact")
+
+    assert schedule.length.number == 410
+    assert [schedule(410), schedule(410.5), *schedule(np.array([410, 411]))] == [0.0] * 4

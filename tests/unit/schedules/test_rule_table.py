@@ -35,7 +35,7 @@ def test_it_reads_back_as_it_is_printed(by):
 @pytest.mark.parametrize(
     ("write", "found"),
     [
-        (lambda: rules.table([]), "no tick"),
+        (lambda: rules.table([]), "scale must not be empty"),
         (lambda: rules.table([float("nan")]), r"rules\.table\(scale=\[…, nan, …\]\)"),
         (lambda: rules.table([1.0], ["x"]), r"rules\.table\(base=\[…, 'x', …\]\)"),
         (lambda: rules.table([1.0], begin=-1), r"rules\.table\(begin=-1\)"),

@@ -38,7 +38,7 @@ def test_what_is_no_suffix_is_refused_with_one_that_is(suffix):
 
 
 def test_a_suffix_that_is_taken_is_refused_with_those_that_are_known():
-    with pytest.raises(InvalidArgument, match=r"another function draws these files\. Known are \.svg, \.html"):
+    with pytest.raises(InvalidArgument, match=r"already registered\. Registered: \.svg, \.html"):
         show.picture_format(".svg")
 
 

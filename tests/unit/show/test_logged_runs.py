@@ -73,15 +73,15 @@ def test_the_terminal_joins_measurements_that_are_far_apart():
 def test_every_format_names_the_runs_and_the_metrics(draw):
     drawn = draw(PLAN, log=[FIRST, SECOND])
 
-    for word in ("first", "second", "loss", "acc", "gaps are values that are no number"):
+    for word in ("first", "second", "loss", "acc", "gaps are NaN values"):
         assert word in drawn
 
 
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        ([FIRST, FIRST], "two runs have one name"),
-        (run("run", loss=([0.5], [1.0])), r"measured\['loss'\]: every value needs the update"),
+        ([FIRST, FIRST], "two runs have the same name"),
+        (run("run", loss=([0.5], [1.0])), r"measured\['loss'\]: every value needs an integer update"),
     ],
 )
 def test_runs_that_cannot_be_told_apart_or_placed_are_refused(log, said):

@@ -31,7 +31,7 @@ def test_plans_schedules_and_traces_are_drawn_as_a_page_and_as_svg(value):
 
 
 def test_the_heading_says_what_was_assumed():
-    assert "Plan (steps_per_epoch taken to be 100)" in unescape(PLAN._repr_mimebundle_()["text/html"])
+    assert "Plan (steps_per_epoch assumed to be 100)" in unescape(PLAN._repr_mimebundle_()["text/html"])
 
 
 def test_what_cannot_be_drawn_is_left_to_its_text():
@@ -52,16 +52,20 @@ def test_a_diff_is_a_table_with_its_texts_escaped():
 @pytest.mark.parametrize(
     ("plan", "total", "assumed"),
     [
-        (PLAN, 2000, "steps_per_epoch taken to be 100"),
+        (PLAN, 2000, "steps_per_epoch assumed to be 100"),
         (ps.Plan(lr="cosine()", horizon=300), 300, ""),
         (ps.Plan(lr="warmup(10) >> cosine(over=90)"), 100, ""),
-        (ps.Plan(lr="cosine()"), 1000, "horizon taken to be 1000 updates"),
-        (ps.Plan(lr="step(3000)"), 12000, "horizon taken to be 12000 updates"),
-        (ps.Plan(lr="warmup('3M tokens') >> cosine()", horizon="3B tokens"), 1000, "tokens_per_step taken to be 3e+06"),
+        (ps.Plan(lr="cosine()"), 1000, "horizon assumed to be 1000 updates"),
+        (ps.Plan(lr="step(3000)"), 12000, "horizon assumed to be 12000 updates"),
+        (
+            ps.Plan(lr="warmup('3M tokens') >> cosine()", horizon="3B tokens"),
+            1000,
+            "tokens_per_step assumed to be 3e+06",
+        ),
         (
             plan_of_schedule(ps.step("30 epochs")),
             12000,
-            "steps_per_epoch taken to be 100, horizon taken to be 12000 updates",
+            "steps_per_epoch assumed to be 100, horizon assumed to be 12000 updates",
         ),
     ],
 )  # fmt: skip
@@ -95,11 +99,11 @@ def test_a_plot_goes_onto_the_axes_that_are_given_and_says_what_was_assumed():
     figure, given = plt.subplots(2)
 
     assert PLAN.plot(axes=given) == tuple(given)
-    assert figure.get_suptitle() == "steps_per_epoch taken to be 100"
+    assert figure.get_suptitle() == "steps_per_epoch assumed to be 100"
 
 
 def test_facts_that_are_said_twice_or_missing_are_refused():
-    with pytest.raises(InvalidArgument, match="said twice"):
+    with pytest.raises(InvalidArgument, match="passed twice"):
         PLAN.plot(calendar=ps.Calendar(steps_per_epoch=5), steps_per_epoch=5)
     with pytest.raises(MissingFact, match="steps_per_epoch"):
         ps.Plan(lr='warmup("1 epoch") >> cosine()', horizon=100).plot()

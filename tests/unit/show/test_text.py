@@ -5,7 +5,7 @@ import pytest
 
 import paramsched.show as show
 from paramsched.errors import InvalidArgument
-from paramsched.show._words import cell_width
+from paramsched.show._labels import cell_width
 
 
 def ramp(total=460, groups=("decay", "no_decay")):
@@ -106,7 +106,7 @@ def test_infinities_and_gaps_leave_the_rest_of_the_curve_as_it_was():
     drawn = show.text(show.curves_from_values({("lr", ""): values}))
 
     assert "infinite values are drawn at the edge" in drawn
-    assert "nan" in drawn
+    assert "NaN" in drawn
 
 
 def test_a_log_that_agrees_is_counted():
@@ -175,7 +175,7 @@ def test_a_log_of_an_unknown_curve_names_those_that_exist():
 
 @pytest.mark.parametrize("bad", [([0.5], [1.0]), ([0, 1], [1.0]), ([-1], [1.0]), ([], []), ([[0]], [[1.0]])])
 def test_a_log_whose_times_are_no_updates_is_refused(bad):
-    with pytest.raises(InvalidArgument, match="needs the update that used it"):
+    with pytest.raises(InvalidArgument, match="needs an integer update"):
         show.text(ramp(), log={("lr", "decay"): bad})
 
 

@@ -90,7 +90,7 @@ def test_plans_that_differ_in_a_unit_do_not_share_it():
     other = traced(calendar=ps.Calendar(steps_per_epoch=45, batch_size=64))
 
     assert [one.name for one in show.picture(traced(), other=other).axis.units] == ["updates", "epochs"]
-    with pytest.raises(InvalidArgument, match="not all plans tell the same samples"):
+    with pytest.raises(InvalidArgument, match="the plans differ in the samples per update"):
         show.picture(traced(), other=other, view=show.View(unit="samples"))
 
 

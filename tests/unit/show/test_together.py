@@ -60,8 +60,8 @@ def test_the_legend_names_plans_and_notes_say_where_each_leaves_which(tree):
 
     assert [entry.label for entry in panel.legend] == ["trunk", "at-400", "at-960"]
     assert [note.text for note in panel.notes][:2] == [
-        "at-400 leaves trunk at update 401",
-        "at-960 leaves trunk at update 961",
+        "at-400 diverges from trunk at update 401",
+        "at-960 diverges from trunk at update 961",
     ]
     assert not any(note.differs for note in panel.notes)
 
@@ -70,7 +70,10 @@ def test_what_is_as_another_plan_is_named_and_not_drawn(tree):
     panel = panel_of(tree, "weight_decay")
 
     assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # which is longer than the trunk
-    assert [note.text for note in panel.notes][:2] == ["at-400 is as trunk", "at-960 leaves trunk at update 1,000"]
+    assert [note.text for note in panel.notes][:2] == [
+        "at-400 is identical to trunk",
+        "at-960 diverges from trunk at update 1,000",
+    ]
 
 
 def test_a_branch_of_a_branch_leaves_that_and_not_the_trunk():
@@ -78,8 +81,8 @@ def test_a_branch_of_a_branch_leaves_that_and_not_the_trunk():
     curves = show.together({name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()})
 
     assert [note.text for note in panel_of(curves).notes] == [
-        "first leaves trunk at update 2",
-        "second leaves first at update 4",
+        "first diverges from trunk at update 2",
+        "second diverges from first at update 4",
     ]
     assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1, 2, 3, 4], [1, 2, 3, 4], [3, 4]]
 
@@ -170,7 +173,7 @@ def test_to_a_format_of_its_own_they_are_curves_as_any(tree):
 
 
 def test_another_plan_to_compare_with_is_one_of_several(tree):
-    with pytest.raises(InvalidArgument, match=r'Add it to them: together\(\{…, "other": other\}\)'):
+    with pytest.raises(InvalidArgument, match=r'Add the other plan to them: together\(\{…, "other": other\}\)'):
         show.svg(tree, other=traced(TRUNK))
 
 
@@ -186,6 +189,6 @@ def test_plans_on_a_clock_of_tokens_leave_each_other_at_updates():
 
     panel = panel_of(show.together({name: ps.trace(plan, {"lr": 0.1}, facts) for name, plan in plans.items()}))
 
-    assert panel.notes[0].text == "branch leaves trunk at update 401"
+    assert panel.notes[0].text == "branch diverges from trunk at update 401"
     assert panel.breakpoints.tolist() == [100, 400, 450]
     assert [int(curve.times[-1]) for curve in panel.curves] == [999, 449]

@@ -63,9 +63,9 @@ def test_a_linear_axis_can_be_asked_for_where_values_ask_for_a_logarithmic_one()
 @pytest.mark.parametrize(
     ("curves", "height", "said"),
     [
-        (FROM_ZERO, 0.0, "0 has no logarithm: it is drawn at the bottom edge"),
-        (BELOW_ZERO, np.nan, "gaps are values below 0, which have no logarithm"),
-        (NEVER_ABOVE, 1.0, "no value is above 0: the axis is linear"),
+        (FROM_ZERO, 0.0, "0 has no logarithm and is drawn at the bottom edge"),
+        (BELOW_ZERO, np.nan, "gaps are negative values, which have no logarithm"),
+        (NEVER_ABOVE, 1.0, "no value is positive, so the axis is linear"),
         (DECAY, None, None),
     ],
     ids=["from 0", "from below 0", "never above 0", "above 0"],

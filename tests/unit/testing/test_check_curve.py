@@ -77,9 +77,9 @@ class ReadsBackAsAnother(Straight):
     [
         (EndsElsewhere, "from 0 at u = 0 to 1 at u = 1"),
         (NotFinite, "a curve is finite"),
-        (HangsOnCompany, "many u give the value at each of them"),
-        (TurnsBack, "never turns back"),
-        (FallsOtherwise, "_rise and _fall together are 1"),
+        (HangsOnCompany, "an array of u gives the same values as each u alone"),
+        (TurnsBack, "never decreases"),
+        (FallsOtherwise, "the sum of _rise and _fall is 1"),
         (LeavesTheLevels, "stays between the levels"),
         (ReadsBackAsAnother, "text reads back as an equal curve"),
     ],
@@ -101,5 +101,5 @@ def test_every_curve_of_the_library_keeps_them():
 
 def test_a_function_is_checked_too():
     check_curve(lambda u: u**3)
-    with pytest.raises(InvalidArgument, match=r"curve\(1\) is 0\.5"):
+    with pytest.raises(InvalidArgument, match=r"curve\(1\) must be 1, got 0\.5"):
         check_curve(lambda u: u / 2)

@@ -91,15 +91,15 @@ class ChangesTheState(Right):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (ChangesAtFirst, "observed nothing changes no value"),
+        (ChangesAtFirst, "in its initial state a rule changes no value"),
         (Random, "the same state and metric give the same state"),
-        (ForgetsItsState, "restore brings it back"),
+        (ForgetsItsState, "restore recreates it"),
         (KeepsASet, "a frozen dataclass of JSON scalars"),
-        (AppliesInTurns, "apply says the same twice"),
-        (Grows, "apply gives a finite number"),
-        (FallsOverNan, "not finite leads to a state"),
+        (AppliesInTurns, "apply is deterministic"),
+        (Grows, "apply returns a finite number"),
+        (FallsOverNan, "observe returns a state or raises"),
         (StateCanChange, "a frozen dataclass"),
-        (ChangesTheState, "observe changes no state"),
+        (ChangesTheState, "observe does not modify its state"),
     ],
 )
 def test_a_rule_that_breaks_a_law_is_found(wrong, law):

@@ -90,17 +90,17 @@ class ResolvesAgain(Right):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (HangsOnCompany(), "many times give the value at each of them"),
-        (HangsOnOrder(), "many times give the value|neither on the order"),
-        (Remembers(), "many times give the value|neither on the order"),
+        (HangsOnCompany(), "an array of times gives the same values as each time alone"),
+        (HangsOnOrder(), "gives the same values as each time alone|does not depend on the order"),
+        (Remembers(), "gives the same values as each time alone|does not depend on the order"),
         (NotFinite(), "every value is a finite number"),
-        (NotAffine(), "a multiple of base and a value|without an absolute level"),
-        (OfNothingSomething(), "without an absolute level a base of 0 gives 0"),
-        (GoesOnBehindItsEnd(), "after its end a schedule holds its final value"),
-        (BreakpointsOutOfOrder(), "breakpoints are integers in order"),
-        (BreakpointsWithoutBegin(), "breakpoints are integers in order"),
-        (OtherInTorch(), "torch's arrays of times give the values"),
-        (ResolvesAgain(), "to resolve twice is to resolve once"),
+        (NotAffine(), "a multiple of base plus an absolute value|without absolute levels"),
+        (OfNothingSomething(), "a schedule without absolute levels is 0 if base is 0"),
+        (GoesOnBehindItsEnd(), "a schedule holds its last value after its end"),
+        (BreakpointsOutOfOrder(), "breakpoints are sorted, unique integers"),
+        (BreakpointsWithoutBegin(), "breakpoints are sorted, unique integers"),
+        (OtherInTorch(), "an array of times of torch gives the values"),
+        (ResolvesAgain(), "resolving a resolved schedule does not change it"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Schedule) else "",
 )
@@ -135,7 +135,7 @@ def test_a_value_that_no_pickle_brings_back_is_found(registered):
     def half_life(period: DurationLike = 7) -> Unpacked:
         return Unpacked(Duration.of(period))
 
-    with pytest.raises(BrokenLaw, match="a pickled schedule comes back equal"):
+    with pytest.raises(BrokenLaw, match="a pickled schedule is restored as an equal schedule"):
         check_shape(half_life(5))
 
 
@@ -173,7 +173,8 @@ def test_what_no_annotation_says_is_drawn_by_a_strategy_of_the_user():
 
 
 @pytest.mark.parametrize(
-    ("shape", "found"), [(lambda: 0.5, "expected a schedule, got float"), (lambda: ps.step(0), "it refuses")]
+    ("shape", "found"),
+    [(lambda: 0.5, "expected a schedule, got float"), (lambda: ps.step(0), "rejects all drawn arguments")],
 )
 def test_what_is_no_shape_is_told(shape, found):
     with pytest.raises(InvalidArgument, match=found):
@@ -185,7 +186,7 @@ def test_jax_is_tried_when_asked_for():
     jax_only = ps.cosine(over=20)
 
     check_shape(jax_only, arrays=("jax",))
-    with pytest.raises(BrokenLaw, match="JAX's arrays of times"):
+    with pytest.raises(BrokenLaw, match="an array of times of JAX"):
         check_shape(OtherInTorch(), arrays=("jax",))
 
 

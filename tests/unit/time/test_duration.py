@@ -1,4 +1,4 @@
-"""Durations: every unit, sums, and what is refused."""
+"""Durations: every unit, sums, and invalid lengths."""
 
 from fractions import Fraction
 from math import ceil
@@ -32,6 +32,8 @@ from paramsched.time import Duration
         ("2M tokens", "tokens", 2 * 10**6),
         ("250B tokens", "tokens", 250 * 10**9),
         ("1.5T tokens", "tokens", 1500 * 10**9),
+        ("100K tokens", "tokens", 100_000),
+        ("100k tokens", "tokens", 100_000),
         ("90 min", "seconds", 5400),
         ("1.5 h", "seconds", 5400),
         ("10 s", "seconds", 10),
@@ -58,7 +60,7 @@ def test_an_amount_and_a_unit_is_a_duration(text, unit, amount):
         ("0 epochs", "0"),
     ],
 )
-def test_a_duration_is_written_in_one_way_and_reads_back(text, written):
+def test_a_duration_is_written_in_canonical_form_and_reads_back(text, written):
     duration = Duration.of(text)
 
     assert str(duration) == written
@@ -84,40 +86,40 @@ def test_sums_and_differences_are_exact():
 
 
 @pytest.mark.parametrize(
-    ("site", "said"),
+    ("length", "found"),
     [
         (0.05, '"5%"'),
         (True, '"5%"'),
         (None, '"5%"'),
         (float("nan"), '"5%"'),
         ([5], "Write 5"),
-        (-1, "not negative"),
-        (10**18 + 1, "more updates than a clock counts"),
-        ("-5 steps", "not negative"),
-        ("1% - 2%", "not negative"),
+        (-1, "must not be negative"),
+        (10**18 + 1, "must be at most 1e18 updates"),
+        ("-5 steps", "must not be negative"),
+        ("1% - 2%", "must not be negative"),
         ("", "empty"),
         ("  ", "empty"),
         ("500", '"500 steps"'),
-        ("1e3", "without a unit"),
+        ("1e3", "expected a unit"),
         ("5 percent", "unknown unit"),
-        ("5 epoch s", "not an amount"),
-        ("5 epohcs", 'did you mean "epochs"'),
-        ("5 Epochs", 'did you mean "epochs"'),
-        ("five epochs", "not an amount"),
-        ("5% 3%", "not an amount"),
-        ("1e999 steps", "more than a clock counts"),
-        ("1e-30 steps", "less than any clock"),
-        ("nan steps", "not an amount"),
-        ("inf steps", "not an amount"),
-        ("٣ steps", "not an amount"),  # digits of another script
+        ("5 epoch s", "expected a number with a unit"),
+        ("5 epohcs", 'did you mean "epochs"?'),
+        ("5 Epochs", 'did you mean "epochs"?'),
+        ("five epochs", "expected a number with a unit"),
+        ("5% 3%", "expected a number with a unit"),
+        ("1e999 steps", "must be at most 1e18"),
+        ("1e-30 steps", "at least 1e-18"),
+        ("nan steps", "expected a number with a unit"),
+        ("inf steps", "expected a number with a unit"),
+        ("٣ steps", "expected a number with a unit"),  # digits of another script
         ("1 step;" * 50, "characters"),
     ],
 )
-def test_what_is_no_length_is_refused_with_what_to_write(site, said):
+def test_an_invalid_length_is_refused_with_a_correction(length, found):
     with pytest.raises(InvalidArgument) as refusal:
-        Duration.of(site)
+        Duration.of(length)
 
-    assert said in str(refusal.value)
+    assert found in str(refusal.value)
     assert refusal.value.instead.startswith("Write")
 
 
@@ -146,7 +148,7 @@ def test_only_whole_updates_are_updates(text):
         ("4000/3 s", "4000/3 s", Fraction(4000, 3)),
     ],
 )
-def test_an_amount_may_be_a_fraction_written_as_a_decimal_where_one_says_it(text, written, amount):
+def test_an_amount_may_be_a_fraction_and_is_written_as_a_decimal_if_possible(text, written, amount):
     duration = Duration.of(text)
 
     assert str(duration) == written
@@ -158,12 +160,12 @@ def test_an_amount_may_be_a_fraction_written_as_a_decimal_where_one_says_it(text
 @pytest.mark.parametrize(
     "text", ["1000/0 steps", "1000/3.5 steps", "1000/-3 steps", "1/2/3 steps", "/3 steps", "5/ steps"]
 )
-def test_what_is_no_fraction_of_whole_numbers_is_refused(text):
-    with pytest.raises(InvalidArgument, match="not an amount with a unit"):
+def test_an_invalid_fraction_is_refused(text):
+    with pytest.raises(InvalidArgument, match="expected a number with a unit"):
         Duration.of(text)
 
 
-def test_a_fraction_without_a_unit_is_told_to_have_one():
+def test_a_unit_is_suggested_for_a_fraction_without_one():
     with pytest.raises(InvalidArgument, match=r'Write "1000/3 steps"'):
         Duration.of("1000/3")
 

@@ -1,7 +1,7 @@
-"""GradualWarmupScheduler: a ramp before any other scheduler, both published forms.
+"""GradualWarmupScheduler: a warmup ramp followed by any other scheduler, in both published forms.
 
-Change the import line only. What differs, and why: `docs/compat/divergences.md`. Without a drop-in the same is
-`warmup(20, 0.125) >> cosine()`.
+Change only the import line. `docs/compat/divergences.md` lists the differences and their reasons. The equivalent plan
+is `warmup(20, 0.125) >> cosine()`.
 """
 
 from paramsched.compat.gradual_warmup._scheduler import GradualWarmupScheduler

@@ -1,4 +1,4 @@
-"""AfterScheduler: another scheduler, on its own clock from the end of the ramp on, as if the peak were its base."""
+"""AfterScheduler: run another scheduler after the ramp, on its own clock and with the peak as its base."""
 
 from bisect import bisect_right
 from typing import Any, final
@@ -6,87 +6,87 @@ from typing import Any, final
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from paramsched.compat.group_fields import by_value, put_fields
+from paramsched.compat.group_fields import by_value, set_fields
 from paramsched.compat.torch.chained import leaf_schedulers
 
-_SETTING_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
-"""Schedulers, by the name of their class, that run between values of their own whatever the base; torch's and ours."""
+_OWN_LEVEL_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
+"""Class names of the schedulers (torch's and ours) whose values do not depend on the base."""
 
 
 @final
 class AfterScheduler:
-    """Drive a scheduler to a position `u` on its clock, counted in its steps since it was built.
+    """Move a scheduler to a position `u`: the number of its own steps since it was built.
 
-    It is stepped, never read; to go back, it is put as it was at u = 0 and stepped again. A scheduler guided by a
-    metric is not taken back.
+    The scheduler is moved only by stepping. To move backward, its state at u = 0 is restored and it is stepped again.
+    A metric-driven scheduler is never moved backward.
 
     Args:
-        scheduler: not stepped yet, so it has written what it holds at u = 0.
-        peaks: the value of each group where the ramp ends.
-        restarts: whether the peaks are not the bases it was built from, so that it has to begin again.
+        scheduler: a scheduler that has not been stepped yet; the groups contain its values at u = 0.
+        peaks: the value of each group at the end of the ramp.
+        restarts: True if the peaks differ from the bases it was built with, so that it must start again.
     """
 
     def __init__(self, scheduler: LRScheduler, optimizer: Optimizer, peaks: list[float], *, restarts: bool) -> None:
         self.scheduler, self.optimizer = scheduler, optimizer
         self.position: float = 0
-        self.running = False  # whether the groups hold its values, not the ramp's
-        # Torch's schedulers read `base_lrs` at each step, so another peak is a matter of these lists.
+        self.running = False  # True once the groups contain its values instead of the ramp's
+        # torch's schedulers read `base_lrs` at each step, so replacing these lists changes the peak.
         if restarts:
             for leaf in leaf_schedulers(scheduler):
-                if not sets_own_values(leaf):
+                if not has_own_levels(leaf):
                     leaf.base_lrs = list(peaks)
-            put_fields(optimizer, [{"lr": peak} for peak in peaks])
+            set_fields(optimizer, [{"lr": peak} for peak in peaks])
             if not self.is_guided:
-                _begin_anew(scheduler)
+                _restart(scheduler)
         self.start_state = by_value(scheduler.state_dict())
-        self.start = held_fields(scheduler, optimizer)
+        self.start = written_fields(scheduler, optimizer)
 
     @property
     def is_guided(self) -> bool:
         return isinstance(self.scheduler, ReduceLROnPlateau)
 
     def rewind(self) -> None:
-        """Go back to u = 0, in the scheduler and in the groups."""
+        """Restore the scheduler and the groups to u = 0."""
         self.running = False
         if self.position and not self.is_guided:
             self.scheduler.load_state_dict(by_value(self.start_state))
-            put_fields(self.optimizer, self.start)
+            set_fields(self.optimizer, self.start)
             self.position = 0
 
     def resume(self, u: float) -> None:
-        """Set the position of a guided scheduler to that of a state, which is below 0 on the ramp."""
+        """Set the position of a metric-driven scheduler from a saved one, which is negative during the ramp."""
         self.position, self.running = max(u, 0), u > 0
 
-    def give_metric(self, metric: Any) -> None:
+    def step_with_metric(self, metric: Any) -> None:
         self._start_running()
         guided: Any = self.scheduler
         guided.step(metric)
         self.position += 1
 
-    def go_to(self, u: float) -> None:
-        """Go to position `u`, step by step; between two steps by the scheduler's own `step(u)`."""
-        # Its steps only lead on, and from a whole position.
+    def move_to(self, u: float) -> None:
+        """Move to position `u` step by step, or by the scheduler's `step(u)` for a fractional position."""
+        # Steps only move forward, and only from an integer position.
         if u < self.position or self.position % 1:
             self.rewind()
         self._start_running()
         if u % 1:
-            self.scheduler.step(u)  # type: ignore[arg-type]  # schedulers that take epochs take parts of them
+            self.scheduler.step(u)  # type: ignore[arg-type]  # schedulers that accept epochs accept fractions
         else:
             for _ in range(int(u - self.position)):
                 self.scheduler.step()
         self.position = u
 
     def add_groups(self, peaks: list[float]) -> None:
-        """Take in groups that were added, from their peaks on."""
+        """Include newly added groups, starting at their peaks."""
         for leaf in leaf_schedulers(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)
-            if isinstance(bases, list) and len(bases) < len(peaks) and not sets_own_values(leaf):
+            if isinstance(bases, list) and len(bases) < len(peaks) and not has_own_levels(leaf):
                 leaf._last_lr = [*leaf._last_lr, *peaks[len(bases) :]]
                 bases += peaks[len(bases) :]
         self.start.extend({"lr": peak} for peak in peaks[len(self.start) :])
 
     def state(self) -> dict[str, Any]:
-        """Return its position, as plain data; the caller saves the scheduler's own state."""
+        """Return the position as plain data; the caller saves the scheduler's own state."""
         return {name: getattr(self, name) for name in ("position", "running", "start", "start_state")}
 
     def load(self, state: dict[str, Any]) -> None:
@@ -94,24 +94,24 @@ class AfterScheduler:
 
     def _start_running(self) -> None:
         if not self.running:
-            put_fields(self.optimizer, self.start)
+            set_fields(self.optimizer, self.start)
             self.running = True
 
 
-def held_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Return what the groups hold in the fields that the scheduler writes."""
+def written_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
+    """Return the value of each group in every field that the scheduler writes."""
     cycles_momentum = any(getattr(leaf, "cycle_momentum", False) for leaf in leaf_schedulers(scheduler))
     fields = ("lr", "momentum", "betas") if cycles_momentum else ("lr",)
     return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
 
 
-def sets_own_values(scheduler: object) -> bool:
-    """Return whether the scheduler runs between values of its own, which it has written into the groups."""
-    return any(kind.__name__ in _SETTING_SCHEDULERS for kind in type(scheduler).__mro__)
+def has_own_levels(scheduler: object) -> bool:
+    """Return whether the values of the scheduler do not depend on the base, such as those of OneCycleLR."""
+    return any(kind.__name__ in _OWN_LEVEL_SCHEDULERS for kind in type(scheduler).__mro__)
 
 
-def _begin_anew(scheduler: Any) -> None:
-    """Make the first step of a scheduler and of its members, from the peaks in the groups."""
+def _restart(scheduler: Any) -> None:
+    """Repeat the first step of a scheduler and of its members, starting from the peaks in the groups."""
     members = getattr(scheduler, "_schedulers", None)
     if members is None:
         scheduler.last_epoch = -1
@@ -120,5 +120,5 @@ def _begin_anew(scheduler: Any) -> None:
     milestones = getattr(scheduler, "_milestones", None)
     first = members if milestones is None else [members[bisect_right(milestones, 0)]]
     for member in first:
-        _begin_anew(member)
+        _restart(member)
     scheduler._last_lr = first[-1].get_last_lr()

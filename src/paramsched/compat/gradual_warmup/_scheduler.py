@@ -11,16 +11,16 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched.base.number_checks import finite_number, whole_number
 from paramsched.base.user_warnings import warn_user
-from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields, sets_own_values
+from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, has_own_levels, written_fields
 from paramsched.compat.group_fields import (
     Number,
     by_value,
     group_values,
     groups_changed,
     initial_value,
-    put_fields,
-    put_row,
-    put_value,
+    set_fields,
+    set_row,
+    set_value,
 )
 from paramsched.compat.torch.base import LRScheduler, drop_in_name, warn_outside_step
 from paramsched.compat.torch.chained import leaf_schedulers
@@ -28,44 +28,49 @@ from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules.anneal import linear
 
 _STATE_KEYS = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
-_FOREIGN_KEYS = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")  # they keep the after-scheduler itself
+_FOREIGN_KEYS = (
+    "multiplier",
+    "after_scheduler",
+    "base_lrs",
+    "last_epoch",
+)  # of states that contain the after-scheduler itself
 _NO_STATE = (
     "GradualWarmupScheduler.load_state_dict(…): {} missing. "
-    "Pass what state_dict() of this class or of warmup-scheduler gave"
+    "Pass a state that state_dict() of this class or of warmup-scheduler returned"
 )
 
 
 class GradualWarmupScheduler(LRScheduler):
-    """A straight line up, then another scheduler from where the line ends.
+    """A linear ramp, followed by another scheduler that starts from the value at the end of the ramp.
 
-    With b the group's base, m the multiplier, W the length and t the steps done, for t <= W:
+    With b the group's base, m the multiplier, W the length and t the completed steps, for t <= W:
 
     lr(t) = b / m ((m - 1) t / W + 1)    `warmup_epoch=W`: from b / m up to b
           = b ((m - 1) t / W + 1)        `total_epoch=W`, m > 1: from b up to m b
           = b t / W                      `total_epoch=W`, m = 1: from 0 up to b
 
-    and lr(t) = g(t - W) after it, g being the after-scheduler's curve as if its base were the value at W. Without one
-    that value is held. Which of the two lengths is given chooses the ramp.
+    Afterwards lr(t) = g(t - W), where g is the curve of the after-scheduler with the value at W as its base. Without an
+    after-scheduler the value at W stays constant. The length argument selects the ramp.
 
     Args:
-        optimizer: its groups' `initial_lr`, or else lr, is b.
-        multiplier: m, 1 or more.
-        total_epoch: W of the published form, in whatever the caller steps by; 0 or more.
-        after_scheduler: any scheduler of torch or paramsched on the same optimizer, built first and not stepped yet;
-            compositions and `ReduceLROnPlateau` too. This scheduler steps it.
-        warmup_epoch: W of the other form.
-        base_lr: b, one for all groups or one for each. It is needed where the after-scheduler has overwritten the lr by
-            values of its own (OneCycleLR, CyclicLR) and it was not the optimizer's default.
-        published: `"0.3"` gives every number of the package warmup-scheduler 0.3, for `total_epoch` only. False gives
-            the curve above. None gives the curve above too, with one warning if the package's numbers differ; but a
-            subclass with a `get_lr` of its own was written for the package, so there None means `"0.3"`.
+        optimizer: a torch optimizer. b is the `initial_lr` of each group, or its lr if that is missing.
+        multiplier: m, at least 1.
+        total_epoch: W of the published form, in calls of `step()`; at least 0.
+        after_scheduler: a scheduler of torch or paramsched on the same optimizer, built first and not stepped yet.
+            Compositions and `ReduceLROnPlateau` are accepted. This scheduler steps it.
+        warmup_epoch: W of the other form, in calls of `step()`; at least 0.
+        base_lr: b, one number for all groups or one per group. Required if the after-scheduler overwrites the lr with
+            values of its own (OneCycleLR, CyclicLR) and the lr was not the optimizer's default.
+        published: `"0.3"` reproduces every value of the package warmup-scheduler 0.3, for `total_epoch` only. False
+            selects the curve above. None (default) also selects it, with one warning if the package's values differ.
+            For a subclass that overrides `get_lr`, None means `"0.3"`, because it was written for the package.
 
     Raises:
-        InvalidArgument: both lengths or none, m below 1, an after-scheduler of another optimizer, a base that cannot be
-            known.
+        InvalidArgument: if both lengths or neither is passed, m is below 1, the after-scheduler belongs to another
+            optimizer, or the base cannot be determined.
 
-    Differs from warmup-scheduler: the after-scheduler is not a step late, and sixteen more things
-    (`docs/compat/divergences.md`).
+    Differs from warmup-scheduler in 17 ways (`docs/compat/divergences.md`); the main one is that the after-scheduler is
+    not one step late.
 
     Source: Goyal et al. 2017 (1706.02677); warmup-scheduler 0.3.
 
@@ -97,7 +102,7 @@ class GradualWarmupScheduler(LRScheduler):
             raise InvalidArgument(
                 f"GradualWarmupScheduler(after_scheduler={type(after_scheduler).__name__}(…))",
                 "it is not a scheduler of the same optimizer",
-                "Build it first, on the optimizer given here",
+                "Build it first, on the optimizer passed here",
             )
         self._set_ramp(multiplier, total_epoch, warmup_epoch)
         self._published = published
@@ -105,90 +110,92 @@ class GradualWarmupScheduler(LRScheduler):
         self.after_scheduler = after_scheduler
         self._after: AfterScheduler | None = None
         self._finished = self._warned = False
-        # Before the base class writes anything: an after-scheduler such as OneCycleLR has overwritten the groups.
+        # Read before the base class writes anything, because OneCycleLR, for example, has overwritten the groups.
         self._bases = self._warmup_bases(optimizer, base_lr)
         if after_scheduler is not None and not self._form:
             peaks = self._peak_values(self._bases)
             self._after = AfterScheduler(after_scheduler, optimizer, peaks, restarts=self._top != 1)
-            self._warn_of_departure("at once")
+            self._warn_of_difference("at once")
         super().__init__(optimizer)
         self._values_after_building = group_values(optimizer)
 
     def _published_form(self, published: Any) -> str | None:
-        """Return "0.3" if the package's numbers are wanted; None for the documented curve."""
+        """Return "0.3" to reproduce the package's values, or None for the documented curve."""
         call = f"GradualWarmupScheduler(…, {published=})"
         if published is None or published is False:
-            # A subclass with its own `get_lr` was written for the package, which calls it.
+            # A subclass that overrides `get_lr` was written for the package, which calls it.
             has_own = type(self).get_lr is not GradualWarmupScheduler.get_lr
             return "0.3" if published is None and has_own and self.total_epoch else None
         if published == "head":
-            found = "the numbers of the repository's newest commit are no longer available"
-            raise InvalidArgument(call, found, 'Write published="0.3" for the package\'s numbers, or published=False')
+            found = "the values of the repository's newest commit are no longer supported"
+            raise InvalidArgument(call, found, 'Write published="0.3" for the package\'s values, or published=False')
         if published != "0.3":
-            raise InvalidArgument(call, "no form", "Write '0.3' or False")
+            raise InvalidArgument(call, "unknown form", "Write '0.3' or False")
         if self.total_epoch is None:
-            raise InvalidArgument(call, "it is a form of total_epoch=…", "Leave published out")
+            raise InvalidArgument(call, "it requires total_epoch=…", "Omit published")
         if self.total_epoch == 0:
-            raise InvalidArgument(call, "that divides by total_epoch=0", "Leave published out")
+            raise InvalidArgument(call, "it divides by total_epoch=0", "Omit published")
         return "0.3"
 
-    def _warmup_bases(self, optimizer: Optimizer, given: float | Sequence[float] | None) -> list[Number]:
-        """Return the bases: those given, else each initial lr, or the default where that was overwritten."""
+    def _warmup_bases(self, optimizer: Optimizer, base_lr: float | Sequence[float] | None) -> list[Number]:
+        """Return the bases: `base_lr` if passed, else each initial lr, or the optimizer's default if overwritten."""
         groups, after = optimizer.param_groups, self.after_scheduler
-        if isinstance(given, Sequence):
-            if len(given) != len(groups):
-                call = f"GradualWarmupScheduler(base_lr={given!r})"
-                raise InvalidArgument(call, f"{len(groups)} param groups", "Write one number for each")
-            return list(given)
-        if given is not None:
-            return [given] * len(groups)
+        if isinstance(base_lr, Sequence):
+            if len(base_lr) != len(groups):
+                call = f"GradualWarmupScheduler(base_lr={base_lr!r})"
+                raise InvalidArgument(
+                    call, f"expected {len(groups)} numbers, one per param group", "Write one number for each group"
+                )
+            return list(base_lr)
+        if base_lr is not None:
+            return [base_lr] * len(groups)
         initial = [group.get("initial_lr", group["lr"]) for group in groups]
-        if self._form or after is None or not any(map(sets_own_values, leaf_schedulers(after))):
+        if self._form or after is None or not any(map(has_own_levels, leaf_schedulers(after))):
             return [by_value(lr) for lr in initial]
         if len({float(lr) for lr in initial}) > 1:
             raise InvalidArgument(
                 f"GradualWarmupScheduler(after_scheduler={type(after).__name__}(…))",
-                "the after-scheduler has overwritten the groups' different lr by values of its own",
-                f"Write base_lr=[{', '.join(['0.1'] * len(groups))}], the lr that the ramp is for",
+                "the after-scheduler has overwritten the different lr of the groups",
+                f"Write base_lr=[{', '.join(['0.1'] * len(groups))}], the lr of each group before that",
             )
         default = optimizer.defaults["lr"]
         return [float(default) if isinstance(default, Tensor) else default] * len(groups)
 
-    def _warn_of_departure(self, when: Literal["at once", "after the ramp"]) -> None:
-        """Warn once that the package's values differ from here on, if they do."""
+    def _warn_of_difference(self, when: Literal["at once", "after the ramp"]) -> None:
+        """Warn once if the package's values differ from this point on."""
         after = self.after_scheduler
         if self._warned or self._published is False or self.total_epoch is None or self._length == 0:
             return
-        if isinstance(after, ReduceLROnPlateau) or sets_own_values(after):
-            departs = "at once"
+        if isinstance(after, ReduceLROnPlateau) or has_own_levels(after):
+            differs_from = "at once"
         elif any(kind.__name__ == "ExponentialLR" for kind in type(after).__mro__) or hasattr(after, "_schedulers"):
-            return  # an exponential decay is the same from any begin; the package fails with a composition
+            return  # an exponential decay is the same from any start; the package fails with a composition
         else:
-            departs = "after the ramp"
-        if departs != when:
+            differs_from = "after the ramp"
+        if differs_from != when:
             return
         self._warned = True
         where = "the first step" if when == "at once" else f"step {self._length + 1}"
         warn_user(
-            f"GradualWarmupScheduler over {type(after).__name__}: from {where} on the values are not those of the "
-            "package warmup-scheduler, which runs the after-scheduler a step late (rows 1 to 12 of "
-            'docs/compat/divergences.md). Write published="0.3" for its numbers, or published=False to keep these',
+            f"GradualWarmupScheduler over {type(after).__name__}: from {where} on the values differ from the package "
+            "warmup-scheduler, which runs the after-scheduler one step late (rows 1 to 12 of "
+            'docs/compat/divergences.md). Write published="0.3" for its values, or published=False to keep these',
         )
 
     def _initial_bases(self) -> list[Number]:
         return [by_value(base) for base in self._bases]
 
     def _set_ramp(self, multiplier: float, total_epoch: int | None, warmup_epoch: int | None) -> None:
-        """Check the arguments of the ramp, and make it."""
+        """Check the arguments of the ramp and build it."""
         call = f"GradualWarmupScheduler(multiplier={multiplier!r}, total_epoch={total_epoch!r}, {warmup_epoch=})"
         if (total_epoch is None) == (warmup_epoch is None):
-            found = "no length" if total_epoch is None else "two lengths"
+            found = "the length is missing" if total_epoch is None else "the length is passed twice"
             raise InvalidArgument(
-                call, f"{found}; exactly one says how long the ramp is", "Write total_epoch=5, or warmup_epoch=5"
+                call, f"{found}; exactly one of the two arguments sets it", "Write total_epoch=5, or warmup_epoch=5"
             )
         if finite_number(call, multiplier) < 1:
             raise InvalidArgument(
-                call, "a multiplier is at least 1", "Write 1 to start from 0, or 8 to start from b / 8"
+                call, "the multiplier must be at least 1", "Write 1 to start from 0, or 8 to start from b / 8"
             )
         length = total_epoch if warmup_epoch is None else warmup_epoch
         self._length = whole_number(f"{call}: the ramp", length, 0)
@@ -204,7 +211,7 @@ class GradualWarmupScheduler(LRScheduler):
 
     @property
     def finished(self) -> bool:
-        """Whether the ramp is over."""
+        """True once the ramp has ended."""
         return self._finished if self._form else self.last_epoch > self._length
 
     @finished.setter
@@ -212,15 +219,16 @@ class GradualWarmupScheduler(LRScheduler):
         self._finished = value
 
     def step(self, epoch: float | None = None, metrics: Any = None) -> None:
-        """Go on by one, or, deprecated, to the epoch given, in any order.
+        """Move to the next step, or to `epoch` (deprecated), in any order.
 
         Args:
-            epoch: where to go, 0 or more. Alone, by position, and not an integer, it is the metric for an
-                after-scheduler that is guided by one.
-            metrics: for such an after-scheduler, which sees it once the ramp is over; ignored by any other.
+            epoch: the target, at least 0. If it is the only argument, positional and not an integer, it is the metric
+                for a metric-driven after-scheduler.
+            metrics: the metric for a metric-driven after-scheduler, used once the ramp has ended. Any other
+                after-scheduler ignores it.
 
         Raises:
-            InvalidArgument: a metric is missing, or an epoch is negative; nothing was changed.
+            InvalidArgument: if a required metric is missing or the epoch is negative. The state stays unchanged.
         """
         self._follow_groups()
         if self._form:
@@ -231,21 +239,21 @@ class GradualWarmupScheduler(LRScheduler):
             epoch, metrics = None, epoch
         target = self.last_epoch + 1 if epoch is None else epoch
         if target < 0:
-            raise InvalidArgument(f"step({epoch!r})", "an epoch is 0 or more", "Write step()")
+            raise InvalidArgument(f"step({epoch!r})", "the epoch must not be negative", "Write step()")
         if guided and metrics is None and target > self._length:
             raise InvalidArgument(
                 f"step() at {target}, after a ramp of {self._length}",
-                f"{type(self.after_scheduler).__name__} is guided by a metric, and there is none",
+                f"{type(self.after_scheduler).__name__} needs a metric",
                 "Write step(metrics=loss)",
             )
         self._metrics = metrics  # for `_update_lr`, which torch's `step` calls
-        super().step(epoch)  # type: ignore[arg-type]  # parts of an epoch are welcome
+        super().step(epoch)  # type: ignore[arg-type]  # fractional epochs are allowed
         self._metrics = None
 
     _metrics: Any = None
 
     def _step_as_package(self, epoch: float | None, metrics: Any) -> None:
-        """Do what the `step` of the package does."""
+        """Step as the package does."""
         after: Any = self.after_scheduler
         if not isinstance(after, ReduceLROnPlateau):
             if after is None or not self.finished:
@@ -257,7 +265,7 @@ class GradualWarmupScheduler(LRScheduler):
         self.last_epoch = epoch or 1  # type: ignore[assignment]  # as above
         if self.last_epoch <= self._length:
             for group, value in zip(self.optimizer.param_groups, self._ramp_of_package(), strict=False):
-                put_value(group, value)
+                set_value(group, value)
         elif epoch - self._length == after.last_epoch + 1:
             after.step(metrics)
         else:
@@ -265,14 +273,14 @@ class GradualWarmupScheduler(LRScheduler):
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def _ramp_of_package(self) -> list[Number]:
-        """Return the ramp in the package's order of evaluation, which decides the last bit."""
+        """Return the ramp, computed in the package's order of operations so that every bit agrees."""
         return [base * ((self.multiplier - 1.0) * self.last_epoch / self._length + 1.0) for base in self.base_lrs]
 
     def _lr_of_package(self) -> list[Number]:
-        """Return what the `get_lr` of the package returns at `last_epoch`.
+        """Return the result of the package's `get_lr` at `last_epoch`.
 
-        After the ramp that is what the after-scheduler's own `get_lr()` returns outside of a step: with torch's
-        recursions a value that they never step to, a cosine 1.025 of its start. The drop-ins give theirs.
+        After the ramp the package calls the after-scheduler's `get_lr()` outside of a step. torch's recursions then
+        return a value that no step reaches, such as 1.025 times the start of a cosine.
         """
         if self.last_epoch <= self._length:
             if self.multiplier == 1.0:
@@ -285,47 +293,50 @@ class GradualWarmupScheduler(LRScheduler):
         if not self.finished:
             after.base_lrs, self.finished = tops, True
         definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
-        is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
+        is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not has_own_levels(after)
         site = vars(peers)[drop_in_name(after)] if is_drop_in_class else type(after)
-        within, after._get_lr_called_within_step = after._get_lr_called_within_step, True  # no warning about the call
+        within, after._get_lr_called_within_step = (
+            after._get_lr_called_within_step,
+            True,
+        )  # suppresses the warning about the call
         try:
             return list(site.get_lr(after))
         finally:
             after._get_lr_called_within_step = within
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """Go to an epoch: on the ramp write its values, after it let the after-scheduler write."""
+        """Move to an epoch: write the ramp's values, or let the after-scheduler write after the ramp."""
         if self._form:
             super()._update_lr(epoch)
             return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self._take_in_late_groups()
-        u = self.last_epoch - self._length  # the after-scheduler's own position
+        u = self.last_epoch - self._length  # the position of the after-scheduler
         if u < 0 or (u == 0 and (self._length > 0 or self._after is None)):
-            self._follow_the_ramp()
+            self._write_ramp()
         elif self._after is None:
             if epoch is not None:
-                self._follow_the_ramp()  # it holds its last value
+                self._write_ramp()  # the last value stays constant
         elif self._after.is_guided and u > 0:
-            self._after.give_metric(self._metrics)
+            self._after.step_with_metric(self._metrics)
         else:
-            self._warn_of_departure("after the ramp")
-            self._after.go_to(u)
+            self._warn_of_difference("after the ramp")
+            self._after.move_to(u)
         self._last_lr = group_values(self.optimizer)
 
-    def _follow_the_ramp(self) -> None:
-        """Write the values of the ramp at `last_epoch`, as `get_lr` returns them."""
+    def _write_ramp(self) -> None:
+        """Write the values that `get_lr` returns for the ramp at `last_epoch`."""
         if self._after is not None:
             self._after.rewind()
         self._get_lr_called_within_step = True
         try:
-            row = self.get_lr()  # which a user's subclass may override
+            row = self.get_lr()  # a user's subclass may override it
         finally:
             self._get_lr_called_within_step = False
-        put_row(self.optimizer, row)
+        set_row(self.optimizer, row)
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
-        # The after-scheduler may be of any class, and its first state has entries of the groups too.
+        # The after-scheduler may be of any class, and its initial state also contains entries of the groups.
         raise groups_changed(type(self).__name__, "param groups were removed or reordered")
 
     def _take_in_late_groups(self) -> None:
@@ -337,10 +348,10 @@ class GradualWarmupScheduler(LRScheduler):
                 self._after.add_groups(self._peak_values(self.base_lrs))
 
     def get_lr(self) -> list[Number]:
-        """Return what the groups are to hold at `last_epoch`; users call `get_last_lr()`.
+        """Return the lr of each group at `last_epoch`; users call `get_last_lr()`.
 
-        A subclass may override it. It is called at every step of the ramp, and with `published="0.3"` as the package
-        calls it.
+        A subclass may override it. It is called at every step of the ramp. With `published="0.3"` it is called
+        whenever the package calls it.
         """
         warn_outside_step(self)
         if self._form:
@@ -352,7 +363,7 @@ class GradualWarmupScheduler(LRScheduler):
         return row
 
     def state_dict(self) -> dict[str, Any]:
-        """Its own numbers, what the groups hold, and the after-scheduler's state: plain data, by value."""
+        """Return the attributes, the values of the groups and the state of the after-scheduler as plain data."""
         state: dict[str, Any] = {name: by_value(getattr(self, name)) for name in _STATE_KEYS}
         state |= {"_last_lr": self.get_last_lr(), "lr": group_values(self.optimizer)}
         state |= {"after_scheduler": None, "after": None, "held": None}
@@ -360,21 +371,22 @@ class GradualWarmupScheduler(LRScheduler):
             state |= {"published": "0.3", "finished": self.finished}
         if self.after_scheduler is not None:
             state["after_scheduler"] = by_value(self.after_scheduler.state_dict())
-            state["held"] = held_fields(self.after_scheduler, self.optimizer)
+            state["held"] = written_fields(self.after_scheduler, self.optimizer)
         if self._after is not None:
             state["after"] = by_value(self._after.state())
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state: any order of constructing and loading does; the argument is neither kept nor changed.
+        """Resume from a state; schedulers may be constructed and loaded in any order.
 
-        The after-scheduler stays the object it is. A state of the package warmup-scheduler, its repository's head or
-        the document's class is taken too. It goes on by the numbers that were asked for here, and where none were,
-        by those of the class it comes from, which a warning reports.
+        The argument is neither kept nor changed, and the after-scheduler remains the same object. States of the package
+        warmup-scheduler, of its repository's head and of the tutorial's class are also accepted. `published` then
+        selects the values. If it was not passed, the values continue as in the class that saved the state, with a
+        warning.
 
         Raises:
-            StateError: no state of these classes, or one with an after-scheduler where there is none, or the other way
-                round; nothing was changed.
+            StateError: if it is not a state of these classes, or only one of the two has an after-scheduler. The
+                scheduler stays unchanged.
         """
         if "after" not in state_dict and all(name in state_dict for name in _FOREIGN_KEYS):
             self._load_foreign(state_dict)
@@ -383,12 +395,12 @@ class GradualWarmupScheduler(LRScheduler):
         if missing:
             raise StateError(_NO_STATE.format(", ".join(missing)))
         self._require_same_kind(state_dict["after_scheduler"] is None)
-        saved, own = bool(state_dict.get("published")), bool(self._form)  # "head" of old goes on as "0.3" does
+        saved, own = bool(state_dict.get("published")), bool(self._form)  # the former "head" continues as "0.3" does
         if saved != own:
-            said = [f"published={'0.3' if one else False!r}" for one in (saved, own)]
+            forms = [f"published={'0.3' if one else False!r}" for one in (saved, own)]
             raise StateError(
-                f"GradualWarmupScheduler.load_state_dict(…): the state was saved with {said[0]}, and this scheduler "
-                f"has {said[1]}. Build it with {said[0]}"
+                f"GradualWarmupScheduler.load_state_dict(…): the state was saved with {forms[0]}, and this scheduler "
+                f"has {forms[1]}. Build it with {forms[0]}"
             )
         state = by_value(state_dict)
         self._set_ramp(state["multiplier"], state["total_epoch"], state["warmup_epoch"])
@@ -401,25 +413,25 @@ class GradualWarmupScheduler(LRScheduler):
             self._after.load(state["after"])
             self._warned = self._warned or self._after.position > 0
         self._finished = state.get("finished", False)
-        put_fields(self.optimizer, rows)
+        set_fields(self.optimizer, rows)
         self._last_lr = state["_last_lr"]
 
     def _load_foreign(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the package, of its repository's head, or of the document's class."""
+        """Resume from a state of the package, of its repository's head, or of the tutorial's class."""
         total, warmup, found = state.get("total_epoch"), state.get("warmup_epoch"), state["after_scheduler"]
         self._require_same_kind(found is None)
         length = total if total is not None else warmup
         if length is None:
             raise StateError(_NO_STATE.format("total_epoch"))
         after = self.after_scheduler
-        # These classes keep the after-scheduler itself in their state.
+        # The states of these classes contain the after-scheduler itself.
         after_state = found if found is None or isinstance(found, Mapping) else found.state_dict()
         last, finished = state["last_epoch"], bool(state.get("finished", False))
         if isinstance(after, ReduceLROnPlateau) or total is None:
             runs, done = last > length, last
         else:
             # The package sets `finished` one step before the first step of the after-scheduler. From then on its own
-            # `last_epoch` and `_last_lr` stay as they are.
+            # `last_epoch` and `_last_lr` no longer change.
             beyond = 0 if after_state is None else after_state.get("last_epoch", 0)
             runs = finished and beyond > 0
             done = length + 1 + beyond if runs else last
@@ -427,7 +439,7 @@ class GradualWarmupScheduler(LRScheduler):
         row = after_state.get("_last_lr") if runs and after_state is not None else own_row
 
         present = group_values(self.optimizer)
-        # A group that does not hold what the constructor wrote was restored with the optimizer.
+        # If a group differs from what the constructor wrote, the optimizer's state has been loaded.
         restored = [float(now) != float(then) for now, then in zip(present, self._values_after_building, strict=False)]
         self._set_ramp(state["multiplier"], total, warmup if total is None else None)
         asked_for = self._published_form(self._published)
@@ -444,24 +456,24 @@ class GradualWarmupScheduler(LRScheduler):
         if self._form or (self._after is not None and guided):
             if self._after is not None:
                 self._after.resume(done - self._length)
-        else:  # the documented curve gives the value of any step, so the state's own values are not needed
+        else:  # the documented curve gives the value at any step, so the saved values are not needed
             self._update_lr(done)
             row = None
         for group, value, now, kept in zip(self.optimizer.param_groups, row or (), present, restored, strict=False):
-            put_value(group, now if kept else value)
+            set_value(group, now if kept else value)
         as_kept = own_row if self._form else None
         self._last_lr = group_values(self.optimizer) if as_kept is None else [by_value(lr) for lr in as_kept]
         if self._published is None and self._form:
             warn_user(
-                "GradualWarmupScheduler.load_state_dict(…): this is a state of warmup-scheduler, and its numbers go on "
-                'as with published="0.3". Write published=False to go on by the curve this class documents',
+                "GradualWarmupScheduler.load_state_dict(…): this is a state of warmup-scheduler; the values continue "
+                'as with published="0.3". Write published=False to continue with the documented curve',
             )
 
     def _require_same_kind(self, state_lacks: bool) -> None:
-        """Refuse a state with an after-scheduler for a scheduler without one, or the other way round."""
+        """Raise an error if only one of the state and this scheduler has an after-scheduler."""
         if state_lacks != (self.after_scheduler is None):
             has, lacks = ("this scheduler", "the state") if state_lacks else ("the state", "this scheduler")
             raise StateError(
-                f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler and {lacks} has none. "
-                "Build it as it was built when the state was saved"
+                f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler, but {lacks} has none. "
+                "Build it with the arguments that it had when the state was saved"
             )

@@ -1,8 +1,9 @@
-"""MMEngine's parameter schedulers on our kernel: change the import line only.
+"""Drop-ins for MMEngine's parameter schedulers: change only the import line.
 
     from paramsched.compat.mmengine import MultiStepLR      # was: mmengine.optim.scheduler
 
-The same 29 classes with the same arguments; what differs is in docs/compat/divergences.md. MMEngine is not needed.
+The 29 classes have MMEngine's names and arguments; docs/compat/divergences.md lists the differences. MMEngine itself
+is not required.
 """
 
 from paramsched.compat.mmengine.base import LRSchedulerMixin as LRSchedulerMixin

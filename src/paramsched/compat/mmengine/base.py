@@ -1,4 +1,4 @@
-"""What MMEngine's schedulers share: the clock and the window (`_ParamScheduler`), and a row of its table as a rule."""
+"""Base classes of MMEngine's schedulers: `_ParamScheduler` with the clock and window, `RuleScheduler` with the rule."""
 
 import inspect
 import logging
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from paramsched.base.user_warnings import warn_user
-from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions, picked, put_entries
+from paramsched.compat.group_fields import KnownGroups, by_value, groups_changed, kept_positions, select, set_entries
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
 from paramsched.compat.step_engine import StepEngine
 from paramsched.errors import StateError
-from paramsched.peers.mmengine.table import INF, SchedulerRow, argument_cautions, arguments_in_iterations
+from paramsched.peers.mmengine.table import INF, SchedulerRow, argument_warnings, arguments_in_iterations
 from paramsched.schedules.rules import Rule
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
@@ -21,28 +21,28 @@ _log = logging.getLogger("paramsched")
 class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     """Schedule one entry of an optimizer's param groups; a subclass returns the values from `_get_value`.
 
-    Constructing makes the first tick at once; each `step()` makes one more. Between `begin` and `end` a tick asks
-    `_get_value()` for one value per group and writes them; outside nothing is touched.
+    The constructor makes the first tick, and each `step()` makes one more. A tick inside the window [begin, end)
+    writes the values of `_get_value()` into the groups. A tick outside changes no value.
 
     Args:
-        optimizer: a torch optimizer, or a wrapper that holds one.
-        param_name: the entry, `"lr"`, `"weight_decay"`, ….
-        begin: first tick of the window, in epochs or iterations.
-        end: where it stops; `begin <= t < end`.
-        last_step: continue as if `last_step + 1` active ticks had been made; -1 begins.
-        by_epoch: whether `step()` is called once an epoch.
-        verbose: write a line for each group and change.
+        optimizer: a torch optimizer, or a wrapper of one.
+        param_name: the entry to schedule, such as `"lr"` or `"weight_decay"`.
+        begin: first tick of the window, in epochs or iterations; 0 by default.
+        end: the tick at which the window ends (exclusive); unlimited by default.
+        last_step: continue as if `last_step + 1` active ticks had been made; -1 starts at the beginning.
+        by_epoch: True if `step()` is called once per epoch, False if once per iteration.
+        verbose: print or log a line for each group at each change.
 
     Raises:
-        TypeError: no optimizer, or an entry that is no number.
-        ValueError: a window that ends before it begins.
-        AssertionError: `last_step` is no integer from -1 on.
-        KeyError: a group lacks the entry, or `initial_<entry>` where `last_step` is given.
+        TypeError: if `optimizer` is not an optimizer, or the entry is not a number.
+        ValueError: if the window ends before it begins.
+        AssertionError: if `last_step` is not an integer of at least -1.
+        KeyError: if a group lacks the entry, or lacks `initial_<entry>` and `last_step` is passed.
 
     Source: MMEngine `_ParamScheduler`. Differs in rows 11, 19-22 and 31-34 of docs/compat/divergences.md.
     """
 
-    # Slots are no part of `__dict__`, and so no part of the state.
+    # Slots are not in `__dict__`, and therefore not in the state.
     __slots__ = ("__dict__", "__weakref__", "_engine", "_known_groups", "_step_found")
 
     _per_group: ClassVar[tuple[str, ...]] = ("base_values", "_entry", "_last_value", "min_values")
@@ -74,7 +74,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
                 f"end should be larger than begin, but got begin={begin}, end={end}. Write end={begin + 1}"
             )
         if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
-            raise AssertionError(f"last_step={last_step!r} is not an integer from -1 on. Write -1 to begin")
+            raise AssertionError(f"last_step={last_step!r}: expected an integer of at least -1. Write -1 to start")
         self.optimizer, self.param_name = optimizer, param_name
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
         self.base_values = []
@@ -89,7 +89,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._follow_groups()
         self.last_step = last_step
         if last_step >= 0:
-            # Row 11: the ticks that were made before count for the window too.
+            # Row 11: the ticks made earlier also count for the window.
             self._skipped = begin + last_step + 1
             self._entry = list(self.base_values)
         self._begin_run()
@@ -110,9 +110,9 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self.last_step += 1
             present = self._present_values()
             if self.last_step == 0:
-                self._entry = present  # a rule may give back what its factor of 0 took away
+                self._entry = present  # a rule may restore this value after a factor of 0
             values = self._get_value()
-            self._refuse_more_than_groups(len(values), "values")
+            self._check_entry_count(len(values), "values")
             for index, (group, value) in enumerate(zip(self.optimizer.param_groups, values, strict=False)):
                 optimizers.write_value(group, self.param_name, value)
                 self.print_value(self.verbose, index, value)
@@ -121,7 +121,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     def _get_value(self) -> list[float]:
         """Return the value of each group at local tick `last_step`, from the present values."""
         raise NotImplementedError(
-            f"{type(self).__name__} has no _get_value(). Define it in the subclass: it returns one value for each group"
+            f"{type(self).__name__} has no _get_value(). Define it in the subclass and return one value for each group"
         )
 
     def get_last_value(self) -> list[float]:
@@ -129,12 +129,12 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         return self._last_value
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
-        """Print or log the value of a group."""
+        """Print or log the value of a group, if `is_verbose` is true."""
         if is_verbose:
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
     def __getstate__(self) -> Any:
-        # Not the step engine, nor a function that stands in for the optimizer's step.
+        # Omit the step engine and any function that replaces the optimizer's `step`.
         state = object.__getstate__(self)
         if not isinstance(state, tuple):
             return state
@@ -144,26 +144,27 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimizer as plain data, and the name of the class."""
+        """Return all attributes except the optimizer as plain data, with the name of the class."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         return {CLASS_KEY: type(self).__name__} | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over a state, arguments included.
+        """Load a state, including its arguments.
 
-        Arguments that differ are told by a warning; `restore` decides about them. The state is not kept.
+        A warning lists the arguments that differ; `restore` lets you choose between them. The state is copied.
 
         Raises:
-            StateError: the state of another class, or of another entry of the groups. Nothing is changed.
+            StateError: if the state belongs to another class or to another entry of the groups. The scheduler stays
+                unchanged.
         """
         changed = compare_arguments(self, state_dict)
         if changed:
-            told = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
+            listed = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
             warn_user(
-                f"{type(self).__name__}.load_state_dict: the saved arguments replace this scheduler's: {told}. "
+                f"{type(self).__name__}.load_state_dict: the saved arguments replace this scheduler's: {listed}. "
                 "Write paramsched.compat.mmengine.restore(…, on_change='new') to keep the new ones",
             )
-        # What other versions of the peer kept, such as functions, is not ours.
+        # Other versions of the peer also saved functions, which are skipped here.
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
 
     def _remember(self, state: Mapping[str, Any]) -> None:
@@ -179,18 +180,26 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         epoch_length: int | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Build a scheduler that ticks by iteration from arguments in epochs.
+        """Build a scheduler that ticks once per iteration from arguments in epochs.
 
-        `begin`, `end` and the class's own counts are multiplied by `epoch_length`; give those by keyword.
+        `begin`, `end` and the class's own counts are multiplied by `epoch_length`. Pass the counts by keyword.
+
+        Args:
+            args: arguments of the constructor, by position.
+            begin: first tick of the window, in epochs.
+            end: the tick at which the window ends, in epochs.
+            by_epoch: must be True.
+            epoch_length: iterations per epoch, greater than 0.
+            kwargs: arguments of the constructor, by keyword; counts in epochs.
 
         Raises:
-            AssertionError: `by_epoch` is false, or `epoch_length` is not above 0.
-            TypeError: a count is missing, or not given by keyword.
+            AssertionError: if `by_epoch` is false or `epoch_length` is not greater than 0.
+            TypeError: if a count is missing or is passed by position.
         """
         if not by_epoch:
             raise AssertionError(
                 f"{cls.__name__}.build_iter_from_epoch(by_epoch=False): only arguments in epochs can be converted. "
-                "Leave by_epoch out"
+                "Omit by_epoch"
             )
         if epoch_length is None or not epoch_length > 0:
             raise AssertionError(
@@ -203,11 +212,11 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Refuse, or warn of, what cannot be converted as meant."""
+        """Raise an error or warn if the arguments cannot be converted as intended."""
 
     @property
     def _window_tick(self) -> int:
-        """Return the tick in the window's units."""
+        """The present tick, in the unit of the window."""
         skipped: int = vars(self).get("_skipped", 0)
         return self._global_step + skipped
 
@@ -230,15 +239,15 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             )
 
     def _take_in_late_groups(self) -> None:
-        """Take in groups that were added since (row 34 of docs/compat/divergences.md)."""
+        """Include groups that were added meanwhile (row 34 of docs/compat/divergences.md)."""
         self._follow_groups()
         groups = self.optimizer.param_groups
-        bases = vars(self).get("base_values", groups)  # a subclass may do without
-        self._refuse_more_than_groups(len(bases), "base_values")
+        bases = vars(self).get("base_values", groups)  # a subclass may have no bases
+        self._check_entry_count(len(bases), "base_values")
         missing = len(groups) - len(bases)
         if missing <= 0:
             return
-        # A wrapper's pseudo group stays the last one.
+        # The pseudo group of a wrapper remains the last one.
         at = len(self.base_values) - (1 if optimizers.pseudo_group(self.optimizer) is not None else 0)
         for index, group in enumerate(groups[at : at + missing], start=at):
             optimizers.require_number_field(group, self.param_name)
@@ -257,23 +266,23 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             kept += [len(known[1])] if last else []
             for name in self._per_group:
                 if len(vars(self).get(name, ())) == len(known[1]) + len(last):
-                    vars(self)[name] = picked(vars(self)[name], kept)
+                    vars(self)[name] = select(vars(self)[name], kept)
         self._known_groups = self.optimizer, groups
 
-    def _refuse_more_than_groups(self, count: int, what: str) -> None:
-        """Refuse entries of groups that are not there, such as those of a state with more groups."""
+    def _check_entry_count(self, count: int, what: str) -> None:
+        """Raise an error if there are more entries than groups, as after loading a state of more groups."""
         groups = len(self.optimizer.param_groups)
         if count > groups:
             raise groups_changed(type(self).__name__, f"{count} {what} for {groups} param groups")
 
     def _replay_for_group(self, index: int) -> None:
-        """Give a new group the value that it would have by now."""
+        """Set a new group to the value it would have if it had been there from the start."""
 
 
 class RuleScheduler(_ParamScheduler):
-    """A class of MMEngine's table, whose arguments are those of a kernel rule.
+    """A class of MMEngine's table: it applies a rule of the kernel.
 
-    Each step starts from the value that is in the group, so that several schedulers of one entry combine.
+    Each step starts from the present value of the group, so several schedulers of one entry combine.
     """
 
     table_row: ClassVar[SchedulerRow]
@@ -283,10 +292,10 @@ class RuleScheduler(_ParamScheduler):
         optimizers.require_optimizer(optimizer)
         bound = self._argument_signature.bind(*args, **kwargs)
         given = self.table_row.defaulted(bound.arguments)
-        for fault in self.table_row.check(given):
-            raise fault.kind(f"{type(self).__name__}: {fault.message}")
+        for problem in self.table_row.check(given):
+            raise problem.kind(f"{type(self).__name__}: {problem.message}")
         arguments = self.table_row.complete(given)
-        for caution in argument_cautions(self.table_row, arguments):
+        for caution in argument_warnings(self.table_row, arguments):
             warn_user(f"{type(self).__name__}: {caution}")
         tail = {name: arguments.pop(name) for name in ("begin", "end", "last_step", "by_epoch", "verbose")}
         vars(self).update(arguments)
@@ -294,7 +303,7 @@ class RuleScheduler(_ParamScheduler):
         super().__init__(optimizer, param_name, **tail)
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
-        """Write what a class needs in the groups before the first tick."""
+        """Write the entries that a class needs in the groups before the first tick."""
 
     def _get_value(self) -> list[float]:
         """Apply the rule to the present values at local tick `last_step`."""
@@ -302,12 +311,12 @@ class RuleScheduler(_ParamScheduler):
         given = tuple([held.get(name) for name in self._configured])  # users may change them between two steps
         kept: tuple[Any, StepEngine] | None = getattr(self, "_engine", None)
         if kept is None or kept[0] != given:
-            # A copy, so that milestones changed in place are noticed.
+            # The copy reveals milestones that were changed in place.
             self._engine = kept = by_value(given), StepEngine(self._rule_now())
         engine, bases = kept[1], list(self.base_values)
         if engine.bases != bases:
             engine.bind(bases)
-        # A foreign state does not tell what the groups held at the first tick. Their bases stand in for it.
+        # A state of the peer lacks the values at the first tick, so the bases replace them.
         entries: list[float] | None = held.get("_entry")
         return engine.stepped(self.last_step, present, entries)
 
@@ -315,7 +324,7 @@ class RuleScheduler(_ParamScheduler):
         return self.table_row.rule(vars(self))
 
     def _replay_for_group(self, index: int) -> None:
-        """Make all ticks up to the present one for this group alone."""
+        """Make all ticks up to the present one, for this group only."""
         if self.last_step < 0:
             return
         group = self.optimizer.param_groups[index]
@@ -327,7 +336,7 @@ class RuleScheduler(_ParamScheduler):
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Refuse counts by position; warn of a factor that would act in each iteration."""
+        """Refuse counts passed by position; warn if a factor per epoch would act in each iteration."""
         row = cls.table_row
         absent = [name for name in row.counted if row.arguments[name].default is ... and name not in kwargs]
         before = 1 if issubclass(cls, (LRSchedulerMixin, MomentumSchedulerMixin)) else 2
@@ -335,37 +344,37 @@ class RuleScheduler(_ParamScheduler):
         if absent or positional:
             name = (absent or positional)[0]
             raise TypeError(
-                f"{cls.__name__}.build_iter_from_epoch: {name} has to be given by keyword, so that it is converted. "
+                f"{cls.__name__}.build_iter_from_epoch: pass {name} by keyword, so that it can be converted. "
                 f"Write {name}=…"
             )
         if row.name == "Exponential":
             arguments = row.defaulted({"gamma": None, **kwargs})
-            for caution in argument_cautions(row, {**arguments, "end": INF}, converted_from_epochs=True):
+            for caution in argument_warnings(row, {**arguments, "end": INF}, converted_from_epochs=True):
                 warn_user(f"{cls.__name__}: {caution}")
 
 
 class LRSchedulerMixin:
-    """Mixed in before a `…ParamScheduler` class: the same for the learning rate."""
+    """Mixin for a `…ParamScheduler` class that schedules the learning rate."""
 
     def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
-        super().__init__(optimizer, "lr", *args, **kwargs)  # type: ignore[call-arg]  # the class that is mixed in
+        super().__init__(optimizer, "lr", *args, **kwargs)  # type: ignore[call-arg]  # the class it is mixed into
 
 
 class MomentumSchedulerMixin:
-    """Mixed in before a `…ParamScheduler` class: the same for SGD's `momentum` or Adam's `betas[0]`.
+    """Mixin for a `…ParamScheduler` class that schedules SGD's `momentum` or Adam's `betas[0]`.
 
-    A group of Adam gets an entry `momentum` that always equals `betas[0]`; the latter is what counts (row 31 of
+    A group of Adam gets an entry `momentum` that always equals `betas[0]`, the value Adam uses (row 31 of
     docs/compat/divergences.md).
 
     Raises:
-        ValueError: the optimizer has neither.
+        ValueError: if the optimizer has neither.
     """
 
     use_betas: bool
 
     def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
         optimizers.require_optimizer(optimizer)
-        defaults = optimizer.defaults  # type: ignore[union-attr]  # a wrapper has it as an optimizer has
+        defaults = optimizer.defaults  # type: ignore[union-attr]  # wrappers also have `defaults`
         self.use_betas = "momentum" not in defaults
         if self.use_betas:
             if "betas" not in defaults:
@@ -379,50 +388,50 @@ class MomentumSchedulerMixin:
     def step(self, *args: Any, **kwargs: Any) -> None:
         """Make one tick."""
         if self.use_betas:
-            copy_beta_to_momentum(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+            copy_beta_to_momentum(self.optimizer)  # type: ignore[attr-defined]  # of the class it is mixed into
         super().step(*args, **kwargs)  # type: ignore[misc]  # as above
 
 
 def copy_beta_to_momentum(optimizer: OptimizerLike) -> None:
     """Set every group's `momentum` to `betas[0]`."""
     momenta = [optimizers.present_value(group, "momentum") for group in optimizer.param_groups]
-    put_entries(optimizer.param_groups, momentum=momenta)
+    set_entries(optimizer.param_groups, momentum=momenta)
 
 
 def print_or_log(line: str) -> None:
-    """Write a line to the library's log if it has a handler, else to standard output."""
+    """Log a line if logger `paramsched` has a handler, else print it."""
     if _log.isEnabledFor(logging.INFO) and _log.hasHandlers():
         _log.info(line)
     else:
-        print(line)  # noqa: T201  # as MMEngine does; it writes nothing if standard output is closed
+        print(line)  # noqa: T201  # as MMEngine does; print ignores a closed standard output
 
 
 CLASS_KEY = "_class"
-"""The key of a state that says whose it is; no attribute of a scheduler."""
+"""The key of a state that contains the name of the class."""
 
 
 def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the arguments that differ in a state, by name: ours and theirs.
+    """Return the arguments that differ in a state, by name, as pairs of the present and the saved value.
 
     Raises:
-        StateError: it is not a state, or the state of another class or of another field.
+        StateError: if it is not a state, or the state of another class or another field.
     """
     own, ours = type(scheduler).__name__, vars(scheduler)
     if not isinstance(state, Mapping):
-        raise StateError(f"{own}: expected a state, got {type(state).__name__}. Give what state_dict() returned")
+        raise StateError(f"{own}: expected a state, got {type(state).__name__}. Pass the result of state_dict()")
     field = ours.get("param_name")
     whose, name = state.get(CLASS_KEY, own), state.get("param_name", field)
     if whose != own or (field is not None and name != field):
         found = f"of {whose}" if whose != own else f"of a scheduler of {name!r}, not of {field!r}"
         raise StateError(
             f"{own}.load_state_dict: this is the state {found}. "
-            "Give the schedulers in the order in which they were saved"
+            "Pass the schedulers in the order in which they were saved"
         )
     needed = (*scheduler._configured, "last_step", "_global_step")
-    # A subclass that does not construct its base has not all of them.
+    # A subclass that skips the constructor of its base lacks some of them.
     lacking = [one for one in needed if one in ours and one not in state]
     if lacking:
-        raise StateError(f"{own}.load_state_dict: it has no {', '.join(lacking)}: it is the state of another class")
+        raise StateError(f"{own}.load_state_dict: the state lacks {', '.join(lacking)}; it belongs to another class")
     return {
         name: (ours[name], state[name])
         for name in scheduler._configured
@@ -431,4 +440,4 @@ def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tup
 
 
 def _comparable(argument: Any) -> Any:
-    return list(argument) if isinstance(argument, tuple) else argument  # a saved list may come back as a tuple
+    return list(argument) if isinstance(argument, tuple) else argument  # a list may be saved and loaded as a tuple

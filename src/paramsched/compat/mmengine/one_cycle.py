@@ -1,4 +1,4 @@
-"""OneCycleParamScheduler and ReduceOnPlateauParamScheduler, which act on the numbers that stand in the groups."""
+"""OneCycleParamScheduler and ReduceOnPlateauParamScheduler, which read their bounds from the groups."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.compat.group_fields import ParamGroup, put_entries
+from paramsched.compat.group_fields import ParamGroup, set_entries
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import RuleScheduler, print_or_log
 from paramsched.compat.mmengine.optimizers import OptimizerLike, set_up_from_table
@@ -16,10 +16,10 @@ from paramsched.schedules.rules import one_cycle_values
 
 @set_up_from_table
 class OneCycleParamScheduler(RuleScheduler):
-    """It begins at `eta_max / div_factor`.
+    """It starts at `eta_max / div_factor`.
 
-    Constructing overwrites `initial_lr`, and writes `max_lr` and `min_lr`, in each group; the curve is drawn through
-    them. At `total_steps` the last value is held, after it `step()` is a ValueError. Rows 4-7 of
+    The constructor overwrites `initial_lr` and writes `max_lr` and `min_lr` in each group; the curve connects these
+    values. At `total_steps` the last value stays constant; a later `step()` raises a ValueError. Rows 4-7 of
     docs/compat/divergences.md.
     """
 
@@ -32,7 +32,7 @@ class OneCycleParamScheduler(RuleScheduler):
     three_phase: bool
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
-        """Write the ends of the curve into the groups, where a run begins."""
+        """Write the ends of the curve into the groups at the start of a run."""
         if param_name != "lr":
             raise AssertionError(
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"
@@ -46,15 +46,15 @@ class OneCycleParamScheduler(RuleScheduler):
                 peaks.append(peaks[-1])  # row 6
             if len(peaks) != groups:
                 raise ValueError(
-                    f"expected {groups - pseudo} values for max_lr, got {len(self.eta_max)}. Give one for each group"
+                    f"expected {groups - pseudo} values for max_lr, got {len(self.eta_max)}. Pass one for each group"
                 )
-        # A run that goes on finds the ends in the groups.
+        # After resuming, the groups already contain the ends.
         if last_step == -1:
             self._write_ends(optimizer.param_groups, peaks)
 
     def _write_ends(self, groups: Sequence[ParamGroup], peaks: Sequence[float]) -> None:
         first = [peak / self.div_factor for peak in peaks]
-        put_entries(groups, initial_lr=first, max_lr=peaks, min_lr=[low / self.final_div_factor for low in first])
+        set_entries(groups, initial_lr=first, max_lr=peaks, min_lr=[low / self.final_div_factor for low in first])
 
     def _get_value(self) -> list[float]:
         if self.last_step > self.total_steps:
@@ -66,17 +66,17 @@ class OneCycleParamScheduler(RuleScheduler):
         ends = ((group["max_lr"], group["initial_lr"], group["min_lr"]) for group in self.optimizer.param_groups)
         return [float(one_cycle_values(tick, self.total_steps, *three, *shape)[0]) for three in ends]
 
-    def _replay_for_group(self, index: int) -> None:  # it joins the cycle of the last one that was there
+    def _replay_for_group(self, index: int) -> None:  # it uses the cycle of the last group
         group = self.optimizer.param_groups[index]
-        self._write_ends([group], [self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max])  # type: ignore[list-item]  # a list was asked for
+        self._write_ends([group], [self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max])  # type: ignore[list-item]  # a list when per group
         self.base_values[index] = group["initial_lr"]
 
 
 @set_up_from_table
 class ReduceOnPlateauParamScheduler(RuleScheduler):
-    """It scales whatever value it finds; there is no base.
+    """It scales the present value and has no base.
 
-    `step()` counts an epoch; `step(metrics)` looks at a validation's metrics and acts within the window. Rows 12-17
+    `step()` counts an epoch; `step(metrics)` reads the metrics of a validation and acts within the window. Rows 12-17
     of docs/compat/divergences.md.
     """
 
@@ -93,29 +93,32 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
     eps: float
 
     def _begin_run(self) -> None:
-        """Make no tick, because a plateau acts after a validation for the first time."""
+        """Make no tick, because a plateau scheduler first acts after a validation."""
         self._global_step = 0
         groups = len(self.optimizer.param_groups)
         if isinstance(self.min_value, (list, tuple)):
             real = groups - (optimizers.pseudo_group(self.optimizer) is not None)
             if len(self.min_value) != real:
-                raise ValueError(f"expected {real} min_values, got {len(self.min_value)}. Give one for each group")
+                raise ValueError(f"expected {real} min_values, got {len(self.min_value)}. Pass one for each group")
             self.min_values = [*self.min_value, self.min_value[-1]][:groups]
         else:
             self.min_values = [self.min_value] * groups
         self.best = self.rule_worse = math.inf if self.rule == "less" else -math.inf  # row 16
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
-        self.last_metric: float | None = None  # row 14: what the last validation said, and after which epoch
+        self.last_metric: float | None = None  # row 14: metric and epoch of the last validation
         self.last_metric_step: int | None = None
         self._last_value = self._present_values()
 
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
-        """Count an epoch, or look at the metrics of a validation.
+        """Count an epoch, or process the metrics of a validation.
+
+        Args:
+            metrics: the metrics of a validation by name; None counts an epoch.
 
         Raises:
-            TypeError: metrics are no dict.
-            KeyError: the monitored one is not among them. Nothing is changed then.
+            TypeError: if `metrics` is not a dict.
+            KeyError: if the monitored metric is missing. The state stays unchanged.
         """
         self._take_in_late_groups()
         if metrics is None:
@@ -126,20 +129,20 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
                 f"metrics type should be dict, but got type {type(metrics).__name__}. Write {{'loss': 0.5}}"
             )
         if self.begin <= self._window_tick < self.end:
-            if metrics.get(self.monitor) is None:  # row 17: before anything is changed
+            if metrics.get(self.monitor) is None:  # row 17: checked before any change
                 raise KeyError(f"Excepted key in {list(metrics)}, but got key {self.monitor} is not in dict")
             self.last_step += 1
             self._count_metric(float(metrics[self.monitor]))
         self._last_value = self._present_values()
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
-        """Write a line that tells the value of a group, and when it was reduced."""
+        """Print or log the value of a group and the epoch in which it was reduced."""
         if is_verbose:
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
 
     def _count_metric(self, metric: float) -> None:
-        """Reduce the values if the kernel decides so."""
-        decision = Plateau(  # any factor below 1 does: only whether it falls is asked
+        """Update the counters with a metric, and reduce the values if the plateau rule fires."""
+        decision = Plateau(  # any factor below 1 will do, because only the decision is used
             self.monitor,
             "min" if self.rule == "less" else "max",
             0.5,
@@ -172,13 +175,13 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, **kwargs: Any) -> "ReduceOnPlateauParamScheduler":
-        """There is none: it acts after validations.
+        """Raise an error, because a plateau scheduler acts after validations.
 
         Raises:
             ValueError: always (row 12).
         """
         del args, kwargs
         raise ValueError(
-            f"{cls.__name__} cannot be converted to iterations: patience and cooldown count validations, which come "
-            "after epochs. Leave convert_to_iter_based out"
+            f"{cls.__name__} cannot be converted to iterations: patience and cooldown count validations, which "
+            "follow epochs. Omit convert_to_iter_based"
         )

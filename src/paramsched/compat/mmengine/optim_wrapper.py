@@ -1,4 +1,4 @@
-"""OptimWrapper: an optimizer with gradient accumulation and clipping, as MMEngine's schedulers and loops know it."""
+"""OptimWrapper: an optimizer with gradient accumulation and clipping, for MMEngine's schedulers and loops."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,19 +11,20 @@ from paramsched.compat.mmengine.optimizers import SeenAsPeer
 
 
 class OptimWrapper(SeenAsPeer):
-    """Hold an optimizer; update every `accumulative_counts` batches; clip gradients before.
+    """An optimizer that clips gradients and updates once every `accumulative_counts` batches.
 
-    Over an optimizer with several groups `param_groups` has one more at its end, made of the optimizer's defaults: it
-    is scheduled too and reports the rate that no group's own factor scaled.
+    If the optimizer has several groups, `param_groups` ends with an additional pseudo group made of the optimizer's
+    defaults. It is scheduled too, and reports the rate without any group's factor.
 
     Args:
         optimizer: a torch optimizer.
-        accumulative_counts: batches to an update, 1 or more.
-        clip_grad: arguments of `clip_grad_norm_`, or with `type="value"` of `clip_grad_value_`; None does not clip.
+        accumulative_counts: batches per update, at least 1.
+        clip_grad: arguments of `clip_grad_norm_`, or of `clip_grad_value_` with `type="value"`. None (default)
+            disables clipping.
 
     Raises:
-        ValueError: `accumulative_counts` is no whole number above 0, or `clip_grad` says no limit.
-        TypeError: no optimizer, or `clip_grad` is no dict.
+        ValueError: if `accumulative_counts` is not a positive integer, or `clip_grad` has no limit.
+        TypeError: if `optimizer` is not an optimizer, or `clip_grad` is not a dict.
 
     Source: MMEngine `OptimWrapper`.
 
@@ -42,7 +43,7 @@ class OptimWrapper(SeenAsPeer):
         clip_grad: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"OptimWrapper(optimizer=…): a torch optimizer is needed, not {type(optimizer).__name__}")
+            raise TypeError(f"OptimWrapper(optimizer=…): expected a torch optimizer, got {type(optimizer).__name__}")
         if not isinstance(accumulative_counts, int) or isinstance(accumulative_counts, bool) or accumulative_counts < 1:
             raise ValueError(
                 f"OptimWrapper(accumulative_counts={accumulative_counts!r}): expected an integer of at least 1. Write 4"
@@ -55,7 +56,7 @@ class OptimWrapper(SeenAsPeer):
         self.clip_func: Any = None
         if clip_grad is not None:
             if not isinstance(clip_grad, Mapping):
-                raise TypeError(f"OptimWrapper(clip_grad={clip_grad!r}): a dict is needed. Write dict(max_norm=1.0)")
+                raise TypeError(f"OptimWrapper(clip_grad={clip_grad!r}): expected a dict. Write dict(max_norm=1.0)")
             self.clip_kwargs = dict(clip_grad)
             kinds = {
                 "norm": ("max_norm", torch.nn.utils.clip_grad_norm_),
@@ -63,11 +64,11 @@ class OptimWrapper(SeenAsPeer):
             }
             kind = self.clip_kwargs.pop("type", "norm")
             if kind not in kinds:
-                raise ValueError(f"OptimWrapper(clip_grad={dict(clip_grad)!r}): type is 'norm' or 'value'")
+                raise ValueError(f"OptimWrapper(clip_grad={dict(clip_grad)!r}): type must be 'norm' or 'value'")
             limit, self.clip_func = kinds[kind]
             if limit not in self.clip_kwargs:
                 raise ValueError(
-                    f"OptimWrapper(clip_grad={dict(clip_grad)!r}): it says no {limit}. Write dict({limit}=1.0)"
+                    f"OptimWrapper(clip_grad={dict(clip_grad)!r}): {limit} is missing. Write dict({limit}=1.0)"
                 )
         self.base_param_settings: dict[str, Any] | None = None
         if len(optimizer.param_groups) > 1:
@@ -75,7 +76,7 @@ class OptimWrapper(SeenAsPeer):
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """The optimizer's groups, and the pseudo group where it has several."""
+        """The optimizer's groups, followed by the pseudo group if there are several."""
         groups: list[dict[str, Any]] = self.optimizer.param_groups
         return groups if self.base_param_settings is None else [*groups, self.base_param_settings]
 
@@ -86,7 +87,7 @@ class OptimWrapper(SeenAsPeer):
 
     @property
     def inner_count(self) -> int:
-        """Batches so far."""
+        """The number of batches so far."""
         return self._inner_count
 
     def update_params(
@@ -95,19 +96,19 @@ class OptimWrapper(SeenAsPeer):
         step_kwargs: Mapping[str, Any] | None = None,
         zero_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """One batch: scale the loss, go back through it, and at the end of a cycle update and clear the gradients."""
+        """Process one batch: scale and backpropagate the loss, and step and clear gradients at the end of a cycle."""
         self.backward(self.scale_loss(loss))
         if self.should_update():
             self.step(**(step_kwargs or {}))
             self.zero_grad(**(zero_kwargs or {}))
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
-        """Go back through a loss, and count the batch."""
-        loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # torch does not say
+        """Backpropagate a loss and count the batch."""
+        loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # torch has no type for it
         self._inner_count += 1
 
     def step(self, **kwargs: Any) -> None:
-        """Clip, and let the optimizer update."""
+        """Clip the gradients and step the optimizer."""
         self._clip_grad()
         self.optimizer.step(**kwargs)
 
@@ -117,7 +118,7 @@ class OptimWrapper(SeenAsPeer):
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        """Where the model computes its loss: within a cycle the processes of a model with `no_sync` share nothing."""
+        """Return the context for the forward pass; a model with `no_sync` does not synchronize within a cycle."""
         quiet = None if self.should_sync() else getattr(model, "no_sync", None)
         if quiet is None:
             yield
@@ -126,20 +127,20 @@ class OptimWrapper(SeenAsPeer):
                 yield
 
     def initialize_count_status(self, model: object, init_counts: int, max_counts: int) -> None:
-        """Say how many batches there were and how many there will be, so that the last cycle may be shorter."""
+        """Set the number of past batches and the total, so that the last cycle may be shorter."""
         self._inner_count, self._max_counts = init_counts, max_counts
 
     def should_update(self) -> bool:
-        """Whether the batch that was just counted ends a cycle."""
+        """Return whether the batch just counted ends a cycle."""
         return self._inner_count % self._accumulative_counts == 0 or self._inner_count == self._max_counts
 
     def should_sync(self) -> bool:
-        """Whether the next batch ends a cycle, so that processes have to share gradients."""
+        """Return whether the next batch ends a cycle, so that processes must synchronize gradients."""
         coming = self._inner_count + 1
         return coming % self._accumulative_counts == 0 or coming == self._max_counts
 
     def scale_loss(self, loss: torch.Tensor) -> torch.Tensor:
-        """The loss over the number of batches in its cycle."""
+        """Return the loss divided by the number of batches in its cycle."""
         batches = self._accumulative_counts
         if self._max_counts >= 0:
             rest = self._max_counts % batches
@@ -147,24 +148,24 @@ class OptimWrapper(SeenAsPeer):
         return loss / batches
 
     def get_lr(self) -> dict[str, list[float]]:
-        """The learning rate of each group, and of the pseudo group as `base_lr`."""
+        """Return the learning rate of each group, and that of the pseudo group as `base_lr`."""
         base = {} if self.base_param_settings is None else {"base_lr": [self.base_param_settings["lr"]]}
         return base | {"lr": [group["lr"] for group in self.optimizer.param_groups]}
 
     def get_momentum(self) -> dict[str, list[float]]:
-        """The momentum of each group: SGD's, or Adam's `betas[0]`; 0 where there is none."""
+        """Return the momentum of each group: SGD's `momentum`, Adam's `betas[0]`, or 0 without either."""
         groups = self.optimizer.param_groups
         return {"momentum": [float(group.get("momentum", group.get("betas", (0.0,))[0])) for group in groups]}
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimizer's state, with the pseudo group."""
+        """Return the optimizer's state, with the pseudo group."""
         state: dict[str, Any] = self.optimizer.state_dict()
         if self.base_param_settings is not None:
             state["base_param_settings"] = dict(self.base_param_settings)
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over such a state; the mapping is left as it is."""
+        """Load a state of `state_dict`; the mapping is not changed."""
         state = dict(state_dict)
         pseudo = state.pop("base_param_settings", None)
         if pseudo is not None:
@@ -176,6 +177,6 @@ class OptimWrapper(SeenAsPeer):
 
     def _clip_grad(self) -> None:
         parameters: Iterable[torch.Tensor] = (one for group in self.optimizer.param_groups for one in group["params"])
-        having = [one for one in parameters if one.grad is not None]
-        if self.clip_func is not None and having:
-            self.clip_func(having, **self.clip_kwargs)
+        with_gradients = [one for one in parameters if one.grad is not None]
+        if self.clip_func is not None and with_gradients:
+            self.clip_func(with_gradients, **self.clip_kwargs)

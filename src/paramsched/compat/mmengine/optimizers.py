@@ -1,4 +1,4 @@
-"""Optimizers and wrappers as the schedulers see them, and our classes as MMEngine sees them."""
+"""Optimizers and wrappers for the schedulers, and `isinstance` compatibility of our classes with MMEngine's."""
 
 import inspect
 import sys
@@ -11,7 +11,7 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
-from paramsched.compat.group_fields import ParamGroup, put_both_momenta, put_entries, put_value
+from paramsched.compat.group_fields import ParamGroup, set_both_momenta, set_entries, set_value
 from paramsched.config.arguments import Argument
 from paramsched.fields import is_number
 from paramsched.peers.mmengine.table import meaning_of_class, row_of_class
@@ -20,7 +20,7 @@ from paramsched.scheduler.updates import watch_updates
 
 @runtime_checkable
 class Wrapper(Protocol):
-    """An object that holds an optimizer: our `OptimWrapper`, MMEngine's, and others like them."""
+    """A wrapper of an optimizer, such as our `OptimWrapper` or MMEngine's."""
 
     optimizer: Any
 
@@ -29,14 +29,14 @@ class Wrapper(Protocol):
 
 
 OptimizerLike: TypeAlias = Optimizer | Wrapper
-"""A torch optimizer, or an object that holds one and has its `param_groups`."""
+"""A torch optimizer, or a wrapper of one that has its `param_groups`."""
 
-# Beside the tensor, not on it: the float that it was last filled with, before rounding.
+# The float that a tensor was last filled with, before rounding. Not an attribute, because copies would inherit it.
 _exact: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
 def require_optimizer(optimizer: object) -> None:
-    """Refuse what is neither an optimizer nor a wrapper of one."""
+    """Raise an error if the object is neither an optimizer nor a wrapper of one."""
     if not isinstance(optimizer, (Optimizer, Wrapper)):
         raise TypeError(
             f"``optimizer`` should be an Optimizer, but got {type(optimizer).__name__}. "
@@ -45,7 +45,7 @@ def require_optimizer(optimizer: object) -> None:
 
 
 def inner_optimizer(optimizer: Any) -> Optimizer | None:
-    """Return the torch optimizer inside; None if a wrapper holds something else."""
+    """Return the wrapped torch optimizer; None if a wrapper contains another object."""
     seen = 0
     while isinstance(optimizer, Wrapper) and seen < 10:
         optimizer, seen = optimizer.optimizer, seen + 1
@@ -53,15 +53,15 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
 
 
 def pseudo_group(optimizer: Any) -> ParamGroup | None:
-    """Return the group that a wrapper appends to report the unscaled rate."""
+    """Return the group that a wrapper appends to report the unscaled rate; None without one."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
 
 
 def present_value(group: ParamGroup, name: str) -> Any:
-    """Return the value of a field; for a tensor the float it was last filled with."""
+    """Return the value of a field; for a tensor, the float with which it was last filled."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
-        exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch does not say
+        exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch lacks a type
         if exact is not None and value.item() == torch.tensor(exact, dtype=value.dtype).item():
             return exact
         return float(value)
@@ -69,26 +69,26 @@ def present_value(group: ParamGroup, name: str) -> Any:
 
 
 def write_value(group: ParamGroup, name: str, value: Any) -> None:
-    """Write a field. Adam's `betas[0]` has a copy in the entry `momentum`."""
+    """Write a field of a group; for `momentum` of Adam, also `betas[0]`."""
     if name == "momentum" and "betas" in group:
-        put_both_momenta(group, value)
+        set_both_momenta(group, value)
         entry = group["betas"][0]
     else:
-        put_value(group, value, name)
+        set_value(group, value, name)
         entry = group[name]
     if isinstance(entry, torch.Tensor):
         _exact[entry] = float(value)
 
 
 def initial_number(group: ParamGroup, name: str) -> float:
-    """Return `initial_<name>` of a group, written where it is missing; a number, because a tensor would change."""
-    put_entries([group], replace=False, **{f"initial_{name}": [present_value(group, name)]})
+    """Return `initial_<name>` of a group, set if missing, as a number because a tensor could change."""
+    set_entries([group], replace=False, **{f"initial_{name}": [present_value(group, name)]})
     base: Any = group[f"initial_{name}"]
     return base if isinstance(base, (int, float)) else float(base)
 
 
 def require_number_field(group: ParamGroup, name: str) -> None:
-    """Refuse a field that is not a number."""
+    """Raise an error if a field is not a number."""
     if not is_number(group[name]):
         raise TypeError(
             f"param_name={name!r}: the group has {name}={group[name]!r}, which is not a number. "
@@ -96,13 +96,13 @@ def require_number_field(group: ParamGroup, name: str) -> None:
         )
 
 
-# Beside the optimizer: nothing of this may travel with a copy of it (row 33 of divergences.md).
+# Weak dictionaries instead of attributes, because copies of the optimizer must not inherit them (row 33).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
 _has_stepped: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()  # since the last scheduler was built
 
 
 def start_counting(optimizer: Any) -> None:
-    """Count updates from here on; earlier steps say nothing about the order."""
+    """Count updates from now on; earlier steps do not matter for the order of calls."""
     inner = inner_optimizer(optimizer)
     if inner is not None:
         if inner not in _updates:
@@ -119,7 +119,7 @@ def start_counting(optimizer: Any) -> None:
 
 
 def has_stepped(optimizer: Any) -> bool:
-    """Return whether the optimizer was stepped since `start_counting`; a skipped step counts here."""
+    """Return whether the optimizer was stepped since `start_counting`; a skipped step counts too."""
     inner = inner_optimizer(optimizer)
     return inner is None or _has_stepped.get(inner, True)
 
@@ -131,28 +131,28 @@ def counted_updates(optimizer: Any) -> int:
 
 
 def may_step_later(optimizer: Any) -> bool:
-    """Return whether the scheduler may step first: the optimizer accumulates, or a scaler may skip."""
+    """Return whether the scheduler may step first, because the optimizer accumulates or a scaler may skip."""
     accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
     return accumulates or getattr(optimizer, "loss_scaler", None) is not None
 
 
 def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
-    """Return what replaces `step` on the optimizer and on the one inside."""
+    """Return the objects that replace `step` on the optimizer and on the wrapped one."""
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
 
 
-# Once MMEngine is imported, `isinstance` takes our classes for MMEngine's, and MMEngine's for ours: its Runner and its
-# hooks refuse, or give no metrics to, what is no `_ParamScheduler`. Nothing here imports MMEngine.
+# Once MMEngine is imported, `isinstance` accepts our classes as MMEngine's and the reverse, because MMEngine's Runner
+# and hooks reject or skip objects that are not a `_ParamScheduler`. This module never imports MMEngine.
 
 
-_HERE = __name__.rpartition(".")[0] + "."  # the modules whose classes have namesakes over there
-_THERE = ("mmengine.optim.scheduler", "mmengine.optim")
+_OWN_PACKAGE = __name__.rpartition(".")[0] + "."
+_PEER_MODULES = ("mmengine.optim.scheduler", "mmengine.optim")
 
 
 class PeerAwareMeta(ABCMeta):
-    """Counts MMEngine's namesake, and what derives from it, among the subclasses."""
+    """A metaclass that counts MMEngine's class of the same name and its subclasses as subclasses."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return cls.__subclasscheck__(type(instance))
@@ -165,13 +165,13 @@ class PeerAwareMeta(ABCMeta):
 
 
 class SeenAsPeer:
-    """An object that passes MMEngine's own `isinstance` checks."""
+    """A base class whose instances pass MMEngine's `isinstance` checks."""
 
     __slots__ = ()
 
     @property
     def __class__(self) -> Any:
-        """The class, with MMEngine's namesake as a base where there is one."""
+        """The class, with MMEngine's class of the same name as an additional base if it exists."""
         return class_peers_see(type(self))
 
     @__class__.setter
@@ -179,36 +179,36 @@ class SeenAsPeer:
         object.__dict__["__class__"].__set__(self, value)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # pickle refuses an object whose `__class__` is not its type, where the function is the usual one.
+        # With the default function, pickle rejects an object whose `__class__` differs from its type.
         if type(self).__reduce__ is not object.__reduce__:
             return self.__reduce__()
-        usual = object.__reduce_ex__(self, max(protocol, 2))
-        return make_empty, *usual[1:]
+        default = object.__reduce_ex__(self, max(protocol, 2))
+        return make_empty, *default[1:]
 
 
 def make_empty(cls: type, *arguments: Any) -> Any:
-    """Make an object without its state, for pickle and copy."""
+    """Create an object without its state, for pickle and copy."""
     return cls.__new__(cls, *arguments)
 
 
 def class_peers_see(cls: type) -> type:
-    """Return `cls` with MMEngine's namesake as a base, or `cls` while MMEngine is not imported."""
+    """Return `cls` with MMEngine's class of the same name as a base, or `cls` if MMEngine is not imported."""
     found = vars(cls).get("_seen_class")
     if found is not None:
-        return found  # type: ignore[no-any-return]  # what is kept below
+        return found  # type: ignore[no-any-return]  # set below
     peer = next((one for base in cls.__mro__ if (one := _peer_namesake(base)) is not None), None)
     if peer is None:
         return cls
     seen = cls
     if peer not in cls.__mro__:
-        told = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
-        seen = type(cls)(cls.__name__, (_NoSubclassHook, cls, peer), told)
+        namespace = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        seen = type(cls)(cls.__name__, (_NoSubclassHook, cls, peer), namespace)
     type.__setattr__(cls, "_seen_class", seen)
     return seen
 
 
 class _NoSubclassHook:
-    """First among the bases, so that no `__init_subclass__` of the user's is called."""
+    """The first base, which keeps a user's `__init_subclass__` from being called."""
 
     __slots__ = ()
 
@@ -217,10 +217,10 @@ class _NoSubclassHook:
 
 
 def _peer_namesake(cls: type) -> type | None:
-    """Return MMEngine's class with the name of one of ours."""
-    if not cls.__module__.startswith(_HERE):
+    """Return MMEngine's class of the same name as one of ours; None if there is none."""
+    if not cls.__module__.startswith(_OWN_PACKAGE):
         return None
-    for module in _THERE:
+    for module in _PEER_MODULES:
         found = vars(sys.modules[module]).get(cls.__name__) if module in sys.modules else None
         if isinstance(found, type):
             return found
@@ -230,14 +230,14 @@ def _peer_namesake(cls: type) -> type | None:
 _AnyClass = TypeVar("_AnyClass", bound=type)
 
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-_OPTIMIZER = {"optimizer": Argument(meaning="a torch optimizer, or a wrapper that holds one")}
+_OPTIMIZER = {"optimizer": Argument(meaning="a torch optimizer, or a wrapper of one")}
 _PARAM_NAME = {"param_name": Argument(meaning="the entry of the param groups")}
-# `last_step` is the clock; MMEngine's own states have not the others.
+# `last_step` is the clock; the other arguments are missing in MMEngine's own states.
 _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 
 
 def set_up_from_table(cls: _AnyClass) -> _AnyClass:
-    """Give a class of the table its row, signature and docstring."""
+    """Set the row, signature and docstring of a class of the table."""
     found = row_of_class(cls.__name__)
     assert found is not None, cls
     row, family = found
@@ -249,10 +249,10 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
     arguments = {**_OPTIMIZER, **(_PARAM_NAME if family == "ParamScheduler" else {}), **row.arguments}
     if "__init__" not in vars(cls):
 
-        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # assigned as a method below
             super(scheduler, self).__init__(*args, **kwargs)
 
-        scheduler.__init__ = __init__  # an inherited one would have the signature of another class
+        scheduler.__init__ = __init__  # an inherited `__init__` would have the signature of another class
     scheduler.__init__.__signature__ = inspect.Signature([_SELF, *_parameters_of(arguments)])
     described = "\n    ".join(f"{name}: {one.meaning}." for name, one in arguments.items())
     remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []

@@ -1,4 +1,4 @@
-"""The classes of MMEngine's three modules: for any entry, for the learning rate, for momentum."""
+"""The scheduler classes of MMEngine, for any entry, for the learning rate and for momentum."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,19 @@ from paramsched.peers.mmengine.table import INF as INF
 
 @set_up_from_table
 class ConstantParamScheduler(RuleScheduler):
-    """A window of one tick is never undone."""
+    """A window of one tick is never reverted."""
 
 
 @set_up_from_table
 class CosineAnnealingParamScheduler(RuleScheduler):
-    """With the default `T_max` the window ends one tick before the floor (row 8 of docs/compat/divergences.md)."""
+    """With the default `T_max` the window ends one tick before the minimum (row 8 of docs/compat/divergences.md)."""
 
 
 @set_up_from_table
 class CosineRestartParamScheduler(RuleScheduler):
     @staticmethod
     def get_position_from_periods(iteration: int, cumulative_periods: Sequence[int]) -> int | None:
-        """The index of the period an iteration is in; None past the last.
+        """Return the index of the period that contains an iteration; None after the last period.
 
         >>> CosineRestartParamScheduler.get_position_from_periods(210, [100, 200, 300, 400])
         2
@@ -40,7 +40,7 @@ class ExponentialParamScheduler(RuleScheduler): ...
 
 @set_up_from_table
 class LinearParamScheduler(RuleScheduler):
-    """Without `end` the window has 10**9 ticks and the factor stays at `start_factor`; torch's `LinearLR` takes 5."""
+    """Without `end` the window has 10**9 ticks, so the factor stays at `start_factor`; torch's `LinearLR` uses 5."""
 
 
 @set_up_from_table

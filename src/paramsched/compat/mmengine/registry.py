@@ -1,4 +1,4 @@
-"""PARAM_SCHEDULERS: scheduler classes by the names they have in configs, those of users among them."""
+"""PARAM_SCHEDULERS: scheduler classes by their names in configs, including users' classes."""
 
 import sys
 import warnings
@@ -17,10 +17,10 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.peers.mmengine.table import INF, SCOPES, class_names
 from paramsched.schedules.rules import table
 
-_MOST_TICKS = 500_000
+_MAX_TICKS = 500_000
 _LARGE, _SMALL = 2.0**60, 2.0**-60
-# The value and the base of each group: both tiny, which shows c; the value huge, which shows a; the base huge, which
-# shows b. Powers of two are not rounded. Nothing is 0, which a class may treat in a way of its own.
+# Value and base of each probing group: tiny ones yield c, a huge value yields a, and a huge base yields b. Powers of
+# two avoid rounding. None is 0, because a class may treat 0 specially.
 _SOLVED = ((_SMALL, _SMALL), (_LARGE, _SMALL), (_SMALL, _LARGE))
 _CHECKED = ((0.75, 0.5), (3.0, 5.0))
 _POINTS = (*_SOLVED, *_CHECKED)
@@ -31,15 +31,17 @@ _ROUNDING = 1e-15
 def rule_of_user_class(
     cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Callable[[bool], int | None]
 ) -> UserScheduler:
-    """Find out what a scheduler of a user's class does to a value, tick by tick.
+    """Determine the rule of a user's scheduler class by stepping it tick by tick.
 
     Args:
-        epoch_length: iterations in an epoch where the arguments are to be converted; None leaves them.
-        length: the run's length by epochs (True) or iterations (False); None where it is unknown.
+        cls: the user's class.
+        arguments: the arguments of its constructor.
+        epoch_length: iterations per epoch, to convert the arguments; None leaves them unchanged.
+        length: returns the length of the run in epochs (True) or iterations (False); None if it is unknown.
 
     Raises:
-        InvalidArgument: the class refuses its arguments; or its values are not `a v + b base + c` at each tick.
-        MissingFact: nothing says how long it ticks.
+        InvalidArgument: if the class rejects its arguments, or its values are not `a v + b base + c` at each tick.
+        MissingFact: if neither `end` nor the length of the run is known.
     """
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS], 0.1, 0.9)
     for name in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
@@ -47,11 +49,11 @@ def rule_of_user_class(
         for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
             group[f"initial_{name}"] = base
     if getattr(cls, "need_val_args", False):
-        raise InvalidArgument(cls.__name__, "it acts on metrics, which a plan does not have", "Give it to a Runner")
-    build: Any = cls if epoch_length is None else partial(cls.build_iter_from_epoch, epoch_length=epoch_length)  # type: ignore[attr-defined]  # a scheduler has it
+        raise InvalidArgument(cls.__name__, "it reacts to metrics, which a plan cannot compute", "Pass it to a Runner")
+    build: Any = cls if epoch_length is None else partial(cls.build_iter_from_epoch, epoch_length=epoch_length)  # type: ignore[attr-defined]  # schedulers have this method
     by_epoch = True
     try:
-        with warnings.catch_warnings(), run_progress(lambda: by_epoch) as tell_ended:
+        with warnings.catch_warnings(), run_progress(lambda: by_epoch) as report_end:
             warnings.simplefilter("ignore")
             scheduler = build(optimizer=optimizer, **arguments)
             field, begin, by_epoch = scheduler.param_name, scheduler.begin, bool(scheduler.by_epoch)
@@ -60,28 +62,28 @@ def rule_of_user_class(
             if last >= INF:
                 raise MissingFact(
                     f"{cls.__name__}(end=…)",
-                    "it is missing, and nothing says how long the run is",
+                    "it is missing, and the length of the run is unknown",
                     "Write Calendar(..., total=10_000)",
                     fact="total",
                     example="10_000",
                 )
-            if last - begin > _MOST_TICKS:
-                found = f"{last - begin:,} ticks are too many to ask one by one"
-                raise InvalidArgument(cls.__name__, found, "Give it to a Runner")
+            if last - begin > _MAX_TICKS:
+                found = f"{last - begin:,} ticks are too many to simulate one by one"
+                raise InvalidArgument(cls.__name__, found, "Pass it to a Runner")
             rows = []
-            # The first tick was made by the constructor, on the values the groups had then.
+            # The constructor made the first tick, on the values that the groups had then.
             for tick in range(last):
                 if tick:
-                    tell_ended(tick - 1)
+                    report_end(tick - 1)
                     _set_probing_values(optimizer, field)
                     scheduler.step()
                 if tick >= begin:
                     rows.append(_solve_tick(cls, [float(group[field]) for group in optimizer.param_groups]))
     except (InvalidArgument, KeyboardInterrupt):
         raise
-    except Exception as error:  # whatever a class of a user's raises
+    except Exception as error:  # a user's class may raise anything
         raise InvalidArgument(
-            cls.__name__, f"{type(error).__name__}: {error}", "Give it to a Runner, where it has what it asks for"
+            cls.__name__, f"{type(error).__name__}: {error}", "Pass it to a Runner, which supplies what it needs"
         ) from error
     columns = zip(*rows, strict=True) if rows else ((1.0,), (), ())
     rule = table(*_without_end_repeats(*columns), begin, None, "epoch" if by_epoch else "update")
@@ -120,8 +122,8 @@ def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
         if not abs(computed - seen) <= _TOLERANCE * max(abs(seen), abs(a * value), abs(b * base), abs(c)):
             raise InvalidArgument(
                 cls.__name__,
-                "its values are no multiple of the present value and the base, so that no plan says them",
-                "Give it to a Runner",
+                "its values are not a linear function of the present value and the base, so no plan can express them",
+                "Pass it to a Runner",
             )
     return a, b, c
 
@@ -131,13 +133,13 @@ _PROGRESS = ("epoch", "iter")
 
 @contextmanager
 def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]]:
-    """Yield a function that reports to the hub which epoch or iteration has ended.
+    """Yield a function that reports the epoch or iteration that has ended to MMEngine's hub.
 
-    Schedulers may ask the hub how far the run is, where an earlier run left wrong values. One that counts epochs finds
-    no iteration, because nothing says which one it would be.
+    Schedulers may read the progress of the run from the hub, which may contain values of an earlier run. A scheduler
+    by epoch finds no iteration, because the iteration is unknown.
     """
     logging = sys.modules.get("mmengine.logging")
-    if logging is None:  # no scheduler can ask it
+    if logging is None:  # no scheduler can read it
         yield lambda _: None
         return
     hub = logging.MessageHub.get_current_instance()
@@ -160,18 +162,18 @@ class Registry:
     """Classes by name.
 
     Args:
-        what: what they are, for messages.
-        name: what the registry itself is called, likewise.
-        elsewhere: where a name is looked for that is not here.
+        what: the kind of classes, for messages.
+        name: the name of the registry, for messages.
+        fallback: finds a class by a name that is not registered; returns None without one.
     """
 
     def __init__(
         self,
         what: str,
         name: str = "PARAM_SCHEDULERS",
-        elsewhere: Callable[[str], type[Any] | None] = lambda _: None,
+        fallback: Callable[[str], type[Any] | None] = lambda _: None,
     ) -> None:
-        self._what, self._name, self._elsewhere = what, name, elsewhere
+        self._kind, self._name, self._fallback = what, name, fallback
         self._classes: dict[str, type[Any]] = {}
 
     @overload
@@ -185,52 +187,52 @@ class Registry:
     def register_module(
         self, name: str | list[str] | None = None, force: bool = False, module: _AnyClass | None = None
     ) -> _AnyClass | Callable[[_AnyClass], _AnyClass]:
-        """Make a class usable by name: `@PARAM_SCHEDULERS.register_module()` above it.
+        """Register a class, usually as a decorator: `@PARAM_SCHEDULERS.register_module()`.
 
         Args:
-            name: one name or several; by default the class's own.
-            force: whether to replace a class that has the name.
-            module: the class, where it is not decorated.
+            name: one name or a list of names; the name of the class by default.
+            force: replace a class that already has the name.
+            module: the class, if the method is not used as a decorator.
 
         Raises:
-            KeyError: the name is taken.
+            KeyError: if the name is taken and `force` is false.
         """
 
         def keep(cls: _AnyClass) -> _AnyClass:
             names = [cls.__name__] if name is None else [name] if isinstance(name, str) else name
             for one in names:
                 if one in self._classes and not force:
-                    raise KeyError(f"{one} is already registered in {self._what}. Write register_module(force=True)")
+                    raise KeyError(f"{one} is already registered in {self._kind}. Write register_module(force=True)")
                 self._classes[one] = cls
             return cls
 
         return keep if module is None else keep(module)
 
     def get(self, name: str) -> type[Any] | None:
-        """Return the class of a name; the scope of an OpenMMLab package in front of it is ignored."""
+        """Return the class of a name, ignoring the scope of an OpenMMLab package; None if it is not registered."""
         scope, _, bare = name.rpartition(".")
         return self._classes.get(name) or (self._classes.get(bare) if scope in SCOPES else None)
 
     def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
-        """Call the class that `cfg["type"]` names, or is, with the other entries.
+        """Call the class in `cfg["type"]`, or the class it names, with the remaining entries as arguments.
 
         Raises:
-            KeyError: an unknown name, with the nearest known one.
+            KeyError: if the name is unknown; the message suggests the nearest one.
         """
         arguments = {**(default_args or {}), **cfg}
         kind = arguments.pop("type")
         return self.find(kind)(**arguments)
 
     def find(self, kind: object) -> Any:
-        """Return the class that a config names, or the class itself."""
+        """Return the class named in a config; a class is returned unchanged."""
         if isinstance(kind, type):
             return kind
-        cls = (self.get(kind) or self._elsewhere(kind)) if isinstance(kind, str) else None
+        cls = (self.get(kind) or self._fallback(kind)) if isinstance(kind, str) else None
         if cls is None:
-            known = did_you_mean(str(kind), self._classes) if self._classes else "nothing is"
+            known = did_you_mean(str(kind), self._classes) if self._classes else "it is empty"
             raise KeyError(
-                f"{kind!r} is not in the {self._what} registry; {known}. "
-                f"Write @{self._name}.register_module() above your class, or give the class itself as type"
+                f"{kind!r} is not in the {self._kind} registry; {known}. "
+                f"Write @{self._name}.register_module() above your class, or pass the class itself as type"
             )
         return cls
 
@@ -242,28 +244,28 @@ class Registry:
 
 
 def _class_of_packages(name: str) -> type[Any] | None:
-    """Return a class that a package has put into MMEngine's own registries."""
+    """Return a class that a package has registered in MMEngine's own registries."""
     scope, _, bare = name.rpartition(".")
     peer = sys.modules.get("mmengine.registry")
     nodes = [] if peer is None else [peer.PARAM_SCHEDULERS]
     while nodes:
         node = nodes.pop()
         if bare in node.module_dict and scope in ("", node.scope):
-            return node.module_dict[bare]  # type: ignore[no-any-return]  # what a package registered
+            return node.module_dict[bare]  # type: ignore[no-any-return]  # registered by a package
         nodes += node.children.values()
     return None
 
 
-PARAM_SCHEDULERS: Final = Registry("parameter scheduler", elsewhere=_class_of_packages)
-"""Scheduler classes by name: the 29, and those of users."""
+PARAM_SCHEDULERS: Final = Registry("parameter scheduler", fallback=_class_of_packages)
+"""The registry of scheduler classes: MMEngine's 29 and those of users."""
 
 
 def _user_class_named(kind: object) -> UserClass | None:
-    """Return a user's scheduler class, by name or by itself."""
+    """Return a user's scheduler class from its name or the class itself."""
     cls = kind if isinstance(kind, type) else None
     if isinstance(kind, str):
         own = PARAM_SCHEDULERS.get(kind)
-        # A class of the table may have a namesake that a package registered.
+        # A package may have registered a class with the name of a class of the table.
         cls = own if own is not None and not own.__module__.startswith(_TABLE_MODULES) else _class_of_packages(kind)
     if cls is None or not issubclass(cls, _ParamScheduler) or cls.__module__.startswith(_TABLE_MODULES):
         return None

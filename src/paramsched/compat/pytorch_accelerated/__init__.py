@@ -1,9 +1,10 @@
 """pytorch-accelerated's schedulers on the kernel, with the library's names and signatures.
 
-Change the import line only; the library need not be installed. What differs, and why: `docs/compat/divergences.md`.
+Change only the import line; the library is not required. `docs/compat/divergences.md` lists the differences and their
+reasons.
 
-With several processes a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is that many times too long: write
-`PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`.
+With n processes, a schedule built on `NUM_UPDATE_STEPS_PER_EPOCH` is n times too long. Write
+`PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` instead.
 """
 
 from paramsched.compat.pytorch_accelerated._base import SchedulerBase, StatefulSchedulerBase

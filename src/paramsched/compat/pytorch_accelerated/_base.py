@@ -1,4 +1,4 @@
-"""SchedulerBase, told how many updates were done, and StatefulSchedulerBase, which counts them itself."""
+"""SchedulerBase, which receives the number of updates, and StatefulSchedulerBase, which counts them itself."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -15,39 +15,39 @@ from paramsched.compat.group_fields import (
     by_value,
     initial_value,
     kept_positions,
-    picked,
-    put_value,
     python_number,
+    select,
+    set_value,
 )
 from paramsched.errors import InvalidArgument, UnknownField
 
 HELD_VALUES = "param_group_values"
-"""Where a state keeps what the groups held."""
+"""The key of a state that contains the values of the groups."""
 
 
 class SchedulerBase(ABC):
     """Write `get_updated_values(num_updates)` into one field of every param group.
 
-    Stateless: the loop counts, and says after each update how many there have been, so that update number n, counted
-    from zero, uses f(n).
+    The class is stateless: the loop counts the updates and passes their number after each one. Update number n,
+    counted from 0, then uses f(n).
 
         optimizer.step()
         num_updates += 1
         scheduler.step_update(num_updates)
 
-    Constructing stores each group's value as its `initial_<field>`, unless that is there already, and writes that into
-    the group. A group added later joins, with its own value as base, at the next step.
+    The constructor stores each group's value as its `initial_<field>`, unless that exists already, and writes
+    `initial_<field>` into the group. A group added later joins at the next step, with its own value as base.
 
-    Differs from pytorch-accelerated: any iterable gives one value for each group, a wrong number of them is refused,
-    tensors are filled in place, and loading a state writes what the groups held (rows 8, 9, 14-17 of
+    Differs from pytorch-accelerated: any iterable with one value per group is accepted, a wrong number of values is an
+    error, tensors are filled in place, and loading a state restores the values of the groups (rows 8, 9, 14-17 of
     `docs/compat/divergences.md`).
 
     Args:
-        optimizer: its groups are read anew at each step.
-        param_group_field: the entry to schedule.
+        optimizer: a torch optimizer; its groups are read again at each step.
+        param_group_field: the entry to schedule; `"lr"` by default.
 
     Raises:
-        UnknownField: a group lacks the field.
+        UnknownField: if a group lacks the field.
 
     >>> import torch
     >>> class Halving(SchedulerBase):
@@ -74,7 +74,7 @@ class SchedulerBase(ABC):
                     did_you_mean(param_group_field, known),
                     "Write one of these as param_group_field",
                 )
-        # Only now, with every group checked, is anything written.
+        # The groups are written only after all of them have been checked.
         self.base_lr_values: list[Any] = []
         self._known_groups = None, []
         self._take_in_late_groups()
@@ -82,13 +82,13 @@ class SchedulerBase(ABC):
 
     @abstractmethod
     def get_updated_values(self, num_updates: int) -> Number | Iterable[Number] | None:
-        """The values after `num_updates` updates: one for all groups, one for each, or None to change nothing."""
+        """Return the values after `num_updates` updates: one for all groups, one per group, or None for no change."""
 
     def step_update(self, num_updates: int) -> None:
         """Write the values for `num_updates` completed updates.
 
         Raises:
-            InvalidArgument: as many values as there are groups are needed.
+            InvalidArgument: if the number of values differs from the number of groups.
         """
         self._take_in_late_groups()
         values = self.get_updated_values(num_updates)
@@ -96,11 +96,11 @@ class SchedulerBase(ABC):
             self._update_param_groups(values)
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes except the optimizer, and what the groups hold now."""
+        """Return all attributes except the optimizer, and the present values of the groups."""
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
         field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):
-            # Python numbers, so that a checkpoint needs neither torch nor NumPy to be read.
+            # Python numbers, so that reading a checkpoint requires neither torch nor NumPy.
             held = [by_value(group[field]) for group in groups]
             state[HELD_VALUES] = [
                 one.item() if isinstance(one, Tensor) and one.ndim == 0 else python_number(one) for one in held
@@ -108,32 +108,32 @@ class SchedulerBase(ABC):
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Set the attributes, and write what the groups held; bases and values where there is one for each group."""
+        """Set the attributes and write the saved values; per-group entries only if the number of groups agrees."""
         self._take_in_late_groups()
         groups = len(getattr(vars(self).get("optimizer"), "param_groups", []))
         bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
         own = vars(self).get("base_lr_values")
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != HELD_VALUES})
-        # A state of other groups cannot say which base is whose.
+        # In a state of other groups it is unknown which base belongs to which group.
         if own is not None and len(bases) != groups:
             self.base_lr_values = own
         if groups and len(values) == groups:
             self._update_param_groups(values)
 
     def _take_in_late_groups(self) -> None:
-        """Give groups without a base their own value as base."""
+        """Use the present value of each group without a base as its base."""
         if "base_lr_values" not in vars(self):
             return
         known: KnownGroups = getattr(self, "_known_groups", (None, []))  # a pickle of 0.1 has no groups
         kept = kept_positions(type(self).__name__, known, self.optimizer)
         if kept is not None:
-            self.base_lr_values = picked(self.base_lr_values, kept)
+            self.base_lr_values = select(self.base_lr_values, kept)
         self._known_groups = self.optimizer, list(self.optimizer.param_groups)
         for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
             self.base_lr_values.append(by_value(initial_value(group, self.param_group_field)))
 
     def _update_param_groups(self, values: Any) -> None:
-        """Write one value for all groups, or one for each from any iterable."""
+        """Write one value into all groups, or one value per group from any iterable."""
         groups = self.optimizer.param_groups
         single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
         row = [values] * len(groups) if single or not isinstance(values, Iterable) else list(values)
@@ -141,28 +141,28 @@ class SchedulerBase(ABC):
             raise InvalidArgument(
                 f"{type(self).__name__}.get_updated_values(…)",
                 f"{len(row)} values for {len(groups)} param groups",
-                "Return one number for all groups, one for each group, or None to change nothing",
+                "Return one number for all groups, one for each group, or None for no change",
             )
         for group, value in zip(groups, row, strict=True):
-            put_value(group, python_number(value), self.param_group_field)
+            set_value(group, python_number(value), self.param_group_field)
 
 
 class StatefulSchedulerBase(SchedulerBase, ABC):
-    """A `SchedulerBase` that counts: call `step()` after each optimizer update, without arguments.
+    """A `SchedulerBase` that counts updates: call `step()` after each optimizer update, without arguments.
 
-    A subclass needs `get_updated_values` and nothing else.
+    A subclass needs to define only `get_updated_values`.
 
-    Which count the first `step()` stands for is `first_update`, an attribute of the class or of an object that has
-    not stepped yet. 0, the library's own, evaluates f(0) after the first update, so that the first two updates both
-    use f(0) and everything is one update late. 1 is the count of the documented loop, and of paramsched: update number
-    n, counted from zero, uses f(n).
+    The attribute `first_update` is the count that the first `step()` evaluates. Set it on the class, or on an object
+    before its first step. 0 (default, as in the library) evaluates f(0) after the first update: the first two updates
+    both use f(0), and the schedule is one update late. With 1, as in the documented loop and in paramsched, update
+    number n, counted from 0, uses f(n).
 
-    Differs from pytorch-accelerated: `state_dict` and `load_state_dict` need not be written, and a state carries what
-    the groups held (rows 1, 2 and 8 of `docs/compat/divergences.md`).
+    Differs from pytorch-accelerated: subclasses need not define `state_dict` and `load_state_dict`, and a state
+    contains the values of the groups (rows 1, 2 and 8 of `docs/compat/divergences.md`).
 
     Args:
-        optimizer: its groups are read anew at each step.
-        param_group_field: the entry to schedule.
+        optimizer: a torch optimizer; its groups are read again at each step.
+        param_group_field: the entry to schedule; `"lr"` by default.
 
     >>> import torch
     >>> class Inverse(StatefulSchedulerBase):
@@ -180,7 +180,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
 
     def __init__(self, optimizer: Optimizer, param_group_field: str = "lr") -> None:
         super().__init__(optimizer=optimizer, param_group_field=param_group_field)
-        self._num_updates = -1  # the n evaluated last; -1 before the first step
+        self._num_updates = -1  # the count last evaluated; -1 before the first step
 
     def step(self) -> None:
         """Count one more update and write the values for it."""
@@ -188,11 +188,11 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         self.step_update(self._num_updates)
 
     def state_dict(self) -> dict[str, Any]:
-        """All attributes except the optimizer, `first_update`, and what the groups hold now."""
+        """Return all attributes except the optimizer, `first_update`, and the present values of the groups."""
         return super().state_dict() | {"first_update": self.first_update}
 
     def _restore_attributes(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """Set the named attributes, bases and count from a state, as far as it has them."""
+        """Set those of the named attributes, bases and count that a state contains."""
         self._take_in_late_groups()
         known = {name: state_dict[name] for name in (*names, "first_update") if name in state_dict}
         if len(state_dict.get("base_lr_values", ())) == len(self.optimizer.param_groups):

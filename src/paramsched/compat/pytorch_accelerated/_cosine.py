@@ -1,4 +1,4 @@
-"""CosineLrScheduler: warm-up, one half wave down, then the minimum for ever."""
+"""CosineLrScheduler: linear warmup, cosine decay, then a constant minimum."""
 
 from collections.abc import Mapping
 from functools import lru_cache, partial
@@ -13,8 +13,8 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     Placeholder,
     ScheduleValues,
     TrainerPlaceholderValues,
-    refuse_placeholders,
     require_at_least_0,
+    require_no_placeholders,
     require_positive_count,
     warn_of_reversals,
 )
@@ -37,32 +37,32 @@ _STATE_KEYS = (
 
 
 class CosineLrScheduler(StatefulSchedulerBase):
-    """Warm-up in a straight line, half a cosine wave down, then the minimum for ever; per group with base b.
+    """Linear warmup, then a cosine decay to a constant minimum, for each group with base b.
 
-    With T, W, C the updates in all, of the warm-up and of the cooldown, lo and st the minimum and the start:
+    With T, W and C the updates of the run, the warmup and the cooldown, lo the minimum and st the start:
 
     f(n) = st + (b - st) n / W                                        n < W
          = lo + (b - lo) (1 + cos(pi ((n - W) / (T - W - C))^k)) / 2  W <= n < T - C
-         = lo                                                         from T - C on
+         = lo                                                         n >= T - C
 
     Args:
-        optimizer: its groups' values are the bases.
-        total_num_epochs: including warm-up and cooldown, above 0.
-        num_update_steps_per_epoch: updates in an epoch, above 0.
-        k_decay: k, above 0; higher values hold a higher lr longer.
-        lr_min: lo, a value as it stands, 0 or more.
-        min_lr_ratio: lo as a multiple of b; given, it is used instead of `lr_min`.
-        num_warmup_epochs: epochs of the warm-up; epochs times updates is a whole number.
-        warmup_starting_lr: st, a value as it stands.
-        warmup_starting_lr_ratio: st as a multiple of b; given, it is used instead of `warmup_starting_lr`.
-        num_cooldown_epochs: epochs at the minimum at the end of the total.
+        optimizer: a torch optimizer; the values of its groups are the bases.
+        total_num_epochs: epochs of the run including warmup and cooldown, greater than 0.
+        num_update_steps_per_epoch: updates per epoch, greater than 0.
+        k_decay: k, greater than 0; larger values keep the lr high for longer.
+        lr_min: lo, an absolute value of at least 0.
+        min_lr_ratio: lo as a multiple of b; overrides `lr_min`.
+        num_warmup_epochs: epochs of the warmup; times the updates per epoch it must be an integer.
+        warmup_starting_lr: st, an absolute value.
+        warmup_starting_lr_ratio: st as a multiple of b; overrides `warmup_starting_lr`.
+        num_cooldown_epochs: epochs at the minimum at the end of the run.
 
     Raises:
-        AssertedArgument: a total that is not above 0, a negative `lr_min`.
-        InvalidArgument: a placeholder that nobody replaced, or a number of updates that is not whole.
+        AssertedArgument: if the length is not greater than 0, or `lr_min` is negative.
+        InvalidArgument: if a placeholder was not replaced, or a number of updates is not an integer.
 
-    Differs from pytorch-accelerated: the cosine is complete whatever the warm-up, a ratio is the start of the warm-up
-    from the first update on, and a loaded state acts at once (rows 3-8, 10 and 13 of `docs/compat/divergences.md`).
+    Differs from pytorch-accelerated: the cosine is complete with any warmup, a start ratio applies from the first
+    update on, and a loaded state takes effect immediately (rows 3-8, 10 and 13 of `docs/compat/divergences.md`).
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); k-decay (2004.05909).
 
@@ -87,7 +87,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         num_cooldown_epochs: float = 0,
     ) -> None:
         call = type(self).__name__
-        refuse_placeholders(
+        require_no_placeholders(
             call,
             total_num_epochs=total_num_epochs,
             num_update_steps_per_epoch=num_update_steps_per_epoch,
@@ -107,7 +107,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         self.num_cooldown_iterations = whole_number(
             f"{call}(num_cooldown_epochs=…)", num_cooldown_epochs * per_epoch, 0
         )
-        # The base class has written the bases. The run begins where the warm-up does.
+        # The base class has written the bases, but the run starts with the warmup.
         first, last = self.get_updated_values(0), self.get_updated_values(self.total_iterations)
         warn_of_reversals(call, self.base_lr_values, first, last)
         self._update_param_groups(first)
@@ -125,17 +125,18 @@ class CosineLrScheduler(StatefulSchedulerBase):
         warmup_starting_lr_ratio: float | None = None,
         num_cooldown_epochs: Placeholder | float = 0,
     ) -> "partial[Self]":
-        """A function of the optimizer, for `Trainer.train(create_scheduler_fn=…)`, which puts in the numbers it knows.
+        """Return a function of the optimizer for `Trainer.train(create_scheduler_fn=…)`, which fills in placeholders.
 
-        The arguments are the class's. With several processes pass `num_update_steps_per_epoch=
-        TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`: the default counts the batches of all of them.
+        The arguments are those of the class. With several processes pass `num_update_steps_per_epoch=
+        TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`, because the default counts the batches of all
+        processes.
         """
-        keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them by numbers
+        keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them with numbers
         del keywords["cls"]
         return partial(cls, **keywords)
 
     def get_updated_values(self, num_updates: int) -> list[float]:
-        """f(num_updates) for each group."""
+        """Return f(num_updates) for each group."""
         schedule = cosine_schedule(
             self.total_iterations,
             self.warmup_iterations,
@@ -147,21 +148,22 @@ class CosineLrScheduler(StatefulSchedulerBase):
         return self._values.values_after(schedule, self.base_lr_values, num_updates)
 
     def state_dict(self) -> dict[str, Any]:
-        """The library's keys, the bases and `first_update`: plain numbers."""
+        """Return the library's keys, the bases and `first_update` as plain numbers."""
         named = {name: getattr(self, name) for name in _STATE_KEYS}
         extra = {"base_lr_values": list(self.base_lr_values), "first_update": self.first_update}
         return named | {"num_updates": self._num_updates} | extra
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state, of the library's class too, and write the values it stands for.
+        """Restore a state of this class or of the library's, and write its values.
 
         Raises:
-            StateError: a key is missing; nothing was changed.
+            StateError: if a key is missing. The scheduler stays unchanged.
         """
         missing = [name for name in (*_STATE_KEYS, "num_updates") if name not in state_dict]
         if missing:
             raise StateError(
-                f"{type(self).__name__}.load_state_dict(…): {', '.join(missing)} missing. Pass what state_dict() gave"
+                f"{type(self).__name__}.load_state_dict(…): {', '.join(missing)} missing. "
+                "Pass the result of state_dict()"
             )
         self._restore_attributes(state_dict, _STATE_KEYS)
         self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
@@ -169,6 +171,6 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
 @lru_cache(maxsize=256)
 def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: float) -> Schedule:
-    """The scheduler as a schedule; a stage of no updates is skipped."""
+    """Return the scheduler as a schedule, without stages of 0 updates."""
     curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
     return warmup(up, start) >> anneal(1.0, to, max(total - up - rest, 0), curve) >> constant(to)

@@ -1,4 +1,4 @@
-"""TrainerPlaceholderValues: what only a Trainer knows, named before there is one, and replaced by what it is."""
+"""TrainerPlaceholderValues: placeholders for numbers that only a Trainer knows, and their replacement."""
 
 import ast
 import operator
@@ -29,19 +29,19 @@ _Operator: TypeAlias = Callable[[Any, object], "Expression"]
 
 
 def _operators(sign: str) -> tuple[_Operator, _Operator]:
-    """Make the two methods of an operator, such as `__add__` and `__radd__`."""
+    """Return the two methods of an operator, such as `__add__` and `__radd__`."""
 
     def expression(left: object, right: object) -> "Expression":
         first, second = _operand_or_none(left), _operand_or_none(right)
         if first is None or second is None:
-            return NotImplemented  # type: ignore[no-any-return]  # Python tries the other side's operator then
+            return NotImplemented  # type: ignore[no-any-return]  # Python then tries the operator of the other operand
         return Expression(sign, first, second)
 
     return expression, lambda right, left: expression(left, right)
 
 
 class PlaceholderArithmetic:
-    """`+ - * / //` with numbers and placeholders; what needs the number itself is refused."""
+    """Operators `+ - * / //` with numbers and placeholders; operations that need the number itself raise an error."""
 
     __add__, __radd__ = _operators("+")
     __sub__, __rsub__ = _operators("-")
@@ -49,7 +49,7 @@ class PlaceholderArithmetic:
     __truediv__, __rtruediv__ = _operators("/")
     __floordiv__, __rfloordiv__ = _operators("//")
 
-    # Whoever compares or converts a placeholder got it unreplaced, as torch's OneCycleLR does.
+    # Comparing or converting a placeholder means that it was not replaced, as in torch's OneCycleLR.
     def __lt__(self, other: object) -> NoReturn:
         raise _unreplaced_error(self)
 
@@ -63,14 +63,14 @@ class PlaceholderArithmetic:
 
 @final
 class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
-    """Names of numbers that a pytorch-accelerated Trainer puts in when training starts.
+    """Placeholders for numbers that a pytorch-accelerated Trainer fills in when training starts.
 
-    `.value` is the expression the library's own Trainer evaluates, so these work inside it.
+    `.value` is the expression that the library's own Trainer evaluates, so the placeholders also work there.
 
-    With several processes `NUM_UPDATE_STEPS_PER_EPOCH` counts the batches of all of them; what one process steps is
-    `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`.
+    With several processes `NUM_UPDATE_STEPS_PER_EPOCH` counts the batches of all processes. The updates of one process
+    are `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`.
 
-    Differs from pytorch-accelerated: arithmetic keeps its precedence, works on both sides and between placeholders
+    Differs from pytorch-accelerated: arithmetic respects precedence, and works on both sides and between placeholders
     (row 11 of `docs/compat/divergences.md`).
 
     >>> updates = TrainerPlaceholderValues.NUM_EPOCHS * TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
@@ -86,16 +86,17 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
 
     @classmethod
     def placeholder_set(cls) -> set[str]:
-        """The names of all placeholders."""
+        """Return the names of all placeholders."""
         return {placeholder.name for placeholder in cls}
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Expression(PlaceholderArithmetic):
-    """Placeholders and numbers joined by one operator.
+    """Two operands, placeholders or numbers, joined by an operator.
 
-    To a Trainer of the library it looks like a placeholder: `name` is that of the first one in it, `value` the text.
+    A Trainer of the library treats it as a placeholder: `name` is the name of its first placeholder, and `value` its
+    text.
     """
 
     sign: str
@@ -104,7 +105,7 @@ class Expression(PlaceholderArithmetic):
 
     @property
     def name(self) -> str:
-        return self.right.name if isinstance(self.left, (int, float)) else self.left.name  # type: ignore[union-attr]  # one of the two is no number
+        return self.right.name if isinstance(self.left, (int, float)) else self.left.name  # type: ignore[union-attr]  # at least one operand is not a number
 
     @property
     def value(self) -> str:
@@ -112,18 +113,18 @@ class Expression(PlaceholderArithmetic):
 
 
 Placeholder: TypeAlias = TrainerPlaceholderValues | Expression
-"""A number that only a Trainer knows."""
+"""A number, or a placeholder for one."""
 
 Operand: TypeAlias = Placeholder | float
 
 
 def _unreplaced_error(placeholder: object, site: str = "") -> InvalidArgument:
-    """Make the error for a placeholder that is used as the number that it represents."""
+    """Return the error for a placeholder that is used as a number."""
     text = getattr(placeholder, "value", placeholder)
     name = getattr(placeholder, "name", "a placeholder")
     return InvalidArgument(
         site or f"TrainerPlaceholderValues.{name}",
-        f"{name} is a placeholder for {text}, and no Trainer has replaced it",
+        f"{name} is a placeholder for {text}, but no Trainer has replaced it",
         "Pass the function to Trainer.train(create_scheduler_fn=…), as a partial with keywords, or write the number",
     )
 
@@ -136,7 +137,7 @@ def _is_library_placeholder(value: object) -> TypeGuard[Enum]:
 
 
 def read_placeholder(text: str) -> Operand:
-    """Return the placeholder that a library's own `.value` describes; nothing is evaluated."""
+    """Parse the `.value` of one of the library's placeholders, without `eval`."""
     return _placeholder_of_node(ast.parse(text, mode="eval").body)
 
 
@@ -153,8 +154,8 @@ def _placeholder_of_node(node: ast.expr) -> Operand:
             return number
     raise InvalidArgument(
         f"placeholder {source}",
-        "neither a placeholder nor a number",
-        "Write TrainerPlaceholderValues.NUM_EPOCHS * 2, say",
+        "expected a placeholder or a number",
+        "Write for example TrainerPlaceholderValues.NUM_EPOCHS * 2",
     )
 
 
@@ -165,7 +166,7 @@ _SIGN_OF_NODE: dict[type[ast.operator], str] = {
     ast.Div: "/",
     ast.FloorDiv: "//",
 }
-# Also by how the library's arithmetic prints a second placeholder.
+# Also keyed by the text that the library's arithmetic prints for a second placeholder.
 _PLACEHOLDER_OF_TEXT: dict[str, Operand] = {
     text: placeholder for placeholder in TrainerPlaceholderValues for text in (placeholder.value, str(placeholder))
 }
@@ -188,12 +189,12 @@ def _operand_text(value: Operand) -> str:
 
 
 def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
-    """A partial with its placeholders, by keyword or by position, replaced by the trainer's numbers.
+    """Replace the placeholders in the arguments of a partial with the trainer's numbers.
 
-    Anything but a partial comes back as it is, and so does an argument that is no placeholder, whatever its attributes.
+    Objects that are not a partial are returned unchanged, and so are arguments that are not placeholders.
 
-    Differs from pytorch-accelerated: nothing is given to `eval`, and placeholders by position are replaced (rows 11 and
-    12 of `docs/compat/divergences.md`).
+    Differs from pytorch-accelerated: `eval` is not used, and positional placeholders are replaced too (rows 11 and 12
+    of `docs/compat/divergences.md`).
 
     >>> from types import SimpleNamespace
     >>> trainer = SimpleNamespace(run_config=SimpleNamespace(num_epochs=5))
@@ -207,15 +208,15 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
     return partial(instance.func, *arguments, **keywords)
 
 
-def refuse_placeholders(call: str, **arguments: object) -> None:
-    """Refuse placeholders where the numbers themselves are needed."""
+def require_no_placeholders(call: str, **arguments: object) -> None:
+    """Raise an error if an argument is a placeholder, where a number is required."""
     for name, value in arguments.items():
         if isinstance(value, (TrainerPlaceholderValues, Expression)) or _is_library_placeholder(value):
             raise _unreplaced_error(value, f"{call}({name}=…)")
 
 
 def _replaced_argument(trainer: Any, value: Any) -> Any:
-    """Return an argument with the trainer's numbers in the place of placeholders."""
+    """Return an argument with its placeholders replaced by the trainer's numbers."""
     match value:
         case TrainerPlaceholderValues():
             found = attrgetter(value.value.removeprefix("len(").removesuffix(")").removeprefix("trainer."))(trainer)
@@ -229,7 +230,7 @@ def _replaced_argument(trainer: Any, value: Any) -> Any:
 
 
 def require_positive_count(site: str, amount: float, times: float = 1) -> int:
-    """A whole number of updates above 0; anything else is refused."""
+    """Return a positive integer number of updates; raise an error for anything else."""
     if not (amount > 0 and times > 0):
         found = f"{amount!r} of {times!r} updates" if times != 1 else f"{amount!r} updates"
         raise AssertedArgument(site, f"the length must be greater than 0, got {found}", "Write 10")
@@ -237,29 +238,29 @@ def require_positive_count(site: str, amount: float, times: float = 1) -> int:
 
 
 def require_at_least_0(site: str, number: float, high: float | None = None) -> float:
-    """Return a finite number from 0 to `high`; refuse anything else."""
+    """Return a finite number between 0 and `high`; raise an error for anything else."""
     value = finite_number(site, number)
     if value < 0 or (high is not None and value > high):
-        bounds = "below 0" if high is None else f"not between 0 and {high!r}"
+        bounds = "it must not be negative" if high is None else f"it must be between 0 and {high!r}"
         raise AssertedArgument(f"{site} got {number!r}", bounds, "Write 0.1")
     return number
 
 
 def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: list[float]) -> None:
-    """Warn of groups whose warm-up falls or whose descent rises."""
+    """Warn about groups whose warmup decreases or whose decay increases."""
     found = []
     for i, (base, start, end) in enumerate(zip(bases, first, last, strict=True)):
         if start > float(base):
-            found.append(f"param_groups[{i}] warms up downwards, from {start!r} to {float(base)!r}")
+            found.append(f"param_groups[{i}] decreases during the warmup, from {start!r} to {float(base)!r}")
         if end > float(base):
-            found.append(f"param_groups[{i}] descends upwards, from {float(base)!r} to {end!r}")
+            found.append(f"param_groups[{i}] increases during the decay, from {float(base)!r} to {end!r}")
     if found:
         warn_user(f"{call}: {'; '.join(found)}. Write the minimum and the start as ratios of the group's own lr.")
 
 
 @final
 class ScheduleValues:
-    """A schedule's values for each base, computed in blocks; a copy of it begins empty."""
+    """The values of a schedule for each base, computed in blocks; a copy starts empty."""
 
     def __init__(self) -> None:
         self._schedule: Schedule | None = None
@@ -267,8 +268,8 @@ class ScheduleValues:
         self._engine: StepEngine | None = None
 
     def values_after(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
-        """One value for each base, in a list of the caller's."""
-        # By identity: comparing tensors would read them from their device.
+        """Return a new list with one value per base."""
+        # Compared by identity, because comparing tensors would read them from their device.
         same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))
         if not same or self._engine is None:
             numbers = [float(base) for base in bases]

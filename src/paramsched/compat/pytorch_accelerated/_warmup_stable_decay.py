@@ -1,4 +1,4 @@
-"""WSDLrScheduler: warm-up, stable, and a decay before each checkpoint."""
+"""WSDLrScheduler: warmup, a stable rate, and a decay before each checkpoint."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial, reduce
@@ -16,8 +16,8 @@ from paramsched.compat.pytorch_accelerated._placeholders import (
     Placeholder,
     ScheduleValues,
     TrainerPlaceholderValues,
-    refuse_placeholders,
     require_at_least_0,
+    require_no_placeholders,
     require_positive_count,
     warn_of_reversals,
 )
@@ -29,7 +29,7 @@ from paramsched.schedules.leaves import constant
 
 
 class Period(TypedDict):
-    """One stretch between checkpoints, in updates of the run; at `pre_decay_step` its decay begins."""
+    """A period between two checkpoints, in updates of the run; its decay starts at `pre_decay_step`."""
 
     period_start: int
     period_end: int
@@ -38,16 +38,16 @@ class Period(TypedDict):
 
 
 def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> list[int]:
-    """Checkpoints that double, up to the end of the run: checkpoint i of m is `total_steps // 2 ** (m - i)`.
+    """Return checkpoints at doubling updates that end with the run: `total_steps // 2 ** (m - i)` for i = 1, …, m.
 
     Args:
-        total_steps: updates of the run, above 0.
+        total_steps: updates of the run, greater than 0.
         num_checkpoints: m, at least 1.
 
     Raises:
-        InvalidArgument: the run is too short for so many.
+        InvalidArgument: if the run is too short for that many checkpoints.
 
-    Differs from pytorch-accelerated, whose two checkpoints of 100 are 25 and 50 (row 23 of
+    Differs from pytorch-accelerated, which places two checkpoints of a run of 100 updates at 25 and 50 (row 23 of
     `docs/compat/divergences.md`).
 
     >>> estimate_checkpoint_steps(100_000, 2), estimate_checkpoint_steps(200_000, 4)
@@ -64,7 +64,7 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
 
 
 def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
-    """The period that each checkpoint ends."""
+    """Return the period that ends at each checkpoint."""
     found: list[Period] = []
     for begin, end in pairwise((0, *checkpoints)):
         decay = int((end - begin) * ratio)
@@ -74,13 +74,13 @@ def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]
 
 @lru_cache(maxsize=256)
 def warmup_ramp(over: int, start: float) -> Schedule:
-    """The warm-up: from `start`, a value as it stands, up to base."""
+    """Return the warmup from `start`, an absolute value, to base."""
     return warmup(over, Absolute(start))
 
 
 @lru_cache(maxsize=256)
 def stable_then_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, sqrt: bool) -> Schedule:
-    """Base, then down to `to`, in every period; after the last one `to`."""
+    """Return a schedule that decays from base to `to` in every period, and stays at `to` after the last one."""
     stages: list[Schedule] = []
     for period in checkpoint_periods(checkpoints, ratio):
         stages.append(constant(1.0, period["pre_decay_step"] - period["period_start"]))
@@ -89,7 +89,7 @@ def stable_then_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, 
             stages.append(cooldown(over, to, curves.one_minus_sqrt))
         elif ratio > 0 and to > 0:
             stages.append(cooldown(over, to, curves.inverse_proportional(to)))
-        elif ratio > 0:  # the limit of 1 / (p / to + 1 - p): base at p = 0, and 0 as soon as p is above it
+        elif ratio > 0:  # the limit of 1 / (p / to + 1 - p) for to -> 0: base at p = 0, and 0 for p > 0
             stages += [constant(1.0, min(over, 1)), constant(0.0, max(over - 1, 0))]
     return reduce(rshift, stages) >> constant(to if ratio > 0 else 1.0)
 
@@ -107,39 +107,41 @@ _STATE_KEYS = (
     "previous_checkpoint_step",
     "checkpoint_decay_info",
 )
-_MOST_DECAY = 1 / 3  # of a period, so that decays of doubling periods cannot meet
+_MAX_DECAY = 1 / 3  # of a period, so that decays of doubling periods cannot overlap
 
 
 class WSDLrScheduler(StatefulSchedulerBase):
-    """Warm-up, then stable at base b with a decay to b * lo before each checkpoint.
+    """Warmup, then a stable rate at base b with a decay to b * lo before each checkpoint.
 
-    With W the updates of the warm-up, st its start, and d updates of decay ending at a checkpoint:
+    With W the updates of the warmup, st its start, and d the updates of the decay that ends at a checkpoint:
 
     f(n) = st + (b - st) n / W                n < W, not in a continuation
-         = b                                  up to `pre_decay_step`
+         = b                                  n <= `pre_decay_step`
          = b (lo + (1 - lo) (1 - sqrt(p)))    p = (n - pre_decay_step) / d, by default
-         = b / (p / lo + 1 - p)               with `use_inverse_sqrt_decay=False`; for lo = 0 its limit
-         = b * lo                             from the last checkpoint on; at any other the next period begins at b
+         = b / (p / lo + 1 - p)               with `use_inverse_sqrt_decay=False`; its limit for lo = 0
+         = b * lo                             from the last checkpoint on; after any other the next period starts at b
 
     Args:
-        optimizer: its groups' values are the bases.
-        num_epochs, num_update_steps_per_epoch: the length of the run, or
-        total_steps: the same in updates.
-        num_warmup_steps: W; None is one per cent of the run.
-        decay_phase_ratio: share of each period that decays, in [0, 1]; 0 never decays.
-        lr_min: lo, a fraction of b, 0 or more.
-        warmup_starting_lr: st, a value as it stands, not above every base.
-        use_inverse_sqrt_decay: which of the two formulas.
-        num_checkpoints: how many, as `estimate_checkpoint_steps` places them.
-        is_continuation_from_checkpoint: a new run from a checkpoint. Then `load_state_dict` takes ratio, minimum and
-            the number of checkpoints from the state, and keeps the new length: stable from the first update, no
-            warm-up, a fresh count. To go on with an interrupted continuation, construct without the flag; the state
-            has it.
+        optimizer: a torch optimizer; the values of its groups are the bases.
+        num_epochs: epochs of the run; requires `num_update_steps_per_epoch`.
+        num_update_steps_per_epoch: updates per epoch.
+        total_steps: the length of the run in updates, instead of the two arguments above.
+        num_warmup_steps: W, in updates; None means 1% of the run.
+        decay_phase_ratio: fraction of each period that decays, in [0, 1]; 0 disables the decay.
+        lr_min: lo, a fraction of b, at least 0.
+        warmup_starting_lr: st, an absolute value, at most the highest base.
+        use_inverse_sqrt_decay: True for the formula with sqrt, False for the other one.
+        num_checkpoints: the number of checkpoints, placed by `estimate_checkpoint_steps`.
+        is_continuation_from_checkpoint: True for a new run that starts from a checkpoint. `load_state_dict` then takes
+            the ratio, the minimum and the number of checkpoints from the state, and keeps the new length. The run
+            starts at the stable rate without warmup, with a count of 0. To resume an interrupted continuation, omit
+            this argument; the state contains it.
 
     Raises:
-        AssertedArgument: a length not above 0, a ratio outside [0, 1], a negative `lr_min`, no checkpoint.
-        InvalidArgument: no length, or both; a placeholder that nobody replaced; a start above every base; a ratio above
-            1/3 with several checkpoints.
+        AssertedArgument: if a length is not greater than 0, the ratio is outside [0, 1], `lr_min` is negative, or
+            `num_checkpoints` is below 1.
+        InvalidArgument: if the length is missing or passed twice, a placeholder was not replaced, the start is above
+            every base, or the ratio is above 1/3 with several checkpoints.
 
     Differs from pytorch-accelerated: rows 8, 18-26 of `docs/compat/divergences.md`.
 
@@ -167,7 +169,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         is_continuation_from_checkpoint: bool = False,
     ) -> None:
         call = type(self).__name__
-        refuse_placeholders(
+        require_no_placeholders(
             call,
             num_epochs=num_epochs,
             num_update_steps_per_epoch=num_update_steps_per_epoch,
@@ -195,10 +197,10 @@ class WSDLrScheduler(StatefulSchedulerBase):
                 f"it should not exceed the maximum base learning rate, {highest!r}",
                 f"Write {highest / 100!r}",
             )
-        if self.num_checkpoints > 1 and self.decay_phase_ratio > _MOST_DECAY:
+        if self.num_checkpoints > 1 and self.decay_phase_ratio > _MAX_DECAY:
             raise InvalidArgument(
                 f"{call}(decay_phase_ratio={self.decay_phase_ratio!r}, num_checkpoints={self.num_checkpoints!r})",
-                "decays of doubling periods may overlap above a third",
+                "above 1/3 the decays of doubling periods may overlap",
                 "Write decay_phase_ratio=0.33 at most, or num_checkpoints=1",
             )
         self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, decay_phase_ratio)
@@ -221,11 +223,11 @@ class WSDLrScheduler(StatefulSchedulerBase):
         num_checkpoints: int = 1,
         is_continuation_from_checkpoint: bool = False,
     ) -> "partial[Self]":
-        """A function of the optimizer, for `Trainer.train(create_scheduler_fn=…)`, which puts in the numbers it knows.
+        """Return a function of the optimizer for `Trainer.train(create_scheduler_fn=…)`, which fills in placeholders.
 
-        The arguments are the class's, but the warm-up is in epochs of one process; None is one per cent of the run.
+        The arguments are those of the class, except for the warmup in epochs of one process; None means 1% of the run.
         """
-        keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them by numbers
+        keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them with numbers
         del keywords["cls"], keywords["num_warmup_epochs"]
         per_epoch = TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH
         keywords["num_epochs"] = keywords.pop("total_num_epochs")
@@ -233,7 +235,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         return partial(cls, **keywords)
 
     def get_updated_values(self, num_updates: int) -> list[float]:
-        """f(num_updates) for each group."""
+        """Return f(num_updates) for each group."""
         if num_updates < self.num_warmup_steps and not self.is_continuation_from_checkpoint:
             schedule = warmup_ramp(self.num_warmup_steps, self.warmup_starting_lr)
         else:
@@ -244,57 +246,58 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def step_update(self, num_updates: int) -> None:
         super().step_update(num_updates)
-        # The update before a decay is the one to go on from in a longer run.
+        # A longer run continues from the update before a decay.
         if any(num_updates == period["pre_decay_step"] - 1 for period in self.checkpoint_decay_info):
             self.previous_checkpoint_step = num_updates
 
     def get_checkpoint_steps(self) -> list[int]:
-        """The updates at which checkpoints are due, counted from 1."""
+        """Return the updates, counted from 1, at which checkpoints are due."""
         return list(self.checkpoint_steps)
 
     def get_decay_info(self) -> list[Period]:
-        """The period that each checkpoint ends."""
-        return by_value(self.checkpoint_decay_info)  # type: ignore[no-any-return]  # what goes in comes out
+        """Return the period that ends at each checkpoint."""
+        return by_value(self.checkpoint_decay_info)  # type: ignore[no-any-return]  # it keeps the type
 
     def get_phase_info(self, num_updates: int) -> Period:
-        """The period that update number `num_updates`, counted from 1, belongs to; after the run the last one."""
+        """Return the period of update `num_updates`, counted from 1; the last period after the end of the run."""
         inside = (period for period in self.checkpoint_decay_info if period["period_end"] >= num_updates)
         return by_value(next(inside, self.checkpoint_decay_info[-1]))  # type: ignore[no-any-return]  # as above
 
     def get_current_step(self) -> int:
-        """One less than the updates counted by `step()`, whichever count the first one stands for.
+        """Return the number of calls of `step()` minus 1, for any `first_update`.
 
-        The library's `WSDCheckpointCallback` adds that one.
+        The library's `WSDCheckpointCallback` adds 1 to it.
         """
         return self._num_updates - self.first_update if self._num_updates >= 0 else -1
 
     def get_current_phase_info(self) -> Period:
-        """The period of the current step."""
+        """Return the period of the current step."""
         return self.get_phase_info(self._num_updates)
 
     def _get_checkpoint_info(self, num_updates: int) -> tuple[int, int]:
-        """The length of the period that n falls in, and how far into it n is."""
+        """Return the length of the period that contains n, and the position of n in it."""
         inside = (period for period in self.checkpoint_decay_info if num_updates < period["period_end"])
         period = next(inside, self.checkpoint_decay_info[-1])
         return period["period_end"] - period["period_start"], num_updates - period["period_start"]
 
-    # Callers may clear the library's cache; here is none (row 24).
+    # Callers may clear the library's cache; this class has none (row 24).
     _get_checkpoint_info.cache_clear = lambda: None  # type: ignore[attr-defined]  # a function has attributes
 
     def state_dict(self) -> dict[str, Any]:
-        """The attributes by the constructor's names, the checkpoints, bases and count: plain numbers."""
+        """Return the attributes by the constructor's names, the checkpoints, bases and count as plain numbers."""
         named = {name: by_value(getattr(self, name)) for name in (*_STATE_KEYS, "param_group_field", "base_lr_values")}
         return named | {"num_updates": self._num_updates, "first_update": self.first_update}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state, of the library's class too, and write the values it stands for.
+        """Restore a state of this class or of the library's, and write its values.
 
-        What it lacks keeps its value. A continuation keeps its own length and begins anew, stable at base.
+        Attributes that the state lacks stay unchanged. A continuation keeps its own length and starts at the stable
+        rate.
         """
         if not self.is_continuation_from_checkpoint:
             self._restore_attributes(state_dict, _STATE_KEYS)
         else:
-            # The length is that of the new run, and its checkpoints follow from it.
+            # The length of the new run determines its checkpoints.
             own = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
             before = {name: state_dict[name] for name in state_dict if name not in (*own, "num_updates")}
             self._restore_attributes(before, _STATE_KEYS)
@@ -306,13 +309,13 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
 
 def _run_length(call: str, epochs: float | None, per_epoch: float | None, total: float | None) -> int:
-    """The length of the run in updates, from either way to give it."""
+    """Return the length of the run in updates, from epochs or from `total_steps`."""
     missing = [n for n, value in (("num_epochs", epochs), ("num_update_steps_per_epoch", per_epoch)) if value is None]
     if epochs is not None and per_epoch is not None:
         if total is not None:
             raise InvalidArgument(
                 f"{call}(num_epochs=…, num_update_steps_per_epoch=…, total_steps=…)",
-                "the length of the run is given twice",
+                "the length of the run is passed twice",
                 "Only num_epochs and num_update_steps_per_epoch, or total_steps should be provided",
             )
         return require_positive_count(f"{call}(num_epochs=…)", epochs, per_epoch)

@@ -1,6 +1,7 @@
-"""torch's schedulers on the kernel: `from paramsched.compat.torch import CosineAnnealingLR`, nothing else changes.
+"""Drop-ins for torch's schedulers: change only the import line.
 
-Every name of `torch.optim.lr_scheduler` and `SWALR`. How they differ from torch 2.13: `docs/compat/divergences.md`.
+They cover every name of `torch.optim.lr_scheduler`, and `SWALR`. `docs/compat/divergences.md` lists the differences
+from torch 2.13.
 """
 
 from typing import Any
@@ -42,7 +43,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What else code imports from torch's module."""
+    """Return any other name of torch's module."""
     from torch.optim import lr_scheduler
 
     if name.startswith("__"):

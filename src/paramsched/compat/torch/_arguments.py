@@ -1,4 +1,4 @@
-"""The arguments of torch's schedulers: read and checked in one way, with torch's words where torch refuses too."""
+"""Read and check the arguments of torch's schedulers, with torch's error text if torch raises an error too."""
 
 import math
 import sys
@@ -18,7 +18,7 @@ from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 
 
 def optimizer_of(candidate: object) -> Optimizer:
-    """Return the optimizer itself; raise torch's TypeError for anything else."""
+    """Return the optimizer; raise torch's TypeError for any other object."""
     if not isinstance(candidate, Optimizer):
         raise TypeError(f"{type(candidate).__name__} is not an Optimizer")
     return candidate
@@ -30,14 +30,14 @@ def as_floats(values: Iterable[Any]) -> list[float]:
 
 
 def like_entry(value: Any, there: Any) -> Number:
-    """Return a value in the type of what a group holds; never that tensor itself."""
+    """Convert a value to the type of the group's present value; never return that tensor itself."""
     if isinstance(there, Tensor):
         return there.detach().clone().fill_(float(value))
     return float(value) if isinstance(value, Tensor) else value
 
 
 def one_per_group(scheduler: Any, argument: str, value: Any) -> list[Any]:
-    """Return one entry for each group, tensors by value; refuse what is not a number."""
+    """Return one entry per group, with tensors copied; raise an error for anything but numbers."""
     groups = len(scheduler.optimizer.param_groups)
     entries = value if isinstance(value, (list, tuple)) else [value] * groups
     if len(entries) != groups:
@@ -57,14 +57,14 @@ def extend_per_group(optimizer: Optimizer, name: str, entries: list[Any]) -> Non
         return
     if any(entry is not entries[0] and not equal_values(entry, entries[0]) for entry in entries):
         warn_user(
-            f"{name} has {len(entries)} entries and the optimizer now {groups} param groups: "
-            f"the groups added use the last one, {entries[-1]!r}. Write {name} anew to say otherwise.",
+            f"{name} has {len(entries)} entries, but the optimizer now has {groups} param groups: "
+            f"the new groups use the last entry, {entries[-1]!r}. Set {name} again for other values.",
         )
     entries.extend(by_value(entries[-1]) for _ in range(groups - len(entries)))
 
 
 def nearly_equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Return whether two lists have the same numbers, except for rounding."""
+    """Return whether two lists contain the same numbers, up to rounding."""
     if len(one) != len(other):
         return False
     for x, y in zip(one, other, strict=True):
@@ -76,72 +76,76 @@ def nearly_equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
 
 
 def equal_values(one: Any, other: Any) -> bool:
-    """Return whether two values are equal; those that cannot be compared are not."""
+    """Return whether two values are equal; False if they cannot be compared."""
     try:
         return bool(one == other)
     except (TypeError, ValueError, RuntimeError):
         return False
 
 
-# Wrong arguments are refused before anything is written. Where torch refuses too, the error begins with torch's words,
-# because code that catches its errors looks at them.
+# Invalid arguments raise before anything is written. If torch raises too, the message starts with torch's text, because
+# code that catches torch's errors may check it.
 
 
-def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
-    """Make an error of torch's own text, and of what to write instead.
+def torch_error(theirs: str, instead: str = "") -> InvalidArgument:
+    """Return an error with torch's own text, followed by what to write instead.
 
-    >>> print(refused_as_torch("Factor should be < 1.0.", "Write factor=0.1"))
+    >>> print(torch_error("Factor should be < 1.0.", "Write factor=0.1"))
     Factor should be < 1.0. Write factor=0.1
     """
     return InvalidArgument(theirs.removesuffix(".") if instead else theirs, "", instead)
 
 
 def with_value(site: CallSite, value: object) -> CallSite:
-    """Return the call with the value in the place of "…"."""
+    """Return the call with "…" replaced by the value."""
     return replace(site, value=site.value.replace("…", shown(value)))
 
 
-def real_number(site: CallSite, value: Any, instead: str = "Write 0.1, say") -> float:
-    """Return a Python number for what torch accepts as one: NumPy's numbers, tensors with one entry, bools.
+def real_number(site: CallSite, value: Any, instead: str = "Write for example 0.1") -> float:
+    """Convert a value that torch accepts as a number to a Python number.
 
-    Anything else is a TypeError, as torch's own; "…" in `site` stands for the value.
+    NumPy's numbers, tensors with one element and bools are accepted. Anything else raises a TypeError, as in torch;
+    its message shows the value in place of "…" in `site`.
     """
     if isinstance(value, (np.generic, np.ndarray, Tensor)) and math.prod(value.shape) == 1:
         value = value.item()
     if not isinstance(value, Real):
         raise InvalidCall(with_value(site, value), f"expected a number, got {type(value).__name__}", instead)
-    return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # numbers.Real is no float
+    return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # numbers.Real is not a float
 
 
 def as_float(site: CallSite, value: Any) -> float:
-    """Return `real_number` as a float, for a value that is used at once."""
+    """Convert a value that torch accepts as a number to a float."""
     try:
         return float(real_number(site, value))
     except OverflowError:
-        raise InvalidArgument(with_value(site, value), "no float holds it", "Write 0.1, say") from None
+        raise InvalidArgument(with_value(site, value), "too large for a float", "Write for example 0.1") from None
 
 
 def length_in_epochs(site: CallSite, amount: Any, least: int) -> float:
-    """Return a length in epochs, whole or not; infinity for one that no run reaches.
+    """Return a length in epochs, integer or fractional; infinity if no run reaches it.
 
-    Below `least` only a part of an epoch above 0 is allowed. So short a part that no float holds how many an epoch has
-    has no end either: torch, which compares for equality, never finds it.
+    Below `least` only positive fractions are allowed. A fraction whose reciprocal exceeds the largest float also counts
+    as infinite, because torch compares epochs for equality and never reaches it.
     """
-    number = real_number(site, amount, "Write 10, say")
+    number = real_number(site, amount, "Write for example 10")
     if not (number >= least or number > 0):
-        raise InvalidArgument(with_value(site, amount), f"not a length from {least} on", "Write 10, say")
+        least_text = "greater than 0" if least else "at least 0"
+        raise InvalidArgument(with_value(site, amount), f"the length must be {least_text}", "Write for example 10")
     endless = number > MOST_COUNT or (0 < number < 1 / sys.float_info.max)
     return math.inf if endless else number
 
 
 def require_epoch(site: CallSite, epoch: Any) -> None:
-    """Refuse an epoch to go on from that is not a finite number."""
+    """Raise an error if the epoch to resume from is not a finite number."""
     if type(epoch) is not int and not math.isfinite(as_float(site, epoch)):
-        raise InvalidArgument(with_value(site, epoch), "no epoch", "Write the last epoch that is done, or -1 to begin")
+        raise InvalidArgument(
+            with_value(site, epoch), "the epoch must be finite", "Write the last completed epoch, or -1 to start"
+        )
 
 
 def require_function(function: Any, name: str) -> None:
-    """Refuse what cannot be called."""
+    """Raise an error if an object is not callable."""
     if not callable(function):
         instead = f"Write {name}=lambda epoch: 0.95 ** epoch"
         raise InvalidCall(f"{name} should be a function, but got {type(function).__name__}", "", instead)

@@ -1,7 +1,7 @@
-"""What torch's schedulers share: a step computes the values of all groups from the options, and writes them at once.
+"""Base classes of torch's schedulers, whose step computes and writes the values of all groups at once.
 
-`SteppedLR` checks whether something changed, advances the clock and writes a row of values. `RuleLR` computes the row
-from a rule of the kernel. `CycleLR` also writes momentum.
+`SteppedLR` checks for changes, advances the clock and writes a row of values. `RuleLR` computes the row from a rule of
+the kernel. `CycleLR` also writes momentum.
 """
 
 from abc import abstractmethod
@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number, base_on_curve, by_value, picked, same_groups
+from paramsched.compat.group_fields import Number, base_on_curve, by_value, same_groups, select
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep, ValueRows
 from paramsched.compat.torch._arguments import (
     as_floats,
@@ -24,15 +24,15 @@ from paramsched.compat.torch._arguments import (
     nearly_equal,
     optimizer_of,
     real_number,
-    refused_as_torch,
+    torch_error,
 )
 from paramsched.compat.torch.base import (
     LOST,
     LRScheduler,
     Verbose,
     drop_in_name,
+    overrides_any,
     require_lr,
-    says_its_own,
     warn_outside_step,
 )
 from paramsched.errors import CallSite
@@ -44,52 +44,53 @@ _RATE = itemgetter("lr")
 @final
 @dataclass(slots=True)
 class GroupSnapshot:
-    """The groups and options as they were last seen, and what was written since; not part of a state."""
+    """The groups and options at the last check, and the values written since; not part of a state."""
 
     groups: list[dict[str, Any]]
-    members: list[dict[str, Any]]  # what is in that list
-    held: list[Number]  # `base_lrs` itself, to notice another list at once
+    members: list[dict[str, Any]]  # a copy of that list
+    held: list[Number]  # `base_lrs` itself, because comparing identity is fast
     bases: list[Number]
     options: Any
-    floats: bool  # whether all that is written are plain numbers
-    written: list[Any]  # one value per group; it may be a row of a table, so it is never changed
+    floats: bool  # True if all written fields are plain numbers
+    written: list[Any]  # one value per group; never modified, because it may be a row of a table
     stamps: list[Any] = field(default_factory=list)  # of the tensors that were filled
 
 
 class SteppedLR(LRScheduler):
-    """A step checks whether something has changed, advances the clock, computes a row of values and writes it.
+    """A scheduler whose step checks for changes, advances the clock, computes a row of values and writes it.
 
-    A subclass says what the values are at any tick (`_values_at`), and what a step writes if that is not the same
-    (`_next_row`).
+    A subclass defines the values at any tick (`_values_at`), and `_next_row` if a step writes other values.
     """
 
-    __slots__ = ("_in_a_chain", "_seen")
-    _slot_values: ClassVar[dict[str, Any]] = {"_in_a_chain": False, "_seen": None}
+    __slots__ = ("_in_a_chain", "_snapshot")
+    _slot_values: ClassVar[dict[str, Any]] = {"_in_a_chain": False, "_snapshot": None}
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
-    _hooks: ClassVar[tuple[str, ...]] = ("get_lr",)  # what torch asks; a user's subclass that says it is asked here too
+    _hooks: ClassVar[tuple[str, ...]] = (
+        "get_lr",
+    )  # torch's methods; overrides in a user's subclass are called here too
     _own_get_lr: ClassVar[bool] = False
-    _sets_values: ClassVar[bool] = True  # whatever they were
-    _rows_of_tables: ClassVar[bool] = True  # then a row is copied before users see it
-    _seen: GroupSnapshot | None
+    _sets_values: ClassVar[bool] = True  # False if a step scales the present values
+    _rows_of_tables: ClassVar[bool] = True  # if True, a row is copied before it is returned to users
+    _snapshot: GroupSnapshot | None
     _in_a_chain: bool  # whether other schedulers of a chain scale the same values
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "_option_names" in cls.__dict__ and "_read_options" not in cls.__dict__:
             cls._read_options = staticmethod(attrgetter(*cls._option_names))
-        cls._own_get_lr = says_its_own(cls, *cls._hooks)
+        cls._own_get_lr = overrides_any(cls, *cls._hooks)
 
     @abstractmethod
     def _values_at(self, tick: float) -> Sequence[Any]:
-        """Return the lr of each group at `tick`, if this is the only writer."""
+        """Return the lr of each group at `tick`, assuming no external writes."""
 
-    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
+    def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
         """Prepare the computation of values for the present options, bases and groups.
 
-        `written` is what this scheduler wrote last, and what late groups hold.
+        `written` contains the values this scheduler wrote last, and the present values of late groups.
         """
 
-    def _next_row(self, seen: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
+    def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
         """Return the lr of each group after this step; None if the step has written them itself."""
         return self._values_at(tick)
 
@@ -101,87 +102,87 @@ class SteppedLR(LRScheduler):
         return self.last_epoch
 
     def _check_tick(self, tick: float) -> None:
-        """Refuse a step beyond the end, if there is one."""
+        """Raise an error for a step beyond the end, if there is an end."""
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Make a step; a subclass's own `get_lr` is called by the base class."""
+        """Make a step; if a subclass overrides `get_lr`, the base class calls it."""
         if self._own_get_lr:
-            super()._update_lr(epoch)  # type: ignore[arg-type]  # torch's looseness
+            super()._update_lr(epoch)  # type: ignore[arg-type]  # torch accepts floats too
             if not self._sets_values:
-                self._seen = None
+                self._snapshot = None
             return
-        seen = self._refresh_if_changed()
+        snapshot = self._refresh_if_changed()
         self._advance_clock(epoch)
-        self._step_to(seen, self._tick_to_read(), epoch)
+        self._step_to(snapshot, self._tick_to_read(), epoch)
 
-    def _step_to(self, seen: GroupSnapshot, tick: float, epoch: float | None) -> None:
+    def _step_to(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> None:
         """Compute the values of `tick` and write them."""
         self._check_tick(tick)
-        row = self._next_row(seen, tick, epoch)
+        row = self._next_row(snapshot, tick, epoch)
         momenta = self._momenta_at(tick)
         if row is None:
-            seen.written = group_fields.group_values(self.optimizer)
-            self._last_lr = seen.written.copy()
-        elif seen.floats:
+            snapshot.written = group_fields.group_values(self.optimizer)
+            self._last_lr = snapshot.written.copy()
+        elif snapshot.floats:
             if momenta is None:
-                group_fields.put_floats(seen.groups, row)
+                group_fields.set_floats(snapshot.groups, row)
             else:
-                group_fields.put_cycle(seen.groups, row, momenta)
-            seen.written = row  # type: ignore[assignment]  # a sequence is enough
-            self._last_lr = list(row) if self._rows_of_tables else row  # type: ignore[assignment]  # then it is a list
+                group_fields.set_cycle(snapshot.groups, row, momenta)
+            snapshot.written = row  # type: ignore[assignment]  # a sequence is enough
+            self._last_lr = list(row) if self._rows_of_tables else row  # type: ignore[assignment]  # it is a list here
         else:
-            group_fields.put_row(self.optimizer, row)
-            seen.written, self._last_lr = list(row), group_fields.group_values(self.optimizer)
-        if not seen.floats:
+            group_fields.set_row(self.optimizer, row)
+            snapshot.written, self._last_lr = list(row), group_fields.group_values(self.optimizer)
+        if not snapshot.floats:
             if momenta is not None:
-                group_fields.put_momenta(seen.groups, momenta)
-            seen.stamps = [stamp_of(group["lr"]) for group in seen.groups]
+                group_fields.set_momenta(snapshot.groups, momenta)
+            snapshot.stamps = [stamp_of(group["lr"]) for group in snapshot.groups]
 
     def _refresh_if_changed(self) -> GroupSnapshot:
-        """Return what is known of groups, bases and options.
+        """Return the snapshot of groups, bases and options.
 
-        If one has changed, take in late groups and prepare the values for the present groups.
+        If one of them has changed, include late groups and prepare the values for the present groups.
         """
-        seen, groups = self._seen, self.optimizer.param_groups
+        snapshot, groups = self._snapshot, self.optimizer.param_groups
         if (
-            seen is not None
-            and groups is seen.groups
-            and group_fields.same_groups(groups, seen.members)
-            and self.base_lrs is seen.held
-            and self.base_lrs == seen.bases
-            and self._read_options(self) == seen.options
+            snapshot is not None
+            and groups is snapshot.groups
+            and group_fields.same_groups(groups, snapshot.members)
+            and self.base_lrs is snapshot.held
+            and self.base_lrs == snapshot.bases
+            and self._read_options(self) == snapshot.options
         ):
-            return seen
+            return snapshot
         self._take_in_late_groups()
-        before, groups = self._seen, self.optimizer.param_groups
+        previous, groups = self._snapshot, self.optimizer.param_groups
         if not self._own_get_lr and len(self.base_lrs) > len(groups):  # a state of more groups was loaded
             found = f"{len(self.base_lrs)} base_lrs for {len(groups)} param groups"
             raise group_fields.groups_changed(type(self).__name__, found)
-        known = self._last_lr if before is None else before.written
+        known = self._last_lr if previous is None else previous.written
         written = [*known, *(by_value(group["lr"]) for group in groups[len(known) :])]
-        self._prepare_values(before, written)
+        self._prepare_values(previous, written)
         options = self._read_options(self)
-        self._seen = GroupSnapshot(
+        self._snapshot = GroupSnapshot(
             groups=groups,
             members=list(groups),
             held=self.base_lrs,
             bases=list(self.base_lrs),
             options=_kept_options(options),
-            floats=all(group_fields.hold_floats(groups, one) for one in self._written_fields()),
+            floats=all(group_fields.all_floats(groups, one) for one in self._written_fields()),
             written=written,
             stamps=[None] * len(groups),
         )
-        return self._seen
+        return self._snapshot
 
-    def _know_late_groups(self) -> None:
+    def _complete_late_groups(self) -> None:
         self._refresh_if_changed()
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         super()._keep_entries(kept, count)
-        if self._seen is not None:
-            self._seen.members = picked(self._seen.members, kept)
-            self._seen.bases = picked(self._seen.bases, kept)
-            self._seen.written = picked(self._seen.written, kept)
+        if self._snapshot is not None:
+            self._snapshot.members = select(self._snapshot.members, kept)
+            self._snapshot.bases = select(self._snapshot.bases, kept)
+            self._snapshot.written = select(self._snapshot.written, kept)
 
     def get_lr(self) -> list[Number]:
         """Return the value of each group at `last_epoch`; users call `get_last_lr()`."""
@@ -193,15 +194,15 @@ class SteppedLR(LRScheduler):
         if self._get_lr_called_within_step:
             momenta = self._momenta_at(tick)
             if momenta is not None:
-                group_fields.put_momenta(self.optimizer.param_groups, momenta)
-        return self._as_held(row)
+                group_fields.set_momenta(self.optimizer.param_groups, momenta)
+        return self._in_group_types(row)
 
-    def _as_held(self, row: Sequence[Any]) -> list[Number]:
-        """Return a row in the types of what the groups hold: numbers, or tensors."""
+    def _in_group_types(self, row: Sequence[Any]) -> list[Number]:
+        """Convert a row to the types of the groups' present values: numbers or tensors."""
         return [like_entry(v, group["lr"]) for v, group in zip(row, self.optimizer.param_groups, strict=True)]
 
     def value(self, t: float, field: str = "lr") -> list[float]:
-        """Return the value of `field` in each group at epoch `t`, without a step, if this is the only writer."""
+        """Return the value of `field` in each group at epoch `t`, without a step and assuming no external writes."""
         self._refresh_if_changed()
         row = self._values_at(t) if field == "lr" else self._momenta_at(t)
         if row is None:
@@ -210,7 +211,7 @@ class SteppedLR(LRScheduler):
         return [float(value) for value in row]
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:
-        if self._own_get_lr or len(self._written_fields()) == 1:  # what its own get_lr writes besides is for it to know
+        if self._own_get_lr or len(self._written_fields()) == 1:  # an overridden get_lr may write other fields
             return {}
         self._refresh_if_changed()
         momenta = self._momenta_at(self._tick_to_read())
@@ -218,34 +219,34 @@ class SteppedLR(LRScheduler):
 
     def _load_checked(self, state: dict[str, Any]) -> None:
         super()._load_checked(state)
-        self._seen = None
+        self._snapshot = None
 
 
 class RuleLR(SteppedLR):
-    """The closed form of a rule while this is the only writer, else its relative step from the values that are there.
+    """A scheduler that uses the closed form of a rule, or its relative step after an external write.
 
-    Once somebody else has written, the steps stay relative until an epoch is asked for.
+    After an external write the steps remain relative until an epoch is requested by `step(epoch)`.
     """
 
     __slots__ = ("_before_zero", "_engine", "_last_tick", "_only_writer")
     _slot_values: ClassVar[dict[str, Any]] = {"_before_zero": None, "_last_tick": -1, "_only_writer": False}
     _hooks = ("get_lr", "_get_closed_form_lr")
     _sets_values = False
-    _may_reach_zero: ClassVar[bool] = False  # whether a share of 0 may come and go
+    _may_reach_zero: ClassVar[bool] = False  # True if a share of 0 may occur before the end
 
     _engine: StepEngine
     _last_tick: float  # the tick of the last step
-    _only_writer: bool  # whether the groups hold what the closed form gave at the last step
-    _before_zero: list[float] | None  # what the groups held before a share of 0 took it away
+    _only_writer: bool  # True if the groups contain the closed form of the last step
+    _before_zero: list[float] | None  # the values from before a share of 0, if one occurred
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = optimizer_of(optimizer)
-        self._make_rule()  # refuses its options before anything is written
+        self._make_rule()  # raises for invalid options before anything is written
         super().__init__(optimizer, last_epoch, verbose)
 
     @abstractmethod
     def _make_rule(self) -> Rule:
-        """Return the kernel's rule for the present options; `absolute(1.0)` in it means `_level_per_group`."""
+        """Return the kernel's rule for the present options; `_level_per_group` gives its value of `absolute(1.0)`."""
 
     def _number(self, option: str) -> float:
         return real_number(CallSite(drop_in_name(self), option), getattr(self, option))
@@ -254,19 +255,19 @@ class RuleLR(SteppedLR):
         return length_in_epochs(CallSite(drop_in_name(self), option), getattr(self, option), least)
 
     def _level_per_group(self) -> list[Any] | None:
-        """Return what `absolute(1.0)` means in each group."""
+        """Return the value of `absolute(1.0)` in each group; None if the rule does not use it."""
         return None
 
-    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
-        """Bind the engine to the groups; options or bases that have changed make a new engine."""
+    def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
+        """Bind the engine to the groups, and build a new one if options or bases have changed."""
         groups = self.optimizer.param_groups
-        known = before is not None and before.options == self._read_options(self)
-        if before is None or not known or before.bases != self.base_lrs[: len(before.members)]:
-            self._engine, self._only_writer = StepEngine(self._make_rule()), before is None
+        known = previous is not None and previous.options == self._read_options(self)
+        if previous is None or not known or previous.bases != self.base_lrs[: len(previous.members)]:
+            self._engine, self._only_writer = StepEngine(self._make_rule()), previous is None
         self._engine.bind(as_floats(self.base_lrs), self._level_per_group())
-        if before is None:
+        if previous is None:
             self._last_tick = self.last_epoch
-        if not self._is_initial and (before is None or len(groups) > len(before.members)):
+        if not self._is_initial and (previous is None or len(groups) > len(previous.members)):
             as_written = nearly_equal(written, self._engine.values_at(self.last_epoch))
             self._only_writer = self._only_writer and as_written
 
@@ -274,80 +275,80 @@ class RuleLR(SteppedLR):
         return self._engine.values_at(tick)
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Make a step; the usual one, to the next epoch with floats in the groups, is made without calls."""
-        if self._is_initial:  # a composition may begin it anew
-            self._seen = None
-        seen, groups = self._seen, self.optimizer.param_groups
-        # Without a call: calls would cost as much as the rest (benchmarks/test_compat_torch.py).
+        """Make a step; the usual step, to the next epoch with floats in the groups, is inlined."""
+        if self._is_initial:  # a composition may restart it
+            self._snapshot = None
+        snapshot, groups = self._snapshot, self.optimizer.param_groups
+        # Inlined, because calls would double the cost (benchmarks/test_compat_torch.py).
         if (
             epoch is None
-            and seen is not None
-            and seen.floats
-            and groups is seen.groups
-            and same_groups(groups, seen.members)
-            and self.base_lrs is seen.held
-            and self.base_lrs == seen.bases
-            and self._read_options(self) == seen.options
+            and snapshot is not None
+            and snapshot.floats
+            and groups is snapshot.groups
+            and same_groups(groups, snapshot.members)
+            and self.base_lrs is snapshot.held
+            and self.base_lrs == snapshot.bases
+            and self._read_options(self) == snapshot.options
         ):
             self.last_epoch += 1
-            tick = self.last_epoch  # a subclass may have made a property of it
-            # Comparing lists costs less than looking at each.
-            if self._only_writer and tick == self._last_tick + 1 and list(map(_RATE, groups)) == seen.written:
+            tick = self.last_epoch  # a subclass may define it as a property
+            # Comparing lists is faster than comparing each value.
+            if self._only_writer and tick == self._last_tick + 1 and list(map(_RATE, groups)) == snapshot.written:
                 table = self._engine.table
                 at = tick - table.begin
                 row = table.rows[at] if 0 <= at < len(table.rows) and type(at) is int else table.row(tick)
-                group_fields.put_floats(groups, row)
-                self._last_tick, seen.written, self._last_lr = tick, row, row.copy()  # type: ignore[assignment]  # floats are numbers
+                group_fields.set_floats(groups, row)
+                self._last_tick, snapshot.written, self._last_lr = tick, row, row.copy()  # type: ignore[assignment]  # floats are numbers
             else:
-                self._step_to(seen, tick, None)
+                self._step_to(snapshot, tick, None)
             return
         super()._update_lr(epoch)
 
-    def _next_row(self, seen: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
-        """Return the closed form while this is the only writer, or for a given epoch; else the relative step."""
-        goes_on, self._last_tick = self._last_tick + 1 == tick, tick
+    def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[Any] | None:
+        """Return the closed form if there was no external write or an epoch is requested, else the relative step."""
+        is_next, self._last_tick = self._last_tick + 1 == tick, tick
         if self._is_initial:
-            self._begin_values(seen, tick)
+            self._begin_values(snapshot, tick)
             return None
         if epoch is not None:
             self._before_zero, self._only_writer = None, True
             return self._closed_row(tick)
-        if not (self._only_writer and goes_on):
+        if not (self._only_writer and is_next):
             self._only_writer = False
-            return self._step_relative(seen, tick)
+            return self._step_relative(snapshot, tick)
         row = self._engine.values_at(tick)
-        if seen.floats:
-            untouched = list(map(_RATE, seen.groups)) == seen.written
-        else:  # without reading tensors
-            pairs = zip(seen.groups, seen.written, seen.stamps, strict=True)
+        if snapshot.floats:
+            untouched = list(map(_RATE, snapshot.groups)) == snapshot.written
+        else:  # avoids reading tensors
+            pairs = zip(snapshot.groups, snapshot.written, snapshot.stamps, strict=True)
             untouched = all(
                 stamp_of(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
                 for group, written, stamp in pairs
             )
-        return row if untouched else self._step_after_foreign_write(seen, tick, row)
+        return row if untouched else self._step_after_foreign_write(snapshot, tick, row)
 
-    def _begin_values(self, seen: GroupSnapshot, tick: float) -> None:
-        """Write the first values, also if a composition begins this member."""
+    def _begin_values(self, snapshot: GroupSnapshot, tick: float) -> None:
+        """Write the first values, at construction or when a composition starts this member."""
         self._before_zero = None
         row = self._engine.values_at(tick)
-        present = as_floats(group["lr"] for group in seen.groups)
+        present = as_floats(group["lr"] for group in snapshot.groups)
         if tick == 0:
             self._before_zero = present if self._engine.step_into(0)[0] == 0.0 else None
             new = self._engine.stepped(0, present)
         else:
-            # A value that is still the first one was not restored (divergences, torch 3).
-            firsts = as_floats(group["initial_lr"] for group in seen.groups)
+            # A value that still equals the initial one was not restored (divergences, torch 3).
+            firsts = as_floats(group["initial_lr"] for group in snapshot.groups)
             new = [r if value == first else value for r, value, first in zip(row, present, firsts, strict=True)]
         self._only_writer = nearly_equal(new, row)
-        for group, value, there in zip(seen.groups, new, present, strict=True):
+        for group, value, there in zip(snapshot.groups, new, present, strict=True):
             if value != there:
-                group_fields.put_value(group, value)
+                group_fields.set_value(group, value)
 
-    def _step_after_foreign_write(self, seen: GroupSnapshot, tick: float, row: Sequence[float]) -> Sequence[float]:
-        """Return the closed form for groups that hold what we wrote, and the relative step for the others."""
-        present = as_floats(group["lr"] for group in seen.groups)
-        # What we wrote, as it reads in the dtype of a tensor.
-        written = as_floats(like_entry(w, g["lr"]) for w, g in zip(seen.written, seen.groups, strict=True))
+    def _step_after_foreign_write(self, snapshot: GroupSnapshot, tick: float, row: Sequence[float]) -> Sequence[float]:
+        """Return the closed form for unchanged groups, and the relative step for groups with an external write."""
+        present = as_floats(group["lr"] for group in snapshot.groups)
+        # The values this scheduler wrote, rounded to the dtype of a tensor.
+        written = as_floats(like_entry(w, g["lr"]) for w, g in zip(snapshot.written, snapshot.groups, strict=True))
         ours = [value == w for value, w in zip(present, written, strict=True)]
         if all(ours):
             return row
@@ -356,38 +357,38 @@ class RuleLR(SteppedLR):
         stepped = self._engine.stepped(int(tick), found, self._before_zero)
         return [now if same else s for now, s, same in zip(row, stepped, ours, strict=True)]
 
-    def _step_relative(self, seen: GroupSnapshot, tick: float) -> Sequence[float] | None:
-        """Return the values after the relative step; None after tensors were scaled in place."""
+    def _step_relative(self, snapshot: GroupSnapshot, tick: float) -> Sequence[float] | None:
+        """Return the values after the relative step; None if tensors were scaled in place."""
         step = a, b, c, e = self._step_into(tick)
-        if seen.floats:
+        if snapshot.floats:
             if b == c == e == 0.0 and a not in (0.0, 1.0):
-                return [a * group["lr"] for group in seen.groups]
-            values = [group["lr"] for group in seen.groups]
+                return [a * group["lr"] for group in snapshot.groups]
+            values = [group["lr"] for group in snapshot.groups]
             return values if step == UNCHANGED else self._apply_relative(step, values)
         if a == 0.0 or e or self._before_zero is not None:
-            return self._apply_relative(step, as_floats(group["lr"] for group in seen.groups))
-        for group, base, level in zip(seen.groups, self._engine.bases, self._engine.levels, strict=True):
+            return self._apply_relative(step, as_floats(group["lr"] for group in snapshot.groups))
+        for group, base, level in zip(snapshot.groups, self._engine.bases, self._engine.levels, strict=True):
             group_fields.scale_value(group, a, b * base + c * level)
         return None
 
     def _step_into(self, tick: float) -> TickStep:
         if tick == 0 and not self._is_initial:
             return self._step_into_zero(self._engine.step_into(0))
-        return self._engine.step_into(tick)  # type: ignore[arg-type]  # whole, where nobody asked for an epoch
+        return self._engine.step_into(tick)  # type: ignore[arg-type]  # an integer unless an epoch was requested
 
     def _step_into_zero(self, step: TickStep) -> TickStep:
-        """Return the step into epoch 0 for a call of `step()` or `get_lr()` that comes there."""
-        theirs = self._theirs_at_zero()
-        if theirs is not None and theirs != 1.0:
+        """Return the step into epoch 0 for a call of `step()` or `get_lr()` that reaches it."""
+        factor = self._torch_factor_at_zero()
+        if factor is not None and factor != 1.0:
             warn_user(
-                f"{type(self).__name__} comes to epoch 0 by step() or get_lr(), not by being built. torch divides by "
-                f"the value of epoch -1 there, which multiplies the lr by {theirs:.6g}; here it stays as it is "
-                "(docs/compat/divergences.md, torch 40).",
+                f"{type(self).__name__} reaches epoch 0 by step() or get_lr() instead of its constructor. torch "
+                f"divides by the value of epoch -1 there, which multiplies the lr by {factor:.6g}; here the lr stays "
+                "unchanged (docs/compat/divergences.md, torch 40).",
             )
         return step
 
-    def _theirs_at_zero(self) -> float | None:
-        """Return torch's factor there, if its recursion looks at epoch -1 (divergences, torch 40)."""
+    def _torch_factor_at_zero(self) -> float | None:
+        """Return torch's factor into epoch 0, if its recursion divides by epoch -1 (divergences, torch 40)."""
         return None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
@@ -402,9 +403,9 @@ class RuleLR(SteppedLR):
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         super()._keep_entries(kept, count)
         if self._before_zero is not None:
-            self._before_zero = picked(self._before_zero, kept)
+            self._before_zero = select(self._before_zero, kept)
 
-    def _base_from(self, value: float) -> float:
+    def _base_of(self, value: float) -> float:
         share, level = self.shares_at(self.last_epoch)
         return base_on_curve(value, share, level * self._last_level())
 
@@ -415,38 +416,40 @@ class RuleLR(SteppedLR):
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         super()._take_in_bases(bases)
         if self._before_zero is not None:
-            self._before_zero = [*self._before_zero, *map(self._taken_from, bases)]
+            self._before_zero = [*self._before_zero, *map(self._value_before_zero, bases)]
 
-    def _taken_from(self, base: float) -> float:
-        """Return what a share of 0 took from a late group."""
+    def _value_before_zero(self, base: float) -> float:
+        """Return the value that a late group would have had before a share of 0."""
         return base
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        """Take a late group to 0 with the others, if they will come back from it."""
+        """Set a late group to 0 with the other groups, if they will rise again."""
         share, level = self.shares_at(self.last_epoch)
         if share != 0.0:
             return
-        # As in torch a group keeps its lr while the others keep their nothing; where they come back it does too.
+        # As in torch, a group keeps its lr if the other groups stay at 0.
         if StepEngine(self._make_rule()).step_into(self.last_epoch + 1) != UNCHANGED:
             for group in late:
-                group_fields.put_value(group, level * self._last_level())
-        elif self._seen is not None:
+                group_fields.set_value(group, level * self._last_level())
+        elif self._snapshot is not None:
             self._only_writer = False
 
     def get_lr(self) -> list[Number]:
         """Return the values after the relative step into `last_epoch`; users call `get_last_lr()`."""
         warn_outside_step(self)
-        seen = self._refresh_if_changed()
-        present = as_floats(group["lr"] for group in seen.groups)
+        snapshot = self._refresh_if_changed()
+        present = as_floats(group["lr"] for group in snapshot.groups)
         still = self._is_initial and self.last_epoch > 0
-        return self._as_held(present if still else self._engine.apply_step(self._step_into(self.last_epoch), present))
+        return self._in_group_types(
+            present if still else self._engine.apply_step(self._step_into(self.last_epoch), present)
+        )
 
     def _get_closed_form_lr(self) -> list[Number]:
         self._refresh_if_changed()
-        return self._as_held(self._closed_row(self.last_epoch))
+        return self._in_group_types(self._closed_row(self.last_epoch))
 
     def _closed_row(self, tick: float) -> Sequence[float]:
-        """Return the closed form for a given epoch; below 0 it is that of epoch 0."""
+        """Return the closed form for a requested epoch; epochs below 0 give the value of epoch 0."""
         row = self._engine.values_at(tick)
         torchs_formula = getattr(super(), "_get_closed_form_lr", None)
         if tick < 0 and torchs_formula is not None:
@@ -469,7 +472,7 @@ class RuleLR(SteppedLR):
 
 
 class CycleLR(SteppedLR):
-    """A cycle between values that each group has of its own, such as `max_lr`; momentum may go the other way."""
+    """A scheduler that cycles between per-group values such as `max_lr`; momentum may run in the opposite direction."""
 
     __slots__ = ("_momentum_table",)
     _momentum_table: ValueRows | None
@@ -477,31 +480,31 @@ class CycleLR(SteppedLR):
     use_beta1: bool
 
     def _find_momentum(self) -> None:
-        """Find the field of the momentum; refuse an optimizer that has none."""
+        """Find the field of the momentum; raise an error if the optimizer has none."""
         name = next((one for one in ("betas", "momentum") if one in self.optimizer.defaults), None)
         if name is None:
             theirs = "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-            raise refused_as_torch(theirs, "Write cycle_momentum=False")
+            raise torch_error(theirs, "Write cycle_momentum=False")
         self.use_beta1 = name == "betas"
 
     def _begin_momentum(self, lowest: list[Any], highest: list[Any]) -> None:
-        """Write both ends into the groups and begin at the highest."""
+        """Write both ends into the groups, and start at the highest value."""
         groups = self.optimizer.param_groups
-        group_fields.put_entries(groups, max_momentum=highest, base_momentum=lowest)
-        group_fields.put_momenta(groups, as_floats(highest))
+        group_fields.set_entries(groups, max_momentum=highest, base_momentum=lowest)
+        group_fields.set_momenta(groups, as_floats(highest))
 
     def _written_fields(self) -> tuple[str, ...]:
-        options = self.__dict__  # a state of old may lack an option
+        options = self.__dict__  # an older state may lack an option
         if not options.get("cycle_momentum", False):
             return ("lr",)
         return ("lr", "betas[0]" if options.get("use_beta1", False) else "momentum")
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
-        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
+        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # a new group uses the cycle of the last group
 
 
 def _kept_options(options: Any) -> Any:
-    """Return a copy that a change in place does not reach; tensors are compared by identity."""
+    """Return a copy, so that changes in place are noticed; tensors are compared by identity."""
     if isinstance(options, (list, tuple)):
         return type(options)(_kept_options(item) for item in options)
     if isinstance(options, dict):
@@ -510,18 +513,19 @@ def _kept_options(options: Any) -> Any:
 
 
 def warn_below_zero(scheduler: LRScheduler, epoch: float, theirs: str = "") -> None:
-    """Warn that an epoch below 0 is not what it is in torch."""
+    """Warn that the value of an epoch below 0 differs from torch's."""
     warn_user(
-        f"{type(scheduler).__name__} is asked for epoch {epoch}. torch continues its formula below 0{theirs}; here "
-        "it is the value of epoch 0 (docs/compat/divergences.md, torch 42). Write step(0) for the first epoch.",
+        f"{type(scheduler).__name__} was called with epoch {epoch}. torch continues its formula below 0{theirs}; here "
+        "an epoch below 0 has the value of epoch 0 (docs/compat/divergences.md, torch 42). Write step(0) for the first "
+        "epoch.",
     )
 
 
 def stamp_of(value: Any) -> Any:
-    """Return a value that changes with every write into a tensor, also one in place."""
+    """Return a value that changes with every write into a tensor, including writes in place."""
     if not isinstance(value, Tensor):
         return None
     try:
         return id(value), value._version
-    except RuntimeError:  # in inference mode tensors count no versions
+    except RuntimeError:  # inference tensors have no version counter
         return object()

@@ -1,4 +1,4 @@
-"""LRScheduler: what torch, the engines and users' subclasses expect of every scheduler."""
+"""LRScheduler: the base class of the drop-ins, with the contract of torch's base class."""
 
 import copy
 from abc import ABCMeta
@@ -16,23 +16,23 @@ from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECAT
 
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import Number, base_by_example, by_value, picked, unchanged_on_error
+from paramsched.compat.group_fields import Number, base_from_ratio, by_value, select, unchanged_on_error
 from paramsched.compat.torch._arguments import equal_values, like_entry, optimizer_of, require_epoch
-from paramsched.compat.torch.function_notes import refuse_nameless_functions
+from paramsched.compat.torch.function_notes import require_named_functions
 from paramsched.errors import CallSite, InvalidArgument, StateError
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
-"""torch's argument of old: printing by the scheduler, dropped in 2.7."""
+"""torch's former argument `verbose`, which made the scheduler print; removed in torch 2.7."""
 
 HeldFields: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
-"""The groups of an optimizer, and what each holds in some fields."""
+"""Each group of an optimizer, with the values of some of its fields."""
 
 CLASS, GROUPS, BESIDE, LOST = "_class", "_groups", "_beside", "_lost"
-"""Our keys in a state beside torch's; torch's classes keep them and return them later."""
+"""The keys that our states have in addition to torch's; torch's classes keep them and return them later."""
 
 
 class _DropInMeta(ABCMeta):
-    """Count torch's own schedulers, which another library may have built, as instances of our drop-ins."""
+    """A metaclass that counts torch's own schedulers, which another library may have built, as our instances."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
@@ -42,13 +42,13 @@ class _DropInMeta(ABCMeta):
 
 
 def is_drop_in_class(kind: type) -> bool:
-    """Return whether a class is one of the drop-ins, and not a user's subclass of one."""
+    """Return whether a class is a drop-in itself, not a user's subclass of one."""
     return kind.__module__.startswith("paramsched.compat.")
 
 
 @final
 class _ReadFromGroups:
-    """An attribute that is read from the groups until it is set."""
+    """An attribute that reads from the groups until it is set."""
 
     def __init__(self, *fields: str) -> None:
         self._fields = fields
@@ -61,26 +61,26 @@ class _ReadFromGroups:
 
 
 class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
-    """The base class: a subclass that overrides `get_lr` is a complete scheduler.
+    """The base class of the drop-ins; a subclass needs to override only `get_lr`.
 
-    As in torch a subclass may leave out what it does not use: one that writes the groups in a `step` of its own, or
-    never calls this constructor, is saved, copied and restored too.
+    As in torch, a subclass may override `step` and write the groups itself, or skip this constructor. It can still be
+    saved, copied and restored.
 
     Args:
-        optimizer: a torch optimizer; its groups get `initial_lr`, and its `step` a wrapper that notices the call.
-        last_epoch: the epoch that is done; -1 begins. From 0 on the groups have to carry `initial_lr`.
-        verbose: accepted, kept, otherwise ignored; torch dropped it.
+        optimizer: a torch optimizer. Its groups get `initial_lr`, and its `step` is wrapped to notice calls.
+        last_epoch: the last completed epoch; -1 (default) starts. From 0 on, the groups must contain `initial_lr`.
+        verbose: deprecated and ignored, because torch removed it.
 
     Raises:
-        TypeError: not an optimizer.
-        KeyError: `last_epoch` is 0 or more and a group has no `initial_lr`.
+        TypeError: if `optimizer` is not an optimizer.
+        KeyError: if `last_epoch` is 0 or more and a group has no `initial_lr`.
     """
 
-    __slots__ = ("_constructed", "_known_groups")  # what is in no state
+    __slots__ = ("_constructed", "_known_groups")  # not part of a state
     _slot_values: ClassVar[dict[str, Any]] = {"_constructed": [], "_known_groups": (None, [])}
-    """The first values of the slots; each class has its own."""
-    _option_names: tuple[str, ...] = ()  # attributes that are options of the constructor
-    _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")  # attributes with one entry for each group
+    """The initial values of the slots of each class."""
+    _option_names: tuple[str, ...] = ()  # attributes that store constructor options
+    _per_group: ClassVar[tuple[str, ...]] = ("base_lrs", "_last_lr")  # attributes with one entry per group
 
     optimizer: Optimizer
     base_lrs: list[Number] = _ReadFromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
@@ -93,8 +93,8 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     _constructed: HeldFields
     _known_groups: group_fields.KnownGroups
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # those of the constructor
-        """Fill the slots, because subclasses need not call the constructor, and unpickling does not."""
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # passed to the constructor
+        """Initialize the slots, because unpickling and some subclasses skip the constructor."""
         scheduler = super().__new__(cls)
         for kind in cls.__mro__:
             for name, value in vars(kind).get("_slot_values", {}).items():
@@ -114,20 +114,20 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
                 elif "initial_lr" not in group:
                     raise KeyError(
                         f"param 'initial_lr' is not specified in param_groups[{index}] when resuming scheduler with "
-                        "last_epoch >= 0. Load the optimizer's state first, or leave last_epoch out to begin."
+                        "last_epoch >= 0. Load the optimizer's state first, or omit last_epoch to start."
                     )
             self.base_lrs = self._initial_bases()
             self._get_lr_called_within_step = False
             self.last_epoch = last_epoch
             watch_step(optimizer)
             self._initial_step()
-        self._constructed = fields_held(optimizer, self._written_fields())
+        self._constructed = snapshot_fields(optimizer, self._written_fields())
 
     def _initial_bases(self) -> list[Number]:
         return group_fields.group_values(self.optimizer, "initial_lr")
 
     def _initial_step(self) -> None:
-        """Take the first step; compositions call it to begin a member."""
+        """Make the first step; compositions call it to start a member."""
         self._step_count = 0
         self._is_initial = True
         try:
@@ -136,7 +136,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             self._is_initial = False
 
     def step(self, epoch: int | None = None) -> None:
-        """Go to the next epoch, or, deprecated, to the one given; call it after `optimizer.step()`."""
+        """Move to the next epoch, or to `epoch` (deprecated); call it after `optimizer.step()`."""
         if self._step_count == 1:
             warn_of_order(self.optimizer)
         self._step_count += 1
@@ -145,10 +145,10 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._update_lr(epoch)
 
     def _advance_clock(self, epoch: float | None) -> None:
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch's looseness
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch accepts floats too
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """Go to an epoch and write what `get_lr`, or the closed form, returns."""
+        """Move to an epoch and write the values of `get_lr` or of the closed form."""
         self._take_in_late_groups()
         self._advance_clock(epoch)
         self._get_lr_called_within_step = True
@@ -157,25 +157,25 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             row = self.get_lr() if epoch is None or closed is None else closed()
         finally:
             self._get_lr_called_within_step = False
-        group_fields.put_row(self.optimizer, row)
+        group_fields.set_row(self.optimizer, row)
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _take_in_late_groups(self) -> None:
-        """Take in groups that were added; they go on from what they hold (compat/group_fields.py)."""
+        """Include groups that were added; they continue from their present values (compat/group_fields.py)."""
         self._follow_groups()
         groups, bases = self.optimizer.param_groups, self.base_lrs
         self._known_groups = self.optimizer, list(groups)
-        # A user's subclass may keep fewer bases from the beginning, or none.
+        # A user's subclass may keep fewer bases from the start, or none.
         if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):
             late = groups[len(bases) :]
-            if self.last_epoch < 0:  # it has not begun: the one before it has said what the base is
+            if self.last_epoch < 0:  # not started: the previous member has written the base
                 self._take_in_bases([float(group.get("initial_lr", group["lr"])) for group in late])
                 return
-            self._take_in_bases([self._base_from(float(group["lr"])) for group in late])
+            self._take_in_bases([self._base_of(float(group["lr"])) for group in late])
             self._begin_late(late)
 
     def _follow_groups(self) -> None:
-        """Keep each entry with its group if groups were removed or reordered; late groups are not known yet."""
+        """Move the entries with their groups if groups were removed or reordered; late groups are not included yet."""
         optimizer, known = self._known_groups
         groups = self.optimizer.param_groups
         if optimizer is self.optimizer and group_fields.same_groups(groups, known):
@@ -186,47 +186,47 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         count = len(known if kept is None else kept) if optimizer is self.optimizer else len(groups)
         self._known_groups = self.optimizer, list(groups[:count])
 
-    def _know_late_groups(self) -> None:
-        """Complete the lists of entries, after a composition has taken in the bases of late groups."""
+    def _complete_late_groups(self) -> None:
+        """Complete the lists of entries after a composition has included the bases of late groups."""
         self._take_in_late_groups()
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
-        """Keep the entries of these groups, in this order, in all lists that have `count` entries."""
+        """Keep the entries at the positions `kept`, in that order, in all lists with `count` entries."""
         held = self.__dict__
-        if says_its_own(type(self), "get_lr"):
+        if overrides_any(type(self), "get_lr"):
             for name, value in held.items():
                 if name not in (*self._per_group, *_NOT_PER_GROUP) and _has_entries(value, count):
                     found = f"{count} entries in {name}, and param groups were removed or reordered"
                     raise group_fields.groups_changed(type(self).__name__, found)
         for name in self._per_group:
             if _has_entries(held.get(name), count):
-                held[name] = picked(held[name], kept)
-        self._constructed = picked(self._constructed, kept)
+                held[name] = select(held[name], kept)
+        self._constructed = select(self._constructed, kept)
 
-    def _base_from(self, value: float) -> float:
-        """Return the base of a late group that holds `value` now."""
-        return base_by_example(value, self.base_lrs, self._last_lr)
+    def _base_of(self, value: float) -> float:
+        """Return the base of a late group whose present value is `value`."""
+        return base_from_ratio(value, self.base_lrs, self._last_lr)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
-        """Take in groups that were added, each with its base."""
+        """Include groups that were added, each with its base."""
         known = len(self.base_lrs)
         for group, base in zip(self.optimizer.param_groups[known:], bases, strict=True):
             self.base_lrs.append(like_entry(base, group["lr"]))
-            group_fields.put_entries([group], replace=False, initial_lr=[by_value(self.base_lrs[-1])])
+            group_fields.set_entries([group], replace=False, initial_lr=[by_value(self.base_lrs[-1])])
             self._last_lr = [*self._last_lr[: len(self.base_lrs) - 1], by_value(group["lr"])]
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        """Prepare late groups for the next step, if the scheduler is one that runs now."""
+        """Prepare late groups for the next step, if this scheduler is active."""
 
     def get_lr(self) -> list[Number]:
         """Return the value of each group at `last_epoch`; subclasses override it, users call `get_last_lr()`."""
         raise NotImplementedError(
-            f"{type(self).__name__}.get_lr(): a scheduler says here what each group's lr is. "
+            f"{type(self).__name__}.get_lr() is not defined; it returns the lr of each group. "
             "Write def get_lr(self): return [base * 0.9 ** self.last_epoch for base in self.base_lrs]"
         )
 
     def get_last_lr(self) -> list[Number]:
-        """Return what this scheduler last computed: one per group, in the type of the group's lr, tensors copied."""
+        """Return the last computed lr of each group, in the type of the group's lr; tensors are copied."""
         last = self._last_lr
         if type(last) is not list:
             return last
@@ -236,12 +236,12 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         """Print one group's value, as torch before 2.7 did."""
         if is_verbose:
             when = "" if epoch is None else f"Epoch {epoch:5}: "
-            print(f"{when}adjusting learning rate of group {group} to {float(lr):.4e}.")  # noqa: T201  # it is what it is for
+            print(f"{when}adjusting learning rate of group {group} to {float(lr):.4e}.")  # noqa: T201  # printing is its purpose
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimizer, as numbers, text, lists, dicts and tensors, by value.
+        """Return all attributes except the optimizer as numbers, text, lists, dicts and tensors, copied.
 
-        Besides torch's keys: the name of the class, and what the groups hold now.
+        In addition to torch's keys the state contains the name of the class and the present values of the groups.
         """
         held = {key: by_value(value) for key, value in self.__dict__.items() if key != "optimizer"}
         groups = self._present_groups()
@@ -250,32 +250,32 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         return held | {CLASS: drop_in_name(self), GROUPS: values, BESIDE: _numbers_in(held)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state of this class, from here or from torch, and write its values into the optimizer.
+        """Load a state of this class or of torch's, and write its values into the optimizer.
 
         The argument is not changed.
 
         Raises:
-            ValueError: the state of another class.
+            ValueError: if it is the state of another class.
         """
         self._load_checked(self._checked_state(state_dict))
         groups = self._present_groups()
         if _is_current(state_dict):
             for field, row in state_dict[GROUPS].items():
                 for group, value in zip(groups, row, strict=False):
-                    group_fields.put_value(group, value, field)
+                    group_fields.set_value(group, value, field)
             return
-        # torch's states have only what the scheduler wrote last, and no momentum. Those values are written only where a
-        # group still holds what this constructor left there, so constructing and loading may come in any order.
+        # torch's states contain only the lr that the scheduler wrote last, and no momentum. These values are written
+        # only into groups unchanged since this constructor, so that schedulers may be built and loaded in any order.
         for field, row in {"lr": state_dict.get("_last_lr") or (), **self._momenta_now()}.items():
             for group, value, (known, left) in zip(groups, row, self._constructed, strict=False):
                 untouched = group is known and _has_field(group, field) and field in left
                 if untouched and equal_values(_held_value(group, field), left[field]):
-                    group_fields.put_value(group, value, field)
+                    group_fields.set_value(group, value, field)
 
     def _checked_state(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """Copy a state without our keys; refuse another drop-in's, warn of other options."""
+        """Copy a state without our keys; raise if another drop-in saved it, and warn about changed options."""
         name, own, built = state.get(CLASS), drop_in_name(self), type(self).__name__
-        # A class built on `LRScheduler` itself takes any state, as in torch: Lightning's search for a rate loads one.
+        # A direct subclass of `LRScheduler` accepts any state, as in torch, because Lightning's lr finder loads one.
         if own != "LRScheduler" and name is not None and name.lstrip("_") != own:
             raise StateError(f"{built}.load_state_dict(…): this is the state of {name}. Build {name} to load it")
         held = self.__dict__
@@ -286,71 +286,75 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         ]
         if changed:
             warn_user(
-                f"{built}.load_state_dict(…) replaces options of the constructor by those saved: {', '.join(changed)}.",
+                f"{built}.load_state_dict(…) replaces constructor options with the saved ones: {', '.join(changed)}.",
             )
         dropped = {CLASS, GROUPS, BESIDE} | (set() if _is_current(state) else {LOST})
         return {key: by_value(value) for key, value in state.items() if key not in dropped}
 
     def _present_groups(self) -> list[dict[str, Any]]:
-        """Return the groups; none for a subclass that never called the constructor."""
+        """Return the groups; an empty list for a subclass that skipped the constructor."""
         return getattr(self.__dict__.get("optimizer"), "param_groups", [])
 
     def _written_fields(self) -> tuple[str, ...]:
         return ("lr",)
 
     def _momenta_now(self) -> dict[str, Sequence[float]]:
-        """Return the values of its other fields, which torch's states do not have."""
+        """Return the present values of the momentum fields, which torch's states lack."""
         return {}
 
     def _last_factors(self) -> list[float]:
-        """Return the factor of the last step for each group; 1 if it did not multiply."""
+        """Return the factor of the last step for each group, or 1 if the step did not multiply."""
         return [1.0] * len(self.optimizer.param_groups)
 
     def _load_checked(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
     def __getstate__(self) -> dict[str, Any]:
-        refuse_nameless_functions(self)
+        require_named_functions(self)
         return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if "_written" in state:  # the name of old
+        if "_written" in state:  # the former name
             self._last_lr = self.__dict__.pop("_written")
         if isinstance(state.get("optimizer"), Optimizer):
             watch_step(self.optimizer)
 
     def __copy__(self) -> Self:
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._known_groups = self._known_groups
-        return twin
+        copied_object = type(self).__new__(type(self))
+        copied_object.__dict__.update(self.__dict__)
+        copied_object._known_groups = self._known_groups
+        return copied_object
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(self.__dict__, memo))
-        twin._known_groups = copy.deepcopy(self._known_groups, memo)
-        # The copied optimizer has had the steps of the first one; only the wrapper is not copied with it.
+        copied_object = type(self).__new__(type(self))
+        memo[id(self)] = copied_object
+        copied_object.__setstate__(copy.deepcopy(self.__dict__, memo))
+        copied_object._known_groups = copy.deepcopy(self._known_groups, memo)
+        # The copied optimizer has made the same steps, but the wrapper of `step` was not copied.
         if hasattr(self.__dict__.get("optimizer"), "_opt_called"):
-            copied: Any = twin.optimizer
+            copied: Any = copied_object.optimizer
             copied._opt_called = True
-        return twin
+        return copied_object
 
 
 class _LRScheduler(LRScheduler, peers._LRScheduler):
-    """The base class under its name before torch 2.0."""
+    """The base class, under its name in torch 1.x."""
 
 
-_NOT_PER_GROUP = ("_milestones", "_schedule_phases", "_schedulers")  # lists of the drop-ins of any length
+_NOT_PER_GROUP = (
+    "_milestones",
+    "_schedule_phases",
+    "_schedulers",
+)  # lists in the drop-ins whose length does not depend on the groups
 
 
 def _has_entries(value: Any, count: int) -> bool:
     return isinstance(value, (list, tuple, np.ndarray, Tensor)) and np.ndim(value) > 0 and len(value) == count
 
 
-def fields_held(optimizer: Optimizer, fields: Sequence[str] = ("lr",)) -> HeldFields:
-    """Return the groups, and what each holds in these fields."""
+def snapshot_fields(optimizer: Optimizer, fields: Sequence[str] = ("lr",)) -> HeldFields:
+    """Return the groups with the values of these fields."""
     groups = [group for group in optimizer.param_groups if "lr" in group]
     return [(group, {name: _held_value(group, name) for name in fields if _has_field(group, name)}) for group in groups]
 
@@ -364,7 +368,7 @@ def _held_value(group: Mapping[str, Any], field: str) -> Any:
 
 
 def _is_current(state: Mapping[str, Any]) -> bool:
-    """Return whether the values of the groups are of the same time as the rest of a state."""
+    """Return whether the saved values of the groups belong to the same step as the rest of a state."""
     return bool(state.get(GROUPS)) and (BESIDE not in state or state[BESIDE] == _numbers_in(state))
 
 
@@ -373,19 +377,19 @@ def _numbers_in(state: Mapping[str, Any]) -> dict[str, float]:
 
 
 def drop_in_name(scheduler: object) -> str:
-    """Return the name of the drop-in that a scheduler is, or is a subclass of."""
+    """Return the name of the drop-in class that a scheduler is an instance of."""
     name = next(kind.__name__ for kind in type(scheduler).__mro__ if kind.__module__.startswith(__package__ or ""))
     return name.lstrip("_")
 
 
-def says_its_own(kind: type, *names: str) -> bool:
-    """Return whether a class takes one of these methods from outside of the drop-ins."""
+def overrides_any(kind: type, *names: str) -> bool:
+    """Return whether a class overrides one of these methods of the drop-ins."""
     owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
     return not all(is_drop_in_class(owner) for owner in owners)
 
 
 def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
-    """Return whether a scheduler is built on ours; `isinstance` counts torch's own too."""
+    """Return whether a scheduler's class derives from ours; `isinstance` would count torch's own too."""
     return issubclass(type(scheduler), LRScheduler)
 
 
@@ -398,7 +402,7 @@ def warn_outside_step(scheduler: LRScheduler) -> None:
 
 
 def require_lr(scheduler: Any, t: float, field: str) -> None:
-    """Refuse to return the value of a field that a scheduler does not schedule."""
+    """Raise an error for a field that the scheduler does not schedule."""
     if field != "lr":
         name = type(scheduler).__name__
         raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
@@ -409,19 +413,19 @@ def asks_to_print(verbose: Verbose) -> bool:
     if verbose == "deprecated":
         return False
     warn_user(
-        "verbose is deprecated and ignored: write print(scheduler.get_last_lr()) where you want to see it.",
+        "verbose is deprecated and ignored. Write print(scheduler.get_last_lr()) to see the lr.",
         DeprecationWarning,
     )
     return bool(verbose)
 
 
 def watch_step(optimizer: Optimizer) -> None:
-    """Wrap `optimizer.step` once, so that its calls can be noticed."""
+    """Wrap `optimizer.step` once, to notice its calls."""
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return
     held = ref(optimizer)
     bound: Any = optimizer.step
-    method = getattr(bound, "__func__", None)  # unbound, so that the wrapper does not hold the optimizer
+    method = getattr(bound, "__func__", None)  # unbound, so that the wrapper keeps no reference to the optimizer
 
     @wraps(method or bound)
     def step(*args: Any, **kwargs: Any) -> Any:
@@ -434,14 +438,14 @@ def watch_step(optimizer: Optimizer) -> None:
         del bound
     marks: Any = step
     marks._wrapped_by_lr_sched = True
-    marks._with_counter = True  # of torch before 2.4, which older `step` methods look for
+    marks._with_counter = True  # the mark of torch before 2.4, checked by older `step` methods
     carrier: Any = optimizer
     carrier.step = step
     carrier._step_count = 0
 
 
 def warn_of_order(optimizer: Optimizer) -> None:
-    """Warn if the scheduler is stepped before the optimizer, or if the order is unknown."""
+    """Warn if the scheduler was stepped before the optimizer, or if the order is unknown."""
     if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         text = (
             "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
@@ -452,7 +456,7 @@ def warn_of_order(optimizer: Optimizer) -> None:
     else:
         gradients = (p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None)
         if any(not bool(torch.isfinite(g.coalesce().values() if g.is_sparse else g).all()) for g in gradients):
-            return  # a GradScaler has skipped the step
+            return  # a GradScaler skipped the step
         text = (
             "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you "
             "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do "

@@ -1,6 +1,6 @@
-"""ChainedScheduler, several schedulers at once, and SequentialLR, one after another on their own clocks.
+"""ChainedScheduler, which runs several schedulers at once, and SequentialLR, which runs one after another.
 
-A member may also be torch's own, or a user's: what it can do is read from its attributes.
+A member may also be one of torch's schedulers or a user's; its attributes determine what it supports.
 """
 
 import warnings
@@ -14,33 +14,36 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number, by_value
-from paramsched.compat.torch._arguments import as_floats, real_number, refused_as_torch
+from paramsched.compat.torch._arguments import as_floats, real_number, torch_error
 from paramsched.compat.torch._stepped_lr import RuleLR, SteppedLR
 from paramsched.compat.torch.base import (
     LRScheduler,
     Verbose,
     asks_to_print,
-    fields_held,
     is_drop_in,
     is_drop_in_class,
     require_lr,
+    snapshot_fields,
     watch_step,
 )
 from paramsched.errors import CallSite, InvalidCall, shown
 
-_SOME_MILESTONES = "Write milestones=[5]"
+_MILESTONES_EXAMPLE = "Write milestones=[5]"
 
 
 class CompositionLR(LRScheduler):
-    """Several schedulers that are stepped as one."""
+    """A scheduler that steps several others."""
 
     _schedulers: list[Any]
 
     def _adopt(self, optimizer: Optimizer, schedulers: Sequence[Any], verbose: Verbose, bases_in: str) -> None:
-        """Take members that have been checked.
+        """Store members that have been checked.
 
         Args:
-            bases_in: the field of the groups that has the bases, where the first member does not tell its own.
+            optimizer: the optimizer of all members.
+            schedulers: the members.
+            verbose: the deprecated argument of the constructor.
+            bases_in: the field of the groups that contains the bases, if the first member has no `base_lrs`.
         """
         self.optimizer = optimizer
         if asks_to_print(verbose):
@@ -55,15 +58,15 @@ class CompositionLR(LRScheduler):
 
     @abstractmethod
     def _begin_members(self) -> None:
-        """Begin at epoch 0, each member from its base."""
+        """Start at epoch 0, with each member at its base."""
 
     @abstractmethod
     def _seek_members(self, epoch: int) -> None:
-        """Go to an epoch."""
+        """Move to an epoch."""
 
     @abstractmethod
     def _step_members(self) -> list[Number]:
-        """Step the members that run at `last_epoch`, and return what the groups hold then."""
+        """Step the active members at `last_epoch`, and return the values of the groups."""
 
     def _initial_step(self) -> None:
         self._step_count = 1
@@ -88,10 +91,10 @@ class CompositionLR(LRScheduler):
         take_in_groups(self, bases)
         for member in self._schedulers:
             if is_drop_in(member):
-                member._know_late_groups()
+                member._complete_late_groups()
 
     def value(self, t: int, field: str = "lr") -> list[float]:
-        """Return the value of `field` in each group at epoch `t`; the optimizer is as before afterwards."""
+        """Return the value of `field` in each group at epoch `t`; the optimizer is restored afterwards."""
         require_lr(self, t, field)
         groups, state = self.optimizer.param_groups, self.state_dict()
         momenta: list[dict[str, Any]] = [{k: group[k] for k in ("momentum", "betas") if k in group} for group in groups]
@@ -100,8 +103,8 @@ class CompositionLR(LRScheduler):
             seek_epoch(self, t)
             row = as_floats(group_fields.group_values(self.optimizer))
             self.load_state_dict(state)
-        for group, before in zip(groups, momenta, strict=True):
-            group.update(before)
+        for group, previous in zip(groups, momenta, strict=True):
+            group.update(previous)
         return row
 
     def state_dict(self) -> dict[str, Any]:
@@ -111,19 +114,19 @@ class CompositionLR(LRScheduler):
         held = group_fields.group_values(self.optimizer)
         for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
             member.load_state_dict(saved)
-        group_fields.put_row(self.optimizer, held)  # what the groups hold is for the composition to say
+        group_fields.set_row(self.optimizer, held)  # the composition's own state sets the values
         super()._load_checked(state)
 
 
 class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
-    """Every member steps once a step, in order, by its relative rule: factors multiply.
+    """A scheduler that steps every member in order at each step, so that their factors multiply.
 
-    Differs from torch: what a factor of zero takes away comes back with what the other members made of it meanwhile
-    (divergences, torch 30); `step(epoch)` and `get_lr()` work (14).
+    Differs from torch: a value that a factor of 0 removed returns multiplied by the factors of the other members since
+    then (divergences, torch 30); `step(epoch)` and `get_lr()` work (14).
     """
 
-    __slots__ = ("_can_lose",)
-    _can_lose: bool
+    __slots__ = ("_tracks_lost",)
+    _tracks_lost: bool
     _schedulers: list[Any]
 
     def __init__(
@@ -131,27 +134,29 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise refused_as_torch(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
+            raise torch_error(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
         first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
         check_members(name, first, schedulers)
         assert first is not None
         self._adopt(first, schedulers, verbose, bases_in="lr")
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
-        self._tell_members()
+        self._mark_members()
         self._last_lr = group_fields.group_values(first)
-        self._constructed = fields_held(first)
+        self._constructed = snapshot_fields(first)
 
-    def _tell_members(self) -> None:
+    def _mark_members(self) -> None:
         leaves = list(leaf_schedulers(self))
         for leaf in leaves:
             if isinstance(leaf, SteppedLR):
                 leaf._in_a_chain = len(leaves) > 1
-        self._can_lose = len(leaves) > 1 and any(isinstance(leaf, RuleLR) and leaf._may_reach_zero for leaf in leaves)
+        self._tracks_lost = len(leaves) > 1 and any(
+            isinstance(leaf, RuleLR) and leaf._may_reach_zero for leaf in leaves
+        )
 
     def _begin_members(self) -> None:
-        """Begin each member in its turn, so that its first value acts on what the others leave."""
+        """Start the members in order, so that each acts on the values of the previous one."""
         rewind_clocks(self)
-        group_fields.put_row(self.optimizer, self.base_lrs)
+        group_fields.set_row(self.optimizer, self.base_lrs)
         for member in self._schedulers:
             if hasattr(member, "_schedulers") and not is_drop_in(member):
                 begin_member(member)
@@ -161,19 +166,19 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
-        # By stepping there: each makes of what it finds what its closed form makes of its base.
+        # Step from the start, because each member acts on the values of the previous one.
         self._begin_members()
         step_quietly(self, epoch)
 
-    def _base_from(self, value: float) -> float:
-        """Go back through the members, from the last to the first."""
+    def _base_of(self, value: float) -> float:
+        """Invert the members, from the last to the first."""
         members = [member for member in self._schedulers if isinstance(member, RuleLR)]
         if len(members) < len(self._schedulers):
-            return super()._base_from(value)
+            return super()._base_of(value)
         if any(member.shares_at(member.last_epoch)[0] == 0 for member in members):
             return value
         for member in reversed(members):
-            value = member._base_from(value)
+            value = member._base_of(value)
         return value
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
@@ -185,15 +190,15 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
         """Step all members, in order."""
         for member in self._schedulers:
             member.step()
-            if self._can_lose:
+            if self._tracks_lost:
                 self._scale_lost(member)
         last = self._schedulers[-1]
-        # No user's subclass, which may write by itself.
+        # A user's subclass may write other values than it reports.
         exact = is_drop_in(last) and is_drop_in_class(type(last))
         return list(last._last_lr) if exact else group_fields.group_values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
-        """Scale what a zero took from one member by the steps of the others."""
+        """Apply the step of a member to the values that other members keep from before a factor of 0."""
         for leaf in leaf_schedulers(self):
             lost = getattr(leaf, "_before_zero", None)
             if lost is not None and all(leaf is not other for other in leaf_schedulers(member)):
@@ -203,21 +208,21 @@ class ChainedScheduler(CompositionLR, peers.ChainedScheduler):
                         leaf._before_zero = lost = [value * a for value, a in zip(lost, factors, strict=False)]
 
     def get_lr(self) -> list[Number]:
-        """Return the present values: each member acts on what the one before leaves."""
+        """Return the present values, because each member acts on the values of the previous one."""
         return group_fields.group_values(self.optimizer)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._tell_members()
+        self._mark_members()
 
 
 class SequentialLR(CompositionLR, peers.SequentialLR):
-    """Scheduler i runs from milestone i - 1 to milestone i, on the clock t - milestone.
+    """A scheduler that runs its members one after another: member i from milestone i - 1 to milestone i.
 
-    Entering a member starts it from its base, not from where its predecessor left off (divergences, torch 12); only
-    `SWALR`, whose meaning it is to go on from there, does.
+    Each member counts its own epochs from the start of its stage. It starts from its base, not from the last value of
+    its predecessor (divergences, torch 12). Only `SWALR` continues from that value.
 
-    Differs from torch: compositions may be members anywhere (8, 9, 10), members keep their own bases (11),
+    Differs from torch: compositions are allowed as members anywhere (8, 9, 10), members keep their own bases (11),
     `last_epoch=k` is position k + 1 of the composition (13), `step(epoch)` and `get_lr()` work (14).
     """
 
@@ -231,14 +236,16 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise refused_as_torch(f"{name} expects at least one scheduler, but got no scheduler.")
+            raise torch_error(f"{name} expects at least one scheduler, but got no scheduler.")
         check_members(name, optimizer, schedulers)
         if not isinstance(milestones, Sized) or not isinstance(milestones, Iterable):
-            raise InvalidCall(CallSite("SequentialLR", "milestones", shown(milestones)), "no list", _SOME_MILESTONES)
+            raise InvalidCall(
+                CallSite("SequentialLR", "milestones", shown(milestones)), "expected a list", _MILESTONES_EXAMPLE
+            )
         for milestone in milestones:
-            real_number(CallSite("SequentialLR", "milestones", "[…]"), milestone, _SOME_MILESTONES)
+            real_number(CallSite("SequentialLR", "milestones", "[…]"), milestone, _MILESTONES_EXAMPLE)
         if len(milestones) != len(schedulers) - 1:
-            raise refused_as_torch(
+            raise torch_error(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
                 f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
                 f"equal to {len(milestones)}"
@@ -249,7 +256,7 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
             self._begin_members()
         else:
             self._seek_members(last_epoch + 1)
-        self._constructed = fields_held(optimizer)
+        self._constructed = snapshot_fields(optimizer)
 
     def _begin_members(self) -> None:
         for member in self._schedulers:
@@ -260,9 +267,9 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
-        """Go to an epoch by the member whose turn it is then."""
+        """Move to an epoch by the member that is active then."""
         index = bisect_right(self._milestones, epoch)
-        if getattr(self._schedulers[index], "_goes_on", False):
+        if getattr(self._schedulers[index], "_continues", False):
             self._begin_members()
             step_quietly(self, epoch)
             return
@@ -275,49 +282,49 @@ class SequentialLR(CompositionLR, peers.SequentialLR):
     def _member(self) -> Any:
         return self._schedulers[bisect_right(self._milestones, self.last_epoch)]
 
-    def _base_from(self, value: float) -> float:
+    def _base_of(self, value: float) -> float:
         member = self._member
-        return member._base_from(value) if is_drop_in(member) else super()._base_from(value)
+        return member._base_of(value) if is_drop_in(member) else super()._base_of(value)
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         if is_drop_in(self._member):
             self._member._begin_late(late)
 
     def _step_members(self) -> list[Number]:
-        """Step the member whose turn it is, or enter it."""
+        """Step the active member, or start it."""
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
             begin_member(member) if hasattr(member, "_schedulers") else member._update_lr(0)
         else:
             member.step()
-        # A member's list is never changed, only replaced.
+        # Members replace their lists and never modify them.
         return list(member._last_lr) if is_drop_in(member) else group_fields.group_values(self.optimizer)
 
     def recursive_undo(self, sched: Any = None) -> None:
-        """Set back the clocks of the members, as torch's compositions ask of each other."""
+        """Reset the clocks of the members; torch's compositions call it on each other."""
         for leaf in leaf_schedulers(self if sched is None else sched):
             leaf.last_epoch -= 1
 
     def get_lr(self) -> list[Number]:
-        """Return what the member that runs now computes."""
+        """Return the values of the active member."""
         row: list[Number] = self._member.get_lr()
         return row
 
 
 def check_members(site: str, optimizer: Any, members: Sequence[Any]) -> None:
-    """Refuse what torch refuses: no scheduler, a metric-driven one, another optimizer."""
+    """Raise torch's errors for objects that are not schedulers, metric-driven ones, and different optimizers."""
     for index, member in enumerate(members):
         if not hasattr(member, "optimizer"):
             raise TypeError(f"{site} at index {index} should have `optimizer` as its attribute.")
         if isinstance(member, peers.ReduceLROnPlateau):
-            raise refused_as_torch(
+            raise torch_error(
                 f"{site} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
                 f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
-                "Write a plan, where a metric rule multiplies into a schedule: cosine() * plateau()",
+                "Write a plan, in which a metric rule multiplies a schedule: cosine() * plateau()",
             )
         if member.optimizer is not optimizer:
-            raise refused_as_torch(
+            raise torch_error(
                 f"{site} expects all schedulers to belong to the same optimizer, but got scheduler "
                 f"{type(member).__name__} at index {index} has {member.optimizer}, which is different from "
                 f"{type(optimizer).__name__}."
@@ -334,10 +341,10 @@ def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
 
 
 def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
-    """Give groups that were added to every member."""
+    """Pass groups that were added to every member."""
     groups = len(composition.optimizer.param_groups)
     for member in composition._schedulers:
-        known = getattr(member, "base_lrs", None)  # torch's own compositions have none
+        known = getattr(member, "base_lrs", None)  # torch's compositions have no bases
         if type(known) is list and len(known) < groups:
             missing = bases[len(known) - groups :]
             if hasattr(member, "_take_in_bases"):
@@ -355,7 +362,7 @@ def rewind_clocks(scheduler: Any) -> None:
 
 
 def begin_member(scheduler: Any) -> None:
-    """Begin a member from its base, as if it had just been built."""
+    """Start a member from its base, as if it had just been built."""
     optimizer: Optimizer = scheduler.optimizer
     if hasattr(scheduler, "_begin_members"):
         scheduler._begin_members()
@@ -363,10 +370,10 @@ def begin_member(scheduler: Any) -> None:
     bases = getattr(next(leaf_schedulers(scheduler)), "base_lrs", None)
     rewind_clocks(scheduler)
     firsts = [group["initial_lr"] for group in optimizer.param_groups] if bases is None else bases
-    group_fields.put_row(optimizer, firsts)
+    group_fields.set_row(optimizer, firsts)
     if not hasattr(scheduler, "_schedulers"):
         scheduler._initial_step()
-    elif hasattr(scheduler, "_milestones"):  # torch's own
+    elif hasattr(scheduler, "_milestones"):  # a composition of torch
         scheduler.last_epoch = 0
         begin_member(scheduler._schedulers[0])
         scheduler._last_lr = scheduler._schedulers[0].get_last_lr()
@@ -377,7 +384,7 @@ def begin_member(scheduler: Any) -> None:
 
 
 def seek_epoch(scheduler: Any, epoch: int) -> None:
-    """Take a member to an epoch of its own clock, by steps if it has no closed form."""
+    """Move a member to an epoch of its own clock, step by step if it has no closed form."""
     if hasattr(scheduler, "_seek_members"):
         scheduler._seek_members(epoch)
     elif getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):
@@ -388,7 +395,7 @@ def seek_epoch(scheduler: Any, epoch: int) -> None:
 
 
 def step_quietly(scheduler: Any, times: int) -> None:
-    """Step without a warning, because this is not training."""
+    """Step without warnings, because no training takes place."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for _ in range(int(times)):

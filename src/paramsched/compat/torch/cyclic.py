@@ -1,4 +1,4 @@
-"""CyclicLR: triangles between two rates, and momentum the other way round."""
+"""CyclicLR: triangles between two rates, with momentum in the opposite direction."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,8 +20,8 @@ from paramsched.compat.torch._arguments import (
     extend_per_group,
     one_per_group,
     optimizer_of,
-    refused_as_torch,
     require_function,
+    torch_error,
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot, warn_below_zero
 from paramsched.compat.torch.base import Verbose, drop_in_name
@@ -33,20 +33,20 @@ from paramsched.schedules.cyclic import cyclic
 from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.restarts import restarts
 
-_SHORTEST = 1e-6  # epochs; lengths are rounded to such parts
+_SHORTEST = 1e-6  # in epochs; lengths are rounded to multiples of it
 _MODES = ("triangular", "triangular2", "exp_range")
 
 
 class CyclicLR(CycleLR, peers.CyclicLR):
-    """Up from `base_lr` to `max_lr` and back, again and again; momentum down from `max_momentum` and back.
+    """Cycles from `base_lr` up to `max_lr` and back; momentum cycles from `max_momentum` down and back.
 
     lr(t) = base_lr + (max_lr - base_lr) * h * g
     momentum(t) = max_momentum - (max_momentum - base_momentum) * h * g
 
-    h is the height of the triangle, g by `mode` or `scale_fn`.
+    h is the height of the triangle, in [0, 1]; g is set by `mode` or `scale_fn`.
 
     As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences,
-    torch 17). Differs: the first value is `base_lr` whatever `initial_lr` a group carries (18).
+    torch 17). Differs from torch: the first value is `base_lr`, and `initial_lr` of a group is ignored (18).
     """
 
     __slots__ = ("_last_height", "_noted", "_table", "_triangle")
@@ -78,7 +78,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     ) -> None:
         self.optimizer = optimizer_of(optimizer)
         if mode not in _MODES and scale_fn is None:
-            raise refused_as_torch("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
+            raise torch_error("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
         if scale_fn is not None:
             require_function(scale_fn, "scale_fn")
         elif mode == "exp_range":
@@ -87,9 +87,11 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         down = up if step_size_down is None else _step_size("step_size_down", step_size_down)
         if not (_SHORTEST <= up < math.inf and 0 <= down < math.inf):
             raise InvalidArgument(
-                f"CyclicLR(step_size_up={step_size_up!r}, step_size_down={step_size_down!r})", "no cycle", "Write 2000"
+                f"CyclicLR(step_size_up={step_size_up!r}, step_size_down={step_size_down!r})",
+                "the cycle has no length",
+                "Write step_size_up=2000",
             )
-        self.total_size: float = up + down  # type: ignore[assignment]  # parts of a step too
+        self.total_size: float = up + down  # type: ignore[assignment]  # may be fractional
         self.step_ratio = up / (up + down)
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self._note_function()
@@ -105,23 +107,23 @@ class CyclicLR(CycleLR, peers.CyclicLR):
         with unchanged_on_error(optimizer):
             group_fields.separate_tensors(optimizer)
             if last_epoch == -1:
-                group_fields.put_row(optimizer, base_lrs)
+                group_fields.set_row(optimizer, base_lrs)
                 if cycle_momentum:
                     self._begin_momentum(self.base_momentums, self.max_momentums)
             super().__init__(optimizer, last_epoch, verbose)
 
     def _initial_bases(self) -> list[Number]:
-        return self.base_lrs  # not `initial_lr`, which another scheduler may have left
+        return self.base_lrs  # not `initial_lr`, which another scheduler may have set
 
     def scale_fn(self, x: float) -> float:
-        """The factor g, of the cycle counted from 1 or of the epoch, as `scale_mode` says."""
+        """Return the factor g of a cycle, counted from 1, or of an epoch, depending on `scale_mode`."""
         return self._scale_fn_ref(x) if self._scale_fn_custom is None else self._scale_fn_custom(x)
 
     def _init_scale_fn(self) -> None:
-        """Nothing to make: the function is found by `mode` when it is asked for."""
+        """Do nothing: `_scale_fn_ref` finds the function by `mode`."""
 
     @property
-    def _scale_fn_ref(self) -> Any:  # type: ignore[override]  # torch keeps it, which makes it hard to copy
+    def _scale_fn_ref(self) -> Any:  # type: ignore[override]  # torch stores it, which prevents copying
         match self.mode:
             case "triangular2":
                 return self._triangular2_scale_fn
@@ -142,13 +144,13 @@ class CyclicLR(CycleLR, peers.CyclicLR):
     def _exp_range_scale_fn(gamma: float, x: float) -> float:
         return float(gamma**x)
 
-    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
-        """Make tables of rates and momenta, unless a user's function or a subclass says the height."""
+    def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
+        """Build tables of rates and momenta, unless a user's function or a subclass computes the height."""
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             extend_per_group(self.optimizer, name, getattr(self, name))
         self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)
         self._table = self._momentum_table = None
-        self._last_height = (-1.0, 0.0)  # of other options
+        self._last_height = (-1.0, 0.0)  # invalid for the new options
         if self._scale_fn_custom is None and growing and not self._own_get_lr:
             triangle = self._triangle
 
@@ -162,11 +164,11 @@ class CyclicLR(CycleLR, peers.CyclicLR):
                 self._momentum_table = ValueRows(columns, pair)
 
     def _height_of_epoch(self, tick: float) -> float:
-        """The height of one epoch, where no table says it."""
+        """Return the height of one epoch, if there is no table."""
         x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
         return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
 
-    def _next_row(self, seen: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[float]:
+    def _next_row(self, snapshot: GroupSnapshot, tick: float, epoch: float | None) -> Sequence[float]:
         if epoch is not None and epoch < 0:
             warn_below_zero(self, epoch)
         return self._values_at(tick)
@@ -182,7 +184,7 @@ class CyclicLR(CycleLR, peers.CyclicLR):
             return None
         if self._momentum_table is not None:
             return self._momentum_table.row(tick)
-        # In a step the function is asked once, for the rate and for momentum.
+        # A step calls the function once, for the rate and for momentum.
         height = self._last_height[1] if self._last_height[0] == tick else self._height_of_epoch(tick)
         return _values_between(self.max_momentums, self.base_momentums, height)
 
@@ -202,12 +204,12 @@ class CyclicLR(CycleLR, peers.CyclicLR):
 
 
 def _step_size(name: str, size: Any) -> float:
-    """A length in epochs; text that says a number is one, as in torch."""
+    """Return a length in epochs; text with a number is accepted, as in torch."""
     try:
         return float(size)
     except (TypeError, ValueError, OverflowError):
         raise InvalidCall(
-            CallSite("CyclicLR", name, shown(size)), "no number of epochs", f"Write {name}=2000"
+            CallSite("CyclicLR", name, shown(size)), "expected a number of epochs", f"Write {name}=2000"
         ) from None
 
 
@@ -216,13 +218,13 @@ def _values_between(low: Sequence[Any], high: Sequence[Any], height: float) -> l
 
 
 def _triangle_of(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:
-    """The height of the kernel's triangles by tick, and whether growth is in it."""
+    """Return the height of the kernel's triangles as a function of ticks, and whether it includes growth."""
     up = Fraction(total * ratio).limit_denominator(10**6)
     down = Fraction(total).limit_denominator(10**6) - up
     scale = up.denominator * down.denominator
     whole = scale == 1 and mode in _MODES and (mode != "exp_range" or gamma > 0)
     shape: Schedule
-    if down == 0:  # up, and back to the bottom at once
+    if down == 0:  # up, then back to the bottom immediately
         shape, whole = restarts(linear(0.0, 1.0, int(up * scale)), int(up * scale)), False
     elif whole:
         growth: Any = mode

@@ -1,4 +1,4 @@
-"""The schedulers that scale: steps, lines, powers."""
+"""The schedulers that scale base: steps, constant and linear factors, exponential and polynomial decay."""
 
 import math
 from collections import Counter
@@ -9,20 +9,20 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.base.number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
-from paramsched.compat.torch._arguments import real_number, refused_as_torch, with_value
+from paramsched.compat.torch._arguments import real_number, torch_error, with_value
 from paramsched.compat.torch._stepped_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import CallSite, InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules
 from paramsched.schedules.rules import Rule
 
-_SOME_MILESTONES = "Write milestones=[30, 80]"
+_MILESTONES_EXAMPLE = "Write milestones=[30, 80]"
 
 
 class StepLR(RuleLR, peers.StepLR):
     """Multiply by `gamma` every `step_size` epochs: lr(t) = base * gamma ** floor(t / step_size).
 
-    Differs from torch: `step_size=0` is refused at construction (divergences, torch 29).
+    Differs from torch: `step_size=0` raises an error at construction (divergences, torch 29).
     """
 
     _option_names = ("step_size", "gamma")
@@ -44,7 +44,7 @@ class StepLR(RuleLR, peers.StepLR):
 
 
 class MultiStepLR(RuleLR, peers.MultiStepLR):
-    """Multiply by `gamma` at each milestone: lr(t) = base * gamma ** (milestones at or before t); repeats count."""
+    """Multiply by `gamma` at each milestone: lr(t) = base * gamma ** (number of milestones <= t), repeats included."""
 
     _option_names = ("milestones", "gamma")
 
@@ -58,23 +58,23 @@ class MultiStepLR(RuleLR, peers.MultiStepLR):
     ) -> None:
         try:
             self.milestones, self.gamma = Counter(milestones), gamma
-        except TypeError:  # no list, or one of lists
+        except TypeError:  # not a list, or a nested one
             site = CallSite("MultiStepLR", "milestones", shown(milestones))
-            raise InvalidCall(site, "no list of epochs", _SOME_MILESTONES) from None
+            raise InvalidCall(site, "expected a list of epochs", _MILESTONES_EXAMPLE) from None
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        # torch compares for equality, so a milestone between two epochs, or at infinity, never comes.
+        # torch compares for equality, so it never reaches a fractional or infinite milestone.
         given = self.milestones.elements()
-        numbers = [real_number(CallSite("MultiStepLR", "milestones", "[…]"), m, _SOME_MILESTONES) for m in given]
+        numbers = [real_number(CallSite("MultiStepLR", "milestones", "[…]"), m, _MILESTONES_EXAMPLE) for m in given]
         times = [int(m) for m in numbers if 0 <= m <= MOST_COUNT and m == int(m)]
         return rules.multistep(times, self._number("gamma"))
 
 
 class ConstantLR(RuleLR, peers.ConstantLR):
-    """`factor` times base for `total_iters` epochs, then base.
+    """Multiply base by `factor` for `total_iters` epochs, then return to base.
 
-    Differs from torch: `total_iters=0` and `factor=0` give what the closed form says (divergences, torch 27 and 28).
+    Differs from torch: `total_iters=0` and `factor=0` follow the closed form (divergences, torch 27 and 28).
     """
 
     _option_names = ("factor", "total_iters")
@@ -90,22 +90,24 @@ class ConstantLR(RuleLR, peers.ConstantLR):
     ) -> None:
         self.factor, self.total_iters = factor, total_iters
         if not 0 <= self._number("factor") <= 1:
-            raise refused_as_torch("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
+            raise torch_error("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
         number = self._number("total_iters")
         if number != number:
             site = with_value(CallSite("ConstantLR", "total_iters"), self.total_iters)
-            raise InvalidArgument(site, "not a length from 0 on", "Write 10, say")
-        # The first whole epoch from there on; of infinity the last that a clock counts.
+            raise InvalidArgument(site, "the length must be at least 0", "Write for example 10")
+        # Round up to an integer epoch; replace infinity with the last epoch that a clock counts.
         return rules.constant(self._number("factor"), math.ceil(min(max(number, 0), MOST_COUNT)))
 
 
 class LinearLR(RuleLR, peers.LinearLR):
-    """A straight line of factors from `start_factor` to `end_factor` in `total_iters` epochs, then held.
+    """Multiply base by a factor that changes linearly from `start_factor` to `end_factor` over `total_iters` epochs.
 
-    Differs from torch: `total_iters=0` is at `end_factor` at once (divergences, torch 29).
+    Afterwards the factor stays constant.
+
+    Differs from torch: `total_iters=0` starts at `end_factor` (divergences, torch 29).
     """
 
     _option_names = ("start_factor", "end_factor", "total_iters")
@@ -121,14 +123,12 @@ class LinearLR(RuleLR, peers.LinearLR):
     ) -> None:
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         if not 0 < self._number("start_factor") <= 1:
-            raise refused_as_torch(
+            raise torch_error(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
                 "Write start_factor=1e-3",
             )
         if not 0 <= self._number("end_factor") <= 1:
-            raise refused_as_torch(
-                "Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0"
-            )
+            raise torch_error("Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0")
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
@@ -148,7 +148,9 @@ class ExponentialLR(RuleLR, peers.ExponentialLR):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _step_into_zero(self, step: TickStep) -> TickStep:  # as in torch, but for the constructor every step does
+    def _step_into_zero(
+        self, step: TickStep
+    ) -> TickStep:  # as in torch, every step outside of the constructor multiplies
         return self.gamma, 0.0, 0.0, 0.0
 
     def _make_rule(self) -> Rule:
@@ -156,9 +158,9 @@ class ExponentialLR(RuleLR, peers.ExponentialLR):
 
 
 class PolynomialLR(RuleLR, peers.PolynomialLR):
-    """A power of what is left: lr(t) = base * (1 - t / total_iters) ** power, then 0.
+    """Polynomial decay to 0: lr(t) = base * (1 - t / total_iters) ** power, then 0.
 
-    Differs from torch: `total_iters=0` is refused at construction (divergences, torch 29).
+    Differs from torch: `total_iters=0` raises an error at construction (divergences, torch 29).
     """
 
     _option_names = ("total_iters", "power")
@@ -174,7 +176,9 @@ class PolynomialLR(RuleLR, peers.PolynomialLR):
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _step_into_zero(self, step: TickStep) -> TickStep:  # as in torch, whose recursion looks at epoch -1 there
+    def _step_into_zero(
+        self, step: TickStep
+    ) -> TickStep:  # as in torch, whose recursion divides by the value of epoch -1
         return float((1.0 / (1.0 + 1.0 / self._epochs("total_iters", least=1))) ** self.power), 0.0, 0.0, 0.0
 
     def _make_rule(self) -> Rule:

@@ -1,7 +1,7 @@
-"""Notes of users' functions in a state: another function in its place can be noticed when the state is loaded.
+"""Notes about users' functions in a state, so that a changed function is noticed when the state is loaded.
 
-A function is not saved. Its note has its name, a digest of its code, and the numbers and texts that it uses. Nothing of
-the user's is called for it, because a function may count its calls.
+A function is not saved. Its note contains its name, a digest of its code, and the numbers and texts that it uses. The
+function is never called for it, because it may count its calls.
 """
 
 import dis
@@ -19,32 +19,34 @@ from paramsched.base.user_warnings import warn_user
 from paramsched.compat.group_fields import by_value
 
 NOTES = "_function_notes"
-"""The key of a state that has them; torch's classes keep it and return it."""
+"""The key of a state that contains the notes; torch's classes keep it and return it."""
 
 _STORES = {"STORE_DEREF", "STORE_GLOBAL", "STORE_ATTR", "DELETE_DEREF", "DELETE_GLOBAL", "DELETE_ATTR"}
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
-_MADE_BY = f"{sys.implementation.cache_tag}-{sys.flags.optimize}"  # not compared with another Python's
+_MADE_BY = (
+    f"{sys.implementation.cache_tag}-{sys.flags.optimize}"  # digests of different Python versions are not compared
+)
 
 
 def _is_object(function: Any) -> bool:
-    """Return whether a callable keeps what it needs in its `__dict__`."""
-    wraps = isinstance(getattr(function, "__wrapped__", None), _FUNCTIONS)  # a cache in front of a function
+    """Return whether a callable stores its data in its `__dict__`."""
+    wraps = isinstance(getattr(function, "__wrapped__", None), _FUNCTIONS)  # a cached function
     return hasattr(function, "__dict__") and not isinstance(function, _FUNCTIONS) and not wraps
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class FunctionNotes:
-    """Functions, and their notes from when the scheduler was built; None for a callable object, which is saved."""
+    """Functions with their notes from construction; the note of a callable object is None, because it is saved."""
 
     functions: list[Any]
     notes: list[dict[str, Any] | None]
 
     @staticmethod
-    def of(functions: Sequence[Any], before: "FunctionNotes | None" = None) -> "FunctionNotes":
-        """Make new notes if the functions have changed; read each function once."""
-        if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
-            return before
+    def of(functions: Sequence[Any], previous: "FunctionNotes | None" = None) -> "FunctionNotes":
+        """Return new notes if the functions have changed, reading each function once."""
+        if previous is not None and list(map(id, previous.functions)) == list(map(id, functions)):
+            return previous
         notes: dict[int, dict[str, Any] | None] = {}
         for one in functions:
             if one is None or _is_object(one):
@@ -55,65 +57,65 @@ class FunctionNotes:
         return FunctionNotes(list(functions), [notes[id(one)] for one in functions])
 
     def saved_objects(self) -> list[dict[str, Any] | None]:
-        """Return what a state keeps of callable objects: their `__dict__`; None for a function."""
+        """Return the `__dict__` of each callable object, for a state; None for a function."""
         return [by_value(dict(function.__dict__)) if _is_object(function) else None for function in self.functions]
 
     def load(self, who: str, saved: Iterable[Any], state: dict[str, Any]) -> None:
-        """Restore callable objects, and warn of the first function that is not the one of the state."""
+        """Restore callable objects, and warn about the first function that differs from the saved one."""
         for function, kept in zip(self.functions, saved, strict=False):
             if kept and _is_object(function):
                 function.__dict__.update(kept)
-        state.pop("_functions", None)  # states of 0.1 kept there what the functions had returned
+        state.pop("_functions", None)  # states of 0.1 contain the returned values here
         notes = state.pop(NOTES, None)
         if not isinstance(notes, list) or len(notes) != len(self.notes):
             return
-        for index, (before, now) in enumerate(zip(notes, self.notes, strict=True)):
-            difference = _difference(before, now) if before is not None and now is not None else ""
+        for index, (previous, now) in enumerate(zip(notes, self.notes, strict=True)):
+            difference = _difference(previous, now) if previous is not None and now is not None else ""
             if difference:
                 warn_user(
-                    f"{who}.load_state_dict(…): function {index} was {before['name']} when this was saved: "
-                    f"{difference}. Functions are not in a state: build the scheduler with the one it had.",
+                    f"{who}.load_state_dict(…): function {index} was {previous['name']} when this state was saved: "
+                    f"{difference}. A state contains no functions: build the scheduler with the original one.",
                 )
                 return
 
 
-def refuse_nameless_functions(scheduler: object) -> None:
-    """Refuse to pickle a function that pickle cannot find by its name; pickle's own error is obscure."""
+def require_named_functions(scheduler: object) -> None:
+    """Raise a clear error for a function that pickle cannot find by its name."""
     for attribute, value in vars(scheduler).items():
         for one in value if isinstance(value, list) else [value]:
             if not isinstance(one, types.FunctionType):
                 continue
             if getattr(sys.modules.get(one.__module__), one.__qualname__, None) is not one:
                 raise pickle.PicklingError(
-                    f"{type(scheduler).__name__}.{attribute} holds {_function_name(one)}, which cannot be found by "
-                    "name. Write a function at the top of a module, or save scheduler.state_dict() instead."
+                    f"{type(scheduler).__name__}.{attribute} contains {_function_name(one)}, which pickle cannot find "
+                    "by its name. Write a function at the top of a module, or save scheduler.state_dict() instead."
                 )
 
 
 def _function_name(function: Any) -> str:
-    """Return module and name of a function, or of a callable's class."""
+    """Return the module and name of a function, or of the class of a callable."""
     inner = function.func if isinstance(function, partial) else function
     name = getattr(inner, "__qualname__", type(inner).__name__)
     return f"{getattr(inner, '__module__', None) or 'builtins'}.{name}"
 
 
-def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Describe how two notes differ; an empty text if they do not."""
-    codes = before["code"], now["code"]
-    if None in codes and before["name"] != now["name"]:
-        return f"now it is {now['name']}"
+def _difference(previous: dict[str, Any], now: dict[str, Any]) -> str:
+    """Describe the difference between two notes; return an empty text if they agree."""
+    codes = previous["code"], now["code"]
+    if None in codes and previous["name"] != now["name"]:
+        return f"it is now {now['name']}"
     if None not in codes and codes[0] != codes[1] and codes[0].split(":")[0] == codes[1].split(":")[0]:
-        return f"now its code is another, {now['name']}"
+        return f"the code of {now['name']} has changed"
     changed = [
-        f"{name} was {before['given'][name]}, now it is {value}"
+        f"{name} was {previous['given'][name]} and is now {value}"
         for name, value in now["given"].items()
-        if name in before["given"] and before["given"][name] != value
+        if name in previous["given"] and previous["given"][name] != value
     ]
     return ", ".join(changed)
 
 
 def _python_function(function: Any) -> types.FunctionType | None:
-    """Return the function of Python itself, inside a partial, a cache or a method."""
+    """Return the Python function inside a partial, a cache or a method; None if there is none."""
     while isinstance(function, partial):
         function = function.func
     if not isinstance(function, types.FunctionType):
@@ -136,7 +138,7 @@ def _code_text(code: types.CodeType) -> str:
 
 
 def _given_values(function: Any, known: set[int] | None = None) -> Iterator[tuple[str, str]]:
-    """Yield the numbers and texts that a function uses, by name; not those that it changes itself."""
+    """Yield the numbers and texts that a function uses, by name, except those that it changes itself."""
     known = set() if known is None else known
     while isinstance(function, partial):
         bound = {f"argument {i}": value for i, value in enumerate(function.args)} | function.keywords
@@ -153,7 +155,7 @@ def _given_values(function: Any, known: set[int] | None = None) -> Iterator[tupl
             continue
         if _is_plain_value(value):
             yield name, _short_text(value)
-        elif isinstance(value, Namespace):  # of these only what the function names is looked at
+        elif isinstance(value, Namespace):  # only the attributes that the function names are read
             held = {key: vars(value)[key] for key in code.co_names if key in vars(value) and key not in changed}
             yield from ((f"{name}.{key}", _short_text(one)) for key, one in held.items() if _is_plain_value(one))
         elif _python_function(value) is not None:
@@ -162,7 +164,7 @@ def _given_values(function: Any, known: set[int] | None = None) -> Iterator[tupl
 
 
 def _readable_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """Yield what a function can read besides its arguments."""
+    """Yield the names and values that a function can read besides its arguments."""
     code = function.__code__
     named = code.co_varnames[: code.co_argcount]
     defaults = function.__defaults__ or ()
@@ -176,7 +178,7 @@ def _readable_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for name in code.co_names:
         value = function.__globals__.get(name)
         ours = isinstance(value, (types.FunctionType, partial)) and _top_package(value) == _top_package(function)
-        # By custom, a global number that does not change is in capitals.
+        # By convention, the name of a constant is in capitals.
         if name.isupper() or isinstance(value, Namespace) or ours:
             yield name, value
 
@@ -194,6 +196,6 @@ def _is_plain_value(value: Any) -> bool:
 
 def _short_text(value: Any) -> str:
     if isinstance(value, float):
-        value = float(value)  # NumPy's prints its type
+        value = float(value)  # because NumPy's repr includes the type
     text = repr(sorted(value, key=repr)) if isinstance(value, frozenset) else repr(value)
     return text if len(text) <= 80 else f"{text[:40]}… {hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""The schedulers of users' functions: LambdaLR and MultiplicativeLR."""
+"""LambdaLR and MultiplicativeLR, the schedulers that call users' functions."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter, mul
@@ -19,14 +19,14 @@ Factor: TypeAlias = Callable[[int], float]
 
 
 class FunctionLR(SteppedLR):
-    """A scheduler of users' functions of the epoch, one for all groups or one for each."""
+    """A scheduler that calls users' functions of the epoch, one for all groups or one per group."""
 
     __slots__ = ("_noted", "_one")
     _slot_values: ClassVar[dict[str, Any]] = {"_noted": None}
     _rows_of_tables = False
     _per_group = (*SteppedLR._per_group, "lr_lambdas")
     _read_options = staticmethod(attrgetter("lr_lambdas"))
-    _one: bool  # whether one function serves all groups
+    _one: bool  # True if all groups share one function
     _noted: FunctionNotes | None
     lr_lambdas: list[Factor]
 
@@ -47,7 +47,7 @@ class FunctionLR(SteppedLR):
         self._noted = FunctionNotes.of(self.lr_lambdas)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
+    def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
         extend_per_group(self.optimizer, "lr_lambdas", self.lr_lambdas)
         first = self.lr_lambdas[0]
         self._one = all(function is first for function in self.lr_lambdas)
@@ -68,17 +68,17 @@ class FunctionLR(SteppedLR):
 
 
 class LambdaLR(FunctionLR, peers.LambdaLR):
-    """lr(t) = base * lr_lambda(t), one function for all groups or one for each.
+    """Multiply base by a function of the epoch: lr(t) = base * lr_lambda(t), one for all groups or one per group.
 
-    A function that serves several groups is called once a step, and by nothing but a step. Functions are not in the
-    state; what they are made of is, so that loading next to another one is noticed (divergences, torch 20).
+    Only a step calls the functions; one that serves several groups is called once per step. A state contains no
+    functions but notes about them, so that loading it with a changed function warns (divergences, torch 20).
     """
 
     __slots__ = ("_bases",)
     _bases: list[float]
 
-    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
-        super()._prepare_values(before, written)
+    def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
+        super()._prepare_values(previous, written)
         self._bases = as_floats(self.base_lrs)
 
     def _values_at(self, tick: Any) -> list[float]:
@@ -91,56 +91,56 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
 class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
     """Multiply by lr_lambda(t) at each epoch t from 1 on: lr(t) = base * lr_lambda(1) * … * lr_lambda(t).
 
-    Differs from torch: an epoch that is asked for gets the product up to it (divergences, torch 32).
+    Differs from torch: a requested epoch gets the product up to it (divergences, torch 32).
     """
 
-    __slots__ = ("_gave",)
-    _slot_values: ClassVar[dict[str, Any]] = {"_gave": []}
+    __slots__ = ("_step_factors",)
+    _slot_values: ClassVar[dict[str, Any]] = {"_step_factors": []}
     _sets_values = False
-    _gave: list[float]  # what the functions gave in the last step
+    _step_factors: list[float]  # the factors of the last step
 
-    def _next_row(self, seen: GroupSnapshot, tick: Any, epoch: float | None) -> Sequence[Any] | None:
-        """The values that are there times the factors; at an epoch that is asked for, the product up to it."""
-        self._gave = []
+    def _next_row(self, snapshot: GroupSnapshot, tick: Any, epoch: float | None) -> Sequence[Any] | None:
+        """Return the present values times the factors; for a requested epoch, the product up to it."""
+        self._step_factors = []
         if epoch is not None:
             return self._values_at(tick)
         if self._is_initial:
-            self._begin_values(seen, tick)
+            self._begin_values(snapshot, tick)
             return None
-        self._gave = self._factors_at(tick)
-        return [group["lr"] * factor for group, factor in zip(seen.groups, self._gave, strict=True)]
+        self._step_factors = self._factors_at(tick)
+        return [group["lr"] * factor for group, factor in zip(snapshot.groups, self._step_factors, strict=True)]
 
-    def _step_to(self, seen: GroupSnapshot, tick: Any, epoch: float | None) -> None:
-        if epoch is not None or self._is_initial or self._in_a_chain or not seen.floats:
-            super()._step_to(seen, tick, epoch)
+    def _step_to(self, snapshot: GroupSnapshot, tick: Any, epoch: float | None) -> None:
+        if epoch is not None or self._is_initial or self._in_a_chain or not snapshot.floats:
+            super()._step_to(snapshot, tick, epoch)
             return
         if self._one:
-            row = group_fields.scale_floats(seen.groups, float(self.lr_lambdas[0](tick)))
+            row = group_fields.scale_floats(snapshot.groups, float(self.lr_lambdas[0](tick)))
         else:
-            row = group_fields.scale_by_functions(seen.groups, self.lr_lambdas, tick, seen.written)
-        seen.written = self._last_lr = row  # type: ignore[assignment]  # floats are numbers
+            row = group_fields.scale_by_functions(snapshot.groups, self.lr_lambdas, tick, snapshot.written)
+        snapshot.written = self._last_lr = row  # type: ignore[assignment]  # floats are numbers
 
-    def _begin_values(self, seen: GroupSnapshot, tick: int) -> None:
-        """The first value, or on resuming the product up to there."""
-        first = [float(group["lr"]) == float(group["initial_lr"]) for group in seen.groups]
+    def _begin_values(self, snapshot: GroupSnapshot, tick: int) -> None:
+        """Write the first value, or the product up to `last_epoch` when resuming."""
+        first = [float(group["lr"]) == float(group["initial_lr"]) for group in snapshot.groups]
         if tick > 0 and any(first):
-            for group, value, untouched in zip(seen.groups, self._get_closed_form_lr(), first, strict=True):
+            for group, value, untouched in zip(snapshot.groups, self._get_closed_form_lr(), first, strict=True):
                 if untouched:
-                    group_fields.put_value(group, value)
+                    group_fields.set_value(group, value)
 
     def _take_in_bases(self, bases: Sequence[float]) -> None:
         extend_per_group(self.optimizer, "lr_lambdas", self.lr_lambdas)
         super()._take_in_bases(bases)
 
     def _values_at(self, tick: float) -> list[float]:
-        """The bases times the factors of epoch 1 to `tick`."""
+        """Return the bases times the factors of epochs 1 to `tick`."""
         products = [1.0] * len(self.lr_lambdas)
         for t in range(1, int(tick) + 1):
             products = list(map(mul, products, self._factors_at(t)))
         return list(map(mul, as_floats(self.base_lrs), products))
 
     def get_lr(self) -> list[Number]:
-        """The present values times the factors of `last_epoch`; `get_last_lr()` is what users want."""
+        """Return the present values times the factors of `last_epoch`; users call `get_last_lr()`."""
         warn_outside_step(self)
         groups = self.optimizer.param_groups
         if self._is_initial:
@@ -151,9 +151,9 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
 
     def _get_closed_form_lr(self) -> list[Number]:
         self._refresh_if_changed()
-        return self._as_held(self._values_at(self.last_epoch))
+        return self._in_group_types(self._values_at(self.last_epoch))
 
     def _last_factors(self) -> list[float]:
         groups = len(self.optimizer.param_groups)
-        found = as_floats(self._gave) or [1.0]
+        found = as_floats(self._step_factors) or [1.0]
         return found if len(found) == groups else found * groups

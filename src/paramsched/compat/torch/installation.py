@@ -1,4 +1,4 @@
-"""Put the drop-ins in the place of torch's own schedulers, for code that names them by `torch.optim.lr_scheduler.…`."""
+"""Replace torch's own schedulers with the drop-ins, for code that refers to `torch.optim.lr_scheduler.…`."""
 
 from collections.abc import Iterator
 from functools import wraps
@@ -11,40 +11,40 @@ import torch.optim.swa_utils
 
 from paramsched.compat.torch.base import LRScheduler, is_drop_in_class
 
-_in_force: list["Installation"] = []
-"""Who wants the drop-ins there; the names of a module belong to the whole process."""
+_active: list["Installation"] = []
+"""The active installations; they are global because the names of a module belong to the process."""
 
-_before: list[tuple[ModuleType, str, Any, Any]] = []
-"""What is replaced while anybody does: where, the name, what stood there, and what stands there now."""
+_replaced: list[tuple[ModuleType, str, Any, Any]] = []
+"""The replaced names while an installation is active: module, name, original and replacement."""
 
 
 @final
 class Installation:
-    """What `install` has put in place; leaving the `with` block, or `undo()`, puts torch's own back.
+    """A handle of `install`; leaving its `with` block, or `undo()`, restores torch's schedulers.
 
-    Where there are several, in whatever order they end, the last to end does.
+    If several installations are active, the last one to end restores them.
     """
 
     def __init__(self) -> None:
         self.__enter__()
 
     def undo(self) -> None:
-        """Put back what stood there; a second call does nothing."""
-        if self not in _in_force:
+        """Restore torch's schedulers; a second call has no effect."""
+        if self not in _active:
             return
-        _in_force.remove(self)
-        while _before and not _in_force:
-            module, name, theirs, ours = _before.pop()
-            if getattr(module, name) is ours:  # what somebody else has put there since is theirs
+        _active.remove(self)
+        while _replaced and not _active:
+            module, name, theirs, ours = _replaced.pop()
+            if getattr(module, name) is ours:  # keep a later replacement by other code
                 setattr(module, name, theirs)
 
     def __enter__(self) -> Self:
-        if not _in_force:
+        if not _active:
             for module, name, ours in _replacements():
-                _before.append((module, name, getattr(module, name), ours))
+                _replaced.append((module, name, getattr(module, name), ours))
                 setattr(module, name, ours)
-        if self not in _in_force:
-            _in_force.append(self)
+        if self not in _active:
+            _active.append(self)
         return self
 
     def __exit__(
@@ -54,18 +54,18 @@ class Installation:
 
 
 @final
-class _InChild:
-    """Installs the drop-ins where it is unpickled: in a spawned process."""
+class _InstallInChild:
+    """An object that installs the drop-ins in the spawned process that unpickles it."""
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         return Installation, ()
 
 
 def _replacements() -> list[tuple[ModuleType, str, Any]]:
-    """Return every module and name that is replaced, and by what."""
-    # Whatever of ours is built on torch's classes has to be imported before these are replaced.
+    """Return each module, name and replacement."""
+    # Our classes that derive from torch's must be imported before torch's are replaced.
     import paramsched.compat.gradual_warmup
-    import paramsched.scheduler.scheduler  # noqa: F401  # imported for that reason only
+    import paramsched.scheduler.scheduler  # noqa: F401  # imported only for this
 
     schedulers, averaging = torch.optim.lr_scheduler, torch.optim.swa_utils
     named = {kind.__name__: kind for kind in _drop_ins_below(LRScheduler)}
@@ -74,8 +74,10 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
     prepare: Any = spawn.get_preparation_data
 
     @wraps(prepare)
-    def get_preparation_data(name: str) -> dict[str, Any]:  # what a spawned process is told: scripts train in such ones
-        return {**prepare(name), "paramsched": _InChild()}
+    def get_preparation_data(
+        name: str,
+    ) -> dict[str, Any]:  # the data passed to a spawned process, in which scripts may train
+        return {**prepare(name), "paramsched": _InstallInChild()}
 
     return [*places, (spawn, "get_preparation_data", get_preparation_data)]
 
@@ -89,15 +91,15 @@ def _drop_ins_below(kind: type) -> Iterator[type]:
 
 
 def install() -> Installation:
-    """Let `torch.optim.lr_scheduler.StepLR`, and every other scheduler of torch, be the drop-in of that name.
+    """Replace `torch.optim.lr_scheduler.StepLR`, and every other scheduler of torch, with the drop-in of that name.
 
-    It is the way to try the drop-ins on code that you do not want to edit. Names that a module took by
-    `from torch.optim.lr_scheduler import …` before the call stay torch's own; schedulers that are built already stay
-    what they are. Processes that are started meanwhile have the drop-ins too. Nothing else of torch changes, and a
-    scheduler of either kind passes `isinstance` for both.
+    Use it to try the drop-ins on code that you do not want to edit. Names imported by
+    `from torch.optim.lr_scheduler import …` before the call remain torch's, and so do schedulers that are already
+    built. Processes started meanwhile also use the drop-ins. Schedulers of either kind pass `isinstance` for both, and
+    the rest of torch is unchanged.
 
     Returns:
-        A handle. Used in a `with` statement it ends with the block; else call its `undo()`.
+        A handle. Use it in a `with` statement, or call its `undo()` to restore torch's schedulers.
 
     >>> import torch
     >>> with install():

@@ -1,4 +1,4 @@
-"""OneCycleLR: up to a peak and down, momentum the other way round."""
+"""OneCycleLR: a ramp to a peak and a decay, with momentum in the opposite direction."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.base.arrays import Floats
-from paramsched.compat.group_fields import by_value, picked, put_entries, unchanged_on_error
+from paramsched.compat.group_fields import by_value, select, set_entries, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch._arguments import (
     as_float,
@@ -17,7 +17,7 @@ from paramsched.compat.torch._arguments import (
     extend_per_group,
     one_per_group,
     optimizer_of,
-    refused_as_torch,
+    torch_error,
 )
 from paramsched.compat.torch._stepped_lr import CycleLR, GroupSnapshot
 from paramsched.compat.torch.base import Verbose
@@ -29,17 +29,18 @@ _MOMENTUM_ENDS = ("max_momentum", "base_momentum")
 
 
 class OneCycleLR(CycleLR, peers.OneCycleLR):
-    """One cycle of `total_steps` updates: from max_lr / div_factor to max_lr, then down to that / final_div_factor.
+    """One cycle of `total_steps` updates: from the initial lr to max_lr, then to the final lr.
 
-    With `three_phase` it goes back to where it began before it falls. Momentum mirrors the first two phases.
+    The initial lr is max_lr / div_factor, and the final lr is the initial lr / final_div_factor. With `three_phase` the
+    cycle returns to the initial lr before the final decay. Momentum mirrors the first two phases.
 
     As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences,
     torch 17).
 
-    Differs from torch: a phase without length is skipped (16); at `total_steps` the last value is held (15).
+    Differs from torch: a phase of length 0 is skipped (16); at `total_steps` the last value stays constant (15).
 
     Raises:
-        ValueError: an option out of its range; a step beyond `total_steps`.
+        ValueError: if an option is out of range, or for a step beyond `total_steps`.
     """
 
     __slots__ = ("_cycle_ends", "_table")
@@ -48,12 +49,12 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
 
     @staticmethod
     def _read_options(scheduler: Any) -> Any:
-        # Older states have no name of a function; phases a subclass puts in place of ours are another list.
+        # Older states lack the name of the function; a subclass may replace the list of phases.
         return scheduler.__dict__.get("_anneal_func_type"), scheduler._schedule_phases
 
     _hooks = ("get_lr", "_anneal_func", "_annealing_cos", "_annealing_linear")
     _table: ValueRows
-    _cycle_ends: dict[str, list[Any]]  # as the groups say, where a second OneCycleLR writes its own
+    _cycle_ends: dict[str, list[Any]]  # read from the groups, which a second OneCycleLR may overwrite
 
     def __init__(
         self,
@@ -77,18 +78,18 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         if total_steps is not None:
             self.total_steps = _positive_count("total_steps", total_steps)
         elif epochs is None or steps_per_epoch is None:
-            raise refused_as_torch(
+            raise torch_error(
                 "You must define either total_steps OR (epochs AND steps_per_epoch)",
                 "Write total_steps=epochs * len(loader)",
             )
         else:
             self.total_steps = _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            raise refused_as_torch(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
+            raise torch_error(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise torch_error(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type = anneal_strategy
-        # The phases as torch writes them; each begins at the level where the one before it ends.
+        # The phases in torch's format; each starts at the final level of the previous one.
         length = self.total_steps
         up, back = float(pct_start * length) - 1, float(2 * pct_start * length) - 2
         names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
@@ -115,30 +116,30 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
             if last_epoch == -1:
                 first = [peak / div_factor for peak in peaks]
                 last = [rate / final_div_factor for rate in first]
-                put_entries(optimizer.param_groups, initial_lr=first, max_lr=peaks, min_lr=last)
+                set_entries(optimizer.param_groups, initial_lr=first, max_lr=peaks, min_lr=last)
                 if cycle_momentum:
                     self._begin_momentum(lowest, highest)
             super().__init__(optimizer, last_epoch, verbose)
 
     def _check_tick(self, tick: float) -> None:
         if tick > self.total_steps:
-            raise refused_as_torch(
+            raise torch_error(
                 f"Tried to step {tick} times. The specified number of total steps is {self.total_steps}",
-                "Give the number of updates of the whole run",
+                "Pass the number of updates of the entire run",
             )
 
-    def _prepare_values(self, before: GroupSnapshot | None, written: list[Any]) -> None:
-        """Read the cycle's ends from the groups and make tables of the values between them."""
+    def _prepare_values(self, previous: GroupSnapshot | None, written: list[Any]) -> None:
+        """Read the ends of the cycle from the groups and build tables of the values between them."""
         groups = self.optimizer.param_groups
         for key in _RATE_ENDS + (_MOMENTUM_ENDS if self.cycle_momentum else ()):
             entries = self._cycle_ends.setdefault(key, [by_value(group[key]) for group in groups if key in group])
             extend_per_group(self.optimizer, key, entries)
-            put_entries(groups, replace=False, **{key: entries})
+            set_entries(groups, replace=False, **{key: entries})
         self._table = self._table_between(_RATE_ENDS, "lr")
         self._momentum_table = self._table_between(_MOMENTUM_ENDS, "momentum") if self.cycle_momentum else None
 
     def _table_between(self, ends: Sequence[str], field: str) -> ValueRows:
-        """Make a table of values: at any tick, the sum over the ends of a share times the group's value of that end."""
+        """Build a table of values, each the sum over the ends of a share times the group's value at that end."""
         phases, strategy = self._schedule_phases, self._strategy
         knots = [(0.0, phases[0][f"start_{field}"])]
         knots += [(float(phase["end_step"]), phase[f"end_{field}"]) for phase in phases]
@@ -151,13 +152,13 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
 
     def _keep_entries(self, kept: Sequence[int], count: int) -> None:
         super()._keep_entries(kept, count)
-        self._cycle_ends = {key: picked(entries, kept) for key, entries in self._cycle_ends.items()}
+        self._cycle_ends = {key: select(entries, kept) for key, entries in self._cycle_ends.items()}
 
     @property
     def _strategy(self) -> str:
         name = self.__dict__.get("_anneal_func_type", "cos")
         if name not in ("cos", "linear"):
-            raise refused_as_torch(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
+            raise torch_error(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
         return str(name)
 
     def _values_at(self, tick: float) -> Sequence[float]:
@@ -173,7 +174,7 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         return self._momentum_table.row(min(tick, self.total_steps))
 
     def _annealed(self, tick: float, field: str) -> list[float]:
-        """By the functions a subclass may have put in place of ours."""
+        """Return the values at `tick`, computed by `_anneal_func`, which a subclass may override."""
         start = 0.0
         for phase in self._schedule_phases:
             end = phase["end_step"]
@@ -193,17 +194,17 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
         known = self._cycle_ends
         self._cycle_ends = {key: list(entries) for key, entries in known.items()}
         momenta = super()._momenta_now()
-        self._cycle_ends, self._seen = known, None  # the optimizer, which has torch's, may be loaded after this
+        self._cycle_ends, self._snapshot = known, None  # an optimizer's state with torch's ends may be loaded later
         return momenta
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"_ends": by_value(self._cycle_ends)}
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        self._cycle_ends = state.pop("_ends", {})  # torch has them in the optimizer's state only
+        self._cycle_ends = state.pop("_ends", {})  # torch stores them only in the optimizer's state
         legacy = state.pop("anneal_func", None)
         if legacy is not None and "_anneal_func_type" not in state:
-            # A quarter of the way tells the two apart.
+            # The two functions differ at 0.25.
             state["_anneal_func_type"] = "linear" if abs(legacy(0.0, 1.0, 0.25) - 0.25) < 1e-9 else "cos"
         super()._load_checked(state)
 
@@ -218,6 +219,6 @@ class OneCycleLR(CycleLR, peers.OneCycleLR):
 
 def _positive_count(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
-        raise refused_as_torch(f"Expected positive integer {name}, but got {number}")
+        raise torch_error(f"Expected positive integer {name}, but got {number}")
     as_float(CallSite("OneCycleLR", name), number)
     return number

@@ -1,4 +1,4 @@
-"""ReduceLROnPlateau: cut the rate when a metric has stopped improving."""
+"""ReduceLROnPlateau: reduce the lr when a metric has stopped improving."""
 
 import math
 from collections.abc import Sequence
@@ -11,46 +11,47 @@ from torch.optim import lr_scheduler as peers
 from paramsched.base.user_warnings import warn_user
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import Number
-from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, refused_as_torch
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print, fields_held
+from paramsched.compat.torch._arguments import as_float, as_floats, optimizer_of, torch_error
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, asks_to_print, snapshot_fields
 from paramsched.errors import CallSite
 from paramsched.feedback.base import Nonfinite, improves_on, metric_number
 from paramsched.feedback.plateau import Plateau
 
-_HALF = 0.5  # a factor for the check of the other options
+_HALF = 0.5  # any valid factor, to check the other options
 
 
 @final
 @dataclass(slots=True)
-class _Seen:
-    """What a cut found last."""
+class _Limits:
+    """The groups and limits at the last reduction."""
 
     groups: list[dict[str, Any]]
-    floats: bool  # whether no group holds a tensor
+    floats: bool  # True if no group contains a tensor
     min_lrs: list[float]
-    highest: float  # of them
+    highest: float  # of `min_lrs`
 
 
 class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     """After more than `patience` values without an improvement, multiply each group's lr by `factor`.
 
-    v <- max(v * factor, min_lr) where that is a drop of more than `eps`; counted by the kernel's `plateau`.
+    v <- max(v * factor, min_lr), if that reduces v by more than `eps`; the kernel's `plateau` counts the values.
 
-    Differs from torch: the margin of a negative best points to improvement (divergences, torch 34); a metric that is
-    not finite is passed over with a warning (33; `nonfinite="count"` or `"raise"` otherwise). As in torch, a rate of
-    about `eps` or less is never cut; that is said once (35).
+    Differs from torch: for a negative best value the margin also requires an improvement (divergences, torch 34), and
+    a metric that is not finite is ignored with a warning (33). As in torch, an lr of about `eps` or less is never
+    reduced; this warns once (35).
 
     Args:
-        nonfinite: what NaN and infinities are.
+        nonfinite: how to treat NaN and infinities: `"ignore"` (default) skips them with a warning, `"count"` counts
+            them as no improvement, `"raise"` raises an error. The other arguments are torch's.
     """
 
-    __slots__ = ("_checked", "_said", "_seen")
-    _slot_values: ClassVar[dict[str, Any]] = {"_checked": (), "_said": False, "_seen": None}
+    __slots__ = ("_checked", "_snapshot", "_warned")
+    _slot_values: ClassVar[dict[str, Any]] = {"_checked": (), "_warned": False, "_snapshot": None}
     _per_group = ("min_lrs",)
     _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
     _checked: tuple[Any, ...]  # options
-    _said: bool
-    _seen: "_Seen | None"
+    _warned: bool
+    _snapshot: "_Limits | None"
     _step_count: int = 0
     nonfinite: Nonfinite = "ignore"
 
@@ -72,7 +73,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
             as_float(CallSite("ReduceLROnPlateau", name), value)
         if factor >= 1.0:
-            raise refused_as_torch("Factor should be < 1.0.", "Write factor=0.1")
+            raise torch_error("Factor should be < 1.0.", "Write factor=0.1")
         self.optimizer = optimizer_of(optimizer)
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         groups = len(optimizer.param_groups)
@@ -97,14 +98,14 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self._last_lr = group_fields.group_values(optimizer)
         self._reset()
         self._follow_groups()
-        self._constructed = fields_held(optimizer)
+        self._constructed = snapshot_fields(optimizer)
 
     def _reset(self) -> None:
         self.best: float = self.mode_worse
         self.cooldown_counter = self.num_bad_epochs = 0
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]  # torch's signature
-        """Take in one value of the metric."""
+        """Process one value of the metric."""
         value = float(metrics)
         self._step_count += 1
         if epoch is None:
@@ -114,8 +115,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.last_epoch = epoch
         if not math.isfinite(value) and self.nonfinite == "ignore":
             warn_user(
-                f"ReduceLROnPlateau.step({value}): the metric is not finite, so it does not count. "
-                'Write nonfinite="count" to take it for no improvement, nonfinite="raise" to stop there.',
+                f"ReduceLROnPlateau.step({value}): the metric is not finite and is ignored. "
+                'Write nonfinite="count" to count it as no improvement, or nonfinite="raise" to raise an error.',
             )
         cuts = self._counts(value)
         if not cuts or not self._reduced_alike():
@@ -124,7 +125,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             self._last_lr = group_fields.group_values(self.optimizer)
 
     def _counts(self, value: float) -> bool:
-        """Take in one value; whether the rate is cut."""
+        """Count one value; return whether the lr is reduced."""
         self._check_options()
         if not math.isfinite(value) and metric_number("ReduceLROnPlateau", "metric", value, self.nonfinite) is None:
             return False
@@ -138,28 +139,32 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return True
 
     def _reduced_alike(self) -> bool:
-        """Cut all groups at once if they hold floats and each drops by its full share; return whether that was done."""
-        groups, seen, factor = self.optimizer.param_groups, self._seen, self.factor
-        if seen is None or self.min_lrs != seen.min_lrs or not group_fields.same_groups(groups, seen.groups):
-            if self.default_min_lr is None:  # else no entry belongs to a group
+        """Reduce all groups at once if they contain floats and no limit applies; return whether it was done."""
+        groups, snapshot, factor = self.optimizer.param_groups, self._snapshot, self.factor
+        if (
+            snapshot is None
+            or self.min_lrs != snapshot.min_lrs
+            or not group_fields.same_groups(groups, snapshot.groups)
+        ):
+            if self.default_min_lr is None:  # otherwise `min_lrs` has no per-group entries
                 self._follow_groups()
             least = list(self.min_lrs)
             highest = max(as_floats(least), default=0.0)
-            seen = self._seen = _Seen(list(groups), group_fields.hold_floats(groups), least, highest)
+            snapshot = self._snapshot = _Limits(list(groups), group_fields.all_floats(groups), least, highest)
         own = type(self)._reduce_lr is not ReduceLROnPlateau._reduce_lr
-        if own or not seen.floats or factor <= 0 or len(groups) != len(seen.min_lrs):
+        if own or not snapshot.floats or factor <= 0 or len(groups) != len(snapshot.min_lrs):
             return False
         row = [group["lr"] * factor for group in groups]
         lowest = min(row)
-        # The smallest drops least; well clear of eps.
-        if lowest < seen.highest or lowest * (1 / factor - 1) <= self.eps * 1.001:
+        # The smallest lr drops least; the margin keeps it clear of eps.
+        if lowest < snapshot.highest or lowest * (1 / factor - 1) <= self.eps * 1.001:
             return False
-        group_fields.put_floats(groups, row)
+        group_fields.set_floats(groups, row)
         self._last_lr = row
         return True
 
     def _reduce_lr(self, epoch: int) -> None:
-        """Cut the rate of each group, as far as `min_lr` and `eps` let it."""
+        """Reduce the lr of each group, within the limits of `min_lr` and `eps`."""
         groups = self.optimizer.param_groups
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
@@ -178,24 +183,24 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             if new < least:
                 new = least
             if old - new > eps:
-                group_fields.put_value(group, new)
+                group_fields.set_value(group, new)
             elif old > new:
                 blocked = True
-        if blocked and not self._said:
-            self._said = True
+        if blocked and not self._warned:
+            self._warned = True
             warn_user(
-                f"ReduceLROnPlateau(eps={self.eps}): a rate that would drop by no more than eps is not cut any more. "
-                "Write eps=0.0 to go on.",
+                f"ReduceLROnPlateau(eps={self.eps}): an lr is no longer reduced, because it would drop by eps or less. "
+                "Write eps=0.0 to reduce it further.",
             )
 
     @property
     def in_cooldown(self) -> bool:
-        """Whether values do not count at present."""
+        """True during the cooldown, when values are not counted."""
         return self.cooldown_counter > 0
 
     def _is_better(self, a: float, best: float) -> bool:
-        before = None if best == self.mode_worse else best
-        return improves_on(a, before, self.mode, self.threshold, self.threshold_mode)
+        previous = None if best == self.mode_worse else best
+        return improves_on(a, previous, self.mode, self.threshold, self.threshold_mode)
 
     def _init_is_better(self, mode: Any, threshold: float, threshold_mode: Any) -> None:
         if mode not in ("min", "max"):
@@ -206,15 +211,15 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
     def _check_options(self) -> None:
-        """Refuse options that the kernel's rule refuses, also those that were changed after construction."""
+        """Raise the errors of the kernel's rule for invalid options, also after they were changed."""
         options = (self.mode, self.patience, self.threshold, self.threshold_mode, self.cooldown, self.nonfinite)
         if options != self._checked:
             mode, patience, threshold, threshold_mode, cooldown, nonfinite = options
             Plateau("metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, 0.0, 0.0, nonfinite)
             self._checked = options
 
-    def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch has none here
-        """The present values: what comes next is up to the metric."""
+    def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch's class has no get_lr
+        """Return the present values, because the next ones depend on the metric."""
         return group_fields.group_values(self.optimizer)
 
     def _load_checked(self, state: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
 from paramsched.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
-from paramsched.time.calendar import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCK_SYNONYMS, CLOCKS
 from paramsched.time.duration import UNIT_NAMES
 
 _FIELD = r"^[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,4}\])?$"
@@ -44,7 +44,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
     ['curve', 'fields', 'length', 'level', 'rule', 'schedule']
     """
     fields: dict[str, Any] = dict.fromkeys(KNOWN, _schema_reference("schedule"))
-    clock = {"enum": [*CLOCKS, *OTHER_WORDS]}
+    clock = {"enum": [*CLOCKS, *CLOCK_SYNONYMS]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:paramsched:plan",

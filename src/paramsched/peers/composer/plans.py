@@ -1,4 +1,4 @@
-"""From Composer's schedulers and their run to a plan; and back, kept where they are read as the same plan."""
+"""Conversion of Composer's schedulers and the settings of their run to a plan."""
 
 import math
 from collections.abc import Mapping
@@ -54,12 +54,12 @@ class _RunArguments:
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like schedulers of Composer's."""
+    """Return whether data looks like schedulers of Composer."""
     return isinstance(data, Mapping) and any(_is_scheduler(name) for name, _, _ in _listed_schedulers(*_run_in(data)))
 
 
 def _run_in(data: Any) -> tuple[Mapping[str, Any], str]:
-    """The settings of a run and their path; a file of the MosaicML platform has them at `parameters`."""
+    """Return the settings of a run and their path; a file of the MosaicML platform has them under `parameters`."""
     if not isinstance(data, Mapping):
         return {}, ROOT
     inner = data.get("parameters")
@@ -73,22 +73,22 @@ def _is_scheduler(name: Any) -> bool:
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """The values of the optimizer that stands beside the schedulers."""
+    """Return the values of the `optimizer` entry as bases."""
     inside, path = _run_in(data)
     found = values_of_optimizer(with_references(inside).get("optimizer"))
     return Bases((found,), child_path(path, "optimizer")) if found else NO_BASES
 
 
-def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:  # noqa: ARG001  # its values are multiples of base, as here
-    """The plan that gives what Composer's schedulers give.
+def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:  # noqa: ARG001  # levels of Composer are multiples of base
+    """Return the plan with the values of Composer's schedulers.
 
     Args:
-        data: `scheduler` or `schedulers`, `max_duration`, and what else a run says.
-        calendar: its steps in an epoch, where shares of a run in epochs are to be rounded as Composer does.
-        base: is not needed.
+        data: a mapping with `scheduler` or `schedulers`, `max_duration`, and other settings of the run.
+        calendar: run facts; `steps_per_epoch` is required to round fractions of a run in epochs as Composer does.
+        base: not used.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> scheduler = {"name": "cosine_with_warmup", "t_warmup": "0.06dur", "alpha_f": 0.1}
     >>> print(to_plan({"scheduler": scheduler, "max_duration": "4800ba"}))
@@ -108,14 +108,14 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     listed = _listed_schedulers(settings, path_of_run)
     if not listed:
         instead = "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}"
-        diagnostics.add(path_of_run, "no scheduler is in it", instead, code=NOTHING_PLANNED)
+        diagnostics.add(path_of_run, "the config has no scheduler", instead, code=NOTHING_PLANNED)
     by_epoch = settings.get("step_schedulers_every_batch") is False
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
         if name is None:
             diagnostics.add(
-                path, "the scheduler has no name", "Write name: cosine_with_warmup into it", code=WRONG_ARGUMENT
+                path, "the name of the scheduler is missing", "Write name: cosine_with_warmup", code=WRONG_ARGUMENT
             )
             continue
         if not _is_scheduler(name):
@@ -132,38 +132,38 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             diagnostics.refuse(path, refusal)
         clocks |= times.clocks
         for place, end in times.ends if by_epoch else ():
-            # Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before.
+            # If stepped once per epoch, Composer keeps a value to the end of the epoch in which its stage ends.
             at_end = end.unit == "ep" or (
                 end.unit == "ba" and run.batches is not None and end.amount % run.batches == 0
             )
             if end.amount and not at_end:
-                found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
+                found = f"{end} may be inside an epoch, and the stages of a plan end immediately, not at the next epoch"
                 diagnostics.add(place, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
     own = {str(name): child_path(path_of_run, name) for name in settings if not listed or path_of_run != listed[0][2]}
     report_unused_settings(own, (*_OF_RUN, "scheduler", "schedulers", *NAMES), diagnostics, library="Composer")
-    # A plan counts tokens or samples where a time does; updates are converted.
+    # If a time is in tokens or samples, that is the clock of the plan, and updates are converted to it.
     amounts = sorted(clocks - {"ba"})
     if len(amounts) > 1:
-        found = f"times in {' and in '.join(amounts)}, and lr of a plan has one clock"
+        found = f"the times are in {' and in '.join(amounts)}, but a plan has one clock"
         diagnostics.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     horizon = None if run.longest is None else run.longest.duration
     with diagnostics.reported_at(ROOT):
-        whole = math.prod(schedules[1:], start=schedules[0])
+        schedule = math.prod(schedules[1:], start=schedules[0])
         if by_epoch:
-            whole = every(whole, "epoch")
-        return Plan(lr=whole, horizon=horizon, clock=UNITS_OF_TIMES[amounts[0]] if amounts else None)
+            schedule = every(schedule, "epoch")
+        return Plan(lr=schedule, horizon=horizon, clock=UNITS_OF_TIMES[amounts[0]] if amounts else None)
 
 
 def _run_of_config(
     data: Mapping[str, Any], path_of_run: str, calendar: Calendar | None, diagnostics: DiagnosticCollector
 ) -> ComposerRun:
-    """The length of the run, scaled."""
+    """Return the run with its scaled length."""
     written = {name: data[name] for name in arguments_of(_RunArguments) if name in data}
-    given, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, diagnostics)
-    longest, ratio = given.max_duration, given.scale_schedule_ratio
+    arguments, places, _ = read_arguments(_RunArguments, located(written, path_of_run), path_of_run, diagnostics)
+    longest, ratio = arguments.max_duration, arguments.scale_schedule_ratio
     if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
-        found = f"{longest} is not the length of a run"
+        found = f"{longest} is not a valid length of a run"
         diagnostics.add(places["max_duration"], found, 'Write max_duration: "10ep"', code=REFUSED_VALUE)
         longest = None
     scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)
@@ -171,13 +171,13 @@ def _run_of_config(
 
 
 def _listed_schedulers(data: Mapping[str, Any], path_of_run: str) -> list[tuple[Any, Any, str]]:
-    """Each scheduler's name and arguments, and where they stand."""
+    """Return the name, the arguments and the config path of each scheduler."""
     for key in ("schedulers", "scheduler"):
         if data.get(key) is not None:
-            given, path = data[key], child_path(path_of_run, key)
-            if isinstance(given, (list, tuple)):
-                return [one for i, entry in enumerate(given) for one in _named_in(entry, child_path(path, i))]
-            return _named_in(given, path)
+            listed, path = data[key], child_path(path_of_run, key)
+            if isinstance(listed, (list, tuple)):
+                return [one for i, entry in enumerate(listed) for one in _named_in(entry, child_path(path, i))]
+            return _named_in(listed, path)
     if _is_scheduler(data.get("name")):
         arguments = {name: value for name, value in data.items() if name not in ("name", *_OF_RUN)}
         return [(data["name"], arguments, path_of_run)]
@@ -185,7 +185,7 @@ def _listed_schedulers(data: Mapping[str, Any], path_of_run: str) -> list[tuple[
 
 
 def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
-    """The schedulers of one entry."""
+    """Return the schedulers of one entry, as `_listed_schedulers` does."""
     if not isinstance(entry, Mapping):
         return [(entry, {}, path)]
     if "name" in entry:

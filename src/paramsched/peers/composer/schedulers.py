@@ -1,4 +1,4 @@
-"""Composer's schedulers and llm-foundry's: their arguments, times as they write them, and the schedule of each."""
+"""Tables of Composer's and llm-foundry's schedulers: their arguments and times, and the schedule of each."""
 
 import math
 import re
@@ -31,33 +31,33 @@ from paramsched.schedules import (
 from paramsched.time import Duration
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
-"""Composer's units and ours; a batch of Composer's is an update."""
+"""Composer's units and those of a plan; a batch of Composer is an update."""
 
 _TIME: Final = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
 _WALL_CLOCK: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
-_MOST: Final = 10**18
+_MAX_AMOUNT: Final = 10**18
 _NO_TIMES: Final = {
-    "sec": "Composer's schedulers take no wall-clock time",
-    "iter": "an iteration is as long as the run says, and a plan counts none",
+    "sec": "Composer's schedulers do not accept wall-clock times",
+    "iter": "a plan has no unit for iterations, whose length depends on the run",
 }
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ComposerTime:
-    """An amount of `ep`, `ba`, `sp`, `tok`, or a share of the run, `dur`."""
+    """An amount of epochs `ep`, batches `ba`, samples `sp` or tokens `tok`, or a fraction `dur` of the run."""
 
     amount: int | float
     unit: str
 
     @property
     def duration(self) -> Duration:
-        """As a length of a plan."""
+        """The time as a length of a plan."""
         return Duration(((UNITS_OF_TIMES[self.unit], Fraction(self.amount)),) if self.amount else ())
 
     @property
     def clock(self) -> str:
-        """What counts it: epochs are made of updates."""
+        """The unit of the clock that counts this time; epochs are counted in batches."""
         return "ba" if self.unit == "ep" else self.unit
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class ComposerTime:
 
 
 def composer_time(value: Any) -> ComposerTime:
-    """Read a time that a plan can have, or raise `WrongValue`."""
+    """Read a time that a plan can express, or raise `WrongValue`."""
     shown = short_json(value)
     if not isinstance(value, str):
         raise WrongValue(f"expected a time, got {shown}", example=f"{value}ba" if is_count(value, 1) else None)
@@ -77,23 +77,24 @@ def composer_time(value: Any) -> ComposerTime:
         amount = float(found[1]) if found else math.nan
     except ValueError:
         amount = math.nan
-    if not 0 <= amount <= _MOST:
+    if not 0 <= amount <= _MAX_AMOUNT:
         raise WrongValue(f"expected a time in ep, ba, sp, tok or dur, got {shown}")
     if unit != "dur" and amount != int(amount):
         whole = f"{int(amount) + 1}{unit}"
-        raise WrongValue(f"expected a whole number of {unit}, got {shown}", code=REFUSED_VALUE, example=whole)
+        raise WrongValue(f"expected an integer number of {unit}, got {shown}", code=REFUSED_VALUE, example=whole)
     return ComposerTime(amount if unit == "dur" else int(amount), unit)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class ComposerRun:
-    """What times mean in a run.
+    """The settings of a run that determine the meaning of times.
 
     Args:
-        longest: `max_duration`, scaled; None where nothing says it.
-        unscaled: as it was written.
-        batches: updates in an epoch, where they are known.
+        longest: `max_duration`, scaled; None if it is unknown.
+        unscaled: `max_duration` as written.
+        ratio: `scale_schedule_ratio`.
+        batches: updates per epoch; None if unknown.
     """
 
     longest: ComposerTime | None
@@ -102,7 +103,7 @@ class ComposerRun:
     batches: int | None
 
     def compared(self, time: ComposerTime, other: ComposerTime) -> int | None:
-        """Whether a time is shorter (-1), as long (0) or longer (1) than another; None where nothing says it."""
+        """Return -1 if a time is shorter than another, 0 if equal, 1 if longer, and None if that is unknown."""
         if time.unit != other.unit:
             time, other = self.in_batches(time), self.in_batches(other)
         if time.unit != other.unit:
@@ -110,11 +111,11 @@ class ComposerRun:
         return (time.amount > other.amount) - (time.amount < other.amount)
 
     def covers(self, time: ComposerTime) -> bool:
-        """Whether a time is known to be as long as the run, or longer."""
+        """Return whether a time is known to be at least as long as the run."""
         return self.longest is not None and self.compared(time, self.longest) in (0, 1)
 
     def in_batches(self, time: ComposerTime) -> ComposerTime:
-        """Epochs as batches, where that is known."""
+        """Convert epochs to batches if the length of an epoch is known."""
         if time.unit != "ep" or self.batches is None:
             return time
         return ComposerTime(int(time.amount) * self.batches, "ba")
@@ -130,11 +131,12 @@ class TimesInRun:
     """The times of one scheduler in its run.
 
     Args:
-        path: the location of the arguments of the scheduler.
-        faults: where diagnostics are noted.
-        wrong: the arguments that have another value in place of one that is wrong or missing.
-        clocks: what the times count: `ba`, `sp`, `tok`.
-        ends: the times at which a stage is over, each with its location.
+        run: the run.
+        path: the config path of the scheduler's arguments.
+        diagnostics: receives the errors.
+        wrong: the arguments that are invalid or missing and have a placeholder value.
+        clocks: the units that the times count: `ba`, `sp`, `tok`.
+        ends: the times at which a stage ends, each with its config path.
     """
 
     run: ComposerRun
@@ -144,20 +146,20 @@ class TimesInRun:
     clocks: set[str] = field(default_factory=set)
     ends: list[tuple[str, ComposerTime]] = field(default_factory=list)
 
-    def fault(self, name: str, found: str, instead: str = "") -> None:
+    def report(self, name: str, found: str, instead: str = "") -> None:
         self.diagnostics.add(child_path(self.path, name), found, instead, code=REFUSED_VALUE)
 
     def converted(self, name: str, time: ComposerTime, *keys: int, scaled: bool = True) -> ComposerTime | None:
-        """A time in batches, samples or tokens, rounded down as Composer rounds it; None if it cannot be converted.
+        """Convert a time to batches, samples or tokens, rounded down as in Composer; return None if that fails.
 
-        Epochs stay epochs if they are whole ones whatever an epoch has.
+        Times that are an integer number of epochs stay in epochs.
         """
         path, run = child_path(self.path, name, *keys), self.run
         ratio = run.ratio if scaled else 1.0
         unit, factor, what = time.unit, ratio, f"{time} times {ratio:g}"
-        if time.unit == "dur":  # a share of the run, which scales with it
+        if time.unit == "dur":  # a fraction of the run, which is scaled already
             if run.longest is None:
-                missing = f"{time} is a share of the run, and nothing says its length"
+                missing = f"{time} is a fraction of the run, whose length is unknown"
                 self.diagnostics.add(path, missing, 'Write max_duration: "10ep"', code=MISSING_FACT)
                 return None
             unit, factor, what = run.longest.unit, run.longest.amount, f"{time} of {run.longest}"
@@ -169,8 +171,8 @@ class TimesInRun:
         elif run.batches is not None:
             found = ComposerTime(int(time.amount * run.batches * factor), "ba")
         else:
-            missing = f"{what} is rounded to whole batches, and nothing says how many an epoch has"
-            instead = "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba"
+            missing = f"{what} is rounded to batches, and the number of batches per epoch is unknown"
+            instead = "Pass a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba"
             self.diagnostics.add(path, missing, instead, code=MISSING_FACT)
             return None
         self.clocks.add(found.clock)
@@ -178,15 +180,15 @@ class TimesInRun:
         return found
 
     def period(self, name: str, written: ComposerTime) -> ComposerTime | None:
-        """A time that is not nothing."""
+        """Convert a time that must be greater than 0."""
         found = self.converted(name, written)
         if found is not None and not found.amount:
-            self.fault(name, "a length of nothing", f'Write {name}: "1ba"')
+            self.report(name, f"{name} must be greater than 0", f'Write {name}: "1ba"')
             return None
         return found
 
     def end(self, t_max: ComposerTime) -> ComposerTime | None:
-        """The end of a scheduler; None if it takes the whole run."""
+        """Return the end of a scheduler; None if it is the end of the run."""
         longest = self.run.longest
         if t_max == _WHOLE_RUN:
             self.clocks.update([] if longest is None else [longest.clock])
@@ -198,29 +200,29 @@ class TimesInRun:
         return end
 
     def curve_end(self, t_max: ComposerTime) -> ComposerTime | None:
-        """The end of a curve, which takes some time."""
+        """Return the end of a curve, which must be greater than 0."""
         found = self.end(t_max)
         if found is not None and not found.amount:
-            self.fault("t_max", "a length of nothing", 'Write t_max: "1dur"')
+            self.report("t_max", "t_max must be greater than 0", 'Write t_max: "1dur"')
         return found
 
     def curve_length(self, t_max: ComposerTime) -> Duration | None:
-        """The same as a length of a plan."""
+        """Return the end of a curve as a length of a plan."""
         end = self.curve_end(t_max)
         return None if end is None else end.duration
 
 
-_UNSAID: Final = constant()  # stands for a scheduler with a fault
+_PLACEHOLDER: Final = constant()  # the schedule of a scheduler with an error
 
 
 def _time(default: str | None = None, example: str = "100ba") -> Any:
-    """The field of a time; without a default it is required."""
+    """Return the field of a time; without a default it is required."""
     row = {"parse": composer_time, "example": example}
     return argument(**row) if default is None else argument(default, **row)
 
 
 SCHEDULERS: Final[dict[str, Any]] = {}
-"""The table of each class."""
+"""The table of each class by name."""
 
 
 @table_named(SCHEDULERS, "StepScheduler")
@@ -230,7 +232,7 @@ class _Step:
 
     def schedule(self, times: TimesInRun) -> Schedule:
         size = times.period("step_size", self.step_size)
-        return _UNSAID if size is None else step(size.duration, self.gamma)
+        return _PLACEHOLDER if size is None else step(size.duration, self.gamma)
 
 
 @table_named(SCHEDULERS, "MultiStepScheduler")
@@ -265,7 +267,7 @@ class _Constant:
 
 @argument_table
 class _Curve:
-    """What all schedulers take that end at `alpha_f`."""
+    """The common arguments of the schedulers that end at `alpha_f`."""
 
     alpha_f: float = argument(0.0)
     t_max: ComposerTime = _time("1dur", "1dur")
@@ -286,7 +288,7 @@ class _Exponential:
 
     def schedule(self, times: TimesInRun) -> Schedule:
         period = times.period("decay_period", self.decay_period)
-        return _UNSAID if period is None else exponential(self.gamma, period.duration)
+        return _PLACEHOLDER if period is None else exponential(self.gamma, period.duration)
 
 
 @table_named(SCHEDULERS, "CosineAnnealingScheduler")
@@ -302,16 +304,16 @@ class _WarmRestarts:
     alpha_f: float = argument(0.0)
 
     def schedule(self, times: TimesInRun) -> Schedule:
-        """Cosine cycles whose lengths are rounded down, each before the next one grows."""
+        """Return cosine cycles, with each length rounded down before the next one is computed."""
         first, mult = times.period("t_0", self.t_0), self.t_mult
         if mult < 1:
-            found = "cycles would shrink to nothing, which Composer refuses when they do"
-            times.fault("t_mult", found, "Write t_mult: 1")
+            found = "the cycles would shrink to a length of 0, for which Composer raises"
+            times.report("t_mult", found, "Write t_mult: 1")
         if first is None or mult < 1:
-            return _UNSAID
+            return _PLACEHOLDER
         size = first.amount if first.unit != "ep" else first.amount * (times.run.batches or 0)
-        stands_still = bool(size) and int(mult * size) == size
-        return cosine_restarts(first.duration, 1.0 if stands_still else mult, self.alpha_f, lengths="floor")
+        constant_length = bool(size) and int(mult * size) == size
+        return cosine_restarts(first.duration, 1.0 if constant_length else mult, self.alpha_f, lengths="floor")
 
 
 @table_named(SCHEDULERS, "PolynomialScheduler")
@@ -324,7 +326,7 @@ class _Polynomial(_Curve):
 
 @argument_table
 class _Warmup:
-    """What all schedulers with a warmup take."""
+    """The common arguments of the schedulers with a warmup."""
 
     t_warmup: ComposerTime = _time()
     scale_warmup: bool = argument(False)
@@ -332,23 +334,23 @@ class _Warmup:
     def warmed_up(
         self, times: TimesInRun, t_max: ComposerTime, top: float, rest: Callable[[Duration | None], Schedule]
     ) -> Schedule:
-        """A line from 0 in `t_warmup`, then the rest of `t_max`."""
+        """Return a warmup from 0 over `t_warmup`, then `rest` over the remainder of `t_max`."""
         warm, end = times.converted("t_warmup", self.t_warmup, scaled=False), times.curve_end(t_max)
         if warm is None:
-            return _UNSAID
+            return _PLACEHOLDER
         _check_clocks(times, warm, end, t_max)
         ramp = self.ramp(times, warm, top)
         if ramp is None:
             return rest(None if end is None else end.duration)
-        whole = times.run.longest if end is None else end
-        if whole is not None and times.run.compared(warm, whole) in (0, 1):
+        last = times.run.longest if end is None else end
+        if last is not None and times.run.compared(warm, last) in (0, 1):
             return ramp
         return ramp >> rest(None if end is None else end.duration - warm.duration)
 
     def ramp(self, times: TimesInRun, warm: ComposerTime, top: float) -> Schedule | None:
-        """The warmup; None where there is none.
+        """Return the warmup; None if its length is 0.
 
-        With `scale_warmup` the line is scaled, and the time at which the rest begins is not.
+        `scale_warmup` scales the line, but not the time at which the rest begins.
         """
         if not warm.amount:
             return None
@@ -357,7 +359,7 @@ class _Warmup:
         if scaled is None or scaled == warm:
             return warmup(warm.duration, to=top)
         if not scaled.amount:
-            times.fault("t_warmup", "scaled it is a length of nothing", "Write scale_warmup: false")
+            times.report("t_warmup", "the scaled warmup must be greater than 0", "Write scale_warmup: false")
             return None
         if times.run.ratio > 1:
             return take(warmup(scaled.duration, to=top), warm.duration)
@@ -365,25 +367,25 @@ class _Warmup:
 
 
 def _check_clocks(times: TimesInRun, warm: ComposerTime, end: ComposerTime | None, t_max: ComposerTime) -> None:
-    """What Composer asserts: one clock for the warmup and `t_max`, which is as long as the run."""
+    """Report errors that Composer raises: warmup and `t_max` on different clocks, `t_max` shorter than the run."""
     if times.wrong & {"t_warmup", "t_max"}:
         return
     run = times.run
     whole = run.longest if end is None else end
     if whole is not None and warm.clock != whole.clock:
         found = f"it counts {warm.clock}, and t_max counts {whole.clock}"
-        times.fault("t_warmup", found, f'Write t_warmup: "100{whole.clock}"')
-    # Composer asks when it builds the scheduler too, before it scales max_duration.
+        times.report("t_warmup", found, f'Write t_warmup: "100{whole.clock}"')
+    # Composer also checks when it builds the scheduler, before it scales max_duration.
     for longest in (run.longest, None if t_max.unit == "dur" else run.unscaled):
         if end is not None and longest is not None and run.compared(end, longest) == -1:
-            times.fault("t_max", f"{end} is shorter than the run, {longest}", 'Write t_max: "1dur"')
+            times.report("t_max", f"{end} is shorter than the run, {longest}", 'Write t_max: "1dur"')
             return
 
 
 @table_named(SCHEDULERS, "MultiStepWithWarmupScheduler")
 class _MultiStepWithWarmup(_Warmup, _MultiStep):
     def schedule(self, times: TimesInRun) -> Schedule:
-        """The warmup lies over the stairs, whose milestones are times of the run."""
+        """Return the warmup followed by the steps, whose milestones count from the start of the run."""
         stairs = _MultiStep.schedule(self, times)
         warm = times.converted("t_warmup", self.t_warmup, scaled=False)
         ramp = None if warm is None else self.ramp(times, warm, 1.0)
@@ -395,7 +397,7 @@ class _MultiStepWithWarmup(_Warmup, _MultiStep):
 @table_named(SCHEDULERS, "ConstantWithWarmupScheduler")
 class _ConstantWithWarmup(_Warmup, _Constant):
     def schedule(self, times: TimesInRun) -> Schedule:
-        """Unlike `ConstantScheduler` it stays at `alpha` after `t_max`."""
+        """Return the schedule; unlike `ConstantScheduler` it stays at `alpha` after `t_max`."""
         return self.warmed_up(times, self.t_max, self.alpha, lambda _: constant(self.alpha))
 
 
@@ -429,22 +431,23 @@ class _InverseSquareRoot:
     alpha_f_cooldown: float = argument(0.0)
 
     def schedule(self, times: TimesInRun) -> Schedule:
-        """llm-foundry's inverse root towards `alpha_f_decay`, then a line."""
+        """Return llm-foundry's inverse square root towards `alpha_f_decay`, then a line."""
         run, decay, last = times.run, self.alpha_f_decay, self.alpha_f_cooldown
         if decay < last and not times.wrong & {"alpha_f_decay", "alpha_f_cooldown"}:
-            times.fault("alpha_f_decay", f"{decay:g} is below alpha_f_cooldown, {last:g}", "Write alpha_f_cooldown: 0")
+            found = f"{decay:g} is less than alpha_f_cooldown, {last:g}"
+            times.report("alpha_f_decay", found, "Write alpha_f_cooldown: 0")
         unit = None if run.unscaled is None else run.unscaled.unit
         for name, time in (("t_warmup", self.t_warmup), ("t_scale", self.t_scale), ("t_cooldown", self.t_cooldown)):
             if name not in times.wrong and (time.unit == "dur" or (unit is not None and time.unit != unit)):
-                found = f"{time}: llm-foundry wants the unit of max_duration"
-                times.fault(name, found, f'Write {name}: "100{unit or "tok"}"')
+                found = f"{time}: llm-foundry requires the unit of max_duration"
+                times.report(name, found, f'Write {name}: "100{unit or "tok"}"')
         if times.diagnostics.count:
-            return _UNSAID
+            return _PLACEHOLDER
         warm = times.converted("t_warmup", self.t_warmup, scaled=False)
         cool = times.converted("t_cooldown", self.t_cooldown)
         scale, end = times.period("t_scale", self.t_scale), times.end(self.t_max)
         if warm is None or scale is None or cool is None:
-            return _UNSAID
+            return _PLACEHOLDER
         falling: Schedule = inverse_sqrt(scale.duration)
         if decay:
             falling = decay + (1.0 - decay) * falling
@@ -469,4 +472,4 @@ NAMES: Final[Mapping[str, str]] = {
     "cosine_with_warmup": "CosineAnnealingWithWarmupScheduler",
     "inv_sqrt_with_warmup": "InverseSquareRootWithWarmupScheduler",
 }
-"""The names of the schedulers, with those of llm-foundry; and the class of each."""
+"""The class of each scheduler's name, including the names of llm-foundry."""

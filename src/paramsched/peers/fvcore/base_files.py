@@ -1,4 +1,4 @@
-"""Configs of detectron2 that go upon others: `_BASE_: ../Base-RCNN-FPN.yaml`, or a list of such files."""
+"""Reader of detectron2 configs with base files: `_BASE_: ../Base-RCNN-FPN.yaml`, or a list of such files."""
 
 import os
 from collections.abc import Mapping
@@ -15,27 +15,31 @@ from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError
 
 BASE: Final = "_BASE_"
-"""The entry that names the file, or the files, which a config changes."""
+"""The key of a config's base file or base files."""
 
-_MOST_ABOVE: Final = 20
-_MOST_FILES: Final = 200
+_MAX_DEPTH: Final = 20
+_MAX_FILES: Final = 200
 
 
 def read(text: str, source: str = "config") -> Any:
-    """A config from the text of a YAML or JSON file; its bases are looked for beside `source`.
+    """Read a config from the text of a YAML or JSON file and merge it over its base files.
 
-    An entry stands for that of the base; sections are merged, entry by entry, as fvcore does. Of several bases the
-    later one stands for the earlier.
+    As in fvcore, an entry replaces that of the base, sections are merged entry by entry, and later bases replace
+    earlier ones.
+
+    Args:
+        text: the text of the file.
+        source: its path; base files are searched relative to it.
 
     Raises:
-        ConfigError: every fault at once; or a base cannot be read, or is its own base.
+        ConfigError: the config has errors, or a base cannot be read or includes itself.
     """
     return _ConfigReader(source).read(text, source, (path_without_dots(Path(source)),))
 
 
 @final
 class _ConfigReader:
-    """Reads one config and its bases, each file once.
+    """Reader of one config and its bases, which reads each file once.
 
     Args:
         source: the config's name, for messages.
@@ -45,46 +49,47 @@ class _ConfigReader:
         self._source = source
         self._done: dict[Path, Any] = {}
 
-    def read(self, text: str, source: str, above: tuple[Path, ...]) -> Any:
-        """What a file says, with its bases below it; `above` are the files that led to it, and itself."""
+    def read(self, text: str, source: str, chain: tuple[Path, ...]) -> Any:
+        """Read a file and its bases; `chain` contains the files that led to it, and the file itself."""
         data = read_peer_data(text, "yaml", source)
         if not isinstance(data, Mapping) or BASE not in data:
             return data
         named = data[BASE]
-        layers = [self.read_base(base, source, above) for base in (named if isinstance(named, list) else [named])]
+        layers = [self.read_base(base, source, chain) for base in (named if isinstance(named, list) else [named])]
         merged: dict[str, Any] = {}
         for layer in (*layers, {key: value for key, value in data.items() if key != BASE}):
             merged = merge_upon_base(merged, layer, source, instead="Write a section, or a value, as its base does")
         return merged
 
-    def read_base(self, named: Any, source: str, above: tuple[Path, ...]) -> Mapping[str, Any]:
-        """What a base says; one that several files name is read for the first of them."""
-        beside = "" if above[0].is_file() else "Load the config from its file, beside its base"
+    def read_base(self, named: Any, source: str, chain: tuple[Path, ...]) -> Mapping[str, Any]:
+        """Read a base, or return the earlier result if another file has named the base already."""
+        advice = "" if chain[0].is_file() else "Load the config from its file, in the directory of its base"
 
-        def refused(found: str, instead: str = beside) -> ConfigError:
+        def base_error(found: str, instead: str = advice) -> ConfigError:
             code = REFUSED_VALUE if isinstance(named, str) else WRONG_TYPE
             return ConfigError(source, [Diagnostic(child_path(ROOT, BASE), found, instead, code=code)])
 
         if not isinstance(named, str):
-            raise refused(f"expected the name of a file, got {short_json(named)}", "Write _BASE_: Base-RCNN-FPN.yaml")
+            found = f"expected the name of a file, got {short_json(named)}"
+            raise base_error(found, "Write _BASE_: Base-RCNN-FPN.yaml")
         site = short_json(named)
-        place = path_without_dots(above[-1].parent / os.path.expanduser(named))  # noqa: PTH111  # keeps an unknown ~name
-        if place in above or len(above) > _MOST_ABOVE:
-            raise refused(f"{site}: the bases come back to a file that was read", "Name another one")
-        if len(self._done) >= _MOST_FILES:
-            raise refused(f"{site}: more than {_MOST_FILES} files together", "Put them into fewer files")
+        place = path_without_dots(chain[-1].parent / os.path.expanduser(named))  # noqa: PTH111  # keeps an unknown ~name
+        if place in chain or len(chain) > _MAX_DEPTH:
+            raise base_error(f"{site}: the base files form a cycle", "Name another file")
+        if len(self._done) >= _MAX_FILES:
+            raise base_error(f"{site}: the config has more than {_MAX_FILES} base files", "Merge some of the files")
         if place not in self._done:
-            self._done[place] = self.read_file(place, text_of_base(place, site, refused), above)
+            self._done[place] = self.read_file(place, text_of_base(place, site, base_error), chain)
         found = self._done[place]
         if not isinstance(found, Mapping):
-            raise refused(f"expected a config in {site}, got {type_name_of(found)}", "Name another one")
+            raise base_error(f"{site}: expected a config, got {type_name_of(found)}", "Name another file")
         return found
 
-    def read_file(self, place: Path, text: str, above: tuple[Path, ...]) -> Any:
-        """What the file of a base says; its faults are told with its name."""
+    def read_file(self, place: Path, text: str, chain: tuple[Path, ...]) -> Any:
+        """Read the file of a base; its errors name the file."""
         source = str(place)
         try:
             refuse_long_text(text, source)
-            return self.read(text, source, (*above, place))
+            return self.read(text, source, (*chain, place))
         except ConfigError as error:
             raise error_in_base(error, source, self._source) from None

@@ -1,4 +1,4 @@
-"""From param schedulers, and from the `SOLVER` of detectron2, to a plan."""
+"""Conversion of param schedulers and of detectron2's `SOLVER` to a plan."""
 
 import ast
 import math
@@ -57,13 +57,14 @@ _EPSILON: Final = 1e-6  # fvcore's tolerance of `where`
 @final
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What the `where` of a param scheduler goes over, from 0 to 1.
+    """The range of updates in which fvcore's `where` goes from 0 to 1.
 
     Args:
-        updates: how many.
-        path: where the arguments of the scheduler are.
-        faults: where diagnostics are noted.
-        sound: whether each argument by itself is right; if not, others stand in for some, and no more is reported.
+        updates: the number of updates.
+        path: the config path of the scheduler's arguments.
+        diagnostics: receives the errors.
+        sound: True if each argument alone is valid. If False, placeholders replace the invalid arguments and no further
+            error is reported.
     """
 
     updates: int
@@ -71,7 +72,7 @@ class Where:
     diagnostics: DiagnosticCollector
     sound: bool = True
 
-    def fault(self, found: str, instead: str, *keys: object, code: str = REFUSED_VALUE) -> None:
+    def report(self, found: str, instead: str, *keys: object, code: str = REFUSED_VALUE) -> None:
         if self.sound:
             self.diagnostics.add(child_path(self.path, *keys), found, instead, code=code)
 
@@ -83,20 +84,26 @@ def _some_numbers(value: Any) -> tuple[float, ...]:
 
 
 def first_update(reached: Callable[[float], bool], near: float, updates: int) -> int:
-    """The first update at whose `where` something is reached, looked for around a time, in fvcore's arithmetic."""
+    """Return the first update for whose `where` the predicate is true.
+
+    Args:
+        reached: the predicate, in fvcore's arithmetic.
+        near: the approximate update, which bounds the search.
+        updates: the number of updates.
+    """
     latest = max(min(round(near) + 2, updates), 0)
     return bisect_left(range(latest), True, key=lambda t: reached(t / updates))
 
 
 _TABLES: Final[dict[str, Any]] = {}
-"""The table of each class, by its name without its ending."""
+"""The table of each class by its name without the suffix `ParamScheduler`."""
 
 
 @table_named(_TABLES, "Constant")
 class _ConstantArguments:
     value: float = argument(example=1.0)
 
-    def schedule(self, where: Where) -> Schedule:  # as of the others
+    def schedule(self, where: Where) -> Schedule:
         return constant(self.value)
 
 
@@ -150,8 +157,8 @@ class MultiStepArguments:
     def schedule(self, where: Where) -> Schedule:
         values, whole, times = self.values, self.num_updates, self.milestones
         if whole is None and not times:
-            found = "it has neither num_updates nor milestones"
-            where.fault(found, "Write milestones: [30, 60, 90]", code=WRONG_ARGUMENT)
+            found = "either num_updates or milestones is required"
+            where.report(found, "Write milestones: [30, 60, 90]", code=WRONG_ARGUMENT)
             return constant()
         if times is None:
             width = math.ceil((whole or 0.0) / len(values))
@@ -159,10 +166,13 @@ class MultiStepArguments:
         if whole is None:
             whole, times = times[-1], times[:-1]
         if len(times) != len(values) - 1 or any(b <= a for a, b in pairwise([0.0, *times, whole])):
-            found = "the milestones do not grow from above 0 to below num_updates, one for each change of value"
-            where.fault(found, "Write values: [1, 0.1, 0.01], milestones: [30, 60, 90]")
+            found = (
+                "expected one milestone for each change of value, in increasing order, greater than 0 and less than "
+                "num_updates"
+            )
+            where.report(found, "Write values: [1, 0.1, 0.01], milestones: [30, 60, 90]")
             return constant()
-        return _held_values(where, values, [(time, whole) for time in times])
+        return _piecewise_values(where, values, [(time, whole) for time in times])
 
 
 @table_named(_TABLES, "Step")
@@ -172,7 +182,7 @@ class _StepArguments:
 
     def schedule(self, where: Where) -> Schedule:
         parts = len(self.values)
-        return _held_values(where, self.values, [(float(part), float(parts)) for part in range(1, parts)])
+        return _piecewise_values(where, self.values, [(float(part), float(parts)) for part in range(1, parts)])
 
 
 @table_named(_TABLES, "StepWithFixedGamma")
@@ -198,18 +208,19 @@ class _CompositeArguments:
     interval_scaling: list[Any] | None = argument(None, example=["rescaled", "fixed"])
 
     def schedule(self, where: Where) -> Schedule:
-        """Parts one after the other, each from begin to end in its share, or fixed to the clock of the whole."""
+        """Return the parts as stages; a part is rescaled to its length or keeps the time of the entire run."""
         parts, shares, scaling = self.schedulers, list(self.lengths), self.interval_scaling
         scaling = ["rescaled"] * len(shares) if scaling is None else scaling
         if not len(parts) == len(shares) == len(scaling):
-            where.fault("schedulers, lengths and interval_scaling differ in length", "Write them so", code=WRONG_TYPE)
+            found = "schedulers, lengths and interval_scaling must have the same number of entries"
+            where.report(found, "Write one entry of each for every part", code=WRONG_TYPE)
             return constant()
         for index, one in enumerate(scaling):
             if one not in ("rescaled", "fixed"):
                 found = f"expected rescaled or fixed, got {short_json(one)}"
-                where.fault(found, "Write rescaled", "interval_scaling", index)
+                where.report(found, "Write rescaled", "interval_scaling", index)
         if abs(sum(shares) - 1.0) >= 1e-3 or min(shares) < 0:
-            where.fault("they do not sum up to 1", "Write lengths: [0.1, 0.9]", "lengths")
+            where.report("the lengths must not be negative and must sum to 1", "Write lengths: [0.1, 0.9]", "lengths")
             return constant()
         shares[-1] = 1.0 - sum(shares[:-1])
         bounds = [0, *(_bound(where, end) for end in accumulate(shares[:-1])), where.updates]
@@ -226,8 +237,8 @@ class _CompositeArguments:
         return in_order(stages)
 
 
-def _held_values(where: Where, values: Sequence[float], marks: list[tuple[float, float]]) -> Schedule:
-    """Values that are held from a mark, in parts of a whole, to the next."""
+def _piecewise_values(where: Where, values: Sequence[float], marks: list[tuple[float, float]]) -> Schedule:
+    """Return values that are constant between marks, each of which is a fraction (part, total) of the run."""
     n = where.updates
     times = [
         first_update(lambda share, m=mark, w=whole: int((share + _EPSILON) * w) >= m, mark / whole * n, n)  # type: ignore[misc]
@@ -236,34 +247,37 @@ def _held_values(where: Where, values: Sequence[float], marks: list[tuple[float,
     if len(values) > 1 and all(value == values[1] ** k for k, value in enumerate(values)) and values[1] > 0:
         reached = tuple(time for time in times if time < n)
         return multistep(reached, values[1]) if reached else constant()
-    # Several marks may fall into one update: the last one counts.
+    # If several marks fall into one update, the last one is used.
     points = {0: values[0], **dict(zip(times, values[1:], strict=True))}
     points = {time: value for time, value in points.items() if time < n}
     return piecewise(tuple(points.items())) if len(points) > 1 else constant(points[0])
 
 
 def _bound(where: Where, end: float) -> int:
-    """The update at which a part ends; a part of an update is refused."""
+    """Return the update at which a part ends; report an error if it ends within an update."""
     exact = end * where.updates
     found = first_update(lambda share: share + _EPSILON > end, exact, where.updates)
     if abs(exact - found) > 1e-6 * max(1.0, where.updates * 1e-6):
-        why = f"a part of it ends at update {exact:.6g} of {where.updates:,}, which is not an integer"
-        instead = 'Write lengths that are whole updates, or a native plan: lr: linear(0.001, 1, over="5%") >> cosine()'
+        why = f"a part ends at update {exact:.6g} of {where.updates:,}, which is not an integer"
+        instead = (
+            "Write lengths that give integer numbers of updates, or a native plan: "
+            'lr: linear(0.001, 1, over="5%") >> cosine()'
+        )
         if abs(exact - round(exact)) < 1e-6:
             early = round(exact) - found
             why = f"in a run of {where.updates:,} updates fvcore's tolerance ends a part {early} too early"
-        where.fault(why, instead, "lengths")
+        where.report(why, instead, "lengths")
     return found
 
 
 def fvcore_class_in(data: Any) -> str | None:
-    """The class that data names, without its ending; None where it names none of fvcore's."""
+    """Return the class of fvcore that data names, without the suffix `ParamScheduler`; None if it names none."""
     if not isinstance(data, Mapping):
         return None
-    words: list[str] = [data[key] for key in NAME_KEYS if isinstance(data.get(key), str)]
-    words += [str(key) for key in data if str(key).endswith(ENDING)]
-    for word in words:
-        bare = word.rpartition(".")[2]
+    names: list[str] = [data[key] for key in NAME_KEYS if isinstance(data.get(key), str)]
+    names += [str(key) for key in data if str(key).endswith(ENDING)]
+    for name in names:
+        bare = name.rpartition(".")[2]
         if bare.endswith(ENDING):
             return bare.removesuffix(ENDING)
         if bare in _TABLES:
@@ -274,21 +288,22 @@ def fvcore_class_in(data: Any) -> str | None:
 def param_schedule_of(
     data: Any, path: str, updates: int, diagnostics: DiagnosticCollector, beside: tuple[str, ...] = ()
 ) -> Schedule:
-    """The schedule of a param scheduler over a number of updates; `constant()` stands in where a fault was noted."""
+    """Read a param scheduler over a number of updates; if it has an error, report it and return `constant()`."""
     name = fvcore_class_in(data)
     if name is None or name not in _TABLES:
         known = [one + ENDING for one in _TABLES]
-        kind = type_name_of(data) if not isinstance(data, Mapping) else "it names no class of fvcore's"
-        found = kind if name is None else f"unknown scheduler {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
+        kind = "a mapping that names none" if isinstance(data, Mapping) else type_name_of(data)
+        missing = f"expected a param scheduler of fvcore, got {kind}"
+        found = missing if name is None else f"unknown scheduler {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
         diagnostics.add(
             path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME
         )
         return constant()
     key = next((key for key in data if str(key).endswith(ENDING) and key not in NAME_KEYS), None)
-    given, where = {key: value for key, value in data.items() if key not in (*NAME_KEYS, *beside)}, path
+    arguments, where = {key: value for key, value in data.items() if key not in (*NAME_KEYS, *beside)}, path
     if key is not None:
-        given, where = data[key], child_path(path, key)
-    entry = read_entry(name + ENDING, _TABLES[name], given, where, ReadingNotes(diagnostics))
+        arguments, where = data[key], child_path(path, key)
+    entry = read_entry(name + ENDING, _TABLES[name], arguments, where, ReadingNotes(diagnostics))
     if entry is None:
         return constant()
     schedule: Schedule = entry.arguments.schedule(Where(updates, where, diagnostics, sound=not entry.wrong))
@@ -317,14 +332,14 @@ class _SolverArguments:
     POLY_LR_CONSTANT_ENDING: float = argument(0.0, low=0)
 
 
-_LONGEST_TEXT: Final = 1_000  # a longer one is no list of milestones
+_MAX_LITERAL_LENGTH: Final = 1_000  # a longer string is not a list of milestones
 _SCHEDULED: Final = ("LR_SCHED", "BASE_LR", "WARMUP", "STEPS", "GAMMA", "NUM_DECAYS", "RESCALE", "MAX_ITER", "POLY")
-_OF_GROUPS: Final = re.compile("FACTOR|MULT|BIAS|CLIP")  # BIAS_LR_FACTOR is a multiple of lr for some parameters
+_GROUP_SETTINGS: Final = re.compile("FACTOR|MULT|BIAS|CLIP")  # BIAS_LR_FACTOR is a multiple of lr for some parameters
 _BESIDE: Final = ("max_iter", "horizon")
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like a param scheduler, or like a config of detectron2."""
+    """Return whether data looks like a param scheduler or a config of detectron2."""
     if not isinstance(data, Mapping):
         return False
     named = fvcore_class_in(data) is not None and any("ParamScheduler" in str(one) for one in [*data, *data.values()])
@@ -332,7 +347,7 @@ def recognizes(data: Any) -> bool:
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """`BASE_LR`, where a config of detectron2 says it."""
+    """Return `BASE_LR` as the base of lr, if a config of detectron2 contains it."""
     solver, path = _solver_in(data)
     rate: Any = None if solver is None else _value_of_text(solver.get("BASE_LR"))
     return Bases(({"lr": float(rate)},), child_path(path, "BASE_LR")) if is_plain_number(rate) else NO_BASES
@@ -344,15 +359,15 @@ def to_plan(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,  # noqa: ARG001  # values are multiples of it
 ) -> Plan:
-    """The plan that gives what fvcore's scheduler gives, as multiples of base.
+    """Return the plan with the values of fvcore's scheduler, as multiples of base.
 
     Args:
-        data: a param scheduler, with `max_iter` beside it; or a config of detectron2, or its `SOLVER`.
-        calendar: its `total` stands in for `max_iter`.
-        base: is not needed.
+        data: a param scheduler with an entry `max_iter`, a config of detectron2, or its `SOLVER`.
+        calendar: run facts; `total` in updates is used if `max_iter` is missing.
+        base: not used.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> print(to_plan({"SOLVER": {"STEPS": [60000, 80000], "MAX_ITER": 90000}}))
     horizon: 90000
@@ -362,16 +377,16 @@ def to_plan(
     if not isinstance(data, Mapping):
         diagnostics.refuse_kind(ROOT, data, "a config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
     elif BASE in data:
-        found = f"{short_json(data[BASE])} is another file, and its entries are not here"
+        found = f"the entries of {short_json(data[BASE])} are missing, because the config was not loaded from its file"
         diagnostics.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     with diagnostics.reported_at(ROOT):
         solver, path = _solver_in(data)
         if solver is not None:
-            given = _read_solver(solver, path, diagnostics)
+            arguments = _read_solver(solver, path, diagnostics)
             diagnostics.raise_any("config")
-            total, of_deeplab = given.MAX_ITER, given.LR_SCHEDULER_NAME == "WarmupPolyLR"
-            schedule = _deeplab_schedule(given) if of_deeplab else _warmed(given, path, diagnostics)
+            total, of_deeplab = arguments.MAX_ITER, arguments.LR_SCHEDULER_NAME == "WarmupPolyLR"
+            schedule = _deeplab_schedule(arguments) if of_deeplab else _with_warmup(arguments, path, diagnostics)
         else:
             total = _updates_of(data, calendar, diagnostics)
             schedule = param_schedule_of(data, ROOT, total, diagnostics, _BESIDE)
@@ -379,16 +394,16 @@ def to_plan(
 
 
 def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, diagnostics: DiagnosticCollector) -> int:
-    """The updates that `where` goes over."""
+    """Return the length of the run in updates."""
     total = data.get("max_iter", data.get("horizon"))
     if total is None and calendar is not None and calendar.total is not None:
         terms = Duration.of(calendar.total).terms
         total = int(terms[0][1]) if len(terms) == 1 and terms[0][0] == "updates" else None
     if not is_count(total, least=1):
         found = (
-            "nothing says how many updates the run has"
+            "the length of the run is unknown"
             if total is None
-            else f"expected an integer, got {short_json(total)}"
+            else f"expected an integer of at least 1, got {short_json(total)}"
         )
         diagnostics.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000", code=MISSING_FACT)
         return 1_000
@@ -396,7 +411,7 @@ def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, diagnostics:
 
 
 def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
-    """The `SOLVER` section; None where there is none."""
+    """Return the `SOLVER` section and its path; None if there is none."""
     if isinstance(data, Mapping):
         inner = data.get("SOLVER")
         if isinstance(inner, Mapping):
@@ -413,17 +428,18 @@ def _read_solver(solver: Mapping[str, Any], path: str, diagnostics: DiagnosticCo
         for name, value in solver.items()
         if str(name).startswith(_SCHEDULED) and not str(name).startswith("BASE_LR_MULT")  # the rates of some groups
     }
-    own = [str(name) for name in solver if str(name) not in scheduled and not _OF_GROUPS.search(str(name))]
+    own = [str(name) for name in solver if str(name) not in scheduled and not _GROUP_SETTINGS.search(str(name))]
     report_unused_settings({name: child_path(path, name) for name in own}, (), diagnostics, library="detectron2")
-    given, places, _ = read_arguments(_SolverArguments, located(scheduled, path), path, diagnostics)
-    if given.BASE_LR_END > given.BASE_LR:
-        diagnostics.add(places["BASE_LR_END"], "it is above BASE_LR", "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
-    return given
+    arguments, places, _ = read_arguments(_SolverArguments, located(scheduled, path), path, diagnostics)
+    if arguments.BASE_LR_END > arguments.BASE_LR:
+        found = "BASE_LR_END must not be greater than BASE_LR"
+        diagnostics.add(places["BASE_LR_END"], found, "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
+    return arguments
 
 
 def _value_of_text(value: Any) -> Any:
-    """What detectron2 reads in a text: `STEPS: (60000, 80000)` is a text to YAML, and a literal of Python to it."""
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+    """Evaluate a string as a Python literal, as detectron2 does: YAML reads `STEPS: (60000, 80000)` as a string."""
+    if not isinstance(value, str) or len(value) > _MAX_LITERAL_LENGTH:
         return value
     diagnostics = DiagnosticCollector()
     try:
@@ -433,48 +449,55 @@ def _value_of_text(value: Any) -> Any:
     return value if diagnostics.count else literal
 
 
-def _detectron_curve(given: _SolverArguments, where: Where) -> Schedule:
-    """What the warmup is laid over, as detectron2 makes it."""
-    match given.LR_SCHEDULER_NAME:
+def _detectron_curve(arguments: _SolverArguments, where: Where) -> Schedule:
+    """Return the schedule without its warmup."""
+    match arguments.LR_SCHEDULER_NAME:
         case "WarmupCosineLR":
-            return CosineArguments(start_value=1.0, end_value=given.BASE_LR_END / given.BASE_LR).schedule(where)
+            return CosineArguments(start_value=1.0, end_value=arguments.BASE_LR_END / arguments.BASE_LR).schedule(where)
         case "WarmupMultiStepLR":
-            steps = tuple(one for one in given.STEPS if one <= given.MAX_ITER)
-            values = tuple(given.GAMMA**k for k in range(len(steps) + 1))
-            return MultiStepArguments(values=values, milestones=steps, num_updates=given.MAX_ITER).schedule(where)
+            steps = tuple(one for one in arguments.STEPS if one <= arguments.MAX_ITER)
+            values = tuple(arguments.GAMMA**k for k in range(len(steps) + 1))
+            return MultiStepArguments(values=values, milestones=steps, num_updates=arguments.MAX_ITER).schedule(where)
     return StepWithFixedGammaArguments(
-        base_value=given.BASE_LR, gamma=given.GAMMA, num_decays=given.NUM_DECAYS, num_updates=given.MAX_ITER
+        base_value=arguments.BASE_LR,
+        gamma=arguments.GAMMA,
+        num_decays=arguments.NUM_DECAYS,
+        num_updates=arguments.MAX_ITER,
     ).schedule(where)
 
 
-def _deeplab_schedule(given: _SolverArguments) -> Schedule:
-    """A power of what is left, held at a constant ending; times the warmup, as DeepLab does."""
-    warm, first = min(given.WARMUP_ITERS, given.MAX_ITER), given.WARMUP_FACTOR
-    curve: Schedule = polynomial(given.POLY_LR_POWER, over=given.MAX_ITER)
-    if given.POLY_LR_CONSTANT_ENDING:
-        curve = maximum(curve, constant(given.POLY_LR_CONSTANT_ENDING))
+def _deeplab_schedule(arguments: _SolverArguments) -> Schedule:
+    """Return DeepLab's polynomial decay to a constant ending, multiplied by the warmup."""
+    warm, first = min(arguments.WARMUP_ITERS, arguments.MAX_ITER), arguments.WARMUP_FACTOR
+    curve: Schedule = polynomial(arguments.POLY_LR_POWER, over=arguments.MAX_ITER)
+    if arguments.POLY_LR_CONSTANT_ENDING:
+        curve = maximum(curve, constant(arguments.POLY_LR_CONSTANT_ENDING))
     if not warm:
         return curve
-    ramp = constant(first, warm) >> constant() if given.WARMUP_METHOD == "constant" else warmup(warm, first)
+    ramp = constant(first, warm) >> constant() if arguments.WARMUP_METHOD == "constant" else warmup(warm, first)
     return ramp * curve
 
 
-def _warmed(given: _SolverArguments, path: str, diagnostics: DiagnosticCollector) -> Schedule:
-    """The warmup, up to where the curve is by then; and the rest of the curve, or all of it rescaled."""
-    total, rescaled, warm = given.MAX_ITER, given.RESCALE_INTERVAL, min(given.WARMUP_ITERS, given.MAX_ITER)
+def _with_warmup(arguments: _SolverArguments, path: str, diagnostics: DiagnosticCollector) -> Schedule:
+    """Return the warmup, which ends at the level of the curve, then the rest of the curve or all of it rescaled."""
+    total, rescaled, warm = (
+        arguments.MAX_ITER,
+        arguments.RESCALE_INTERVAL,
+        min(arguments.WARMUP_ITERS, arguments.MAX_ITER),
+    )
     if not warm:
-        return _detectron_curve(given, Where(total, path, diagnostics))
+        return _detectron_curve(arguments, Where(total, path, diagnostics))
     if total > 900_000:
         found = f"in a run of {total:,} updates fvcore's tolerance ends the warmup early"
         instead = 'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()'
         diagnostics.add(child_path(path, "MAX_ITER"), found, instead, code=REFUSED_VALUE)
-    whole = _detectron_curve(given, Where(total, path, diagnostics))
+    whole = _detectron_curve(arguments, Where(total, path, diagnostics))
     if diagnostics.count:
         return constant()
-    first = given.WARMUP_FACTOR * whole(0)
+    first = arguments.WARMUP_FACTOR * whole(0)
     met = whole(0) if rescaled else whole(warm)
-    ramp: Schedule = constant(first, warm) if given.WARMUP_METHOD == "constant" else linear(first, met, warm)
+    ramp: Schedule = constant(first, warm) if arguments.WARMUP_METHOD == "constant" else linear(first, met, warm)
     if warm == total:
         return ramp
-    rest = _detectron_curve(given, Where(total - warm, path, diagnostics)) if rescaled else skip(whole, warm)
+    rest = _detectron_curve(arguments, Where(total - warm, path, diagnostics)) if rescaled else skip(whole, warm)
     return ramp >> rest

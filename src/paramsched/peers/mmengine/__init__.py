@@ -1,12 +1,13 @@
-"""The dialect of MMEngine: its `param_scheduler`, by itself or in a whole config, in Python, YAML or JSON.
+"""The dialect of MMEngine: its `param_scheduler`, alone or in a complete config, in Python, YAML or JSON.
 
-- one dict with `type` (a name or a class), a list of them, or a dict of lists by the names of several optimizers
-- counts are epochs where `by_epoch` is true (the default), else iterations; a plan calls those updates
-- a missing `end` is the end of the run: of `train_cfg`, else of the calendar
-- schedulers of one field combine as in MMEngine: the plan's line is a chain of windows where that is exact, and a
-  `recurrence` otherwise
-- `.py` files are read without running them: assignments, loops, methods of lists and dicts, bases, variables; with
-  `run_config=True` MMEngine executes them
+- `param_scheduler` is a dict with `type` (a name or a class), a list of such dicts, or, for several optimizers, a dict
+  that maps each optimizer's name to a list.
+- Counts are epochs if `by_epoch` is true (the default), else iterations, which a plan calls updates.
+- A missing `end` is the end of the run, from `train_cfg` or else from the calendar.
+- Schedulers of one field combine as in MMEngine. The plan contains a chain of windows if that is exact, else a
+  `recurrence`.
+- `.py` files are read without executing them: assignments, loops, methods of lists and dicts, bases and variables are
+  supported. With `run_config=True` MMEngine executes them.
 """
 
 from paramsched.peers.mmengine.config_run import execute, read, write

@@ -1,4 +1,4 @@
-"""A config of MMEngine as text and values, and what it says of the run with a calendar."""
+"""Reading and writing an MMEngine config as text, and the length of the run that it describes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from paramsched.time import Calendar, Duration
 
 
 def refuse_unread(value: Any, path: str, diagnostics: DiagnosticCollector) -> None:
-    """Note a fault where a value, or one in a list, is not known."""
+    """Report a value, or each value in a list, that is known only when the config is executed."""
     if isinstance(value, NeedsRunning):
         instead = "Write the value itself, or execute the config in MMEngine: --run-config (in Python: run_config=True)"
         diagnostics.add(path, str(value), instead, code=UNREADABLE)
@@ -32,7 +32,7 @@ def refuse_unread(value: Any, path: str, diagnostics: DiagnosticCollector) -> No
 
 
 def count_above_zero(config: Any, path: str, name: str, diagnostics: DiagnosticCollector) -> int | None:
-    """A count from 1 on that stands in a part of the config; None where there is none."""
+    """Return a positive count from a part of the config, or None if it is missing or invalid."""
     value = config.get(name) if isinstance(config, Mapping) else None
     if isinstance(value, NeedsRunning):
         refuse_unread(value, child_path(path, name), diagnostics)
@@ -51,32 +51,38 @@ def count_above_zero(config: Any, path: str, name: str, diagnostics: DiagnosticC
 
 
 def bare_class_name(kind: Any) -> str | None:
-    """The name of a class as MMEngine's registries know it, without its scope; None where it is none."""
+    """Return the name of a class in MMEngine's registries, without its scope; None if `kind` is not a class or name."""
     name = kind.__name__ if isinstance(kind, type) else kind
     return name.rpartition(".")[2] if isinstance(name, str) else None
 
 
-def config_value_in_words(value: Any) -> str:
-    """A value for a message."""
+def describe_config_value(value: Any) -> str:
+    """Return a value as text for a message."""
     return str(value) if isinstance(value, NeedsRunning) else short_json(value)
 
 
-def type_of_value(value: Any) -> str:
-    """What a value is, for a message."""
+def describe_type(value: Any) -> str:
+    """Return the type of a value as text for a message."""
     return "unreadable" if isinstance(value, NeedsRunning) else type_name_of(value)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class RunLength:
-    """How long a run is."""
+    """The length of a run.
+
+    Args:
+        epoch_length: iterations per epoch; None if unknown.
+        max_epochs: its length in epochs, if the loop runs by epochs.
+        max_iters: its length in iterations, if the loop runs by iterations.
+    """
 
     epoch_length: int | None = None
     max_epochs: int | None = None
     max_iters: int | None = None
 
     def end(self, by_epoch: bool) -> int | None:
-        """What a missing `end` is filled with; None where nothing says how long the run is."""
+        """Return the end of the run, which a missing `end` defaults to; None if it is unknown."""
         if by_epoch:
             if self.max_epochs is not None:
                 return self.max_epochs
@@ -90,26 +96,26 @@ class RunLength:
         return None
 
     def in_iterations(self, tick: float, by_epoch: bool) -> float | None:
-        """A tick of one unit in iterations; None where that is unknown."""
+        """Convert a step to iterations; return None if the length of an epoch is required and unknown."""
         if not by_epoch or tick >= INF or tick == 0:
             return tick
         return None if self.epoch_length is None else tick * self.epoch_length
 
 
 def missing_epoch_length(site: str, found: str) -> MissingFact:
-    """What hangs on the iterations of an epoch, which nothing says."""
+    """Return the error for a part that depends on the unknown length of an epoch."""
     return MissingFact(site, found, "Write Calendar(..., steps_per_epoch=100)", fact="steps_per_epoch", example="100")
 
 
 def ticks_by_epoch(arguments: Arguments) -> bool:
-    """Whether a scheduler makes a tick once an epoch."""
+    """Return whether a scheduler steps once per epoch."""
     return bool(arguments["by_epoch"]) and not arguments.get(CONVERTED, False)
 
 
-def apart_from(one: Arguments, other: Arguments) -> int | None:
-    """The least iterations an epoch with which a window in iterations is over before one in epochs begins.
+def min_epoch_length_apart(one: Arguments, other: Arguments) -> int | None:
+    """Return the shortest epoch for which a window in iterations ends before a window in epochs begins.
 
-    None where there is no such number.
+    Returns None if there is no such length.
     """
     first, second = (other, one) if one["by_epoch"] else (one, other)
     if first["by_epoch"] or not second["by_epoch"] or not second["begin"] > 0 or first["end"] >= INF:
@@ -119,7 +125,7 @@ def apart_from(one: Arguments, other: Arguments) -> int | None:
 
 
 def windows_overlap(one: Arguments, other: Arguments, length: RunLength) -> bool:
-    """Whether two windows have a common tick, or may have."""
+    """Return whether two windows have a common step; True if that is unknown."""
     if bool(one["by_epoch"]) == bool(other["by_epoch"]):
         bounds = [(each["begin"], each["end"]) for each in (one, other)]
     else:
@@ -140,11 +146,12 @@ _LENGTHS_OF_LOOPS = (("EpochBasedTrainLoop", "max_epochs"), ("IterBasedTrainLoop
 @final
 @dataclass(frozen=True, slots=True)
 class ConfigRun:
-    """What a config and a calendar say of the run.
+    """The run that a config and a calendar describe.
 
     Args:
-        length: in MMEngine's units.
-        accumulation: batches to an update.
+        length: its length in MMEngine's units.
+        horizon: its length as a plan specifies it; None if unknown.
+        accumulation: batches per update.
     """
 
     length: RunLength
@@ -153,7 +160,7 @@ class ConfigRun:
 
 
 def run_of_config(whole: Mapping[str, Any], calendar: Calendar, diagnostics: DiagnosticCollector) -> ConfigRun:
-    """The length of the run: what the config says, else the calendar."""
+    """Return the length of the run, from the config or else from the calendar."""
     epoch = calendar.updates_per_epoch
     accumulation = count_above_zero(
         whole.get("optim_wrapper"), entry_path("optim_wrapper"), "accumulative_counts", diagnostics
@@ -177,7 +184,7 @@ def run_of_config(whole: Mapping[str, Any], calendar: Calendar, diagnostics: Dia
 
 
 def _train_length(train: Any, diagnostics: DiagnosticCollector) -> tuple[int | None, int | None]:
-    """Epochs and iterations; MMEngine's own two loops take one of them each."""
+    """Return `max_epochs` and `max_iters` of `train_cfg`; each of MMEngine's two loops takes one of them."""
     path = entry_path("train_cfg")
     refuse_unread(train, path, diagnostics)
     if not isinstance(train, Mapping):
@@ -186,20 +193,24 @@ def _train_length(train: Any, diagnostics: DiagnosticCollector) -> tuple[int | N
     iterations = count_above_zero(train, path, "max_iters", diagnostics)
     loop, by_epoch = bare_class_name(train.get("type")), train.get("by_epoch")
     if loop is not None and by_epoch is not None:
-        diagnostics.add(
-            path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out", code=SAID_TWICE
-        )
+        diagnostics.add(path, "type and by_epoch exclude each other", "Leave by_epoch out", code=SAID_TWICE)
     if loop is None and isinstance(by_epoch, bool):
         loop = _LENGTHS_OF_LOOPS[not by_epoch][0]
-    for (own, taken), (other, given) in permutations(_LENGTHS_OF_LOOPS):
-        if loop == own and given in train:
-            instead = f"Write {taken}=…, or dict(type='{other}', {given}=…)"
-            diagnostics.add(child_path(path, given), f"{loop} has no {given}", instead, code=REFUSED_VALUE)
+    for (own, own_length), (other, other_length) in permutations(_LENGTHS_OF_LOOPS):
+        if loop == own and other_length in train:
+            instead = f"Write {own_length}=…, or dict(type='{other}', {other_length}=…)"
+            path_of_length = child_path(path, other_length)
+            diagnostics.add(path_of_length, f"{loop} has no {other_length}", instead, code=REFUSED_VALUE)
     return epochs, iterations
 
 
 def read(text: str, source: str = "config") -> Any:
-    """A config from the text of a file: Python, YAML or JSON. `_base_` files are looked for beside `source`."""
+    """Read a config from the text of a Python, YAML or JSON file.
+
+    Args:
+        text: the text of the file.
+        source: its path; `_base_` files are searched relative to it.
+    """
     file = Path(source) if Path(source).is_file() else None
     suffix = Path(source).suffix
     if suffix == ".py":
@@ -212,7 +223,7 @@ def read(text: str, source: str = "config") -> Any:
 
 
 def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
-    """A config where no suffix says whether it is Python: it is, if it assigns something."""
+    """Read a config without a known suffix: as Python if it assigns a name, else as YAML."""
     refusal: ConfigError | None = None
     try:
         names = public_names(read_with_bases(text, source, file, ".py"))
@@ -230,7 +241,7 @@ def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
 
 
 def write(data: Any) -> str:
-    """A config as Python text: an assignment for each entry.
+    """Return a config as Python text with an assignment for each entry.
 
     >>> print(write({"param_scheduler": [{"type": "StepLR", "step_size": 2}]}))
     param_scheduler = [
@@ -251,7 +262,7 @@ def _python_expression(value: Any) -> str:
 
 
 def execute(path: str) -> dict[str, Any]:
-    """Return the values of a config file that MMEngine executes, with all its imports, and warn that it was executed.
+    """Execute a config file in MMEngine, with all its imports, and return its values; warn that it was executed.
 
     Raises:
         MissingDependency: MMEngine is not installed.
@@ -271,7 +282,7 @@ def execute(path: str) -> dict[str, Any]:
 
 
 def _with_short_types(value: Any) -> Any:
-    """Return the value with MMEngine's own classes by their names alone: lazy imports give `mmengine.optim.StepLR`."""
+    """Remove the module from names of MMEngine's classes: a lazy import writes `mmengine.optim.StepLR`."""
     if isinstance(value, Mapping):
         own = str(value.get("type", "")).startswith("mmengine.")
         short = {"type": str(value["type"]).rpartition(".")[2]} if own else {}

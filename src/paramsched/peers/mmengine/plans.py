@@ -1,4 +1,4 @@
-"""From a config of MMEngine to plans; with the values of its optimizers, the bases its schedulers begin from."""
+"""Conversion of an MMEngine config to plans, and of its optimizers' values to bases."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,12 +29,12 @@ from paramsched.fields import Field
 from paramsched.peers.mmengine.config_run import (
     ConfigRun,
     RunLength,
-    config_value_in_words,
+    describe_config_value,
+    describe_type,
     missing_epoch_length,
     refuse_unread,
     run_of_config,
     ticks_by_epoch,
-    type_of_value,
 )
 from paramsched.peers.mmengine.row import CONVERTED, Arguments, SchedulerRow, is_finite
 from paramsched.peers.mmengine.table import (
@@ -42,24 +42,24 @@ from paramsched.peers.mmengine.table import (
     FAMILIES,
     SCHEDULERS_PATH,
     SCOPES,
-    argument_cautions,
+    argument_warnings,
     arguments_in_iterations,
     check_hook,
-    fault_of_unknown_class,
     find_schedulers,
     has_scheduler,
-    refuse_nothing,
+    report_missing_schedulers,
     row_of_class,
+    unknown_class_error,
 )
-from paramsched.peers.mmengine.to_schedule import Combined, combine_schedulers, list_cautions
+from paramsched.peers.mmengine.to_schedule import Combined, combine_schedulers, list_warnings
 from paramsched.plan import Binding, Plan
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.schedules import constant
 from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar
 
-_OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
-_MOST_SCHEDULERS = 2_000  # of one optimizer; no published config has more than 12
+_BUILDER_KEYS = ("type", "epoch_length", "_scope_")  # keys of a scheduler's dict that are not arguments of its class
+_MAX_SCHEDULERS = 2_000  # of one optimizer; no published config has more than 12
 
 
 @final
@@ -68,9 +68,12 @@ class SchedulerEntry:
     """One scheduler of a config.
 
     Args:
-        arguments: complete.
-        optimizer: the name of the optimizer it is for, where there are several.
-        base: the value that the levels of a plateau are multiples of, if it is known.
+        path: the config path of its dict.
+        field: the field of the param groups that it schedules.
+        row: the row of its class.
+        arguments: its arguments with all defaults.
+        optimizer: the name of its optimizer; None if the config has only one optimizer.
+        base: the base value, of which the levels of a plateau are multiples; None if it is unknown.
     """
 
     path: str
@@ -83,23 +86,26 @@ class SchedulerEntry:
 
 @final
 class _UserRow(SchedulerRow):
-    """The rule that a class of the user's was seen to be."""
+    """A row that returns the rule derived from a user's class."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
 
-    def rule(self, given: Arguments) -> Rule:
+    def rule(self, arguments: Arguments) -> Rule:
         return self._rule
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _GivenScheduler:
-    """The dict of one scheduler, taken apart.
+class _ParsedScheduler:
+    """The dict of one scheduler, split into its parts.
 
     Args:
-        kind: its `type`.
-        arguments: without those of the builder.
+        path: the config path of the dict.
+        kind: its `type`; `...` if it is missing.
+        arguments: the other entries, without those that only the builder reads.
+        by_epoch: True if its counts are epochs.
+        convert: the value of `convert_to_iter_based`.
     """
 
     path: str
@@ -113,12 +119,12 @@ class _GivenScheduler:
         self.diagnostics.add(child_path(self.path, name), found, instead, code=code)
 
 
-def _true_or_false(
+def _read_bool(
     arguments: Mapping[str, Any], name: str, default: bool, path: str, diagnostics: DiagnosticCollector
 ) -> bool:
     value = arguments.get(name, default)
     if not isinstance(value, (bool, NeedsRunning)):
-        found = f"{config_value_in_words(value)} is {type_of_value(value)}, not True or False"
+        found = f"{describe_config_value(value)} is {describe_type(value)}, not True or False"
         diagnostics.add(child_path(path, name), found, code=WRONG_TYPE)
     return value if isinstance(value, bool) else default
 
@@ -126,20 +132,23 @@ def _true_or_false(
 def _schedulers_by_optimizer(
     schedulers: Any, path: str, diagnostics: DiagnosticCollector
 ) -> Iterator[tuple[Any, str, str | None]]:
-    """Each scheduler of a list or a dict, or of a dict of them by the names of optimizers; its path; that name."""
+    """Yield each scheduler with its config path and the name of its optimizer, if there are several optimizers."""
     if not isinstance(schedulers, Mapping) or "type" in schedulers:
         yield from ((one, where, None) for one, where in _listed_schedulers(schedulers, path, diagnostics))
         return
     if not has_scheduler(schedulers):
-        diagnostics.add(path, "there is no scheduler in it", EXAMPLE, code=NOTHING_PLANNED)
-    for name, theirs in schedulers.items():
+        diagnostics.add(path, "the dict contains no scheduler", EXAMPLE, code=NOTHING_PLANNED)
+    for name, listed in schedulers.items():
         where = child_path(path, name)
-        if not isinstance(theirs, (Mapping, list, tuple)):
-            # A dict without type is one of several optimizers; the rest of it says whether that was meant.
-            found = "is no scheduler; its dict has `type`, another is of optimizers' names"
-            diagnostics.add(where, f"{config_value_in_words(theirs)} {found}", EXAMPLE, code=WRONG_TYPE)
-        elif len(theirs):
-            yield from ((one, inner, str(name)) for one, inner in _listed_schedulers(theirs, where, diagnostics))
+        if not isinstance(listed, (Mapping, list, tuple)):
+            # A dict without `type` maps names of optimizers to schedulers, so each of its values must be a scheduler.
+            found = (
+                f"expected the schedulers of an optimizer, got {describe_config_value(listed)}; "
+                "the dict of a scheduler has `type`"
+            )
+            diagnostics.add(where, found, EXAMPLE, code=WRONG_TYPE)
+        elif len(listed):
+            yield from ((one, inner, str(name)) for one, inner in _listed_schedulers(listed, where, diagnostics))
 
 
 def _listed_schedulers(schedulers: Any, path: str, diagnostics: DiagnosticCollector) -> Iterator[tuple[Any, str]]:
@@ -147,20 +156,22 @@ def _listed_schedulers(schedulers: Any, path: str, diagnostics: DiagnosticCollec
         yield schedulers, path
         return
     if not schedulers:
-        diagnostics.add(path, "there is no scheduler in the list", EXAMPLE, code=NOTHING_PLANNED)
-    if len(schedulers) > _MOST_SCHEDULERS:
-        found = f"{len(schedulers):,} schedulers, more than {_MOST_SCHEDULERS:,}"
+        diagnostics.add(path, "the list of schedulers is empty", EXAMPLE, code=NOTHING_PLANNED)
+    if len(schedulers) > _MAX_SCHEDULERS:
+        found = f"expected at most {_MAX_SCHEDULERS:,} schedulers, got {len(schedulers):,}"
         diagnostics.add(path, found, "Write a table of values as a native plan", code=REFUSED_VALUE)
-    for index, one in enumerate(schedulers[:_MOST_SCHEDULERS]):
+    for index, one in enumerate(schedulers[:_MAX_SCHEDULERS]):
         yield one, child_path(path, index)
 
 
 @final
 class SchedulerReader:
-    """Reads one config; goes on after a fault, to find them all.
+    """Reader of one config, which continues after an error to report all of them.
 
     Args:
-        run: what is known of the run already; None: the config says it.
+        diagnostics: receives the errors.
+        calendar: the run facts; default none.
+        run: the length of the run; None to read it from the config.
     """
 
     def __init__(
@@ -169,190 +180,191 @@ class SchedulerReader:
         self.diagnostics = diagnostics
         self.calendar = calendar or Calendar()
         self.warnings: list[Diagnostic] = []
-        self.missing: MissingFact | None = None  # what only the run knows
+        self.missing: MissingFact | None = None  # the last run fact that was needed and is unknown
         self.run = run or ConfigRun(RunLength(), None, 1)
 
     def read_config(self, data: Any) -> list[SchedulerEntry]:
-        """The entries of a whole config, or of what stands at its `param_scheduler`."""
-        path, schedulers, whole = find_schedulers(data)
-        self.run = run_of_config(whole, self.calendar, self.diagnostics)
-        check_hook(whole, schedulers, self.diagnostics)
+        """Return the schedulers of a complete config or of the value of its `param_scheduler`."""
+        path, schedulers, config_values = find_schedulers(data)
+        self.run = run_of_config(config_values, self.calendar, self.diagnostics)
+        check_hook(config_values, schedulers, self.diagnostics)
         if path == SCHEDULERS_PATH and not has_scheduler(schedulers):
-            refuse_nothing(whole, self.diagnostics)
+            report_missing_schedulers(config_values, self.diagnostics)
             return []
         listed = _schedulers_by_optimizer(schedulers, path, self.diagnostics)
         entries = [entry for one in listed if (entry := self.read_entry(*one)) is not None]
-        self._warn_of_schedulers(entries, whole)
+        self._warn_of_schedulers(entries, config_values)
         return entries
 
     def read_entry(self, config: Any, path: str, optimizer: str | None = None) -> SchedulerEntry | None:
-        """One scheduler's dict; None where it has a fault."""
+        """Read the dict of one scheduler; return None if it has an error."""
         if isinstance(config, NeedsRunning):
             refuse_unread(config, path, self.diagnostics)
             return None
         if not isinstance(config, Mapping):
-            found = f"{config_value_in_words(config)} is {type_of_value(config)}, no scheduler"
+            found = f"expected a scheduler, got {describe_type(config)}: {describe_config_value(config)}"
             self.diagnostics.add(path, found, EXAMPLE, code=WRONG_TYPE)
             return None
-        before = self.diagnostics.count
+        previous_count = self.diagnostics.count
         for name, value in config.items():
             refuse_unread(value, child_path(path, name), self.diagnostics)
-        arguments = {name: value for name, value in config.items() if name not in _OF_THE_BUILDER}
-        convert = _true_or_false(arguments, CONVERTED, False, path, self.diagnostics)
-        by_epoch = _true_or_false(arguments, "by_epoch", True, path, self.diagnostics)
+        arguments = {name: value for name, value in config.items() if name not in _BUILDER_KEYS}
+        convert = _read_bool(arguments, CONVERTED, False, path, self.diagnostics)
+        by_epoch = _read_bool(arguments, "by_epoch", True, path, self.diagnostics)
         arguments.pop(CONVERTED, None)
         kind = config.get("type", ...)
-        given = _GivenScheduler(path, kind, arguments, by_epoch, convert, self.diagnostics)
+        parsed = _ParsedScheduler(path, kind, arguments, by_epoch, convert, self.diagnostics)
         own = user_class(config.get("type"))
         if own is None:
-            return self._entry_of_table(given, before, optimizer)
-        return None if self.diagnostics.count > before else self._entry_of_user(own, given, optimizer)
+            return self._entry_of_table(parsed, previous_count, optimizer)
+        return None if self.diagnostics.count > previous_count else self._entry_of_user(own, parsed, optimizer)
 
-    def _entry_of_table(self, given: _GivenScheduler, before: int, optimizer: str | None) -> SchedulerEntry | None:
-        """`before` is how many faults there were."""
-        found = _row_of(given)
+    def _entry_of_table(
+        self, parsed: _ParsedScheduler, previous_count: int, optimizer: str | None
+    ) -> SchedulerEntry | None:
+        """Read a scheduler of MMEngine's; `previous_count` is the number of diagnostics before its dict was read."""
+        found = _row_of(parsed)
         if found is None:
             return None
         row, family = found
-        field = _field_of(given, family)
-        _check_names(row, given, family)
-        if self.diagnostics.count > before:
+        field = _field_of(parsed, family)
+        _check_names(row, parsed, family)
+        if self.diagnostics.count > previous_count:
             return None
-        arguments = self._complete_arguments(row, given)
+        arguments = self._complete_arguments(row, parsed)
         if arguments is None:
             return None
         for fault in row.check(arguments):
-            given.refuse(fault.argument, fault.message, fault.instead)
+            parsed.refuse(fault.argument, fault.message, fault.instead)
         if row.only_field is not None and field != row.only_field:
-            given.refuse("param_name", f"{row.name} only works for learning rate updating. Write 'lr'")
-        if self.diagnostics.count > before or field is None:
+            parsed.refuse("param_name", f"{row.name} only works for learning rate updating. Write 'lr'")
+        if self.diagnostics.count > previous_count or field is None:
             return None
         complete = row.complete(arguments)
-        for caution in argument_cautions(row, complete, converted_from_epochs=given.convert):
-            self.warnings.append(Diagnostic(given.path, caution, code=HARDLY_MEANT))
-        return SchedulerEntry(given.path, field, row, complete, optimizer)
+        for warning in argument_warnings(row, complete, converted_from_epochs=parsed.convert):
+            self.warnings.append(Diagnostic(parsed.path, warning, code=HARDLY_MEANT))
+        return SchedulerEntry(parsed.path, field, row, complete, optimizer)
 
-    def _entry_of_user(self, own: UserClass, given: _GivenScheduler, optimizer: str | None) -> SchedulerEntry | None:
-        """A scheduler of a user's class, as the rule that it was seen to be."""
+    def _entry_of_user(self, own: UserClass, parsed: _ParsedScheduler, optimizer: str | None) -> SchedulerEntry | None:
+        """Read a scheduler of a user's class, with the rule derived from that class."""
         length = self.run.length
-        if given.convert and length.epoch_length is None:
-            found = "nothing says how many iterations an epoch has"
-            self.missing = missing_epoch_length(f"{given.path}.{CONVERTED}=True", found)
+        if parsed.convert and length.epoch_length is None:
+            self.missing = missing_epoch_length(f"{parsed.path}.{CONVERTED}=True", "the length of an epoch is unknown")
             return None
-        end = length.end(given.by_epoch)
+        end = length.end(parsed.by_epoch)
         if end is not None:
-            given.arguments.setdefault("end", end)
+            parsed.arguments.setdefault("end", end)
         try:
-            seen = own(given.arguments, length.epoch_length if given.convert else None, length.end)
+            seen = own(parsed.arguments, length.epoch_length if parsed.convert else None, length.end)
         except MissingFact as missing:
             self.missing = missing
             return None
         except InvalidArgument as refusal:
-            self.diagnostics.refuse(given.path, refusal)
+            self.diagnostics.refuse(parsed.path, refusal)
             return None
         arguments = {"begin": seen.begin, "end": seen.end, "by_epoch": seen.by_epoch}
-        return SchedulerEntry(given.path, seen.field, _UserRow(seen.rule), arguments, optimizer)
+        return SchedulerEntry(parsed.path, seen.field, _UserRow(seen.rule), arguments, optimizer)
 
-    def _complete_arguments(self, row: SchedulerRow, given: _GivenScheduler) -> dict[str, Any] | None:
-        """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
-        arguments, length = dict(given.arguments), self.run.length
-        end = length.end(given.by_epoch)
+    def _complete_arguments(self, row: SchedulerRow, parsed: _ParsedScheduler) -> dict[str, Any] | None:
+        """Return the arguments in the unit of the scheduler's steps; a missing `end` becomes the end of the run."""
+        arguments, length = dict(parsed.arguments), self.run.length
+        end = length.end(parsed.by_epoch)
         if "end" not in arguments and end is not None:
             arguments["end"] = end
         if row.length_from is not None and "end" not in arguments and not any(map(arguments.get, row.length_from)):
             if length.max_epochs or length.max_iters:
                 run = f"{length.max_epochs} epochs" if length.max_epochs else f"{length.max_iters} iterations"
-                found = f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has"
-                self.missing = missing_epoch_length(child_path(given.path, "end"), found)
+                found = f"it is missing: the run has {run}, and the length of an epoch is unknown"
+                self.missing = missing_epoch_length(child_path(parsed.path, "end"), found)
             else:
-                found = "it is missing, and nothing says how long the run is"
-                given.refuse("end", found, "Write end=…, or train_cfg=dict(max_epochs=…)", MISSING_FACT)
+                found = "it is missing, and the length of the run is unknown"
+                parsed.refuse("end", found, "Write end=…, or train_cfg=dict(max_epochs=…)", MISSING_FACT)
             return None
-        if given.convert and not given.by_epoch:
-            given.refuse(CONVERTED, "it is for arguments in epochs", "Leave by_epoch=False out")
+        if parsed.convert and not parsed.by_epoch:
+            parsed.refuse(CONVERTED, "it requires arguments in epochs", "Leave by_epoch=False out")
             return None
-        if given.convert and length.epoch_length is None:
+        if parsed.convert and length.epoch_length is None:
             arguments[CONVERTED] = True
-        elif given.convert and length.epoch_length is not None:
-            with suppress(TypeError, ValueError, OverflowError):  # not numbers: the checks say which
+        elif parsed.convert and length.epoch_length is not None:
+            with suppress(TypeError, ValueError, OverflowError):  # not numbers: row.check reports them
                 arguments = arguments_in_iterations(row.counted, arguments, length.epoch_length)
         return row.defaulted(arguments)
 
-    def _warn_of_schedulers(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
-        """What the schedulers of one optimizer do together; plateaus without validations; counts of batches."""
+    def _warn_of_schedulers(self, entries: list[SchedulerEntry], config_values: Mapping[str, Any]) -> None:
+        """Warn of likely mistakes: between schedulers of one optimizer, without validation, with accumulation."""
         length = self.run.length
-        if "train_cfg" not in whole and length.max_iters is not None:
+        if "train_cfg" not in config_values and length.max_iters is not None:
             length = RunLength(length.epoch_length, ceil(length.max_iters / (length.epoch_length or 1)), None)
         for optimizer in dict.fromkeys(entry.optimizer for entry in entries):
             mine = [entry for entry in entries if entry.optimizer == optimizer]
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
-            found = list_cautions(together, length, windows=True)
+            found = list_warnings(together, length, windows=True)
             self.warnings += [Diagnostic(mine[one.index].path, one.text, code=one.code) for one in found]
         for entry in entries:
-            if entry.row.reacts_to_metric and "train_cfg" in whole and "val_cfg" not in whole:
-                text = "without a validation it never acts; write val_cfg, val_dataloader and val_evaluator"
+            if entry.row.reacts_to_metric and "train_cfg" in config_values and "val_cfg" not in config_values:
+                text = "without validation it never changes the value; write val_cfg, val_dataloader and val_evaluator"
                 self.warnings.append(Diagnostic(entry.path, text, code=NEVER_OBSERVED))
         by_iteration = [entry.path for entry in entries if not ticks_by_epoch(entry.arguments)]
         if self.run.accumulation > 1 and by_iteration:
             text = (
-                f"with {self.run.accumulation} batches to an update, by_epoch=False counts batches in MMEngine and "
-                "updates in a Plan; divide begin, end and the other counts by it"
+                f"with {self.run.accumulation} batches per update, by_epoch=False counts batches in MMEngine and "
+                f"updates in a Plan; divide begin, end and the other counts by {self.run.accumulation}"
             )
             self.warnings.append(Diagnostic(by_iteration[0], text, code=COUNTS_BATCHES))
 
 
-def _row_of(given: _GivenScheduler) -> tuple[SchedulerRow, str] | None:
-    """The row and the family of its class."""
-    kind = given.kind
+def _row_of(parsed: _ParsedScheduler) -> tuple[SchedulerRow, str] | None:
+    """Return the row and the family of the scheduler's class, or report an unknown class and return None."""
+    kind = parsed.kind
     if isinstance(kind, type):
         named = kind.__module__.startswith(("mmengine.", "paramsched."))
         kind = kind.__name__ if named else f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(kind, NeedsRunning):
-        return None  # it was refused already
+        return None  # already reported
     if not isinstance(kind, str):
-        found = "type is missing" if kind is ... else f"type is {config_value_in_words(kind)}"
-        given.refuse("type", found, EXAMPLE, WRONG_ARGUMENT)
+        found = "type is missing" if kind is ... else f"type is {describe_config_value(kind)}"
+        parsed.refuse("type", found, EXAMPLE, WRONG_ARGUMENT)
         return None
     scope, _, name = kind.rpartition(".")
     found_class = row_of_class(name) if scope in ("", *SCOPES) else None
     if found_class is None:
-        found, instead, replaced = fault_of_unknown_class(kind, scope, name)
-        given.diagnostics.add(child_path(given.path, "type"), found, instead, code=UNKNOWN_NAME, replace=replaced)
+        found, instead, replaced = unknown_class_error(kind, scope, name)
+        parsed.diagnostics.add(child_path(parsed.path, "type"), found, instead, code=UNKNOWN_NAME, replace=replaced)
     return found_class
 
 
-def _field_of(given: _GivenScheduler, family: str) -> str | None:
-    """The field it schedules; `param_name` is taken out of the arguments."""
+def _field_of(parsed: _ParsedScheduler, family: str) -> str | None:
+    """Return the field that the scheduler sets; remove `param_name` from its arguments."""
     if FAMILIES[family] is not None:
         return FAMILIES[family]
-    if "param_name" not in given.arguments:
-        given.refuse("param_name", "it is missing", "Write param_name='lr'", WRONG_ARGUMENT)
+    if "param_name" not in parsed.arguments:
+        parsed.refuse("param_name", "it is missing", "Write param_name='lr'", WRONG_ARGUMENT)
         return None
-    site = given.arguments.pop("param_name")
+    site = parsed.arguments.pop("param_name")
     try:
         return str(Field.of(site))
     except InvalidArgument as refusal:
         if not isinstance(site, NeedsRunning):
-            given.diagnostics.refuse(child_path(given.path, "param_name"), refusal)
+            parsed.diagnostics.refuse(child_path(parsed.path, "param_name"), refusal)
         return None
 
 
-def _check_names(row: SchedulerRow, given: _GivenScheduler, family: str) -> None:
-    """Arguments it does not have, and the lack of those it needs."""
+def _check_names(row: SchedulerRow, parsed: _ParsedScheduler, family: str) -> None:
+    """Report unknown and missing arguments."""
     known = list(row.arguments)
-    for name in given.arguments:
+    for name in parsed.arguments:
         if name not in known:
             near = closest(str(name), known)
             meant = did_you_mean(str(name), known)
-            found = f"unknown argument {config_value_in_words(name)} of {row.name}{family}; {meant}"
+            found = f"unknown argument {describe_config_value(name)} of {row.name}{family}; {meant}"
             replaced = (str(name), near) if near else None
-            path = child_path(given.path, name)
-            given.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
+            path = child_path(parsed.path, name)
+            parsed.diagnostics.add(path, found, at_key=True, code=WRONG_ARGUMENT, replace=replaced)
     for name, one in row.arguments.items():
-        if one.default is ... and name not in given.arguments:
-            given.refuse(name, f"it is missing: {one.meaning}", f"Write {name}=…", WRONG_ARGUMENT)
-    if given.arguments.get("last_step", -1) != -1:
-        given.refuse("last_step", "a Plan begins at the beginning", "Leave it out; seek goes to a time")
+        if one.default is ... and name not in parsed.arguments:
+            parsed.refuse(name, f"it is missing: {one.meaning}", f"Write {name}=…", WRONG_ARGUMENT)
+    if parsed.arguments.get("last_step", -1) != -1:
+        parsed.refuse("last_step", "a Plan starts at update 0", "Leave it out; to resume, call scheduler.seek")
 
 
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -365,20 +377,20 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "RMSprop": {"lr": 0.01, "momentum": 0, "weight_decay": 0},
     "SGD": {"lr": 0.001, "momentum": 0, "weight_decay": 0},
 }
-"""What torch's optimizers take where a config says nothing."""
+"""The defaults of torch's optimizers."""
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
-    """The optimizers' own values in a config, by the optimizer's name where there are several.
+    """Return the values of a config's optimizers as bases, by name if there are several optimizers.
 
     Args:
-        data: the config.
-        calendar: `batch_size`, of all processes, is what `auto_scale_lr` scales by.
+        data: the config as a dict.
+        calendar: run facts; `auto_scale_lr` scales lr by its `batch_size`, which is that of all processes.
     """
     wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
     unread = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else wrapper
     if isinstance(unread, NeedsRunning):
-        return Bases((), "optim_wrapper", (f"optim_wrapper: {unread}; the optimizer's values are not known",))
+        return Bases((), "optim_wrapper", (f"optim_wrapper: {unread}; the optimizer's values are unknown",))
     if not isinstance(wrapper, Mapping):
         return NO_BASES
     notes: list[str] = []
@@ -398,7 +410,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
 
 
 def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, Any]:
-    """The numbers of one optimizer, as its param groups hold them."""
+    """Return the numbers of one optimizer as they appear in its param groups."""
     kind_of = config.get("type")
     name = kind_of.__name__ if isinstance(kind_of, type) else str(kind_of)
     values = dict(_DEFAULTS.get(name.rpartition(".")[2], {}))
@@ -407,7 +419,7 @@ def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]
         if unread or (isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value)):
             values.pop(field, None)
             why = f": {value}" if unread else " is not a finite number"
-            notes.append(f"{path}.{field}{why}; its base is not known")
+            notes.append(f"{path}.{field}{why}; its base is unknown")
         elif is_finite(value):
             values[field] = value
         elif isinstance(value, (list, tuple)) and value and all(map(is_finite, value)):
@@ -416,7 +428,7 @@ def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]
 
 
 def _scale_rate(values: dict[str, Any], data: Mapping[str, Any], calendar: Calendar | None, notes: list[str]) -> None:
-    """`auto_scale_lr`: lr times the batch size of all processes over the one it was found with."""
+    """Apply `auto_scale_lr`: multiply lr by the batch size of all processes over `base_batch_size`."""
     scaling = data.get("auto_scale_lr")
     if not isinstance(scaling, Mapping) or scaling.get("enable") is not True or "lr" not in values:
         return
@@ -425,16 +437,16 @@ def _scale_rate(values: dict[str, Any], data: Mapping[str, Any], calendar: Calen
         return
     if size is None:
         notes.append(
-            f"auto_scale_lr multiplies lr by the batch size of all processes over {base}; without a batch size "
-            "the rate is as written"
+            f"auto_scale_lr multiplies lr by the batch size of all processes over {base}; "
+            "the batch size is unknown, so lr is not scaled"
         )
         return
     values["lr"] *= size / base
-    notes.append(f"auto_scale_lr: lr is times {size} / {base}")
+    notes.append(f"auto_scale_lr: lr is multiplied by {size} / {base}")
 
 
 def _notes_on_groups(wrapper: Mapping[str, Any]) -> Iterator[str]:
-    """What gives some parameters other values than those written."""
+    """Yield a note for each setting that gives some parameters other values than those of the optimizer."""
     for part in (wrapper, *wrapper.values()):
         if not isinstance(part, Mapping):
             continue
@@ -445,8 +457,8 @@ def _notes_on_groups(wrapper: Mapping[str, Any]) -> Iterator[str]:
                 *(name for name in paramwise if name != "custom_keys"),
                 *(keys if isinstance(keys, Mapping) else ()),
             ]
-            said = ", ".join(map(str, names[:4])) + (", …" if len(names) > 4 else "")
-            yield f"paramwise_cfg ({said}) gives some parameters other multiples of these values; they are not drawn"
+            shown = ", ".join(map(str, names[:4])) + (", …" if len(names) > 4 else "")
+            yield f"paramwise_cfg ({shown}) gives some parameters other multiples of these values; they are not drawn"
         elif isinstance(constructor, str) and not constructor.endswith(
             ("DefaultOptimWrapperConstructor", "MultiOptimWrapperConstructor")
         ):
@@ -459,20 +471,21 @@ def to_plan(
     calendar: Calendar | None = None,
     base: float | Mapping[str, float] | None = None,
 ) -> Plan:
-    """The plan that gives what MMEngine's schedulers give.
+    """Return the plan with the values of MMEngine's schedulers.
 
     Args:
-        data: what stands at `param_scheduler`, or a config that has it.
-        calendar: `total` and `steps_per_epoch`, where they are known and the config does not say them. Without the
-            latter what `convert_to_iter_based` converts stays in epochs.
-        base: lr's value, or values by field: the floor of a plateau is written as a value.
+        data: a config, or the value of its `param_scheduler`.
+        calendar: run facts; `total` is used if the config has no `train_cfg`. Without `steps_per_epoch`, counts that
+            `convert_to_iter_based` converts stay in epochs.
+        base: the base of lr, or a dict of bases by field. A plateau needs it, because MMEngine specifies its floor as
+            a value and a plan as a multiple of base. Default: the optimizer's values in the config.
 
     Returns:
-        A plan. Schedulers of several optimizers select the groups by the optimizer's name; `to_plans` keeps them apart.
+        A plan. Schedulers of several optimizers select groups by the optimizer's name; `to_plans` separates them.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
-        MissingFact: what a part means hangs on the iterations of an epoch, which nothing says.
+        ConfigError: the config has errors; all of them are listed, each with its path.
+        MissingFact: a part depends on the length of an epoch, which is unknown.
 
     >>> facts = Calendar(total="12 epochs", steps_per_epoch=10)
     >>> print(to_plan({"type": "MultiStepLR", "milestones": [8, 11]}, calendar=facts))
@@ -489,11 +502,16 @@ def to_plans(
     calendar: Calendar | None = None,
     base: float | Mapping[str, float] | None = None,
 ) -> dict[str, Plan]:
-    """The plans of several optimizers, by their names.
+    """Return the plans of several optimizers by their names.
+
+    Args:
+        data: a config whose `param_scheduler` maps names of optimizers to schedulers.
+        calendar: as in `to_plan`.
+        base: as in `to_plan`.
 
     Raises:
-        ConfigError: as `to_plan`.
-        PlanError: the schedulers are not by optimizers' names.
+        ConfigError: as in `to_plan`.
+        PlanError: `param_scheduler` does not contain names of optimizers.
     """
     run, entries = _checked_entries(data, calendar, base)
     names = [entry.optimizer for entry in entries]
@@ -506,7 +524,7 @@ def to_plans(
 
 
 def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[ConfigRun, list[SchedulerEntry]]:
-    """All faults raised and all warnings given."""
+    """Read the schedulers; raise all errors at once, or emit all warnings."""
     diagnostics = DiagnosticCollector()
     reader = SchedulerReader(diagnostics, calendar)
     entries = reader.read_config(data)
@@ -521,22 +539,22 @@ def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[C
             entries[index] = replace(entry, base=value)
             _refuse_plateau(entries[index], reader.run, diagnostics)
     for entry in entries:
-        given, last = entry.arguments, reader.run.length.end(bool(entry.arguments["by_epoch"]))
-        for fault in entry.row.run_faults(given, given["end"] if last is None else min(given["end"], last)):
+        arguments, last = entry.arguments, reader.run.length.end(bool(entry.arguments["by_epoch"]))
+        for fault in entry.row.run_errors(arguments, arguments["end"] if last is None else min(arguments["end"], last)):
             diagnostics.add(child_path(entry.path, fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
-        if isinstance(given.get("eta_max"), (list, tuple)) and entry.optimizer is not None:
-            found = "a list, and the groups are selected by the optimizer"
+        if isinstance(arguments.get("eta_max"), (list, tuple)) and entry.optimizer is not None:
+            found = "expected one number, got a list: the groups are selected by the optimizer's name"
             diagnostics.add(child_path(entry.path, "eta_max"), found, "Write one number", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     if reader.missing is not None:
         raise reader.missing
-    for caution in {str(one): one for one in reader.warnings}.values():
-        warn_user(caution)
+    for warning in {str(one): one for one in reader.warnings}.values():
+        warn_user(warning)
     return reader.run, entries
 
 
 def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun) -> Plan:
-    """A binding for each field of each optimizer, and of each group where an argument is a list."""
+    """Return a plan with a binding for each field of each optimizer, and for each group if an argument is a list."""
     bindings: list[Binding] = []
     for optimizer, field in dict.fromkeys((entry.optimizer, entry.field) for entry in entries):
         mine = [entry for entry in entries if (entry.optimizer, entry.field) == (optimizer, field)]
@@ -552,8 +570,8 @@ def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun) -> Plan:
             schedule = found.schedule
             if found.epoch_length > 1:
                 assumed = (
-                    "the windows in iterations and in epochs are taken to be one after the other, as they are from "
-                    f"{found.epoch_length} iterations an epoch on"
+                    "windows in iterations are assumed to end before those in epochs begin, which requires at least "
+                    f"{found.epoch_length} iterations per epoch"
                 )
                 warn_user(Diagnostic(mine[0].path, assumed, code=ASSUMED_ORDER))
             for entry in mine:
@@ -564,23 +582,21 @@ def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun) -> Plan:
 
 
 def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, diagnostics: DiagnosticCollector) -> None:
-    """Note what of a plateau a plan cannot say."""
-    given, last = entry.arguments, run.length.end(True)
+    """Report the settings of a plateau that a plan cannot express."""
+    arguments, last = entry.arguments, run.length.end(True)
     at_floor = child_path(entry.path, "min_value")
-    if given["begin"] > 0 or (last is not None and given["end"] < last):
+    if arguments["begin"] > 0 or (last is not None and arguments["end"] < last):
         instead = "Leave begin and end out, or use the class itself"
         diagnostics.add(entry.path, "a plan's plateau has no window", instead, code=REFUSED_VALUE)
-    if isinstance(given["min_value"], (list, tuple)):
-        diagnostics.add(
-            at_floor, "a list; a plan's floor is a multiple of base", "Write one number", code=REFUSED_VALUE
-        )
+    if isinstance(arguments["min_value"], (list, tuple)):
+        diagnostics.add(at_floor, "expected one number, got a list", "Write one number", code=REFUSED_VALUE)
         return
-    if given["min_value"] and not entry.base:
-        found = "a value, and a plan's floor is a multiple of base, which nothing says"
+    if arguments["min_value"] and not entry.base:
+        found = "a plan's floor is a multiple of base, and the base is unknown"
         diagnostics.add(
-            at_floor, found, f"Give base={{'{entry.field}': …}}, or the optimizer's config", code=MISSING_FACT
+            at_floor, found, f"Pass base={{'{entry.field}': …}}, or add the optimizer's config", code=MISSING_FACT
         )
     try:
-        entry.row.metric_rule(given, entry.base)
+        entry.row.metric_rule(arguments, entry.base)
     except InvalidArgument as refusal:
         diagnostics.refuse(entry.path, refusal)

@@ -1,6 +1,7 @@
-"""A row of the table of MMEngine's schedulers, its arguments, and the part of a plan that is to be written by it.
+"""The base class of the rows in the table of MMEngine's schedulers, with the data that rows exchange with plans.
 
-The drop-in classes and the dialect read the same rows. Facts: MMEngine 0.10.7.
+The drop-in classes and the dialect read the same rows. A *step* (`tick` in the code) is one call of a scheduler's
+`step`: an epoch if `by_epoch` is true, else an iteration. Source: MMEngine 0.10.7.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,19 +21,29 @@ from paramsched.schedules.rules import Rule
 from paramsched.time import Duration, DurationLike
 
 INF: Final = 10**9
-"""What MMEngine writes for a window without end."""
+"""MMEngine's `end` of a window without an end."""
 
 CONVERTED: Final = "convert_to_iter_based"
-"""Marks arguments that are in epochs and tick by iteration, until the length of an epoch is known."""
+"""The argument of a scheduler with counts in epochs that steps once per iteration.
+
+It stays among the arguments until the length of an epoch is known and the counts can be converted.
+"""
 
 Arguments: TypeAlias = Mapping[str, Any]
-"""The arguments of one scheduler by name, all of them there."""
+"""All arguments of one scheduler by name."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class ArgumentFault:
-    """What is wrong with an argument, the built-in error MMEngine raises for it, and what to write in a config."""
+class InvalidSchedulerArgument:
+    """An invalid argument of a scheduler.
+
+    Args:
+        argument: the name of the argument.
+        message: the description of the error.
+        kind: the built-in exception that MMEngine raises.
+        instead: the advice for a config.
+    """
 
     argument: str
     message: str
@@ -42,16 +53,18 @@ class ArgumentFault:
 
 WINDOW_ARGUMENTS: Final[Mapping[str, Argument]] = {
     "begin": Argument(0, meaning="first epoch (iteration) of the window"),
-    "end": Argument(INF, meaning="where the window stops; `begin <= t < end`"),
+    "end": Argument(INF, meaning="end of the window, exclusive: `begin <= t < end`"),
     "last_step": Argument(-1, meaning="continue as if `last_step + 1` active steps had been made"),
-    "by_epoch": Argument(True, meaning="whether counts are epochs (and `step` is called once an epoch) or iterations"),
-    "verbose": Argument(False, meaning="write a line for each group and change"),
+    "by_epoch": Argument(
+        True, meaning="True if counts are epochs and `step` is called once per epoch; False for iterations"
+    ),
+    "verbose": Argument(False, meaning="print a line for each group and change"),
 }
-"""What every scheduler takes besides its own arguments."""
+"""The arguments that all schedulers share."""
 
 
 def is_finite(number: object) -> bool:
-    """Whether it is a number that a float holds."""
+    """Return whether the value is a number that a finite float can represent."""
     try:
         return is_real_number(number) and isfinite(number)  # type: ignore[arg-type]  # it is a number
     except OverflowError:
@@ -59,20 +72,20 @@ def is_finite(number: object) -> bool:
 
 
 def is_real_number(value: object) -> bool:
-    """Whether it is a real number; True and False are none."""
+    """Return whether the value is a real number, which True and False are not."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def each_number(value: Any) -> Sequence[Any]:
-    """The entries of a list; what is none is the only one."""
+    """Return the entries of a list, or a tuple with the value itself."""
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-def number_faults(arguments: Arguments, *names: str) -> Iterator[ArgumentFault]:
-    """Which of these arguments are no numbers."""
+def number_errors(arguments: Arguments, *names: str) -> Iterator[InvalidSchedulerArgument]:
+    """Yield an error for each of these arguments that is not a number."""
     for name in names:
         if not is_real_number(arguments[name]):
-            yield ArgumentFault(name, f"{name}={arguments[name]!r}: expected a number", TypeError)
+            yield InvalidSchedulerArgument(name, f"expected a number, got {name}={arguments[name]!r}", TypeError)
 
 
 @final
@@ -81,11 +94,13 @@ class ClosedForm:
     """A scheduler as a schedule on the clock of its window.
 
     Args:
-        multiplies: whether it multiplies the value it finds, whatever that is; else it carries it to a floor.
-        ends_itself: whether it holds its last value after the window by itself.
-        cut_at_end: whether it is cut off at the window's end, not at the begin of its last tick.
-        undone: whether it leaves the value as it found it.
-        to_base: whether its floor is a multiple of the base, which is right only where the value found is the base.
+        schedule: the closed form.
+        multiplies: True if it multiplies the current value by factors that do not depend on that value. False if it
+            moves the value to a floor.
+        ends_itself: True if the schedule stays at its last value after the window, so it needs no cut there.
+        cut_at_end: True if the schedule is cut at the end of the window, not at the start of its last step.
+        undone: True if the value after the window equals the value before it.
+        to_base: True if its floor is a multiple of the base. This is exact only if the window starts at the base.
     """
 
     schedule: Schedule
@@ -99,11 +114,11 @@ class ClosedForm:
 @final
 @dataclass(frozen=True, slots=True)
 class SchedulerTicks:
-    """The ticks of a scheduler as lengths of a schedule.
+    """The unit of a scheduler's counts and steps, which converts counts to lengths of a schedule.
 
     Args:
-        in_epochs: whether its counts are epochs.
-        converted: whether it ticks by iteration though its counts are epochs.
+        in_epochs: True if its counts are epochs.
+        converted: True if it steps once per iteration although its counts are epochs.
     """
 
     in_epochs: bool
@@ -111,41 +126,44 @@ class SchedulerTicks:
 
     @property
     def stepwise(self) -> bool:
-        """Whether its values change between epochs only."""
+        """True if its values change between epochs only."""
         return self.in_epochs and not self.converted
 
     def count(self, ticks: float) -> DurationLike:
-        """So many counts of the config."""
+        """Return a count of the config as a length."""
         return f"{int(ticks)} epochs" if self.in_epochs else int(ticks)
 
     def last(self, ticks: float) -> DurationLike:
-        """The begin of the last tick of so many counts."""
+        """Return the start of the last of `ticks` steps as a length."""
         if not self.converted:
             return self.count(ticks - 1)
-        # `int(ticks * length)` cuts a part of a tick off; our lengths are rounded up, from less by that part.
-        whole = Fraction(ticks)
-        return f"{float(whole):.15g} epochs - {float(2 - Fraction(1, whole.denominator)):.15g} steps"
+        # MMEngine rounds `ticks * epoch_length` down. Lengths of a schedule are rounded up, so the fraction is
+        # subtracted.
+        count = Fraction(ticks)
+        return f"{float(count):.15g} epochs - {float(2 - Fraction(1, count.denominator)):.15g} steps"
 
     @property
     def one(self) -> DurationLike:
-        """A single tick."""
+        """The length of one step."""
         return 1 if self.converted else self.count(1)
 
     def changing(self, schedule: Schedule) -> Schedule:
-        """A smooth schedule as the ticks read it."""
+        """Return a smooth schedule as it is evaluated at the steps."""
         return every(schedule, "epoch") if self.stepwise else schedule
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class FormNeeds:
-    """What a closed form has to hold for.
+    """The conditions under which a closed form must be exact.
 
     Args:
-        size: of its window, in counts.
-        alone: whether no other scheduler changes the field.
-        run: the length of the run in counts, where it is known.
-        any_floor: whether a floor may be a multiple of the base.
+        ticks: the unit of the scheduler's steps.
+        size: the length of its window, in counts.
+        endless: True if the window has no end.
+        alone: True if no other scheduler changes the field.
+        run: the length of the run in counts; None if it is unknown.
+        any_floor: True if a floor may be a multiple of the base.
     """
 
     ticks: SchedulerTicks
@@ -157,7 +175,7 @@ class FormNeeds:
 
     @property
     def single(self) -> bool:
-        """Whether the window has one tick."""
+        """True if the window has one step."""
         return self.size == 1 and not self.ticks.converted
 
 
@@ -168,31 +186,34 @@ EPOCH, UPDATE = Duration.of("1 epoch"), Duration.of(1)
 @final
 @dataclass(frozen=True, slots=True)
 class StretchedWindow:
-    """The window of a part that goes from one level to another over a known length.
+    """The window of a part of a plan that moves from one level to another over a known length.
 
     Args:
-        window: begin, end and unit as arguments.
-        whole: whether it ends with the window.
-        open_window: the window without its end, where that is the end of the run.
+        ticks: the length of the part, in steps.
+        window: the window's begin, end and unit as arguments.
+        fills_window: True if the part ends with the window.
+        open_window: `window`, without its end if that is the end of the run.
     """
 
     ticks: int
     window: dict[str, Any]
-    whole: bool
+    fills_window: bool
     open_window: dict[str, Any]
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """Where a part of a plan acts.
+    """The context of a part of a plan that is converted to schedulers.
 
     Args:
-        begin: its first tick.
-        stop: its last tick but one; None: to the end of the run.
-        stepwise: whether it changes by epochs only.
-        level: the multiple of the base that it finds.
-        stretched: its window, for a part with two levels and a length.
+        binding: the binding that contains the part.
+        horizon: the horizon of the plan.
+        begin: the first step of the part.
+        stop: the step before its last one; None if it lasts to the end of the run.
+        stepwise: True if it changes between epochs only.
+        level: the level at its start.
+        stretched: its window, if it has two levels and a length.
     """
 
     binding: Binding
@@ -205,56 +226,62 @@ class WrittenPart:
 
     @property
     def everywhere(self) -> bool:
-        """Whether it acts in the whole run."""
+        """True if the part covers the entire run."""
         return self.begin == Duration.of(0) and self.stop is None and not self.stepwise
 
     def ticks(self, duration: Duration) -> tuple[int, bool]:
-        """A length as a whole number of epochs or iterations, and whether it is epochs."""
+        """Return a length as a number of epochs or iterations, and whether it is in epochs."""
         return whole_ticks(duration, "length", f'"{duration}" of {self.binding}')
 
     def first_tick(self, by_epoch: bool) -> int:
-        """Where its window begins, in the unit of its counts."""
-        begin, theirs = self.ticks(self.begin)
-        if begin and theirs != by_epoch:
-            self.refuse(self.binding.schedule, "its window has the unit of its counts")
+        """Return the begin of its window, in the unit of its counts."""
+        begin, in_epochs = self.ticks(self.begin)
+        if begin and in_epochs != by_epoch:
+            self.refuse(self.binding.schedule, "a window must have the unit of the scheduler's counts")
         return begin
 
     def window(self, by_epoch: bool, *, one_more: bool) -> dict[str, Any]:
-        """Its window as arguments; `one_more` where its last tick is one that still acts."""
+        """Return its window as arguments, one step longer if `one_more`, because the last step still has an effect."""
         begin = self.first_tick(by_epoch)
         if self.stop is None:
             return window_arguments(begin, None, by_epoch)
         return window_arguments(begin, self.ticks(self.stop)[0] + one_more, by_epoch)
 
     def bounds_by_epoch(self) -> bool:
-        """Whether its window is in epochs, where the shape in it does not say."""
+        """Return whether its window is in epochs, for a shape without a unit of its own."""
         bounds = [bound for bound in (self.begin, self.stop) if bound is not None and bound.terms]
         return self.ticks(bounds[0])[1] if bounds else self.stepwise
 
     def refuse(self, part: object, why: str) -> NoReturn:
-        """Raise the error that names what cannot be said."""
+        """Raise the error for a part that MMEngine cannot express."""
         MMENGINE.refuse(f"{part} of {self.binding.name}", why, 'Write it in the native format: "yaml"')
 
 
 def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]:
-    """A length as a whole number of epochs or iterations, and whether it is epochs."""
+    """Return a length as a number of epochs or iterations, and whether it is in epochs.
+
+    Args:
+        duration: the length.
+        what: the name of the length, for the error.
+        written: the length as text, for the error.
+    """
     units = {unit for unit, _ in duration.terms}
     amount = sum((count for _, count in duration.terms), Fraction(0))
     if (not units <= {"epochs"} and not units <= {"updates"}) or amount.denominator != 1:
-        found = "it counts whole epochs or iterations"
+        found = "lengths must be an integer number of epochs or iterations"
         MMENGINE.refuse(f"{what} {written}", found, "Write ps.resolve(plan, calendar)")
     return int(amount), units == {"epochs"}
 
 
 def whole_epochs(duration: Duration) -> int | None:
-    """A length as a whole number of epochs; None where it is none. Nothing is none of any unit, so it is."""
+    """Return a length as a number of epochs, or None if it is not an integer number of epochs; a length of 0 is."""
     amounts = dict(duration.terms)
     count = amounts.pop("epochs", Fraction(0))
     return int(count) if not amounts and count.denominator == 1 else None
 
 
 def window_arguments(begin: int, end: int | None, by_epoch: bool, *, converted: bool = False) -> dict[str, Any]:
-    """A window as arguments; what MMEngine takes by default is left out."""
+    """Return a window as arguments, without those that are MMEngine's default."""
     window: dict[str, Any] = {} if by_epoch else {"by_epoch": False}
     if begin:
         window["begin"] = begin
@@ -263,30 +290,30 @@ def window_arguments(begin: int, end: int | None, by_epoch: bool, *, converted: 
     return {**window, CONVERTED: True} if converted else window
 
 
-def level_in_words(level: Level) -> str:
-    """A level for a message."""
+def describe_level(level: Level) -> str:
+    """Return a level as text for a message."""
     return str(level) if isinstance(level, Absolute) else f"{level:g} times base"
 
 
 FoundArguments: TypeAlias = dict[str, Any] | None
-"""The arguments that say a part of a plan, its window aside where a rule has one; None where the row cannot say it."""
+"""The arguments that express a part of a plan, or None if the row cannot. The window of a rule is not among them."""
 
 
 RuleOfPlan: TypeAlias = Rule | MetricRule[Any]
-"""What a plan says by rules: of a recurrence, or of a metric."""
+"""A rule in a plan: a part of a recurrence, or a metric rule."""
 
 
 class SchedulerRow:
-    """Everything that the library knows of one scheduler.
+    """A scheduler of MMEngine: its arguments, their checks, and its conversion to a plan and back.
 
     Attributes:
-        name: what its classes begin with: `Step` of `StepLR`.
-        meaning: what it does, as a sentence that begins with a verb; `{it}` stands for the value it schedules.
-        arguments: those it takes, in MMEngine's order.
-        counted: the arguments that `convert_to_iter_based` multiplies, begin and end aside.
-        length_from: the arguments besides `end` that give its length; None if it needs no length.
-        only_field: the one entry of the groups that it may schedule; None: any.
-        reacts_to_metric: whether it has a metric rule, and no rule of the kernel.
+        name: the common prefix of its classes, `Step` for `StepLR`.
+        meaning: its description, which begins with a verb; `{it}` is replaced by the scheduled value.
+        arguments: its arguments, in MMEngine's order.
+        counted: the arguments besides `begin` and `end` that `convert_to_iter_based` multiplies.
+        length_from: the arguments besides `end` that determine its length; None if it needs no length.
+        only_field: the only field that it can schedule; None for any field.
+        reacts_to_metric: True if it has a metric rule instead of a rule of a recurrence.
     """
 
     name: ClassVar[str] = ""
@@ -297,71 +324,72 @@ class SchedulerRow:
     only_field: ClassVar[str | None] = None
     reacts_to_metric: ClassVar[bool] = False
 
-    def diagnostics(self, given: Arguments) -> Iterable[ArgumentFault]:
-        """Everything that is wrong with its own arguments."""
+    def own_errors(self, arguments: Arguments) -> Iterable[InvalidSchedulerArgument]:
+        """Return the errors in the arguments that are specific to this scheduler."""
         return ()
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        """Arguments that follow from others, as attributes of a scheduler."""
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        """Return the attributes of a scheduler that are computed from its arguments."""
         return {}
 
-    def rule(self, given: Arguments) -> Rule:
-        """The rule of the kernel."""
+    def rule(self, arguments: Arguments) -> Rule:
+        """Return the rule of a recurrence."""
         raise NotImplementedError
 
-    def metric_rule(self, given: Arguments, base: float | None) -> MetricRule[Any]:
-        """What it does to a field with this base when it is told a metric."""
+    def metric_rule(self, arguments: Arguments, base: float | None) -> MetricRule[Any]:
+        """Return the metric rule for a field with this base."""
         raise NotImplementedError
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """The closed form on the clock of the window; None if there is none."""
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
+        """Return the closed form, with time counted from the start of the window; None if there is none."""
         return None
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        """The arguments that give a rule of a plan, without its window."""
+        """Return the arguments that express a rule of a plan, without its window."""
         return None
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """The arguments that give a part of a plan, with their window."""
+        """Return the arguments that express a part of a plan, with its window."""
         return None
 
-    def cautions(self, given: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:
-        """What is legal and hardly meant."""
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterable[str]:
+        """Return warnings for arguments that are valid but probably a mistake."""
         return ()
 
-    def run_faults(self, given: Arguments, stop: int) -> Iterable[ArgumentFault]:
-        """What is wrong if the window stops at `stop`."""
+    def run_errors(self, arguments: Arguments, stop: int) -> Iterable[InvalidSchedulerArgument]:
+        """Return the errors of a window that ends at `stop`."""
         return ()
 
-    def defaulted(self, given: Arguments) -> dict[str, Any]:
-        """The arguments given, and the defaults of the others; an infinite `end` is none."""
-        found = {name: one.default for name, one in self.arguments.items() if one.default is not ...} | dict(given)
+    def defaulted(self, arguments: Arguments) -> dict[str, Any]:
+        """Add the defaults of missing arguments; replace an infinite `end` by `INF`."""
+        found = {name: one.default for name, one in self.arguments.items() if one.default is not ...} | dict(arguments)
         return found | {"end": INF} if found.get("end") == inf else found
 
-    def complete(self, given: Arguments) -> dict[str, Any]:
-        """All arguments, and what follows from them."""
-        arguments = self.defaulted(given)
+    def complete(self, arguments: Arguments) -> dict[str, Any]:
+        """Return all arguments with the attributes that are computed from them."""
+        arguments = self.defaulted(arguments)
         return arguments | self.derived(arguments)
 
-    def check(self, arguments: Arguments) -> Iterator[ArgumentFault]:
-        """Yield everything that is wrong with complete arguments, before what follows from them is added."""
-        endless = [
-            ArgumentFault(name, f"{name} must be finite")
+    def check(self, arguments: Arguments) -> Iterator[InvalidSchedulerArgument]:
+        """Yield the errors in complete arguments, before the computed attributes are added."""
+        infinite = [
+            InvalidSchedulerArgument(name, f"{name} must be finite")
             for name, value in arguments.items()
             if not all(map(is_finite, filter(is_real_number, each_number(value))))
         ]
-        if endless:
-            yield from endless
+        if infinite:
+            yield from infinite
             return
-        unreadable = next(number_faults(arguments, "begin", "end"), None)
+        unreadable = next(number_errors(arguments, "begin", "end"), None)
         begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
         if unreadable is not None:
             yield unreadable
         else:
             if end <= begin:
                 message = f"end should be larger than begin, but got begin={begin}, end={end}"
-                instead = f"Write end={begin + 1} or more, or leave the scheduler out: the run is over"
-                yield ArgumentFault("end", message, instead=instead)
+                instead = f"Write end={begin + 1} or more, or leave the scheduler out if the run ends before it"
+                yield InvalidSchedulerArgument("end", message, instead=instead)
             if not isinstance(last, int) or isinstance(last, bool) or last < -1:
-                yield ArgumentFault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
-        yield from self.diagnostics(arguments)
+                message = f"expected an integer of at least -1, got last_step={last!r}"
+                yield InvalidSchedulerArgument("last_step", message, AssertionError)
+        yield from self.own_errors(arguments)

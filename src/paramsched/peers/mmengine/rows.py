@@ -1,4 +1,4 @@
-"""MMEngine's ten schedulers, a class each: what one takes, what it does, and how a plan says it."""
+"""The ten schedulers of MMEngine, a class each: arguments, checks, and conversion to a plan and back."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,17 +17,17 @@ from paramsched.peers.mmengine.row import (
     INF,
     UPDATE,
     WINDOW_ARGUMENTS,
-    ArgumentFault,
     Arguments,
     ClosedForm,
     FormNeeds,
     FoundArguments,
+    InvalidSchedulerArgument,
     RuleOfPlan,
     SchedulerRow,
     WrittenPart,
     each_number,
     is_real_number,
-    number_faults,
+    number_errors,
     whole_epochs,
     window_arguments,
 )
@@ -53,70 +53,75 @@ from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Duration
 
-_Faults: TypeAlias = Iterator[ArgumentFault]
+_Errors: TypeAlias = Iterator[InvalidSchedulerArgument]
 
 
-def _factor_faults(given: Arguments, *names: str) -> _Faults:
-    """What is wrong with factors in [0, 1]."""
-    instead = "Write 1 or less, as MMEngine wants it; a native plan may say constant(2.5)"
+def _factor_errors(arguments: Arguments, *names: str) -> _Errors:
+    """Yield the errors of factors that must be in [0, 1]."""
+    instead = "Write 1 or less, as MMEngine requires; a native plan also accepts constant(2.5)"
     for name in names:
-        yield from number_faults(given, name)
-        if is_real_number(given[name]) and not 0 <= given[name] <= 1:
-            yield ArgumentFault(name, f"{name}={given[name]!r} should be between 0 and 1", instead=instead)
+        yield from number_errors(arguments, name)
+        if is_real_number(arguments[name]) and not 0 <= arguments[name] <= 1:
+            yield InvalidSchedulerArgument(
+                name, f"{name}={arguments[name]!r} should be between 0 and 1", instead=instead
+            )
 
 
-def _window_of_rule(given: Arguments) -> dict[str, Any]:
-    """The window of a scheduler as that of a kernel rule."""
-    by = "epoch" if given["by_epoch"] else "update"
-    return {"begin": ceil(given["begin"]), "end": ceil(given["end"]), "by": by}
+def _window_of_rule(arguments: Arguments) -> dict[str, Any]:
+    """Return the window of a scheduler as arguments of a recurrence's rule."""
+    by = "epoch" if arguments["by_epoch"] else "update"
+    return {"begin": ceil(arguments["begin"]), "end": ceil(arguments["end"]), "by": by}
 
 
-def _ticks_in_window(given: Arguments) -> dict[str, Any]:
-    """`total_iters`, the length of a shape that is stretched over its window."""
-    return {"total_iters": given["end"] - given["begin"] - 1}
+def _ticks_in_window(arguments: Arguments) -> dict[str, Any]:
+    """Return `total_iters`, the length of a shape that spans its window."""
+    return {"total_iters": arguments["end"] - arguments["begin"] - 1}
 
 
 def _int_if_whole(number: Any) -> Any:
     return int(number) if number == int(number) else float(number)
 
 
-def _one_tick_caution(given: Arguments, factor: float) -> Iterator[str]:
-    """A window of one tick multiplies once and never gives it back: row 3 of docs/compat/divergences.md."""
-    if given["end"] - given["begin"] == 1 and not given.get(CONVERTED, False):
-        cure = "write convert_to_iter_based=True" if given["by_epoch"] else "make the window longer"
+def _warn_of_one_tick(arguments: Arguments, factor: float) -> Iterator[str]:
+    """Warn of a window of one step, which multiplies the value and never restores it.
+
+    It is row 3 of docs/compat/divergences.md.
+    """
+    if arguments["end"] - arguments["begin"] == 1 and not arguments.get(CONVERTED, False):
+        fix = "write convert_to_iter_based=True" if arguments["by_epoch"] else "make the window longer"
         yield (
-            f"the window [{given['begin']}, {given['end']}) has one tick: "
-            f"the value is multiplied by {factor:g} there and stays so for ever; {cure}"
+            f"the window [{arguments['begin']}, {arguments['end']}) has one step: "
+            f"it multiplies the value by {factor:g}, which is never undone; {fix}"
         )
 
 
 class _Constant(SchedulerRow):
     name = "Constant"
-    meaning = "multiply {it} by `factor`, and undo it at the last tick of the window"
+    meaning = "multiply {it} by `factor`, and undo it at the last step of the window"
     arguments: ClassVar = {"factor": Argument(1 / 3, meaning="in [0, 1]"), **WINDOW_ARGUMENTS}
     length_from = ()
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        return _factor_faults(given, "factor")
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        return _factor_errors(arguments, "factor")
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        return _ticks_in_window(given)
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        return _ticks_in_window(arguments)
 
-    def cautions(self, given: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
-        return _one_tick_caution(given, given["factor"])
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
+        return _warn_of_one_tick(arguments, arguments["factor"])
 
-    def rule(self, given: Arguments) -> Rule:
-        return rules.constant(float(given["factor"]), **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        return rules.constant(float(arguments["factor"]), **_window_of_rule(arguments))
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """The factor, and 1 from the last tick of the window on; with a single tick it is never taken back."""
-        factor, ticks = given["factor"], needs.ticks
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
+        """Return the factor, then 1 from the last step of the window on; with a single step it is never undone."""
+        factor, ticks = arguments["factor"], needs.ticks
         if needs.endless:
             return None
         if needs.single:
             return ClosedForm(constant(factor), ends_itself=True)
         if factor == 0 and not needs.alone:
-            return None  # nothing is left of what others do meanwhile
+            return None  # a factor of 0 cannot be undone once other schedulers have changed the value
         held = constant(factor, over=ticks.last(needs.size)) >> constant(1.0, over=ticks.one)
         return ClosedForm(held, ends_itself=True, undone=True)
 
@@ -124,12 +129,12 @@ class _Constant(SchedulerRow):
         return {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Return a factor with its window: to the end of the run, or of one tick; or for a while."""
+        """Return a factor with its window: until the restore, for one step, or to the end of the run."""
         match schedule:
             case Sequence(stages=(Constant(value=float() as factor, over=Duration() as over), Constant(value=1.0))) if (
                 0 <= factor <= 1
             ):
-                # The last tick of the window takes the factor back.
+                # The last step of the window undoes the factor.
                 first, size = whole_epochs(part.begin), whole_epochs(over + UPDATE)
                 if size and first is not None:
                     return {"factor": factor, **window_arguments(first, first + size, True, converted=True)}
@@ -138,13 +143,13 @@ class _Constant(SchedulerRow):
                 return {"factor": factor, **window_arguments(begin, begin + count + 1, by_epoch)}
             case Constant():
                 if not isinstance(schedule.value, float) or not 0 <= schedule.value <= 1:
-                    part.refuse(schedule, "its Constant multiplies by a factor in [0, 1]")
+                    part.refuse(schedule, "the factor of ConstantLR must be in [0, 1]")
                 begin, by_epoch = part.ticks(part.begin)
                 end = begin
                 if part.stop is None or part.stop != part.begin:
                     if part.horizon is None:
-                        part.refuse(schedule, "it needs an end, and the plan has no horizon")
-                    # The last tick takes the factor back: that has to come after the run.
+                        part.refuse(schedule, "ConstantLR needs an end, and the plan has no horizon")
+                    # The last step undoes the factor, so it must come after the run.
                     end, by_epoch = part.ticks(part.horizon)
                 return {"factor": schedule.value, **window_arguments(begin, end + 1, by_epoch)}
         return None
@@ -153,7 +158,7 @@ class _Constant(SchedulerRow):
 class _Linear(SchedulerRow):
     name = "Linear"
     meaning = (
-        "scale {it} along a straight line from `start_factor` to `end_factor`, reached at the last tick of the window"
+        "scale {it} along a straight line from `start_factor` to `end_factor`, reached at the last step of the window"
     )
     arguments: ClassVar = {
         "start_factor": Argument(1 / 3, meaning="in [0, 1]"),
@@ -162,25 +167,27 @@ class _Linear(SchedulerRow):
     }
     length_from = ()
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        return _factor_faults(given, "start_factor", "end_factor")
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        return _factor_errors(arguments, "start_factor", "end_factor")
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        return _ticks_in_window(given)
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        return _ticks_in_window(arguments)
 
-    def cautions(self, given: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
-        return _one_tick_caution(given, given["start_factor"])
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
+        return _warn_of_one_tick(arguments, arguments["start_factor"])
 
-    def rule(self, given: Arguments) -> Rule:
-        return rules.linear(float(given["start_factor"]), float(given["end_factor"]), **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        return rules.linear(
+            float(arguments["start_factor"]), float(arguments["end_factor"]), **_window_of_rule(arguments)
+        )
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """The line over the window; with a single tick its first factor only."""
-        start, to = float(given["start_factor"]), float(given["end_factor"])
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
+        """Return the line over the window, or its first factor alone if the window has a single step."""
+        start, to = float(arguments["start_factor"]), float(arguments["end_factor"])
         if needs.endless:
             return None
         if start == 0 and not needs.single and not needs.alone:
-            return None  # nothing is left of what others do meanwhile
+            return None  # a factor of 0 cannot be undone once other schedulers have changed the value
         if needs.single:
             return ClosedForm(constant(start), ends_itself=True)
         line = needs.ticks.changing(linear(start, to, over=needs.ticks.last(needs.size)))
@@ -192,47 +199,48 @@ class _Linear(SchedulerRow):
         return {"start_factor": rule.start, "end_factor": rule.to}
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Between multiples of the base."""
+        """Return the arguments of a line between two multiples of the base."""
         level, found = part.level, part.stretched
         if found is None or not isinstance(schedule, Anneal) or not isinstance(schedule.curve, Linear):
             return None
         start, to = schedule.start, schedule.to
         if not isinstance(to, float) or not isinstance(level, float):
             return None
-        if not found.whole:
-            part.refuse(schedule, "its line ends with the window")
+        if not found.fills_window:
+            part.refuse(schedule, "the line of LinearLR must end with its window")
         if not isinstance(start, float) or level == 0:
-            part.refuse(schedule, "its line scales the value it finds")
+            part.refuse(schedule, "LinearLR scales the current value")
         first, last = start / level, to / level
         if not 0 <= first <= 1 or not 0 <= last <= 1:
-            part.refuse(schedule, "its factors are in [0, 1]")
+            part.refuse(schedule, "the factors of LinearLR must be in [0, 1]")
         if first == 0:
-            part.refuse(schedule, "its line divides by the first factor, so that it cannot begin at 0; begin at 1e-6")
+            part.refuse(schedule, "LinearLR divides by its first factor, which therefore cannot be 0; start at 1e-6")
         return {"start_factor": first, "end_factor": last, **found.window}
 
 
 class _Step(SchedulerRow):
     name = "Step"
-    meaning = "multiply {it} by `gamma` every `step_size` ticks, counted from `begin`"
+    meaning = "multiply {it} by `gamma` every `step_size` steps, counted from `begin`"
     arguments: ClassVar = {
-        "step_size": Argument(meaning="ticks between two of them"),
+        "step_size": Argument(meaning="steps between two multiplications"),
         "gamma": Argument(0.1, meaning="factor"),
         **WINDOW_ARGUMENTS,
     }
     counted = ("step_size",)
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        yield from number_faults(given, "step_size", "gamma")
-        if is_real_number(given["step_size"]) and given["step_size"] <= 0:
-            yield ArgumentFault("step_size", f"step_size={given['step_size']!r} must be greater than 0")
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        yield from number_errors(arguments, "step_size", "gamma")
+        if is_real_number(arguments["step_size"]) and arguments["step_size"] <= 0:
+            message = f"step_size must be greater than 0, got {arguments['step_size']!r}"
+            yield InvalidSchedulerArgument("step_size", message)
 
-    def rule(self, given: Arguments) -> Rule:
-        # `k % size == 0` for whole k: a size of 5/2 divides every fifth tick only.
-        every = Fraction(given["step_size"]).numerator
-        return rules.step(min(every, INF), float(given["gamma"]), **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        # MMEngine tests `k % size == 0` for integers k, so a size of 5/2 matches every fifth step only.
+        every = Fraction(arguments["step_size"]).numerator
+        return rules.step(min(every, INF), float(arguments["gamma"]), **_window_of_rule(arguments))
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm:
-        return ClosedForm(step(needs.ticks.count(given["step_size"]), given["gamma"]))
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm:
+        return ClosedForm(step(needs.ticks.count(arguments["step_size"]), arguments["gamma"]))
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
         return {"step_size": rule.every, "gamma": rule.gamma} if isinstance(rule, rules.StepRule) else None
@@ -248,33 +256,33 @@ class _MultiStep(SchedulerRow):
     name = "MultiStep"
     meaning = "multiply {it} by `gamma` at each milestone, counted from `begin`"
     arguments: ClassVar = {
-        "milestones": Argument(meaning="ticks counted from `begin`; repeated ones count twice"),
+        "milestones": Argument(meaning="steps counted from `begin`; a repeated milestone multiplies twice"),
         "gamma": Argument(0.1, meaning="factor at a milestone"),
-        "last_step": WINDOW_ARGUMENTS["last_step"],  # MMEngine's own order, which is not that of the others
+        "last_step": WINDOW_ARGUMENTS["last_step"],  # before `begin`, unlike in MMEngine's other schedulers
         **WINDOW_ARGUMENTS,
     }
     counted = ("milestones",)
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        milestones = given["milestones"]
-        if isinstance(milestones, (str, bytes)) or not isinstance(milestones, Iterable):
-            yield ArgumentFault("milestones", f"milestones={milestones!r}: expected a list of counts", TypeError)
-        elif not all(map(is_real_number, milestones)):
-            yield ArgumentFault("milestones", f"milestones={milestones!r} are not all numbers", TypeError)
-        yield from number_faults(given, "gamma")
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        milestones = arguments["milestones"]
+        is_list = isinstance(milestones, Iterable) and not isinstance(milestones, (str, bytes))
+        if not is_list or not all(map(is_real_number, milestones)):
+            message = f"expected a list of counts, got milestones={milestones!r}"
+            yield InvalidSchedulerArgument("milestones", message, TypeError)
+        yield from number_errors(arguments, "gamma")
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        return {"milestones": Counter(given["milestones"])}
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        return {"milestones": Counter(arguments["milestones"])}
 
-    def rule(self, given: Arguments) -> Rule:
-        return rules.multistep(_reached_milestones(given), float(given["gamma"]), **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        return rules.multistep(_reached_milestones(arguments), float(arguments["gamma"]), **_window_of_rule(arguments))
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm | None:
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
         if needs.run is None and needs.endless:
             return None
-        limit = min(given["end"], INF if needs.run is None else needs.run) - given["begin"]
-        times = tuple(needs.ticks.count(one) for one in _reached_milestones(given) if one < limit)
-        return ClosedForm(multistep(times, given["gamma"]), cut_at_end=True) if times else None
+        limit = min(arguments["end"], INF if needs.run is None else needs.run) - arguments["begin"]
+        times = tuple(needs.ticks.count(one) for one in _reached_milestones(arguments) if one < limit)
+        return ClosedForm(multistep(times, arguments["gamma"]), cut_at_end=True) if times else None
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
         if not isinstance(rule, rules.MultiStepRule):
@@ -282,44 +290,44 @@ class _MultiStep(SchedulerRow):
         return {"milestones": list(rule.milestones), "gamma": rule.gamma}
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """Milestones of one unit, in the unit of the window."""
+        """Return the milestones, which must have a single unit, in the unit of the window."""
         if not isinstance(schedule, MultiStep):
             return None
         counts = [part.ticks(milestone) for milestone in schedule.milestones]
-        units = {by_epoch for count, by_epoch in counts if count}  # of 0 it may be any
+        units = {by_epoch for count, by_epoch in counts if count}  # a count of 0 is valid in both units
         if len(units) > 1:
-            part.refuse(schedule, "its milestones have one unit")
+            part.refuse(schedule, "the milestones of MultiStepLR must have a single unit")
         by_epoch = units.pop() if units else part.bounds_by_epoch()
         milestones = [count for count, _ in counts]
         return {"milestones": milestones, "gamma": schedule.gamma, **part.window(by_epoch, one_more=False)}
 
 
-def _reached_milestones(given: Arguments) -> list[int]:
-    """The milestones in order, repeated ones too; one that is no whole number, or below 0, is never reached."""
-    milestones: Counter[float] = Counter(given["milestones"])
+def _reached_milestones(arguments: Arguments) -> list[int]:
+    """Return the sorted milestones with repetitions, without fractional and negative ones, which are never reached."""
+    milestones: Counter[float] = Counter(arguments["milestones"])
     return sorted(int(one) for one in milestones.elements() if one == int(one) and one >= 0)
 
 
 class _Exponential(SchedulerRow):
     name = "Exponential"
-    meaning = "multiply {it} by `gamma` at each tick"
-    arguments: ClassVar = {"gamma": Argument(meaning="ratio of one tick to the one before"), **WINDOW_ARGUMENTS}
+    meaning = "multiply {it} by `gamma` at each step"
+    arguments: ClassVar = {"gamma": Argument(meaning="factor of each step"), **WINDOW_ARGUMENTS}
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        return number_faults(given, "gamma")
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        return number_errors(arguments, "gamma")
 
-    def cautions(self, given: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
+    def warnings(self, arguments: Arguments, *, converted_from_epochs: bool) -> Iterator[str]:
         if converted_from_epochs:
             yield (
-                f"converted to iterations it multiplies by gamma={given['gamma']!r} in each of them, "
-                "not in each epoch; write gamma ** (1 / epoch_length)"
+                f"after the conversion to iterations it multiplies by gamma={arguments['gamma']!r} at each iteration, "
+                "not at each epoch; write gamma ** (1 / epoch_length)"
             )
 
-    def rule(self, given: Arguments) -> Rule:
-        return rules.exponential(float(given["gamma"]), **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        return rules.exponential(float(arguments["gamma"]), **_window_of_rule(arguments))
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm:
-        return ClosedForm(needs.ticks.changing(exponential(given["gamma"], needs.ticks.one)))
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm:
+        return ClosedForm(needs.ticks.changing(exponential(arguments["gamma"], needs.ticks.one)))
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
         return {"gamma": rule.gamma} if isinstance(rule, rules.ExponentialRule) else None
@@ -329,36 +337,36 @@ class _Exponential(SchedulerRow):
             return None
         by_epoch = part.stepwise and schedule.per == EPOCH
         if not by_epoch and (part.stepwise or schedule.per != UPDATE):
-            part.refuse(schedule, "its Exponential multiplies once a tick")
+            part.refuse(schedule, "ExponentialLR multiplies once per step")
         return {"gamma": schedule.gamma, **part.window(by_epoch, one_more=True)}
 
 
 class _Poly(SchedulerRow):
     name = "Poly"
-    meaning = "let {it} fall to `eta_min` as a power of the ticks left, reached at the last tick of the window"
+    meaning = "decay {it} to `eta_min` by a power of the remaining steps, reached at the last step of the window"
     arguments: ClassVar = {
-        "eta_min": Argument(0, meaning="floor, as a value"),
+        "eta_min": Argument(0, meaning="floor, as an absolute value"),
         "power": Argument(1.0, meaning="exponent"),
         **WINDOW_ARGUMENTS,
     }
     length_from = ()
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        return number_faults(given, "eta_min", "power")
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        return number_errors(arguments, "eta_min", "power")
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        return _ticks_in_window(given)
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        return _ticks_in_window(arguments)
 
-    def rule(self, given: Arguments) -> Rule:
-        floor = absolute(float(given["eta_min"]))
-        return rules.polynomial(float(given["power"]), floor, **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        floor = absolute(float(arguments["eta_min"]))
+        return rules.polynomial(float(arguments["power"]), floor, **_window_of_rule(arguments))
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm | None:
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
         if needs.endless or needs.single:
             return None
-        floor = absolute(float(given["eta_min"]))
-        descent = polynomial(float(given["power"]), to=floor, over=needs.ticks.last(needs.size))
-        return ClosedForm(needs.ticks.changing(descent), multiplies=False, ends_itself=True)
+        floor = absolute(float(arguments["eta_min"]))
+        decay = polynomial(float(arguments["power"]), to=floor, over=needs.ticks.last(needs.size))
+        return ClosedForm(needs.ticks.changing(decay), multiplies=False, ends_itself=True)
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
         if not isinstance(rule, rules.PolynomialRule) or rule.over is not None or not isinstance(rule.to, Absolute):
@@ -366,9 +374,9 @@ class _Poly(SchedulerRow):
         return {"eta_min": rule.to.value, "power": rule.power}
 
     def from_schedule(self, schedule: Schedule, part: WrittenPart) -> FoundArguments:
-        """A power of what is left, down to a value or to 0, over the whole window."""
+        """Return the arguments of a polynomial decay to an absolute value or 0 that fills its window."""
         found = part.stretched
-        if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.whole:
+        if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.fills_window:
             return None
         floor = from_level(schedule.to)
         if floor is None or not isinstance(schedule.curve, (Linear, Polynomial)):
@@ -378,72 +386,74 @@ class _Poly(SchedulerRow):
 
 
 _FLOORS: Final = {
-    "eta_min": Argument(None, meaning="floor, as a value"),
-    "eta_min_ratio": Argument(None, meaning="floor, as a multiple of the base value; instead of `eta_min`"),
+    "eta_min": Argument(None, meaning="floor, as an absolute value"),
+    "eta_min_ratio": Argument(None, meaning="floor, as a multiple of the base value; excludes `eta_min`"),
 }
 
 
-def _floor_faults(given: Arguments) -> _Faults:
-    """What is wrong with `eta_min` and `eta_min_ratio`, each by itself."""
-    return number_faults(given, *(name for name in _FLOORS if given[name] is not None))
+def _floor_errors(arguments: Arguments) -> _Errors:
+    """Yield the errors of `eta_min` and `eta_min_ratio`, each checked on its own."""
+    return number_errors(arguments, *(name for name in _FLOORS if arguments[name] is not None))
 
 
-def _floor_level(given: Arguments) -> Level:
-    """The floor of a cosine: a value, or a multiple of the base."""
-    ratio = given.get("eta_min_ratio")
-    return absolute(given["eta_min"] or 0.0) if ratio is None else float(ratio)
+def _floor_level(arguments: Arguments) -> Level:
+    """Return the floor of a cosine, an absolute value or a multiple of the base."""
+    ratio = arguments.get("eta_min_ratio")
+    return absolute(arguments["eta_min"] or 0.0) if ratio is None else float(ratio)
 
 
 def _floor_arguments(level: Level) -> dict[str, Any]:
-    """`eta_min` or `eta_min_ratio`, whichever says this floor."""
+    """Return a floor as `eta_min` if it is an absolute value, else as `eta_min_ratio`."""
     return {"eta_min": level.value} if isinstance(level, Absolute) else {"eta_min_ratio": level}
 
 
 class _CosineAnnealing(SchedulerRow):
     name = "CosineAnnealing"
-    meaning = "let {it} follow half a cosine wave down to the floor in `T_max` ticks, and up again"
+    meaning = "decay {it} to the floor in `T_max` steps along half a cosine wave, then increase it along the other half"
     arguments: ClassVar = {
-        "T_max": Argument(None, meaning="length of the descent; None is the window"),
+        "T_max": Argument(None, meaning="length of the decay; None for that of the window"),
         "eta_min": _FLOORS["eta_min"],
         **WINDOW_ARGUMENTS,
         "eta_min_ratio": _FLOORS["eta_min_ratio"],
     }
     counted = length_from = ("T_max",)
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        """Either floor, not both; a length that is a number from 0 on."""
-        yield from _floor_faults(given)
-        if given["eta_min"] is not None and given["eta_min_ratio"] is not None:
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        """Yield an error for two floors at once, and for a length that is not a number of at least 0."""
+        yield from _floor_errors(arguments)
+        if arguments["eta_min"] is not None and arguments["eta_min_ratio"] is not None:
             message = "Either `eta_min` or `eta_min_ratio` should be specified, not both"
-            yield ArgumentFault("eta_min_ratio", message, AssertionError)
-        length = given["T_max"]
+            yield InvalidSchedulerArgument("eta_min_ratio", message, AssertionError)
+        length = arguments["T_max"]
         if length is not None:
-            yield from number_faults(given, "T_max")
+            yield from number_errors(arguments, "T_max")
         if is_real_number(length) and length < 0:
-            yield ArgumentFault("T_max", f"T_max={length!r} is below 0")
+            yield InvalidSchedulerArgument("T_max", f"T_max must not be negative, got {length!r}")
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        neither = given["eta_min"] is None and given["eta_min_ratio"] is None
-        length = given["T_max"] or given["end"] - given["begin"]
-        return {"T_max": length, "eta_min": 0.0 if neither else given["eta_min"]}
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        neither = arguments["eta_min"] is None and arguments["eta_min_ratio"] is None
+        length = arguments["T_max"] or arguments["end"] - arguments["begin"]
+        return {"T_max": length, "eta_min": 0.0 if neither else arguments["eta_min"]}
 
-    def rule(self, given: Arguments) -> Rule:
-        return rules.cosine(_floor_level(given), over=_int_if_whole(given["T_max"]), **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        return rules.cosine(
+            _floor_level(arguments), over=_int_if_whole(arguments["T_max"]), **_window_of_rule(arguments)
+        )
 
-    def schedule(self, given: Arguments, needs: FormNeeds) -> ClosedForm | None:
-        """The descent alone; None where the window goes on and the wave climbs again."""
-        length, ticks = given["T_max"], needs.ticks
-        reached = needs.size if needs.run is None else min(needs.size, needs.run - given["begin"])
+    def schedule(self, arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
+        """Return the decay, or None if the window is longer, so that the value increases again."""
+        length, ticks = arguments["T_max"], needs.ticks
+        reached = needs.size if needs.run is None else min(needs.size, needs.run - arguments["begin"])
         if reached - (0 if ticks.converted else 1) > length:
-            return None  # it turns round and climbs
-        ratio = given["eta_min_ratio"]
+            return None  # the value increases after `T_max`
+        ratio = arguments["eta_min_ratio"]
         if ratio is not None and ratio != 0 and not needs.any_floor:
-            return None  # a multiple of the base, not of what the schedulers before left of it
-        floor: Level = absolute(float(given["eta_min"])) if ratio is None else float(ratio)
+            return None  # the floor is a multiple of the base, not of the value that earlier schedulers produced
+        floor: Level = absolute(float(arguments["eta_min"])) if ratio is None else float(ratio)
         zero = floor in (absolute(0.0), 0.0)
-        descent = ticks.changing(cosine(to=0.0 if zero else floor, over=ticks.count(length)))
+        decay = ticks.changing(cosine(to=0.0 if zero else floor, over=ticks.count(length)))
         ends_itself = length == needs.size - 1 and not ticks.converted
-        return ClosedForm(descent, multiplies=zero, ends_itself=ends_itself, to_base=bool(ratio))
+        return ClosedForm(decay, multiplies=zero, ends_itself=ends_itself, to_base=bool(ratio))
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
         if not isinstance(rule, rules.CosineRule) or rule.base != 1.0:
@@ -462,41 +472,43 @@ class _CosineAnnealing(SchedulerRow):
 
 class _CosineRestart(SchedulerRow):
     name = "CosineRestart"
-    meaning = "let {it} descend as a cosine to the floor in each period, beginning at its weight times the base value"
+    meaning = (
+        "decay {it} to the floor along a cosine in each period, starting at the period's weight times the base value"
+    )
     arguments: ClassVar = {
-        "periods": Argument(meaning="lengths, one for each descent"),
-        "restart_weights": Argument((1,), meaning="as many multiples of the base value"),
+        "periods": Argument(meaning="lengths of the periods"),
+        "restart_weights": Argument((1,), meaning="level at the start of each period, as a multiple of the base value"),
         **_FLOORS,
         **WINDOW_ARGUMENTS,
     }
     counted = ("periods",)
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        """One floor; two lists of one length; periods above 0."""
-        yield from _floor_faults(given)
-        if (given["eta_min"] is None) == (given["eta_min_ratio"] is None):
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        """Yield the errors: not exactly one floor, lists of different lengths, periods that are not positive."""
+        yield from _floor_errors(arguments)
+        if (arguments["eta_min"] is None) == (arguments["eta_min_ratio"] is None):
             message = "exactly one of `eta_min` and `eta_min_ratio` should be specified"
-            yield ArgumentFault("eta_min", message, AssertionError)
+            yield InvalidSchedulerArgument("eta_min", message, AssertionError)
         lists = {}
         for name in ("periods", "restart_weights"):
-            value = given[name]
+            value = arguments[name]
             if not isinstance(value, (list, tuple)) or not value or not all(is_real_number(one) for one in value):
-                yield ArgumentFault(name, f"{name}={value!r}: expected a list of numbers", TypeError)
+                yield InvalidSchedulerArgument(name, f"expected a list of numbers, got {name}={value!r}", TypeError)
             else:
                 lists[name] = value
         if len(lists) == 2 and len(lists["periods"]) != len(lists["restart_weights"]):
             counts = f"{len(lists['periods'])} and {len(lists['restart_weights'])} entries"
             message = f"periods and restart_weights should have the same length, not {counts}"
-            yield ArgumentFault("restart_weights", message, AssertionError)
+            yield InvalidSchedulerArgument("restart_weights", message, AssertionError)
         if "periods" in lists and not all(period > 0 for period in lists["periods"]):
-            yield ArgumentFault("periods", f"periods={lists['periods']!r}: each should be above 0")
+            yield InvalidSchedulerArgument("periods", f"periods={lists['periods']!r}: each should be above 0")
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        return {"cumulative_periods": list(accumulate(given["periods"]))}
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        return {"cumulative_periods": list(accumulate(arguments["periods"]))}
 
-    def rule(self, given: Arguments) -> Rule:
-        periods, weights = tuple(map(_int_if_whole, given["periods"])), tuple(given["restart_weights"])
-        return rules.cosine_restarts(periods, weights, _floor_level(given), **_window_of_rule(given))
+    def rule(self, arguments: Arguments) -> Rule:
+        periods, weights = tuple(map(_int_if_whole, arguments["periods"])), tuple(arguments["restart_weights"])
+        return rules.cosine_restarts(periods, weights, _floor_level(arguments), **_window_of_rule(arguments))
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
         if not isinstance(rule, rules.CosineRestartsRule) or rule.base != 1.0:
@@ -506,63 +518,65 @@ class _CosineRestart(SchedulerRow):
 
 
 class _OneCycle(SchedulerRow):
-    """In absolute values."""
+    """The one-cycle schedule, whose levels are absolute values."""
 
     name = "OneCycle"
-    meaning = "let {it} rise to `eta_max` and fall far below its first value, in absolute values"
+    meaning = "increase {it} to `eta_max`, then decay it far below its initial value; all levels are absolute values"
     arguments: ClassVar = {
-        "eta_max": Argument(0, meaning="highest value, or a list with one for each group"),
-        "total_steps": Argument(None, meaning="length; None is the window"),
-        "pct_start": Argument(0.3, meaning="share of the length that rises, a float in [0, 1]"),
+        "eta_max": Argument(0, meaning="highest value, or a list with one value for each group"),
+        "total_steps": Argument(None, meaning="length; None for that of the window"),
+        "pct_start": Argument(0.3, meaning="fraction of the length in which the value increases, a float in [0, 1]"),
         "anneal_strategy": Argument("cos", meaning="`cos` or `linear`"),
-        "div_factor": Argument(25.0, meaning="the first value is `eta_max / div_factor`"),
-        "final_div_factor": Argument(1e4, meaning="the last value is the first over this"),
-        "three_phase": Argument(False, meaning="whether it comes back to the first value before the last descent"),
+        "div_factor": Argument(25.0, meaning="the initial value is `eta_max / div_factor`"),
+        "final_div_factor": Argument(1e4, meaning="the last value is the initial value over `final_div_factor`"),
+        "three_phase": Argument(False, meaning="if True, return to the initial value before the final decay"),
         **WINDOW_ARGUMENTS,
     }
     counted = length_from = ("total_steps",)
     only_field = "lr"
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        """What MMEngine refuses, and what would fail at the first step."""
-        total, share, strategy = given["total_steps"], given["pct_start"], given["anneal_strategy"]
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        """Yield the errors that MMEngine raises at construction, and those that it would raise at the first step."""
+        total, share, strategy = arguments["total_steps"], arguments["pct_start"], arguments["anneal_strategy"]
         if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total <= 0):
-            yield ArgumentFault("total_steps", f"Expected positive integer total_steps, but got {total}")
+            yield InvalidSchedulerArgument("total_steps", f"Expected positive integer total_steps, but got {total}")
         if not isinstance(share, float) or not 0 <= share <= 1:
-            yield ArgumentFault("pct_start", f"Expected float between 0 and 1 pct_start, but got {share}")
+            yield InvalidSchedulerArgument("pct_start", f"Expected float between 0 and 1 pct_start, but got {share}")
         if strategy not in ("cos", "linear"):
             message = f'anneal_strategy must by one of "cos" or "linear", instead got {strategy}'
-            yield ArgumentFault("anneal_strategy", message)
-        if not isinstance(given["three_phase"], (bool, int)):
-            yield ArgumentFault("three_phase", f"three_phase={given['three_phase']!r} is not True or False", TypeError)
+            yield InvalidSchedulerArgument("anneal_strategy", message)
+        if not isinstance(arguments["three_phase"], (bool, int)):
+            message = f"expected True or False, got three_phase={arguments['three_phase']!r}"
+            yield InvalidSchedulerArgument("three_phase", message, TypeError)
         for name in ("div_factor", "final_div_factor"):
-            yield from number_faults(given, name)
-            if is_real_number(given[name]) and given[name] <= 0:
-                yield ArgumentFault(name, f"{name}={given[name]!r} must be greater than 0")
-        peaks = given["eta_max"]
+            yield from number_errors(arguments, name)
+            if is_real_number(arguments[name]) and arguments[name] <= 0:
+                yield InvalidSchedulerArgument(name, f"{name} must be greater than 0, got {arguments[name]!r}")
+        peaks = arguments["eta_max"]
         if not each_number(peaks) or not all(map(is_real_number, each_number(peaks))):
-            yield ArgumentFault("eta_max", f"eta_max={peaks!r}: expected a number or a list of numbers", TypeError)
+            message = f"expected a number or a list of numbers, got eta_max={peaks!r}"
+            yield InvalidSchedulerArgument("eta_max", message, TypeError)
 
-    def derived(self, given: Arguments) -> dict[str, Any]:
-        return {"total_steps": given["end"] - given["begin"]} if given["total_steps"] is None else {}
+    def derived(self, arguments: Arguments) -> dict[str, Any]:
+        return {"total_steps": arguments["end"] - arguments["begin"]} if arguments["total_steps"] is None else {}
 
-    def run_faults(self, given: Arguments, stop: int) -> _Faults:
-        """MMEngine raises when the cycle is stepped past its length; a plan knows it before."""
-        begin, total = given["begin"], given["total_steps"]
+    def run_errors(self, arguments: Arguments, stop: int) -> _Errors:
+        """Yield an error if the cycle is shorter than its window, for which MMEngine raises during the run."""
+        begin, total = arguments["begin"], arguments["total_steps"]
         if stop - begin - 1 > total:
-            message = f"the window goes on for {stop - begin} steps, and the cycle has {total}"
-            yield ArgumentFault("total_steps", message, instead=f"Write end={begin + total}")
+            message = f"the window has {stop - begin} steps, and the cycle only {total}"
+            yield InvalidSchedulerArgument("total_steps", message, instead=f"Write end={begin + total}")
 
-    def rule(self, given: Arguments) -> Rule:
+    def rule(self, arguments: Arguments) -> Rule:
         return rules.one_cycle(
-            float(given["eta_max"]),
-            ceil(given["total_steps"]),
-            given["pct_start"],
-            given["anneal_strategy"],
-            float(given["div_factor"]),
-            float(given["final_div_factor"]),
-            bool(given["three_phase"]),
-            **_window_of_rule(given),
+            float(arguments["eta_max"]),
+            ceil(arguments["total_steps"]),
+            arguments["pct_start"],
+            arguments["anneal_strategy"],
+            float(arguments["div_factor"]),
+            float(arguments["final_div_factor"]),
+            bool(arguments["three_phase"]),
+            **_window_of_rule(arguments),
         )
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
@@ -584,57 +598,61 @@ class _ReduceOnPlateau(SchedulerRow):
     meaning = "multiply {it} by `factor` when a metric has stopped improving"
     arguments: ClassVar = {
         "monitor": Argument("loss", meaning="name of the metric"),
-        "rule": Argument("less", meaning="`less` or `greater`: what is better"),
-        "factor": Argument(0.1, meaning="of one reduction, below 1"),
-        "patience": Argument(10, meaning="validations without improvement that are put up with"),
-        "threshold": Argument(1e-4, meaning="how much better counts as better"),
-        "threshold_rule": Argument("rel", meaning="`rel` to the best value, or `abs`"),
-        "cooldown": Argument(0, meaning="validations after a reduction that do not count"),
-        "min_value": Argument(0.0, meaning="floor, as a value, or a list with one for each group"),
-        "eps": Argument(1e-8, meaning="smaller reductions are left out"),
+        "rule": Argument("less", meaning="`less` if smaller metrics are better, `greater` if larger ones are"),
+        "factor": Argument(0.1, meaning="factor of one reduction, less than 1"),
+        "patience": Argument(10, meaning="validations without improvement before a reduction"),
+        "threshold": Argument(1e-4, meaning="smallest change of the metric that counts as an improvement"),
+        "threshold_rule": Argument("rel", meaning="`rel` if the threshold is relative to the best metric, or `abs`"),
+        "cooldown": Argument(0, meaning="validations after a reduction that are ignored"),
+        "min_value": Argument(0.0, meaning="floor, as an absolute value, or a list with one value for each group"),
+        "eps": Argument(1e-8, meaning="smallest reduction; smaller ones are skipped"),
         **WINDOW_ARGUMENTS,
     }
     reacts_to_metric = True
 
-    def diagnostics(self, given: Arguments) -> _Faults:
-        """What MMEngine refuses, and numbers that are none."""
-        yield from number_faults(given, "factor", "threshold", "patience", "cooldown", "eps")
-        if is_real_number(given["factor"]) and given["factor"] >= 1:
-            yield ArgumentFault("factor", f"Factor should be < 1.0, but got {given['factor']}")
-        if is_real_number(given["threshold"]) and given["threshold"] < 0:
-            yield ArgumentFault("threshold", f"threshold {given['threshold']} should be >= 0")
-        if given["rule"] not in ("less", "greater"):
-            yield ArgumentFault("rule", f"mode {given['rule']} is unknown! Write 'less' or 'greater'")
-        if given["threshold_rule"] not in ("rel", "abs"):
-            message = f"threshold mode {given['threshold_rule']} is unknown! Write 'rel' or 'abs'"
-            yield ArgumentFault("threshold_rule", message)
-        if not given["by_epoch"]:
-            message = "it only supports by_epoch=True: it acts after validations"
-            yield ArgumentFault("by_epoch", message, AssertionError)
-        floors = given["min_value"]
+    def own_errors(self, arguments: Arguments) -> _Errors:
+        """Yield the errors that MMEngine raises, and arguments that are not numbers."""
+        yield from number_errors(arguments, "factor", "threshold", "patience", "cooldown", "eps")
+        if is_real_number(arguments["factor"]) and arguments["factor"] >= 1:
+            yield InvalidSchedulerArgument("factor", f"Factor should be < 1.0, but got {arguments['factor']}")
+        if is_real_number(arguments["threshold"]) and arguments["threshold"] < 0:
+            yield InvalidSchedulerArgument("threshold", f"threshold {arguments['threshold']} should be >= 0")
+        if arguments["rule"] not in ("less", "greater"):
+            yield InvalidSchedulerArgument("rule", f"mode {arguments['rule']} is unknown! Write 'less' or 'greater'")
+        if arguments["threshold_rule"] not in ("rel", "abs"):
+            message = f"threshold mode {arguments['threshold_rule']} is unknown! Write 'rel' or 'abs'"
+            yield InvalidSchedulerArgument("threshold_rule", message)
+        if not arguments["by_epoch"]:
+            message = "it only supports by_epoch=True, because it acts after validations"
+            yield InvalidSchedulerArgument("by_epoch", message, AssertionError)
+        floors = arguments["min_value"]
         if not all(map(is_real_number, each_number(floors))):
-            yield ArgumentFault("min_value", f"min_value={floors!r}: expected a number or a list of numbers", TypeError)
+            message = f"expected a number or a list of numbers, got min_value={floors!r}"
+            yield InvalidSchedulerArgument("min_value", message, TypeError)
 
-    def metric_rule(self, given: Arguments, base: float | None) -> MetricRule[Any]:
-        """Floor and smallest change are multiples of the base."""
+    def metric_rule(self, arguments: Arguments, base: float | None) -> MetricRule[Any]:
+        """Return a plateau whose floor and smallest reduction are multiples of the base."""
         return plateau(
-            given["monitor"],
-            "min" if given["rule"] == "less" else "max",
-            float(given["factor"]),
-            int(given["patience"]),
-            float(given["threshold"]),
-            given["threshold_rule"],
-            int(given["cooldown"]),
-            float(given["min_value"]) / base if base and given["min_value"] else 0.0,
-            float(given["eps"]) / base if base else 0.0,
+            arguments["monitor"],
+            "min" if arguments["rule"] == "less" else "max",
+            float(arguments["factor"]),
+            int(arguments["patience"]),
+            float(arguments["threshold"]),
+            arguments["threshold_rule"],
+            int(arguments["cooldown"]),
+            float(arguments["min_value"]) / base if base and arguments["min_value"] else 0.0,
+            float(arguments["eps"]) / base if base else 0.0,
         )
 
     def from_rule(self, rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
-        """A plateau without a floor, which MMEngine says as a value."""
+        """Return the arguments of a plateau without a floor, because MMEngine's floor is an absolute value."""
         if not isinstance(rule, Plateau):
             return None
         if rule.min or rule.nonfinite != "count":
-            why = "its floor is a value, not a multiple of base, and what is not finite counts as not better"
+            why = (
+                "the floor of ReduceOnPlateauLR is an absolute value, not a multiple of base, and a metric that is not "
+                "finite counts as no improvement"
+            )
             part.refuse(rule, why)
         return {
             "monitor": rule.metric,
@@ -652,7 +670,7 @@ COSINE_ANNEALING, MULTI_STEP = _CosineAnnealing(), _MultiStep()
 _EXPONENTIAL, _POLY, _STEP = _Exponential(), _Poly(), _Step()
 
 DECAYS: Final = (COSINE_ANNEALING, _EXPONENTIAL, MULTI_STEP, _POLY, _STEP)
-"""Those that lower a value in all of their window."""
+"""The schedulers that decrease the value throughout their window."""
 
 SCHEDULER_ROWS: Final[dict[str, SchedulerRow]] = {
     row.name: row

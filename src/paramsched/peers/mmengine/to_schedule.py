@@ -1,4 +1,4 @@
-"""From MMEngine's schedulers of one field to one schedule; and what several do together that is hardly meant."""
+"""Conversion of MMEngine's schedulers of one field to one schedule, and warnings for likely mistakes in a list."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
@@ -13,7 +13,7 @@ from paramsched.base.codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END,
 from paramsched.errors import InvalidArgument
 from paramsched.peers.mmengine.config_run import (
     RunLength,
-    apart_from,
+    min_epoch_length_apart,
     missing_epoch_length,
     ticks_by_epoch,
     windows_overlap,
@@ -46,17 +46,18 @@ class _WindowedPiece:
     schedule: Schedule
     form: ClosedForm
     arguments: Arguments
-    to_base: bool  # whether its floor is a multiple of the base, and others change the field too
+    to_base: bool  # True if its floor is a multiple of the base and other schedulers change the field too
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """What a list of schedulers gives.
+    """The schedule of a list of schedulers.
 
     Args:
-        epoch_length: the least iterations an epoch with which it does; windows in iterations and in epochs are then one
-            after the other.
+        schedule: the schedule.
+        epoch_length: the least number of iterations per epoch for which it is exact, because windows in iterations
+            then end before windows in epochs begin.
     """
 
     schedule: Schedule
@@ -66,16 +67,17 @@ class Combined:
 def combine_schedulers(
     schedulers: Sequence[RowWithArguments], length: RunLength, *, any_epoch: bool = False
 ) -> Combined:
-    """One schedule that gives the values of a list of schedulers of one field, plateaus aside.
+    """Return one schedule with the values of a list of schedulers of one field.
 
     Args:
-        schedulers: in the order of the list; every `eta_max` a number.
-        any_epoch: whether it has to hold for epochs of any length, where that is not known.
+        schedulers: the schedulers without plateaus, in the order of the list; every `eta_max` is a number.
+        length: the length of the run.
+        any_epoch: if True and the length of an epoch is unknown, the schedule must be exact for each length.
 
     Raises:
-        MissingFact: how the list combines hangs on the length of an epoch, which nothing says.
+        MissingFact: the result depends on the length of an epoch, which is unknown.
     """
-    # Where a length is not known, rules cannot be written, and closed forms are looked for that otherwise are not.
+    # Without the length of an epoch rules cannot be written, so more closed forms are tried.
     unknown = any(arguments.get(CONVERTED) for _, arguments in schedulers)
     alone = len(schedulers) == 1
     pieces = [_windowed_piece(row, arguments, length, alone=alone, unknown=unknown) for row, arguments in schedulers]
@@ -85,37 +87,37 @@ def combine_schedulers(
             return Combined(exact[0].schedule)
         if all(piece.form.multiplies for piece in exact):
             return Combined(chain(*(piece.schedule for piece in exact)))
-        ordered = _one_after_another(exact, length, any_epoch=any_epoch)
+        ordered = _chain_in_time_order(exact, length, any_epoch=any_epoch)
         if ordered is not None:
             return ordered
     if unknown:
-        found = "what it means beside the others hangs on the iterations of an epoch, which nothing says"
+        found = "how it combines with the other schedulers depends on the length of an epoch, which is unknown"
         raise missing_epoch_length(f"{CONVERTED}=True", found)
     return Combined(recurrence(*_recurrence_rules(schedulers)))
 
 
-def _one_after_another(pieces: Sequence[_WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
-    """The pieces in the order of time, if no two have a common tick."""
+def _chain_in_time_order(pieces: Sequence[_WindowedPiece], length: RunLength, *, any_epoch: bool) -> Combined | None:
+    """Return the pieces in the order of time, or None if two of them have a common step."""
     least = 1
     for index, piece in enumerate(pieces):
         for other in pieces[index + 1 :]:
             if not windows_overlap(piece.arguments, other.arguments, length):
                 continue
             guessed = length.epoch_length is None and not any_epoch
-            enough = apart_from(piece.arguments, other.arguments) if guessed else None
+            enough = min_epoch_length_apart(piece.arguments, other.arguments) if guessed else None
             if enough is None:
                 return None
             least = max(least, enough)
 
     def begin(piece: _WindowedPiece) -> tuple[bool, float]:
-        # Windows in epochs come last where nothing says how long one is.
-        given = piece.arguments
-        at = length.in_iterations(given["begin"], given["by_epoch"])
-        return (False, at) if at is not None else (True, given["begin"])
+        # Windows in epochs come last if the length of an epoch is unknown.
+        arguments = piece.arguments
+        at = length.in_iterations(arguments["begin"], arguments["by_epoch"])
+        return (False, at) if at is not None else (True, arguments["begin"])
 
     ordered = sorted(pieces, key=begin)
     for index, piece in enumerate(ordered):
-        if piece.to_base and not all(before.form.undone for before in ordered[:index]):
+        if piece.to_base and not all(earlier.form.undone for earlier in ordered[:index]):
             return None
     return Combined(chain(*(piece.schedule for piece in ordered)), least)
 
@@ -123,17 +125,17 @@ def _one_after_another(pieces: Sequence[_WindowedPiece], length: RunLength, *, a
 def _windowed_piece(
     row: SchedulerRow, arguments: Arguments, length: RunLength, *, alone: bool, unknown: bool
 ) -> _WindowedPiece | None:
-    """A scheduler as a closed form in its window; None where the form says something else somewhere."""
+    """Return a scheduler as a closed form in its window, or None if no closed form is exact."""
     by_epoch = bool(arguments["by_epoch"])
     begin, end = arguments["begin"], arguments["end"]
     run = length.end(by_epoch)
     ticks = SchedulerTicks(by_epoch, bool(arguments.get(CONVERTED)))
-    if _counts_parts(row, arguments, ticks):
+    if _has_fractional_counts(row, arguments, ticks):
         return None
     try:
         form = row.schedule(arguments, FormNeeds(ticks, end - begin, end >= INF, alone, run, alone or unknown))
     except InvalidArgument:
-        return None  # a number our shape refuses and the rule does not, gamma=0 say
+        return None  # an argument that the rule accepts and the shape does not, e.g. gamma=0
     if form is None:
         return None
     schedule = form.schedule
@@ -145,8 +147,8 @@ def _windowed_piece(
     return _WindowedPiece(schedule, form, arguments, form.to_base and not alone)
 
 
-def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks) -> bool:
-    """Where a count is no whole number, a closed form cannot say what MMEngine makes of it."""
+def _has_fractional_counts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks) -> bool:
+    """Return whether a count is fractional, because MMEngine's rounding has no closed form."""
     counts = [arguments["begin"], arguments["end"]]
     for name in row.counted:
         value = arguments.get(name)
@@ -155,15 +157,15 @@ def _counts_parts(row: SchedulerRow, arguments: Arguments, ticks: SchedulerTicks
         elif ticks.converted and isinstance(value, (list, tuple, Counter)):
             counts += value
     if ticks.converted and row.length_from == () and (arguments["end"] * 8) % 1 == 0:
-        counts.remove(arguments["end"])  # an eighth of an epoch, say, is exact in any arithmetic
+        counts.remove(arguments["end"])  # multiples of 1/8 are exact in binary arithmetic
     return any(isinstance(one, float) and not one.is_integer() for one in counts)
 
 
 def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
-    """Return the kernel's rules, in the order of the list.
+    """Return the rules of a recurrence, in the order of the list.
 
-    The numbers that a OneCycle writes into the groups apply to the others too. Each OneCycle is drawn through those
-    that the one built last wrote; at the first tick through its own (row 7 of docs/compat/divergences.md).
+    A OneCycle writes its levels into the param groups, and cosines read them as their base. Each OneCycle reads the
+    levels of the one built last, except at the first step (row 7 of docs/compat/divergences.md).
     """
     made = [row.rule(arguments) for row, arguments in schedulers if not row.reacts_to_metric]
     cycles = [rule for rule in made if isinstance(rule, OneCycleRule)]
@@ -173,89 +175,98 @@ def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
         if isinstance(rule, OneCycleRule):
             base = absolute(rule.peak / rule.div)
             drawn = replace(rule, peak=cycles[-1].peak, div=cycles[-1].div, final_div=cycles[-1].final_div)
-            found.append(_without_endless_end(drawn))
+            found.append(_without_infinite_end(drawn))
             if rule.begin == 0 and drawn != rule:
                 first = rule.step_columns(np.zeros(1)).c[0]
                 found.append(rules.schedule(constant(absolute(float(first))), begin=0, end=1, by=rule.by))
         elif base is not None and isinstance(rule, (CosineRule, CosineRestartsRule)):
             floor = absolute(rule.to * base.value) if isinstance(rule.to, float) else rule.to
-            found.append(_without_endless_end(replace(rule, base=base, to=floor)))
+            found.append(_without_infinite_end(replace(rule, base=base, to=floor)))
         else:
-            found.append(_without_endless_end(rule))
+            found.append(_without_infinite_end(rule))
     return found
 
 
-def _without_endless_end(rule: Rule) -> Rule:
-    """The rule without the end that means none, where its shape does not hang on it."""
+def _without_infinite_end(rule: Rule) -> Rule:
+    """Remove an infinite end from a rule, unless its shape depends on the end."""
     if rule.end is not None and rule.end >= INF and not isinstance(rule, (rules.ConstantRule, rules.LinearRule)):
         return replace(rule, end=None)  # type: ignore[type-var]  # every rule is a dataclass
     return rule
 
 
-_MOST_CAUTIONS: Final = 10
+_MAX_WARNINGS: Final = 10
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _ListCaution:
-    """What is hardly meant of a scheduler in a list, with cause and cure."""
+class _ListWarning:
+    """A warning about a scheduler in a list.
+
+    Args:
+        index: the index of the scheduler.
+        text: the message, with a fix.
+        code: the code of the diagnostic.
+    """
 
     index: int
     text: str
     code: str
 
 
-def list_cautions(
+def list_warnings(
     schedulers: Iterable[RowWithArguments], length: RunLength, *, windows: bool = False
-) -> Iterator[_ListCaution]:
-    """What a list does that is hardly meant; of each kind the first ten, and the number of the others.
+) -> Iterator[_ListWarning]:
+    """Yield warnings for likely mistakes in a list: of each kind the first ten, and the number of the rest.
 
     Args:
-        windows: whether the windows are looked at too, which hardly can be meant so.
+        schedulers: the schedulers of one optimizer.
+        length: the length of the run.
+        windows: if True, also check for gaps, late milestones and overlapping decays.
     """
-    together, by_code = list(schedulers), dict[str, list[_ListCaution]]()
-    for one in (*_cautions_of_ticks(together, length), *(_cautions_of_windows(together, length) if windows else ())):
+    together, by_code = list(schedulers), dict[str, list[_ListWarning]]()
+    for one in (*_tick_warnings(together, length), *(_window_warnings(together, length) if windows else ())):
         by_code.setdefault(one.code, []).append(one)
     for several in by_code.values():
-        yield from several[: _MOST_CAUTIONS - 1]
-        for last in several[_MOST_CAUTIONS - 1 : _MOST_CAUTIONS]:
-            more = len(several) - _MOST_CAUTIONS
+        yield from several[: _MAX_WARNINGS - 1]
+        for last in several[_MAX_WARNINGS - 1 : _MAX_WARNINGS]:
+            more = len(several) - _MAX_WARNINGS
             yield replace(last, text=f"{last.text} (and {more} more like this)") if more else last
 
 
-def _cautions_of_ticks(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
+def _tick_warnings(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
     windows: dict[object, _Windows] = {}
     for _, arguments in together:
-        if "begin" in arguments:  # a class of the user's need not have a window
+        if "begin" in arguments:  # a user's class may have no window
             windows.setdefault(arguments.get("param_name"), _Windows(length)).add(arguments)
     for index, (row, arguments) in enumerate(together):
         if length.max_epochs is None and length.max_iters is not None and ticks_by_epoch(arguments):
+            period = f"every {length.epoch_length} iterations" if length.epoch_length else "per epoch"
             text = (
-                f"by_epoch=True in a run by iterations ticks once in {length.epoch_length or 'an unknown number of'} "
-                "iterations at most, in MMEngine never before the end; write by_epoch=False and counts of iterations"
+                f"by_epoch=True in a run by iterations steps at most once {period}, and in MMEngine only after it; "
+                "write by_epoch=False and counts of iterations"
             )
-            yield _ListCaution(index, text, TICKS_TOO_LATE)
+            yield _ListWarning(index, text, TICKS_TOO_LATE)
         turns = row is COSINE_ANNEALING and arguments["T_max"] < arguments["end"] - arguments["begin"] - 1
         if not turns or arguments["end"] >= INF or windows[arguments.get("param_name")].overlapping(arguments) < 2:
-            continue  # the window itself is one of them
+            continue  # the window itself is counted
         places = (
             f"[{other}]"
-            for other, (_, theirs) in enumerate(together)
+            for other, (_, other_arguments) in enumerate(together)
             if other != index
-            and theirs.get("param_name") == arguments.get("param_name")
-            and windows_overlap(arguments, theirs, length)
+            and other_arguments.get("param_name") == arguments.get("param_name")
+            and windows_overlap(arguments, other_arguments, length)
         )
         text = (
-            f"the cosine turns round at T_max={arguments['T_max']}, before its window ends at "
-            f"{arguments['end']}, and climbs back to the base value: what {', '.join(islice(places, _MOST_CAUTIONS))} "
-            f"made of it is forgotten; write end={arguments['begin'] + arguments['T_max'] + 1}"
+            f"the cosine reaches its floor at T_max={arguments['T_max']}, before its window ends at "
+            f"{arguments['end']}, and then rises to the base value, which discards the changes of "
+            f"{', '.join(islice(places, _MAX_WARNINGS))}; write end={arguments['begin'] + arguments['T_max'] + 1}"
         )
-        yield _ListCaution(index, text, CLIMBS_AGAIN)
+        yield _ListWarning(index, text, CLIMBS_AGAIN)
 
 
 @final
 class _Windows:
-    """The windows of one field, sorted, so that those that overlap another are counted without a look at each."""
+    """The windows of one field, sorted so that overlapping ones are counted by bisection."""
 
     def __init__(self, length: RunLength) -> None:
         self._length = length
@@ -267,7 +278,7 @@ class _Windows:
         insort(ends, arguments["end"])
 
     def overlapping(self, arguments: Arguments) -> int:
-        """How many of them have a common tick with a window, or may have; the window itself is one of them."""
+        """Return how many windows have or may have a common step with this one, which is counted too."""
         by_epoch = bool(arguments["by_epoch"])
         begins, ends = self._bounds[by_epoch]
         same = bisect_left(begins, arguments["end"]) - bisect_right(ends, arguments["begin"])
@@ -284,53 +295,54 @@ class _Windows:
         return same + bisect_left(begins, end) - bisect_right(ends, begin)
 
 
-def _cautions_of_windows(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListCaution]:
+def _window_warnings(together: Sequence[RowWithArguments], length: RunLength) -> Iterator[_ListWarning]:
     for index, (row, arguments) in enumerate(together):
         last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
-        # Milestones count from the begin of their window.
+        # Milestones count from the start of their window.
         milestones = arguments["milestones"] if row is MULTI_STEP and last is not None else ()
         late = sorted(one for one in milestones if arguments["begin"] + one > last)
         if late:
-            numbers = ", ".join(f"{one:g}" for one in late[:_MOST_CAUTIONS])
+            numbers = ", ".join(f"{one:g}" for one in late[:_MAX_WARNINGS])
             run = f"{length.max_epochs} epochs" if length.max_epochs is not None else f"{length.max_iters} iterations"
             text = (
-                f"milestones={numbers} lie behind the end of the run of {run}, and never come; name times of this run"
+                f"milestones={numbers} are after the end of the run of {run} and are never reached; write milestones "
+                "within the run"
             )
-            yield _ListCaution(index, text, MILESTONE_AFTER_END)
+            yield _ListWarning(index, text, MILESTONE_AFTER_END)
     alike: dict[object, list[tuple[int, SchedulerRow, Arguments]]] = {}
     for index, (row, arguments) in enumerate(together):
         alike.setdefault((arguments.get("param_name"), bool(arguments["by_epoch"])), []).append((index, row, arguments))
     for windows in alike.values():
         windows.sort(key=lambda one: one[2]["begin"])
-        yield from _gaps_of_one(windows)
-        yield from _decays_at_once([one for one in windows if one[1] in DECAYS])
+        yield from _one_tick_gaps(windows)
+        yield from _overlapping_decays([one for one in windows if one[1] in DECAYS])
 
 
-def _gaps_of_one(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListCaution]:
-    """A window that begins one tick after others are over; the windows are sorted by their begin."""
+def _one_tick_gaps(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListWarning]:
+    """Yield a warning for each window that begins one step after others end; windows are sorted by their begin."""
     ends = {one["end"] for _, _, one in windows if one["end"] < INF and one["end"] - one["begin"] > 1}
-    reached = -1  # the last end of a window that began before
+    reached = -1  # the last end of an earlier window
     for begin, several in groupby(windows, key=lambda one: one[2]["begin"]):
         found = list(several)
         if begin - 1 in ends and reached < begin:
             text = (
-                f"one window ends at {begin - 1} and the next begins at {begin}: nothing moves between them, "
-                f"for the end of a window is outside of it; write begin={begin - 1}"
+                f"one window ends at {begin - 1} and the next begins at {begin}: no scheduler acts in between, "
+                f"because the end of a window is exclusive; write begin={begin - 1}"
             )
-            yield from (_ListCaution(index, text, GAP_OF_ONE) for index, _, _ in found)
+            yield from (_ListWarning(index, text, GAP_OF_ONE) for index, _, _ in found)
         reached = max(reached, *(one["end"] for _, _, one in found))
 
 
-def _decays_at_once(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListCaution]:
-    """A decay that begins before an earlier one is over; the windows are sorted by their begin."""
-    last = None  # of those before, the one that ends last
+def _overlapping_decays(windows: Sequence[tuple[int, SchedulerRow, Arguments]]) -> Iterator[_ListWarning]:
+    """Yield a warning for each decay that begins before an earlier one ends; windows are sorted by their begin."""
+    last = None  # the earlier decay that ends last
     for one in windows:
         if last is not None and one[2]["begin"] < last[2]["end"] and one[2]["begin"] < one[2]["end"]:
-            (other, theirs, _), (index, row, _) = sorted((last, one), key=lambda each: each[0])
+            (other, other_row, _), (index, row, _) = sorted((last, one), key=lambda each: each[0])
             text = (
-                f"{row.name} and {theirs.name} of [{other}] lower one value at the same time, each what the "
-                "other one made of it; let one begin where the other ends"
+                f"{row.name} and {other_row.name} of [{other}] decay the same value at the same time, so their factors "
+                "multiply; let one begin where the other ends"
             )
-            yield _ListCaution(index, text, TWO_DECAYS)
+            yield _ListWarning(index, text, TWO_DECAYS)
         if last is None or one[2]["end"] > last[2]["end"]:
             last = one

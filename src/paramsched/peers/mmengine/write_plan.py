@@ -1,4 +1,4 @@
-"""From a plan to a config of MMEngine: a dict for each window, rule or stage that one of its classes gives."""
+"""Conversion of a plan to an MMEngine config, with a dict for each window, rule or stage."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from paramsched.peers.mmengine.row import (
     RuleOfPlan,
     StretchedWindow,
     WrittenPart,
-    level_in_words,
+    describe_level,
     whole_epochs,
     whole_ticks,
     window_arguments,
@@ -34,10 +34,10 @@ WrittenRow: TypeAlias = tuple[str, dict[str, Any]]
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
-    """What a config of MMEngine says of a plan: `param_scheduler`, and `train_cfg` where the plan has a horizon.
+    """Return a plan as a config of MMEngine: `param_scheduler`, and `train_cfg` if the plan has a horizon.
 
     Raises:
-        PlanError: MMEngine has no scheduler for a part of it; the message says which.
+        PlanError: MMEngine has no scheduler for a part of the plan, which the message names.
 
     >>> from_plan(Plan(lr="multistep(['8 epochs', '11 epochs'])", horizon="12 epochs"))["param_scheduler"]
     [{'type': 'MultiStepLR', 'milestones': [8, 11], 'gamma': 0.1}]
@@ -49,14 +49,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     selectors = {binding.groups for binding in plan.bindings}
     if None in selectors or len(selectors) == 0:
         if len(selectors) > 1:
-            MMENGINE.refuse(plan.bindings[-1], "its schedulers act on all groups of an optimizer alike")
+            MMENGINE.refuse(plan.bindings[-1], "a scheduler of MMEngine sets all groups of an optimizer")
         config["param_scheduler"] = _schedulers_of(plan, plan.bindings)
     else:
         by_name: dict[str, list[dict[str, Any]]] = {}
         for selector in selectors:
             mine = [binding for binding in plan.bindings if binding.groups == selector]
             if not isinstance(selector, str):
-                MMENGINE.refuse(mine[0], "its schedulers act on all groups of an optimizer alike")
+                MMENGINE.refuse(mine[0], "a scheduler of MMEngine sets all groups of an optimizer")
             by_name[selector] = _schedulers_of(plan, mine)
         config["param_scheduler"] = dict(sorted(by_name.items()))
     return config
@@ -64,13 +64,13 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, Any]]:
     for binding in bindings:
-        # None of its arguments can be the level of a neighbor, or the sum of a multiple and a value.
+        # MMEngine's arguments cannot express the level of a neighbor, or the sum of a multiple and a value.
         for value in values_inside(binding.schedule):
             if isinstance(value, NeighborLevel):
-                found = f"{value} is no number before ps.resolve puts it in"
+                found = f"the value of {value} is unknown until the plan is resolved"
                 MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)")
             if isinstance(value, AffineLevel):
-                MMENGINE.refuse(binding, "its levels are multiples of base or values, not sums of both")
+                MMENGINE.refuse(binding, "a level of MMEngine is a multiple of base or a value, not the sum of both")
     return [
         _with_class(binding, name, arguments)
         for binding in bindings
@@ -79,12 +79,12 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
 
 
 def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """With the class of the family, and the field where the class does not say it."""
+    """Add the class of the family, and the field if the class does not imply it."""
     if isinstance(binding.field, Target):
-        MMENGINE.refuse(binding, "it knows no targets outside the optimizer")
+        MMENGINE.refuse(binding, "it schedules fields of the optimizer only")
     family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
     if SCHEDULER_ROWS[row].only_field is not None and family != "LR":
-        MMENGINE.refuse(binding, f"its {row} is for lr only")
+        MMENGINE.refuse(binding, f"its {row} schedules lr only")
     if family is None and "[" in binding.name:
         MMENGINE.refuse(binding, "of a tuple it schedules betas[0] only")
     if family is None:
@@ -93,7 +93,7 @@ def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[s
 
 
 def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """A rule, an operand or a window each."""
+    """Return a scheduler for each rule, operand or window."""
     if isinstance(schedule, Guided):
         neutral = isinstance(schedule.schedule, Constant) and schedule.schedule.value == 1.0
         found = [] if neutral else _written_schedule(schedule.schedule, part)
@@ -101,10 +101,11 @@ def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]
     if isinstance(schedule, Recurrence):
         for rule in schedule.rules:
             if rule.by not in ("update", "epoch"):
-                part.refuse(rule, "its schedulers tick by iterations or epochs")
+                part.refuse(rule, "schedulers of MMEngine step by iterations or epochs")
         rows = [(rule, *_written_rule(rule, part, "it has no such scheduler")) for rule in schedule.rules]
         return [
-            (name, {**given, **window_arguments(one.begin, one.end, one.by == "epoch")}) for one, name, given in rows
+            (name, {**arguments, **window_arguments(one.begin, one.end, one.by == "epoch")})
+            for one, name, arguments in rows
         ]
     if isinstance(schedule, Chain):
         return [one for operand in schedule.operands for one in _written_schedule(operand, part)]
@@ -119,13 +120,13 @@ def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenR
 
 
 def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """One window."""
+    """Return the schedulers of one window."""
     match schedule:
         case Window() if part.everywhere:
             stop, horizon = schedule.end, part.horizon
             if stop is not None and horizon is not None and dict(stop.terms).keys() == dict(horizon.terms).keys():
                 left = [count - dict(stop.terms)[unit] for unit, count in horizon.terms]
-                if len(left) == 1 and left[0] <= 1:  # the run is over with the window
+                if len(left) == 1 and left[0] <= 1:  # the window ends with the run
                     stop = None
             return _written_part(schedule.schedule, replace(part, begin=schedule.begin, stop=stop))
         case Every() if schedule.period == EPOCH and schedule.phase == 0:
@@ -138,7 +139,7 @@ def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
 
 
 def _written_shape(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
-    """One shape, entered at the part's level."""
+    """Return the schedulers of one shape that starts at the part's level."""
     if isinstance(schedule, Constant) and schedule.value == part.level:
         return []
     found = _written_anneal(schedule, part) if isinstance(schedule, Anneal) else _row_for(schedule, part)
@@ -148,7 +149,7 @@ def _written_shape(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
 
 
 def _row_for(schedule: Schedule, part: WrittenPart) -> WrittenRow | None:
-    """The first row that says a schedule; None where none does."""
+    """Return the first row that expresses a schedule, with its arguments, or None if no row does."""
     for name, row in SCHEDULER_ROWS.items():
         if (arguments := row.from_schedule(schedule, part)) is not None:
             return name, arguments
@@ -156,7 +157,7 @@ def _row_for(schedule: Schedule, part: WrittenPart) -> WrittenRow | None:
 
 
 def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
-    """A shape that goes from one level to another."""
+    """Return the scheduler of a shape that moves from one level to another."""
     length = schedule.over or _rest_of_horizon(schedule, part)
     by_iteration = None if part.stepwise else _window_over_epochs(schedule, length, part)
     if by_iteration is not None:
@@ -165,11 +166,11 @@ def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
             return found
     count, by_epoch = part.ticks(length)
     if by_epoch and not part.stepwise:
-        part.refuse(schedule, 'by epochs it changes between epochs only; write every(…, "epoch")')
+        part.refuse(schedule, 'a length in epochs changes the value between epochs only; write every(…, "epoch")')
     if part.stepwise and not by_epoch:
-        part.refuse(schedule, "its length is in epochs where it changes by epochs")
+        part.refuse(schedule, "a scheduler that steps by epochs needs a length in epochs")
     if schedule.index != "t/n":
-        part.refuse(schedule, 'its schedulers follow index="t/n"')
+        part.refuse(schedule, 'schedulers of MMEngine use index="t/n"')
     begin = part.first_tick(by_epoch)
     end = begin + count + 1 if part.stop is None else part.ticks(part.stop)[0] + 1
     window = window_arguments(begin, end, by_epoch)
@@ -178,14 +179,14 @@ def _written_anneal(schedule: Anneal, part: WrittenPart) -> WrittenRow:
     stretched = StretchedWindow(count, window, end - begin - 1 == count, open_window)
     found = _row_for(schedule, replace(part, stretched=stretched))
     if found is None and schedule.start != part.level:
-        part.refuse(schedule, f"it starts from the value it finds, {level_in_words(part.level)}")
+        part.refuse(schedule, f"a scheduler of MMEngine starts at the current value, {describe_level(part.level)}")
     if found is None:
         part.refuse(schedule, "it has no such curve")
     return found
 
 
 def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -> StretchedWindow | None:
-    """The window of a shape over whole epochs that changes with each iteration; None where it is none."""
+    """Return the window of a shape over an integer number of epochs that changes at each iteration, else None."""
     begin, cosine = whole_epochs(part.begin), isinstance(schedule.curve, Cosine)
     size = whole_epochs(length if cosine else length + UPDATE)
     if begin is None or not size or schedule.index != "t/n" or not isinstance(part.level, float):
@@ -203,10 +204,10 @@ def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -
 
 
 def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
-    """A scheduler for each stage; each has to begin where the one before ended."""
-    whole = _row_for(schedule, part)
-    if whole is not None:
-        return [whole]
+    """Return a scheduler for each stage; each stage must start at the level at which the previous one ended."""
+    found_row = _row_for(schedule, part)
+    if found_row is not None:
+        return [found_row]
     found: list[WrittenRow] = []
     here = replace(part, stop=None, stepwise=False)
     for index, stage in enumerate(schedule.stages):
@@ -214,26 +215,26 @@ def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
         shape = stage.schedule if isinstance(stage, Every) and stepwise else stage
         last = index == len(schedule.stages) - 1
         if not isinstance(shape, (Constant, Anneal)):
-            part.refuse(stage, "as a stage it can say straight lines, cosines, powers and constants")
+            part.refuse(stage, "a stage must be a line, cosine, polynomial or constant")
         start, to = (shape.value,) * 2 if isinstance(shape, Constant) else (shape.start, shape.to)
         if isinstance(start, Absolute) or (start != here.level and index):
-            part.refuse(stage, f"it starts from the value it finds, {level_in_words(here.level)}")
+            part.refuse(stage, f"a scheduler of MMEngine starts at the current value, {describe_level(here.level)}")
         found += _written_shape(shape, replace(here, stepwise=stepwise))
         if last and shape.over is None:
             break
         length = _rest_of_horizon(schedule, part, stage) if shape.over is None else shape.over
-        # What was there, where a stage leaves a value.
+        # After a stage that ends at an absolute value, the level is kept: no later stage uses it.
         here = replace(here, begin=here.begin + length, level=to if isinstance(to, float) else here.level)
         if not last and isinstance(to, Absolute):
-            part.refuse(stage, "what follows would have to start from a value, not from a multiple of base")
+            part.refuse(stage, "the next stage would start at an absolute value, not at a multiple of base")
     return found
 
 
 def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:
-    """Whether all stages are over when the window is, so that it cuts nothing off."""
+    """Return whether all stages end before the window does, so that it cuts none of them."""
     stages = schedule.stages
     if _row_for(schedule, part) is not None:
-        stages = stages[:1]  # what follows is held in any case
+        stages = stages[:1]  # the row ends at the level of the later stages
     taken = part.begin
     for stage in stages:
         if stage.length is None:
@@ -246,9 +247,9 @@ def _ends_before_stop(schedule: Sequence, part: WrittenPart) -> bool:
 
 
 def _rest_of_horizon(schedule: Schedule, part: WrittenPart, stage: Schedule | None = None) -> Duration:
-    """The horizon without the other stages."""
+    """Return the part of the horizon that the other stages do not take."""
     if part.horizon is None:
-        part.refuse(schedule, "it takes the time it is given, and the plan has no horizon")
+        part.refuse(schedule, "it has no length of its own, and the plan has no horizon")
     others = Duration.of(0)
     if isinstance(schedule, Sequence):
         for one in schedule.stages:

@@ -1,12 +1,13 @@
 """The dialect of optax: the constructors of its schedules, by name and arguments.
 
-- `{"_target_": "optax.warmup_cosine_decay_schedule", "init_value": 0.0, …}`, as Hydra has it; `schedule:`, `name:` or
-  `{"warmup_cosine_decay_schedule": {…}}` say it too; `join_schedules` holds others
-- an optimizer with schedules among its arguments; `reduce_on_plateau` beside it, whose metric `monitor` names
-- the same calls as Python text, which is read and never run
-- values are values as they stand
+- A constructor is a mapping as in Hydra, `{"_target_": "optax.warmup_cosine_decay_schedule", "init_value": 0.0, …}`.
+  The keys `schedule` and `name`, and the form `{"warmup_cosine_decay_schedule": {…}}`, are accepted too.
+  `join_schedules` contains other schedules.
+- An optimizer may have schedules among its arguments, and `reduce_on_plateau` next to it; `monitor` names the metric.
+- Python text with the same calls is read without executing it.
+- Values are absolute values in a plan.
 
-Facts: optax 0.2.8.
+Source: optax 0.2.8.
 """
 
 from paramsched.peers.optax.plans import bases_of, from_plan, recognizes, to_plan

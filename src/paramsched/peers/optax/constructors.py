@@ -1,4 +1,4 @@
-"""The constructors of optax's schedules, a table each: the arguments in their order, and the schedule of ours."""
+"""Tables of optax's schedule constructors: the arguments in order, and the schedule that each constructor becomes."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -48,7 +48,7 @@ def _value() -> Any:
 
 
 CONSTRUCTORS: Final[dict[str, Any]] = {}
-"""The table of each constructor."""
+"""The table of each constructor by name."""
 
 
 @table_named(CONSTRUCTORS, "constant_schedule")
@@ -82,24 +82,28 @@ class _Polynomial:
         return _polynomial_decay(at, self, self.power)
 
 
-def _polynomial_decay(at: ReadEntry, given: _Linear | _Polynomial, power: float) -> Schedule:
-    """From one value to another as a power of the time."""
-    start, to, steps = at.notes.level(given.init_value), at.notes.level(given.end_value), given.transition_steps
+def _polynomial_decay(at: ReadEntry, arguments: _Linear | _Polynomial, power: float) -> Schedule:
+    """Return a polynomial from one value to another."""
+    start, to, steps = (
+        at.notes.level(arguments.init_value),
+        at.notes.level(arguments.end_value),
+        arguments.transition_steps,
+    )
     if steps <= 0:
         at.warn_held("transition_steps", steps)
     if steps <= 0 or power == 0:
         return constant(start)
-    return _later(polynomial(power, start, to, steps), given.transition_begin, start)
+    return _delayed(polynomial(power, start, to, steps), arguments.transition_begin, start)
 
 
-def _later(schedule: Schedule, begin: int, first: Level) -> Schedule:
-    """optax takes a begin below 0 for none."""
+def _delayed(schedule: Schedule, begin: int, first: Level) -> Schedule:
+    """Delay a schedule by `begin` updates; optax ignores a negative `transition_begin`."""
     return constant(first, begin) >> schedule if begin > 0 else schedule
 
 
 @argument_table
 class _Decay:
-    """The arguments that both constructors with an exponential decay take."""
+    """The common arguments of the two constructors with an exponential decay."""
 
     transition_steps: float = argument(example=1000)
     decay_rate: float = argument(low=0, example=0.9)
@@ -108,7 +112,7 @@ class _Decay:
     end_value: float | None = argument(None, example=0.0)
 
     def from_value(self, at: ReadEntry, value: float) -> Schedule:
-        """The decay from a value on."""
+        """Return the decay of an initial value."""
         steps, rate, end, notes = self.transition_steps, self.decay_rate, self.end_value, at.notes
         if steps <= 0:
             at.warn_held("transition_steps", steps)
@@ -118,7 +122,7 @@ class _Decay:
             return constant(notes.level(0.0 if end is None else max(0.0, end) if rate < 1 else min(0.0, end)))
         period = Duration.of_updates(Fraction(repr(steps)))
         shape = step(period, rate) if self.staircase else exponential(rate, period)
-        decay = _later(notes.scaled(value, shape), self.transition_begin, notes.level(value))
+        decay = _delayed(notes.scaled(value, shape), self.transition_begin, notes.level(value))
         if end is None:
             return decay
         return (maximum if rate < 1 else minimum)(decay, constant(notes.level(end)))
@@ -155,7 +159,7 @@ class _CosineDecay:
 
 
 def _boundaries(at: ReadEntry, found: Any) -> list[tuple[int, float]]:
-    """The updates and the factors in order; JSON has the updates as text."""
+    """Return the sorted updates with their factors; in JSON the updates are strings."""
     name, instead = "boundaries_and_scales", "Write {1000: 0.1, 2000: 0.1}"
     if found is None:
         return []
@@ -194,8 +198,8 @@ class _PiecewiseConstant:
 _Kind = Literal["linear", "cosine"]
 
 
-def _anneals_between(at: ReadEntry, kind: _Kind, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
-    """From each value to the next; the last is held."""
+def _interpolated(at: ReadEntry, kind: _Kind, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
+    """Interpolate from each value to the next; the last one stays constant."""
     curve, level = curves.cosine if kind == "cosine" else curves.linear, at.notes.level
     stages: list[Schedule] = []
     for (begin, _), (end, scale) in pairwise([(0, 1.0), *boundaries]):
@@ -214,7 +218,7 @@ class _PiecewiseInterpolate:
 
     def schedule(self, at: ReadEntry) -> Schedule:
         boundaries = _boundaries(at, self.boundaries_and_scales)
-        return _anneals_between(at, self.interpolate_type, self.init_value, boundaries)
+        return _interpolated(at, self.interpolate_type, self.init_value, boundaries)
 
 
 @table_named(CONSTRUCTORS, "cosine_onecycle_schedule")
@@ -228,7 +232,7 @@ class _CosineOneCycle:
     def schedule(self, at: ReadEntry) -> Schedule:
         steps, first = self.transition_steps, self.div_factor
         scales = {int(self.pct_start * steps): first, steps: 1.0 / (first * self.final_div_factor)}
-        return _anneals_between(at, "cosine", self.peak_value / first, sorted(scales.items()))
+        return _interpolated(at, "cosine", self.peak_value / first, sorted(scales.items()))
 
 
 @table_named(CONSTRUCTORS, "linear_onecycle_schedule")
@@ -242,9 +246,9 @@ class _LinearOneCycle:
 
     def schedule(self, at: ReadEntry) -> Schedule:
         steps, first, last = self.transition_steps, self.div_factor, self.final_div_factor
-        # A dict, as in optax: of two boundaries at one update the later one counts.
+        # A dict, as in optax: of two boundaries at one update the later one is used.
         scales = {int(self.pct_start * steps): first, int(self.pct_final * steps): 1.0 / first, steps: 1.0 / last}
-        return _anneals_between(at, "linear", self.peak_value / first, sorted(scales.items()))
+        return _interpolated(at, "linear", self.peak_value / first, sorted(scales.items()))
 
 
 @table_named(CONSTRUCTORS, "warmup_constant_schedule")
@@ -260,7 +264,7 @@ class _WarmupConstant:
         return in_order(self.ramp(at))
 
     def ramp(self, at: ReadEntry) -> list[Schedule]:
-        """The warmup, if there is one."""
+        """Return the warmup as a list of stages, which is empty if `warmup_steps` is 0."""
         first, peak = at.notes.level(self.init_value), at.notes.level(self.peak_value)
         return [anneal(first, peak, self.warmup_steps)] if self.warmup_steps else []
 
@@ -275,10 +279,12 @@ class _WarmupCosine(_WarmupConstant):
     def schedule(self, at: ReadEntry) -> Schedule:
         steps = self.decay_steps - self.warmup_steps
         if steps <= 0:
-            found = f"{self.decay_steps} with the warmup's {self.warmup_steps} updates in it"
-            at.refuse("decay_steps", found, "Write the updates of the warmup and of the decay together", "warmup_steps")
+            found = (
+                f"it includes the warmup of {self.warmup_steps} updates, so it must be greater, got {self.decay_steps}"
+            )
+            at.refuse("decay_steps", found, "Write the sum of the updates of warmup and decay", "warmup_steps")
             return constant()
-        # optax divides by the peak: an end is nothing where the peak is.
+        # optax divides by the peak, and uses an end of 0 if the peak is 0.
         end = self.end_value if self.peak_value else 0.0
         return in_order([*self.ramp(at), _cosine_decay(at, self.peak_value, end, steps, self.exponent)])
 
@@ -298,7 +304,7 @@ class _Sgdr:
     )
 
     def schedule(self, at: ReadEntry) -> Schedule:
-        """A warmup and a cosine in each cycle."""
+        """Return cycles of a warmup and a cosine."""
         stages = []
         for index, one in enumerate(self.cosine_kwargs):
             path = child_path(at.path, "cosine_kwargs", index)
@@ -306,7 +312,7 @@ class _Sgdr:
             if cycle is not None:
                 stages.append(cut_to_length(cycle.arguments.schedule(cycle), cycle.arguments.decay_steps))
         if not self.cosine_kwargs:
-            at.refuse("cosine_kwargs", "expected a cycle at least", "Write a list with the arguments of each cycle")
+            at.refuse("cosine_kwargs", "expected at least one cycle", "Write a list with the arguments of each cycle")
         return in_order(stages) if stages else constant()
 
 
@@ -316,22 +322,22 @@ class _Join:
     boundaries: Any = argument(example=[])
 
     def schedule(self, at: ReadEntry) -> Schedule:
-        """A stage for each schedule, on its own clock."""
+        """Return a stage for each schedule, in which its time starts at 0."""
         if not self.schedules:
-            at.refuse("schedules", "expected a schedule at least", "Write a list of schedules")
+            at.refuse("schedules", "expected at least one schedule", "Write a list of schedules")
             return constant()
         path = child_path(at.path, "schedules")
         members = [schedule_of_entry(one, child_path(path, at_), at.notes) for at_, one in enumerate(self.schedules)]
         times = self.boundaries
         if not isinstance(times, (list, tuple)) or not all(map(is_count, times)) or list(times) != sorted(times):
-            found = f"expected a list of updates in order, got {short_json(times)}"
+            found = f"expected a sorted list of updates, got {short_json(times)}"
             at.refuse("boundaries", found, "Write boundaries: [1000] for two schedules")
             return constant()
         if len(times) != len(members) - 1:
-            found = f"{len(times)} for {len(members)} schedules, and optax leaves out what has no partner"
+            found = f"expected {len(members) - 1} boundaries for {len(members)} schedules, got {len(times)}"
             at.refuse("boundaries", found, f"Write {len(members) - 1} boundaries", "schedules")
             return constant()
-        # A stage that ends where it begins is none.
+        # A stage of length 0 is skipped.
         stages = [
             cut_to_length(member, end - begin)
             for member, (begin, end) in zip(members[:-1], pairwise([0, *map(int, times)]), strict=True)
@@ -356,7 +362,7 @@ PLATEAU: Final = "reduce_on_plateau"
 _NAME_KEYS: Final = (
     "_target_", "schedule", "schedule_type", "class_name", "class_path", "target", "func", "type", "name",
 )  # fmt: skip
-"""The keys that name a constructor: Hydra's, and what people write."""
+"""The keys that may contain the name of a constructor: Hydra's, and common ones."""
 
 ARGUMENT_KEYS: Final = ("kwargs", "params", "parameters", "init_args", "config")
 POSITIONAL: Final = "_args_"
@@ -364,107 +370,108 @@ _BESIDE: Final = ("_partial_", "_convert_", "_recursive_", "horizon", "monitor")
 
 
 def optax_name_in(data: Any) -> str | None:
-    """The constructor of optax's that data names; None where it names none."""
+    """Return the constructor of optax that data names, or None."""
     if not isinstance(data, Mapping):
         return None
-    word = _word_in(data)
-    if word is not None:
-        return known_constructor(word)
+    written_name = _written_name(data)
+    if written_name is not None:
+        return known_constructor(written_name)
     return known_constructor(str(next(iter(data)))) if len(data) == 1 else None
 
 
 def is_named_in_full(data: Mapping[str, Any]) -> bool:
-    """Whether data names a constructor as optax does, and no other library would."""
-    word = _word_in(data) or str(next(iter(data)))
-    return word.startswith("optax.") or word in CONSTRUCTORS or word == PLATEAU
+    """Return whether the name of the constructor is unique to optax."""
+    written_name = _written_name(data) or str(next(iter(data)))
+    return written_name.startswith("optax.") or written_name in CONSTRUCTORS or written_name == PLATEAU
 
 
-def _word_in(data: Mapping[str, Any]) -> str | None:
+def _written_name(data: Mapping[str, Any]) -> str | None:
     return next((str(data[key]) for key in _NAME_KEYS if isinstance(data.get(key), str)), None)
 
 
-def known_constructor(word: str) -> str | None:
-    """A name with or without its module, and without `_schedule` where nothing else is called so."""
-    last = word.rpartition(".")[2]
+def known_constructor(written_name: str) -> str | None:
+    """Return the constructor for a name with or without its module and the suffix `_schedule`, or None."""
+    last = written_name.rpartition(".")[2]
     return next((one for one in (last, f"{last}_schedule") if one in CONSTRUCTORS or one == PLATEAU), None)
 
 
 def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> ReadEntry | None:
-    """The constructor at a path, with its arguments; None, and a diagnostic, if there is none."""
+    """Read the constructor at a path with its arguments; if there is none, report it and return None."""
     name = optax_name_in(data)
-    word = _word_in(data) if isinstance(data, Mapping) else None
+    written_name = _written_name(data) if isinstance(data, Mapping) else None
     if name is None:
-        found = (
-            "it names no schedule of optax"
-            if isinstance(data, Mapping)
-            else f"expected a schedule, got {type_name_of(data)}"
-        )
-        if word is not None:
-            found = f"unknown schedule {word} of optax; {did_you_mean(word.rpartition('.')[2], CONSTRUCTORS)}"
+        kind = "a mapping that names none" if isinstance(data, Mapping) else type_name_of(data)
+        found = f"expected a schedule of optax, got {kind}"
+        if written_name is not None:
+            nearest = did_you_mean(written_name.rpartition(".")[2], CONSTRUCTORS)
+            found = f"unknown schedule {written_name} of optax; {nearest}"
         instead = 'Write {"_target_": "optax.cosine_decay_schedule", "init_value": 0.001, "decay_steps": 10000}'
         notes.diagnostics.add(path, found, instead, code=WRONG_TYPE)
         return None
-    if word is not None:
+    if written_name is not None:
         return _read_arguments(name, *arguments_beside(data, path, _NAME_KEYS, ARGUMENT_KEYS), notes)
     ((key, inner),) = data.items()
     return _read_arguments(name, {} if inner is None else inner, child_path(path, key), notes)
 
 
-def _read_arguments(name: str, given: Any, path: str, notes: ReadingNotes) -> ReadEntry | None:
-    """Read the arguments of a constructor; None, and a diagnostic, if they are none."""
+def _read_arguments(name: str, arguments: Any, path: str, notes: ReadingNotes) -> ReadEntry | None:
+    """Read the arguments of a constructor; if they are not a mapping, report it and return None."""
     table = _ReduceOnPlateau if name == PLATEAU else CONSTRUCTORS[name]
-    if not isinstance(given, Mapping) or POSITIONAL not in given:
-        return read_entry(name, table, given, path, notes, _BESIDE)
-    positional, names = given[POSITIONAL], list(arguments_of(table))
+    if not isinstance(arguments, Mapping) or POSITIONAL not in arguments:
+        return read_entry(name, table, arguments, path, notes, _BESIDE)
+    positional, names = arguments[POSITIONAL], list(arguments_of(table))
     if not isinstance(positional, (list, tuple)) or len(positional) > len(names):
-        found, where = f"{name} takes {len(names)} arguments", child_path(path, POSITIONAL)
+        found, where = f"{name} takes at most {len(names)} arguments", child_path(path, POSITIONAL)
         notes.diagnostics.add(where, found, f"Write {names[0]}: 0.001", code=WRONG_ARGUMENT)
         positional = ()
-    given = {**dict(zip(names, positional, strict=False)), **given}
-    return read_entry(name, table, given, path, notes, (*_BESIDE, POSITIONAL))
+    arguments = {**dict(zip(names, positional, strict=False)), **arguments}
+    return read_entry(name, table, arguments, path, notes, (*_BESIDE, POSITIONAL))
 
 
 def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
-    """The schedule at a path; `constant()` stands in where a diagnostic was noted."""
-    given = read_optax_entry(data, path, notes)
-    if given is None:
+    """Read the schedule at a path; if it has an error, report it and return `constant()`."""
+    entry = read_optax_entry(data, path, notes)
+    if entry is None:
         return constant()
-    if given.name == PLATEAU:
-        found = "it reacts to a metric, and no schedule is made of it"
-        instead = "Put it beside the schedule: {schedule: {…}, reduce_on_plateau: {…}}"
+    if entry.name == PLATEAU:
+        found = "it is a metric rule, not a schedule"
+        instead = "Write it next to the schedule: {schedule: {…}, reduce_on_plateau: {…}}"
         notes.diagnostics.add(path, found, instead, code=REFUSED_VALUE)
         return constant()
-    schedule: Schedule | None = given.schedule()
+    schedule: Schedule | None = entry.schedule()
     return constant() if schedule is None else schedule
 
 
 def rule_of_entry(data: Any, path: str, monitor: str, notes: ReadingNotes) -> Plateau | None:
-    """The rule of `reduce_on_plateau`; it reduces at the last value that is put up with, ours at the one after."""
+    """Return the rule of `reduce_on_plateau`.
+
+    optax reduces after `patience` observations without improvement, a plan's plateau after one more.
+    """
     at = read_optax_entry(data, path, notes)
     if at is None:
         return None
-    given: _ReduceOnPlateau = at.arguments
-    relative, fixed = given.rtol, given.atol
+    arguments: _ReduceOnPlateau = at.arguments
+    relative, fixed = arguments.rtol, arguments.atol
     if relative and fixed:
-        at.refuse("atol", "a plan's threshold is relative or a value, not both", "Write atol: 0", "rtol")
+        at.refuse("atol", "a plan's threshold is either relative or absolute", "Write atol: 0", "rtol")
     elif not relative and not fixed:
-        at.refuse("rtol", "optax takes no threshold of 0", "Write rtol: 1e-4", "atol")
+        at.refuse("rtol", "optax requires a threshold greater than 0", "Write rtol: 1e-4", "atol")
     elif relative >= 1:
-        at.refuse("rtol", f"with {relative:g} nothing ever improves", "Write rtol: 1e-4")
-    if given.accumulation_size != 1:
-        found = "a plan's rule looks at each value that it is told"
-        at.refuse("accumulation_size", found, "Write accumulation_size: 1, and observe means of as many losses")
-    if given.min_scale > 1:
-        at.refuse("min_scale", f"{given.min_scale:g} would raise the rate", "Write min_scale: 0.01")
+        at.refuse("rtol", f"with {relative:g} no metric ever improves", "Write rtol: 1e-4")
+    if arguments.accumulation_size != 1:
+        found = "a plan's rule uses each observation separately"
+        at.refuse("accumulation_size", found, "Write accumulation_size: 1, and observe the mean of that many losses")
+    if arguments.min_scale > 1:
+        at.refuse("min_scale", f"{arguments.min_scale:g} would increase lr", "Write min_scale: 0.01")
     try:
         return plateau(
             monitor,
-            factor=given.factor,
-            patience=given.patience - 1,
+            factor=arguments.factor,
+            patience=arguments.patience - 1,
             threshold=relative or fixed,
             threshold_mode="rel" if relative else "abs",
-            cooldown=given.cooldown,
-            min=given.min_scale,
+            cooldown=arguments.cooldown,
+            min=arguments.min_scale,
         )
     except InvalidArgument as refusal:
         notes.diagnostics.refuse(at.path, refusal)

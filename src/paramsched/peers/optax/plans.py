@@ -1,4 +1,4 @@
-"""From schedules of optax to a plan; and back, where its constructors say it."""
+"""Conversion of optax schedules to a plan and back."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -49,13 +49,13 @@ _FIELDS: Final[Mapping[str, str]] = {
     "b2": "betas[1]",
     "eps": "eps",
 }
-"""Arguments of optax's optimizers, and the fields of a group that are theirs."""
+"""Arguments of optax's optimizers and the corresponding fields of a param group."""
 
 _HOLDERS: Final = ("optimizer", "tx", "schedule", "scheduler", "lr_schedule", "learning_rate_schedule", *ARGUMENT_KEYS)
 
 
 def _scheduled_parts(data: Any, path: str, field: str = "lr") -> Iterator[tuple[str, Any, str]]:
-    """Each schedule in the data with its field and its path; the rule of a plateau has the field "plateau"."""
+    """Yield each schedule with its field and its path; the field of `reduce_on_plateau` is "plateau"."""
     if isinstance(data, (list, tuple)):
         for index, one in enumerate(data):
             yield from _scheduled_parts(one, child_path(path, index), field)
@@ -73,7 +73,7 @@ def _scheduled_parts(data: Any, path: str, field: str = "lr") -> Iterator[tuple[
 
 
 def _optimizer_in(data: Any) -> Mapping[str, Any]:
-    """The arguments of the optimizer that stands in the data; nothing where there is none."""
+    """Return the arguments of the optimizer in the data, or an empty dict if there is none."""
     if not isinstance(data, Mapping):
         return {}
     if "learning_rate" in data:
@@ -83,16 +83,16 @@ def _optimizer_in(data: Any) -> Mapping[str, Any]:
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like a schedule of optax's, or like what holds one."""
+    """Return whether data looks like a schedule of optax or contains one."""
     return any(is_named_in_full(part) for _, part, _ in _scheduled_parts(data, ROOT))
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """The numbers among the arguments of the optimizer that stands in the data."""
-    given = _optimizer_in(data)
-    numbers = numbers_by_field(given, **{field: name for name, field in _FIELDS.items()})
+    """Return the numbers among the optimizer's arguments as bases."""
+    arguments = _optimizer_in(data)
+    numbers = numbers_by_field(arguments, **{field: name for name, field in _FIELDS.items()})
     betas = (numbers.pop("betas[0]", 0.9), numbers.pop("betas[1]", 0.999))
-    if "b1" in given or "b2" in given:
+    if "b1" in arguments or "b2" in arguments:
         return Bases(({**numbers, "betas": betas},), "optimizer")
     return Bases((numbers,), "optimizer") if numbers else NO_BASES
 
@@ -103,15 +103,16 @@ def to_plan(
     calendar: Calendar | None = None,  # noqa: ARG001  # optax counts updates
     base: BaseLike | None = None,
 ) -> Plan:
-    """The plan that gives what the schedules of optax give.
+    """Return the plan with the values of optax's schedules.
 
     Args:
-        data: a constructor with its arguments, or an optimizer with schedules in it; `horizon` may stand beside it.
-        calendar: is not needed.
-        base: lr's own value; levels are then multiples of it, and else values as they stand.
+        data: a constructor with its arguments, or an optimizer with schedules among its arguments; an entry `horizon`
+            is optional.
+        calendar: not used.
+        base: the base of lr. If specified, levels of lr are multiples of it, else absolute values.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> data = {"_target_": "optax.linear_schedule", "init_value": 0.1, "end_value": 0.05, "transition_steps": 50}
     >>> print(to_plan(data))
@@ -133,11 +134,11 @@ def to_plan(
     rule = None
     for field, part, path in parts:
         if field in fields or (field == "plateau" and rule is not None):
-            notes.diagnostics.add(path, f"a second one for {field}", "Keep one", code=SAID_TWICE)
+            notes.diagnostics.add(path, f"{field} has a schedule already", "Keep one", code=SAID_TWICE)
         elif field == "plateau":
             rule = rule_of_entry(part, path, monitor, notes)
         else:
-            # Of fields besides lr the values are values as they stand.
+            # Levels of fields other than lr are absolute values.
             own = notes if field == "lr" else ReadingNotes(notes.diagnostics, notes.cautions)
             fields[field] = schedule_of_entry(part, path, own)
     notes.diagnostics.raise_any("config")
@@ -145,8 +146,8 @@ def to_plan(
         fields["lr"] = fields["lr"] * rule if "lr" in fields else rule
     with notes.diagnostics.reported_at(HORIZON if "horizon" in beside else ROOT):
         plan = Plan(**fields, horizon=beside.get("horizon"))
-    for caution in dict.fromkeys(notes.cautions):
-        warn_user(caution)
+    for warning in dict.fromkeys(notes.cautions):
+        warn_user(warning)
     return plan
 
 
@@ -156,10 +157,10 @@ _DELAYED: Final = ("optax.linear_schedule", "optax.polynomial_schedule", "optax.
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
-    """The constructors that give what the plan gives, as Hydra would build them; a horizon stands beside them.
+    """Return a plan as constructors of optax that Hydra can build, with the horizon as an entry next to them.
 
     Raises:
-        PlanError: optax has no schedule that does.
+        PlanError: optax has no such schedule.
 
     >>> from paramsched.schedules import absolute, cosine, warmup
     >>> peak = absolute(0.1)
@@ -167,12 +168,12 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     'optax.warmup_cosine_decay_schedule'
     """
     if not schedules_lr_alone(plan) or plan.clock != "updates":
-        _EXPORTER.refuse(plan, "its schedules are of lr in all groups, by updates")
-    whole = plan.bindings[0].schedule
-    rules = [one for one in whole.metric_rules if isinstance(one, Plateau)]
-    if len(rules) > 1 or len(rules) < len(whole.metric_rules):
-        _EXPORTER.refuse(whole, "of rules that react to a metric it has one plateau")
-    schedule = whole.schedule if isinstance(whole, Guided) else whole
+        _EXPORTER.refuse(plan, "its schedules set lr of all groups and count updates")
+    planned = plan.bindings[0].schedule
+    rules = [one for one in planned.metric_rules if isinstance(one, Plateau)]
+    if len(rules) > 1 or len(rules) < len(planned.metric_rules):
+        _EXPORTER.refuse(planned, "its only metric rule is a single plateau")
+    schedule = planned.schedule if isinstance(planned, Guided) else planned
     horizon = None if plan.horizon is None else _EXPORTER.count(plan.horizon)
     if not rules and horizon is None:
         return _optax_written(schedule, horizon)
@@ -189,7 +190,7 @@ def _call(name: str, **arguments: Any) -> dict[str, Any]:
 
 
 def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
-    """`size` is the time it is given, where that is known."""
+    """Return a schedule as a constructor; `size` is its length in updates if it has none of its own, or None."""
     match schedule:
         case Constant():
             return _call("constant_schedule", value=_value(schedule.value))
@@ -211,31 +212,31 @@ def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
             return _call("join_schedules", schedules=[_optax_written(inner, None), held], boundaries=[end])
         case Sequence():
             sizes = _EXPORTER.stage_sizes(schedule.stages, size)
-            # A stage that the next one ends is what it is cut from.
+            # The next boundary cuts a stage, so the schedule inside `take` is written.
             parts = [
                 _optax_written(stage.schedule, None) if isinstance(stage, Take) else _optax_written(stage, length)
                 for stage, length in zip(schedule.stages[:-1], sizes[:-1], strict=True)
             ]
             return _joined_calls([*parts, _optax_written(schedule.stages[-1], sizes[-1])], begins_of_stages(sizes))
-    return _EXPORTER.refuse(schedule, "it has no such schedule in values as they stand")
+    return _EXPORTER.refuse(schedule, "it has no such schedule of absolute values")
 
 
 def _value(level: Level) -> float:
-    """A level as a value."""
+    """Return a level as an absolute value."""
     value = from_level(level)
     if value is None:
-        why = "its values stand as they are, and this is a multiple of base"
+        why = "its values are absolute, and this level is a multiple of base"
         _EXPORTER.refuse(level, why, "Write absolute(0.1)")
     return value
 
 
 def _written_anneal(schedule: Anneal, size: int | None) -> dict[str, Any]:
-    """From one value to another along a curve."""
+    """Return the constructor of a curve from one value to another."""
     if schedule.index != "t/n":
-        _EXPORTER.refuse(schedule, 'its schedules follow index="t/n"')
+        _EXPORTER.refuse(schedule, 'its schedules use index="t/n"')
     steps = size if schedule.over is None else _EXPORTER.count(schedule.over)
     if steps is None:
-        _EXPORTER.refuse(schedule, "it takes the time it is given, and nothing says how much")
+        _EXPORTER.refuse(schedule, "the schedule has no length of its own, and the length of the run is unknown")
     start, to = _value(schedule.start), _value(schedule.to)
     if steps == 0 or start == to:
         return _call("constant_schedule", value=to)
@@ -258,7 +259,7 @@ def _written_anneal(schedule: Anneal, size: int | None) -> dict[str, Any]:
 
 
 def _written_decay(shape: Schedule, value: float) -> dict[str, Any]:
-    """A value times what is multiplied again and again."""
+    """Return the constructor of a value that is multiplied by a factor repeatedly."""
     match shape:
         case Exponential(gamma=rate, per=period):
             return _written_exponential(value, rate, period, stairs=False)
@@ -268,7 +269,7 @@ def _written_decay(shape: Schedule, value: float) -> dict[str, Any]:
             updates = [_EXPORTER.count(one) for one in times]
             scales = {time: rate ** updates.count(time) for time in updates}
             return _call("piecewise_constant_schedule", init_value=value, boundaries_and_scales=scales)
-    return _EXPORTER.refuse(shape, "it has no schedule of a value times this")
+    return _EXPORTER.refuse(shape, "it has no schedule that multiplies a value by this")
 
 
 def _written_exponential(value: float, rate: float, period: Duration, *, stairs: bool) -> dict[str, Any]:
@@ -281,12 +282,13 @@ def _written_exponential(value: float, rate: float, period: Duration, *, stairs:
 def _written_clip(decay: Schedule, end: float, *, rises: bool) -> dict[str, Any]:
     inner = _optax_written(decay, None)
     if "decay_rate" not in inner or (inner["decay_rate"] >= 1) != rises or "end_value" in inner:
-        _EXPORTER.refuse(decay, "a bound is of exponential_decay, below where it falls and above where it rises")
+        why = "only exponential_decay has a bound: a lower one if it decreases, an upper one if it increases"
+        _EXPORTER.refuse(decay, why)
     return {**inner, "end_value": end}
 
 
 def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, Any]:
-    """Return parts one after the other; some pairs are arguments of one constructor."""
+    """Join parts in time; some pairs become a single constructor."""
     match parts:
         case [{"_target_": "optax.constant_schedule", "value": first}, {"init_value": begin} as later] if (
             first == begin and later["_target_"] in _DELAYED and "transition_begin" not in later
@@ -300,7 +302,7 @@ def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, An
                 init_value=up["init_value"],
                 peak_value=up["end_value"],
                 warmup_steps=up["transition_steps"],
-                decay_steps=up["transition_steps"] + down["decay_steps"],  # of both
+                decay_steps=up["transition_steps"] + down["decay_steps"],  # optax includes the warmup
                 end_value=product_as_written(down["alpha"], down["init_value"]),
                 **({"exponent": down["exponent"]} if "exponent" in down else {}),
             )
@@ -308,11 +310,13 @@ def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, An
 
 
 def _rule_for_optax(rule: Plateau) -> dict[str, Any]:
-    """A plateau as `reduce_on_plateau`, which reduces one value earlier."""
+    """Return a plateau as `reduce_on_plateau`, which reduces one observation earlier."""
     if rule.mode != "min" or rule.eps or isinstance(rule.min, Absolute) or not rule.threshold:
-        _EXPORTER.refuse(rule, 'it has mode="min", a threshold above 0, a floor that is a multiple, and no eps')
+        why = 'it requires mode="min", a threshold greater than 0, a floor that is a multiple of base, and no eps'
+        _EXPORTER.refuse(rule, why)
     if rule.nonfinite != "count" or rule.min > 1 or (rule.threshold_mode == "rel" and rule.threshold >= 1):
-        _EXPORTER.refuse(rule, 'it counts what is not finite as worse; its floor and its "rel" threshold are below 1')
+        why = 'it counts a metric that is not finite as worse, and requires a floor and a "rel" threshold below 1'
+        _EXPORTER.refuse(rule, why)
     relative = rule.threshold_mode == "rel"
     return {
         "factor": rule.factor,

@@ -1,7 +1,7 @@
-"""Calls of optax in Python text: they are read as mappings, and nothing is run.
+"""Reader of optax calls in Python text, which is not executed.
 
-`optax.constant_schedule(0.1)` stands for `{"_target_": "optax.constant_schedule", "_args_": [0.1]}`. All else, numbers,
-names and arithmetic, is read as in any Python config.
+`optax.constant_schedule(0.1)` is read as `{"_target_": "optax.constant_schedule", "_args_": [0.1]}`. Numbers, names and
+arithmetic are read as in any Python config.
 """
 
 import ast
@@ -25,7 +25,7 @@ _EXAMPLE: Final = "Write schedule = optax.cosine_decay_schedule(0.001, 10000), w
 
 
 def read(text: str, source: str = "config") -> Any:
-    """Read a text: Python that calls optax, or YAML or JSON. Of Python the last line that calls it counts.
+    """Read YAML, JSON, or Python text with calls of optax, of which the last line with a call is used.
 
     >>> read("n = 100; optax.cosine_decay_schedule(1e-3, decay_steps=10 * n)")
     {'_target_': 'optax.cosine_decay_schedule', '_args_': [0.001], 'decay_steps': 1000}
@@ -45,43 +45,43 @@ def read(text: str, source: str = "config") -> Any:
 
 
 def _data_of_calls(text: str, source: str) -> Any:
-    """The last line that calls optax, its calls as mappings."""
+    """Return the last line that calls optax, with its calls as mappings."""
     file = PythonSource(text, source)
     calls = _OptaxCalls(file.tree)
     lines = [one for one in file.tree.body if isinstance(one, (ast.Assign, ast.AnnAssign, ast.Expr))]
     last = next((one for one in reversed(lines) if any(map(calls.called, ast.walk(one)))), None)
     if last is None or last.value is None:
-        raise ConfigError(source, [f"no line of it, outside functions, calls a schedule of optax. {_EXAMPLE}"])
-    # What comes behind that line could only change what is known of it.
+        raise ConfigError(source, [f"no line outside functions calls a schedule of optax. {_EXAMPLE}"])
+    # Later lines do not affect the value of this line.
     body = file.tree.body[: file.tree.body.index(last)]
     result = ast.copy_location(ast.Assign([ast.Name(_RESULT, ast.Store())], last.value), last)
     try:
         file.tree.body = [ast.fix_missing_locations(calls.visit(one)) for one in (*body, result)]
     except RecursionError:
-        raise ConfigError(source, [f"nested too deep. {_EXAMPLE}"]) from None
-    # No file is looked for.
+        raise ConfigError(source, [f"the calls are nested too deeply. {_EXAMPLE}"]) from None
+    # Base files are not supported here.
     found = PythonFile(file, Budget(), References(), lambda paths: {}, None).read()  # noqa: ARG005
     return public_names(found)[_RESULT]
 
 
 @final
 class _OptaxCalls(ast.NodeTransformer):
-    """Writes each call of optax as the mapping that Hydra would make it of.
+    """Transformer that replaces each call of optax by the mapping from which Hydra would build it.
 
     Args:
-        tree: the text, which calls `optax.x`, or what it imports by another name.
+        tree: the text; calls of `optax.x` and of imported aliases are recognized.
     """
 
     def __init__(self, tree: ast.Module) -> None:
-        self._meant: dict[str, str] = {"optax": "optax"}
+        self._imported: dict[str, str] = {"optax": "optax"}
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
-                self._meant |= {one.asname: one.name for one in node.names if one.asname}
+                self._imported |= {one.asname: one.name for one in node.names if one.asname}
             elif isinstance(node, ast.ImportFrom):
-                self._meant |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+                self._imported |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
 
     def called(self, node: ast.AST) -> str | None:
-        """What is called, from optax on; None where it is no call of optax's."""
+        """Return the full name of the called function, or None if the node does not call optax."""
         if not isinstance(node, ast.Call):
             return None
         names, holder = [], node.func
@@ -90,7 +90,7 @@ class _OptaxCalls(ast.NodeTransformer):
             holder = holder.value
         if not isinstance(holder, ast.Name):
             return None
-        whole = ".".join([self._meant.get(holder.id, ""), *reversed(names)])
+        whole = ".".join([self._imported.get(holder.id, ""), *reversed(names)])
         return whole if whole.startswith("optax.") else None
 
     def visit_Call(self, node: ast.Call) -> ast.AST:  # the name that ast looks for
@@ -107,7 +107,7 @@ class _OptaxCalls(ast.NodeTransformer):
 
 
 def _without_unknown(value: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
-    """What only running the text would tell is noted."""
+    """Report each value that is known only when the text is executed, and replace it by None."""
     if isinstance(value, NeedsRunning):
         diagnostics.add(path, str(value), _EXAMPLE, code=UNREADABLE)
         return None

@@ -1,4 +1,4 @@
-"""The arguments of timm's `create_scheduler_v2`, and what each of its schedulers is behind its warmup."""
+"""The arguments of timm's `create_scheduler_v2`, and the schedule of each of its schedulers after the warmup."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -40,12 +40,12 @@ def _has_noise(others: Mapping[str, Any]) -> bool:
 
 
 def _noise_range(value: Any) -> float | tuple[float, ...]:
-    """Return the share of the run at which the noise begins; a pair also has its end."""
+    """Return the start of the noise as a fraction of the run, or a pair with its start and end."""
     shares = value if isinstance(value, (list, tuple)) else [value]
     inside = all(is_plain_number(one) and 0 <= one <= 1 for one in shares)
     if len(shares) in (1, 2) and inside and list(shares) == sorted(shares):
         return tuple(shares) if len(shares) == 2 else float(shares[0])
-    raise WrongValue(f"expected a share of the run, or its begin and end, got {short_json(value)}")
+    raise WrongValue(f"expected a fraction of the run, or a start and an end, got {short_json(value)}")
 
 
 @final
@@ -53,8 +53,8 @@ def _noise_range(value: Any) -> float | tuple[float, ...]:
 class TimmArguments:
     """The arguments of `create_scheduler_v2`, and `eval_metric` of timm's training script.
 
-    The aliases are the options of the script. With `in_updates`, which is not an argument, the plan's lengths are
-    updates: an epoch has `updates_per_epoch` of them, which no calendar knows.
+    The aliases are the options of the script. `in_updates` is not an argument: if it is true, the plan's lengths are in
+    updates, because the calendar does not contain the `updates_per_epoch` of the config.
     """
 
     sched: _Scheduler = argument("cosine")
@@ -91,7 +91,7 @@ class TimmArguments:
 
     @property
     def ticks_in_epoch(self) -> int:
-        """What the scheduler counts, epochs or updates, in an epoch."""
+        """The number of the scheduler's counts, epochs or updates, per epoch."""
         return 1 if self.step_on_epochs else self.updates_per_epoch
 
     @property
@@ -101,7 +101,7 @@ class TimmArguments:
 
     @property
     def step_period(self) -> Fraction:
-        """The period of `step` in its counts, as it is written."""
+        """The exact period of `step` in its counts."""
         return Fraction(repr(self.epochs_of_decay)) * self.ticks_in_epoch
 
     @property
@@ -111,23 +111,23 @@ class TimmArguments:
 
     @property
     def warmup(self) -> int:
-        """`warmup_epochs` in its counts; nothing where there is no schedule."""
+        """`warmup_epochs` in its counts; 0 if `sched` is `none`."""
         return 0 if self.sched == "none" else self.warmup_epochs * self.ticks_in_epoch
 
     @property
     def stable_and_decay(self) -> int:
-        """The counts of `wsd` and `rsqrt` behind their warmup, which is always before them."""
+        """The counts of `wsd` and `rsqrt` after their warmup, which always precedes them."""
         return self.run if self.warmup_prefix else self.run - self.warmup
 
     @property
     def decay(self) -> int:
-        """The counts of the last descent of `wsd` and `rsqrt`, rounded as timm rounds them."""
+        """The counts of the final decay of `wsd` and `rsqrt`, rounded as in timm."""
         share = 0 < self.epochs_of_decay < 1
         return round(self.epochs_of_decay * (self.stable_and_decay if share else self.ticks_in_epoch))
 
     @property
     def is_prefix(self) -> bool:
-        """Whether the warmup stands before the curve, and not over its begin."""
+        """True if the warmup precedes the curve, False if it replaces the start of the curve."""
         return self.warmup_prefix or self.sched in STABLE
 
     @property
@@ -136,7 +136,7 @@ class TimmArguments:
         return to_level(self.min_lr)
 
     def length(self, ticks: float) -> Duration:
-        """So many counts as a length of a plan."""
+        """Return a number of counts as a length of a plan."""
         if self.step_on_epochs and not self.in_updates:
             return Duration.of(f"{ticks!r} epochs")
         return Duration.of_updates(Fraction(repr(ticks)) * (self.updates_per_epoch if self.step_on_epochs else 1))
@@ -146,100 +146,106 @@ DECAY_CURVES: Final = {
     "linear": curves.linear,
     "1-sqrt": curves.one_minus_sqrt,
     "cosine": curves.cosine,
-    "power": curves.one_minus_sqrt,  # its exponent is 0.5, and no argument says another one
+    "power": curves.one_minus_sqrt,  # its exponent is always 0.5
     "exp": curves.exponential(0.1),
 }
-"""The descents of `wsd` and `rsqrt`."""
+"""The decays of `wsd` and `rsqrt`."""
 
 
-def curve_behind_warmup(given: TimmArguments) -> Schedule:
-    """The schedule without its warmup."""
-    if given.sched in CYCLES:
-        return _cycles(given)
-    if given.sched in STABLE:
-        return _stable_and_descent(given)
-    if given.sched == "step":
-        return _step_decay(given)
-    if given.sched == "multistep":
-        # timm acts one count before a milestone. The first value of a run without a warmup is base in any case.
-        first = 0 if given.is_prefix and given.warmup else 1
-        counts = [max(math.ceil(one * given.ticks_in_epoch - 1), first) for one in given.decay_milestones]
-        return _steps_at(given, [count for count in counts if count < given.run])
+def curve_after_warmup(arguments: TimmArguments) -> Schedule:
+    """Return the schedule without its warmup."""
+    if arguments.sched in CYCLES:
+        return _cycles(arguments)
+    if arguments.sched in STABLE:
+        return _stable_and_decay(arguments)
+    if arguments.sched == "step":
+        return _repeated_step(arguments)
+    if arguments.sched == "multistep":
+        # timm acts one count before a milestone. Without a warmup the first value of a run is always base.
+        first = 0 if arguments.is_prefix and arguments.warmup else 1
+        counts = [max(math.ceil(one * arguments.ticks_in_epoch - 1), first) for one in arguments.decay_milestones]
+        return _steps_at(arguments, [count for count in counts if count < arguments.run])
     return constant()
 
 
-def _steps_at(given: TimmArguments, counts: Sequence[int]) -> Schedule:
-    """A factor at each of these counts."""
-    return multistep(tuple(map(given.length, counts)), float(given.decay_rate)) if counts else constant()
+def _steps_at(arguments: TimmArguments, counts: Sequence[int]) -> Schedule:
+    """Return a schedule that multiplies by the decay rate at each of these counts."""
+    return multistep(tuple(map(arguments.length, counts)), float(arguments.decay_rate)) if counts else constant()
 
 
-def changes_between_epochs_only(given: TimmArguments) -> bool:
-    """Whether the curve stands still within an epoch as it is."""
-    whole = given.sched != "step" or float(given.epochs_of_decay).is_integer()
-    return given.sched not in (*CYCLES, *STABLE) and whole
+def changes_between_epochs_only(arguments: TimmArguments) -> bool:
+    """Return whether the curve is constant within each epoch."""
+    whole = arguments.sched != "step" or float(arguments.epochs_of_decay).is_integer()
+    return arguments.sched not in (*CYCLES, *STABLE) and whole
 
 
-def _cycles(given: TimmArguments) -> Schedule:
-    """Descents, then the floor."""
-    run = given.length(given.run)
-    if given.cycle_limit == 1:
-        whole = _one_descent(given, run)
+def _cycles(arguments: TimmArguments) -> Schedule:
+    """Return one or more decays, then the floor."""
+    run = arguments.length(arguments.run)
+    if arguments.cycle_limit == 1:
+        whole = _one_decay(arguments, run)
     else:
-        one = _one_descent(given, None)
-        whole = restarts(one, run, given.cycle_limit, given.cycle_mul, given.cycle_decay)
-    if given.sched != "tanh":
+        one = _one_decay(arguments, None)
+        whole = restarts(one, run, arguments.cycle_limit, arguments.cycle_mul, arguments.cycle_decay)
+    if arguments.sched != "tanh":
         return whole
-    whole = whole >> constant(given.floor)  # which tanh only comes near
-    if given.warmup:
+    whole = whole >> constant(arguments.floor)  # tanh approaches the floor without reaching it
+    if arguments.warmup:
         return whole
-    # The first value of a run without a warmup is base itself, and tanh begins below it.
-    tick = given.length(1)
+    # Without a warmup the first value of a run is base, and tanh starts below base.
+    tick = arguments.length(1)
     return constant(1.0, tick) >> skip(whole, tick)
 
 
-def _one_descent(given: TimmArguments, over: DurationLike | None) -> Schedule:
-    """One cycle."""
-    if given.sched == "tanh":
-        return tanh(to=given.floor, over=over)
-    k, power = float(given.k_decay), float(given.decay_rate)
-    if given.sched == "cosine":
+def _one_decay(arguments: TimmArguments, over: DurationLike | None) -> Schedule:
+    """Return the decay of one cycle."""
+    if arguments.sched == "tanh":
+        return tanh(to=arguments.floor, over=over)
+    k, power = float(arguments.k_decay), float(arguments.decay_rate)
+    if arguments.sched == "cosine":
         curve: curves.Curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
     elif k != 1:
         curve = curves.polynomial_k_decay(power, k)
     else:
         curve = curves.linear if power == 1 else curves.polynomial(power)
-    return anneal(1.0, given.floor, over, curve)
+    return anneal(1.0, arguments.floor, over, curve)
 
 
-def _stable_and_descent(given: TimmArguments) -> Schedule:
-    """Base or its inverse root, which goes on below the descent; never below the floor."""
-    stable, decay = given.stable_and_decay - given.decay, given.length(given.decay)
-    way = DECAY_CURVES[given.decay_fn or ("linear" if given.sched == "rsqrt" else "1-sqrt")]
-    if given.sched == "wsd":
-        return _behind(1.0, anneal(1.0, given.floor, decay, way), stable, given)
-    timescale = given.warmup if given.stable_timescale is None else given.stable_timescale * given.ticks_in_epoch
-    root = inverse_sqrt(given.length(timescale))
-    falling = root * _behind(1.0, anneal(1.0, 0.0, decay, way), stable, given)
-    if not given.floor:
+def _stable_and_decay(arguments: TimmArguments) -> Schedule:
+    """Return base or its inverse square root, then the decay, which multiplies it; clamped to the floor."""
+    stable, decay = arguments.stable_and_decay - arguments.decay, arguments.length(arguments.decay)
+    curve = DECAY_CURVES[arguments.decay_fn or ("linear" if arguments.sched == "rsqrt" else "1-sqrt")]
+    if arguments.sched == "wsd":
+        return _after_stable(1.0, anneal(1.0, arguments.floor, decay, curve), stable, arguments)
+    timescale = (
+        arguments.warmup
+        if arguments.stable_timescale is None
+        else arguments.stable_timescale * arguments.ticks_in_epoch
+    )
+    root = inverse_sqrt(arguments.length(timescale))
+    falling = root * _after_stable(1.0, anneal(1.0, 0.0, decay, curve), stable, arguments)
+    if not arguments.floor:
         return falling
-    rising = _behind(0.0, anneal(0.0, given.floor, decay, way), stable, given)
-    return clamp(falling + rising, low=given.floor)
+    rising = _after_stable(0.0, anneal(0.0, arguments.floor, decay, curve), stable, arguments)
+    return clamp(falling + rising, low=arguments.floor)
 
 
-def _behind(level: float, way: Schedule, ticks: int, given: TimmArguments) -> Schedule:
-    return constant(level, given.length(ticks)) >> way if ticks else way
+def _after_stable(level: float, decay: Schedule, ticks: int, arguments: TimmArguments) -> Schedule:
+    return constant(level, arguments.length(ticks)) >> decay if ticks else decay
 
 
-def _step_decay(given: TimmArguments) -> Schedule:
-    """A factor every `decay_epochs`, which may be parts of epochs.
+def _repeated_step(arguments: TimmArguments) -> Schedule:
+    """Return a schedule that multiplies by the decay rate every `decay_epochs`, which may be fractional.
 
-    timm divides floats, which may round a whole number of periods into the one before; where that happens in the run,
-    its steps are written one by one. Periods of whole counts are never rounded.
+    timm divides floats, which may round the end of a period into the previous period. If that happens in the run, each
+    step is written separately. Integer periods are never rounded.
     """
-    exact, rate = given.step_period, float(given.decay_rate)
+    exact, rate = arguments.step_period, float(arguments.decay_rate)
     if exact.denominator > 1:
-        ticks = np.arange(given.run)
-        steps = (ticks // (given.epochs_of_decay * given.ticks_in_epoch)).astype(np.int64)
+        ticks = np.arange(arguments.run)
+        steps = (ticks // (arguments.epochs_of_decay * arguments.ticks_in_epoch)).astype(np.int64)
         if not np.array_equal(steps, ticks * exact.denominator // exact.numerator):
-            return _steps_at(given, np.repeat(ticks[1:], np.diff(steps)).tolist())
-    return step(given.length(given.epochs_of_decay) if given.step_on_epochs else Duration.of_updates(exact), rate)
+            return _steps_at(arguments, np.repeat(ticks[1:], np.diff(steps)).tolist())
+    return step(
+        arguments.length(arguments.epochs_of_decay) if arguments.step_on_epochs else Duration.of_updates(exact), rate
+    )

@@ -1,4 +1,4 @@
-"""From timm's arguments, or the options of its training script, to a plan."""
+"""Conversion of timm's arguments, or the options of its training script, to a plan."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ from paramsched.peers.timm.arguments import (
     STABLE,
     TimmArguments,
     changes_between_epochs_only,
-    curve_behind_warmup,
+    curve_after_warmup,
 )
 from paramsched.plan import Plan
 from paramsched.plan.bases import NO_BASES, Bases
@@ -38,24 +38,24 @@ from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
 
 _OPTIONS: Final = names_of(TimmArguments)
-"""The arguments by name, and by the option of timm's script."""
+"""The name of each argument, by name and by option of timm's script."""
 
-_OF_SCRIPT: Final[Mapping[str, Any]] = {
+_SCRIPT_DEFAULTS: Final[Mapping[str, Any]] = {
     "num_epochs": 100,
     "decay_epochs": 30,
     "decay_milestones": (30, 60),
     "warmup_epochs": 5,
 }
-"""What timm's `scheduler_kwargs` takes where an option is missing, if that is not the default of the argument."""
+"""Defaults of timm's `scheduler_kwargs` that differ from those of the arguments."""
 
-_OF_COMMAND_LINE: Final[Mapping[str, Any]] = {"warmup_epochs": 5, "cycle_decay": 0.5, "eval_metric": "top1"}
-"""The same of the script's command line."""
+_COMMAND_LINE_DEFAULTS: Final[Mapping[str, Any]] = {"warmup_epochs": 5, "cycle_decay": 0.5, "eval_metric": "top1"}
+"""Defaults of the script's command line that differ from those of the arguments."""
 
 _SWITCHES: Final = ("sched_on_updates", "warmup_prefix")
 
 
 def timm_options(data: Any) -> Mapping[str, tuple[Any, str]] | None:
-    """The options of timm's training script, each with its place; None for arguments of `create_scheduler_v2`."""
+    """Return the options of timm's training script with their paths; None for arguments of `create_scheduler_v2`."""
     if isinstance(data, Mapping):
         aliases = _OPTIONS.keys() - arguments_of(TimmArguments).keys() - {"seed"}
         return located(data, ROOT) if "num_epochs" not in data and any(name in data for name in aliases) else None
@@ -68,22 +68,24 @@ def timm_options(data: Any) -> Mapping[str, tuple[Any, str]] | None:
 def read_timm_arguments(
     data: Any, calendar: Calendar | None, diagnostics: DiagnosticCollector
 ) -> tuple[TimmArguments, dict[str, str]]:
-    """Read the arguments, and the location of each; report every problem."""
+    """Read the arguments and their config paths, and report all errors."""
     options = timm_options(data)
     if options is not None:
         written = {option: one for option, one in options.items() if option in _OPTIONS and option != "plateau_mode"}
         if "sched_on_updates" in options:
             value, path = options["sched_on_updates"]
             written["sched_on_updates"] = (not value if isinstance(value, bool) else value, path)
-        given, places, _ = read_arguments(TimmArguments, written, ROOT, diagnostics, defaults=_defaults_of_script(data))
+        arguments, places, _ = read_arguments(
+            TimmArguments, written, ROOT, diagnostics, defaults=_defaults_of_script(data)
+        )
         # The script derives the mode from the metric.
-        given = replace(given, plateau_mode="min" if "loss" in str(given.eval_metric) else "max")
+        arguments = replace(arguments, plateau_mode="min" if "loss" in str(arguments.eval_metric) else "max")
     else:
         if not isinstance(data, Mapping):
             diagnostics.refuse_kind(ROOT, data, "arguments", "Write sched: cosine")
             data = {}
-        given, places, _ = read_arguments(TimmArguments, located(data, ROOT), ROOT, diagnostics, aliases=False)
-    if calendar is not None and not given.updates_per_epoch:
+        arguments, places, _ = read_arguments(TimmArguments, located(data, ROOT), ROOT, diagnostics, aliases=False)
+    if calendar is not None and not arguments.updates_per_epoch:
         value, path = (options or {}).get("grad_accum_steps", (None, ""))
         # timm's script rounds up if it accumulates batches.
         accumulates = value is not None and calendar.steps_per_epoch is None
@@ -91,18 +93,20 @@ def read_timm_arguments(
             updates_with_accumulation(value, path, calendar, diagnostics) if accumulates else calendar.updates_per_epoch
         )
         updates = updates or 0
-        given = replace(given, updates_per_epoch=updates, in_updates=updates != (calendar.updates_per_epoch or 0))
-    if list(given.decay_milestones) != sorted(given.decay_milestones):
-        found = "they are not in order, and timm takes them to be"
-        instead = f"Write [{', '.join(f'{one:g}' for one in sorted(given.decay_milestones))}]"
+        arguments = replace(
+            arguments, updates_per_epoch=updates, in_updates=updates != (calendar.updates_per_epoch or 0)
+        )
+    if list(arguments.decay_milestones) != sorted(arguments.decay_milestones):
+        found = "expected a sorted list, which timm assumes"
+        instead = f"Write [{', '.join(f'{one:g}' for one in sorted(arguments.decay_milestones))}]"
         diagnostics.add(places["decay_milestones"], found, instead, code=REFUSED_VALUE)
     if not diagnostics.count:
-        _check_together(given, places, diagnostics)
-    return given, places
+        _check_together(arguments, places, diagnostics)
+    return arguments, places
 
 
 def _defaults_of_script(data: Any) -> Mapping[str, Any]:
-    return _OF_SCRIPT if isinstance(data, Mapping) else _OF_COMMAND_LINE
+    return _SCRIPT_DEFAULTS if isinstance(data, Mapping) else _COMMAND_LINE_DEFAULTS
 
 
 _HARMLESS: Final = (
@@ -110,14 +114,14 @@ _HARMLESS: Final = (
     "layer_decay_no_opt_scale", "model_ema_decay", "model_ema_warmup", "cooldown_epochs", "train_batches_per_epoch",
     "train_size_schedule", "train_size_schedule_spread", "use_multi_epochs_loader",
 )  # fmt: skip
-"""Options of timm's script whose names look like those of schedules, which they leave as they are."""
+"""Options of timm's script with names similar to those of schedules, which do not affect a schedule."""
 
 _RATE_OF_BATCH: Final = ("lr_base", "lr_base_size", "lr_base_scale")
-"""The rate of a run that says none: it depends on the batch size of all processes."""
+"""Options that determine lr if it is not specified, from the batch size of all processes."""
 
 
 def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
-    """Report options that look like settings of a schedule, and are none of timm's."""
+    """Report options that look like settings of a schedule but are not options of timm."""
     options = timm_options(data)
     if options is None:
         return
@@ -126,23 +130,23 @@ def report_unused_options(data: Any, diagnostics: DiagnosticCollector) -> None:
     report_unused_settings(written, used, diagnostics, library="timm")
     for name in ("c", "config"):
         if name in written and not isinstance(data, Mapping):
-            found = f"the options in {options[name][0]} are not read"
+            found = f"the options in the file {options[name][0]} are not read"
             warn_user(Diagnostic(written[name], found, code=NOT_IN_SCRIPT))
 
 
 def defaults_taken(data: Any) -> dict[str, object]:
-    """The options of timm's script that data leaves out and that its schedule depends on."""
+    """Return the missing options of timm's script that affect the schedule, with their defaults."""
     options = timm_options(data)
     if options is None:
         return {}
-    given = {_OPTIONS.get(name, name): value for name, (value, _) in options.items() if value is not None}
-    values = {**defaults_of(TimmArguments), **_defaults_of_script(data), **given}
+    arguments = {_OPTIONS.get(name, name): value for name, (value, _) in options.items() if value is not None}
+    values = {**defaults_of(TimmArguments), **_defaults_of_script(data), **arguments}
     sched = values["sched"]
     used = ["sched", "num_epochs", "warmup_epochs", *(["warmup_lr"] if values["warmup_epochs"] else [])]
     used += ["min_lr", "cooldown_epochs"] if sched in (*CYCLES, *STABLE) else []
     used += _USED_BY.get(str(sched), ())
     written = {argument: option for option, argument in _OPTIONS.items() if option != "dr"}
-    return {written[name]: values[name] for name in used if name not in given}
+    return {written[name]: values[name] for name in used if name not in arguments}
 
 
 _USED_BY: Final[Mapping[str, tuple[str, ...]]] = {
@@ -152,73 +156,77 @@ _USED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "plateau": ("patience_epochs", "decay_rate", "min_lr"),
 }
 
-_MOST_ROUNDED: Final = 10_000_000
-"""Counts of a run whose steps are looked at one by one."""
+_MAX_ROUNDED_COUNTS: Final = 10_000_000
+"""The most counts of a run for which rounding is checked at each count."""
 
 
-def _check_together(given: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
-    """Report what timm asserts of several arguments."""
+def _check_together(arguments: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
+    """Report combinations of arguments that timm refuses."""
 
     def refuse(name: str, found: str, example: object, code: str = REFUSED_VALUE) -> None:
         diagnostics.add(places[name], found, entry=(places[name].rpartition(".")[2], example), code=code)
 
-    if not given.step_on_epochs and not given.updates_per_epoch:
-        found = "nothing says how many updates an epoch has, and the rate changes at each"
-        instead = "Write updates_per_epoch: 500, or give a calendar"
+    if not arguments.step_on_epochs and not arguments.updates_per_epoch:
+        found = "lr changes at each update, and the number of updates per epoch is unknown"
+        instead = "Write updates_per_epoch: 500, or pass a calendar"
         diagnostics.add(places["updates_per_epoch"], found, instead, code=MISSING_FACT)
         return
-    if given.sched in STABLE and not 0 < given.decay <= given.stable_and_decay:
-        unit = "epochs" if given.step_on_epochs else "updates"
+    if arguments.sched in STABLE and not 0 < arguments.decay <= arguments.stable_and_decay:
+        unit = "epochs" if arguments.step_on_epochs else "updates"
         refuse(
-            "decay_epochs", f"a descent of {given.decay} {unit}, and the warmup leaves {given.stable_and_decay}", 0.2
+            "decay_epochs",
+            f"the decay has {arguments.decay} {unit}, and only {arguments.stable_and_decay} remain after the warmup",
+            0.2,
         )
-    if given.sched == "rsqrt" and given.stable_timescale is None and not given.warmup:
-        refuse("stable_timescale", "it is as long as the warmup where it is not given, and there is none", 10)
-    if given.sched == "step" and given.step_period.denominator > 1 and given.run > _MOST_ROUNDED:
-        found = f"it is no whole number, so timm rounds in each of {given.run:,} counts"
+    if arguments.sched == "rsqrt" and arguments.stable_timescale is None and not arguments.warmup:
+        refuse("stable_timescale", "it defaults to the length of the warmup, which is 0", 10)
+    if arguments.sched == "step" and arguments.step_period.denominator > 1 and arguments.run > _MAX_ROUNDED_COUNTS:
+        found = f"it is not an integer, so timm rounds at each of {arguments.run:,} counts"
         refuse("decay_epochs", found, 30)
-    if given.sched == "plateau":
-        if not given.step_on_epochs:
+    if arguments.sched == "plateau":
+        if not arguments.step_on_epochs:
             opposite = places["step_on_epochs"].endswith("sched_on_updates")
-            refuse("step_on_epochs", "a plateau steps by epochs", not opposite)
-        if given.decay_rate >= 1:
-            refuse("decay_rate", f"{given.decay_rate!r} reduces nothing", 0.1)
+            refuse("step_on_epochs", "a plateau must step by epochs", not opposite)
+        if arguments.decay_rate >= 1:
+            refuse("decay_rate", f"it must be less than 1, got {arguments.decay_rate!r}", 0.1)
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like arguments of timm's."""
-    said = data.get("sched") if isinstance(data, Mapping) else (timm_options(data) or {}).get("sched", (None, ""))[0]
-    return said in SCHEDULERS
+    """Return whether data looks like arguments of timm."""
+    scheduler = (
+        data.get("sched") if isinstance(data, Mapping) else (timm_options(data) or {}).get("sched", (None, ""))[0]
+    )
+    return scheduler in SCHEDULERS
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """`lr` and `weight_decay`, where options of timm's training script say them."""
+    """Return `lr` and `weight_decay` as bases, if options of timm's training script contain them."""
     options = timm_options(data) or {}
     found = numbers_by_field({name: value for name, (value, _) in options.items()}, "lr", "weight_decay")
     return Bases((found,), "options of timm") if "lr" in found else NO_BASES
 
 
 def facts_of(data: Any) -> Calendar | None:
-    """The accumulation of timm's training script."""
+    """Return the accumulation in the options of timm's training script."""
     return accumulation_fact((timm_options(data) or {}).get("grad_accum_steps", (None, ""))[0])
 
 
 def notes_of(data: Any) -> Iterator[Diagnostic]:
-    """The defaults that count where options are missing."""
+    """Return notes on the defaults of missing options."""
     return note_defaults("timm 1.0.31", defaults_taken(data))
 
 
 def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
-    """The plan that gives what timm's scheduler gives.
+    """Return the plan with the values of timm's scheduler.
 
     Args:
-        data: arguments of `create_scheduler_v2`, or options of timm's training script, as a mapping or as the words of
-            its command line; those that are missing have timm's defaults.
-        calendar: its steps in an epoch stand in for `updates_per_epoch`.
-        base: lr's value; the smallest change of a plateau is written as a multiple of it.
+        data: arguments of `create_scheduler_v2`, or options of timm's training script, as a mapping or as a command
+            line; missing ones have timm's defaults.
+        calendar: run facts; `steps_per_epoch` is used if `updates_per_epoch` is missing.
+        base: the base of lr; the smallest reduction of a plateau is a multiple of it. Default: no smallest reduction.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> print(to_plan({"sched": "cosine", "num_epochs": 90, "warmup_epochs": 5, "warmup_prefix": True}))
     horizon: 95 epochs
@@ -228,99 +236,104 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     lr: every(linear(absolute(1e-05), 1.0, "5 epochs") >> skip(cosine(over="90 epochs"), "5 epochs"), "1 epoch")
     """
     diagnostics = DiagnosticCollector()
-    given, places = read_timm_arguments(data, calendar, diagnostics)
+    arguments, places = read_timm_arguments(data, calendar, diagnostics)
     report_unused_options(data, diagnostics)
     lr = given_rate(base)
-    if given.noise is not None and given.sched != "none":
-        # timm seeds torch's generator anew for each draw.
-        found = "timm draws it from torch's generator, and a plan draws other numbers"
-        instead = "Leave it out" if diagnostics.count else f"Write a native plan, lr: {_with_noise(given)}"
+    if arguments.noise is not None and arguments.sched != "none":
+        # timm seeds torch's generator again for each draw.
+        found = "timm uses torch's random generator, and the numbers of a plan differ"
+        instead = "Leave it out" if diagnostics.count else f"Write a native plan, lr: {_with_noise(arguments)}"
         diagnostics.add(places["noise"], found, instead, code=REFUSED_VALUE)
-    if given.sched == "plateau":
-        _refuse_unheard_metric(given, places, diagnostics)
-    if given.sched == "wsd" and lr is not None and lr < given.min_lr:
-        found = f"{given.min_lr:g} is above lr, {lr:g}: timm's wsd then holds it"
+    if arguments.sched == "plateau":
+        _check_metric(arguments, places, diagnostics)
+    if arguments.sched == "wsd" and lr is not None and lr < arguments.min_lr:
+        found = (
+            f"it must not be greater than lr={lr:g}, because timm's wsd then stays constant, got {arguments.min_lr:g}"
+        )
         diagnostics.add(places["min_lr"], found, "Write 0", code=REFUSED_VALUE)
     diagnostics.raise_any("config")
     with diagnostics.reported_at(ROOT):
-        schedule = curve_behind_warmup(given)
-        if given.warmup:
-            schedule = _with_warmup(given, schedule)
-        if given.step_on_epochs and (given.warmup or not changes_between_epochs_only(given)):
-            schedule = every(schedule, given.length(1))
-        horizon = given.length(_returned_epochs(given) * given.ticks_in_epoch)
-        if given.sched == "plateau":
+        schedule = curve_after_warmup(arguments)
+        if arguments.warmup:
+            schedule = _with_warmup(arguments, schedule)
+        if arguments.step_on_epochs and (arguments.warmup or not changes_between_epochs_only(arguments)):
+            schedule = every(schedule, arguments.length(1))
+        horizon = arguments.length(_returned_epochs(arguments) * arguments.ticks_in_epoch)
+        if arguments.sched == "plateau":
             rule = plateau(
-                given.eval_metric or "",
-                given.plateau_mode,
-                factor=given.decay_rate,
-                patience=given.patience_epochs,
-                min=given.floor,
+                arguments.eval_metric or "",
+                arguments.plateau_mode,
+                factor=arguments.decay_rate,
+                patience=arguments.patience_epochs,
+                min=arguments.floor,
                 eps=1e-8 / lr if lr else 0.0,
             )
             schedule = schedule * rule
         return Plan(lr=schedule, horizon=horizon)
 
 
-def _with_warmup(given: TimmArguments, curve: Schedule) -> Schedule:
-    """A line to base before the curve, or over its begin; over tanh it leads to where the curve then is."""
-    start, over = absolute(float(given.warmup_lr)), given.length(given.warmup)
-    if given.is_prefix or given.sched in ("constant", "plateau"):
+def _with_warmup(arguments: TimmArguments, curve: Schedule) -> Schedule:
+    """Add a linear warmup to base before the curve or in place of its start; before tanh it ends at the curve."""
+    start, over = absolute(float(arguments.warmup_lr)), arguments.length(arguments.warmup)
+    if arguments.is_prefix or arguments.sched in ("constant", "plateau"):
         return linear(start, 1.0, over) >> curve
-    meets = given.sched == "tanh"
-    if given.warmup >= _returned_epochs(given) * given.ticks_in_epoch:
-        return linear(start, given.floor if meets else 1.0, over)
+    meets = arguments.sched == "tanh"
+    if arguments.warmup >= _returned_epochs(arguments) * arguments.ticks_in_epoch:
+        return linear(start, arguments.floor if meets else 1.0, over)
     end: Level = following if meets else 1.0
     return overlay(linear(start, end, over), curve)
 
 
-def _returned_epochs(given: TimmArguments) -> int:
-    """What `create_scheduler_v2` returns beside the scheduler."""
-    if given.sched in STABLE:
-        ticks = given.warmup + given.stable_and_decay
-    elif given.sched in CYCLES:
-        mul, limit = given.cycle_mul, given.cycle_limit
-        ticks = given.run * limit if mul == 1 else int(-given.run * (mul**limit - 1) / (1 - mul) // 1)
-        ticks += given.warmup if given.warmup_prefix else 0
+def _returned_epochs(arguments: TimmArguments) -> int:
+    """Return the number of epochs that `create_scheduler_v2` returns with the scheduler."""
+    if arguments.sched in STABLE:
+        ticks = arguments.warmup + arguments.stable_and_decay
+    elif arguments.sched in CYCLES:
+        mul, limit = arguments.cycle_mul, arguments.cycle_limit
+        ticks = arguments.run * limit if mul == 1 else int(-arguments.run * (mul**limit - 1) / (1 - mul) // 1)
+        ticks += arguments.warmup if arguments.warmup_prefix else 0
     else:
-        return given.num_epochs + (given.warmup_epochs if given.warmup_prefix else 0)
-    return (ticks + given.cooldown_epochs * given.ticks_in_epoch) // given.ticks_in_epoch
+        return arguments.num_epochs + (arguments.warmup_epochs if arguments.warmup_prefix else 0)
+    return (ticks + arguments.cooldown_epochs * arguments.ticks_in_epoch) // arguments.ticks_in_epoch
 
 
-def _with_noise(given: TimmArguments) -> Schedule:
-    """The schedule with noise of a plan's own, between the counts at which timm has it."""
-    begin, end = given.noise if isinstance(given.noise, tuple) else (given.noise or 0.0, None)
+def _with_noise(arguments: TimmArguments) -> Schedule:
+    """Return the schedule with a plan's noise, in the same range of counts as in timm."""
+    begin, end = arguments.noise if isinstance(arguments.noise, tuple) else (arguments.noise or 0.0, None)
     draws = noise(
-        given.noise_std,
-        clip=given.noise_pct / given.noise_std,
-        seed=42 if given.noise_seed is None else max(given.noise_seed, 0),
+        arguments.noise_std,
+        clip=arguments.noise_pct / arguments.noise_std,
+        seed=42 if arguments.noise_seed is None else max(arguments.noise_seed, 0),
     )
 
     def first_count(share: float) -> Duration:
-        return given.length(max(-int(-share * given.run // 1), 0))
+        return arguments.length(max(-int(-share * arguments.run // 1), 0))
 
-    before = first_count(begin)
-    stages: list[Schedule] = [constant(1.0, before)] if before.terms else []
+    quiet = first_count(begin)
+    stages: list[Schedule] = [constant(1.0, quiet)] if quiet.terms else []
     if end is None:
         stages.append(draws)
     else:
         last = first_count(end)
-        stages += [take(draws, last - before if last.terms else last), constant()]
-    plain = curve_behind_warmup(given)
-    whole = (_with_warmup(given, plain) if given.warmup else plain) * in_order(stages)
-    return every(whole, given.length(1)) if given.step_on_epochs else whole
+        stages += [take(draws, last - quiet if last.terms else last), constant()]
+    plain = curve_after_warmup(arguments)
+    whole = (_with_warmup(arguments, plain) if arguments.warmup else plain) * in_order(stages)
+    return every(whole, arguments.length(1)) if arguments.step_on_epochs else whole
 
 
-def _refuse_unheard_metric(given: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
-    """A metric without a name, and values of it that timm does not look at."""
-    metric = given.eval_metric or "top1"
-    mode = f'"{metric}", "{given.plateau_mode}", factor={given.decay_rate!r}, patience={given.patience_epochs}'
-    if given.eval_metric is None:
-        found = "plateau: it follows a metric, and nothing says its name"
+def _check_metric(arguments: TimmArguments, places: Mapping[str, str], diagnostics: DiagnosticCollector) -> None:
+    """Report a metric without a name, and a warmup, during which timm ignores the metric."""
+    metric = arguments.eval_metric or "top1"
+    mode = (
+        f'"{metric}", "{arguments.plateau_mode}", factor={arguments.decay_rate!r}, patience={arguments.patience_epochs}'
+    )
+    if arguments.eval_metric is None:
+        found = "the name of the metric of the plateau is missing"
         instead = f"Write eval_metric: {metric}, or a native plan, lr: plateau({mode})"
         diagnostics.add(places["sched"], found, instead, code=MISSING_FACT)
-    if given.warmup:
-        found = "timm does not look at the metric in its warmup, and a rule of a plan does"
-        line = f'every({linear(absolute(given.warmup_lr), 1.0, given.length(given.warmup))} >> constant(), "epoch")'
+    if arguments.warmup:
+        found = "timm ignores the metric during the warmup, and a rule of a plan does not"
+        ramp = linear(absolute(arguments.warmup_lr), 1.0, arguments.length(arguments.warmup))
+        line = f'every({ramp} >> constant(), "epoch")'
         instead = f"Write warmup_epochs: 0, or a native plan, lr: {line} * plateau({mode})"
         diagnostics.add(places["warmup_epochs"], found, instead, code=MISSING_FACT)

@@ -1,11 +1,11 @@
 """The dialect of torch: the schedulers of `torch.optim.lr_scheduler`, as a class or as a saved state.
 
-- `{"StepLR": {"step_size": 30}}`, `{"type": "StepLR", "step_size": 30}`, and the forms of Hydra and Lightning
-- the `state_dict()` of any scheduler, also of `SequentialLR` and `ChainedScheduler`
-- `interval: epoch` beside it where the scheduler is stepped once per epoch; otherwise it counts updates
-- `monitor` names the metric of `ReduceLROnPlateau`
+- A class is `{"StepLR": {"step_size": 30}}`, `{"type": "StepLR", "step_size": 30}`, or a form of Hydra or Lightning.
+- A state is the `state_dict()` of any scheduler, including `SequentialLR` and `ChainedScheduler`.
+- The scheduler counts updates, or epochs if the config contains `interval: epoch`.
+- `monitor` names the metric of `ReduceLROnPlateau`.
 
-Facts: torch 2.13.
+Source: torch 2.13.
 """
 
 from paramsched.peers.torch.from_plan import from_plan

@@ -1,4 +1,4 @@
-"""From a plan to a scheduler of torch."""
+"""Conversion of a plan to a scheduler of torch."""
 
 from typing import Any, Final
 
@@ -21,23 +21,23 @@ _EPOCH: Final = Duration.of("1 epoch")
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
-    """The class and the arguments that give what the plan gives.
+    """Return a plan as a scheduler of torch, with its class and arguments.
 
     Raises:
-        PlanError: torch has no scheduler that does.
+        PlanError: torch has no such scheduler.
 
     >>> from paramsched import cosine, warmup
     >>> from_plan(Plan(lr=warmup(5, 0.1) >> cosine(over=45), horizon=50))["SequentialLR"]["milestones"]
     [5]
     """
     if not schedules_lr_alone(plan) or plan.clock != "updates":
-        _EXPORTER.refuse(plan, "torch's schedulers drive lr of all groups, by updates or epochs")
+        _EXPORTER.refuse(plan, "its schedulers set lr of all groups and count updates or epochs")
     schedule = plan.bindings[0].schedule
     by_epoch = "epoch" in str(schedule)
     if by_epoch and isinstance(schedule, Every) and schedule.period == _EPOCH and schedule.phase == 0:
         schedule = schedule.schedule
     elif by_epoch and not _only_stairs(schedule):
-        _EXPORTER.refuse(schedule, 'by epochs it changes between epochs only; write every(…, "epoch")')
+        _EXPORTER.refuse(schedule, 'a length in epochs changes lr between epochs only; write every(…, "epoch")')
     unit = "epochs" if by_epoch else "updates"
     run = None if plan.horizon is None else _EXPORTER.count(plan.horizon, unit)
     written = _torch_written(schedule, unit, run)
@@ -62,7 +62,9 @@ def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, 
     """Return a scheduler by its name, with its arguments.
 
     Args:
-        run: the number of its steps that the run has.
+        schedule: the schedule.
+        unit: "epochs" or "updates", the unit of the scheduler's steps.
+        run: the length of the run in steps, or None if unknown.
     """
     match schedule:
         case Step():
@@ -75,7 +77,7 @@ def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, 
         case Constant() if isinstance(schedule.value, float) and 0 < schedule.value <= 1:
             return {"ConstantLR": {"factor": schedule.value, "total_iters": _ENDLESS}}
         case Anneal():
-            return _written_descent(schedule, unit, run)
+            return _written_decay(schedule, unit, run)
         case CosineRestarts() if schedule.gamma == 1 and schedule.mult == int(schedule.mult):
             periods = {"T_0": _EXPORTER.count(schedule.first, unit), "T_mult": int(schedule.mult)}
             return {"CosineAnnealingWarmRestarts": {**periods, "eta_min": _floor(schedule, schedule.to)}}
@@ -96,7 +98,7 @@ def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, 
             return {"SequentialLR": {"schedulers": members, "milestones": begins}}
         case Product() | Chain():
             members = [_torch_written(one, unit, run) for one in _parts(schedule)]
-            # torch's chain multiplies by steps, exponentials and straight lines that never reach 0.
+            # In torch a chain is exact for steps, exponentials and straight lines that never reach 0.
             if all(
                 isinstance(one, (Step, MultiStep, Exponential, Constant))
                 or (isinstance(one, Anneal) and isinstance(one.to, float) and one.to != 0)
@@ -106,23 +108,24 @@ def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, 
     return _EXPORTER.refuse(schedule, "it has no such scheduler")
 
 
-def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, Any]:
-    """Over its length, or over the run."""
+def _written_decay(schedule: Anneal, unit: str, run: int | None) -> dict[str, Any]:
+    """Return a decay over its own length, or over the run if it has none."""
     if schedule.index != "t/n":
-        _EXPORTER.refuse(schedule, 'its schedulers follow index="t/n"')
+        _EXPORTER.refuse(schedule, 'its schedulers use index="t/n"')
     length = run if schedule.over is None else _EXPORTER.count(schedule.over, unit)
     if length is None:
-        _EXPORTER.refuse(schedule, "it takes the time it is given, and the plan has no horizon")
+        _EXPORTER.refuse(schedule, "the schedule has no length of its own, and the plan has no horizon")
     start, to = schedule.start, schedule.to
     if length < 1 or not isinstance(start, float):
-        _EXPORTER.refuse(schedule, "it starts from a multiple of base, and takes at least one step")
+        _EXPORTER.refuse(schedule, "its schedulers start at a multiple of base and last at least one step")
     if isinstance(schedule.curve, Linear) and isinstance(to, float) and 0 < start <= 1 and 0 <= to <= 1:
         return {"LinearLR": {"start_factor": start, "end_factor": to, "total_iters": length}}
     if isinstance(schedule.curve, Polynomial) and start == 1 and to == 0:
         return {"PolynomialLR": {"total_iters": length, "power": schedule.curve.exponent}}
     if isinstance(schedule.curve, Cosine) and start == 1:
         if run is None or run > length + 1:
-            _EXPORTER.refuse(schedule, f"torch's cosine climbs again after {length} steps, and the plan holds its end")
+            why = f"its cosine rises again after {length} steps, and the plan stays at the end of the decay"
+            _EXPORTER.refuse(schedule, why)
         return {"CosineAnnealingLR": {"T_max": length, "eta_min": _floor(schedule, to)}}
     return _EXPORTER.refuse(schedule, "it has no such curve between such levels")
 
@@ -130,5 +133,5 @@ def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, 
 def _floor(schedule: Schedule, to: Any) -> float:
     value = from_level(to)
     if value is None:
-        _EXPORTER.refuse(schedule, "eta_min is a value, not a multiple of base; write to=absolute(…)")
+        _EXPORTER.refuse(schedule, "eta_min is an absolute value, not a multiple of base; write to=absolute(…)")
     return value

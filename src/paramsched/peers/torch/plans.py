@@ -1,4 +1,4 @@
-"""From a scheduler of torch to a plan."""
+"""Conversion of a scheduler of torch to a plan."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -44,27 +44,27 @@ from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
 
 _BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "scheduler", "horizon")
-"""What may stand beside a scheduler."""
+"""The keys next to a scheduler that are not its arguments."""
 
-_NO_DATA: Final = {
+_FUNCTION_SCHEDULERS: Final = {
     "LambdaLR": "Write it in code, lr=ps.from_function(…), or as a native plan, lr: warmup(100) >> cosine()",
-    "MultiplicativeLR": "Write a native plan: lr: exponential(0.95) where the factor is the same in each step",
+    "MultiplicativeLR": "Write a native plan if the factor is constant: lr: exponential(0.95)",
 }
 _NO_MEMBERS: Final = {
-    "ReduceLROnPlateau": ("torch takes no plateau here either", 'Write lr: cosine() * plateau("loss")'),
-    "SWALR": ("it goes on from the value it finds", "Write lr: cosine() >> linear(0.1, 0.05)"),
+    "ReduceLROnPlateau": ("torch does not accept a plateau here either", 'Write lr: cosine() * plateau("loss")'),
+    "SWALR": ("it continues from the current value", "Write lr: cosine() >> linear(0.1, 0.05)"),
 }
-"""What stands in no composition: why, and what to write."""
+"""The schedulers that cannot be members of a composition, each with the reason and the advice."""
 
 _COMPOSITIONS: Final = ("SequentialLR", "ChainedScheduler")
 _SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWALR", *_COMPOSITIONS)
-"""Those that write their value, whatever was there."""
+"""The schedulers that set a value regardless of the current one."""
 
 
 _IGNORED: Final = ("optimizer", "last_epoch", "verbose", "_partial_", "_convert_", "_recursive_")
-"""Arguments that schedule nothing, and entries beside a Hydra `_target_`."""
+"""Arguments that do not affect the schedule, and keys next to a Hydra `_target_`."""
 _NAME_KEYS: Final = ("_target_", "class_path", "class", "type", "name")
-"""The keys that name a class: Hydra's, Lightning's, and what people write."""
+"""The keys that may contain the name of a class: Hydra's, Lightning's, and common ones."""
 
 _MODULES: Final = re.compile(
     r"((torch\.)?optim\.)?(lr_scheduler|swa_utils)|torch(\.optim)?|paramsched\.compat\.torch"
@@ -90,16 +90,16 @@ _STATE_MARKS: Final = {
     "lr_lambdas": "LambdaLR",
     "gamma": "ExponentialLR",
 }
-"""What only the state of one class holds, asked in this order."""
+"""Keys that identify the class of a state, tested in this order."""
 
 
 def _is_state(data: Any) -> bool:
-    """Whether data is the `state_dict()` of a scheduler."""
+    """Return whether data is the `state_dict()` of a scheduler."""
     return isinstance(data, Mapping) and "_last_lr" in data and not any(key in data for key in _NAME_KEYS)
 
 
 def _torch_class_in(data: Any) -> str | None:
-    """The class of torch's that data names; None where it names none."""
+    """Return the class of torch that data names, or None."""
     if _is_state(data):
         # A plateau has a factor too.
         marks = ["patience"] if "patience" in data else [mark for mark in _STATE_MARKS if mark in data]
@@ -114,7 +114,7 @@ def _torch_class_in(data: Any) -> str | None:
 
 
 def _bare_name(name: str) -> str:
-    """The name of a class without its module, if the module can be torch's; MONAI's LinearLR is another one."""
+    """Return the name of a class without its module if that is torch's; MONAI's LinearLR is a different class."""
     module, _, bare = name.rpartition(".")
     return bare if not module or _MODULES.fullmatch(module) else name
 
@@ -122,7 +122,7 @@ def _bare_name(name: str) -> str:
 def _read_entry(
     data: Any, path: str, diagnostics: DiagnosticCollector, *, by_epoch: bool, run: int | None
 ) -> TorchEntry | None:
-    """The scheduler at a path; None, and a diagnostic, if there is none."""
+    """Read the scheduler at a path; if it is invalid, report it and return None."""
     if not isinstance(data, Mapping):
         diagnostics.refuse_kind(path, data, "a scheduler", 'Write {"StepLR": {"step_size": 30}}')
         return None
@@ -132,7 +132,7 @@ def _read_entry(
             why, instead = f"{name} is not a class of torch.optim.lr_scheduler", "Write a native plan: lr: cosine()"
         else:
             meant = "" if name is None else did_you_mean(name, TABLES)
-            why = f"unknown scheduler {name}; {meant}" if name else "it names no class of torch's"
+            why = f"unknown scheduler {name}; {meant}" if name else "expected the name of a scheduler of torch"
             instead = 'Write {"StepLR": {"step_size": 30}}'
         diagnostics.add(path, why, instead, code=REFUSED_VALUE)
         return None
@@ -140,10 +140,10 @@ def _read_entry(
     if _is_state(data):
         if name in ("OneCycleLR", "SWALR"):
             argument = "max_lr" if name == "OneCycleLR" else "swa_lr"
-            found = f"its state does not say {argument}: the optimizer's groups do"
+            found = f"its state does not contain {argument}, which is in the optimizer's groups"
             diagnostics.add(path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
             return None
-        # A state holds all arguments, and more.
+        # A state contains all arguments and other entries.
         written = located({key: value for key, value in data.items() if key in names_of(table)}, path)
         missing = {one: False if one == "cycle_momentum" else None for one in arguments_of(table)}
         if name == "CyclicLR":
@@ -152,32 +152,32 @@ def _read_entry(
     else:
         key = next((one for one in data if _bare_name(str(one)) == name and one not in _NAME_KEYS), None)
         if key is None:
-            given, path = arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
+            arguments, path = arguments_beside(data, path, _NAME_KEYS, _ARGUMENT_KEYS, _BESIDE)
         else:
-            given, path = {} if data[key] is None else data[key], child_path(path, key)
-        if not isinstance(given, Mapping):
-            diagnostics.refuse_kind(path, given, "arguments", "Write a mapping of arguments")
+            arguments, path = {} if data[key] is None else data[key], child_path(path, key)
+        if not isinstance(arguments, Mapping):
+            diagnostics.refuse_kind(path, arguments, "arguments", "Write a mapping of arguments")
             return None
-        written = located({key: value for key, value in given.items() if key not in _IGNORED}, path)
+        written = located({key: value for key, value in arguments.items() if key not in _IGNORED}, path)
         read = read_arguments(table, written, path, diagnostics, aliases=False, of=name)
     return TorchEntry(name, path, *read, diagnostics, by_epoch, run)
 
 
 @argument_table
 class _Sides:
-    """What a saved state of `CyclicLR` holds in place of its step sizes."""
+    """The entries of a saved state of `CyclicLR` from which the step sizes are computed."""
 
     total_size: float = argument(above=0, example=4000)
     step_ratio: float = argument(above=0, example=0.5)
 
 
 def _sides_in_state(data: Mapping[str, Any], path: str, diagnostics: DiagnosticCollector) -> dict[str, tuple[Any, str]]:
-    """The step sizes of `CyclicLR` in a saved state, with their location."""
+    """Return the step sizes of `CyclicLR` in a saved state, each with its config path."""
     written = {name: data.get(name) for name in arguments_of(_Sides)}
-    given, places, _ = read_arguments(_Sides, located(written, path), path, diagnostics)
-    up, total = given.total_size * given.step_ratio, given.total_size
+    arguments, places, _ = read_arguments(_Sides, located(written, path), path, diagnostics)
+    up, total = arguments.total_size * arguments.step_ratio, arguments.total_size
     if abs(up - round(up)) > SMALL_FLOAT * total or abs(total - round(total)) > SMALL_FLOAT:
-        found = f"a side of {up!r} steps is no whole number"
+        found = f"expected an integer number of steps up and down, got {up!r}"
         diagnostics.add(places["step_ratio"], found, "Write a native plan with cyclic", code=REFUSED_VALUE)
     sides = {"step_size_up": max(round(up), 1), "step_size_down": max(round(total) - round(up), 1)}
     return {name: (size, places["step_ratio"]) for name, size in sides.items()}
@@ -189,11 +189,12 @@ class _FoundScheduler:
     """A scheduler in a config.
 
     Args:
-        path: its path.
-        around: the mapping that holds it, and the optimizer.
-        around_path: the path of that mapping.
-        beside: the entries around it that specify when it is stepped, each with its path.
-        interval: when Lightning steps it, if the config is one of Lightning's; None: the config does not specify it.
+        data: the scheduler.
+        path: its config path.
+        around: the mapping that contains it and the optimizer.
+        around_path: the config path of that mapping.
+        beside: the entries next to it that specify when it is stepped, each with its config path.
+        interval: the interval that the form of the config implies; None if that is unknown.
     """
 
     data: Any
@@ -204,7 +205,7 @@ class _FoundScheduler:
     interval: str | None = "step"
 
     def entry(self, name: str, default: Any = None) -> Any:
-        """An entry beside it."""
+        """Return an entry next to the scheduler."""
         return self.beside[name][0] if name in self.beside else default
 
 
@@ -212,7 +213,7 @@ _SCHEDULER_KEYS: Final = ("lr_scheduler", "scheduler")
 
 
 def _find_scheduler(data: Any, diagnostics: DiagnosticCollector) -> _FoundScheduler:
-    """The scheduler of a config: at the root, else the only one at a `scheduler` or `lr_scheduler` further inside."""
+    """Find the scheduler of a config: at the root, or the only nested `scheduler` or `lr_scheduler`."""
     if not isinstance(data, Mapping):
         return _FoundScheduler(data)
     if not any(isinstance(data.get(key), Mapping) for key in _SCHEDULER_KEYS):
@@ -222,18 +223,18 @@ def _find_scheduler(data: Any, diagnostics: DiagnosticCollector) -> _FoundSchedu
         if len(places) > 1:
             others = ", ".join(child_path(path, key) for _, path, key in places[1:4])
             found = f"the config has {len(places)} schedulers, also at {others}"
-            diagnostics.add(child_path(*places[0][1:]), found, "Give the plan of one of them", code=SAID_TWICE)
+            diagnostics.add(child_path(*places[0][1:]), found, "Keep one of them", code=SAID_TWICE)
         around, around_path, key = places[0]
     else:
         around, around_path = data, ROOT
         key = next(key for key in _SCHEDULER_KEYS if isinstance(data.get(key), Mapping))
     inner, path = around[key], child_path(around_path, key)
     beside = _entries_beside((around, around_path), (inner, path))
-    whole = around is not data or any(name in data for name in ("trainer", "model", "data", "optimizer"))
-    interval: str | None = "epoch" if key == "lr_scheduler" and "class_path" in inner and whole else "step"
+    is_nested = around is not data or any(name in data for name in ("trainer", "model", "data", "optimizer"))
+    interval: str | None = "epoch" if key == "lr_scheduler" and "class_path" in inner and is_nested else "step"
     if interval == "step" and (around is not data or "trainer" in data or "_partial_" in inner):
         interval = None
-    if isinstance(inner.get("scheduler"), Mapping):  # the dict that Lightning takes from configure_optimizers
+    if isinstance(inner.get("scheduler"), Mapping):  # the dict that `configure_optimizers` of Lightning returns
         interval = "epoch" if key == "lr_scheduler" else interval
         inner, path = inner["scheduler"], child_path(path, "scheduler")
     return _FoundScheduler(inner, path, around, around_path, beside, interval)
@@ -246,7 +247,7 @@ def _entries_beside(*parts: tuple[Mapping[str, Any], str]) -> dict[str, tuple[An
 
 
 def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, Any], str, str]]:
-    """Each mapping with a scheduler of torch's in it, its path, and the key of the scheduler."""
+    """Yield each mapping that contains a scheduler of torch, its config path, and the key of the scheduler."""
     if isinstance(data, list):
         for index, one in enumerate(data):
             yield from _places_of_schedulers(one, child_path(path, index))
@@ -262,7 +263,7 @@ def _places_of_schedulers(data: Any, path: str) -> Iterator[tuple[Mapping[str, A
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like a scheduler of torch's, or the state of one."""
+    """Return whether data looks like a scheduler of torch or its state."""
     inner = _find_scheduler(data, DiagnosticCollector()).data
     if not isinstance(inner, Mapping) or "param_scheduler" in inner:
         return False
@@ -272,7 +273,7 @@ def recognizes(data: Any) -> bool:
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
-    """The values of the optimizer beside the scheduler, or the learning rates in a saved state."""
+    """Return the values of the optimizer next to the scheduler, or the learning rate in a saved state, as bases."""
     found = _find_scheduler(with_references(data), DiagnosticCollector())
     inner = found.data
     if not _is_state(inner):
@@ -293,15 +294,15 @@ def to_plan(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
 ) -> Plan:
-    """The plan that gives what the scheduler gives.
+    """Return the plan with the values of torch's scheduler.
 
     Args:
-        data: a class with its arguments, or a state; `interval`, `monitor` and `horizon` may stand beside it.
-        calendar: its `total` says where a cosine may stop, that would climb again behind `T_max`.
-        base: lr's value, for the `min_lr` of a plateau, which is a multiple of it in a plan.
+        data: a class with its arguments, or a state; entries `interval`, `monitor` and `horizon` are optional.
+        calendar: run facts; a cosine that `total` ends at `T_max` does not rise again. Default: unknown.
+        base: the base of lr, which is required for `min_lr` of a plateau. Default: lr of the config's optimizer.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> print(to_plan({"LinearLR": {"start_factor": 0.01, "total_iters": 10}}))
     lr: warmup(10, 0.01)
@@ -332,8 +333,8 @@ def to_plan(
         plan = Plan(**fields, horizon=horizon)
     if found.interval is None and "interval" not in found.beside and entry.name != "ReduceLROnPlateau":
         unknown = (
-            "the config does not specify whether it steps after each update or once per epoch; it counts updates here. "
-            "Write interval: epoch, or interval: step, beside it"
+            "the config does not specify whether it steps after each update or once per epoch; updates are assumed. "
+            "Write interval: epoch, or interval: step, next to it"
         )
         warn_user(Diagnostic(found.path, unknown, code=UNKNOWN_INTERVAL))
     return plan
@@ -342,16 +343,16 @@ def to_plan(
 def _is_by_epoch(found: _FoundScheduler, diagnostics: DiagnosticCollector) -> bool:
     interval = found.entry("interval", found.interval or "step")
     if interval not in ("step", "epoch"):
-        refused = f"{short_json(interval)} is neither step nor epoch"
+        refused = f"expected step or epoch, got {short_json(interval)}"
         diagnostics.add(found.beside["interval"][1], refused, "Write interval: epoch", code=REFUSED_VALUE)
     if found.entry("frequency", 1) != 1:
-        refused, instead = "it is stepped each time in a plan", "Write a native plan with every(…, 5)"
+        refused, instead = "expected 1, because a plan steps it each time", "Write a native plan with every(…, 5)"
         diagnostics.add(found.beside["frequency"][1], refused, instead, code=REFUSED_VALUE)
     return bool(interval == "epoch")
 
 
 def _horizon_of_trainer(data: Any, *, by_epoch: bool) -> str | int | None:
-    """The length of the run of Lightning's Trainer, if it is in the unit that the scheduler counts."""
+    """Return the length of the run of Lightning's Trainer, or None if it is not in the unit of the scheduler."""
     trainer = data.get("trainer") if isinstance(data, Mapping) else None
     if not isinstance(trainer, Mapping):
         return None
@@ -365,64 +366,65 @@ def _horizon_of_trainer(data: Any, *, by_epoch: bool) -> str | int | None:
     return steps
 
 
-def _between_epochs(given: TorchEntry, schedule: Schedule) -> Schedule:
-    """What is stepped once per epoch changes between epochs only."""
-    return every(schedule, "epoch") if given.by_epoch and _is_smooth(given) else schedule
+def _between_epochs(scheduler: TorchEntry, schedule: Schedule) -> Schedule:
+    """Make a scheduler that steps once per epoch change between epochs only."""
+    return every(schedule, "epoch") if scheduler.by_epoch and _is_smooth(scheduler) else schedule
 
 
 def _is_smooth(entry: TorchEntry) -> bool:
-    """Whether it, or a member of it, changes from step to step."""
+    """Return whether a scheduler, or one of its members, changes at each step."""
     members = entry.arguments.schedulers if entry.name in _COMPOSITIONS else ()
     read = (_read_entry(one, entry.path, DiagnosticCollector(), by_epoch=True, run=None) for one in members)
     return entry.name in SMOOTH or any(_is_smooth(one) for one in read if one is not None)
 
 
-def _schedule_of(given: TorchEntry) -> Schedule:
-    """`constant()` stands in where a fault was noted."""
-    name = given.name
-    if name in _NO_DATA:
-        given.diagnostics.add(given.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
+def _schedule_of(scheduler: TorchEntry) -> Schedule:
+    """Return the schedule of a scheduler, or `constant()` if it has an error."""
+    name = scheduler.name
+    if name in _FUNCTION_SCHEDULERS:
+        found = f"{name}: a config cannot contain a function"
+        scheduler.diagnostics.add(scheduler.path, found, _FUNCTION_SCHEDULERS[name], code=UNREADABLE)
         return constant()
     if name == "SequentialLR":
-        return _torch_stages(given)
+        return _torch_stages(scheduler)
     if name == "ChainedScheduler":
-        return _all_at_once(given)
+        return _chained(scheduler)
     try:
-        schedule: Schedule = given.arguments.schedule(given)
+        schedule: Schedule = scheduler.arguments.schedule(scheduler)
     except InvalidArgument as refusal:
-        given.diagnostics.refuse(given.path, refusal)
+        scheduler.diagnostics.refuse(scheduler.path, refusal)
         return constant()
     return schedule
 
 
-def _members(given: TorchEntry) -> list[TorchEntry] | None:
-    """The members of a composition; None where there are none."""
-    found, path = given.arguments.schedulers, given.places["schedulers"]
+def _members(scheduler: TorchEntry) -> list[TorchEntry] | None:
+    """Read the members of a composition; return None if it has none or they have errors."""
+    found, path = scheduler.arguments.schedulers, scheduler.places["schedulers"]
     if not found:
-        given.refuse("schedulers", "expected a scheduler at least", 'Write [{"StepLR": {"step_size": 30}}]')
+        scheduler.refuse("schedulers", "expected at least one scheduler", 'Write [{"StepLR": {"step_size": 30}}]')
         return None
     read = [
-        _read_entry(one, child_path(path, index), given.diagnostics, by_epoch=given.by_epoch, run=given.run)
+        _read_entry(one, child_path(path, index), scheduler.diagnostics, by_epoch=scheduler.by_epoch, run=scheduler.run)
         for index, one in enumerate(found)
     ]
     entries = [one for one in read if one is not None]
     for entry in entries:
         if entry.name in _NO_MEMBERS:
-            given.diagnostics.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
+            scheduler.diagnostics.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
         elif getattr(entry.arguments, "cycle_momentum", False):
-            why = "in a composition its momentum is not read"
-            given.diagnostics.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
-    return entries if len(entries) == len(found) and not given.diagnostics.count else None
+            why = "cycle_momentum is not supported in a composition"
+            scheduler.diagnostics.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
+    return entries if len(entries) == len(found) and not scheduler.diagnostics.count else None
 
 
-def _torch_stages(given: TorchEntry) -> Schedule:
-    """A stage for each member, on its own clock."""
-    entries = _members(given)
-    times = given.arguments.milestones
-    whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
-    if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
-        found = f"{short_json(times)} is no list of steps in order, one for each change"
-        given.refuse("milestones", found, "Write milestones: [5] for two schedulers")
+def _torch_stages(scheduler: TorchEntry) -> Schedule:
+    """Return a stage for each member, in which its time starts at 0."""
+    entries = _members(scheduler)
+    times = scheduler.arguments.milestones
+    are_counts = isinstance(times, (list, tuple)) and all(map(is_count, times))
+    if not are_counts or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
+        found = f"expected a sorted list of steps, one fewer than the schedulers, got {short_json(times)}"
+        scheduler.refuse("milestones", found, "Write milestones: [5] for two schedulers")
         return constant()
     if entries is None:
         return constant()
@@ -430,17 +432,17 @@ def _torch_stages(given: TorchEntry) -> Schedule:
     stages: list[Schedule] = []
     for entry, (begin, end) in zip(entries, pairwise([*bounds, None]), strict=True):
         assert begin is not None
-        run = end - begin if end is not None else None if given.run is None else given.run - begin
+        run = end - begin if end is not None else None if scheduler.run is None else scheduler.run - begin
         if run is not None and run <= 0 and (end is not None or stages):
-            continue  # torch never comes to it
+            continue  # torch never reaches this stage
         member = _schedule_of(replace(entry, run=run, staged=True))
-        stages.append(member if end is None else cut_to_length(member, given.length(end - begin)))
+        stages.append(member if end is None else cut_to_length(member, scheduler.length(end - begin)))
     return in_order(stages)
 
 
-def _all_at_once(given: TorchEntry) -> Schedule:
-    """A product; where one has a floor, what each makes of the value it finds."""
-    entries = _members(given)
+def _chained(scheduler: TorchEntry) -> Schedule:
+    """Return the product of the members, or a recurrence if a member has a floor."""
+    entries = _members(scheduler)
     if entries is None:
         return constant()
     if len(entries) == 1:
@@ -448,34 +450,34 @@ def _all_at_once(given: TorchEntry) -> Schedule:
     for entry in entries:
         if entry.name in _SETTERS:
             instead = "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
-            given.diagnostics.add(
-                entry.path, "in a chain it writes over what stands before it", instead, code=REFUSED_VALUE
+            scheduler.diagnostics.add(
+                entry.path, "in a chain it overwrites the value of the earlier schedulers", instead, code=REFUSED_VALUE
             )
-    if given.diagnostics.count:
+    if scheduler.diagnostics.count:
         return constant()
     floors = any(entry.name == "CosineAnnealingLR" and entry.arguments.eta_min for entry in entries)
     if not floors or not all(hasattr(entry.arguments, "rule") for entry in entries):
         return chain(*map(_schedule_of, entries))
     made = [entry.arguments.rule() for entry in entries]
-    if given.diagnostics.count:
+    if scheduler.diagnostics.count:
         return constant()
-    return recurrence(*(replace(rule, by="epoch") for rule in made) if given.by_epoch else made)
+    return recurrence(*(replace(rule, by="epoch") for rule in made) if scheduler.by_epoch else made)
 
 
-def _plateau(given: TorchEntry, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
-    """The rule of a plateau; its metric is `monitor`, beside it or, as in LightningCLI's class, among its arguments."""
-    arguments = given.arguments
+def _plateau(scheduler: TorchEntry, metric: Any, base: BaseLike | None) -> MetricRule[Any] | None:
+    """Return the rule of a plateau; `monitor` is an entry next to it, or an argument as in LightningCLI's class."""
+    arguments = scheduler.arguments
     metric = arguments.monitor if metric is None else metric
     if not isinstance(metric, str):
-        why = "a plateau reacts to a metric, and its name is not said"
-        given.diagnostics.add(given.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
+        why = "the name of the metric of the plateau is missing"
+        scheduler.diagnostics.add(scheduler.path, why, "Write monitor: loss", code=WRONG_ARGUMENT)
         return None
     rate = given_rate(base)
     if rate is None and isinstance(arguments.base_lrs, (list, tuple)) and arguments.base_lrs:
         rate = arguments.base_lrs[0]
     if arguments.min_lr and not rate:
-        found = "a plan's floor is a multiple of lr, which is not known"
-        given.refuse("min_lr", found, "Give base=0.1, lr's own value")
+        found = "a plan's floor is a multiple of lr, whose base is unknown"
+        scheduler.refuse("min_lr", found, "Pass base=0.1, the base of lr")
         return None
     return plateau(
         metric,

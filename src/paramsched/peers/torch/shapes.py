@@ -1,4 +1,4 @@
-"""The schedulers of torch: the arguments of each class, and the schedule they make."""
+"""Tables of torch's schedulers: the arguments of each class and the resulting schedule."""
 
 import math
 from collections import Counter
@@ -46,15 +46,18 @@ _STRATEGIES: Final[Mapping[str, Curve]] = {"cos": curves.cosine, "linear": curve
 @final
 @dataclass(frozen=True, slots=True)
 class TorchEntry:
-    """One scheduler, and how it is stepped.
+    """One scheduler with its arguments and the unit of its steps.
 
     Args:
-        arguments: the table of its class.
-        places: the location of each argument.
-        wrong: the arguments that have another value in place of one that is wrong or missing.
-        by_epoch: whether it is stepped once per epoch.
-        run: the steps of the run, or of its stage, if they are known.
-        staged: whether it is a stage of a sequence.
+        name: the name of its class.
+        path: the config path of its arguments.
+        arguments: an instance of the table of its class.
+        places: the config path of each argument.
+        wrong: the arguments that are invalid or missing and have a placeholder value.
+        diagnostics: receives the errors.
+        by_epoch: True if it is stepped once per epoch.
+        run: the number of steps of the run, or of its stage; None if unknown.
+        staged: True if it is a stage of a sequence.
     """
 
     name: str
@@ -68,11 +71,11 @@ class TorchEntry:
     staged: bool = False
 
     def length(self, steps: int) -> DurationLike:
-        """So many steps of the scheduler."""
+        """Return a number of the scheduler's steps as a length of a plan."""
         return f"{steps} epochs" if self.by_epoch else steps
 
     def refuse(self, name: str, found: str, instead: str) -> None:
-        """Report a problem of several arguments, unless one of them has a problem of its own."""
+        """Report an error of several arguments, unless an argument alone is invalid."""
         if not self.wrong:
             self.diagnostics.add(self.places[name], found, instead, code=REFUSED_VALUE)
 
@@ -82,7 +85,7 @@ def _of_all_groups(value: Any) -> float:
     if isinstance(value, (list, tuple)) and value and all(one == value[0] for one in value):
         value = value[0]
     if isinstance(value, (list, tuple)):
-        found = "it differs between groups, and a plan has a line for each group"
+        found = "it differs between groups; a native plan has a schedule for each group"
         raise WrongValue(found, code=REFUSED_VALUE)
     if not is_plain_number(value):
         raise WrongValue(f"expected a number, got {short_json(value)}")
@@ -90,13 +93,13 @@ def _of_all_groups(value: Any) -> float:
 
 
 def _per_group(default: float | None = None, example: float = 0.1, **row: Any) -> Any:
-    """The field of a value that torch also takes as a list, one for each group."""
+    """Return the field of a value for which torch also accepts a list with a value for each group."""
     row |= {"parse": _of_all_groups, "example": example}
     return argument(**row) if default is None else argument(default, **row)
 
 
 TABLES: Final[dict[str, Any]] = {}
-"""The table of each class."""
+"""The table of each class by name."""
 
 
 @table_named(TABLES, "StepLR")
@@ -112,7 +115,7 @@ class _StepLR:
 
 
 def _milestones(value: Any) -> tuple[int, ...]:
-    """Return the steps in order; a state holds them as a Counter, which JSON makes a mapping of text."""
+    """Return the sorted steps; a state contains a Counter, which JSON stores as a mapping with string keys."""
     steps = value
     if isinstance(value, (Mapping, Counter)):
         steps = [
@@ -132,7 +135,7 @@ class _MultiStepLR:
     gamma: float = argument(0.1, above=0)
 
     def schedule(self, at: TorchEntry) -> Schedule:
-        # A stage has no milestones that it never comes to.
+        # Milestones after the end of a stage are never reached.
         last = at.run if at.staged and at.run is not None else math.inf
         times = tuple(at.length(one) for one in self.milestones if one < last)
         return multistep(times, self.gamma) if times else constant()
@@ -195,7 +198,7 @@ class _CosineAnnealingLR:
     eta_min: float = _per_group(0.0, 1e-6)
 
     def schedule(self, at: TorchEntry) -> Schedule:
-        """Down in `T_max`; a run that goes on climbs back up, and so on."""
+        """Return the decay over `T_max`, repeated with a rise in between if the run is longer."""
         floor, steps = to_level(self.eta_min), at.length(self.T_max)
         down = cosine(1.0, floor, steps)
         if at.run is not None and at.run <= self.T_max + 1:
@@ -218,7 +221,9 @@ class _CosineAnnealingWarmRestarts:
 
 def _no_function(value: Any) -> None:
     if value is not None:
-        found = 'a function is no data; mode: "triangular2", or a native plan with restarts, may do the same'
+        found = (
+            'a config cannot contain a function; mode: "triangular2" or a native plan with restarts may be equivalent'
+        )
         raise WrongValue(found, code=REFUSED_VALUE)
 
 
@@ -277,12 +282,12 @@ class _OneCycleLR:
     def momentum(self, at: TorchEntry) -> Schedule | None:
         low, high = self.base_momentum, self.max_momentum
         if low <= 0 or high <= 0:
-            at.refuse("base_momentum", "momentum in a cycle is above 0", "Write cycle_momentum: false")
+            at.refuse("base_momentum", "it must be greater than 0 in a cycle", "Write cycle_momentum: false")
             return None
         return self._cycle(at, low, high, high, low / high, 1.0)
 
     def _cycle(self, at: TorchEntry, peak: float, low: float, floor: float, div: float, final_div: float) -> Schedule:
-        """Stages where its phases are whole steps, else the rule that follows torch's real ones."""
+        """Return stages if the phases are integer numbers of steps, else a recurrence with fractional phases."""
         total, three = self.total_steps, self.three_phase
         if total is None and self.epochs is not None and self.steps_per_epoch is not None:
             total = self.epochs * self.steps_per_epoch
@@ -295,11 +300,11 @@ class _OneCycleLR:
         ends = [top, 2 * top, total - 1] if three else [top, total - 1]
         lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
         if min(lengths) <= 0:
-            at.refuse("pct_start", "a phase of it has no step: torch divides by zero", "Write pct_start: 0.3")
+            at.refuse("pct_start", "a phase has a length of 0, so torch divides by zero", "Write pct_start: 0.3")
             return constant()
         whole = all(abs(one - round(one)) < SMALL_FLOAT for one in lengths)
         if at.by_epoch and not whole:
-            at.refuse("pct_start", "by epochs its phases have to be whole epochs", "Write interval: step")
+            at.refuse("pct_start", "with interval: epoch the phases must be integers", "Write interval: step")
             return constant()
         if whole:
             levels = [low, peak, low, floor] if three else [low, peak, floor]
@@ -342,10 +347,10 @@ class _ReduceLROnPlateau:
     threshold: float = argument(1e-4, low=0)
     threshold_mode: Literal["rel", "abs"] = argument("rel")
     cooldown: float = argument(0, low=0)
-    min_lr: float = _per_group(0, 1e-6, aliases=("min_lrs",))  # so in a state
+    min_lr: float = _per_group(0, 1e-6, aliases=("min_lrs",))  # the name in a state
     eps: float = argument(1e-8, low=0)
-    monitor: Any = argument(None)  # of Lightning's class
-    base_lrs: Any = argument(None)  # of a state
+    monitor: Any = argument(None)  # an argument of Lightning's class
+    base_lrs: Any = argument(None)  # an entry of a state
 
 
 _EXAMPLE: Final = ({"StepLR": {"step_size": 30}},)
@@ -371,4 +376,4 @@ SMOOTH: Final = TABLES.keys() - {
     "StepLR", "MultiStepLR", "ConstantLR", "ReduceLROnPlateau", "SequentialLR", "ChainedScheduler", "LambdaLR",
     "MultiplicativeLR",
 }  # fmt: skip
-"""Those that change from step to step: by epochs they still change between epochs only."""
+"""The schedulers that change at each step; stepped by epochs, they change between epochs only."""

@@ -1,13 +1,13 @@
-"""The dialect of transformers: a `TrainingArguments`, or what `get_scheduler` takes, as a mapping.
+"""The dialect of transformers: a `TrainingArguments`, or the arguments of `get_scheduler`, as a mapping.
 
-- `TrainingArguments` says `lr_scheduler_type`, `lr_scheduler_kwargs`, `warmup_steps`, `max_steps` or
-  `num_train_epochs`; its other entries, and those of a script, are passed over; a command line says it as well, or the
-  script that launches it
-- `get_scheduler` says `name`, `num_warmup_steps`, `num_training_steps`, `scheduler_specific_kwargs`
-- counts are updates; a warmup below 1 is a share of the run
-- lr's value, weight decay and the betas are the optimizer's own values
+- From `TrainingArguments`, `lr_scheduler_type`, `lr_scheduler_kwargs`, `warmup_steps`, `max_steps` and
+  `num_train_epochs` are read; unrelated entries are ignored. A command line, or the script that launches the run, is
+  supported too.
+- From `get_scheduler`, `name`, `num_warmup_steps`, `num_training_steps` and `scheduler_specific_kwargs` are read.
+- Counts are updates; a warmup less than 1 is a fraction of the run.
+- The learning rate, the weight decay and the betas are the bases.
 
-Facts: transformers 5.23.
+Source: transformers 5.23.
 """
 
 from paramsched.peers.transformers.plans import bases_of, facts_of, from_plan, notes_of, recognizes, to_plan

@@ -1,4 +1,4 @@
-"""From arguments of transformers to a plan; and back, kept where they are read as the same plan."""
+"""Conversion of arguments of transformers to a plan and back; the result of an export is read again as a check."""
 
 import json
 import math
@@ -39,7 +39,7 @@ from paramsched.config.unused_settings import note_defaults, report_unused_setti
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
-from paramsched.peers.transformers.schedulers import DESCENTS, RAMPS, SCHEDULERS, Run
+from paramsched.peers.transformers.schedulers import DECAYS, RAMPS, SCHEDULERS, Run
 from paramsched.plan import Plan, resolve
 from paramsched.plan.bases import NO_BASES, Bases
 from paramsched.plan.contents import values_inside
@@ -54,7 +54,7 @@ from paramsched.time import Calendar, Duration, DurationLike
 
 
 def _scheduler_name(value: Any) -> str:
-    """Return a name of `SchedulerType`, or the function of one, however the enum is written."""
+    """Return a name of `SchedulerType` or of a scheduler's function, from any form of the enum."""
     written = value.value if isinstance(value, Enum) else value
     name = str(written).removeprefix("SchedulerType.").lower()
     if isinstance(written, str) and (name in SCHEDULERS or name in {one.function for one in SCHEDULERS.values()}):
@@ -64,14 +64,14 @@ def _scheduler_name(value: Any) -> str:
 
 
 def _keywords(value: Any) -> Mapping[str, Any]:
-    """Return the arguments of a scheduler, which may be JSON in a text."""
+    """Return the arguments of a scheduler, which may be a string with JSON."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError as error:
             raise WrongValue(f"invalid JSON: {error}") from None
     if value is not None and not isinstance(value, Mapping):
-        raise WrongValue(f"expected arguments, got {type_name_of(value)}")
+        raise WrongValue(f"expected a mapping of arguments, got {type_name_of(value)}")
     return value or {}
 
 
@@ -80,7 +80,7 @@ _CYCLES: Final = {"num_cycles": 3}
 
 @argument_table
 class _Trainer:
-    """What a plan is made of in a `TrainingArguments`."""
+    """The entries of a `TrainingArguments` that a plan depends on."""
 
     lr_scheduler_type: str = argument("linear", parse=_scheduler_name)
     lr_scheduler_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
@@ -94,7 +94,7 @@ class _Trainer:
 
 @argument_table
 class _Call:
-    """The arguments of `get_scheduler`, and the rate."""
+    """The arguments of `get_scheduler`, and the learning rate."""
 
     name: str = argument(parse=_scheduler_name, example="linear")
     scheduler_specific_kwargs: Mapping[str, Any] = argument(None, parse=_keywords, example=_CYCLES)
@@ -124,30 +124,30 @@ _RENAMED: Final = {
     **dict.fromkeys(("max_train_steps", "train_steps", "total_steps", "num_training_steps"), "max_steps"),
     "num_warmup_steps": "warmup_steps",
 }
-"""Names in other programs of settings that a `TrainingArguments` has."""
+"""Names in other programs of settings of a `TrainingArguments`."""
 
 _HARMLESS: Final = ("lr", "num_iterations", "num_ppo_epochs", "ppo_epochs", "multi_turn_scheduler")
-"""The rate by another name; and keys of trainers built upon transformers' that schedule nothing."""
+"""An alias of the learning rate, and keys of derived trainers that do not affect a schedule."""
 
-_MOST_NAMES: Final = 2_000
-"""Entries that are compared with ours; a `TrainingArguments` has 130."""
+_MAX_NAMES: Final = 2_000
+"""The most entries that are checked for misspellings; a `TrainingArguments` has 130."""
 
 
 def recognizes(data: Any) -> bool:
-    """Whether data looks like arguments of transformers."""
+    """Return whether data looks like arguments of transformers."""
     return any(name in _SIGNS for name in named_options(data))
 
 
 def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
-    """The plan that gives what the scheduler of transformers gives.
+    """Return the plan with the values of transformers' scheduler.
 
     Args:
-        data: a `TrainingArguments` or the arguments of `get_scheduler`; those that are missing have their defaults.
-        calendar: the updates of an epoch, or of the run, where shares of it are to be rounded as transformers does.
-        base: lr's value; the floor of a plateau is written as a value.
+        data: a `TrainingArguments` or the arguments of `get_scheduler`; missing entries have their defaults.
+        calendar: run facts; `steps_per_epoch` or `total` is required to round fractions of the run as in transformers.
+        base: the base of lr, of which the levels of a metric rule are multiples. Default: `learning_rate`.
 
     Raises:
-        ConfigError: every fault at once, each with its path.
+        ConfigError: the config has errors; all of them are listed, each with its path.
 
     >>> arguments = {"lr_scheduler_type": "cosine", "warmup_ratio": 0.03, "num_train_epochs": 2}
     >>> print(to_plan(arguments))
@@ -162,11 +162,11 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     if not isinstance(data, Mapping):
         diagnostics.refuse_kind("$", data, "arguments", "Write lr_scheduler_type: cosine")
         diagnostics.raise_any("config")
-    given = {name: one for name, one in located(data, "$").items() if one[0] is not None}
-    if "learning_rate" in given:
-        given.pop("lr", None)
+    arguments = {name: one for name, one in located(data, "$").items() if one[0] is not None}
+    if "learning_rate" in arguments:
+        arguments.pop("lr", None)
     read = _read_call if _is_call(data) else _read_trainer
-    name, keywords, run = read(given, calendar, given_rate(base), diagnostics)
+    name, keywords, run = read(arguments, calendar, given_rate(base), diagnostics)
     if not name:
         diagnostics.raise_any("config")
     table = SCHEDULERS.get(name) or next(one for one in SCHEDULERS.values() if one.function == name)
@@ -178,68 +178,70 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
 
 
 def _is_call(data: Mapping[str, Any]) -> bool:
-    """Whether these are arguments of `get_scheduler`, not those of a trainer."""
+    """Return whether data contains arguments of `get_scheduler`, not of a trainer."""
     own = any(name in data for name in _OF_TRAINER if name != "learning_rate")
     return not own and any(name in data for name in _OF_CALL)
 
 
-_Given = Mapping[str, tuple[Any, str]]
+_WrittenArguments = Mapping[str, tuple[Any, str]]
 _Read = tuple[str, Mapping[str, Any], Run]
 
 
-def _read_call(written: _Given, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector) -> _Read:
-    """Read the arguments of `get_scheduler`; those of the scheduler may stand beside them."""
+def _read_call(
+    written: _WrittenArguments, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
+) -> _Read:
+    """Read the arguments of `get_scheduler`; those of the scheduler may be next to them."""
     names = names_of(_Call).keys() - ({"learning_rate", "lr"} if lr is not None else ())
     own = {name: one for name, one in written.items() if name in names}
-    given, places, wrong = read_arguments(_Call, own, "$", diagnostics)
-    keywords, path = given.scheduler_specific_kwargs, places["scheduler_specific_kwargs"]
+    arguments, places, wrong = read_arguments(_Call, own, "$", diagnostics)
+    keywords, path = arguments.scheduler_specific_kwargs, places["scheduler_specific_kwargs"]
     if not keywords:
         keywords, path = {name: one for name, (one, _) in written.items() if name not in (*_OF_CALL, *_OF_BOTH)}, "$"
-    horizon = 1000 if "num_training_steps" in wrong else given.num_training_steps
+    horizon = 1000 if "num_training_steps" in wrong else arguments.num_training_steps
     total = horizon if horizon or calendar is None else calendar.horizon
     metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
-    rate = given.learning_rate or None if lr is None else lr
-    warmup = Duration.of(given.num_warmup_steps)
+    rate = arguments.learning_rate or None if lr is None else lr
+    warmup = Duration.of(arguments.num_warmup_steps)
     run = Run(warmup, total, horizon, rate, metric, "num_training_steps", path, diagnostics)
-    return "" if "name" in wrong else given.name, keywords, run
+    return "" if "name" in wrong else arguments.name, keywords, run
 
 
 def _read_trainer(
-    written: _Given, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
+    written: _WrittenArguments, calendar: Calendar | None, lr: float | None, diagnostics: DiagnosticCollector
 ) -> _Read:
     """Read a `TrainingArguments`."""
     names = names_of(_Trainer).keys() - ({"learning_rate", "lr"} if lr is not None else ())
     own = {name: one for name, one in written.items() if name in names}
-    given, places, wrong = read_arguments(_Trainer, own, "$", diagnostics)
+    arguments, places, wrong = read_arguments(_Trainer, own, "$", diagnostics)
     _report_other_names(written, diagnostics)
-    if given.max_steps == 0:
-        found = "a run of no update"
+    if arguments.max_steps == 0:
+        found = "the run must have at least one update"
         diagnostics.add("$.max_steps", found, "Write max_steps: 1000, or -1 for num_train_epochs", code=REFUSED_VALUE)
-    total, horizon = _length_of_training(given, places, calendar, diagnostics)
+    total, horizon = _length_of_training(arguments, places, calendar, diagnostics)
     metric = str(written.get("metric_for_best_model", ("", ""))[0] or "loss")
     run = Run(
-        _length_of_warmup(given, total, horizon),
+        _length_of_warmup(arguments, total, horizon),
         total,
         horizon,
-        (given.learning_rate or 5e-5) if lr is None else lr,
+        (arguments.learning_rate or 5e-5) if lr is None else lr,
         metric if metric.startswith("eval_") else f"eval_{metric}",
         "max_steps",
         places["lr_scheduler_kwargs"],
         diagnostics,
     )
-    return "" if "lr_scheduler_type" in wrong else given.lr_scheduler_type, given.lr_scheduler_kwargs, run
+    return "" if "lr_scheduler_type" in wrong else arguments.lr_scheduler_type, arguments.lr_scheduler_kwargs, run
 
 
-def _report_other_names(written: _Given, diagnostics: DiagnosticCollector) -> None:
-    """Report entries that are nearly one of ours, or look like settings of a schedule."""
-    misspelt = set[str]()
-    for name in islice(written, _MOST_NAMES):
+def _report_other_names(written: _WrittenArguments, diagnostics: DiagnosticCollector) -> None:
+    """Report entries that are probably misspelled, or look like settings of a schedule."""
+    misspelled = set[str]()
+    for name in islice(written, _MAX_NAMES):
         near = get_close_matches(name, _OF_TRAINER, n=1, cutoff=0.88)
         if name not in _OF_TRAINER and name not in _RENAMED and near:
             found = f'unknown argument; did you mean "{near[0]}"?'
             diagnostics.add(written[name][1], found, at_key=True, code=UNKNOWN_FIELD, replace=(name, near[0]))
-            misspelt.add(name)
-    used = [*_OF_TRAINER, *_HARMLESS, *misspelt]
+            misspelled.add(name)
+    used = [*_OF_TRAINER, *_HARMLESS, *misspelled]
     steps = written.get("max_steps", (None, ""))[0]
     by_epochs = not is_plain_number(steps) or steps <= 0
     renamed = {key: name for key, name in _RENAMED.items() if by_epochs or "epochs" not in name}
@@ -251,43 +253,43 @@ def _report_other_names(written: _Given, diagnostics: DiagnosticCollector) -> No
 
 
 def _defaults_taken(data: Any) -> dict[str, object]:
-    """The settings of a `TrainingArguments` that data leaves out and that its schedule depends on."""
+    """Return the missing settings of a `TrainingArguments` that affect the schedule, with their defaults."""
     if not isinstance(data, Mapping) or _is_call(data):
         return {}
-    given = {name for name in data if data[name] is not None}
-    given |= {"num_train_epochs"} if is_plain_number(data.get("max_steps")) and data["max_steps"] > 0 else set()
-    given |= {"warmup_steps"} if "warmup_ratio" in given else set()
-    given |= {"learning_rate"} if "lr" in given else set()
+    specified = {name for name in data if data[name] is not None}
+    specified |= {"num_train_epochs"} if is_plain_number(data.get("max_steps")) and data["max_steps"] > 0 else set()
+    specified |= {"warmup_steps"} if "warmup_ratio" in specified else set()
+    specified |= {"learning_rate"} if "lr" in specified else set()
     defaults = defaults_of(_Trainer)
     counted = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_steps")
-    return {name: defaults[name] for name in counted if name not in given}
+    return {name: defaults[name] for name in counted if name not in specified}
 
 
 def _length_of_training(
-    given: _Trainer, places: Mapping[str, str], calendar: Calendar | None, diagnostics: DiagnosticCollector
+    arguments: _Trainer, places: Mapping[str, str], calendar: Calendar | None, diagnostics: DiagnosticCollector
 ) -> tuple[int | None, DurationLike | None]:
-    """The run of a trainer in updates, if they are known, and as a plan has it."""
-    if given.max_steps > 0:
-        return given.max_steps, given.max_steps
-    epochs = given.num_train_epochs
-    in_words = f"{Decimal(repr(epochs)).normalize():f} epochs"
+    """Return the length of a trainer's run in updates, or None if unknown, and as a plan specifies it."""
+    if arguments.max_steps > 0:
+        return arguments.max_steps, arguments.max_steps
+    epochs = arguments.num_train_epochs
+    length_text = f"{Decimal(repr(epochs)).normalize():f} epochs"
     if calendar is None:
-        return None, in_words
-    length, accumulation = calendar.updates_per_epoch, given.gradient_accumulation_steps
+        return None, length_text
+    length, accumulation = calendar.updates_per_epoch, arguments.gradient_accumulation_steps
     if accumulation is not None and calendar.steps_per_epoch is None:
         length = updates_with_accumulation(accumulation, places["gradient_accumulation_steps"], calendar, diagnostics)
     if length is None:
-        return None, in_words
-    total = math.ceil(epochs * length)  # as the trainer rounds it, a float
+        return None, length_text
+    total = math.ceil(epochs * length)  # rounded as a float, as in the trainer
     same = length == calendar.updates_per_epoch and total == math.ceil(Fraction(repr(epochs)) * length)
-    return total, in_words if same else total
+    return total, length_text if same else total
 
 
-def _length_of_warmup(given: _Trainer, total: int | None, horizon: DurationLike | None) -> Duration:
-    """The warmup in updates, or in per cent of a run of unknown length."""
-    if given.warmup_steps >= 1:
-        return Duration.of(int(given.warmup_steps))
-    share = given.warmup_steps or given.warmup_ratio
+def _length_of_warmup(arguments: _Trainer, total: int | None, horizon: DurationLike | None) -> Duration:
+    """Return the length of the warmup in updates, or in percent of a run of unknown length."""
+    if arguments.warmup_steps >= 1:
+        return Duration.of(int(arguments.warmup_steps))
+    share = arguments.warmup_steps or arguments.warmup_ratio
     if total is not None:
         rounded = math.ceil(total * share)
         if isinstance(horizon, int) or rounded != math.ceil(total * Fraction(repr(share))):
@@ -296,7 +298,7 @@ def _length_of_warmup(given: _Trainer, total: int | None, horizon: DurationLike 
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
-    """The optimizer's own values: those of a `TrainingArguments`, or the rate beside arguments of `get_scheduler`."""
+    """Return the bases: the values of a `TrainingArguments`, or the learning rate next to those of `get_scheduler`."""
     data = mapping_of_options(data)
     if not isinstance(data, Mapping):
         return NO_BASES
@@ -308,18 +310,18 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     if not any(word in str(data.get("optim", "adamw")) for word in _WITHOUT_BETAS):
         betas = [data.get(name, default) for name, default in _BETAS.items()]
         found |= {"betas": tuple(map(float, betas))} if all(map(is_plain_number, betas)) else {}
-    notes = ("weight_decay is for weights; biases and norms have none",) if found["weight_decay"] else ()
+    notes = ("weight_decay applies to weights only, not to biases and norms",) if found["weight_decay"] else ()
     return Bases((found,), "TrainingArguments", notes)
 
 
 def facts_of(data: Any) -> Calendar | None:
-    """The accumulation of a `TrainingArguments`."""
+    """Return the accumulation of a `TrainingArguments`."""
     data = mapping_of_options(data)
     return accumulation_fact(data.get("gradient_accumulation_steps")) if isinstance(data, Mapping) else None
 
 
 def notes_of(data: Any) -> Iterator[Diagnostic]:
-    """The defaults that count where entries are missing."""
+    """Return notes on the defaults of missing entries."""
     return note_defaults("transformers 5.23", _defaults_taken(mapping_of_options(data)))
 
 
@@ -328,22 +330,22 @@ _UNTIL_BASE: Final = 1.0
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
-    """The entries of a `TrainingArguments` that say a plan; without a horizon, the arguments of `get_scheduler`.
+    """Return a plan as entries of a `TrainingArguments`, or of `get_scheduler` if the plan has no horizon.
 
     Raises:
-        PlanError: transformers has no scheduler for it.
+        PlanError: transformers has no such scheduler.
 
     >>> from paramsched.schedules import cosine, warmup
     >>> from_plan(Plan(lr=warmup("3%") >> cosine(), horizon="2 epochs"))
     {'lr_scheduler_type': 'cosine', 'warmup_steps': 0.03, 'num_train_epochs': 2}
     """
     if not schedules_lr_alone(plan):
-        _EXPORTER.refuse(plan.bindings[0], "it schedules lr, of all groups alike, and nothing else")
+        _EXPORTER.refuse(plan.bindings[0], "its schedulers set only lr of all groups")
     schedule = plan.bindings[0].schedule
     if plan.clock != "updates":
         _EXPORTER.refuse(plan.bindings[0], "its schedulers count updates")
     if any(isinstance(value, NeighborLevel) for value in values_inside(schedule)):
-        _EXPORTER.refuse(plan.bindings[0], "a neighbor's level is no number before ps.resolve puts it in")
+        _EXPORTER.refuse(plan.bindings[0], "the level of a neighbor is unknown until the plan is resolved")
     run = _run_entries(plan)
     in_updates = plan.horizon is not None and plan.horizon.is_resolved
     for name, warmup, keywords in _all_guesses(schedule):
@@ -352,20 +354,20 @@ def from_plan(plan: Plan) -> dict[str, Any]:
             continue
         with suppress(ConfigError, InvalidArgument):
             back = to_plan(found)
-            # In a run of known length the two may write one length in different units.
+            # In a run of known length the two plans may contain the same length in different units.
             if back == plan or (in_updates and resolve(back, Calendar()) == resolve(plan, Calendar())):
                 return found
-    return _EXPORTER.refuse(plan.bindings[0], "none of its schedulers gives these values")
+    return _EXPORTER.refuse(plan.bindings[0], "it has no scheduler with these values")
 
 
 def _run_entries(plan: Plan) -> dict[str, Any]:
-    """The horizon: a number of updates, or of epochs."""
+    """Return the horizon as an entry in updates or epochs."""
     if plan.horizon is None:
         return {}
     if plan.horizon.is_resolved:
         return {"max_steps": plan.horizon.updates}
     if len(plan.horizon.terms) != 1 or plan.horizon.terms[0][0] != "epochs":
-        _EXPORTER.refuse(plan.bindings[0], f"it counts a run in updates or epochs, not as {plan.horizon}")
+        _EXPORTER.refuse(plan.bindings[0], f"the horizon must be in updates or epochs, got {plan.horizon}")
     amount = float(plan.horizon.terms[0][1])
     return {"num_train_epochs": int(amount) if amount.is_integer() else amount}
 
@@ -373,7 +375,7 @@ def _run_entries(plan: Plan) -> dict[str, Any]:
 def _arguments_of(
     plan: Plan, name: str, warmup: Duration | None, keywords: dict[str, Any], run: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """All entries; None where a length is none that transformers has."""
+    """Return all entries, or None if transformers cannot express the length of the warmup."""
     length: float = 0
     if warmup is not None and warmup.terms:
         if warmup.is_resolved:
@@ -393,7 +395,7 @@ _ArgumentGuess = tuple[str, Duration | None, dict[str, Any]]
 
 
 def _all_guesses(schedule: Schedule) -> Iterator[_ArgumentGuess]:
-    """Names with a warmup and arguments, any of which may be wrong."""
+    """Yield candidates: a name, a warmup and arguments, which the caller checks."""
     if isinstance(schedule, Guided):
         yield from _plateau_guesses(schedule)
         return
@@ -408,7 +410,7 @@ def _all_guesses(schedule: Schedule) -> Iterator[_ArgumentGuess]:
 
 
 def _stages_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """What follows a warmup."""
+    """Yield candidates for the stages after a warmup."""
     length = None if ramp is None else ramp.over
     if not rest or (len(rest) == 1 and isinstance(rest[0], Constant)):
         yield "constant" if ramp is None else "constant_with_warmup", length, {}
@@ -421,7 +423,7 @@ def _stages_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_Argu
 
 
 def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
-    """One stage behind a warmup."""
+    """Yield candidates for a single stage after a warmup."""
     match stage:
         case Anneal(curve=curves.Cosine()):
             yield "cosine", {}
@@ -442,7 +444,7 @@ def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """`cosine_warmup_with_min_lr`, whose cosine is one update early."""
+    """Yield candidates for `cosine_warmup_with_min_lr`, whose cosine is one update early."""
     if len(rest) != 1:
         return
     stage = rest[0]
@@ -454,10 +456,10 @@ def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
 
 
 def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
-    """Base, a descent, perhaps the floor."""
+    """Yield candidates for `warmup_stable_decay`: base, a decay, and optionally the floor."""
     stable = rest[0] if rest and isinstance(rest[0], Constant) and rest[0].value == _UNTIL_BASE else None
     inner = rest[1:] if stable is not None else rest
-    way = inner[0].schedule if inner and isinstance(inner[0], Skip) else inner[0] if inner else None
+    decay = inner[0].schedule if inner and isinstance(inner[0], Skip) else inner[0] if inner else None
     length = None if ramp is None else ramp.over
     keywords: dict[str, Any] = {"num_decay_steps": 0}
     if stable is not None and stable.over is not None and stable.over.is_resolved:
@@ -465,17 +467,17 @@ def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_Argu
     if ramp is not None:
         kind = next((word for word, curve in RAMPS.items() if curve == ramp.curve), "linear")
         keywords |= {"warmup_type": kind} if kind != "linear" else {}
-    if isinstance(way, Constant):  # no descent: the floor at once
-        yield "warmup_stable_decay", length, keywords | {"min_lr_ratio": way.value}
-    if not isinstance(way, (Anneal, CosineWave)) or way.over is None or not way.over.is_resolved:
+    if isinstance(decay, Constant):  # the floor without a decay
+        yield "warmup_stable_decay", length, keywords | {"min_lr_ratio": decay.value}
+    if not isinstance(decay, (Anneal, CosineWave)) or decay.over is None or not decay.over.is_resolved:
         return
-    keywords["num_decay_steps"] = way.over.updates
-    if isinstance(way, CosineWave):
-        keywords["num_cycles"] = way.cycles
-    elif (kind := next((word for word, curve in DESCENTS.items() if curve == way.curve), "cosine")) != "cosine":
+    keywords["num_decay_steps"] = decay.over.updates
+    if isinstance(decay, CosineWave):
+        keywords["num_cycles"] = decay.cycles
+    elif (kind := next((word for word, curve in DECAYS.items() if curve == decay.curve), "cosine")) != "cosine":
         keywords["decay_type"] = kind
-    if way.to != 0:
-        keywords["min_lr_ratio"] = way.to
+    if decay.to != 0:
+        keywords["min_lr_ratio"] = decay.to
     yield "warmup_stable_decay", length, keywords
 
 
@@ -486,7 +488,7 @@ def _floor_keywords(level: Level) -> dict[str, Any]:
 
 
 def _plateau_guesses(schedule: Guided) -> Iterator[_ArgumentGuess]:
-    """`reduce_lr_on_plateau`; its floor and its smallest change are values, and a plan has no value of the latter."""
+    """Yield candidates for `reduce_lr_on_plateau` without a smallest reduction, which is absolute in transformers."""
     rule = schedule.guides[0]
     if len(schedule.guides) != 1 or not isinstance(rule, Plateau) or rule.eps:
         return

@@ -1,4 +1,4 @@
-"""The schedulers of transformers, a table each: its arguments, and the stages of its plan."""
+"""Tables of transformers' schedulers: the arguments of each scheduler and the stages of its plan."""
 
 import math
 from collections.abc import Iterable, Iterator, Set
@@ -33,16 +33,18 @@ from paramsched.time import Duration, DurationLike
 @final
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What transformers is told about a run besides its scheduler.
+    """The settings of a run besides its scheduler.
 
     Args:
-        warmup: its length; per cent if the length of the run is unknown.
-        total: the updates of the run, if they are known.
-        horizon: the length of the run as a plan has it.
+        warmup: the length of the warmup; in percent if the length of the run is unknown.
+        total: the length of the run in updates; None if unknown.
+        horizon: the length of the run as a plan specifies it.
+        lr: the base of lr; None if unknown.
         metric: the name of the metric in a plan.
-        total_name: the argument that would give `total`.
-        path: the location of the arguments of the scheduler.
-        wrong: those of them that have another value in place of one that is wrong or missing.
+        total_name: the argument that specifies `total`.
+        path: the config path of the scheduler's arguments.
+        diagnostics: receives the errors.
+        wrong: the arguments of the scheduler that are invalid or missing and have a placeholder value.
     """
 
     warmup: Duration
@@ -57,20 +59,20 @@ class Run:
 
     @property
     def left(self) -> int | None:
-        """The updates after the warmup, if they are known."""
+        """The number of updates after the warmup; None if unknown."""
         return None if self.total is None or not self.warmup.is_resolved else self.total - self.warmup.updates
 
     def refuse(self, name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
-        """Report a problem of an argument of the scheduler."""
+        """Report an error of an argument of the scheduler."""
         self.diagnostics.add(child_path(self.path, name), found, instead, code=code)
 
     def require_total(self, why: str) -> None:
         """Report that `num_cycles` needs the number of updates of the run."""
-        instead = f"Write {self.total_name}: 1000, or give a calendar with steps_per_epoch"
+        instead = f"Write {self.total_name}: 1000, or pass a calendar with steps_per_epoch"
         self.refuse("num_cycles", f"{why} the number of updates of the run", instead, MISSING_FACT)
 
     def require_rate(self, why: str) -> None:
-        """Report that the rate is missing."""
+        """Report that the learning rate is missing."""
         found, instead = f"it is missing, and {why}", "Write learning_rate: 5e-5"
         self.diagnostics.add("$.learning_rate", found, instead, code=WRONG_ARGUMENT)
 
@@ -80,23 +82,23 @@ class Scheduler:
     """The arguments of a scheduler.
 
     Attributes:
-        function: the function of transformers that makes it.
-        ignores: whether `get_scheduler` passes it none of the arguments it is given.
+        function: the function of transformers that creates it.
+        ignores: True if `get_scheduler` passes none of its arguments to the scheduler.
     """
 
     function: ClassVar[str]
     ignores: ClassVar[bool] = False
 
     def ramp(self, run: Run) -> Schedule | None:
-        """The warmup, in a run that has one; None if the scheduler has none."""
+        """Return the warmup of a run; None if the scheduler ignores it."""
         return warmup(run.warmup)
 
     def stages(self, run: Run) -> Iterable[Schedule]:
-        """The stages after the warmup."""
+        """Return the stages after the warmup."""
         raise NotImplementedError
 
     def schedule(self, run: Run) -> Schedule:
-        """The schedule of a run."""
+        """Return the schedule of a run."""
         whole = self.ramp(run) if run.warmup.terms else None
         all_warmup = run.left is not None and run.left <= 0
         for stage in self.stages(run):
@@ -108,7 +110,7 @@ class Scheduler:
 
 
 SCHEDULERS: Final[dict[str, type[Scheduler]]] = {}
-"""All names of `SchedulerType`."""
+"""The table of each name of `SchedulerType`."""
 
 
 @table_named(SCHEDULERS, "linear")
@@ -132,7 +134,7 @@ class _Cosine(Scheduler):
 
 
 def _waves(cycles: float, floor: Level, over: int | None) -> Schedule:
-    """So many cosine waves; half a wave is a descent."""
+    """Return a number of cosine waves; half a wave is a decay."""
     if cycles == 0:
         return constant(1.0, over)
     return cosine(to=floor, over=over) if abs(cycles) == 0.5 else cosine_wave(abs(cycles), to=floor, over=over)
@@ -145,22 +147,23 @@ class _CosineWithFloor(_Cosine):
     min_lr_rate: float | None = argument(None, low=0, example=0.1)
 
     def floor(self, run: Run) -> Level:
-        """Of `min_lr`, a value, and `min_lr_rate`, a multiple of base, the one that is given."""
+        """Return `min_lr`, an absolute value, or `min_lr_rate`, a multiple of base; exactly one is required."""
         if (self.min_lr is None) == (self.min_lr_rate is None) and not run.wrong & {"min_lr", "min_lr_rate"}:
-            found = "of min_lr and min_lr_rate " + ("both are there" if self.min_lr is not None else "neither is there")
+            count = "both" if self.min_lr is not None else "neither"
+            found = f"expected either min_lr or min_lr_rate, got {count}"
             run.diagnostics.add(run.path, found, "Write min_lr_rate: 0.1", code=REFUSED_VALUE)
         return self.min_lr_rate or 0.0 if self.min_lr is None else to_level(self.min_lr)
 
 
 @table_named(SCHEDULERS, "cosine_warmup_with_min_lr")
 class _EarlyCosine(_CosineWithFloor):
-    """Every value comes one update earlier."""
+    """A cosine whose values occur one update earlier than in `cosine_with_min_lr`."""
 
     function = "get_cosine_with_min_lr_schedule_with_warmup_lr_rate"
     warmup_lr_rate: float | None = argument(None, low=0, example=0.1)
 
     def ramp(self, run: Run) -> Schedule:
-        """It arrives at base one update earlier than the others."""
+        """Return a warmup that reaches base one update before its end."""
         if self.warmup_lr_rate is None:
             return warmup(run.warmup, index="(t+1)/n")
         if run.warmup == Duration.of(1):
@@ -172,17 +175,17 @@ class _EarlyCosine(_CosineWithFloor):
         if self.num_cycles == 0.5:
             yield cosine(to=floor, index="(t+1)/n")
         elif run.left is None:
-            run.require_total("waves that begin one update early need")
+            run.require_total("waves that start one update early require")
         elif run.left > 0:
             yield skip(_waves(self.num_cycles, floor, run.left), 1)
 
 
-_MOST_CYCLES: Final = 100_000
+_MAX_CYCLES: Final = 100_000
 
 
 @table_named(SCHEDULERS, "cosine_with_restarts")
 class _HardRestarts(Scheduler):
-    """Cosine descents, so many in what the warmup leaves."""
+    """Cosine decays that divide the updates after the warmup into cycles of equal length."""
 
     function = "get_cosine_with_hard_restarts_schedule_with_warmup"
     num_cycles: float = argument(1.0, above=0)
@@ -192,20 +195,19 @@ class _HardRestarts(Scheduler):
         if cycles == 1:
             yield cosine()
         elif left is None:
-            run.require_total("its cycles are shares of what is left behind the warmup, which needs")
+            run.require_total("its cycles divide the updates after the warmup, which requires")
         elif left > 0:
             period = Fraction(left) / Fraction(repr(cycles))
-            if period < 1 or cycles > _MOST_CYCLES:
-                run.refuse("num_cycles", f"{cycles:g} cycles in {left} updates", "Write num_cycles: 4")
+            if period < 1 or cycles > _MAX_CYCLES:
+                found = f"expected at most {min(left, _MAX_CYCLES)} cycles in {left} updates, got {cycles:g}"
+                run.refuse("num_cycles", found, "Write num_cycles: 4")
                 return
-            # transformers itself rounds: where a cycle begins it may have the floor instead of the peak.
+            # Because of rounding, the first value of a cycle in transformers may be the floor instead of the peak.
             for index in range(1, math.ceil(cycles)):
                 begin = index * period
                 if begin.denominator == 1 and (cycles * (float(begin) / float(left))) % 1.0 > 0.5:
                     native = f'lr: warmup({run.warmup}) >> restarts(cosine(), "{Duration.of_updates(period)}")'
-                    found = (
-                        f"transformers itself rounds the begin of cycle {index}, update {begin}, into the one before"
-                    )
+                    found = f"transformers rounds the start of cycle {index}, update {begin}, into the previous cycle"
                     run.refuse("num_cycles", found, f"Write a native plan, {native}")
                     break
             yield restarts(cosine(), Duration.of_updates(period), int(cycles) if cycles.is_integer() else None)
@@ -219,7 +221,7 @@ class _Polynomial(Scheduler):
 
     def stages(self, run: Run) -> Iterable[Schedule]:
         if run.lr is not None and run.lr <= self.lr_end:
-            run.refuse("lr_end", f"{self.lr_end:g} must be less than the rate, {run.lr:g}", "Write lr_end: 0")
+            run.refuse("lr_end", f"it must be less than lr={run.lr:g}, got {self.lr_end:g}", "Write lr_end: 0")
         return [polynomial(self.power, to=to_level(self.lr_end))]
 
 
@@ -258,14 +260,14 @@ RAMPS: Final[dict[str, Curve]] = {
     "cosine": curves.cosine,
     "1-sqrt": curves.polynomial(0.5),
 }
-DESCENTS: Final = {**RAMPS, "1-sqrt": curves.one_minus_sqrt}
-"""The curves of `warmup_stable_decay`, up and down."""
+DECAYS: Final = {**RAMPS, "1-sqrt": curves.one_minus_sqrt}
+"""The curves of `warmup_stable_decay`, for its warmup and its decay."""
 _Curve = Literal["linear", "cosine", "1-sqrt"]
 
 
 @table_named(SCHEDULERS, "warmup_stable_decay")
 class _StableDecay(Scheduler):
-    """Base, a descent of known length, the floor."""
+    """Base, a decay of known length, then the floor."""
 
     function = "get_wsd_schedule"
     num_decay_steps: int = argument(low=0, example=100)
@@ -276,34 +278,36 @@ class _StableDecay(Scheduler):
     num_cycles: float = argument(0.5)
 
     def ramp(self, run: Run) -> Schedule:
-        """It begins at the floor."""
+        """Return a warmup that starts at the floor."""
         return anneal(self.min_lr_ratio, 1.0, run.warmup, RAMPS[self.warmup_type])
 
     def stages(self, run: Run) -> Iterator[Schedule]:
         decay, floor, stable, left = self.num_decay_steps, self.min_lr_ratio, self.num_stable_steps, run.left
         waves = self.decay_type == "cosine" and self.num_cycles != 0.5
-        way = _waves(self.num_cycles, floor, decay) if waves else anneal(1.0, floor, decay, DESCENTS[self.decay_type])
-        # Without a descent down to it the floor is a stage of its own, where the run is long enough.
+        decay_stage = (
+            _waves(self.num_cycles, floor, decay) if waves else anneal(1.0, floor, decay, DECAYS[self.decay_type])
+        )
+        # If no decay ends at the floor, the floor is a separate stage, provided that the run is long enough.
         last = [constant(floor)] if waves or not decay else []
         if stable is not None:
             yield constant(1.0, stable)
             last = last if left is None or stable + decay <= left else []
         elif run.total is None and run.horizon is None:
-            found = f"of {run.total_name} and num_stable_steps neither is there"
+            found = f"either {run.total_name} or num_stable_steps is required"
             run.diagnostics.add("$", found, "Write num_stable_steps: 100", code=REFUSED_VALUE)
         elif left is not None and left < decay:
-            way = skip(way, decay - left)
+            decay_stage = skip(decay_stage, decay - left)
         elif last and left is not None:
             yield constant(1.0, left - decay)
         else:
             yield constant()
             last = []
-        yield from ([way] if decay else []) + last
+        yield from ([decay_stage] if decay else []) + last
 
 
 @table_named(SCHEDULERS, "reduce_lr_on_plateau")
 class _ReduceOnPlateau(Scheduler):
-    """torch's plateau, whose floor and smallest change are values."""
+    """torch's plateau, whose floor and smallest reduction are absolute values."""
 
     function = "get_reduce_on_plateau_schedule"
     mode: Literal["min", "max"] = argument("min")
@@ -320,22 +324,22 @@ class _ReduceOnPlateau(Scheduler):
 
     def stages(self, run: Run) -> Iterable[Schedule]:
         if run.lr is None and self.eps:
-            run.require_rate("a plateau's eps is a value")
+            run.require_rate("a plateau's eps is an absolute value")
         change = 1e-8 if self.eps is None else self.eps
-        # Both are multiples of one rate, or the floor is the value that it is: a smallest change depends on both.
+        # A smallest reduction must have the unit of the floor: both are multiples of lr, or there is no reduction.
         relative, base = run.lr is not None and change > 0, run.lr or 1.0
         floor = self.min_lr / base if relative else to_level(self.min_lr)
         return [constant() * plateau(run.metric, **self.shared(), min=floor, eps=change / base if relative else 0.0)]
 
     def shared(self) -> dict[str, Any]:
-        """The arguments that our rules have too."""
+        """Return the arguments that the rule of a plan has too."""
         names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown")
         return {name: getattr(self, name) for name in names}
 
 
 @table_named(SCHEDULERS, "greedy")
 class _Greedy(_ReduceOnPlateau):
-    """GreedyLR, whose bounds and smallest change are values."""
+    """GreedyLR, whose bounds and smallest change are absolute values."""
 
     function = "get_greedy_schedule"
     factor: float = argument(0.95, above=0)
@@ -351,7 +355,7 @@ class _Greedy(_ReduceOnPlateau):
 
     def stages(self, run: Run) -> Iterable[Schedule]:
         if run.lr is None:
-            run.require_rate("the bounds of greedy are values")
+            run.require_rate("the bounds of greedy are absolute values")
         base = run.lr or 1.0
         rule = greedy(
             run.metric,

@@ -1,4 +1,4 @@
-"""Hooks: code that runs around each batch, epoch and validation."""
+"""Hooks: code that runs before and after each batch, epoch and validation."""
 
 from paramsched.runner.hooks.checkpoint import CheckpointHook as CheckpointHook
 from paramsched.runner.hooks.checkpoint import EarlyStoppingHook as EarlyStoppingHook

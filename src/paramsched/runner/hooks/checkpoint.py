@@ -1,4 +1,4 @@
-"""Hooks for checkpoints, the best among them, and for an early end of the run."""
+"""Hooks that save checkpoints, including the best one, and that stop a run early."""
 
 import math
 from pathlib import Path
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class CheckpointHook(Hook):
-    """Save everything to `epoch_<n>` or `iter_<n>` in the work folder; a kill leaves whole checkpoints only.
+    """Save the run to `epoch_<n>` or `iter_<n>` in the work folder; a kill never leaves a partial checkpoint.
 
     Args:
-        interval: epochs or iterations between two checkpoints; -1 saves none on the way.
-        by_epoch: whether `interval` counts epochs; a run by iterations is one epoch, as in MMEngine.
-        max_keep_ckpts: how many are kept, the newest; -1 keeps all.
-        save_last: whether to save at the end.
-        save_best: name of a metric; the best checkpoint is kept beside the others as `best_<metric>`.
-        rule: `"greater"` or `"less"` is better; None: what the name says.
-        save_begin: where saving begins, in epochs or iterations.
+        interval: epochs or iterations between two checkpoints; -1 disables periodic checkpoints.
+        by_epoch: True if `interval` counts epochs. A run by iterations is one epoch, as in MMEngine.
+        max_keep_ckpts: number of recent checkpoints to keep; -1 keeps all.
+        save_last: save a checkpoint at the end of the run.
+        save_best: name of a metric; the best checkpoint is also kept as `best_<metric>`. None disables it.
+        rule: `"greater"` or `"less"` is better; None infers it from the name of the metric.
+        save_begin: epoch or iteration from which checkpoints are saved.
 
     Raises:
-        InvalidArgument: an interval that is none, or a rule that the name does not say.
+        InvalidArgument: if the interval is invalid, or the rule cannot be inferred from the name.
 
-    Source: MMEngine `CheckpointHook`. The best is saved once; MMEngine then saves the newest again.
+    Source: MMEngine `CheckpointHook`. Differs from it: the best checkpoint does not save the newest one again.
     """
 
     priority = "VERY_LOW"
@@ -81,11 +81,11 @@ class CheckpointHook(Hook):
             runner.save_checkpoint(f"best_{self.save_best.replace('/', '_')}", newest=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best score, and what is kept."""
+        """Return the best score and the names of the kept checkpoints."""
         return {"best_score": self.best_score, "kept": list(self._kept)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with them."""
+        """Restore the best score and the names of the kept checkpoints."""
         self.best_score, self._kept = state["best_score"], list(state["kept"])
 
     def _save_and_drop_old(self, runner: "Runner", name: str) -> None:
@@ -93,27 +93,27 @@ class CheckpointHook(Hook):
         drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
         self._kept = self._kept[len(drop) :]
         runner.save_checkpoint(name)
-        for old in drop:  # after the new one is whole
+        for old in drop:  # only after the new one is complete
             runner.remove_checkpoint(Path(old).name)
 
 
 @HOOKS.register_module()
 class EarlyStoppingHook(Hook):
-    """End the training when a validation's metric has not improved for `patience` validations.
+    """Stop the training when a metric has not improved for `patience` validations.
 
     Args:
         monitor: name of the metric.
-        rule: `"greater"` or `"less"` is better; None: what the name says (acc…, loss…).
-        min_delta: how much better is an improvement.
-        strict: whether a validation without the metric is an error.
-        check_finite: whether to end at nan or infinity.
-        patience: how many validations without improvement are waited for.
-        stopping_threshold: end as soon as the metric is better than this.
+        rule: `"greater"` or `"less"` is better; None infers it from the name (acc…, loss…).
+        min_delta: smallest change that counts as an improvement.
+        strict: raise an error if a validation lacks the metric, instead of a warning.
+        check_finite: stop if the metric is NaN or infinite.
+        patience: number of validations without improvement before the run stops.
+        stopping_threshold: stop as soon as the metric is better than this; None disables it.
 
     Raises:
-        InvalidArgument: a rule that is none, or that the name does not say.
+        InvalidArgument: if the rule is invalid or cannot be inferred from the name.
 
-    Source: MMEngine `EarlyStoppingHook`. What it has counted is saved and resumed.
+    Source: MMEngine `EarlyStoppingHook`. The count is saved and resumed with the run.
     """
 
     priority = "LOWEST"
@@ -139,10 +139,12 @@ class EarlyStoppingHook(Hook):
     def after_val_epoch(self, runner: "Runner", metrics: dict[str, Any] | None = None) -> None:
         known = metrics or {}
         if self.monitor not in known:
-            said = f"EarlyStoppingHook(monitor={self.monitor!r}): unknown metric; {did_you_mean(self.monitor, known)}"
+            message = (
+                f"EarlyStoppingHook(monitor={self.monitor!r}): unknown metric; {did_you_mean(self.monitor, known)}"
+            )
             if self.strict:
-                raise ParamschedError(said)
-            runner.logger.warning("%s", said)
+                raise ParamschedError(message)
+            runner.logger.warning("%s", message)
             return
         reason = self._reason_to_stop(float(known[self.monitor]))
         if reason and runner.train_loop is not None:
@@ -150,7 +152,7 @@ class EarlyStoppingHook(Hook):
             runner.logger.info("training stops: %s", reason)
 
     def _reason_to_stop(self, score: float) -> str | None:
-        """Return why to stop; None to go on."""
+        """Return the reason to stop; None to continue."""
         if self.check_finite and not math.isfinite(score):
             return f"{self.monitor} = {score} is not finite; the best was {self.best_score:.3f}"
         if self.stopping_threshold is not None and is_better(self.rule, score, self.stopping_threshold):
@@ -165,11 +167,11 @@ class EarlyStoppingHook(Hook):
         return None
 
     def state_dict(self) -> dict[str, Any]:
-        """What was counted."""
+        """Return the count and the best score."""
         return {"wait_count": self.wait_count, "best_score": self.best_score}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Restore the count and the best score."""
         self.wait_count, self.best_score = state["wait_count"], state["best_score"]
 
 
@@ -178,10 +180,12 @@ _LESS: Final = ("loss",)
 
 
 def rule_of(monitor: Any, rule: Any, site: CallSite) -> str:
-    """Return `"greater"` or `"less"`, as given or as the name of the metric shows.
+    """Return `"greater"` or `"less"`, from `rule` or inferred from the name of the metric.
 
     Args:
-        asked: the argument that names the metric, for an error.
+        monitor: the name of the metric.
+        rule: the rule, or None to infer it.
+        site: the argument that names the metric, for an error.
 
     >>> site = CallSite("EarlyStoppingHook", "monitor")
     >>> rule_of("val_loss", None, site), rule_of("accuracy", None, site), rule_of("loss", "greater", site)

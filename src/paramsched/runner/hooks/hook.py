@@ -1,4 +1,4 @@
-"""Hook: the points at which a Runner calls, with MMEngine's names and arguments."""
+"""Hook: the base class of hooks, with MMEngine's names and arguments."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -23,30 +23,32 @@ PRIORITIES: Final = {
 
 
 def priority_of(priority: Any) -> int:
-    """Return the number of a level.
+    """Return the number of a priority level.
 
     Raises:
-        InvalidArgument: no level, and no number from 0 to 100.
+        InvalidArgument: if it is neither a level nor a number between 0 and 100.
 
     >>> priority_of("LOW"), priority_of(55)
     (70, 55)
     """
     if isinstance(priority, str) and priority.upper() in PRIORITIES:
         return PRIORITIES[priority.upper()]
-    value = getattr(priority, "value", priority)  # MMEngine's are members of an enumeration
+    value = getattr(priority, "value", priority)  # MMEngine's levels are members of an enumeration
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:
         return value
     raise InvalidArgument(
-        f"priority={priority!r}", did_you_mean(str(priority), PRIORITIES), 'Write "NORMAL", or a number from 0 to 100'
+        f"priority={priority!r}",
+        did_you_mean(str(priority), PRIORITIES),
+        'Write "NORMAL", or a number between 0 and 100',
     )
 
 
 class Hook:
-    """Override the points that matter; each is called with the Runner.
+    """The base class of hooks: override the methods you need; each receives the Runner.
 
-    `priority` orders the hooks of a point. A hook that has `state_dict()` and `load_state_dict(state)` is saved and
-    resumed with the run. One that has `require_resumable(runner, state)` may raise a StateError before anything is
-    loaded.
+    `priority` sets the order in which hooks are called. A hook with `state_dict()` and `load_state_dict(state)` is
+    saved and resumed with the run. A hook with `require_resumable(runner, state)` may raise a StateError before
+    anything is loaded.
 
     Source: MMEngine `Hook`.
     """
@@ -54,34 +56,34 @@ class Hook:
     priority: ClassVar[str | int] = "NORMAL"
 
     def before_run(self, runner: "Runner") -> None:
-        """Before anything is loaded."""
+        """Run before anything is loaded."""
 
     def after_run(self, runner: "Runner") -> None:
-        """At the end of `train`, `val` or `test`."""
+        """Run at the end of `train`, `val` or `test`."""
 
     def before_train(self, runner: "Runner") -> None:
-        """Everything is built and loaded."""
+        """Run after everything is built and loaded, before the first batch."""
 
     def after_train(self, runner: "Runner") -> None:
-        """The last epoch is over."""
+        """Run after the last epoch."""
 
     def before_val(self, runner: "Runner") -> None:
-        """Before a validation."""
+        """Run before a validation."""
 
     def after_val(self, runner: "Runner") -> None:
-        """After a validation."""
+        """Run after a validation."""
 
     def before_test(self, runner: "Runner") -> None:
-        """Before the test."""
+        """Run before the test."""
 
     def after_test(self, runner: "Runner") -> None:
-        """After the test."""
+        """Run after the test."""
 
     def before_save_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
-        """In the main process; plain data put into `checkpoint` is saved."""
+        """Run in the main process before saving; plain data added to `checkpoint` is saved."""
 
     def after_load_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
-        """Everything is loaded; `checkpoint` is what was saved."""
+        """Run after everything is loaded; `checkpoint` contains the saved data."""
 
     def before_train_epoch(self, runner: "Runner") -> None:
         self._before_epoch(runner, mode="train")
@@ -122,41 +124,41 @@ class Hook:
         self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="test")
 
     def _before_epoch(self, runner: "Runner", mode: str = "train") -> None:
-        """Before an epoch of any kind."""
+        """Run before an epoch of any mode."""
 
     def _after_epoch(self, runner: "Runner", mode: str = "train") -> None:
-        """After an epoch of any kind."""
+        """Run after an epoch of any mode."""
 
     def _before_iter(self, runner: "Runner", batch_idx: int, data_batch: Any = None, mode: str = "train") -> None:
-        """Before a batch of any kind."""
+        """Run before a batch of any mode."""
 
     def _after_iter(
         self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = "train"
     ) -> None:
-        """After a batch of any kind."""
+        """Run after a batch of any mode."""
 
     def every_n_epochs(self, runner: "Runner", n: int, start: int = 0) -> bool:
-        """Whether the epoch that ends is number `start`, or a multiple of n after it."""
+        """Return whether the ending epoch is number `start` or a multiple of n later."""
         done = int(runner.epoch) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
 
     def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
-        """Whether the batch is the n-th of its epoch."""
+        """Return whether the batch is an n-th batch of its epoch."""
         return n > 0 and (batch_idx + 1) % n == 0
 
     def every_n_train_iters(self, runner: "Runner", n: int, start: int = 0) -> bool:
-        """Whether the iteration that ends is number `start`, or a multiple of n after it."""
+        """Return whether the ending iteration is number `start` or a multiple of n later."""
         done = int(runner.iter) + 1 - start
         return n > 0 and done >= 0 and done % n == 0
 
     def end_of_epoch(self, dataloader: Any, batch_idx: int) -> bool:
-        """Whether the batch is the loader's last."""
+        """Return whether the batch is the last one of the loader."""
         return batch_idx + 1 == len(dataloader)
 
     def is_last_train_epoch(self, runner: "Runner") -> bool:
-        """Whether the epoch that ends is the last."""
+        """Return whether the ending epoch is the last one."""
         return bool(runner.epoch + 1 == runner.max_epochs)
 
     def is_last_train_iter(self, runner: "Runner") -> bool:
-        """Whether the iteration that ends is the last."""
+        """Return whether the ending iteration is the last one."""
         return bool(runner.iter + 1 == runner.max_iters)

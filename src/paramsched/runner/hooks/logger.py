@@ -1,4 +1,4 @@
-"""Hooks that report: lines of JSON that a run can go on with, a table, a bar."""
+"""Hooks that report: JSON logs that survive a resume, a table, and a progress bar."""
 
 import hashlib
 import json
@@ -25,21 +25,21 @@ from paramsched.scheduler.updates import watch_updates
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner
 
-# By the lines, bytes and SHA-256 that a checkpoint keeps, a log that is not the run's own is refused before anything is
-# loaded.
+# A checkpoint stores the lines, bytes and SHA-256 of each log, so that a different log raises an error before anything
+# is loaded.
 
-_LONGEST = 10**8  # bytes of a line
+_MAX_LINE = 10**8  # bytes
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class KeptLines:
-    """The part of a log that a checkpoint was saved after.
+    """The part of a log that existed when a checkpoint was saved.
 
     Args:
-        lines: how many.
-        size: bytes; None where an earlier version saved the checkpoint.
-        digest: their SHA-256; None as above.
+        lines: number of lines.
+        size: number of bytes; None in a checkpoint of an earlier version.
+        digest: SHA-256 of these bytes; None in a checkpoint of an earlier version.
     """
 
     lines: int = 0
@@ -50,61 +50,61 @@ class KeptLines:
     def of(cls, state: Mapping[str, Any], name: str) -> Self:
         lines = state.get(name)
         if not isinstance(lines, int) or isinstance(lines, bool) or lines < 0:
-            raise StateError(f"LoggerHook: the checkpoint says {lines!r} lines of {name}.jsonl")
+            raise StateError(f"LoggerHook: the checkpoint has an invalid number of lines for {name}.jsonl: {lines!r}")
         more = state.get("written", {}).get(name)
         return cls(lines, None, None) if more is None else cls(lines, more["bytes"], more["sha256"])
 
 
 def require_kept_lines(file: Path, kept: KeptLines) -> int:
-    """Return how many bytes of a log are kept; raise a StateError if they are not there."""
+    """Return the number of bytes of a log to keep; raise a StateError if they are missing or differ."""
     if not kept.lines:
         return 0
     if not file.is_file():
-        raise StateError(f"{file}: it is missing, and the checkpoint was saved after {kept.lines} lines. {_ADVICE}")
+        raise StateError(f"{file}: it is missing, but the checkpoint was saved after {kept.lines} lines. {_ADVICE}")
     size, problem = _size_of_lines(file, kept.lines) if kept.size is None else _size_of_bytes(file, kept)
     if problem:
         raise StateError(f"{file}: {problem}. {_ADVICE}")
     return size
 
 
-_ADVICE = "Bring it back, go on without logs by default_hooks=dict(logger=None), or leave resume out to begin anew"
+_ADVICE = "Restore it, resume without logs by default_hooks=dict(logger=None), or omit resume to start again"
 
 
 def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
-    """Return the bytes that are kept, or 0 and the problem."""
+    """Return the number of bytes to keep, or 0 and the problem."""
     with file.open("rb") as stream:
-        digest, left = hashlib.sha256(), kept.size or 0
-        while left and (read := stream.read(min(left, 2**20))):
+        digest, remaining = hashlib.sha256(), kept.size or 0
+        while remaining and (read := stream.read(min(remaining, 2**20))):
             digest.update(read)
-            left -= len(read)
-    if left:
-        return 0, f"it has {file.stat().st_size:,} bytes, and the checkpoint was saved after {kept.size:,}"
+            remaining -= len(read)
+    if remaining:
+        return 0, f"it has {file.stat().st_size:,} bytes, but the checkpoint was saved after {kept.size:,}"
     if digest.hexdigest() != kept.digest:
-        return 0, f"its first {kept.lines} lines are not those the checkpoint was saved after (their SHA-256 differs)"
+        return 0, f"its first {kept.lines} lines differ from those the checkpoint was saved after (by their SHA-256)"
     return kept.size or 0, ""
 
 
 def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
-    """Do the same for checkpoints of the first version, which have only the number of lines."""
+    """Return the number of bytes to keep for checkpoints of the first version, which store only a number of lines."""
     size = 0
     with file.open("rb") as stream:
         for number in range(lines):
-            line = stream.readline(_LONGEST)
+            line = stream.readline(_MAX_LINE)
             if not line.endswith(b"\n"):
                 return 0, f"{number} lines, but the checkpoint was saved after {lines}"
             try:
-                said = json.loads(line)
+                entry = json.loads(line)
             except (ValueError, RecursionError):
-                said = None
-            if not isinstance(said, dict):
-                return 0, f"line {number + 1} is not a line of a log"
+                entry = None
+            if not isinstance(entry, dict):
+                return 0, f"line {number + 1} is not a log entry"
             size += len(line)
     return size, ""
 
 
 @final
 class LogFile:
-    """A log that is written to, after what is kept; without a file it only counts."""
+    """A log that appends to the kept part of a file; without a file it only counts lines."""
 
     def __init__(self, file: Path | None, kept: KeptLines) -> None:
         self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()
@@ -113,18 +113,18 @@ class LogFile:
             return
         self._size = require_kept_lines(file, kept)
         file.touch()
-        os.truncate(file, self._size)  # in place, so that a kill in between loses no line that is kept
+        os.truncate(file, self._size)  # in place, so that a kill loses no kept line
         with file.open("rb") as stream:
             self._digest = hashlib.file_digest(stream, "sha256")
         self._stream = file.open("a", encoding="utf-8", newline="\n")
 
     @property
     def written(self) -> dict[str, Any]:
-        """The size and the digest, which a checkpoint keeps besides the number of lines."""
+        """The size and digest, which a checkpoint stores with the number of lines."""
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Write a line; the system keeps it if the process dies."""
+        """Write a line, which survives if the process is killed."""
         self.lines += 1
         if self._stream is not None:
             text = json.dumps(line) + "\n"
@@ -135,7 +135,7 @@ class LogFile:
             self._digest.update(text.encode())
 
     def to_disk(self) -> None:
-        """Put everything written on the disk, for a power cut."""
+        """Flush everything to disk, so that it survives a power cut."""
         if self._stream is not None:
             with naming_errors(self._stream.name):
                 os.fsync(self._stream.fileno())
@@ -147,40 +147,40 @@ class LogFile:
 
 
 LOGS: Final = ("values", "metrics")
-"""Names of the logs, without `.jsonl`."""
+"""The names of the logs, without `.jsonl`."""
 
 _REPEAT = 20  # rows between two headers
 
 
 @HOOKS.register_module()
 class LoggerHook(Hook):
-    """Write the values that every update really used, the loss, and the metrics of each validation.
+    """Log the values that every update used, the loss, and the metrics of each validation.
 
-    `values.jsonl` has a line for each update: its number, epoch and iteration, and the scheduled fields of every group
-    as read from the optimizer just before its step; on a plan's clock of tokens, say, also `tokens`, what was consumed
-    before it. `metrics.jsonl` has a line for each validation.
+    `values.jsonl` has one line per update: its number, epoch and iteration, and the scheduled fields of every group,
+    read from the optimizer just before its step. On a clock other than updates it also has the amount consumed before
+    the update, for example as `tokens`. `metrics.jsonl` has one line per validation.
 
     Args:
-        interval: iterations between two rows of the table, and between two losses in the log: reading a loss waits for
-            the device.
+        interval: iterations between two rows of the table and between two logged losses, because reading a loss waits
+            for the device.
 
     Raises:
-        InvalidArgument: `interval` is no whole number above 0.
+        InvalidArgument: if `interval` is not a positive integer.
     """
 
     priority = "BELOW_NORMAL"
 
     def __init__(self, interval: int = 10) -> None:
         self.interval = whole_number(CallSite("LoggerHook", "interval"), interval)
-        self._logs: dict[str, LogFile] = {}  # while the run trains
+        self._logs: dict[str, LogFile] = {}  # during training
         self._kept: dict[str, Any] = dict.fromkeys(LOGS, 0)
-        self._waiting: list[dict[str, Any]] = []  # lines of updates that the log does not have yet
+        self._waiting: list[dict[str, Any]] = []  # lines of updates that are not written yet
         self._latest: dict[str, list[dict[str, float]]] = {}  # values of the last update, by optimizer and group
         self._stops: list[Callable[[], None]] = []
         self._rows = 0
 
     def before_train(self, runner: "Runner") -> None:
-        self._stop_watching()  # an earlier run may have ended with an exception
+        self._stop_watching()  # because an earlier run may have ended with an exception
         self._rows = 0
         self._latest.clear()
         for name in LOGS:
@@ -193,7 +193,7 @@ class LoggerHook(Hook):
         self, runner: "Runner", batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         shown = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
-        # Only where it is shown: reading a loss waits for the device.
+        # Read the loss only if it is shown, because reading waits for the device.
         loss = float(outputs["loss"]) if shown and outputs and "loss" in outputs else None
         end = {"epoch": runner.training.passes, "iter": runner.iter} | ({} if loss is None else {"loss": loss})
         for line in self._waiting:
@@ -207,7 +207,7 @@ class LoggerHook(Hook):
             return
         numbers = {}
         for name, value in metrics.items():
-            with suppress(TypeError, ValueError):  # others are not logged
+            with suppress(TypeError, ValueError):  # other metrics are not logged
                 numbers[name] = float(value)
         tqdm.write("  ".join(["val", *(f"{name} {value:.4f}" for name, value in numbers.items())]))
         if self._logs:
@@ -229,37 +229,37 @@ class LoggerHook(Hook):
 
     def before_save_checkpoint(self, runner: "Runner", checkpoint: dict[str, Any]) -> None:
         for log in self._logs.values():
-            log.to_disk()  # a checkpoint must never be ahead of the logs
+            log.to_disk()  # a checkpoint must never be newer than the logs
 
     def state_dict(self) -> dict[str, Any]:
-        """How many lines there are: those after a checkpoint are written again by the run that goes on from it."""
+        """Return the number of lines of each log; a resumed run rewrites the lines after its checkpoint."""
         if not self._logs:
             return dict(self._kept)
         lines = {name: log.lines for name, log in self._logs.items()}
         return lines | {"written": {name: log.written for name, log in self._logs.items()}}
 
     def require_resumable(self, runner: "Runner", state: dict[str, Any]) -> None:
-        """Refuse a checkpoint that was saved after other logs than those in the work folder.
+        """Raise an error if the logs in the work folder differ from those the checkpoint was saved after.
 
         Raises:
-            StateError: the log, and what is not as it was.
+            StateError: if a log is missing or differs; the message names it.
         """
         if runner.accelerator.is_main_process:
             for name in LOGS:
                 require_kept_lines(runner.work_dir / f"{name}.jsonl", KeptLines.of(state, name))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Keep as many lines."""
+        """Restore the number of lines to keep."""
         self._kept = dict(state)
 
     def _watch_optimizer(self, runner: "Runner", name: str, optimizer: Optimizer, t: int) -> Callable[[], None]:
-        """Note the scheduled fields of every group at each update of an optimizer, `t` and later."""
+        """Record the scheduled fields of every group at each update of an optimizer, from update `t` on."""
         fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
         whose = {"optimizer": name} if name else {}
         found: list[dict[str, float]] = []
         consumed: dict[str, float] = {}
 
-        # Read before the step, noted after it: a step that is skipped or raises leaves no line.
+        # Values are read before the step and recorded after it, so that a skipped or failed step adds no line.
         def before(stepped: Any) -> None:
             consumed.clear()
             for one in runner.schedulers.get(name, []):
@@ -283,7 +283,7 @@ class LoggerHook(Hook):
         """Write a row of the table, sometimes with its header."""
         columns = {"epoch": f"{runner.training.passes + 1}", "iter": f"{runner.iter + 1}"}
         columns["loss"] = "" if loss is None else f"{loss:.4f}"
-        # The values of the last update; before the first update those that it will use.
+        # The values of the last update, or before the first update the values it will use.
         used: dict[tuple[str, Any], float] = {
             (f"{name}.{field}" if name else field, index): value
             for name, groups in self._latest.items()
@@ -293,7 +293,7 @@ class LoggerHook(Hook):
         fields: dict[str, list[float]] = {}
         for (field, _), value in (used or runner.values()).items():
             fields.setdefault(field, []).append(value)
-        for field, values in fields.items():  # one column for a field, with the values of its groups if they differ
+        for field, values in fields.items():  # one column per field, with the values of its groups if they differ
             columns[field] = "/".join(f"{value:.4g}" for value in (values if len(set(values)) > 1 else values[:1]))
         widths = [max(len(name), len(text), 10) for name, text in columns.items()]
         if self._rows % _REPEAT == 0:
@@ -303,17 +303,17 @@ class LoggerHook(Hook):
 
 
 _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-_MOST = 5  # values that are shown, where the width is not known
+_MAX_SHOWN = 5  # values shown if the width is unknown
 
 
 @HOOKS.register_module()
 class ProgressBarHook(Hook):
-    """A bar with the loss and as many of the values in use as there is room for, in the main process.
+    """Show a progress bar with the loss and as many scheduled values as fit, in the main process.
 
-    There is none where standard error is no terminal.
+    The bar is hidden if standard error is not a terminal.
 
     Args:
-        interval: iterations between two looks at the loss, which waits for the device.
+        interval: iterations between two updates of the shown loss, because reading it waits for the device.
     """
 
     priority = "VERY_LOW"
@@ -323,7 +323,7 @@ class ProgressBarHook(Hook):
         self._bar: Any = None
 
     def before_train(self, runner: "Runner") -> None:
-        # None: tqdm looks whether standard error is a terminal.
+        # With disable=None, tqdm hides the bar unless standard error is a terminal.
         self._bar = tqdm(
             total=runner.max_iters,
             initial=runner.training.position.iter,
@@ -339,10 +339,10 @@ class ProgressBarHook(Hook):
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
             shown = {} if not outputs or "loss" not in outputs else {"loss": f"{float(outputs['loss']):.4f}"}
             shown |= {f"{field} {group}".strip(): f"{value:.3g}" for (field, group), value in runner.values().items()}
-            look, room = self._bar.format_dict, None
-            if look["ncols"] is not None:  # the columns that are left beside a bar of ten
-                times = 2 * max(len("00:00"), len(tqdm.format_interval(look["elapsed"] or 0)))
-                room = int(look["ncols"]) - len(f"100%|{'':10}| {look['total']}/{look['total']} [<, 99.99it/s]") - times
+            bar, room = self._bar.format_dict, None
+            if bar["ncols"] is not None:  # the columns that remain next to a bar of ten columns
+                times = 2 * max(len("00:00"), len(tqdm.format_interval(bar["elapsed"] or 0)))
+                room = int(bar["ncols"]) - len(f"100%|{'':10}| {bar['total']}/{bar['total']} [<, 99.99it/s]") - times
             self._bar.set_postfix(values_that_fit(shown, room), refresh=False)
         self._bar.update()
 
@@ -351,16 +351,16 @@ class ProgressBarHook(Hook):
 
 
 def values_that_fit(shown: Mapping[str, str], room: int | None) -> dict[str, str]:
-    """Return the first of these values that fit into so many columns; a value is shown whole or not at all.
+    """Return the first of these values that fit into `room` columns; values are never truncated.
 
     >>> values_that_fit({"loss": "0.5", "lr": "0.01", "weight_decay": "0.001"}, 30)
     {'loss': '0.5', 'lr': '0.01'}
     """
-    left = 10**6 if room is None else room
+    remaining = 10**6 if room is None else room
     fits: dict[str, str] = {}
-    for name, value in list(shown.items())[:_MOST]:
-        left -= len(f", {name}={value}")
-        if left < 0:
+    for name, value in list(shown.items())[:_MAX_SHOWN]:
+        remaining -= len(f", {name}={value}")
+        if remaining < 0:
             break
         fits[name] = value
     return fits

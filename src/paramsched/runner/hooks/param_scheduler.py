@@ -1,4 +1,4 @@
-"""Hooks that step schedulers, and those of MMEngine that do nothing here."""
+"""Hooks that step schedulers, and hooks of MMEngine that have no effect here."""
 
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class ParamSchedulerHook(Hook):
-    """Tick schedulers after each batch or epoch, as MMEngine does; tell plateaus the metrics of a validation.
+    """Step schedulers after each batch or epoch, and plateau schedulers after each validation.
 
     Args:
-        count: what a scheduler with `by_epoch=False` counts: `"batches"`, as MMEngine's do also while gradients are
-            accumulated, or `"updates"`, those that happened.
+        count: the unit of schedulers with `by_epoch=False`: `"batches"` (default), as in MMEngine also while gradients
+            are accumulated, or `"updates"`, the completed updates.
 
     Raises:
-        InvalidArgument: `count` is neither.
+        InvalidArgument: if `count` is neither.
 
-    Differs from MMEngine's in rows 18 and 25 of docs/compat/divergences.md: the option, and in a run by iterations
-    schedulers by epoch tick after each pass over the loader.
+    Differs from MMEngine's hook in rows 18 and 25 of docs/compat/divergences.md: the argument `count`, and in a run by
+    iterations schedulers by epoch tick after each pass over the loader.
     """
 
     priority = "LOW"
@@ -56,7 +56,7 @@ class ParamSchedulerHook(Hook):
             if not scheduler.by_epoch and (self.count == "batches" or has_updated):
                 scheduler.step()
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
-        # A run by iterations has one epoch for its hooks; schedulers by epoch count passes over the loader (row 25).
+        # A run by iterations is one epoch for hooks, but schedulers by epoch count passes over the loader (row 25).
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
             _tick_by_epoch(runner)
 
@@ -77,8 +77,8 @@ class ParamSchedulerHook(Hook):
             if missing:
                 raise InvalidArgument(
                     f'plateau("{missing[0]}")',
-                    f"the validation computed no {missing[0]!r}; {did_you_mean(missing[0], metrics)}",
-                    "Watch one of these, or add a metric of that name to val_evaluator",
+                    f"the validation did not compute {missing[0]!r}; {did_you_mean(missing[0], metrics)}",
+                    "Monitor one of these, or add a metric of that name to val_evaluator",
                 )
             if watched:
                 scheduler.observe(**{name: metrics[name] for name in watched})
@@ -99,20 +99,21 @@ def _tick_by_epoch(runner: "Runner") -> None:
 
 @HOOKS.register_module()
 class UpdateSchedulerHook(Hook):
-    """Build a scheduler as pytorch-accelerated's `Trainer` does, and step it after each update that happened.
+    """Build a scheduler as pytorch-accelerated's `Trainer` does, and step it after each completed update.
 
     `Runner(custom_hooks=[UpdateSchedulerHook(CosineLrScheduler.create_scheduler_fn(num_warmup_epochs=5))], …)`
 
-    It is stepped without arguments, not while gradients accumulate and not for an update that a scaler skipped; its
-    state is in the checkpoints. Placeholders stand for epochs of the run, updates of an epoch, and loaders' lengths.
+    `step()` is called without arguments. It is not called while gradients accumulate, nor for an update that a scaler
+    skipped. The state is saved in the checkpoints. Placeholders for the epochs of the run, the updates per epoch and
+    the lengths of loaders are replaced.
 
     Args:
-        create_scheduler_fn: takes the optimizer and gives an object with `step`, `state_dict` and `load_state_dict`:
-            pytorch-accelerated's, torch's, or one of our drop-ins.
-        optimizer: whose updates count, where there are several.
+        create_scheduler_fn: a function of the optimizer that returns an object with `step`, `state_dict` and
+            `load_state_dict`: a scheduler of pytorch-accelerated or torch, or one of our drop-ins.
+        optimizer: the name of the optimizer whose updates count, if there are several.
 
     Raises:
-        InvalidArgument: not callable.
+        InvalidArgument: if `create_scheduler_fn` is not callable.
 
     Source: pytorch-accelerated `Trainer.train(create_scheduler_fn=…)`.
     """
@@ -123,7 +124,7 @@ class UpdateSchedulerHook(Hook):
         if not callable(create_scheduler_fn):
             raise InvalidArgument(
                 f"UpdateSchedulerHook({create_scheduler_fn!r})",
-                "not a function of the optimizer",
+                "expected a function of the optimizer",
                 "Write CosineLrScheduler.create_scheduler_fn(), or lambda optimizer: StepLR(optimizer, 30)",
             )
         self.create_scheduler_fn, self.optimizer = create_scheduler_fn, optimizer
@@ -134,9 +135,9 @@ class UpdateSchedulerHook(Hook):
         if runner.train_loop is None:
             return
         facts = runner.facts
-        assert facts is not None  # the hook is called once the training is prepared
+        assert facts is not None  # the training is prepared before the hook is called
         updates = facts.calendar_for(self.optimizer).updates_per_epoch
-        trainer = SimpleNamespace(  # what placeholders read of pytorch-accelerated's Trainer
+        trainer = SimpleNamespace(  # the attributes of pytorch-accelerated's Trainer that placeholders read
             run_config=SimpleNamespace(
                 num_epochs=runner.max_epochs,
                 num_update_steps_per_epoch=updates * runner.accelerator.num_processes,
@@ -160,27 +161,27 @@ class UpdateSchedulerHook(Hook):
         self._updates = updates
 
     def state_dict(self) -> dict[str, Any]:
-        """The scheduler's own."""
+        """Return the state of the scheduler."""
         return {} if self.scheduler is None else dict(self.scheduler.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the scheduler; it is built before the checkpoint is read."""
+        """Restore the scheduler, which is built before the checkpoint is loaded."""
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state)
 
 
 @HOOKS.register_module()
 class RuntimeInfoHook(Hook):
-    """Does nothing: the LoggerHook knows where the run is."""
+    """Has no effect, because the LoggerHook reports the progress of the run."""
 
     priority = "VERY_HIGH"
 
 
 @HOOKS.register_module()
 class IterTimerHook(Hook):
-    """Does nothing: the progress bar shows the time."""
+    """Has no effect, because the progress bar shows the time."""
 
 
 @HOOKS.register_module()
 class DistSamplerSeedHook(Hook):
-    """Does nothing: Accelerate seeds the order of each epoch."""
+    """Has no effect, because Accelerate seeds the order of each epoch."""

@@ -1,12 +1,13 @@
-"""Rules: what a recurrence does to the current value at each tick.
+"""Rules: the steps of a recurrence, which change the current value at each tick.
 
 A rule is a frozen value named after its shape. At tick k of its own clock (0 at the first tick in its window) it
 replaces the current value v by
 
     v <- a(k) * v + b(k) * base + c(k) + e(k) * entry
 
-where entry is the value the rule found at its first tick. Outside its window `[begin, end)` it does nothing. Counts are
-in ticks: of updates, of epochs, or of every n updates, as `by` says. MMEngine's and torch's schedulers are these rules.
+Here `entry` is the value in front of the rule's first tick. Outside its window `[begin, end)` a rule changes no value.
+All counts are numbers of ticks. The argument `by` selects the tick: an update, an epoch, or every n updates. The
+schedulers of MMEngine and torch are such rules.
 """
 
 from paramsched.schedules.rules.base import Clock as Clock

@@ -1,4 +1,4 @@
-"""What a rule of a recurrence is; and the rule that is a table of coefficients."""
+"""The base classes of the rules of a recurrence, and the rule that is a table of coefficients."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -22,13 +22,14 @@ from paramsched.time import Duration
 from paramsched.time.calendar import SIZES
 
 Clock: TypeAlias = Literal["update", "epoch"] | int
-"""What a rule ticks by: each update, each epoch, or every n updates; resolved on another clock `"4096 tokens"`, say."""
+"""The tick of a rule: each update, each epoch, or every n updates. On a clock of tokens it resolves to a length such
+as `"4096 tokens"`."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """Columns a, b, c, e of a rule over a range of its ticks: v <- a v + b base + c + e entry."""
+    """The coefficients of a rule for several ticks, one array each: v <- a v + b base + c + e entry."""
 
     a: Floats
     b: Floats
@@ -41,14 +42,20 @@ class Coefficients:
 
     @staticmethod
     def setting(base: Floats | float, fixed: Floats | float, size: int) -> "Coefficients":
-        """The value becomes `base` times base plus `fixed`, whatever it was."""
+        """Return the coefficients that set the value to `base` times base plus `fixed`."""
         columns = (np.array(np.broadcast_to(column, size), dtype=np.float64) for column in (0.0, base, fixed, 0.0))
         return Coefficients(*columns)
 
 
 @frozen_value
 class Rule(ABC):
-    """One rule of a recurrence: its window, its clock, and what each of its ticks does to the value."""
+    """A rule of a recurrence: its window, its clock, and the change of the value at each tick.
+
+    Args:
+        begin: first update, epoch or multiple of n updates of the window, 0 or more.
+        end: end of the window, exclusive; None for no end.
+        by: the tick: "update", "epoch", or an integer n for every n updates.
+    """
 
     __slots__ = ()
     begin: int
@@ -58,11 +65,14 @@ class Rule(ABC):
 
     @abstractmethod
     def step_columns(self, k: Floats) -> Coefficients:
-        """The relative step into each tick `k` of the rule's own clock: whole numbers, 0 or more, in floats."""
+        """Return the coefficients of the ticks `k`, an array of integers of at least 0 with dtype float64."""
 
     @quiet
     def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
-        """What the ticks 0 to `k` make of base where nobody else writes: a multiple of base, and a value to add."""
+        """Return the value after the ticks 0 to `k` as a multiple of base and an offset.
+
+        It is the value of the recurrence without other rules and without external writes.
+        """
         size = int(k.max(initial=0)) + 1
         steps = self.step_columns(np.arange(size, dtype=np.float64))
         made = [(1.0, 0.0)]
@@ -75,12 +85,12 @@ class Rule(ABC):
 
     @property
     def has_absolute(self) -> bool:
-        """Whether it adds what does not scale with base."""
+        """True if the rule adds an absolute value, which does not scale with base."""
         return any(has_fixed_part(value) for value in self._values())
 
     @property
     def serializable(self) -> bool:
-        """Whether its line of text says everything."""
+        """True if the rule can be written as text and read back."""
         return has_shape(self) and all(
             value.serializable for value in self._values() if isinstance(value, Curve | Schedule)
         )
@@ -91,7 +101,7 @@ class Rule(ABC):
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
     def _check(self, **checks: Callable[[CallSite, Any], object]) -> None:
-        """Refuse what cannot be: own fields by `checks`, window and clock alike in all."""
+        """Check the arguments: the fields of the subclass by `checks`, the window and the clock here."""
         call = builder_name(self)
         if any(
             isinstance(value, NeighborLevel) or (isinstance(value, Schedule) and value.has_neighbor_levels)
@@ -99,7 +109,7 @@ class Rule(ABC):
         ):
             raise InvalidArgument(
                 f"{self}",
-                "a rule goes on from the value it finds; previous and following are levels of the stages of a sequence",
+                "a rule continues from the current value; previous and following are levels of stages only",
                 "Use a number, a multiple of base",
             )
         for name, check in checks.items():
@@ -110,7 +120,7 @@ class Rule(ABC):
             if self.end <= self.begin:
                 raise InvalidArgument(
                     f"{self}",
-                    f"end {self.end} is not after begin {self.begin}",
+                    f"end must be greater than begin, got begin={self.begin} and end={self.end}",
                     f"Write {replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
         if self.by not in ("update", "epoch"):
@@ -118,70 +128,73 @@ class Rule(ABC):
 
     @property
     def last(self) -> int | None:
-        """The last tick of the window on the rule's own clock; None without an end."""
+        """The index of the last tick in the window, on the rule's own clock; None if the window has no end."""
         return None if self.end is None else self.end - self.begin - 1
 
-    # As in `Schedule`: text, equality and hash are those of a value. A common base would serve nothing else.
+    # Repeated from `Schedule`, because this method is all that the two classes have in common.
 
     def __str__(self) -> str:
         return call_text(self)
 
 
 class ShareRule(Rule):
-    """A rule that leads from base to a floor: `share(k)` of this way is left after tick k.
+    """A rule that goes from base to a floor. After tick k the share `share(k)` of the distance remains.
 
-    closed form (nobody else writes):  value(k) = floor + (base - floor) * share(k)
-    relative step (somebody may):      v <- floor + (v - floor) * ratio(k),  ratio(k) = share(k) / share(k - 1)
+    closed form (no external writes):  value(k) = floor + (base - floor) * share(k)
+    relative step (external writes):   v <- floor + (v - floor) * ratio(k),  ratio(k) = share(k) / share(k - 1)
 
-    Before tick 0 the whole way is left. After a share of 0 there is nothing to scale; what a later share is a share of,
-    `_comes_back` says: the way to the value that the rule found at its first tick, or, for a wave, the way to base.
+    The share in front of tick 0 is 1. A share of 0 cannot be scaled, so a later share above 0 needs a reference value.
+    `_returns_to` selects it: the value in front of the rule's first tick ("entry"), or base, as for a wave.
     """
 
     __slots__ = ()
-    _comes_back: ClassVar[Literal["entry", "base"]] = "entry"
+    _returns_to: ClassVar[Literal["entry", "base"]] = "entry"
 
     @abstractmethod
     def share(self, k: Floats) -> Floats:
-        """How much of the way is left after tick `k`; between two ticks too."""
+        """Return the share of the distance that remains after tick `k`, which may be fractional."""
 
-    def share_gone(self, k: Floats) -> Floats:
-        """1 - share(k); a rule along a curve computes it with more digits."""
+    def completed_share(self, k: Floats) -> Floats:
+        """Return 1 - share(k). A rule along a curve overrides this with a more accurate formula."""
         return 1.0 - self.share(k)
 
     def ratio(self, k: Floats) -> Floats:
-        """By what tick `k` scales the way that is left. A rule says it where its peer multiplies by a number."""
-        now, before = self.share(k), self._share_before(k)
-        return np.divide(now, before, out=np.ones_like(now), where=before != 0)
+        """Return the factor by which tick `k` scales the remaining distance.
 
-    def given_back(self, k: Floats) -> Floats:
-        """The share that comes back at tick `k` although nothing was left; 0 at the others."""
-        return np.where(self._share_before(k) == 0, self.share(k), 0.0)
+        A rule overrides this if its peer multiplies by a number, so that both round alike.
+        """
+        share, previous = self.share(k), self._previous_share(k)
+        return np.divide(share, previous, out=np.ones_like(share), where=previous != 0)
+
+    def restored_share(self, k: Floats) -> Floats:
+        """Return the share after tick `k` if the previous share was 0; otherwise 0."""
+        return np.where(self._previous_share(k) == 0, self.share(k), 0.0)
 
     @property
     def floor(self) -> Level:
-        """Where the way leads."""
+        """The level that the rule approaches."""
         return 0.0
 
     @property
     def top(self) -> Level:
-        """What stands in the place of base."""
+        """The level that replaces base."""
         return 1.0
 
     @quiet
     def step_columns(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
         multiple, fixed = (part or 0.0 for part in split_level(self.floor))
-        back = self.given_back(k)
-        if self._comes_back == "entry":
-            out.a[:], out.e[:] = np.where(back != 0, 0.0, self.ratio(k)), back
-        else:  # the value stands at the floor: a share of the way to base is added
-            out.a[:] = np.where(back != 0, 1.0, self.ratio(k))
+        restored = self.restored_share(k)
+        if self._returns_to == "entry":
+            out.a[:], out.e[:] = np.where(restored != 0, 0.0, self.ratio(k)), restored
+        else:  # the value is at the floor: a share of the distance to base is added
+            out.a[:] = np.where(restored != 0, 1.0, self.ratio(k))
         for column, level in ((out.b, multiple), (out.c, fixed)):
-            if level:  # 0 times what has overflowed would not be 0
+            if level:  # skipped for 0, because 0 times an overflowed value is not 0
                 column[:] = level * (1.0 - out.a - out.e)
-        if self._comes_back == "base":
-            out.b[:] += back * (1.0 - multiple)
-            out.c[:] -= back * fixed
+        if self._returns_to == "base":
+            out.b[:] += restored * (1.0 - multiple)
+            out.c[:] -= restored * fixed
         return with_top(out, self.top)
 
     @quiet
@@ -190,37 +203,42 @@ class ShareRule(Rule):
             return super().closed_form(k)
         multiple, fixed = split_level(self.floor)
         share = self.share(k)
-        factor = share + multiple * self.share_gone(k) if multiple else share
-        return factor, fixed * self.share_gone(k) if fixed else np.zeros_like(share)
+        factor = share + multiple * self.completed_share(k) if multiple else share
+        return factor, fixed * self.completed_share(k) if fixed else np.zeros_like(share)
 
-    def _share_before(self, k: Floats) -> Floats:
+    def _previous_share(self, k: Floats) -> Floats:
         return np.where(k > 0, self.share(np.maximum(k - 1, 0)), 1.0)
 
 
 def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
-    """Refuse a length that is no whole number of ticks."""
+    """Check that `over` is None or an integer number of ticks of at least `least`."""
     if over is not None:
         keep_checked(rule, builder_name(rule), whole_number, "over", least=least)
 
 
 def require_list(site: CallSite, values: object, sample: list[float]) -> tuple[Any, ...]:
-    """The entries of a list; what is none is refused."""
+    """Convert a list to a tuple.
+
+    Raises:
+        InvalidArgument: `values` is not a list. The error suggests `sample`.
+    """
     if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
         return tuple(values)
-    raise InvalidArgument(site_with_value(site, values), "no list", f"Write {sample}", sample=sample)
+    found = f"expected a list, got {type(values).__name__}"
+    raise InvalidArgument(site_with_value(site, values), found, f"Write {sample}", sample=sample)
 
 
 def length_in_ticks(site: CallSite, number: float) -> float:
-    """A length in ticks above 0; whole ones as integers.
+    """Check that a number of ticks is greater than 0; return it as an int if it is an integer.
 
-    Peers accept fractional lengths; their curve then never lands exactly on its end.
+    Fractional lengths are allowed because peers allow them. Such a curve never reaches its end exactly.
     """
     value = positive_number(site, number)
     return int(value) if value == int(value) else value
 
 
 def with_top(out: Coefficients, base: Level) -> Coefficients:
-    """The columns with another value in place of base."""
+    """Replace base by the level `base` in the coefficients."""
     if base != 1.0:
         share, fixed = split_level(base)
         out.c[:] += out.b * (fixed or 0.0)
@@ -232,16 +250,16 @@ def _amount_of_tick(site: CallSite, by: str) -> str | int:
     try:
         amount = Duration.of(by)
     except InvalidArgument:
-        return whole_number(site, by)  # which refuses it
+        return whole_number(site, by)  # raises the error
     return str(amount) if len(amount.terms) == 1 and amount.terms[0][0] in SIZES else whole_number(site, by)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TableRule(Rule):
-    """At tick k: v <- scale[k] * v + base[k] * base + add[k]; behind the last entry it does nothing.
+    """At tick k: v <- scale[k] * v + base[k] * base + add[k]. After the last entry the value stays the same.
 
-    A column that is shorter than the longest goes on with its last entry; an empty one is nothing.
+    A list that is shorter than the longest one is extended with its last entry. An empty list is ignored.
     """
 
     scale: tuple[float, ...]
@@ -259,7 +277,7 @@ class TableRule(Rule):
             )
             object.__setattr__(self, name, values)
         if not self.scale:
-            raise InvalidArgument("rules.table([])", "no tick", "Write rules.table([1.0])")
+            raise InvalidArgument("rules.table([])", "scale must not be empty", "Write rules.table([1.0])")
 
     @property
     def has_absolute(self) -> bool:
@@ -285,7 +303,17 @@ def table(
     end: int | None = None,
     by: Clock = "update",
 ) -> TableRule:
-    """Say tick by tick what becomes of the value: `scale` times it, plus `base` times base, plus `add`.
+    """Change the value by a table: at tick k, v <- scale[k] * v + base[k] * base + add[k].
+
+    After the last entry of the longest list the value stays the same. A shorter list is extended with its last entry.
+
+    Args:
+        scale: factors of the current value, one per tick.
+        base: multiples of base to add; empty to add none.
+        add: absolute values to add; empty to add none.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
 
     >>> rules.table([1.0, 0.5])
     rules.table([1.0, 0.5])

@@ -1,4 +1,4 @@
-"""Rules that lead to a floor; and one cycle, in absolute values."""
+"""Rules that decay to a floor; and one cycle, in absolute values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,15 +24,15 @@ from paramsched.schedules.rules.base import (
     with_top,
 )
 
-_Way: TypeAlias = Literal["cos", "linear"]
+_Anneal: TypeAlias = Literal["cos", "linear"]
 
-_ON_FLOOR = 1e-9  # of the way: nearer than a wave of a thousand million ticks comes
+_ON_FLOOR = 1e-9  # relative distance below which a wave is at its floor; a wave of 1e9 ticks does not come closer
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRule(ShareRule):
-    """Half a cosine wave towards the floor `to` in `over` ticks (or the window), and back up in as many, and so on."""
+    """A cosine wave between base and the floor `to`: down in `over` ticks (or the window), up in as many, repeated."""
 
     to: Level
     over: float | None
@@ -40,7 +40,7 @@ class CosineRule(ShareRule):
     end: int | None
     by: Clock
     base: Level
-    _comes_back: ClassVar[Literal["entry", "base"]] = "base"
+    _returns_to: ClassVar[Literal["entry", "base"]] = "base"
 
     def __post_init__(self) -> None:
         self._check(to=level_of, base=level_of)
@@ -59,7 +59,7 @@ class CosineRule(ShareRule):
         n = self._half_wave
         return np.ones(k.shape) if n is None else wave_height(k, n)
 
-    def share_gone(self, k: Floats) -> Floats:
+    def completed_share(self, k: Floats) -> Floats:
         n = self._half_wave
         if n is None:
             return np.zeros(k.shape)
@@ -74,7 +74,7 @@ class CosineRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PolynomialRule(ShareRule):
-    """The power of what is left, ((n - k) / n) ** power, towards `to`; n = `over`, or the window's last tick."""
+    """A decay to `to` along ((n - k) / n) ** power, with n = `over` or the last tick of the window."""
 
     power: float
     to: Level
@@ -88,7 +88,7 @@ class PolynomialRule(ShareRule):
         if self.power < 0:
             raise InvalidArgument(
                 CallSite("rules.polynomial", "power", str(self.power)),
-                "it would end at infinity",
+                "power must not be negative",
                 "Write power=0.9",
                 sample=0.9,
             )
@@ -112,7 +112,7 @@ class PolynomialRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestartsRule(Rule):
-    """Cosine descents to the floor `to`, each beginning at its weight times base, whatever the value was."""
+    """Cosine decays to the floor `to`. Each one starts at its weight times base, whatever the value was."""
 
     periods: tuple[float, ...]
     weights: tuple[float, ...]
@@ -135,7 +135,7 @@ class CosineRestartsRule(Rule):
             as_many = (*self.weights, *[1.0] * len(periods))[: len(periods)]
             raise InvalidArgument(
                 str(self),
-                f"{len(self.periods)} periods, {len(self.weights)} weights",
+                f"expected as many weights as periods, got {len(self.periods)} periods and {len(self.weights)} weights",
                 f"Write {replace(self, periods=periods, weights=as_many)}",
             )
 
@@ -146,10 +146,10 @@ class CosineRestartsRule(Rule):
             j = k - begin
             first, moving = j == 0, (j > 0) & (j < period)
             out.a[first], out.b[first] = 0.0, weight
-            before = wave_height(j[moving] - 1, period)
-            # 0 where half a tick is no tick of the period before: what is at the floor stays there.
-            now = wave_height(j[moving], period)
-            out.a[moving] = np.divide(now, before, out=np.ones_like(before), where=before != 0)
+            previous = wave_height(j[moving] - 1, period)
+            # The previous height can be 0 if a period is fractional; the value then stays at the floor.
+            height = wave_height(j[moving], period)
+            out.a[moving] = np.divide(height, previous, out=np.ones_like(previous), where=previous != 0)
             towards_floor(out, moving, self.to)
             begin += period
         return with_top(out, self.base)
@@ -164,7 +164,17 @@ def cosine(
     by: Clock = "update",
     base: Level = 1.0,
 ) -> CosineRule:
-    """Half a cosine wave to `to` in `over` ticks (the window), and back; `base` is where it comes back to.
+    """Go along a cosine wave from base to `to` in `over` ticks, back up in as many, and so on.
+
+    Args:
+        to: the floor, a multiple of base or `absolute(x)`.
+        over: the number of ticks of half a wave, greater than 0; None for the length of the window.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        base: the top of the wave, a multiple of base or `absolute(x)`.
+
+    Source: torch and MMEngine `CosineAnnealingLR`.
 
     >>> rules.cosine(0.1, over=100)
     rules.cosine(0.1, 100)
@@ -181,7 +191,17 @@ def polynomial(
     end: int | None = None,
     by: Clock = "update",
 ) -> PolynomialRule:
-    """Fall to `to` as a power of the ticks left of `over` (of the window).
+    """Decay to `to` along ((n - k) / n) ** power, with n = `over`.
+
+    Args:
+        power: the exponent, at least 0.
+        to: the floor, a multiple of base or `absolute(x)`.
+        over: an integer number of ticks of at least 1; None for the last tick of the window.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+
+    Source: torch `PolynomialLR` and MMEngine `PolyLR`.
 
     >>> rules.polynomial(0.9, over=100)
     rules.polynomial(0.9, over=100)
@@ -199,7 +219,18 @@ def cosine_restarts(
     by: Clock = "update",
     base: Level = 1.0,
 ) -> CosineRestartsRule:
-    """Cosine descents to `to`, each from its weight times `base`; without weights each from base itself.
+    """Repeat a cosine decay to `to`, with one length and one starting level for each cycle.
+
+    Args:
+        periods: the lengths of the cycles in ticks, greater than 0.
+        weights: the starting levels as multiples of `base`, as many as periods; by default 1.0 for each cycle.
+        to: the floor, a multiple of base or `absolute(x)`.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+        base: the level that the weights multiply, a multiple of base or `absolute(x)`.
+
+    Source: torch `CosineAnnealingWarmRestarts` and MMEngine `CosineRestartLR`.
 
     >>> rules.cosine_restarts([10, 20])
     rules.cosine_restarts([10, 20], [1.0, 1.0])
@@ -212,14 +243,14 @@ def cosine_restarts(
 
 
 def wave_height(k: Floats, n: float) -> Floats:
-    """The height of a cosine wave at tick `k`: 1 at 0, exactly 0 at n, 1 at 2n, and so on."""
+    """Return the height of a cosine wave at tick `k`: 1 at 0, exactly 0 at n, 1 at 2n, and so on."""
     from_floor = np.abs(n - k % (2 * n)) / n
-    # A third of a tick has no exact float. What is that near to the floor is on it.
+    # Small distances are set to 0, because a length such as 1/3 tick has no exact float.
     return curves.cosine(np.where(from_floor < _ON_FLOOR, 0.0, from_floor))
 
 
 def towards_floor(out: Coefficients, where: np.ndarray, floor: Level) -> None:
-    """`v <- floor + (v - floor) * a`: what is not scaled of v is filled up with the floor."""
+    """Add the terms of the floor, so that the step becomes `v <- floor + (v - floor) * a`."""
     share, fixed = split_level(floor)
     out.b[where] = (share or 0.0) * (1 - out.a[where])
     out.c[where] = (fixed or 0.0) * (1 - out.a[where])
@@ -228,12 +259,12 @@ def towards_floor(out: Coefficients, where: np.ndarray, floor: Level) -> None:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneCycleRule(Rule):
-    """torch's and MMEngine's one cycle in absolute values: low to `peak`, (back to low,) down to low / `final_div`."""
+    """The one cycle of torch and MMEngine, in absolute values: low, `peak`, (low,) low / `final_div`."""
 
     peak: float
     over: int | None
     pct_start: float
-    anneal: _Way
+    anneal: _Anneal
     div: float
     final_div: float
     three_phase: bool
@@ -246,14 +277,14 @@ class OneCycleRule(Rule):
         if not 0 <= self.pct_start <= 1:
             raise InvalidArgument(
                 CallSite("rules.one_cycle", "pct_start", str(self.pct_start)),
-                "a share is from 0 to 1",
+                "pct_start must be from 0 to 1",
                 "Write 0.3",
                 sample=0.3,
             )
-        require_choice(CallSite("rules.one_cycle", "anneal"), self.anneal, _Way, "unknown anneal")
+        require_choice(CallSite("rules.one_cycle", "anneal"), self.anneal, _Anneal, "unknown anneal")
         check_over(self, self.over, least=1)
         if self.over is None and self.end is None:
-            raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")
+            raise InvalidArgument("rules.one_cycle(…)", "over or end is required", f"Write {replace(self, over=1000)}")
 
     def step_columns(self, k: Floats) -> Coefficients:
         values = one_cycle_values(
@@ -274,7 +305,7 @@ def one_cycle(
     peak: float,
     over: int | None = None,
     pct_start: float = 0.3,
-    anneal: _Way = "cos",
+    anneal: _Anneal = "cos",
     div: float = 25.0,
     final_div: float = 1e4,
     three_phase: bool = False,
@@ -282,7 +313,21 @@ def one_cycle(
     end: int | None = None,
     by: Clock = "update",
 ) -> OneCycleRule:
-    """One cycle in absolute values.
+    """Set the value to the one cycle schedule, in absolute values.
+
+    Args:
+        peak: the highest value, absolute.
+        over: an integer number of ticks of at least 1; None for the length of the window.
+        pct_start: the share of the ticks before the peak, from 0 to 1.
+        anneal: `"cos"` for cosine annealing, `"linear"` for linear annealing.
+        div: the first value is `peak / div`; greater than 0.
+        final_div: the last value is `peak / div / final_div`; greater than 0.
+        three_phase: if True, the value first decays to `peak / div` symmetrically, and then to the last value.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+
+    Source: torch and MMEngine `OneCycleLR`.
 
     >>> rules.one_cycle(1.0, 100)
     rules.one_cycle(1.0, 100)
@@ -300,7 +345,11 @@ def one_cycle_values(
     anneal: str,
     three_phase: bool,
 ) -> Floats:
-    """The curve of one cycle: phases end at pct * total - 1, (2 pct * total - 2,) total - 1; empty ones skipped."""
+    """Return the values of one cycle at the ticks `k`.
+
+    The phases end at the ticks pct_start * total - 1, (2 * pct_start * total - 2,) and total - 1. Empty phases are
+    skipped.
+    """
     up = float(pct_start * total) - 1
     knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
         (0.0, low), (up, peak), (total - 1.0, floor)
@@ -309,8 +358,8 @@ def one_cycle_values(
 
 
 def along_knots(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Floats:
-    """Through (tick, level) pairs along half waves or straight lines; a phase without length is skipped."""
-    k = np.minimum(k, knots[-1][0])  # what the last tick reached is held
+    """Interpolate between (tick, level) pairs by cosine or linear annealing. A phase of length 0 is skipped."""
+    k = np.minimum(k, knots[-1][0])  # the value of the last knot is held
     values = np.full(k.shape, knots[-1][1])
     for (begin, first), (end, last) in reversed(list(pairwise(knots))):
         within = k <= end

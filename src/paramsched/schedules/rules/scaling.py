@@ -1,4 +1,4 @@
-"""Rules that scale the value, or lead to a level from wherever it is."""
+"""Rules that scale the value, anneal it to a level, or set it to a schedule."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ConstantRule(ShareRule):
-    """Multiply by `factor` at tick 0, undo it at tick n = `over`, or the last tick of the window."""
+    """Multiply by `factor` at tick 0, and undo it at tick n = `over`, or at the last tick of the window."""
 
     factor: float
     over: int | None
@@ -37,7 +37,7 @@ class ConstantRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         end = self.over
-        if end is None:  # a window of one tick is not long enough to undo it
+        if end is None:  # in a window of one tick the factor is never undone
             end = None if self.last is None else max(self.last, 1)
         return np.where(k < (np.inf if end is None else end), self.factor, 1.0)
 
@@ -45,7 +45,7 @@ class ConstantRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearRule(ShareRule):
-    """Scale by a straight line F(k) from `start` at tick 0 to `to` at tick n = `over`, or the window's last tick."""
+    """Scale by a factor that goes linearly from `start` at tick 0 to `to` at tick n = `over`, or the last tick."""
 
     start: float
     to: float
@@ -60,7 +60,7 @@ class LinearRule(ShareRule):
 
     def share(self, k: Floats) -> Floats:
         n = self.last if self.over is None else self.over
-        if not n:  # without an end the line never gets anywhere; without a length it is at its end at once
+        if not n:  # without an end the factor stays at `start`; with a length of 0 it is `to` at once
             return np.full(k.shape, self.to if self.over == 0 else self.start)
         return np.asarray(columns(linear_shape(self.start, self.to, n), k).factor, dtype=np.float64)
 
@@ -68,15 +68,17 @@ class LinearRule(ShareRule):
         n = self.last if self.over is None else self.over
         if not n:
             return np.where(k == 0, self.share(k), 1.0)
-        now, before = (np.where(at >= n, self.to, self.start + (self.to - self.start) * at / n) for at in (k, k - 1))
-        scaled = (k > 0) & (k <= n) & (before != 0)
-        return np.where(k == 0, self.start, np.divide(now, before, out=np.ones_like(now), where=scaled))
+        factor, previous = (
+            np.where(at >= n, self.to, self.start + (self.to - self.start) * at / n) for at in (k, k - 1)
+        )
+        scaled = (k > 0) & (k <= n) & (previous != 0)
+        return np.where(k == 0, self.start, np.divide(factor, previous, out=np.ones_like(factor), where=scaled))
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ExponentialRule(ShareRule):
-    """Multiply by `gamma` at each tick but the first."""
+    """Multiply by `gamma` at each tick except the first."""
 
     gamma: float
     begin: int
@@ -96,7 +98,7 @@ class ExponentialRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StepRule(ShareRule):
-    """Multiply by `gamma` at every multiple of `every` ticks but 0."""
+    """Multiply by `gamma` at every multiple of `every` ticks except 0."""
 
     every: int
     gamma: float
@@ -117,7 +119,7 @@ class StepRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MultiStepRule(ShareRule):
-    """Multiply by `gamma` at each milestone, 0 included; repeats count."""
+    """Multiply by `gamma` at each milestone, including 0. A repeated milestone multiplies again."""
 
     milestones: tuple[int, ...]
     gamma: float
@@ -143,7 +145,16 @@ class MultiStepRule(ShareRule):
 def constant(
     factor: float, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> ConstantRule:
-    """Multiply by `factor`, and undo it after `over` ticks (at the window's last tick).
+    """Multiply by `factor` at the first tick, and undo it after `over` ticks.
+
+    Args:
+        factor: the factor.
+        over: an integer number of ticks of at least 0; None for the last tick of the window.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+
+    Source: torch and MMEngine `ConstantLR`.
 
     >>> rules.constant(0.5, over=5)
     rules.constant(0.5, 5)
@@ -155,7 +166,17 @@ def constant(
 def linear(
     start: float, to: float = 1.0, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> LinearRule:
-    """Scale along a straight line from `start` to `to` in `over` ticks (by the window's last tick).
+    """Scale by a factor that goes linearly from `start` to `to` in `over` ticks.
+
+    Args:
+        start: the first factor.
+        to: the last factor.
+        over: an integer number of ticks of at least 0; None for the last tick of the window.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+
+    Source: torch and MMEngine `LinearLR`.
 
     >>> rules.linear(0.1, end=5)
     rules.linear(0.1, end=5)
@@ -165,7 +186,15 @@ def linear(
 
 @rule
 def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock = "update") -> ExponentialRule:
-    """Multiply by `gamma` at each tick.
+    """Multiply by `gamma` at each tick except the first.
+
+    Args:
+        gamma: the factor.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+
+    Source: torch and MMEngine `ExponentialLR`.
 
     >>> rules.exponential(0.9)
     rules.exponential(0.9)
@@ -175,7 +204,16 @@ def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock 
 
 @rule
 def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update") -> StepRule:
-    """Multiply by `gamma` every so many ticks.
+    """Multiply by `gamma` at every multiple of `every` ticks except 0.
+
+    Args:
+        every: an integer number of ticks of at least 1.
+        gamma: the factor.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+
+    Source: torch and MMEngine `StepLR`.
 
     >>> rules.step(30)
     rules.step(30)
@@ -189,21 +227,31 @@ def multistep(
 ) -> MultiStepRule:
     """Multiply by `gamma` at each milestone.
 
+    Args:
+        milestones: ticks, integers of at least 0 in any order. A repeated milestone multiplies again.
+        gamma: the factor.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
+
+    Source: torch and MMEngine `MultiStepLR`.
+
     >>> rules.multistep([30, 60])
     rules.multistep([30, 60])
     """
-    given = require_list(CallSite("rules.multistep", "milestones"), milestones, [30, 60])
-    counted = tuple(whole_number("rules.multistep(…)", milestone, least=0) for milestone in given)
+    ticks = require_list(CallSite("rules.multistep", "milestones"), milestones, [30, 60])
+    counted = tuple(whole_number("rules.multistep(…)", milestone, least=0) for milestone in ticks)
     return MultiStepRule(counted, gamma, begin, end, by)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AnnealRule(ShareRule):
-    """From wherever the value stands to `to` along `curve` in `over` ticks; then exactly `to`, whatever it was.
+    """Go from the current value to `to` along `curve` in `over` ticks; then set the value to exactly `to`.
 
-    Each tick scales what is left of the way, so that others may write in between. A curve that turns back reaches `to`
-    on the way, where nothing is left to scale: along it the value goes from what was found at the first tick.
+    Each tick scales the remaining distance, so that external writes in between are kept. A curve that is not monotone
+    can reach `to` before its end, with no distance left to scale. It therefore starts from the value in front of the
+    rule's first tick, and ignores external writes.
     """
 
     to: Level
@@ -224,21 +272,21 @@ class AnnealRule(ShareRule):
     def share(self, k: Floats) -> Floats:
         return self._along(self.curve._fall, k, first=1.0)
 
-    def share_gone(self, k: Floats) -> Floats:
+    def completed_share(self, k: Floats) -> Floats:
         return self._along(self.curve._rise, k, first=0.0)
 
     def ratio(self, k: Floats) -> Floats:
         if not self.curve.monotone:
             return np.where((k == 0) & (self.over > 0), 1.0, 0.0)
-        now, before = self.share(k), self._share_before(k)
-        return np.divide(now, before, out=np.zeros_like(now), where=before != 0)
+        share, previous = self.share(k), self._previous_share(k)
+        return np.divide(share, previous, out=np.zeros_like(share), where=previous != 0)
 
-    def given_back(self, k: Floats) -> Floats:
+    def restored_share(self, k: Floats) -> Floats:
         turning = (k > 0) & (not self.curve.monotone)
         return np.where(turning, self.share(k), 0.0)
 
     def _along(self, curve: Callable[..., Any], k: Floats, first: float) -> Floats:
-        """The curve at each tick inside; exactly its ends before and after."""
+        """Evaluate the curve at the ticks inside the window; before and after it, return its exact ends."""
         out = np.where((k <= 0) & (self.over > 0), first, 1.0 - first)
         inside = (k > 0) & (k < self.over)
         out[inside] = curve(k[inside] / self.over, (self.over - k[inside]) / self.over, NUMPY)
@@ -248,7 +296,7 @@ class AnnealRule(ShareRule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScheduleRule(Rule):
-    """Set the value to what a schedule says, whatever it was: `v <- schedule(k, base)`."""
+    """Set the value to that of a schedule: `v <- schedule(k, base)`."""
 
     schedule: Schedule
     begin: int
@@ -258,7 +306,9 @@ class ScheduleRule(Rule):
     def __post_init__(self) -> None:
         self._check()
         if not self.schedule.affine:
-            raise InvalidArgument(str(self), "it is not affine in base", "Leave clamp, minimum and maximum outside")
+            raise InvalidArgument(
+                str(self), "the schedule must be affine in base", "Apply clamp, minimum and maximum to the recurrence"
+            )
 
     @property
     def has_absolute(self) -> bool:
@@ -282,7 +332,15 @@ def anneal(
     end: int | None = None,
     by: Clock = "update",
 ) -> AnnealRule:
-    """Go on from the value found to `to` along `curve` in `over` ticks, and set it to `to` from then on.
+    """Go from the current value to `to` along `curve` in `over` ticks, and keep it at `to` from then on.
+
+    Args:
+        to: the final level, a multiple of base or `absolute(x)`.
+        over: an integer number of ticks of at least 0.
+        curve: a curve such as `curves.cosine`.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
 
     >>> rules.anneal(0.1, 100)
     rules.anneal(0.1, 100)
@@ -292,7 +350,13 @@ def anneal(
 
 @rule
 def schedule(schedule: Schedule, begin: int = 0, end: int | None = None, by: Clock = "update") -> ScheduleRule:
-    """Set the value to what a schedule says.
+    """Set the value to that of a schedule.
+
+    Args:
+        schedule: a schedule of the tick, affine in base.
+        begin: start of the window in ticks, an integer of at least 0.
+        end: end of the window in ticks, exclusive; None for no end.
+        by: the tick: `"update"`, `"epoch"`, or an integer n for every n updates.
 
     >>> rules.schedule(warmup(5))
     rules.schedule(warmup(5))

@@ -1,1 +1,1 @@
-"""The one-line text of schedules: how it is written, and how it is read."""
+"""Reading and writing schedules as one line of text."""

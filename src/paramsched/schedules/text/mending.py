@@ -1,7 +1,7 @@
-"""Repair a refused line of text where a slip has one likely meaning: signs, brackets, quotes, and peers' calls.
+"""Correct an invalid line of text if its mistake has one likely meaning: operators, brackets, quotes, peers' calls.
 
-A slip in the syntax is rewritten here. Diagnostics that the reader finds in calls and names bring their own edits
-(`LineFaults.edits`).
+This module corrects mistakes in the syntax. Diagnostics about calls and names have their own edits
+(`LineDiagnostics.edits`).
 """
 
 import re
@@ -42,11 +42,11 @@ _REWRITES: Final = (
     (r"(?<![\w.])([\d.]+(?:e-?\d+)?)\s*" + _NAMED_CALL, r"\1 * "),  # 0.5 cosine()
     (r"(?<=[\w)\]\"'])\s+(?=[A-Za-z_]\w*\s*=(?!=))|(?<=\d)\s+(?=\d)", ", "),  # to=0.2 over=50
 )
-"""Slips by their patterns, in the order in which they are corrected; `\\1` is the first group of the pattern."""
+"""Patterns of mistakes with their replacements, in the order of correction. `\\1` is the first group of the pattern."""
 
 
 def rewritten(text: str, names: Mapping[str, Callable[..., Any]]) -> str | None:
-    """Return a line that is not an expression with its first slip corrected; None if it is unknown.
+    """Return an invalid line with its first mistake corrected; None if no correction is known.
 
     >>> rewritten("warmup(10) -> cosine()", {})
     'warmup(10) >> cosine()'
@@ -58,7 +58,7 @@ def rewritten(text: str, names: Mapping[str, Callable[..., Any]]) -> str | None:
         return straight
     if (place := next((place for place, one in enumerate(outside) if one in "\"'"), None)) is not None:
         rest = re.compile(r"[^,()[\]\"']*").match(text, place + 1)
-        end = place + 1 if rest is None else rest.end()  # a quote that is not closed ends before the next comma
+        end = place + 1 if rest is None else rest.end()  # an unclosed quote is closed in front of the next comma
         return text[:end] + text[place] + text[end:].removeprefix("'").removeprefix('"')
     by_letters = {letters_of(name): name for name in names}
     for found in re.finditer(r"[A-Za-z]\w*(?:-[A-Za-z]\w*)+(?=\s*\()", outside):  # warm-up(10)
@@ -71,7 +71,7 @@ def rewritten(text: str, names: Mapping[str, Callable[..., Any]]) -> str | None:
         (rf"\b({known})\s+([\d.][\w.%-]*|\w+\s*=[^>)]*)\)?(?=\s*(?:>>|[,)]|\Z))", r"\1(\2)"),
         *_REWRITES,
     )
-    solid = STRING.sub(lambda quoted: "_" * len(quoted[0]), text)  # text in quotes is a value, not a blank
+    solid = STRING.sub(lambda quoted: "_" * len(quoted[0]), text)  # the patterns see quoted text as a name
     for pattern, template in rules:
         if (slip := re.search(pattern, solid)) is not None:
             groups = [text[begin:end] for begin, end in slip.regs]
@@ -79,7 +79,7 @@ def rewritten(text: str, names: Mapping[str, Callable[..., Any]]) -> str | None:
             return text[: slip.start()] + new + text[slip.end() :]
     if closed := _with_brackets_closed(text, outside):
         return closed
-    # `>>` between stages, and `,` between arguments, where a comma or nothing is
+    # Insert a missing operator: `>>` between stages, `,` between arguments.
     for found in re.finditer(r"[,;]\s*(?=[A-Za-z_(]|\Z)|(?<=\))\s+" + _NAMED_CALL, solid):
         inside = solid.count("(", 0, found.start()) > solid.count(")", 0, found.start())
         if not inside or found[0].isspace():
@@ -94,7 +94,7 @@ def _with_brackets_closed(text: str, outside: str) -> str | None:
         if one in _CLOSING:
             opened.append(place)
         elif one in _CLOSING.values():
-            wanted = [_CLOSING[outside[before]] for before in opened]
+            wanted = [_CLOSING[outside[opening]] for opening in opened]
             if one in wanted[:-1] and one != wanted[-1]:
                 return text[:place] + wanted[-1] + text[place:]
             if not wanted or one != wanted[-1]:
@@ -102,18 +102,18 @@ def _with_brackets_closed(text: str, outside: str) -> str | None:
             opened.pop()
     if not opened:
         return None
-    stage = outside.find(">>", opened[-1])  # an argument ends before the operator between stages
+    stage = outside.find(">>", opened[-1])  # the bracket is closed in front of the next `>>`
     place = len(outside[:stage].rstrip()) if stage > 0 else len(text)
     return text[:place] + _CLOSING[outside[opened[-1]]] + text[place:]
 
 
 def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> str | None:
-    """Return a call of an unknown name in our words, with its own arguments; None if one of them has no counterpart.
+    """Translate a call of a peer's scheduler, with its arguments. None if an argument has no counterpart.
 
     Args:
-        name: the name that is called.
-        advice: an example of what it means here.
-        arguments: the name of each, empty if it is positional, and its text.
+        name: the peer's name.
+        advice: an example of the equivalent schedule.
+        arguments: keyword and text of each argument; the keyword is empty for a positional one.
 
     >>> call_as_meant("StepLR", "step(30, gamma=0.1)", [("", "optimizer"), ("step_size", "25")])
     'step(every=25)'
@@ -122,7 +122,7 @@ def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> s
     texts = [f"{key}={value}" if key else value for key, value in arguments]
     if advice.startswith("curves."):
         return f"{advice.partition('(')[0]}({', '.join(texts)})"
-    if advice.startswith("anneal(curve="):  # a curve without parameters of its own
+    if advice.startswith("anneal(curve="):  # the curve has no parameters
         return f"anneal({', '.join(texts)}, {advice[7:]}" if all(key for key, _ in arguments) else None
     if last in (*SEQUENCES, "SequentialLR", "ChainedScheduler"):
         listed = texts[0][1:-1] if len(texts) == 1 and texts[0][:1] in "[(" else None
@@ -136,8 +136,8 @@ def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> s
         return None
     if re.fullmatch(r"(?:self\.)?(?:optimizer|optim|opt)\w*", arguments[0][1]):
         del arguments[0]
-    theirs, known, given, warmup = PEER_PARAMETERS.get(last, ()), signature(builder).parameters, [], ""
-    # Of a name in small letters one argument without a name has the same meaning here.
+    theirs, known, written, warmup = PEER_PARAMETERS.get(last, ()), signature(builder).parameters, [], ""
+    # The single positional argument of a lower-case function means the same in this library.
     alike = not theirs and (last.islower() or found[0] == "papers") and sum(not key for key, _ in arguments) <= 1
     alike = alike and (ours == "warmup" or bool(re.fullmatch(rf"(warmup\([^()]*\) >> )?{ours}\([^()]*\)", advice)))
     for place, (key, value) in enumerate(arguments):
@@ -151,7 +151,7 @@ def call_as_meant(name: str, advice: str, arguments: list[tuple[str, str]]) -> s
             return None
         if theirs_here in ("eta_min", "min_lr", "lr_min") and re.fullmatch(r"[\d.]+(e-?\d+)?", value):
             value = f"absolute({value})"
-        given.append(f"{meant}={value}" if meant else value)
-    if last == "CosineAnnealingLR" and not any(one.startswith("to=") for one in given):
-        given.insert(0, "to=0.0")
-    return f"{warmup}{ours}({', '.join(given)})"
+        written.append(f"{meant}={value}" if meant else value)
+    if last == "CosineAnnealingLR" and not any(one.startswith("to=") for one in written):
+        written.insert(0, "to=0.0")
+    return f"{warmup}{ours}({', '.join(written)})"

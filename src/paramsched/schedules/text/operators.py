@@ -1,4 +1,4 @@
-"""The operators and the calls of a line."""
+"""Evaluation of the operators and calls in a line of text."""
 
 import operator
 import re
@@ -18,8 +18,8 @@ from paramsched.schedules.text.mending import call_as_meant
 from paramsched.schedules.text.tokens import (
     BROKEN,
     EXAMPLE_LINE,
+    LineDiagnostics,
     LineEdit,
-    LineFaults,
     OpenBracket,
     TextPart,
     Token,
@@ -32,7 +32,7 @@ from paramsched.time.duration import UNIT_NAMES
 BINDS = {">>": 1, "<<": 1, "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3, "@": 3, "**": 5}
 
 BINDS_SIGN = 4
-"""How tightly a sign in front of a value binds: more than `*`."""
+"""The precedence of a unary sign: higher than that of `*`."""
 
 _APPLY: dict[str, Callable[[Any, Any], Any]] = {
     "*": operator.mul,
@@ -43,17 +43,23 @@ _APPLY: dict[str, Callable[[Any, Any], Any]] = {
 }
 _ADVICE = {
     "/": "Divide by a number other than 0: cosine() / 2",
-    "**": "Use a number behind it, and not too large a one: cosine() ** 2",
+    "**": "Use a small number as the exponent: cosine() ** 2",
 }
 _AT_ONCE = {"*": "product", "+": "sum", "-": "sum"}
-_FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together
+_FEW = 8  # up to this many operands are joined one by one, so that an error names the two incompatible operands
 _KNOWN_OPERATORS = "The operators are >>, *, /, **, + and -"
 
 
-def reduce_operators(frame: OpenBracket, binds: int, diagnostics: LineFaults, coming: str = "") -> int:
-    """Apply what binds more tightly than the operator that comes; how many of them were signs.
+def reduce_operators(frame: OpenBracket, binds: int, diagnostics: LineDiagnostics, coming: str = "") -> int:
+    """Apply the operators of a higher precedence than the next operator; return how many of them were unary signs.
 
-    Equal ones that can be joined at once wait for each other: a sum of a thousand terms is one sum, not a thousand.
+    Operands of `+` and `*` are collected, so that a sum of a thousand terms becomes one sum, not a thousand.
+
+    Args:
+        frame: the bracket whose operators are applied.
+        binds: the precedence of the next operator; 0 at the end of an argument.
+        diagnostics: receives the errors.
+        coming: the next operator; empty at the end of an argument.
     """
     signs = 0
     values, operators = frame.values, frame.operators
@@ -62,7 +68,7 @@ def reduce_operators(frame: OpenBracket, binds: int, diagnostics: LineFaults, co
         if coming in _AT_ONCE and tightness == binds and _AT_ONCE.get(sign) == _AT_ONCE[coming]:
             break
         if tightness == 1:
-            if not binds:  # a sequence is made at once of all its stages, not of two and two
+            if not binds:  # a sequence is built from all its stages together, not in pairs
                 _make_sequence(frame, diagnostics)
             break
         operators.pop()
@@ -86,8 +92,8 @@ def reduce_operators(frame: OpenBracket, binds: int, diagnostics: LineFaults, co
     return signs
 
 
-def _join_run(run: list[TextPart], between: list[str], diagnostics: LineFaults) -> Any:
-    """What the operators between them make of two values, or of many at once."""
+def _join_run(run: list[TextPart], between: list[str], diagnostics: LineDiagnostics) -> Any:
+    """Join two or more values by the operators between them."""
     plain = all(isinstance(part.value, Schedule) and not part.value.metric_rules for part in run)
     if len(run) > _FEW and plain:
         name = _AT_ONCE[between[0]]
@@ -102,8 +108,8 @@ def _join_run(run: list[TextPart], between: list[str], diagnostics: LineFaults) 
     return joined.value
 
 
-def _join_two(sign: str, left: TextPart, right: TextPart, diagnostics: LineFaults) -> Any:
-    """What an operator makes of the values beside it; both are looked at, so that both are told."""
+def _join_two(sign: str, left: TextPart, right: TextPart, diagnostics: LineDiagnostics) -> Any:
+    """Apply an operator to its two operands. Both operands are checked, so that each error is reported."""
     known = left.value is not BROKEN and right.value is not BROKEN
     apply = _APPLY.get(sign)
     if apply is None:
@@ -120,15 +126,15 @@ def _join_two(sign: str, left: TextPart, right: TextPart, diagnostics: LineFault
 
 
 def _of_floats(apply: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    """What `/` or `**` makes of two values; of two numbers as floats, so that no digits are counted for hours."""
+    """Apply `/` or `**`; to floats if both operands are numbers, because integer powers could take hours."""
     if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
         return apply(left, right)
     try:
         made = apply(float(left), float(right))
     except OverflowError:
-        raise OverflowError("too large a number") from None
+        raise OverflowError("the result is too large") from None
     if isinstance(made, complex):
-        raise OverflowError("no real number")
+        raise OverflowError("the result is not a real number")
     return made
 
 
@@ -137,10 +143,10 @@ def _apply_operator(
     operands: tuple[Any, ...],
     begin: int,
     end: int,
-    diagnostics: LineFaults,
+    diagnostics: LineDiagnostics,
     instead: str = EXAMPLE_LINE,
 ) -> Any:
-    """What an operator makes of its operands; what it raises is kept as a fault."""
+    """Apply an operator to its operands. An exception becomes a diagnostic."""
     try:
         return apply(*operands)
     except InvalidArgument as refusal:
@@ -149,8 +155,8 @@ def _apply_operator(
         return diagnostics.keep(ParseError(diagnostics.quoted(begin, end), str(error), instead), begin, end)
 
 
-def _make_sequence(frame: OpenBracket, diagnostics: LineFaults) -> None:
-    """Replace the values of a bracket, joined by `>>`, by the sequence."""
+def _make_sequence(frame: OpenBracket, diagnostics: LineDiagnostics) -> None:
+    """Replace the values of a bracket that are joined by `>>` with the sequence."""
     parts, signs = frame.values, {sign for sign, _, _ in frame.operators}
     whole = TextPart(BROKEN, parts[0].begin, parts[-1].end)
     frame.values, frame.operators = [whole], []
@@ -160,7 +166,7 @@ def _make_sequence(frame: OpenBracket, diagnostics: LineFaults) -> None:
     sound = [_can_be_operand(part, diagnostics) and part.value is not BROKEN for part in parts]
     first = parts[0].value
     if isinstance(first, (int, float)) and not isinstance(first, bool):
-        found = f"{shown(first)} is a number; a stage that is not the last says how long it is"
+        found = f"{shown(first)} is a number; every stage but the last needs a length"
         diagnostics.add(parts[0], found, f'Write constant({shown(first)}, over="10%") >> cosine()')
     elif all(sound):
         for part in parts:
@@ -174,8 +180,8 @@ def _make_sequence(frame: OpenBracket, diagnostics: LineFaults) -> None:
         frame.values[0] = TextPart(made, whole.begin, whole.end)
 
 
-def _can_be_operand(part: TextPart, diagnostics: LineFaults) -> bool:
-    """Whether a value can stand beside an operator; else that is told."""
+def _can_be_operand(part: TextPart, diagnostics: LineDiagnostics) -> bool:
+    """Return whether a value can be an operand; if not, report it."""
     value = part.value
     if value is None or isinstance(value, (bool, str, tuple, Curve)):
         diagnostics.add(part, f"{shown(value)} is neither a number nor a schedule")
@@ -191,11 +197,11 @@ def _can_be_operand(part: TextPart, diagnostics: LineFaults) -> bool:
     return True
 
 
-def keep_argument(frame: OpenBracket, part: TextPart, diagnostics: LineFaults) -> None:
-    """Put a value that was read up to a comma or a bracket among the arguments."""
+def keep_argument(frame: OpenBracket, part: TextPart, diagnostics: LineDiagnostics) -> None:
+    """Add the value that a comma or a bracket ends to the arguments of its call, or to the items of its list."""
     keyword = frame.keyword
     if keyword is None and frame.named:
-        # An argument without a name behind one with a name is probably the next one of the function.
+        # A positional argument after a keyword argument probably means the next parameter of the function.
         known, text = [*frame.parameters], diagnostics.text[part.begin : part.end]
         last = next(reversed(frame.named))
         following = known[known.index(last) + 1 :] if last in known else []
@@ -203,31 +209,31 @@ def keep_argument(frame: OpenBracket, part: TextPart, diagnostics: LineFaults) -
         edit = None if meant is None else (part.begin, part.end, f"{meant}={text}")
         if re.fullmatch(r"\d,", diagnostics.text[part.begin - 2 : part.begin]):  # 0,1
             edit = part.begin - 1, part.end, f".{text}"
-        diagnostics.add(part, "an argument without a name behind one with a name", "Name it as well", edit=edit)
+        diagnostics.add(part, "positional argument after a keyword argument", "Pass it by keyword", edit=edit)
     if part.value is BROKEN:
-        _tell_missing_quotes(frame, part, diagnostics)
+        _report_missing_quotes(frame, part, diagnostics)
     if keyword is None:
         frame.items.append(part)
         return
     if keyword.value in frame.named:
         whole = Token("name", keyword.value, keyword.begin, part.end)
-        diagnostics.add(whole, f'"{keyword.value}" is given twice', "Give each argument once")
+        diagnostics.add(whole, f'the argument "{keyword.value}" is repeated', "Pass each argument once")
     frame.named[keyword.value] = TextPart(part.value, keyword.begin, part.end)
     frame.keyword = None
 
 
-def value_of_call(frame: OpenBracket, end: int, diagnostics: LineFaults) -> Any:
-    """Return what a function makes of the arguments in its brackets; tell what is wrong with the call."""
-    if frame.fault is not None:
-        fault = diagnostics.found[frame.fault].changed(site=diagnostics.quoted(frame.begin, end))
-        diagnostics.found[frame.fault] = fault
-        advice = fault.instead.removeprefix("Write ")
-        if "(" in advice or advice == frame.name:  # else a name in place of a name corrects it
+def value_of_call(frame: OpenBracket, end: int, diagnostics: LineDiagnostics) -> Any:
+    """Call the function with the arguments in its brackets. Errors of the call become diagnostics."""
+    if frame.diagnostic is not None:
+        diagnostic = diagnostics.found[frame.diagnostic].changed(site=diagnostics.quoted(frame.begin, end))
+        diagnostics.found[frame.diagnostic] = diagnostic
+        advice = diagnostic.instead.removeprefix("Write ")
+        if "(" in advice or advice == frame.name:  # otherwise the advice is another name, and replacing it is enough
             arguments = [("", diagnostics.text[part.begin : part.end]) for part in frame.items]
             for name, part in frame.named.items():
                 arguments.append((name, diagnostics.text[part.begin : part.end].partition("=")[2].strip()))
             line = call_as_meant(frame.name, advice, arguments) if arguments else advice
-            diagnostics.edits[frame.fault] = None if line is None else (frame.begin, end, line)
+            diagnostics.edits[frame.diagnostic] = None if line is None else (frame.begin, end, line)
     positional = [item.value for item in frame.items]
     named = {name: part.value for name, part in frame.named.items()}
     if frame.builder is BROKEN or any(value is BROKEN for value in (*positional, *named.values())):
@@ -242,8 +248,10 @@ def value_of_call(frame: OpenBracket, end: int, diagnostics: LineFaults) -> Any:
         return diagnostics.keep(refusal, place.begin, place.end, _edit_of_call(frame, refusal, end, diagnostics))
 
 
-def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, diagnostics: LineFaults) -> LineEdit | None:
-    """Return what corrects a call: a value that would do in place of the one refused, or the call that was meant."""
+def _edit_of_call(
+    frame: OpenBracket, refusal: InvalidArgument, end: int, diagnostics: LineDiagnostics
+) -> LineEdit | None:
+    """Return the edit that corrects a call: a valid value for the rejected argument, or the suggested call."""
     advice, argument = refusal.instead.removeprefix("Write "), refusal.argument or ""
     part = frame.named.get(argument)
     begin = 0 if part is None else diagnostics.text.index("=", part.begin) + 1
@@ -260,14 +268,14 @@ def _edit_of_call(frame: OpenBracket, refusal: InvalidArgument, end: int, diagno
 
 
 def curve_is_wanted(frame: OpenBracket) -> bool:
-    """Whether the argument that is read now is a curve."""
+    """Return whether the current argument should be a curve."""
     if frame.keyword is not None and frame.keyword.value == "curve":
         return True
     return frame.parameter is not None and frame.parameter.annotation == CurveLike
 
 
-def _tell_missing_quotes(frame: OpenBracket, part: TextPart, diagnostics: LineFaults) -> None:
-    """Report text without quotes, `index=t/n`, as what it is, in place of the faults found in it."""
+def _report_missing_quotes(frame: OpenBracket, part: TextPart, diagnostics: LineDiagnostics) -> None:
+    """Report missing quotes, as in `index=t/n`, instead of the errors that the unquoted text caused."""
     word, parameter = diagnostics.text[part.begin : part.end], frame.parameter
     if parameter is None or not (
         word in get_args(parameter.annotation)
@@ -275,22 +283,22 @@ def _tell_missing_quotes(frame: OpenBracket, part: TextPart, diagnostics: LineFa
         or (parameter.annotation in (DurationLike, DurationLike | None) and word in UNIT_NAMES)
     ):
         return
-    del diagnostics.found[frame.found_before :], diagnostics.edits[frame.found_before :]
+    del diagnostics.found[frame.first_diagnostic :], diagnostics.edits[frame.first_diagnostic :]
     name = f"{parameter.name}=" if frame.keyword is not None else ""
     edit = part.begin, part.end, f'"{word}"'
-    diagnostics.add(part, f"{word} is text, which stands in quotes", f'Write {name}"{word}"', edit=edit)
+    diagnostics.add(part, f"{word} is text and needs quotes", f'Write {name}"{word}"', edit=edit)
 
 
 def _argument_at_fault(
     builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]
 ) -> int | str | None:
-    """The argument that cannot be what its parameter stands for, by its place or its name."""
+    """Return the index or the keyword of the first argument whose type is wrong; None if there is none."""
     parameters = signature(builder).parameters
     if unknown := next((name for name in named if name not in parameters), None):
         return unknown
     kinds = [parameter.annotation for parameter in parameters.values()]
-    given: list[tuple[int | str, Any]] = [*enumerate(positional), *named.items()]
-    for place, value in given:
+    arguments: list[tuple[int | str, Any]] = [*enumerate(positional), *named.items()]
+    for place, value in arguments:
         kind = parameters[place].annotation if isinstance(place, str) else kinds[min(place, len(kinds) - 1)]
         check = next((check for like, check in _CHECKS if kind in (like, like | None)), None)
         if check is None or value is None:
@@ -302,7 +310,7 @@ def _argument_at_fault(
     return None
 
 
-# What a parameter of each annotation takes.
+# The check for the values of each annotation.
 _CHECKS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (DurationLike, Duration.of),
     (Level, lambda level: level_of("", level)),

@@ -1,8 +1,8 @@
-"""From the one-line text to a schedule; nothing in the line is run.
+"""Read a schedule from one line of text, without running any code in it.
 
-A line is read without a syntax tree and without recursion: open brackets stand on a stack, each with its values and the
-operators between them. So a line of any length and depth is read in the time its length takes, and the place of every
-value is known.
+The reader uses no syntax tree and no recursion. It keeps a stack of open brackets, each with its values and the
+operators between them. Reading therefore takes time proportional to the length of the line, at any nesting depth, and
+the location of every value is known.
 """
 
 import re
@@ -33,12 +33,12 @@ from paramsched.schedules.text.operators import (
 )
 from paramsched.schedules.text.tokens import (
     BROKEN,
-    LineFaults,
+    LineDiagnostics,
     OpenBracket,
     TextPart,
     Token,
-    not_an_expression,
     shortened_text,
+    syntax_error,
     tokens_of,
 )
 
@@ -50,16 +50,15 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 
     The text is a Python expression made of the names of schedules, numbers, strings, lists, `>>`, `*`, `/`, `**`,
-    `+` and `-`.
-    Nothing in it is run.
+    `+` and `-`. It is not evaluated as Python code.
 
     Args:
-        text: at most 10,000 characters, nested at most 50 deep.
-        shapes: functions that build a schedule, known by their names in this text only.
+        text: at most 10,000 characters, nested at most 50 levels deep.
+        shapes: additional functions that build a schedule. The text may call them by their names.
 
     Raises:
-        ParseError: not such an expression, or an unknown name, with the nearest known one.
-        InvalidArgument: an argument that cannot be. Of both, `error.span` says where in the text it stands.
+        ParseError: the text is not such an expression, or it contains an unknown name.
+        InvalidArgument: an argument is invalid. For both errors, `error.span` is the range of the text at fault.
 
     >>> parse('warmup("5%") >> cosine(to=0.1)') == parse(' warmup( over = "5 %" )>>cosine( 1, .1 )')
     True
@@ -69,91 +68,96 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     if len(text) > MOST_CHARACTERS:
         raise ParseError(
             f"{shortened_text(text)}",
-            f"{len(text)} characters in one line, more than {MOST_CHARACTERS}",
+            f"a line has at most {MOST_CHARACTERS} characters, got {len(text)}",
             "Use the mapping form",
             text=text,
             span=(0, len(text)),
         )
-    names = _names_known(shapes)
+    names = _known_names(shapes)
     try:
         return _schedule_in(LineReader(text, names, MOST_DEPTH))
     except InvalidArgument as refusal:
-        raise _advised(refusal, _mended_line(text, names, _schedule_in)) from None
+        raise _advised(refusal, _corrected_line(text, names, _schedule_in)) from None
 
 
 def parse_own(text: str) -> Schedule:
-    """Read a line that `str(schedule)` wrote, of any length: limits are for what users write."""
-    return _schedule_in(LineReader(text, _names_known(()), None))
+    """Read a line that `str(schedule)` wrote. The limits of `parse` do not apply, because the text is trusted."""
+    return _schedule_in(LineReader(text, _known_names(()), None))
 
 
 def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
-    """What an expression of a schedule's text says: a schedule, a level, a curve, a rule, a number, a list."""
-    names = _names_known(shapes)
+    """Read an expression of a schedule's text: a schedule, a level, a curve, a rule, a number or a list."""
+    names = _known_names(shapes)
     try:
         return _value_of(LineReader(text, names, MOST_DEPTH))
     except InvalidArgument as refusal:
-        raise _advised(refusal, _mended_line(text, names, _value_of)) from None
+        raise _advised(refusal, _corrected_line(text, names, _value_of)) from None
 
 
-_MOST_MENDED = 400  # characters of a line that is repeated in a message
+_MOST_CORRECTED = 400  # a longer line is not corrected, because a message could not repeat it
 _MOST_EDITS = 12
 
 
 def meant_line(text: str) -> str | None:
-    """Return the line that a text was meant to be; None if one of its slips may mean several things."""
-    return _mended_line(text, _names_known(()), _schedule_in)
+    """Return the corrected line; None if one of its mistakes has no single likely correction."""
+    return _corrected_line(text, _known_names(()), _schedule_in)
 
 
-def _mended_line(
+def _corrected_line(
     text: str, names: Mapping[str, Callable[..., Any]], read: Callable[["LineReader"], object]
 ) -> str | None:
-    """Return the line with every fault corrected, one reading after the other; None if one has no known correction."""
+    """Return the line with every error corrected; None if one has no known correction.
+
+    The line is read again after each correction, because a correction can reveal further errors.
+    """
     for _ in range(_MOST_EDITS):
-        if len(text) > _MOST_MENDED:
+        if len(text) > _MOST_CORRECTED:
             return None
         reader = LineReader(text, names, MOST_DEPTH)
         try:
             read(reader)
         except InvalidArgument as refusal:
-            mended = (refusal in reader.diagnostics.found and reader.diagnostics.mended()) or rewritten(text, names)
-            if mended is None or mended == text:
+            corrected = (refusal in reader.diagnostics.found and reader.diagnostics.corrected()) or rewritten(
+                text, names
+            )
+            if corrected is None or corrected == text:
                 return None
-            text = mended.strip()
+            text = corrected.strip()
         else:
             return text
     return None
 
 
-def _advised(refusal: InvalidArgument, mended: str | None) -> InvalidArgument:
-    """Return the error with the line that was meant; if that is unknown, a call that it advises is only an example."""
+def _advised(refusal: InvalidArgument, corrected: str | None) -> InvalidArgument:
+    """Return the error with advice that can be pasted: the corrected line, or if it is unknown, an example."""
     text, advice = refusal.text or "", re.sub(r"\A(Write|Quote the length:) ", "", refusal.instead)
     begin, end = refusal.span or (0, len(text))
-    if mended is None:
+    if corrected is None:
         if advice != refusal.instead and text.strip():
             return refusal.changed(instead=f"For example: {advice}" if re.match(r"[\w.]+(\(|\Z)", advice) else "")
         return refusal
     own = text[begin:end].replace(*refusal.replace, 1) if refusal.replace and not advice else advice
     known = own != refusal.instead and (refusal.replace is not None or text[end : end + 1] != "(")
-    if not known or f"{text[:begin]}{own}{text[end:]}" != mended:  # else the refusal names it already
-        return refusal.changed(instead=f"Write {mended}")
+    if not known or f"{text[:begin]}{own}{text[end:]}" != corrected:  # else the error suggests this line already
+        return refusal.changed(instead=f"Write {corrected}")
     return refusal
 
 
 def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
-    """Every fault of a line, in order; none for the line of a schedule."""
-    names = _names_known(shapes)
+    """Return every error of a line, in order; an empty list if the line is valid."""
+    names = _known_names(shapes)
     reader = LineReader(text, names, MOST_DEPTH)
     try:
         _schedule_in(reader)
     except InvalidArgument as refusal:
         found = reader.diagnostics.found
         found = found if refusal in found else [*found, refusal]
-        mended = _mended_line(text, names, _schedule_in)
-        return [_advised(one, mended) for one in found]
+        corrected = _corrected_line(text, names, _schedule_in)
+        return [_advised(one, corrected) for one in found]
     return []
 
 
-def _names_known(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+def _known_names(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     try:
         own = {builder.__name__: builder for builder in shapes}
     except (TypeError, AttributeError):
@@ -170,7 +174,7 @@ def _value_of(reader: "LineReader") -> Any:
 
 
 def _schedule_in(reader: "LineReader") -> Schedule:
-    """The schedule that a line says; a metric rule by itself guides base."""
+    """Return the schedule of a line. A metric rule alone becomes `1.0 * rule`."""
     text, value = reader.text, _value_of(reader)
     begin, end = len(text) - len(text.lstrip()), len(text.rstrip())
     if isinstance(value, Schedule):
@@ -193,7 +197,7 @@ def _schedule_in(reader: "LineReader") -> Schedule:
         refusal = ParseError(site, found, f"Write {meant or 'warmup(100) >> cosine(to=0.1)'}")
     else:
         return guided
-    if isinstance(value, str) and value.strip():  # the line is in quotes
+    if isinstance(value, str) and value.strip():  # the entire line is in quotes
         meant = value
     elif isinstance(value, tuple) and value and all(isinstance(one, Schedule) for one in value):
         meant = " >> ".join(map(str, value))
@@ -203,15 +207,21 @@ def _schedule_in(reader: "LineReader") -> Schedule:
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 
-WHAT_A_LINE_HAS = "A line has calls, numbers, text, lists, >>, *, /, **, + and -"
+LINE_SYNTAX = "A schedule's text consists of calls, numbers, strings, lists, >>, *, /, **, + and -"
 
 _PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class NameFault:
-    """What is wrong with a name, and what to write; `meant` is the nearest known one."""
+class NameDiagnostic:
+    """An error about a name.
+
+    Args:
+        found: the problem.
+        instead: the advice.
+        meant: the known name that replaces it; empty if there is none.
+    """
 
     found: str
     instead: str = ""
@@ -219,53 +229,61 @@ class NameFault:
 
 
 def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> Any:
-    """The function that a name calls, or what is wrong with it.
+    """Return the function that a call names, or a NameDiagnostic.
 
     Args:
-        curve_wanted: whether the call stands where a curve should.
+        name: the name in front of the bracket.
+        known: the functions that build schedules.
+        curve_wanted: returns whether a curve is expected here.
     """
     space, _, last = name.rpartition(".")
     if space == "curves":
         if last in CONSTANTS:
-            return NameFault(f"curves.{last} takes no argument, and is not called", f"Write {name}")
-        return FAMILIES.get(last) or NameFault(*unknown_curve(last))
+            return NameDiagnostic(f"curves.{last} takes no arguments and no brackets", f"Write {name}")
+        return FAMILIES.get(last) or NameDiagnostic(*unknown_curve(last))
     if space == "rules":
-        return RULES.get(last) or NameFault(
+        return RULES.get(last) or NameDiagnostic(
             f"unknown rule {last!r}; {did_you_mean(last, RULES)}", meant=closest(last, RULES) or ""
         )
     if space:
-        return _foreign_space(space, last, known)
+        return _module_prefix(space, last, known)
     if name in NEIGHBOR_LEVELS and name not in known:
-        return NameFault(f"{name} is a level, and is not called", f"Write {name}")
+        return NameDiagnostic(f"{name} is a level and takes no brackets", f"Write {name}")
     return known.get(name) or _unknown_name(name, known, curve_wanted=curve_wanted)
 
 
 def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> Any:
-    """The same for a name that is not called."""
+    """Return the value of a name that is not followed by a bracket, or a NameDiagnostic.
+
+    Args:
+        name: the name.
+        known: the functions that build schedules.
+        curve_wanted: returns whether a curve is expected here.
+    """
     space, _, last = name.rpartition(".")
     if name in _PYTHON_CONSTANTS:
         return _PYTHON_CONSTANTS[name]
     if space == "curves":
         if last in FAMILIES:
-            return NameFault(f"the curve {last!r} needs arguments", advice_for_curve(last))
-        return CONSTANTS.get(last) or NameFault(*unknown_curve(last))
+            return NameDiagnostic(f"the curve {last!r} needs arguments", advice_for_curve(last))
+        return CONSTANTS.get(last) or NameDiagnostic(*unknown_curve(last))
     if space == "rules" and last in RULES:
-        return NameFault(f"{name} is not called", f"Write {called_by_name(name, RULES[last])}")
+        return NameDiagnostic(f"{name} is a function and needs brackets", f"Write {called_by_name(name, RULES[last])}")
     if space:
-        return _foreign_space(space, last, known)
+        return _module_prefix(space, last, known)
     if name in NEIGHBOR_LEVELS:
         return NEIGHBOR_LEVELS[name]
     if name in known:
         if curve_wanted() and (advice := advice_for_curve(name)):
-            return NameFault(f"{name} is a schedule; the curve has a prefix", advice)
-        return NameFault(f"{name} is not called", f"Write {called_by_name(name, known[name])}")
+            return NameDiagnostic(f'{name} is a schedule; a curve needs the prefix "curves."', advice)
+        return NameDiagnostic(f"{name} is a function and needs brackets", f"Write {called_by_name(name, known[name])}")
     if curve_wanted() and (advice := advice_for_curve(name)):
-        return NameFault(f"{name} is written with its prefix", advice)
+        return NameDiagnostic('a curve needs the prefix "curves."', advice)
     return _unknown_name(name, known, curve_wanted=curve_wanted)
 
 
 def called_by_name(name: str, builder: Callable[..., Any]) -> str:
-    """A call of a function by its name alone, with arguments where it needs them."""
+    """Return an example call of a function, with its required arguments."""
     needed = any(
         one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
         for one in signature(builder).parameters.values()
@@ -274,90 +292,90 @@ def called_by_name(name: str, builder: Callable[..., Any]) -> str:
 
 
 def advice_for_curve(name: str) -> str:
-    """What to write for a name that is a curve's; nothing for any other."""
+    """Return the advice for the name of a curve without its prefix; empty if `name` is not a curve."""
     return f"Write {curve_text(name)}" if name in CONSTANTS or name in FAMILIES else ""
 
 
-def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> NameFault:
-    """What is wrong with a name that no shape has."""
+def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> NameDiagnostic:
+    """Return the error for an unknown name: by its lookalikes, curves, peers' names, and the closest known name."""
     if (other := first_lookalike(name)) is not None and (meant := straighten_text(name)) in known:
-        return NameFault(f'unknown schedule "{name}": {other[1]}', f"Write {meant}")
+        return NameDiagnostic(f'unknown schedule "{name}": {other[1]}', f"Write {meant}")
     if advice := advice_for_curve(name):
         if not curve_wanted():
             advice = f"Write anneal(curve={advice.removeprefix('Write ')})"
-        return NameFault(f'"{name}" is a curve, not a schedule', advice)
+        return NameDiagnostic(f'"{name}" is a curve, not a schedule', advice)
     letters = letters_of(name)
     same = next((one for one in known if one.replace("_", "") == letters), None)
-    if same is not None and (name.islower() or name.isupper()):  # else it is a class, which peers may have
-        return NameFault(f'unknown schedule "{name}"; did you mean "{same}"?', meant=same)
+    if same is not None and (name.islower() or name.isupper()):  # a name in CamelCase may be a peer's class
+        return NameDiagnostic(f'unknown schedule "{name}"; did you mean "{same}"?', meant=same)
     if peer := advice_for_name(name):
-        return NameFault(peer[0], peer[1] and f"Write {peer[1]}")
+        return NameDiagnostic(peer[0], peer[1] and f"Write {peer[1]}")
     if name in SEQUENCES:
-        return NameFault(f'unknown schedule "{name}": stages are joined by >>', "Write warmup(100) >> cosine()")
+        return NameDiagnostic(f'unknown schedule "{name}": stages are joined by >>', "Write warmup(100) >> cosine()")
     if curve_wanted():
-        return NameFault(*unknown_curve(name))
-    there = [*known, *NEIGHBOR_LEVELS]
-    return NameFault(f'unknown schedule "{name}"; {did_you_mean(name, there)}', meant=closest(name, there) or "")
+        return NameDiagnostic(*unknown_curve(name))
+    names = [*known, *NEIGHBOR_LEVELS]
+    return NameDiagnostic(f'unknown schedule "{name}"; {did_you_mean(name, names)}', meant=closest(name, names) or "")
 
 
-def _foreign_space(space: str, last: str, known: KnownNames) -> NameFault:
-    """What is wrong with a name behind a module's: `ps.cosine`, `paramsched.curves.cosine`."""
+def _module_prefix(space: str, last: str, known: KnownNames) -> NameDiagnostic:
+    """Return the error for a name with a module in front of it: `ps.cosine`, `paramsched.curves.cosine`."""
     name = f"{space.rpartition('.')[2]}.{last}"
     found = f"{space}.… is not part of a schedule's text"
     if name.startswith(("curves.", "rules.")):
-        return NameFault(found, f"Write {name}")
+        return NameDiagnostic(found, f"Write {name}")
     if last in known:
-        return NameFault(found, f"Write {last}")
+        return NameDiagnostic(found, f"Write {last}")
     if peer := advice_for_peer(f"{space}.{last}"):
-        return NameFault(peer[0], f"Write {peer[1]}")
+        return NameDiagnostic(peer[0], f"Write {peer[1]}")
     near = closest(last, known)
-    return NameFault(found, f"Write {near}" if near else WHAT_A_LINE_HAS)
+    return NameDiagnostic(found, f"Write {near}" if near else LINE_SYNTAX)
 
 
-_MOST_BRACKETS = 200  # around one value; as Python has it
-_PYTHON_WORDS = ("and", "or", "not", "if", "else", "is", "in", "lambda", "for", "await", "async", "yield")
+_MOST_BRACKETS = 200  # around one value; Python has the same limit
+_PYTHON_KEYWORDS = ("and", "or", "not", "if", "else", "is", "in", "lambda", "for", "await", "async", "yield")
 
 
 @final
 class LineReader:
-    """Reads one line; keeps the faults it finds."""
+    """Reader of one line. It collects the errors in `diagnostics`."""
 
     def __init__(self, text: str, names: KnownNames, most_depth: int | None) -> None:
         self.text, self.names, self.most_depth = text, names, most_depth
-        self.diagnostics = LineFaults(text)
-        self._words = tokens_of(text)
+        self.diagnostics = LineDiagnostics(text)
+        self._tokens = tokens_of(text)
         self._stack: list[OpenBracket] = []
         self._depth = self._brackets = 0
-        self._value_wanted = True  # else an operator, a comma or the end of a bracket
+        self._value_wanted = True  # False: an operator, a comma or a closing bracket is expected
 
     def read(self) -> TextPart:
-        """Return what the line says: its value, and where it stands."""
-        here, ahead = next(self._words), None
+        """Read the line and return its value, with its range in the text."""
+        here, ahead = next(self._tokens), None
         self._stack = [OpenBracket("line", here.begin, here.begin)]
         while here.kind != "end":
             if self.most_depth is not None and self._brackets > _MOST_BRACKETS:
-                raise not_an_expression(self.text, here.begin, here.end, f"more than {_MOST_BRACKETS} open brackets")
+                raise syntax_error(self.text, here.begin, here.end, f"more than {_MOST_BRACKETS} open brackets")
             if self.most_depth is not None and self._depth >= self.most_depth:
                 found = f"nested more than {self.most_depth} deep"
-                refusal = ParseError(f'"{shortened_text(self.text)}"', found, "Name parts apart")
+                refusal = ParseError(f'"{shortened_text(self.text)}"', found, "Split it into named schedules")
                 raise refusal.at(self.text, here.begin, here.end)
-            ahead = self._take_word(here, next(self._words))
-            here = ahead or next(self._words)
+            ahead = self._take_token(here, next(self._tokens))
+            here = ahead or next(self._tokens)
         frame = self._stack[-1]
         if frame.kind != "line":
-            found = f'the "{self.text[frame.place]}" of character {frame.place + 1} is not closed'
-            raise not_an_expression(self.text, frame.place, frame.place + 1, found)
+            found = f'the "{self.text[frame.place]}" at character {frame.place + 1} is never closed'
+            raise syntax_error(self.text, frame.place, frame.place + 1, found)
         if self._value_wanted:
-            found = "nothing stands there" if frame.is_empty else "a value is missing at the end"
-            raise not_an_expression(self.text, max(here.begin - 1, 0), here.end, found)
+            found = "the text is empty" if frame.is_empty else "expected a value at the end"
+            raise syntax_error(self.text, max(here.begin - 1, 0), here.end, found)
         reduce_operators(frame, 0, self.diagnostics)
         return frame.values[0]
 
-    def _take_word(self, here: Token, ahead: Token) -> Token | None:
-        """Put one word where it belongs; the word ahead, where it was not taken."""
+    def _take_token(self, here: Token, ahead: Token) -> Token | None:
+        """Process one token. Return the next token, or None if it was consumed too."""
         frame, wanted, word = self._stack[-1], self._value_wanted, here.value
         if wanted and here.kind in ("number", "string"):
-            self._put_value(frame, word, here)
+            self._add_value(frame, word, here)
         elif wanted and here.kind == "name":
             return self._take_name(frame, here, ahead)
         elif wanted and word in ("(", "["):
@@ -369,7 +387,7 @@ class LineReader:
         elif word in (")", "]") and here.kind == "sign":
             self._close_bracket(here)
         elif not wanted and here.kind == "sign" and word in BINDS:
-            # Of powers the one behind comes first, as in Python.
+            # `**` associates to the right, as in Python.
             self._depth -= reduce_operators(frame, BINDS[word] + (word == "**"), self.diagnostics, word)
             frame.operators.append((word, BINDS[word], here.begin))
             self._value_wanted = True
@@ -377,50 +395,50 @@ class LineReader:
             self._end_argument(frame)
             frame.comma = self._value_wanted = True
         else:
-            raise self._stray_word(here, frame, wanted=wanted)
+            raise self._unexpected_token(here, frame, wanted=wanted)
         return ahead
 
-    def _put_value(self, frame: OpenBracket, value: Any, here: Token) -> None:
-        """Keep a value that is one word; behind it stands an operator, a comma or the end of a bracket."""
+    def _add_value(self, frame: OpenBracket, value: Any, here: Token) -> None:
+        """Add a value that is a single token. An operator, a comma or a closing bracket must follow."""
         frame.values.append(TextPart(value, here.begin, here.end))
         self._value_wanted = False
 
     def _take_name(self, frame: OpenBracket, here: Token, ahead: Token) -> Token | None:
-        """Take the name of an argument, of a function that is called, or of a value."""
+        """Read a keyword, the name of a called function, or a named value."""
         if ahead.value == "=" and ahead.kind == "sign" and frame.kind == "call" and frame.is_empty:
-            frame.keyword, frame.found_before = here, len(self.diagnostics.found)
+            frame.keyword, frame.first_diagnostic = here, len(self.diagnostics.found)
             return None
         name, end = here.value, here.end
         while ahead.value == "." and ahead.kind == "sign":  # curves.power
-            word = next(self._words)
+            word = next(self._tokens)
             if word.kind != "name":
-                raise not_an_expression(self.text, ahead.begin, ahead.end, "no name behind the dot")
-            name, end, ahead = f"{name}.{word.value}", word.end, next(self._words)
+                raise syntax_error(self.text, ahead.begin, ahead.end, "expected a name after the dot")
+            name, end, ahead = f"{name}.{word.value}", word.end, next(self._tokens)
         here = Token("name", name, here.begin, end)
         if not (ahead.value == "(" and ahead.kind == "sign"):
-            self._put_value(frame, self._meaning_of(frame, name, here, value_of_name), here)
+            self._add_value(frame, self._meaning_of(frame, name, here, value_of_name), here)
             return ahead
         known = self._meaning_of(frame, name, here, called_builder)
         call = OpenBracket("call", here.begin, ahead.begin, name, known)
         if known is BROKEN:
-            call.fault = len(self.diagnostics.found) - 1
+            call.diagnostic = len(self.diagnostics.found) - 1
         self._stack.append(call)
         self._depth += 1
         return None
 
     def _meaning_of(self, frame: OpenBracket, name: str, here: Token, meaning: Callable[..., Any]) -> Any:
-        """What a name means here; what is wrong with it is kept as a fault."""
-        if name in _PYTHON_WORDS and meaning is value_of_name:
+        """Look up a name. An unknown name becomes a diagnostic."""
+        if name in _PYTHON_KEYWORDS and meaning is value_of_name:
             raise self._not_in_a_line(here)
         found = meaning(name, self.names, curve_wanted=lambda: curve_is_wanted(frame))
-        if not isinstance(found, NameFault):
+        if not isinstance(found, NameDiagnostic):
             return found
         if dashed := dashed_word_at(self.text, here.begin):
             word, begin, end = dashed
-            said, line = advice_for_name(word) or ("", "")
+            message, line = advice_for_name(word) or ("", "")
             site = f'"{shortened_text(self.text)}" at character {begin + 1}'
-            raise ParseError(site, said, line and f"Write {line}", text=self.text, span=(begin, end))
-        dashed_on = self.text[here.end : here.end + 1] == "-"  # warm-up: a name of its own for those who wrote it
+            raise ParseError(site, message, line and f"Write {line}", text=self.text, span=(begin, end))
+        dashed_on = self.text[here.end : here.end + 1] == "-"  # `warm-up` is meant as one name
         replace = (name.rpartition(".")[2], found.meant) if found.meant and not dashed_on else None
         return self.diagnostics.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
 
@@ -429,17 +447,18 @@ class LineReader:
         keep_argument(frame, frame.values.pop(), self.diagnostics)
 
     def _close_bracket(self, here: Token) -> None:
-        """Put the value of a bracket that ends here into the one around it."""
+        """Close the innermost bracket, and add its value to the bracket around it."""
         frame = self._stack[-1]
         if frame.kind == "line" or (here.value == "]") != (frame.kind == "list"):
-            found = f'"{here.value}" closes nothing'
+            found = f'unmatched "{here.value}"'
             if frame.kind != "line":
-                found = f'"{here.value}" closes "{self.text[frame.place]}" of character {frame.place + 1}'
-            raise not_an_expression(self.text, here.begin, here.end, found, "Close each bracket once")
+                opening = self.text[frame.place]
+                found = f'"{here.value}" does not match the "{opening}" at character {frame.place + 1}'
+            raise syntax_error(self.text, here.begin, here.end, found, "Close each bracket once")
         if not self._value_wanted:
             self._end_argument(frame)
         elif not frame.is_empty:
-            raise not_an_expression(self.text, here.begin, here.end, f'a value is missing before "{here.value}"')
+            raise syntax_error(self.text, here.begin, here.end, f'expected a value before "{here.value}"')
         self._stack.pop()
         self._depth -= frame.kind in ("call", "list")
         self._brackets -= frame.kind in ("group", "list")
@@ -447,7 +466,7 @@ class LineReader:
         self._value_wanted = False
 
     def _value_of(self, frame: OpenBracket, end: int) -> Any:
-        """What a bracket stands for: a call, a value in brackets, or a list."""
+        """Return the value of a closed bracket: of a call, a parenthesized value, or a list."""
         if frame.kind == "call":
             return value_of_call(frame, end, self.diagnostics)
         if frame.kind == "group" and len(frame.items) == 1 and not frame.comma:
@@ -455,8 +474,8 @@ class LineReader:
         values = tuple(item.value for item in frame.items)
         return BROKEN if any(value is BROKEN for value in values) else values
 
-    def _stray_word(self, here: Token, frame: OpenBracket, *, wanted: bool) -> ParseError:
-        """The error of a word where none, or another, should stand."""
+    def _unexpected_token(self, here: Token, frame: OpenBracket, *, wanted: bool) -> ParseError:
+        """Return the error for an unexpected token."""
         word = here.value
         if here.kind == "sign":
             if wanted and word in ("*", "**") and frame.kind == "call":
@@ -466,14 +485,15 @@ class LineReader:
             if not wanted and word in ("(", "["):
                 return self._not_in_a_line(here)
             if word == "=":
-                return not_an_expression(self.text, here.begin, here.end, '"=" gives an argument of a call its value')
+                found = '"=" is only allowed between a keyword and its value'
+                return syntax_error(self.text, here.begin, here.end, found)
             if word == "," and frame.kind == "line":
-                return not_an_expression(self.text, here.begin, here.end, "a comma outside brackets", "Write >> or *")
-            return not_an_expression(self.text, here.begin, here.end, f'a value is missing before "{word}"')
-        if here.kind == "name" and word in _PYTHON_WORDS:
+                return syntax_error(self.text, here.begin, here.end, "a comma outside brackets", "Write >> or *")
+            return syntax_error(self.text, here.begin, here.end, f'expected a value before "{word}"')
+        if here.kind == "name" and word in _PYTHON_KEYWORDS:
             return self._not_in_a_line(here)
-        found = "an operator, or the end, should stand here" if frame.kind == "line" else "a comma is missing before it"
-        return not_an_expression(self.text, here.begin, here.end, found)
+        found = "expected an operator or the end of the text" if frame.kind == "line" else "expected a comma before it"
+        return syntax_error(self.text, here.begin, here.end, found)
 
     def _not_in_a_line(self, here: Token) -> ParseError:
         word = self.text[here.begin : here.end]
@@ -481,7 +501,7 @@ class LineReader:
         return ParseError(
             site,
             f"{word} is not part of a schedule's text",
-            WHAT_A_LINE_HAS,
+            LINE_SYNTAX,
             text=self.text,
             span=(here.begin, here.end),
         )

@@ -1,4 +1,4 @@
-"""The words of a line of text, each with its place; what was read so far."""
+"""The tokens of a line of text, the values read so far, and the errors found."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ from paramsched.base.lookalikes import first_lookalike
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.time.duration import UNIT_NAMES, length_with_unit
 
-_WORDS = re.compile(
+_TOKEN = re.compile(
     r"""(?P<blank>[ \t\f]+|\\\r?\n|\#[^\n]*)
     |(?P<newline>\r?\n|\r)
     |(?P<string>[A-Za-z]{0,2}(?:\"\"\"(?s:(?:\\.|[^\\])*?)\"\"\"|'''(?s:(?:\\.|[^\\])*?)'''
@@ -33,7 +33,7 @@ EXAMPLE_LINE = 'Write warmup("5%") >> cosine(to=0.1)'
 @final
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word: its kind (`name`, `number`, `string`, `sign`, `end`), what it says, and where it stands."""
+    """A token with its kind (`name`, `number`, `string`, `sign` or `end`), value, and range in the text."""
 
     kind: str
     value: Any
@@ -42,24 +42,24 @@ class Token:
 
 
 def tokens_of(text: str) -> Iterator[Token]:
-    """Yield the words of a line, in order, and an `end` behind them; newlines count outside brackets only."""
+    """Yield the tokens of a line, and an `end` token after them. Line breaks are allowed inside brackets only."""
     place = len(text) - len(text.lstrip())
     stop = len(text.rstrip())
     open_brackets = 0
-    match = _WORDS.match
+    match = _TOKEN.match
     while place < stop:
         found = match(text, place, stop)
         if found is None:
             if text[place] in "\"'":
-                raise not_an_expression(text, place, place + 1, "the quote that opens here is never closed")
+                raise syntax_error(text, place, place + 1, "this quote is never closed")
             shown = f'"{text[place]}"' if text[place].isprintable() else repr(text[place])
-            raise not_an_expression(text, place, place + 1, f"{shown} is in no schedule's text", "Take it out")
+            raise syntax_error(text, place, place + 1, f"{shown} is not part of a schedule's text", "Remove it")
         kind, word, begin, place = found.lastgroup, found[0], place, found.end()
         if kind == "blank":
             continue
         if kind == "newline":
             if not open_brackets:
-                raise not_an_expression(text, begin, begin + 1, "a line ends outside brackets", "Put it on one line")
+                raise syntax_error(text, begin, begin + 1, "a line break outside brackets", "Join the lines")
             continue
         if kind == "sign":
             open_brackets += (word in "([") - (word in ")]")
@@ -73,26 +73,26 @@ def tokens_of(text: str) -> Iterator[Token]:
     yield Token("end", "", stop, stop)
 
 
-def not_an_expression(text: str, begin: int, end: int, found: str, instead: str = "") -> ParseError:
-    """The error of a line that cannot be read: by its slip, or by the place where it stops to be a line."""
-    slip = slip_in(text)
+def syntax_error(text: str, begin: int, end: int, found: str, instead: str = "") -> ParseError:
+    """Return the error for a line that cannot be read: a mistake that `known_mistake` recognizes, or else `found`."""
+    slip = known_mistake(text)
     if slip is not None:
         begin, end, meant, instead = slip
         return ParseError(
-            f'"{shortened_text(text)}"', f"not an expression: {meant}", instead, text=text, span=(begin, end)
+            f'"{shortened_text(text)}"', f"invalid syntax: {meant}", instead, text=text, span=(begin, end)
         )
-    said = f"not an expression at character {begin + 1}" + (f": {found}" if found else "")
-    return ParseError(f'"{shortened_text(text)}"', said, instead or EXAMPLE_LINE, text=text, span=(begin, end))
+    message = f"invalid syntax at character {begin + 1}" + (f": {found}" if found else "")
+    return ParseError(f'"{shortened_text(text)}"', message, instead or EXAMPLE_LINE, text=text, span=(begin, end))
 
 
 def shortened_text(text: str) -> str:
-    """A line as it stands in a message: on one line, and not long."""
+    """Shorten a text for a message: to one line of at most 60 characters."""
     flat = " ".join(text[:400].split())
     return flat if len(flat) <= 60 else flat[:57] + "..."
 
 
 def _number_value(text: str, word: str, begin: int) -> int | float:
-    """The number that a word says, read as Python reads it."""
+    """Return the value of a number token, by Python's rules."""
     end = begin + len(word)
     if word[-1] in "jJ":
         raise ParseError(
@@ -102,17 +102,17 @@ def _number_value(text: str, word: str, begin: int) -> int | float:
             text=text,
             span=(begin, end),
         )
-    if len(word) > 1 and not word.strip("0"):  # 10,000 would be two numbers
-        raise not_an_expression(text, begin, end, "a number that begins with 0")
+    if len(word) > 1 and not word.strip("0"):  # rejected, because the "000" of 10,000 would be a second number
+        raise syntax_error(text, begin, end, "a number must not start with 0")
     try:
         is_float = word[:2] not in ("0x", "0X") and any(sign in word for sign in ".eE")
         return float(word) if is_float else int(word, 0)
-    except ValueError:  # 012, or more digits than Python turns into an integer
-        raise not_an_expression(text, begin, end, "no number that Python reads", "Write 0.1") from None
+    except ValueError:  # 012, or more digits than Python converts into an integer
+        raise syntax_error(text, begin, end, "invalid number", "Write 0.1") from None
 
 
 def _string_value(text: str, word: str, begin: int) -> str:
-    """The text that a word in quotes says."""
+    """Return the value of a string token."""
     quote = word[0]
     if quote in "\"'" and "\\" not in word:
         return word[3:-3] if len(word) >= 6 and word[:3] == quote * 3 else word[1:-1]
@@ -128,7 +128,7 @@ def _string_value(text: str, word: str, begin: int) -> str:
     try:
         value: str = ast.literal_eval(word)
     except (SyntaxError, ValueError):
-        raise not_an_expression(text, begin, begin + len(word), "a backslash that means nothing", "Write two") from None
+        raise syntax_error(text, begin, begin + len(word), "invalid escape sequence", "Double the backslash") from None
     return value
 
 
@@ -140,24 +140,23 @@ _DANGLING = re.compile(r"(>>|[-+*/])\s*\Z")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
-def slip_in(text: str) -> tuple[int, int, str, str] | None:
-    """The slip in a line: where it is, what it is, what to write.
+def known_mistake(text: str) -> tuple[int, int, str, str] | None:
+    """Return begin, end, description and correction of the first mistake; None if no known mistake is found.
 
-    None where nothing is known of it.
-
-    >>> slip_in("warmup(5%) >> cosine()")
+    >>> known_mistake("warmup(5%) >> cosine()")
     (7, 9, '5% is a length without quotes', 'Quote the length: "5%"')
-    >>> slip_in("cosine(to=0.1")
+    >>> known_mistake("cosine(to=0.1")
     (6, 7, 'the bracket ( is never closed', 'Close it with )')
     """
     if (other := first_lookalike(without_strings(text))) is not None:
-        return other[0], other[0] + 1, other[1], "Use a plain character"
+        return other[0], other[0] + 1, other[1], "Use an ASCII character"
     found = _bare_length(text) or _unpaired_bracket(text)
     if found is None and not text.strip():
-        return 0, 0, "an empty text", EXAMPLE_LINE
+        return 0, 0, "the text is empty", EXAMPLE_LINE
     if found is None and (dangling := _DANGLING.search(text)):
         sign = dangling[1]
-        return dangling.start(1), dangling.end(1), f"nothing stands behind {sign}", f"Leave {sign} out, or go on"
+        missing = f"expected a value after {sign}"
+        return dangling.start(1), dangling.end(1), missing, f"Remove {sign}, or add a value"
     return found
 
 
@@ -172,7 +171,7 @@ def _bare_length(text: str) -> tuple[int, int, str, str] | None:
 
 
 def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
-    """A bracket or a quote without its other one."""
+    """Return the first bracket or quote without its counterpart, as `known_mistake` does."""
     open_: list[tuple[str, int]] = []
     outside = without_strings(text)
     for place, one in enumerate(outside):
@@ -182,10 +181,11 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
             open_.append((one, place))
         elif one in _CLOSING.values():
             if not open_:
-                return place, place + 1, f"nothing is open that {one} closes", f"Leave {one} out"
+                return place, place + 1, f"unmatched {one}", f"Remove {one}"
             opening, _ = open_.pop()
             if _CLOSING[opening] != one:
-                return place, place + 1, f"{one} closes the bracket {opening}", f"Close it with {_CLOSING[opening]}"
+                found = f"{one} does not match the bracket {opening}"
+                return place, place + 1, found, f"Close it with {_CLOSING[opening]}"
     if not open_:
         return None
     opening, place = open_[-1]
@@ -193,18 +193,18 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
 
 
 def without_strings(text: str) -> str:
-    """The text with blanks in place of what stands in quotes."""
+    """Return the text with every quoted string replaced by blanks."""
     return STRING.sub(lambda found: " " * len(found[0]), text)
 
 
 BROKEN = object()
-"""The value of a part with a fault in it, which is told: what is made of it is not told again."""
+"""Placeholder for the value of an invalid part. The part is reported once; values that use it are not reported."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """A value and where it stands."""
+    """A value and its range in the text."""
 
     value: Any
     begin: int
@@ -214,60 +214,60 @@ class TextPart:
 @final
 @dataclass(slots=True)
 class OpenBracket:
-    """An open bracket, or the line: what has been read in it so far."""
+    """An open bracket or the entire line, with the values read in it so far."""
 
     kind: str  # "line", "group", "list" or "call"
-    begin: int  # where the bracket stands, or the name that is called
-    place: int  # of the bracket itself
+    begin: int  # position of the bracket, or of the name in front of it
+    place: int  # position of the bracket
     name: str = ""
     builder: Any = None
     items: list[TextPart] = field(default_factory=list)
     named: dict[str, TextPart] = field(default_factory=dict)
     keyword: Token | None = None
     values: list[TextPart] = field(default_factory=list)
-    operators: list[tuple[str, int, int]] = field(default_factory=list)  # sign, how tightly it binds, where it stands
+    operators: list[tuple[str, int, int]] = field(default_factory=list)  # operator, precedence, position
     comma: bool = False
-    found_before: int = 0  # faults, when the argument that is read now began
-    fault: int | None = None  # of the name that is called, as its place among the faults of the line
+    first_diagnostic: int = 0  # index of the first diagnostic of the current argument
+    diagnostic: int | None = None  # index of the diagnostic about the called name
     _parameters: Mapping[str, Parameter] | None = None
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
-        """The parameters of the function that is called; none where it is unknown."""
-        if self._parameters is None:  # looked up once: a call may have thousands of arguments
+        """The parameters of the called function; empty if the function is unknown."""
+        if self._parameters is None:  # cached, because a call may have thousands of arguments
             self._parameters = {} if self.builder in (BROKEN, None) else signature(self.builder).parameters
         return self._parameters
 
     @property
     def parameter(self) -> Parameter | None:
-        """The parameter of the argument that is read now; None where it is unknown."""
+        """The parameter of the current argument; None if it is unknown."""
         if self.keyword is not None:
             return self.parameters.get(self.keyword.value)
         return next(islice(self.parameters.values(), len(self.items), None), None)
 
     @property
     def is_empty(self) -> bool:
-        """Whether the argument that is read now has not begun."""
+        """True if no token of the current argument has been read."""
         return not (self.values or self.operators or self.keyword)
 
 
 LineEdit: TypeAlias = tuple[int, int, str]
-"""The begin and the end of a piece of a line, and the text that replaces it."""
+"""Start and end of a range of a line, and its replacement text."""
 
 
 @final
-class LineFaults:
-    """The faults of one line, in the order in which they were found."""
+class LineDiagnostics:
+    """The diagnostics of one line, in the order in which they were found."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.found: list[InvalidArgument] = []
-        self.edits: list[LineEdit | None] = []  # which would correct each of them
+        self.edits: list[LineEdit | None] = []  # the correction of each diagnostic; None if it is unknown
 
     def quoted(self, begin: int, end: int) -> str:
-        """A piece of the line, as an error shows what was asked.
+        """Quote a range of the line, for an error message.
 
-        >>> LineFaults("cosine(to=x)").quoted(10, 11)
+        >>> LineDiagnostics("cosine(to=x)").quoted(10, 11)
         '"x" at character 11'
         """
         return f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
@@ -282,15 +282,26 @@ class LineFaults:
         replace: tuple[str, str] | None = None,
         edit: LineEdit | None = None,
     ) -> Any:
-        """Keep a fault and go on with a broken value; `code` and `replace` as of `InvalidArgument.classify`."""
+        """Record an error and return the placeholder value.
+
+        Args:
+            place: the token or value at fault.
+            found: the problem.
+            instead: the advice.
+            code: the diagnostic code.
+            replace: a piece of the text and its replacement.
+            edit: the correction; None for the default of `keep`.
+        """
         refusal = ParseError(self.quoted(place.begin, place.end), found, instead, code=code, replace=replace)
         return self.keep(refusal, place.begin, place.end, edit)
 
     def keep(self, refusal: InvalidArgument, begin: int, end: int, edit: LineEdit | None = None) -> Any:
-        """Keep an error of a piece of the line; go on with a broken value.
+        """Record an error about a range of the line, and return the placeholder value.
 
         Args:
-            edit: what corrects it; by default what the error advises to write, in place of the piece.
+            refusal: the error.
+            begin, end: the range.
+            edit: the correction. By default the range is replaced by the text that the error advises to write.
         """
         if edit is None and refusal.instead.startswith("Write ") and refusal.instead != EXAMPLE_LINE:
             edit = begin, end, refusal.instead.removeprefix("Write ")
@@ -300,11 +311,11 @@ class LineFaults:
         self.edits.append(edit)
         return BROKEN
 
-    def mended(self) -> str | None:
-        """Return the line with every fault corrected; None if one has no edit."""
+    def corrected(self) -> str | None:
+        """Return the line with every error corrected; None if one has no edit."""
         edits: list[LineEdit] = []
         for edit in sorted((edit for edit in self.edits if edit is not None), key=lambda edit: (edit[0], -edit[1])):
-            if not edits or edit[0] >= edits[-1][1]:  # else it lies in a piece that is replaced as a whole
+            if not edits or edit[0] >= edits[-1][1]:  # else the range lies within one that is replaced
                 edits.append(edit)
         spans = (refusal.span or (0, 0) for refusal, edit in zip(self.found, self.edits, strict=True) if edit is None)
         if not all(any(first <= begin and end <= last for first, last, _ in edits) for begin, end in spans):

@@ -1,4 +1,4 @@
-"""How a schedule is written as one line of text."""
+"""Write a schedule as one line of text."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -10,13 +10,14 @@ from paramsched.schedules.affine import Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.registry import BUILDER_OF_CLASS, has_shape
 from paramsched.time import Duration
 
-SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # how tightly a form binds, as Python's operators do
+SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # precedences, in the order of Python's operators
 
 
 def call_text(value: Any) -> str:
-    """A value as a call of its builder: arguments at their defaults left out, by position until one is.
+    """Write a value as a call of its builder.
 
-    A value of a class without a shape is shown as Python shows it; such a text is not read back.
+    Arguments equal to their defaults are left out. The arguments after an omitted one are passed by keyword. A value
+    whose class has no builder is written as `<…>`, which `parse` does not read.
     """
     if not has_shape(value):
         return f"<{shown_fields(value)}>"
@@ -26,22 +27,22 @@ def call_text(value: Any) -> str:
 
 
 def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """A call of `builder` with `arguments`, as short as it can be said."""
-    given: list[str] = []
+    """Write the shortest call of `builder` with `arguments`."""
+    written: list[str] = []
     gap = False
     for place, parameter in enumerate(_parameters_of(builder)):
         argument = arguments[parameter.name]
         if parameter.kind is parameter.VAR_POSITIONAL:
-            given += [written_value(item) for item in argument]
+            written += [written_value(item) for item in argument]
             gap = True
             continue
-        text = written_value(argument)  # once: twice at each level would double the work with each level
+        text = written_value(argument)  # written once, because writing it twice per level takes exponential time
         if argument is None or text == _default_texts(builder)[place]:
             gap = True
         else:
             keyword = gap or parameter.kind is parameter.KEYWORD_ONLY
-            given.append(f"{parameter.name}={text}" if keyword else text)
-    return f"{name}({', '.join(given)})"
+            written.append(f"{parameter.name}={text}" if keyword else text)
+    return f"{name}({', '.join(written)})"
 
 
 @cache
@@ -51,12 +52,12 @@ def _parameters_of(builder: Callable[..., Any]) -> tuple[inspect.Parameter, ...]
 
 @cache
 def _default_texts(builder: Callable[..., Any]) -> tuple[str | None, ...]:
-    given = (parameter.default for parameter in _parameters_of(builder))
-    return tuple(None if default is inspect.Parameter.empty else written_value(default) for default in given)
+    defaults = (parameter.default for parameter in _parameters_of(builder))
+    return tuple(None if default is inspect.Parameter.empty else written_value(default) for default in defaults)
 
 
 def written_value(value: object) -> str:
-    """A value as it stands in a line of text."""
+    """Write a value as an argument in a line of text."""
     match value:
         case Duration():
             return value.written()
@@ -71,11 +72,11 @@ def written_value(value: object) -> str:
 
 
 def short_line(value: object) -> str:
-    """The beginning of a schedule's text, for a message."""
+    """Shorten a schedule's text to 80 characters, for a message."""
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def in_brackets(part: Any, tightness: int) -> str:
-    """A part of an operator's form, in brackets where it needs them."""
+    """Write an operand, in brackets if its precedence is lower than `tightness`."""
     return str(part) if part._precedence >= tightness else f"({part})"

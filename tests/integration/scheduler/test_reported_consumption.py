@@ -112,11 +112,11 @@ def test_a_horizon_that_no_rate_converts_is_no_fault_where_no_field_needs_it(hor
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
     for field, filled in (("weight_decay", "100 tokens"), ("lr", "50 steps")):
         plan = ps.Plan(**lines | {field: "linear(1, 0)"}, clock={"lr": "tokens"}, horizon=filled)
-        with pytest.raises(MissingFact, match="nothing says how many"):
+        with pytest.raises(MissingFact, match="the number of tokens of an update is unknown"):
             ps.Scheduler(probe(), plan)
 
 
-def test_a_target_is_told_the_value_at_the_amount():
+def test_a_target_receives_the_value_at_the_amount():
     seen = []
     target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))
     optimizer = probe()
@@ -164,7 +164,7 @@ def test_the_value_that_the_last_update_used_is_at_its_own_amount():
 
 
 @pytest.mark.parametrize("at", range(1, 9))
-def test_a_value_that_someone_else_writes_is_told_at_any_update(at):
+def test_an_external_write_is_warned_of_at_any_update(at):
     optimizer, scheduler = built()
     told(optimizer, scheduler, TOLD[:at])
     optimizer.param_groups[0]["lr"] = 0.7
@@ -201,7 +201,7 @@ def test_what_the_loop_says_beats_the_constant_for_that_update_only():
 
 
 @pytest.mark.parametrize("drive", ["optimizer", "manual"])
-def test_where_nothing_says_the_amount_the_step_is_refused_before_it_happens(drive):
+def test_a_step_with_unknown_consumption_raises_before_it_happens(drive):
     weight = torch.nn.Parameter(torch.ones(3))
     weight.grad = torch.ones(3)
     optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
@@ -220,8 +220,8 @@ def test_where_nothing_says_the_amount_the_step_is_refused_before_it_happens(dri
     after = weight.detach(), optimizer.state_dict(), scheduler.state_dict()
     assert str(after) == str(before)
     assert str(refusal.value) == (
-        "update 1: the plan's clock counts tokens, and nothing says how many this update takes. Write "
-        "scheduler.consumed(tokens=n) before optimizer.step(), or give Calendar(…) tokens_per_step"
+        "update 1: the plan's clock counts tokens, and the number of tokens of this update is unknown. Write "
+        "scheduler.consumed(tokens=n) before optimizer.step(), or pass tokens_per_step to Calendar(…)"
     )
 
     scheduler.consumed(tokens=250)
@@ -254,19 +254,19 @@ def test_an_update_that_is_planned_to_take_nothing_is_refused_before_it(length, 
 REFUSED = {
     "another unit": ({"samples": 3}, "the plan's clock counts tokens"),
     "no unit": ({"tokns": 3}, "the plan's clock counts tokens"),
-    "nothing": ({}, "one number says how many"),
-    "two": ({"tokens": 3, "samples": 3}, "one number says how many"),
-    "negative": ({"tokens": -1}, "below 0, and an amount does not go back"),
-    "fraction": ({"tokens": 0.5}, "a fraction of tokens"),
-    "nan": ({"tokens": float("nan")}, "not a whole number of tokens"),
-    "infinity": ({"tokens": float("inf")}, "not a whole number of tokens"),
-    "bool": ({"tokens": True}, "not a whole number of tokens"),
-    "bool of a tensor": ({"tokens": torch.tensor(True)}, "not a whole number of tokens"),
-    "bool of numpy": ({"tokens": np.True_}, "not a whole number of tokens"),
-    "several": ({"tokens": torch.ones(2)}, "not a whole number of tokens"),
-    "text": ({"tokens": "4k"}, "not a whole number of tokens"),
-    "none": ({"tokens": None}, "not a whole number of tokens"),
-    "beyond all clocks": ({"tokens": 2**62}, "not a whole number of tokens"),
+    "nothing": ({}, "expected one keyword"),
+    "two": ({"tokens": 3, "samples": 3}, "expected one keyword"),
+    "negative": ({"tokens": -1}, "an amount must not be negative"),
+    "fraction": ({"tokens": 0.5}, "the number of tokens must be an integer"),
+    "nan": ({"tokens": float("nan")}, "expected an integer number of tokens"),
+    "infinity": ({"tokens": float("inf")}, "expected an integer number of tokens"),
+    "bool": ({"tokens": True}, "expected an integer number of tokens"),
+    "bool of a tensor": ({"tokens": torch.tensor(True)}, "expected an integer number of tokens"),
+    "bool of numpy": ({"tokens": np.True_}, "expected an integer number of tokens"),
+    "several": ({"tokens": torch.ones(2)}, "expected an integer number of tokens"),
+    "text": ({"tokens": "4k"}, "expected an integer number of tokens"),
+    "none": ({"tokens": None}, "expected an integer number of tokens"),
+    "beyond all clocks": ({"tokens": 2**62}, "expected an integer number of tokens"),
 }
 
 
@@ -289,7 +289,7 @@ def test_more_than_a_clock_counts_is_refused():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [2**61])
 
-    with pytest.raises(ps.InvalidArgument, match="more tokens than a clock counts"):
+    with pytest.raises(ps.InvalidArgument, match="more tokens than a clock can count"):
         scheduler.consumed(tokens=2**61)
 
 
@@ -337,7 +337,7 @@ def raised(optimizer, scheduler):
 
 
 @pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
-def test_what_was_said_before_a_step_that_does_not_count_is_carried(skip):
+def test_consumption_reported_before_an_uncounted_step_is_carried(skip):
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     scheduler.consumed(tokens=30)
@@ -416,7 +416,7 @@ def test_on_the_clock_of_updates_there_is_no_amount_but_the_count():
     assert [group[f"paramsched_{name}"] for name in ("amount", "clock", "said")] == [None, None, None]
 
 
-def test_what_was_said_and_saved_is_counted_once_by_who_reads_the_groups_later():
+def test_reported_and_saved_consumption_is_counted_once_after_loading_the_groups():
     optimizer, scheduler = built()
     scheduler.consumed(tokens=30)
     saved = optimizer.state_dict()["param_groups"][0]
@@ -602,7 +602,7 @@ def test_a_spoiled_amount_in_a_group_is_refused(key, value):
 # ---------------------------------------------------------------------- seek
 
 
-def test_seek_goes_to_an_update_and_the_amount_that_is_said():
+def test_seek_jumps_to_an_update_and_the_passed_amount():
     optimizer, scheduler = built()
     told(optimizer, scheduler, [100])
     scheduler.consumed(tokens=5)
@@ -627,10 +627,12 @@ def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
     ("call", "found"),
     [
         pytest.param(
-            {"t": 3}, "nothing says how many tokens the updates took. Write scheduler.seek(3, tokens=", id="none"
+            {"t": 3},
+            "the number of tokens that these updates consumed is unknown. Write scheduler.seek(3, tokens=",
+            id="none",
         ),
         pytest.param({"t": 3, "samples": 5}, "the plan's clock counts tokens", id="another unit"),
-        pytest.param({"t": 3, "tokens": -5}, "an amount does not go back", id="negative"),
+        pytest.param({"t": 3, "tokens": -5}, "an amount must not be negative", id="negative"),
     ],
 )
 def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found):

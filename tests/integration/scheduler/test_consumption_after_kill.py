@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from support.consumption_job import BATCHES, train
 from support.example_runs import KILLS
 from support.programs import Program
-from support.told_job import BATCHES, train
 
 # Kills of a run that counts tokens, or samples, are in the tests of the Runner and of growing batches too.
 pytestmark = [pytest.mark.heavy, pytest.mark.long]
@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[2]
 def start(folder):
     paths = [str(TESTS), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    return Program(["-m", "support.told_job", str(folder)], env=environment)
+    return Program(["-m", "support.consumption_job", str(folder)], env=environment)
 
 
 def saved(folder):

@@ -1,4 +1,4 @@
-"""Numbers, times and texts as a picture shows them."""
+"""Format numbers, times and texts for the labels of a picture."""
 
 import math
 import unicodedata
@@ -7,7 +7,7 @@ from paramsched.show._curves import Times, runs_of_times
 
 
 def short_number(value: float, digits: int = 6) -> str:
-    """Write a value without the zeros that say nothing.
+    """Format a value without insignificant zeros.
 
     >>> short_number(0.00003), short_number(0.1), short_number(1e-10), short_number(float("inf"))
     ('3e-5', '0.1', '1e-10', 'inf')
@@ -18,7 +18,7 @@ def short_number(value: float, digits: int = 6) -> str:
 
 
 def tick_label(value: float, step: float) -> str:
-    """Write the value of a tick with enough decimals to tell it from the next tick, which is `step` away.
+    """Format the value of a tick with enough decimals to distinguish it from the next tick, `step` away.
 
     >>> tick_label(0.9, 0.025), tick_label(0.0, 0.025), tick_label(2e-5, 1e-5), tick_label(30.0, 10.0)
     ('0.900', '0', '2e-5', '30')
@@ -35,7 +35,7 @@ def tick_label(value: float, step: float) -> str:
 
 
 def short_amount(value: float) -> str:
-    """Write an amount as lengths are written.
+    """Format an amount with the suffixes of lengths.
 
     >>> short_amount(12_000_000_000), short_amount(375_000_000), short_amount(512)
     ('12B', '375M', '512')
@@ -46,11 +46,11 @@ def short_amount(value: float) -> str:
     return short_number(value, 3)
 
 
-def times_in_words(times: Times, most: int = 4) -> str:
-    """Name the first few of some times; the times must be sorted.
+def format_times(times: Times, most: int = 4) -> str:
+    """Format the first few ranges of some times, which must be sorted.
 
     >>> import numpy as np
-    >>> times_in_words(np.array([3, 7, 8, 9]))
+    >>> format_times(np.array([3, 7, 8, 9]))
     '3, 7–9'
     """
     runs = runs_of_times(times)
@@ -59,7 +59,7 @@ def times_in_words(times: Times, most: int = 4) -> str:
 
 
 def cell_width(text: str) -> int:
-    r"""Cells a text takes in a terminal: two for wide characters, none for combining marks.
+    r"""Return the width of a text in terminal cells: two per wide character, none per combining mark.
 
     >>> cell_width("lr"), cell_width("学習率"), cell_width("e\u0301")
     (2, 6, 1)
@@ -70,7 +70,7 @@ def cell_width(text: str) -> int:
 
 
 def clip_text(text: str, width: int, ellipsis: str = "…") -> str:
-    """Cut a text that is wider than `width`, and show by an ellipsis that it was cut.
+    """Cut a text that is wider than `width`, and end it with an ellipsis.
 
     >>> clip_text("warmup >> cosine", 10)
     'warmup >>…'
@@ -86,14 +86,14 @@ def clip_text(text: str, width: int, ellipsis: str = "…") -> str:
 
 
 def wrap_text(text: str, width: int, *, ellipsis: str = "…") -> list[str]:
-    """Break a text at spaces into at most three rows of `width`; what does not fit is cut.
+    """Break a text at spaces into at most three rows of `width`, and cut the rest.
 
     >>> wrap_text('warmup("5%") >> cosine(to=0.1)', 16)
     ['warmup("5%") >>', 'cosine(to=0.1)']
     """
     rows: list[str] = []
-    # Measuring is slow: of a text far longer than the picture only the part that can be shown is looked at.
-    for word in text[: width * (_MOST_ROWS + 1) + 1].split(" "):
+    # Only the part that can be shown is measured, because measuring a long text is slow.
+    for word in text[: width * (_MAX_ROWS + 1) + 1].split(" "):
         if rows and cell_width(f"{rows[-1]} {word}") <= width:
             rows[-1] += f" {word}"
             continue
@@ -102,11 +102,11 @@ def wrap_text(text: str, width: int, *, ellipsis: str = "…") -> list[str]:
             rows.append(head)
             word = word[len(head) :]
         rows.append(word)
-    if len(rows) > _MOST_ROWS:
-        *rows, last = rows[:_MOST_ROWS]
+    if len(rows) > _MAX_ROWS:
+        *rows, last = rows[:_MAX_ROWS]
         fits = cell_width(last) + len(ellipsis) <= width
         rows.append(last + ellipsis if fits else clip_text(last + " " * width, width, ellipsis))
     return rows
 
 
-_MOST_ROWS = 3  # of a text that is too wide
+_MAX_ROWS = 3  # rows per text
