@@ -55,14 +55,14 @@ def test_the_new_dialect_is_converted_by_its_name(paramsched):
     assert (done.stdout, done.stderr) == ("horizon: 100\nlr: warmup(10) >> cosine()\n", "")
 
 
-def test_a_file_of_the_new_dialect_is_refused_as_a_native_one_with_its_name(paramsched):
+def test_reading_the_new_dialect_as_a_plan_raises_an_error_that_names_the_dialect(paramsched):
     refused = paramsched("check", "options.json")
 
     assert refused.returncode == 1
     assert "it looks like a config of fairseq. Give --format fairseq" in refused.stderr
 
 
-def test_what_the_new_dialect_refuses_is_said_with_its_place_in_the_file(paramsched, tmp_path):
+def test_errors_of_the_new_dialect_have_their_location_in_the_file(paramsched, tmp_path):
     (tmp_path / "options.json").write_text(json.dumps({"warmup_updates": 1, "lr_scheduler": "tri_stage"}))
 
     refused = paramsched("convert", "options.json", "--from", "fairseq", "--to", "yaml")

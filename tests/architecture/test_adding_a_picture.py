@@ -39,7 +39,7 @@ def test_the_example_of_a_picture_is_under_thirty_lines():
     assert len(EXAMPLE.splitlines()) < 30
 
 
-def test_the_new_format_is_written_by_its_suffix_with_a_second_plan_over_it(plot, tmp_path):
+def test_the_new_format_is_selected_by_its_suffix_and_draws_a_second_plan(plot, tmp_path):
     drawn = plot("linear(1, 0.5)", "--horizon", "4", "--other", "constant(1)", "-o", "plan.vl.json")
 
     assert (drawn.returncode, drawn.stderr) == (0, "")
@@ -51,7 +51,7 @@ def test_the_new_format_is_written_by_its_suffix_with_a_second_plan_over_it(plot
     ]
 
 
-def test_the_new_format_is_named_where_a_suffix_is_not_known(plot):
+def test_the_error_of_an_unknown_suffix_names_the_new_format(plot):
     refused = plot("linear(1, 0.5)", "--horizon", "3", "-o", "plan.gif")
 
     assert refused.returncode == 2

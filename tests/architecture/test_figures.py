@@ -35,7 +35,7 @@ def test_no_figure_rises(figures, name):
     assert (found if isinstance(found, int) else len(found)) <= MOST[name], found
 
 
-def test_no_package_exports_a_name_that_is_a_folder_of_it():
+def test_no_package_exports_a_name_of_one_of_its_folders():
     # `import paramsched.peers.timm as timm` fails where `config.dialects` is a function.
     source = ROOT / "src"
     hidden = {}

@@ -42,7 +42,7 @@ def test_importing_the_library_loads_only_the_hook_for_drawing():
     assert printed(code) == {"paramsched", "paramsched.base", "paramsched.base.drawing"}
 
 
-def test_every_name_but_those_of_torch_loads_numpy_and_the_standard_library_only():
+def test_every_name_that_does_not_need_torch_loads_only_numpy_and_the_standard_library():
     names = sorted({*paramsched.__all__} - {"Scheduler", "find_lr"})
     code = f"import paramsched\nfor name in {names}: getattr(paramsched, name)"
     foreign = {name for name in loaded(code) if name not in sys.stdlib_module_names}
@@ -59,7 +59,7 @@ PLANNING = [
 ]
 
 
-def test_planning_loads_no_more():
+def test_planning_loads_no_further_library():
     assert not loaded("\n".join(PLANNING)) & set(LAZY)
 
 

@@ -39,7 +39,7 @@ def test_a_test_that_starts_a_process_or_a_compiler_is_marked_heavy(file):
     assert "pytestmark = pytest.mark.heavy" in text or list(unmarked(ast.parse(text))) == []
 
 
-def test_what_starts_a_process_by_a_function_of_its_file_is_found():
+def test_a_test_that_starts_a_process_through_a_helper_function_is_found():
     text = "def run():\n    subprocess.run([])\ndef test_it():\n    run()\ndef test_other():\n    pass\n"
 
     assert list(unmarked(ast.parse(text))) == ["test_it"]

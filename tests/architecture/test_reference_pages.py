@@ -78,7 +78,7 @@ def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
     assert [line for name, line in drawn.items() if not reference.can_be_drawn(line, tokens.get(name))] == []
 
 
-def test_every_shape_but_three_that_have_nothing_of_their_own_to_see_is_drawn():
+def test_every_shape_except_three_has_a_picture():
     reference = _of_the_docs("reference_pages")[0]
 
     assert {name for name in SHAPES if not reference.line_of_shape(name)} == {"from_function", "like", "table_file"}
@@ -91,7 +91,7 @@ def test_every_curve_is_drawn():
     assert [name for name, line in lines.items() if not reference.can_be_drawn(line)] == []
 
 
-def test_each_rule_that_follows_a_metric_moves_in_its_picture():
+def test_the_value_of_each_metric_rule_changes_in_its_picture():
     told, lines = _of_the_docs("told_run", "shape_lines")
     rules = {name: line for name, line in lines.SHAPES.items() if line and told.listens(line)}
 
@@ -99,7 +99,7 @@ def test_each_rule_that_follows_a_metric_moves_in_its_picture():
     assert [name for name, line in rules.items() if len(set(told.told_run(line)["lr", 0].tolist())) < 4] == []
 
 
-def test_the_reference_page_writes_every_curve_with_the_arguments_it_needs():
+def test_the_reference_page_shows_every_curve_with_its_required_arguments():
     lines = _of_the_docs("shape_lines")[0]
 
     for name in [*curves.CONSTANTS, *curves.FAMILIES]:

@@ -406,7 +406,7 @@ def test_long_lines_and_huge_lengths_are_bounded(data: st.DataObject) -> None:
 
 @given(st.data())
 @either_profile
-def test_tables_beside_a_plan_are_bounded(folder: Path, data: st.DataObject) -> None:
+def test_tables_next_to_a_plan_are_bounded(folder: Path, data: st.DataObject) -> None:
     name, content = data.draw(table_files())
     (folder / name).write_bytes(content)
     (folder / "plan.yaml").write_text(f'horizon: 1000000\nlr: table_file("{name}")\n')
@@ -426,7 +426,7 @@ def test_configs_of_peers_are_bounded(folder: Path, data: st.DataObject) -> None
 
 @given(st.data())
 @either_profile
-def test_huge_numbers_in_configs_of_peers_are_refused_in_bounded_time(folder: Path, data: st.DataObject) -> None:
+def test_huge_numbers_in_configs_of_peers_are_rejected_in_bounded_time(folder: Path, data: st.DataObject) -> None:
     dialect = data.draw(st.sampled_from(sorted(HUGE_NUMBERS)))
     name, *texts = HUGE_NUMBERS[dialect]
     text = data.draw(st.sampled_from(texts)).split("{n}")
@@ -480,7 +480,7 @@ def test_checkpoints_are_bounded(folder: Path, data: st.DataObject) -> None:
 
 @given(st.data())
 @either_profile
-def test_recipes_like_a_plan_are_found_in_bounded_time(folder: Path, data: st.DataObject) -> None:
+def test_recipes_similar_to_a_plan_are_found_in_bounded_time(folder: Path, data: st.DataObject) -> None:
     name, text = data.draw(native_files())
     (folder / name).write_text(text, encoding="utf-8")
     given = data.draw(st.just(name) | small_lines | long_lines())
@@ -488,7 +488,7 @@ def test_recipes_like_a_plan_are_found_in_bounded_time(folder: Path, data: st.Da
     is_cheap(["recipes", "--like", given, *data.draw(st.sampled_from(FACTS))])
 
 
-def test_a_lock_that_is_a_pipe_is_refused(folder: Path) -> None:
+def test_a_lock_file_that_is_a_pipe_is_rejected(folder: Path) -> None:
     os.mkfifo(folder / "run.lock")
 
     with pytest.raises(OSError, match="expected a regular file, got a pipe") as refusal:
@@ -498,7 +498,7 @@ def test_a_lock_that_is_a_pipe_is_refused(folder: Path) -> None:
     assert FolderLock(folder).holder is None
 
 
-def test_a_picture_of_many_fields_shows_the_first_and_counts_the_others(folder: Path) -> None:
+def test_a_picture_of_many_fields_shows_the_first_and_counts_the_rest(folder: Path) -> None:
     fields = "".join(f"f{i}: cosine(to=0.{i + 1})\n" for i in range(3_900))
     (folder / "plan.yaml").write_text(f"horizon: 100\n{fields}")
 

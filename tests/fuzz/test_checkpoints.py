@@ -136,7 +136,7 @@ FILES = ("model.safetensors", "optimizer.bin", "random_states_0.pkl", "runner.pt
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", [*(f"epoch_2/{file}" for file in FILES), "last_checkpoint"])
-def test_a_damaged_file_is_refused_by_its_name_and_an_older_checkpoint_is_offered(stopped, tmp_path, name, kind):
+def test_the_error_of_a_damaged_file_names_it_and_suggests_an_older_checkpoint(stopped, tmp_path, name, kind):
     folder = shutil.copytree(stopped, tmp_path / "run")
     spoil(folder / name, kind)
 
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_refused_by_its_name_and_an_older_checkpoint_is_offere
 
 
 @pytest.mark.parametrize("name", ["epoch_2/model.safetensors", "epoch_2/manifest.json", "last_checkpoint"])
-def test_the_checkpoint_that_is_offered_goes_on_to_the_same_end(stopped, whole, tmp_path, name):
+def test_the_suggested_checkpoint_resumes_to_the_same_result(stopped, whole, tmp_path, name):
     folder = shutil.copytree(stopped, tmp_path / "run")
     spoil(folder / name, "bit flip")
     offered = re.search(r"load_from='(.*)';", refusal_of(Job(folder)))[1]
@@ -180,7 +180,9 @@ def tally():
     st.sampled_from(KINDS),
     st.floats(0, 1, exclude_max=True),
 )
-def test_generated_damage_is_refused_by_name_or_harmless(stopped, whole, tally, tmp_path_factory, name, kind, place):
+def test_generated_damage_raises_an_error_with_the_file_name_or_is_harmless(
+    stopped, whole, tally, tmp_path_factory, name, kind, place
+):
     folder = shutil.copytree(stopped, tmp_path_factory.mktemp("damaged") / "run")
     file = folder / name
     if not file.exists():
@@ -212,7 +214,7 @@ def as_saved_by_version_1(folder: Path) -> None:
     (folder / "last_checkpoint").write_text("epoch_2\n")
 
 
-def test_a_checkpoint_of_the_first_version_is_loaded_and_said_to_be_one(stopped, whole, tmp_path, caplog):
+def test_a_checkpoint_of_version_1_is_loaded_with_a_message(stopped, whole, tmp_path, caplog):
     folder = shutil.copytree(stopped, tmp_path / "run")
     as_saved_by_version_1(folder)
 
@@ -225,7 +227,7 @@ def test_a_checkpoint_of_the_first_version_is_loaded_and_said_to_be_one(stopped,
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "truncated", "another file's content"])
 @pytest.mark.parametrize("name", [*(f"epoch_2/{file}" for file in FILES if file != "manifest.json"), "values.jsonl"])
-def test_what_cannot_be_read_of_the_first_version_is_refused_by_its_name(stopped, tmp_path, name, kind):
+def test_the_error_of_an_unreadable_version_1_checkpoint_names_the_file(stopped, tmp_path, name, kind):
     folder = shutil.copytree(stopped, tmp_path / "run")
     as_saved_by_version_1(folder)
     spoil(folder / name, kind)
@@ -237,7 +239,7 @@ def test_what_cannot_be_read_of_the_first_version_is_refused_by_its_name(stopped
     assert str(folder / name) in said or (name.endswith("runner.pt") and str(folder / "epoch_2") in said)
 
 
-def test_a_state_of_the_first_version_that_lacks_what_a_hook_needs_is_refused_by_its_name(stopped, tmp_path):
+def test_the_error_of_a_version_1_state_without_a_required_entry_names_the_file(stopped, tmp_path):
     folder = shutil.copytree(stopped, tmp_path / "run")
     as_saved_by_version_1(folder)
     state = torch.load(folder / "epoch_2" / "runner.pt", weights_only=True)
@@ -249,7 +251,7 @@ def test_a_state_of_the_first_version_that_lacks_what_a_hook_needs_is_refused_by
     assert str(folder / "epoch_2" / "runner.pt") in said
 
 
-def test_a_checkpoint_of_another_model_is_refused_before_it_is_loaded(stopped, tmp_path):
+def test_a_checkpoint_of_another_model_is_rejected_before_loading(stopped, tmp_path):
     job = Job(shutil.copytree(stopped, tmp_path / "run"))
     job.model = nn.Sequential(nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10))
     job.optimizer = torch.optim.SGD(job.model.parameters(), lr=0.1, momentum=0.9)
@@ -261,7 +263,7 @@ def test_a_checkpoint_of_another_model_is_refused_before_it_is_loaded(stopped, t
     assert all(torch.equal(was, value) for was, value in zip(before, job.model.state_dict().values(), strict=True))
 
 
-def test_a_checkpoint_of_another_optimizer_is_refused_before_it_is_loaded(stopped, tmp_path):
+def test_a_checkpoint_of_another_optimizer_is_rejected_before_loading(stopped, tmp_path):
     job = Job(shutil.copytree(stopped, tmp_path / "run"))
     job.optimizer = torch.optim.AdamW(job.model.parameters(), lr=0.1)
 
@@ -270,7 +272,7 @@ def test_a_checkpoint_of_another_optimizer_is_refused_before_it_is_loaded(stoppe
 
 
 @pytest.mark.parametrize("kind", ["empty", "truncated", "bit flip", "another file's content"])
-def test_damaged_weights_to_begin_with_are_refused_by_name(stopped, tmp_path, kind):
+def test_the_error_of_damaged_initial_weights_names_the_file(stopped, tmp_path, kind):
     folder = shutil.copytree(stopped, tmp_path / "run")
     spoil(folder / "epoch_2" / "model.safetensors", kind)
     job = Job(tmp_path / "new")
@@ -282,7 +284,7 @@ def test_damaged_weights_to_begin_with_are_refused_by_name(stopped, tmp_path, ki
     assert job.memory()[0] == before
 
 
-def test_where_no_checkpoint_is_whole_the_way_on_is_to_begin_anew(stopped, whole, tmp_path):
+def test_without_a_valid_checkpoint_the_error_suggests_a_restart(stopped, whole, tmp_path):
     folder = shutil.copytree(stopped, tmp_path / "run")
     for name in ("epoch_1", "epoch_2"):
         spoil(folder / name / "optimizer.bin", "truncated")

@@ -166,13 +166,13 @@ def test_a_call_ends_without_a_traceback(folder: Path, words: list[str]) -> None
 @either_profile
 @example("\x00")
 @example("\ud800")
-def test_a_run_of_no_config_ends_without_a_traceback(folder: Path, name: str) -> None:
+def test_a_run_with_an_invalid_config_ends_without_a_traceback(folder: Path, name: str) -> None:
     ends_well(folder, ["run", name])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 @given(data=st.data())
 @either_profile
-def test_a_command_with_any_words_ends_without_a_traceback(folder: Path, name: str, data: st.DataObject) -> None:
+def test_a_command_with_any_arguments_ends_without_a_traceback(folder: Path, name: str, data: st.DataObject) -> None:
     odd = st.one_of(words, st.sampled_from(["--", "-", "--help", "--json", "--at", "-o", "\x1b[31m", "--base="]))
     ends_well(folder, [name, *data.draw(st.lists(odd, max_size=4))])

@@ -244,7 +244,7 @@ def test_any_values_in_code(data: Any) -> None:
 
 
 @pytest.mark.parametrize("odd", [b"lr: 1", 7, None, ["lr: 1"], GOOD])
-def test_what_is_no_text_is_refused(odd: Any) -> None:
+def test_data_that_is_not_text_is_rejected(odd: Any) -> None:
     for call in (config.loads, lambda it: config.convert(it, "yaml", "json"), lambda it: config.loads("lr: 1", it)):
         if odd is None and call is config.loads:
             continue

@@ -89,12 +89,12 @@ def test_every_argument_may_be_any_number_without_a_traceback(curve):
 
 
 @given(spoiled_once(), FACTS)
-def test_a_config_with_one_wrong_number_is_a_plan_or_an_error_of_ours(data, facts):
+def test_a_config_with_one_wrong_number_gives_a_plan_or_an_error_of_the_library(data, facts):
     plan_or_refuse(data, facts)
 
 
 @given(st.one_of(WHOLE, SCHEDULERS, ODD), FACTS)
-def test_a_spoiled_config_is_a_plan_or_an_error_of_ours(data, facts):
+def test_a_damaged_config_gives_a_plan_or_an_error_of_the_library(data, facts):
     plan_or_refuse(data, facts)
 
 

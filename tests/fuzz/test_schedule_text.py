@@ -38,7 +38,7 @@ def spoiled(draw: st.DrawFn) -> str:
 
 
 @given(strategies.schedules(depth=3))
-def test_a_line_is_what_python_makes_of_it(schedule):
+def test_a_schedule_text_equals_the_schedule_that_python_builds(schedule):
     if "from_function(" not in str(schedule):  # whose function is known by a name
         assert eval(str(schedule), dict(NAMES)) == schedule
     assert parse_own(str(schedule)) == schedule
@@ -69,7 +69,7 @@ def python_reads(text: str) -> Schedule | None:
 @example("every(cosine(over=5), 2, phase=9999999999999999999999)")
 @example("cosine(over=1_000)")
 @example("cosine(over='5%') # a comment")
-def test_a_spoiled_line_is_read_as_python_reads_it_or_refused(text):
+def test_a_damaged_line_is_read_as_in_python_or_rejected(text):
     schedule = read(text)
     if isinstance(schedule, InvalidArgument):
         begin, end = schedule.span
@@ -85,7 +85,7 @@ def test_a_spoiled_line_is_read_as_python_reads_it_or_refused(text):
 
 
 @given(spoiled(), st.sampled_from([1, 3, 97, 10**6, 10**18]), st.sampled_from([1, 7, 10**9]), strategies.bases())
-def test_what_was_read_is_resolved_and_evaluated_or_refused(text, total, epoch, base):
+def test_a_parsed_schedule_can_be_resolved_and_evaluated_or_is_rejected(text, total, epoch, base):
     try:
         schedule = parse(text)
         resolved = resolve(schedule, Calendar(total=total, steps_per_epoch=epoch))
@@ -98,5 +98,5 @@ def test_what_was_read_is_resolved_and_evaluated_or_refused(text, total, epoch, 
 
 
 @given(st.text(max_size=40) | st.lists(st.sampled_from(PIECES)).map("".join))
-def test_any_text_at_all_is_a_schedule_or_refused(text):
+def test_any_text_is_a_schedule_or_rejected(text):
     assert isinstance(read(text), (Schedule, InvalidArgument))

@@ -131,7 +131,7 @@ def captured(device, optimizer):
     return graph
 
 
-def test_a_replay_of_a_graph_sees_each_value_that_the_plan_wrote(device):
+def test_a_graph_replay_reads_each_value_that_the_plan_has_written(device):
     weight = weight_on(device)
     lr = torch.tensor(0.1, device=device)
     # With these betas and eps a step moves the weight by exactly lr, whatever steps were before it.
@@ -158,7 +158,7 @@ def test_a_replay_of_a_graph_sees_each_value_that_the_plan_wrote(device):
     ("make", "options", "tensor"),
     [(SGD, {"fused": True}, False), (ADAMW, {"fused": True}, False), (ADAMW, {"capturable": True}, True)],
 )
-def test_no_update_waits_for_the_device(device, make, options, tensor):
+def test_no_update_synchronizes_with_the_device(device, make, options, tensor):
     weight = weight_on(device)
     other = weight_on(device)
     groups = [{"params": [weight]}, {"params": [other], "lr": torch.tensor(0.01, device=device) if tensor else 0.01}]

@@ -137,7 +137,7 @@ def plans_by_samples(draw, sources=SOURCES):
 
 
 @given(st.data())
-def test_what_is_planned_at_what_was_consumed_is_what_is_used_whatever_happens_in_between(data):
+def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_disturbance(data):
     world, plan, source = data.draw(plans_by_samples())
     bound = bind(counted_plan(plan), GROUPS)
 
@@ -157,7 +157,7 @@ def test_what_is_planned_at_what_was_consumed_is_what_is_used_whatever_happens_i
 
 
 @given(st.data())
-def test_a_run_that_goes_at_the_constant_rate_uses_what_its_trace_shows(data):
+def test_a_run_with_constant_consumption_uses_the_values_of_its_trace(data):
     world, plan, _ = data.draw(plans_by_samples(("told",)))
     shown = ps.trace(plan, GROUPS, world.calendar)
     run = AmountRun(plan, world, "told")

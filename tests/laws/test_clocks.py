@@ -18,7 +18,7 @@ CLOCKS = st.sampled_from(["tokens", "samples", "frames"])
 
 @every_shape()
 @given(st.data())
-def test_where_an_update_takes_one_token_tokens_are_updates(name, data):
+def test_tokens_are_updates_if_an_update_consumes_one_token(name, data):
     case = data.draw(strategies.cases(name=name))
     calendar = ps.Calendar(
         total=case.world.total,
@@ -37,7 +37,7 @@ def test_where_an_update_takes_one_token_tokens_are_updates(name, data):
 
 @every_shape()
 @given(st.data())
-def test_the_unit_that_is_written_in_is_taken_off_again(name, data):
+def test_without_unit_reverses_with_unit(name, data):
     case, unit = data.draw(strategies.cases(name=name)), data.draw(CLOCKS)
 
     named = with_unit(case.resolved, unit)
@@ -75,7 +75,7 @@ def planned_sizes(draw):
 
 
 @given(planned_sizes(), st.integers(1, 3))
-def test_planned_amounts_are_those_of_counting_one_by_one(drawn, accumulation):
+def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
     schedule, by_amount, plan, horizon = drawn
     amounts = [0]
     while amounts[-1] < horizon:
@@ -90,7 +90,7 @@ def test_planned_amounts_are_those_of_counting_one_by_one(drawn, accumulation):
 
 
 @given(planned_sizes())
-def test_an_optimizer_uses_what_the_trace_of_a_planned_run_shows(drawn):
+def test_an_optimizer_uses_the_values_of_the_trace(drawn):
     _, _, plan, _ = drawn
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     try:
@@ -106,7 +106,7 @@ def test_an_optimizer_uses_what_the_trace_of_a_planned_run_shows(drawn):
 
 @every_shape(leave_out=("recurrence",))
 @given(st.data())
-def test_lengths_that_are_no_updates_are_the_same_amounts_at_any_rate(name, data):
+def test_lengths_in_amounts_do_not_depend_on_the_rate(name, data):
     case = data.draw(strategies.cases(name=name))
     unit, rate = "tokens", data.draw(st.integers(2, 50))
     written = with_unit(case.written, unit)

@@ -110,7 +110,7 @@ class Draw:
 
 
 @given(st.integers(0, 2**32))
-def test_values_are_those_of_the_naive_model(seed):
+def test_values_equal_the_naive_model(seed):
     draw = Draw(seed)
     schedule = draw.schedule()
     try:

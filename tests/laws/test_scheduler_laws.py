@@ -88,7 +88,7 @@ class Run:
 
 
 @given(st.data())
-def test_what_is_planned_is_what_is_used_whatever_happens_in_between(data):
+def test_used_values_equal_planned_values_after_any_disturbance(data):
     world, plan, resolved = attachable(data)
     shown = ps.trace(plan, [*GROUPS, LATE], world.calendar)
     bound = bind(resolved, [*GROUPS, LATE])
@@ -111,7 +111,7 @@ def test_what_is_planned_is_what_is_used_whatever_happens_in_between(data):
 
 
 @given(st.data())
-def test_what_is_not_planned_is_left_alone(data):
+def test_unplanned_fields_are_not_changed(data):
     world, plan, resolved = attachable(data)
     optimizer = probe(*GROUPS)
     ps.Scheduler(optimizer, plan, calendar=world.calendar)
@@ -126,7 +126,7 @@ def test_what_is_not_planned_is_left_alone(data):
 
 
 @given(st.data(), st.sampled_from([torch.float64, torch.float32, torch.float16, torch.bfloat16]))
-def test_a_tensor_holds_what_the_trace_shows_rounded_to_its_dtype(data, dtype):
+def test_a_tensor_contains_the_planned_value_rounded_to_its_dtype(data, dtype):
     world, plan, resolved = attachable(data)
     tensors = [{**one, "lr": torch.tensor(one["lr"], dtype=dtype)} for one in GROUPS]
     bases = [{**one, "lr": one["lr"].item()} for one in tensors]
@@ -145,7 +145,7 @@ def test_a_tensor_holds_what_the_trace_shows_rounded_to_its_dtype(data, dtype):
 
 
 @given(st.data())
-def test_after_seek_everything_is_as_after_so_many_updates(data):
+def test_seek_gives_the_same_state_as_running_the_updates(data):
     world, plan, _ = attachable(data, rules=False)
     t = data.draw(st.integers(0, 60))
     walked, sought = probe(*GROUPS), probe(*GROUPS)
@@ -162,7 +162,7 @@ def test_after_seek_everything_is_as_after_so_many_updates(data):
 
 
 @given(st.data())
-def test_after_replay_the_metric_rules_are_as_after_the_same_observations(data):
+def test_replay_gives_the_same_metric_rules_as_the_observations(data):
     world, plan, _ = attachable(data)
     rules = plan.metric_rules
     if not rules:

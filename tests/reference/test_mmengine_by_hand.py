@@ -9,7 +9,7 @@ from support import mmengine_peer as peer
 
 
 @given(peer.lists())
-def test_a_list_of_schedulers_gives_mmengines_values(drawn):
+def test_a_list_of_schedulers_gives_the_values_of_mmengine(drawn):
     configs, kind, groups = drawn
     optimizer = peer.optimizer_of(kind, groups)
 

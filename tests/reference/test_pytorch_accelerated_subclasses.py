@@ -59,7 +59,7 @@ def run(kind, steps):
 
 
 @pytest.mark.parametrize("name", ["NeverBuilt", "StepsItself"])
-def test_it_steps_is_saved_copied_and_loaded_as_on_the_librarys_classes(name):
+def test_a_subclass_steps_saves_copies_and_loads_as_on_the_classes_of_the_library(name):
     theirs, mine = run(getattr(ON_THEIRS, name), 3), run(getattr(ON_OURS, name), 3)
 
     assert mine.optimizer.param_groups[0]["lr"] == theirs.optimizer.param_groups[0]["lr"]

@@ -120,7 +120,7 @@ RUNNERS: dict[str, tuple[Callable[[str], list[float]], Callable[[str], list[floa
 @pytest.mark.parametrize(
     "page", [pytest.param(page, marks=pytest.mark.heavy) if page in JAX else page for page in LIBRARIES]
 )
-def test_both_codes_of_a_page_use_the_same_values(page, monkeypatch):
+def test_both_scripts_of_a_page_use_the_same_values(page, monkeypatch):
     if page == "timm":  # whose own package needs torchvision to be imported
         monkeypatch.setitem(sys.modules, "timm.scheduler", timm_peer.timm_schedulers())
         monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))

@@ -154,7 +154,7 @@ def without_addresses(text):
 
 @pytest.mark.parametrize("name", REFUSALS)
 @pytest.mark.filterwarnings("ignore")
-def test_the_drop_in_refuses_by_the_same_error_that_begins_alike(name):
+def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
     theirs, ours = refusal(REFUSALS[name], PEER), refusal(REFUSALS[name], OURS)
 
     assert isinstance(ours, type(theirs))
@@ -164,7 +164,7 @@ def test_the_drop_in_refuses_by_the_same_error_that_begins_alike(name):
 
 
 @pytest.mark.parametrize("name", WARNINGS)
-def test_the_drop_in_warns_in_words_that_begin_alike(name):
+def test_the_drop_in_issues_a_warning_with_the_same_start(name):
     heard = []
     for module in (PEER, OURS):
         with warnings.catch_warnings(record=True) as caught:
@@ -195,7 +195,7 @@ def test_the_table_has_every_error_that_torch_raises():
     assert raised - seen == set()
 
 
-def test_a_subclass_that_looks_for_the_words_finds_them():
+def test_a_subclass_that_matches_a_message_of_torch_finds_it():
     heard = SimpleNamespace(texts=[])
 
     class GoesOn(OURS.OneCycleLR):

@@ -179,7 +179,7 @@ def differs_by_a_row(run: Run, operation: tuple[Any, ...]) -> bool:
 @examples(60)
 @given(st.data())
 @pytest.mark.filterwarnings("ignore")
-def test_any_calls_and_writes_give_torchs_values(name, data):
+def test_any_sequence_of_calls_and_writes_gives_the_values_of_torch(name, data):
     one, operations = data.draw(programs(name))
     peer, mine = Run(PEER, one), Run(OURS, one)
 

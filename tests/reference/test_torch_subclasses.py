@@ -392,7 +392,7 @@ def flat(run):
 
 
 @each
-def test_values_and_weights_are_those_on_torchs_classes(name):
+def test_values_and_weights_equal_those_on_the_classes_of_torch(name):
     theirs = Training(getattr(ON_TORCH, name)).run(STEPS)
 
     assert flat(Training(getattr(ON_OURS, name)).run(STEPS)) == near(theirs)
@@ -408,7 +408,7 @@ def test_values_and_weights_are_those_on_torchs_classes(name):
         ("ours to ours", "optimizer first"),
     ),
 )
-def test_a_run_is_resumed_both_ways_as_between_two_of_torchs(name, way, order):
+def test_a_run_resumes_from_torch_to_ours_and_from_ours_to_torch(name, way, order):
     classes = {"torch": ON_TORCH, "ours": ON_OURS}
     for at in AT:
         rows = []
@@ -427,7 +427,7 @@ def test_a_run_is_resumed_both_ways_as_between_two_of_torchs(name, way, order):
 
 
 @each
-def test_saving_copying_and_pickling_work_wherever_they_work_on_torchs_classes(name):
+def test_saving_copying_and_pickling_work_if_they_work_in_torch(name):
     done = []
     for found in (ON_TORCH, ON_OURS):
         scheduler = Training(getattr(found, name)).scheduler
@@ -452,7 +452,7 @@ def test_saving_copying_and_pickling_work_wherever_they_work_on_torchs_classes(n
 
 
 @each
-def test_a_copy_goes_on_by_itself(name):
+def test_a_copy_continues_independently(name):
     one = Training(getattr(ON_OURS, name))
     one.run(6)
     twin = copy.deepcopy(one)
@@ -463,7 +463,7 @@ def test_a_copy_goes_on_by_itself(name):
 
 
 @each
-def test_a_state_has_all_that_torchs_has_and_changes_with_nothing(name):
+def test_a_state_has_every_entry_of_torch_and_is_a_copy(name):
     theirs, ours = (Training(getattr(found, name)).scheduler for found in (ON_TORCH, ON_OURS))
     state = ours.state_dict()
     before = copy.deepcopy(state)
@@ -474,14 +474,14 @@ def test_a_state_has_all_that_torchs_has_and_changes_with_nothing(name):
         assert str(state) == str(before)
 
 
-def test_the_last_lr_of_a_scheduler_that_writes_itself_is_what_the_groups_hold():
+def test_the_last_lr_of_a_scheduler_with_its_own_step_is_the_value_in_the_groups():
     training = Training(ON_OURS.StepsItself)
     training.run(5)
 
     assert training.scheduler.get_last_lr() == [group["lr"] for group in training.optimizer.param_groups]
 
 
-def test_states_of_both_names_of_the_base_class_pass_for_one_another():
+def test_states_of_both_names_of_the_base_class_are_interchangeable():
     def kind(base):
         return type("Own", (base,), {"get_lr": lambda self: [b / (1 + self.last_epoch) for b in self.base_lrs]})
 
@@ -509,7 +509,7 @@ def test_other_containers_of_a_subclass_are_saved_by_value():
     assert state["order"]["b"].tolist() == [1.0, 1.0]
 
 
-def test_nothing_is_said_while_such_a_scheduler_is_built_saved_and_stepped():
+def test_building_saving_and_stepping_a_subclass_does_not_warn():
     for name in ("StepsItself", "NeverBuilt", "Arrays", "OwnLast", "Clamped", "Functions", "Together"):
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -504,7 +504,7 @@ COMPOSITIONS = [
 
 
 @each_of([*CYCLES, *ONE_CYCLES, *COMPOSITIONS])
-def test_a_line_has_the_values_of_the_field_at_every_update(curve):
+def test_a_schedule_has_the_published_values_at_every_update(curve):
     assert_line_is_the_formula(curve)
 
 
@@ -514,7 +514,7 @@ def test_a_line_has_the_values_of_the_field_at_every_update(curve):
     strategy=st.sampled_from(["cos", "linear"]),
     three_phase=st.booleans(),
 )
-def test_a_one_cycle_is_that_of_torch_itself_for_the_rate_and_for_momentum(total, pct, strategy, three_phase):
+def test_a_one_cycle_equals_torch_for_lr_and_momentum(total, pct, strategy, three_phase):
     assume(pct * total > 1)  # or torch divides by zero
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=BASE, momentum=0.9)
     peer = torch.optim.lr_scheduler.OneCycleLR(

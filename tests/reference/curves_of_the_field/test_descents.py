@@ -425,5 +425,5 @@ STAIRS = [
 
 
 @each_of([*FLAT, *STRAIGHT, *POWERS, *EXPONENTIALS, *COSINES, *STAIRS])
-def test_a_line_has_the_values_of_the_field_at_every_update(curve):
+def test_a_schedule_has_the_published_values_at_every_update(curve):
     assert_line_is_the_formula(curve)

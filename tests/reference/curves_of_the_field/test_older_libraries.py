@@ -253,5 +253,5 @@ def _shrinking(t):
 
 
 @each_of([*CAFFE, *NEMO, *OTHERS])
-def test_a_line_has_the_values_of_the_library_at_every_update(curve):
+def test_a_schedule_has_the_values_of_the_library_at_every_update(curve):
     assert_line_is_the_formula(curve)

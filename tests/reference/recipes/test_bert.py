@@ -6,7 +6,7 @@ from support.recipe_runs import assert_values, known_bounds, ramp
 PEAK, WARM, TOTAL = 1e-4, 10_000, 1_000_000
 
 
-def test_the_rate_is_that_of_berts_optimizer():
+def test_lr_equals_the_optimizer_of_bert():
     trace = ps.trace(ps.recipes["bert-base"].plan, {"lr": PEAK})
 
     assert len(trace) == TOTAL

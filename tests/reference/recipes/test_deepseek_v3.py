@@ -23,7 +23,7 @@ def batch_size(amount):
     return nearest_multiple(ramp(amount, 0, GROWN, 3072, 15_360), 64)
 
 
-def test_every_field_is_that_of_the_report_at_every_update():
+def test_every_field_equals_the_report_at_every_update():
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL)
     warm = amounts[2000]
 
@@ -46,7 +46,7 @@ def test_every_field_is_that_of_the_report_at_every_update():
     assert_values(trace["bias_update_speed"], lambda t: 0.001 if amounts[t] < DECAYED else 0.0, seen)
 
 
-def test_on_the_clock_of_updates_the_warmup_is_a_line_in_updates():
+def test_on_the_update_clock_the_warmup_is_linear_in_updates():
     line = """
         clock: {{batch_size: tokens, mix: tokens}}
         horizon: 14.8T tokens

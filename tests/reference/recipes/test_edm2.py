@@ -14,7 +14,7 @@ def rate(seen):
     return PEAK / sqrt(max(seen / (70_000 * BATCH), 1)) * min(seen / 10_000_000, 1)
 
 
-def test_rate_and_average_are_those_of_the_paper():
+def test_lr_and_weight_average_equal_the_paper():
     trace = ps.trace(recipe("edm2"), {"lr": PEAK}, ps.Calendar(batch_size=BATCH))
 
     assert len(trace) == TOTAL // BATCH

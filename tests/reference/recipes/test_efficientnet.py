@@ -12,7 +12,7 @@ def rate(t):
     return ramp(t, 0, WARM, 0, PEAK) if t < WARM else PEAK * 0.97 ** (5 * t // (12 * EPOCH))
 
 
-def test_the_rate_is_that_of_the_published_code_at_every_fall():
+def test_lr_equals_the_published_code_at_every_decay():
     trace = ps.trace(ps.recipes["efficientnet-b0"].plan, {"lr": PEAK}, ps.Calendar(steps_per_epoch=EPOCH))
 
     total = 350 * EPOCH
