@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a curve appear everywhere."""
+"""The worked example of CONTRIBUTING.md: one file adds a curve everywhere."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a dialect, in the library or in a package."""
+"""The worked example of CONTRIBUTING.md: one file adds a dialect, in the library or in a package."""
 
 import json
 import os
@@ -20,7 +20,7 @@ OPTIONS = {"lr_scheduler": "cosine", "warmup_updates": 10, "max_update": 100}
 
 @pytest.fixture(scope="module", params=["the library", "a package"])
 def folders(request, tmp_path_factory):
-    """Where Python looks: a copy of the library with the file in it, or the library and an installed package."""
+    """Return the import path: a copy of the library with the file, or the library and an installed package."""
     folder = tmp_path_factory.mktemp("dialect")
     if request.param == "the library":
         (copy_library(folder) / "peers" / "fairseq.py").write_text(EXAMPLE)
@@ -34,7 +34,7 @@ def folders(request, tmp_path_factory):
 
 @pytest.fixture
 def paramsched(folders, tmp_path: Path):
-    """`python -m paramsched` where the file lies in a copy of the library, or in a package that is installed."""
+    """Run `python -m paramsched` with the file in a copy of the library or in an installed package."""
     (tmp_path / "options.json").write_text(json.dumps(OPTIONS))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:

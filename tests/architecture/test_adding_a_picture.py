@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a format of pictures appear on the command line."""
+"""The worked example of CONTRIBUTING.md: one file adds a picture format to the command line."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from support.library_copies import ROOT, copy_library
 
 @pytest.fixture(params=["the library", "a project"])
 def plot(request, tmp_path: Path):
-    """`paramsched plot` where the file lies in a copy of the library, or in a project that the command imports."""
+    """Run `paramsched plot` with the file in a copy of the library or in a project that the command imports."""
     source, more = ROOT / "src", ["--import", "vega_lite"]
     if request.param == "the library":
         copy_library(tmp_path)

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a recipe appear everywhere."""
+"""The worked example of CONTRIBUTING.md: one file adds a recipe everywhere."""
 
 import pytest
 

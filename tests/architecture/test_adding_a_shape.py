@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file makes a shape appear everywhere."""
+"""The worked example of CONTRIBUTING.md: one file adds a shape everywhere."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md, done: one file lets an engine give a plan what it knows of the run."""
+"""The worked example of CONTRIBUTING.md: one file lets an engine pass its run facts to a plan."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Loop:
-    """All of the engine: it knows no plan and no scheduler."""
+    """The complete engine, which does not know plans or schedulers."""
 
     def __init__(self, loader: Any, epochs: int, accumulation: int) -> None:
         self.loader, self.epochs, self.accumulation = loader, epochs, accumulation
@@ -48,7 +48,7 @@ class Loop:
 
 @pytest.fixture
 def tinyfit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The example as a module of the library."""
+    """Return the example as a module of the library."""
     (tmp_path / "tinyfit.py").write_text(EXAMPLE)
     monkeypatch.setattr(paramsched.engines, "__path__", [*paramsched.engines.__path__, str(tmp_path)])
     monkeypatch.delitem(sys.modules, "paramsched.engines.tinyfit", raising=False)

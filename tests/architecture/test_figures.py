@@ -1,4 +1,4 @@
-"""The size and the structure of the source: figures that may only fall."""
+"""Figures about the size and the structure of the source, which may only decrease."""
 
 import ast
 import importlib.util
@@ -20,7 +20,7 @@ MOST = {
 
 @pytest.fixture(scope="module")
 def figures():
-    """The figures of `tools/code_figures.py`, which is not a package."""
+    """Return the figures of `tools/code_figures.py`, which is not in a package."""
     spec = importlib.util.spec_from_file_location("code_figures", ROOT / "tools" / "code_figures.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["code_figures"] = module

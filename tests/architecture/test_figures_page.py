@@ -1,4 +1,4 @@
-"""The page on how we test shows the figures that the runs wrote, and a new figure gets its row."""
+"""The page on testing shows the recorded figures, and a new figure adds a row."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What `import paramsched` loads, and which way imports point."""
+"""The modules that `import paramsched` loads, and the direction of imports."""
 
 import subprocess
 import sys
@@ -14,14 +14,14 @@ LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_co
 
 
 def loaded(code: str) -> set[str]:
-    """The top-level modules that are there after running `code` in a fresh process."""
+    """Return the loaded top-level modules after running `code` in a new process."""
     return printed(
         f"import sys; before = set(sys.modules)\n{code}\nprint(*{{m.split('.')[0] for m in set(sys.modules) - before}})"
     )
 
 
 def printed(code: str) -> set[str]:
-    """The words that a fresh process prints which runs `code`."""
+    """Run `code` in a new process and return the words that it prints."""
     ran = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(ROOT / "src")},

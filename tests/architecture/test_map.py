@@ -1,4 +1,4 @@
-"""The map of the library is true: each package has its job, each file it names is there, its tables are the code's."""
+"""The map of the library is correct: it lists each package, its files exist, and its tables match the code."""
 
 import re
 from pathlib import Path

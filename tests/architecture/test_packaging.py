@@ -1,4 +1,4 @@
-"""The files beside the code that other tools read: they are well formed, and say what the project says."""
+"""The files for other tools are well formed and agree with the metadata of the project."""
 
 import tomllib
 from pathlib import Path

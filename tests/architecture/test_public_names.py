@@ -1,4 +1,4 @@
-"""`paramsched.__all__` is the public API: all of it is there, documented, and looked at by a test."""
+"""`paramsched.__all__` is the public API: all names exist, are documented, and are used in a test."""
 
 import ast
 import importlib

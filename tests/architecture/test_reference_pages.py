@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def _of_the_docs(*names: str) -> list[Any]:
-    """Modules that make the pages; they are no package."""
+    """Import the modules that generate the pages, which are not in a package."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(DOCS), str(DOCS / "extensions"), *sys.path])
         return [import_module(name) for name in names]
@@ -24,7 +24,7 @@ def _of_the_docs(*names: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def pages() -> str:
-    """The text of all reference pages that are made from the code."""
+    """Return the text of all reference pages that are generated from the code."""
     reference, modules = _of_the_docs("reference_pages", "module_pages")
     return "\n".join([*reference.pages().values(), *modules.pages().values()])
 

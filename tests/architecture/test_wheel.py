@@ -1,4 +1,4 @@
-"""The wheel that users get is whole."""
+"""The wheel is complete."""
 
 import zipfile
 from pathlib import Path

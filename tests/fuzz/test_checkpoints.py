@@ -1,5 +1,5 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
-"""A damaged checkpoint of a Runner is refused by the file's name, and nothing changes; or the damage is harmless."""
+"""A damaged Runner checkpoint raises an error with the file name and changes nothing, or the damage is harmless."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = ("missing", "empty", "truncated", "bit flip", "longer", "another file's 
 
 
 class StopAfter(Hook):
-    """Ends the training early, as a user does."""
+    """Stop the training early, as a user does."""
 
     priority = "LOWEST"
 
@@ -40,7 +40,7 @@ class StopAfter(Hook):
 
 
 class Job:
-    """A run of three epochs, and what must stay as it is where its checkpoint is refused."""
+    """A run of three epochs, and the state that must not change if its checkpoint is rejected."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -78,7 +78,7 @@ class Job:
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory) -> Path:
-    """A run that stopped after two of three epochs."""
+    """Return a run that stopped after two of three epochs."""
     folder = tmp_path_factory.mktemp("stopped") / "run"
     Job(folder).train(resume=False, custom_hooks=[StopAfter(2)])
     return folder
@@ -86,7 +86,7 @@ def stopped(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, stopped) -> list[object]:
-    """What the run ends with if nothing is damaged."""
+    """Return the result of the run without damage."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     shutil.copytree(stopped, folder)
     job = Job(folder)
@@ -117,7 +117,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def refusal_of(job: Job, **settings) -> str:
-    """What is said; memory and disk are as they were."""
+    """Return the error message; check that memory and disk are unchanged."""
     on_disk, in_memory = tree(job.folder), job.memory()
 
     with pytest.raises(ParamschedError) as refusal:
@@ -158,7 +158,7 @@ def test_the_suggested_checkpoint_resumes_to_the_same_result(stopped, whole, tmp
 
 
 def assert_ends_as(folder: Path, whole: list[object]) -> None:
-    """A run that went on ended with the same weights and the same logs as one that was never damaged."""
+    """Check that the resumed run has the same weights and logs as an undamaged run."""
     job = Job(folder)
     job.train()
 
@@ -167,7 +167,7 @@ def assert_ends_as(folder: Path, whole: list[object]) -> None:
 
 @pytest.fixture(scope="module")
 def tally():
-    """How many damages were tried; written down at the end."""
+    """Record the number of tried damages at the end."""
     names: list[str] = []
     yield names
     record("checkpoints", tried=len(names), what="generated damages of a Runner's checkpoint, pointer or log")
@@ -204,7 +204,7 @@ def test_generated_damage_raises_an_error_with_the_file_name_or_is_harmless(
 
 
 def as_saved_by_version_1(folder: Path) -> None:
-    """Take away what the first version did not write: manifests, and what the states say besides."""
+    """Remove the data that version 1 did not write: manifests, and additional entries of the states."""
     for checkpoint in folder.glob("epoch_*"):
         (checkpoint / "manifest.json").unlink()
         state = torch.load(checkpoint / "runner.pt", weights_only=True)

@@ -1,4 +1,4 @@
-"""Damaged, binary and odd logs: an audit answers, or says by a ParamschedError what to do; never anything else."""
+"""An audit of damaged, binary and unusual logs gives a result or raises a ParamschedError."""
 
 import csv
 import io
@@ -32,14 +32,14 @@ either_profile = settings(
 
 @pytest.fixture(scope="module", autouse=True)
 def figure() -> Any:
-    """Every case is counted; one that failed has failed the test."""
+    """Count the cases; a failed case fails the test."""
     yield
     figures.record("logs", tried=TRIED["logs"], what="damaged, binary and odd logs given to an audit")
 
 
 @pytest.fixture
 def audited(tmp_path: Path) -> Any:
-    """Writes the bytes, audits them, and gives the report or the error's text."""
+    """Write the bytes and audit them. Return the report or the error message."""
 
     def call(data: bytes, suffix: str, **options: Any) -> str:
         TRIED["logs"] += 1

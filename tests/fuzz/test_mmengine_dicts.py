@@ -1,4 +1,4 @@
-"""Configs of MMEngine as dicts, spoiled anywhere: a plan, or an error of ours."""
+"""Damaged MMEngine configs as dicts give a plan or an error of the library."""
 
 import math
 import warnings
@@ -69,7 +69,7 @@ GOOD = {
 
 @st.composite
 def spoiled_once(draw):
-    """A config that is right but for one number."""
+    """Draw a config that is valid except for one number."""
     curve = draw(st.sampled_from(sorted(SCHEDULER_ROWS)))
     name = draw(st.sampled_from([*SCHEDULER_ROWS[curve].arguments]))
     number = draw(st.sampled_from([10**400, -(10**400), math.inf, -math.inf, math.nan, 10**25, -1, 0, 1e308, 2.5]))

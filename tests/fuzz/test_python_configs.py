@@ -1,4 +1,4 @@
-"""Python configs, made at random: what is read is what Python makes of them, or it is marked; and it takes no time."""
+"""Random Python configs: the values read equal those of Python or are marked as unknown, in bounded time."""
 
 from random import Random
 

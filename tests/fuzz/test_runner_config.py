@@ -1,4 +1,4 @@
-"""Whatever stands in a config, building a Runner of it raises nothing but a ParamschedError, and in bounded time."""
+"""Building a Runner from any config works or raises a ParamschedError, in bounded time."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ PLACES = list(places(good()))
 
 @pytest.fixture(scope="module", autouse=True)
 def tally():
-    """How many configs were tried; written down at the end."""
+    """Record the number of tried configs at the end."""
     tried: list[None] = []
     yield tried
     record("runner configs", tried=len(tried), what="configs of a Runner with generated wrong entries")
@@ -94,7 +94,7 @@ def quiet():
 
 
 def built(config: Any, build: Any) -> Runner | None:
-    """The Runner, or None where it was refused."""
+    """Return the Runner, or None if the config is rejected."""
     with contextlib.suppress(ParamschedError):
         return build(config)
     return None

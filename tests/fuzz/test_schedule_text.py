@@ -1,4 +1,4 @@
-"""Lines of text, generated and spoiled: read as Python reads them, or refused by us; nothing else ever comes out."""
+"""Generated and damaged schedule texts are read as in Python or rejected with an error of the library."""
 
 import numpy as np
 from hypothesis import example, given
@@ -27,7 +27,7 @@ PIECES = (
 
 @st.composite
 def spoiled(draw: st.DrawFn) -> str:
-    """The line of a schedule, or none at all, with pieces put in, taken out or doubled."""
+    """Draw the text of a schedule or an empty text, with pieces inserted, removed or doubled."""
     text = draw(strategies.schedules(depth=2).map(str) | st.just(""))
     for _ in range(draw(st.integers(0, 4))):
         begin = draw(st.integers(0, len(text)))
@@ -52,7 +52,7 @@ def read(text: str) -> Schedule | InvalidArgument:
 
 
 def python_reads(text: str) -> Schedule | None:
-    """What Python makes of a line; None where that is no schedule of ours."""
+    """Return the value of a line in Python, or None if it is not a schedule."""
     try:
         value = eval(text.strip(), {"__builtins__": {}, **NAMES})
     except Exception:  # noqa: BLE001  # of whatever kind

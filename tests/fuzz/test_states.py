@@ -1,4 +1,4 @@
-"""Mutated states and groups: refused as ours before anything is written, or loaded whole."""
+"""Mutated states and groups are rejected before any write, or loaded completely."""
 
 import copy
 import warnings
@@ -68,7 +68,7 @@ keys = st.sampled_from(
 
 
 class Blind(Probe):
-    """Takes its step whatever its groups hold."""
+    """An optimizer that steps with any values in its groups."""
 
     def step(self, closure: Any = None) -> None:
         pass
@@ -90,7 +90,7 @@ def attached(name: str, updates: int) -> tuple[Probe, ps.Scheduler]:
 
 
 def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths of all that can be exchanged in a state."""
+    """Yield the paths of all values in a state."""
     found = [path] if path else []
     if len(path) > 5:  # of what contains itself
         return found
@@ -102,12 +102,12 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def as_lists(tree: Any) -> Any:
-    """The same with lists for tuples, which can be changed in place; a state that was in JSON has them too."""
+    """Return a copy with lists instead of tuples, as in a state from JSON, so that it can be changed in place."""
     return [as_lists(one) for one in tree] if isinstance(tree, (list, tuple)) else tree
 
 
 def mutated(data: st.DataObject, tree: Any) -> Any:
-    """A copy with one to three places exchanged, taken out, or put in anew."""
+    """Draw a copy with one to three entries replaced, removed or added."""
     tree = copy.deepcopy(tree)
     for _ in range(data.draw(st.integers(1, 3))):
         *way, last = data.draw(st.sampled_from(places(tree) or [("x",)]))

@@ -1,4 +1,4 @@
-"""Values of wrong types for every public function: a ParamschedError, or a TypeError of Python where arguments lack."""
+"""Values of wrong types raise a ParamschedError in every public function; a missing argument raises TypeError."""
 
 import contextlib
 import inspect
@@ -45,7 +45,7 @@ NAMES = sorted(filter(_called_by_users, ps.__all__))
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, list[Any], dict[str, Any]]:
-    """A public function with arguments that its signature allows, of any type."""
+    """Draw a public function with arguments of any type that match its signature."""
     name = draw(st.sampled_from(NAMES))
     parameters = list(inspect.signature(getattr(ps, name)).parameters.values())
     by_place = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]

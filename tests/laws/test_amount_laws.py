@@ -1,4 +1,4 @@
-"""Law 7 on clocks that count an amount: what is planned at the amounts of a run is what it uses, whatever happens."""
+"""Law 7 on clocks of amounts: a run uses the values planned at its amounts, after any disturbance."""
 
 import warnings
 
@@ -35,13 +35,13 @@ EVENTS = (
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    """Reject schedules with extreme values, which other laws cover."""
     with np.errstate(all="ignore"):
         yield
 
 
 class AmountRun:
-    """A run on a clock of samples that is disturbed in all ways, with its own idea of what was consumed."""
+    """A run on a sample clock with disturbances, which counts the consumed amount independently."""
 
     def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
         self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
@@ -65,12 +65,12 @@ class AmountRun:
         self.said = samples if self.said is None else self.said + samples
 
     def prepare(self, samples):
-        """Ahead of a step: what a loop of this source says."""
+        """Report the amount of the next step, as a loop of this source does."""
         if self.source == "told" or ("told" in self.source and samples % 2):
             self.say(samples)
 
     def planned_samples(self):
-        """What the coming update takes where the loop says nothing."""
+        """Return the amount of the next update if the loop reports none."""
         if self.size is None:
             return self.rate
         value = self.size.schedule(self.amount if self.size_is_by_amount else self.t, self.size.field.initial)
@@ -117,7 +117,7 @@ class AmountRun:
 
 @st.composite
 def plans_by_samples(draw, sources=SOURCES):
-    """A plan of which all or one field is by samples, with its lengths resolved; its run; who says the amounts."""
+    """Draw a plan with all fields or one field on a sample clock, its run, and the source of the amounts."""
     source = draw(st.sampled_from(sources))
     world = draw(strategies.worlds())
     plan = draw(strategies.plans(world, rules=False))

@@ -1,4 +1,4 @@
-"""Law 2: affine in base, and what the scheduler's fast path relies on."""
+"""Law 2: schedules are affine in base, and the assumptions of the scheduler's fast path."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A plan that is changed on the way keeps its past, bit for bit, and does from then on what it was told."""
+"""A plan changed during a run keeps its past bit for bit and then follows the change."""
 
 import warnings
 from dataclasses import replace
@@ -23,7 +23,7 @@ JOINED = ("linear(previous, 0)", "linear(previous, 0.1, over=7) >> constant(0.1)
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    """Reject schedules with extreme values, which other laws cover."""
     with np.errstate(all="ignore"):
         yield
 
@@ -34,7 +34,7 @@ def run_of(world: World, total: int) -> Calendar:
 
 @st.composite
 def planned(draw, *, joined=False, follow=True):
-    """A plan, and the run that it is for; where neighbors are asked for their level, one whose levels are sums."""
+    """Draw a plan and its run; with `joined`, a plan whose levels are sums, so that neighbors have a level."""
     world = draw(strategies.worlds())
     assume(world.total > 1)
     plan = draw(strategies.plans(world, follow=follow))
@@ -48,7 +48,7 @@ def planned(draw, *, joined=False, follow=True):
 
 @st.composite
 def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
-    """When, how long the run is from then on, and what some fields follow."""
+    """Draw the time of the change, the new length of the run, and new schedules for some fields."""
     at = draw(st.integers(0, world.total - 1))
     longer = draw(st.sampled_from([at + 1, world.total + 1, 2 * world.total + 3]) | st.integers(at + 1, at + 5000))
     total = world.total if plan.horizon is None else draw(st.sampled_from([world.total, longer]))
@@ -58,12 +58,12 @@ def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
 
 
 def assert_same_bits(actual: np.ndarray, expected: np.ndarray) -> None:
-    """The sign of a zero is not promised: beside a stage with multiples of base an absolute -0.0 is 0.0."""
+    """Ignore the sign of zero: next to a stage with multiples of base an absolute -0.0 becomes 0.0."""
     assert (actual + 0.0).tobytes() == (expected + 0.0).tobytes()
 
 
 def follows_another(plan: Plan, name: str) -> bool:
-    """Whether a field has the course of another one, which may be changed."""
+    """Return whether a field follows another field, which may be changed."""
     return any(one.name == name and "like(" in str(one.schedule) for one in plan.bindings)
 
 

@@ -1,4 +1,4 @@
-"""Clocks: whatever time counts, a schedule means the same; planned amounts are those of counting one by one."""
+"""Clocks: a schedule has the same meaning on every clock; planned amounts equal a count update by update."""
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ def test_a_schedule_is_evaluated_at_the_amount_before_each_update(data):
 
 @st.composite
 def planned_sizes(draw):
-    """A batch size of 1 to 40 that follows any schedule, by samples or by updates, and a run with it."""
+    """Draw a batch size of 1 to 40 that follows any schedule, on samples or updates, and its run."""
     case = draw(strategies.cases(depth=2))
     schedule = clamp(case.resolved, 1.0, 40.0)
     by_amount = draw(st.booleans())

@@ -1,4 +1,4 @@
-"""Law 5: what is written is read back as the same plan, in every format and in both forms."""
+"""Law 5: a written plan is read back as the same plan, in every format and in both forms."""
 
 import json
 
@@ -21,7 +21,7 @@ SCHEMA = config.schema()
 
 @pytest.fixture
 def opened(monkeypatch):
-    """Nothing is a line of text that could be lists and mappings."""
+    """Check that no schedule is a text that could be a list or a mapping."""
     monkeypatch.setattr(write_plan, "_LONG", 0)
 
 

@@ -1,4 +1,4 @@
-"""Law 1: one formula, whatever the times come in."""
+"""Law 1: one formula for times of any type and shape."""
 
 import jax
 import jax.numpy as jnp

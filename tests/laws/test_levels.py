@@ -1,4 +1,4 @@
-"""Laws of levels: a sum of a multiple and a value is what both parts give, and a neighbor's level joins two stages."""
+"""Laws of levels: a sum of levels gives the sum of their values, and a neighbor's level joins two stages."""
 
 import typing
 
@@ -40,7 +40,7 @@ OF_A_FLOOR = ("rules.cosine({}, end=20)", "rules.polynomial(2, {}, end=20)", "ru
 
 
 def uses_function(schedule: Schedule) -> bool:
-    """Whether a user's function is in it, whose level at a join is not asked for."""
+    """Return whether a schedule contains a user's function, which has no level at a boundary."""
     return isinstance(schedule, FromFunction) or any(map(uses_function, schedule.parts()))
 
 
@@ -78,7 +78,7 @@ def test_the_bound_of_a_clamp_may_be_a_multiple_plus_an_absolute_value(a, b, lev
 
 @st.composite
 def stages_before(draw, **kinds):
-    """A stage of a length, of any shape, and the run that it is resolved for."""
+    """Draw a stage with a length, of any shape, and the run for which it is resolved."""
     world = draw(strategies.worlds())
     part = draw(strategies.schedules(world, depth=2, **kinds))
     assume(not uses_function(part))
@@ -86,7 +86,7 @@ def stages_before(draw, **kinds):
 
 
 def resolved_or_rejected(schedule, world):
-    """The schedule in updates; one whose stages are longer than the run, or not finite at the join, is drawn again."""
+    """Resolve a schedule; reject one that is longer than the run or not finite at the boundary."""
     try:
         return resolve(schedule, world.calendar)
     except InvalidArgument:
@@ -94,13 +94,13 @@ def resolved_or_rejected(schedule, world):
 
 
 def levels_of(builder):
-    """The arguments of a shape that are levels."""
+    """Return the arguments of a shape that are levels."""
     hints = typing.get_type_hints(builder)
     return sorted(name for name, hint in hints.items() if strategies.without_none(hint) == Level)
 
 
 def shapes_with_levels():
-    """The shapes of which an argument is a level; not tanh, which calculates with it, so that it has to be a number."""
+    """Return the shapes with a level argument, except tanh, whose levels must be numbers."""
     return sorted(name for name, builder in strategies.BUILDERS.items() if levels_of(builder) and name != "tanh")
 
 

@@ -1,4 +1,4 @@
-"""A part of a schedule has the values of that schedule, bit for bit, whatever stands beside it."""
+"""A part of a schedule has the values of that schedule bit for bit, with any neighboring stage."""
 
 from dataclasses import replace
 
@@ -15,18 +15,18 @@ from support.strategies import Case, every_shape
 
 
 def bits(values: np.ndarray) -> bytes:
-    """The values with their last bits; the sign of a zero is not promised where absolute levels stand beside it."""
+    """Return the exact values, without the sign of zero, which may change next to absolute levels."""
     return (values + 0.0).tobytes()
 
 
 def run_of(case: Case, total: int) -> Calendar:
-    """The facts of a case's run, for a run of another length."""
+    """Return the run facts of a case with another length."""
     world = case.world
     return replace(world.calendar, total=total)
 
 
 def beside() -> st.SearchStrategy[Schedule]:
-    """What stands behind a part: with an absolute level, and not affine too."""
+    """Draw the stage after a part: with an absolute level, or not affine."""
     return st.sampled_from(
         [linear(0.5, over=7), clamp(constant(0.3), high=0.2), minimum(constant(0.1), linear(over=5))]
     )

@@ -1,4 +1,4 @@
-"""Laws 7 and 8: what the trace shows is what is used, whatever happens between two updates."""
+"""Laws 7 and 8: the used values equal the trace, after any disturbance between two updates."""
 
 import warnings
 
@@ -25,7 +25,7 @@ EVENTS = (
 
 
 def attachable(data, *, rules=True):
-    """A plan and the run it is for, and the plan resolved; what cannot be attached is drawn again."""
+    """Draw a plan, its run, and the resolved plan; reject a plan that cannot be attached."""
     world = data.draw(strategies.worlds())
     plan = data.draw(strategies.plans(world, rules=rules))
     try:
@@ -38,13 +38,13 @@ def attachable(data, *, rules=True):
 
 @pytest.fixture(autouse=True, scope="module")
 def quiet():
-    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    """Reject schedules with extreme values, which other laws cover."""
     with np.errstate(all="ignore"):
         yield
 
 
 class Run:
-    """A run that is disturbed in all ways, with its own idea of how many updates there were."""
+    """A run with disturbances, which counts its updates independently."""
 
     def __init__(self, plan: ps.Plan, world: World) -> None:
         self.plan, self.world, self.t, self.late_at = plan, world, 0, None

@@ -1,4 +1,4 @@
-"""Laws 3 and 4: held after the end, base before a window, finite, monotone where declared, bent where it says."""
+"""Laws 3 and 4: constant after the end, base before a window, finite, monotone if declared, correct breakpoints."""
 
 from fractions import Fraction
 from math import ceil
@@ -23,12 +23,12 @@ from support.strategies import Case, every_shape
 
 
 def settled(schedule: Schedule) -> int | None:
-    """The first update from which on a schedule promises to change no more; None where it does not."""
+    """Return the first update from which a schedule is constant, or None."""
     return None if (end := exactly_settled(schedule)) is None else ceil(end)
 
 
 def exactly_settled(schedule: Schedule) -> int | Fraction | None:
-    """The time from which on a schedule promises to change no more; between two updates where its lengths are exact."""
+    """Return the time from which a schedule is constant, which may be between two updates."""
     match schedule:
         case Constant():
             return 0
@@ -65,7 +65,7 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
 
 
 def goes_on_after_nothing(schedule: Schedule) -> bool:
-    """Whether it has the last word in a sequence even where no update is left for it, as what is left by a skip."""
+    """Return whether a schedule sets the final value of a sequence even if no update remains for it."""
     match schedule:
         case Skip():
             return True
@@ -180,7 +180,7 @@ def test_breakpoints_of_a_shorter_range_are_the_same(name, data):
 
 
 def bent(case: Case, base: float) -> list[int]:
-    """Triples of neighbouring updates, no breakpoint after the first, whose values are not on a line."""
+    """Return triples of adjacent updates without a breakpoint whose values are not on a line."""
     total = min(case.world.total + 2, 400)
     values = case.resolved(np.arange(total), base)
     points = set(case.resolved.breakpoints(total))
@@ -208,7 +208,7 @@ def test_breakpoints_of_a_stage_are_shifted_by_its_start(case, data):
 
 
 def test_the_test_of_straight_lines_detects_a_missing_breakpoint():
-    """The law above can fail: a parabola has no breakpoint inside and is nowhere straight."""
+    """The test above can fail: a parabola has no inner breakpoint and is not straight."""
     parabola = anneal(1.0, 0.0, 100, "curves.cosine")
     world = strategies.World(100, 1, 1, 1)
 

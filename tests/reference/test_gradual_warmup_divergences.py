@@ -1,6 +1,6 @@
-"""Each row of `docs/compat/divergences.md`, "GradualWarmupScheduler": ours holds it, the published classes do not.
+"""The rows of `docs/compat/divergences.md`, "GradualWarmupScheduler": our class passes, the published ones fail.
 
-The package warmup-scheduler 0.3 takes part where it is installed; the class of the document is printed here.
+The package warmup-scheduler 0.3 is tested if it is installed; the class of the document is printed here.
 """
 
 # ruff: noqa: UP008, RET505 - as printed
@@ -30,7 +30,7 @@ else:
 
 
 def row(number: int) -> pytest.MarkDecorator:
-    """Run against ours and the package; that is known to fail."""
+    """Run a test with our class and with the package, which must fail."""
     reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
     marks = [
         pytest.mark.skipif(published is None, reason="warmup-scheduler is not installed"),
@@ -42,7 +42,7 @@ def row(number: int) -> pytest.MarkDecorator:
 
 
 def document(base: type) -> type:
-    """The class of the document, the parts it prints as it prints them, on either `_LRScheduler`."""
+    """Return the class of the document, with its printed parts unchanged, on either `_LRScheduler`."""
 
     # fmt: off
     class GradualWarmupScheduler(base):  # type: ignore[misc,valid-type]  # either
@@ -76,7 +76,7 @@ printed = SimpleNamespace(GradualWarmupScheduler=document(lr_scheduler._LRSchedu
 
 
 def seed_row(number: int) -> pytest.MarkDecorator:
-    """Run against ours and the document's class; that is known to fail."""
+    """Run a test with our class and with the class of the document, which must fail."""
     reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
     peer = pytest.param(printed, id="document", marks=pytest.mark.xfail(strict=True, reason=reason))
     return pytest.mark.parametrize("gw", [pytest.param(ours, id="paramsched"), peer])

@@ -1,4 +1,4 @@
-"""`published="0.3"`: the numbers of the package bit for bit, its states, and subclasses of it."""
+"""`published="0.3"`: the values of the package bit for bit, its states, and its subclasses."""
 
 import copy
 import warnings
@@ -20,7 +20,7 @@ theirs = torch.optim.lr_scheduler
 
 
 class Head(package.GradualWarmupScheduler):
-    """The class at the head of the package's repository, whose states are taken: where it differs from 0.3."""
+    """The newest class in the package's repository, whose states are accepted: its differences from 0.3."""
 
     def get_lr(self) -> Any:
         if self.last_epoch <= self.total_epoch or self.after_scheduler is None:
@@ -44,7 +44,7 @@ each_form = pytest.mark.parametrize("form", FORMS)
 
 @pytest.fixture(autouse=True)
 def quiet() -> Any:
-    """What torch says of calls that the package makes is not the subject."""
+    """Ignore the warnings of torch about calls of the package."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -90,7 +90,7 @@ def of_ours(form: Any, after: Any, library: Any, bases: Any, *arguments: Any) ->
 
 
 def rows(scheduler: Any, steps: int, *, metrics: Any = None, epochs: Any = None) -> list[Any]:
-    """What the groups hold, and what the scheduler says of itself, at each step."""
+    """Return the values of the groups and the attributes of the scheduler at each step."""
     found = []
     for index in range(steps + 1):
         if index:
@@ -258,7 +258,7 @@ def test_resuming_a_state_of_the_package_warns() -> None:
 
 
 def document(base: type) -> type:
-    """The document's form, as far as its states go."""
+    """The class of the document, with its states."""
 
     class Printed(base):  # type: ignore[misc,valid-type]  # either
         def __init__(self, optimizer: Any, multiplier: float, warmup_epoch: int, after_scheduler: Any) -> None:
@@ -304,14 +304,14 @@ def values(scheduler: Any, steps: int) -> list[float]:
 
 
 def subclasses(base: Any) -> dict[str, type]:
-    """What users make of the package's class."""
+    """Subclasses of the package's class as users write them."""
 
     class Clamped(base):
         def get_lr(self) -> Any:
             return [min(float(lr), 0.25) for lr in super().get_lr()]
 
     class Squared(base):
-        """A ramp of its own, and the package's way of going over to the after-scheduler."""
+        """A custom ramp with the package's transition to the after-scheduler."""
 
         def get_lr(self) -> Any:
             if self.last_epoch > self.total_epoch:
@@ -325,7 +325,7 @@ def subclasses(base: Any) -> dict[str, type]:
             return [lr * ((self.multiplier - 1.0) * share + 1.0) for lr in self.base_lrs]
 
     class Logged(base):
-        """It counts its own steps, and goes on as before."""
+        """A subclass that counts its own steps."""
 
         def __init__(self, *arguments: Any) -> None:
             self.calls: list[Any] = []

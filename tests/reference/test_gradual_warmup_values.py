@@ -37,7 +37,7 @@ def stepped(scheduler: Any, steps: int = 1) -> Any:
 
 
 def curve(scheduler: Any, steps: int) -> list[list[float]]:
-    """The values at t = 0 … steps - 1."""
+    """Return the values at t = 0 … steps - 1."""
     values = [lrs(scheduler)]
     for _ in range(steps - 1):
         values.append(lrs(stepped(scheduler)))

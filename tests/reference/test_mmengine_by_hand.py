@@ -1,4 +1,4 @@
-"""The drop-in classes against real MMEngine, both stepped by hand as its Runner does."""
+"""The drop-in classes compared with MMEngine, both stepped as by its Runner."""
 
 import warnings
 

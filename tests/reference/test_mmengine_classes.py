@@ -1,4 +1,4 @@
-"""The drop-in's classes and its surroundings: plateau, user's classes, registry, wrapper, order of calls, restore."""
+"""The drop-in classes with plateaus, user classes, registry, optimizer wrapper, order of calls and restore."""
 
 import copy
 import inspect

@@ -1,6 +1,6 @@
-"""The rows of docs/compat/divergences.md on MMEngine: our behaviour, and that the peer's is another where it says D.
+"""The rows of docs/compat/divergences.md on MMEngine: our behavior, and the different one of the peer (D).
 
-A test under `row` runs twice, on our classes and on the peer's; there it has to fail.
+A test with `row` runs twice, on our classes and on those of the peer, where it must fail.
 """
 
 import copy
@@ -27,7 +27,7 @@ from support import mmengine_peer
 
 
 def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_iters=None):
-    """What MMEngine's own Runner builds, of a Runner that has nothing else."""
+    """Build schedulers with MMEngine's own Runner, which has no other parts."""
     runner = object.__new__(Runner)
     runner.logger = logging.getLogger("peer")
     loop = object.__new__(EpochBasedTrainLoop if max_iters is None else IterBasedTrainLoop)
@@ -51,7 +51,7 @@ PEER = SimpleNamespace(
 
 
 def row(number):
-    """Run a test on our classes, and on the peer's, which have to fail it."""
+    """Run a test on our classes and on those of the peer, which must fail."""
     peer = pytest.param(
         PEER, id="peer", marks=pytest.mark.xfail(strict=True, reason=f"divergences.md, MMEngine row {number}")
     )
@@ -68,7 +68,7 @@ def adam():
 
 
 def rates(scheduler, ticks):
-    """The first group's value at each tick, the one after construction included."""
+    """Return the value of the first group at each tick, including the one after construction."""
     optimizer = scheduler.optimizer
     found = [optimizer.param_groups[0][scheduler.param_name]]
     for _ in range(ticks):

@@ -25,14 +25,14 @@ def optimizer_of(lr=0.1, momentum=0.9, weight_decay=5e-4, kind="SGD"):
 
 
 def by_classes(config, *, epochs, length, **optimizer):
-    """The columns lr, momentum and weight decay of a run of schedulers that are built of a config."""
+    """Return lr, momentum and weight decay of a run with the schedulers of a config."""
     target = optimizer_of(**optimizer)
     schedulers = ours.build_param_scheduler(config, target, epoch_length=length, max_epochs=epochs)
     return dict(zip(peer.FIELDS, peer.run(schedulers, target, epochs, length).T, strict=True))
 
 
 def by_plan(config, *, epochs, length, **optimizer):
-    """The same of the plan that the dialect makes of it."""
+    """Return the same columns for the plan that the dialect reads from the config."""
     calendar = ps.Calendar(total=f"{epochs} epochs", steps_per_epoch=length)
     plan = mmengine.to_plan(config, calendar=calendar)
     trace = ps.trace(plan, optimizer_of(**optimizer), calendar)
@@ -44,7 +44,7 @@ TWELVE = dict(epochs=12, length=20)
 
 
 def close(found, expected):
-    """Equal to the digits of the specification."""
+    """Check equality to the digits of the specification."""
     return found == pytest.approx(expected, rel=2e-8)
 
 

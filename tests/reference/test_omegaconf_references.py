@@ -1,4 +1,4 @@
-"""References within a config against OmegaConf's own."""
+"""References within a config, compared with OmegaConf."""
 
 import pytest
 from hypothesis import given

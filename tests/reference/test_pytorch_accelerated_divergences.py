@@ -1,4 +1,4 @@
-"""Each row of `docs/compat/divergences.md`, "pytorch-accelerated": ours holds it, the library is a strict xfail."""
+"""The rows of `docs/compat/divergences.md`, "pytorch-accelerated": our class passes, the library is a strict xfail."""
 
 import copy
 import gc
@@ -34,7 +34,7 @@ both = pytest.mark.parametrize("pa", PAIR)
 
 
 def row(number: int) -> pytest.MarkDecorator:
-    """Run against both; the library is known to fail."""
+    """Run a test with both libraries; pytorch-accelerated must fail."""
     reason = f"docs/compat/divergences.md, pytorch-accelerated, row {number}"
     peer = pytest.param(theirs, id="pytorch-accelerated", marks=pytest.mark.xfail(strict=True, reason=reason))
     return pytest.mark.parametrize("pa", [PAIR[0], peer])
@@ -59,7 +59,7 @@ def after(scheduler: Any, steps: int) -> Any:
 
 
 def returning(pa: Any, values: Callable[[int], Any]) -> type:
-    """A stateless scheduler that returns what it is told."""
+    """A stateless scheduler that returns the given values."""
     return type("Returning", (pa.SchedulerBase,), {"get_updated_values": lambda self, n: values(n)})
 
 

@@ -1,4 +1,4 @@
-"""Against pytorch-accelerated itself where it keeps its documentation, and against tables of values."""
+"""Values compared with pytorch-accelerated where it follows its documentation, and with tables."""
 
 from functools import partial
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The drop-ins against torch itself, over generated schedulers, nestings, users' writes and save points."""
+"""The drop-ins compared with torch, for generated schedulers, nestings, external writes and save points."""
 
 import math
 import warnings
@@ -26,7 +26,7 @@ STEPS = 25
 
 
 def run(module, case, bases, written, kind=torch.optim.SGD, reload_at=()):
-    """The rates and momenta before each step; at `reload_at` everything is built anew and loaded."""
+    """Return lr and momentum before each step; at `reload_at` all objects are rebuilt and loaded."""
     optimizer = optimizer_with(bases, kind)
     scheduler = case.build(module, optimizer)
     rows = []

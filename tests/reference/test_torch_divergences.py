@@ -1,6 +1,6 @@
-"""Each row of docs/compat/divergences.md, section torch: what the drop-in does, and that torch does not.
+"""The rows of docs/compat/divergences.md, section torch: the behavior of the drop-in, which differs in torch.
 
-A row is a function of the module; it holds for ours, and fails for torch's where the two differ.
+A row is a function of the module; it passes with ours, and fails with torch's if the two differ.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""What documents about torch's schedulers print: classes to write oneself, and simulations; only the import changed."""
+"""Code from documents about torch's schedulers, custom classes and simulations, with only the import changed."""
 
 # ruff: noqa: B007, B028, B905, N801  # the code is as printed
 
@@ -178,7 +178,7 @@ def test_verbose_is_accepted_as_the_document_writes_it(verbose, capsys):
 
 
 class Printed(_LRScheduler):
-    """`step` as the document prints it, of torch 1.x, with the StepLR it explains."""
+    """`step` of torch 1.x as printed in the document, with the StepLR it explains."""
 
     def __init__(self, optimizer, step_size, gamma=0.1, last_epoch=-1, verbose="deprecated"):
         self.step_size = step_size
@@ -253,7 +253,7 @@ def test_the_printed_step_runs_in_a_subclass_without_a_warning(capsys):
 
 
 class Warmup(_LRScheduler):
-    """The document's second way: a class that says `get_lr` only."""
+    """The second method of the document: a class that defines only `get_lr`."""
 
     def __init__(self, optimizer, multiplier, warmup_epoch, last_epoch=-1):
         self.multiplier = multiplier

@@ -1,4 +1,4 @@
-"""Groups added in mid-course go on from what they hold by the factors of the others, as in torch where it works."""
+"""Groups added during a run continue from their own values with the factors of the other groups, as in torch."""
 
 import math
 import warnings
@@ -39,7 +39,7 @@ multiples = st.one_of(
 
 
 def is_no_product(one: Case) -> bool:
-    """A MultiplicativeLR behind another member goes on from the last value in torch: row 12 of the divergences."""
+    """In torch a MultiplicativeLR after another member continues from the last value: row 12 of the divergences."""
     return one.name != "MultiplicativeLR"
 
 
@@ -57,7 +57,7 @@ def add_group(optimizer, lr, **entries):
 
 
 def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
-    """Each step's rates, a group added after `at` steps; up to where the peer raises."""
+    """Return lr at each step, with a group added after `at` steps, until the peer raises."""
     optimizer = optimizer_with([base])
     scheduler = one.build(module, optimizer)
     rows = [rates_of(optimizer)]

@@ -1,4 +1,4 @@
-"""What torch refuses, and in which words: code that catches its errors looks at how they begin."""
+"""The errors of torch and the start of their messages, which code that catches them may match."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""Bases, functions and other entries stay with their group where groups are removed, reordered or replaced."""
+"""Bases, functions and other entries stay with their group if groups are removed, reordered or replaced."""
 
 import copy
 
@@ -26,7 +26,7 @@ orders = st.permutations(range(4)).flatmap(lambda order: st.integers(1, 4).map(l
 
 
 def restore_in_new_dicts(optimizer):
-    """What loading an optimizer's state does: the groups are other dicts with the same parameters."""
+    """Replace the groups by other dicts with the same parameters, as loading an optimizer's state does."""
     optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
 
 
@@ -124,7 +124,7 @@ def test_adding_and_removing_groups_does_not_change_other_groups(one, changes):
 
 
 class OwnEntries(OURS.LRScheduler):
-    """A user's class with a list of its own."""
+    """A user class with its own list."""
 
     def __init__(self, optimizer, lowest):
         self.lowest = lowest
@@ -135,7 +135,7 @@ class OwnEntries(OURS.LRScheduler):
 
 
 class Halving(OURS.LRScheduler):
-    """A user's class that needs its bases only."""
+    """A user class that needs only its bases."""
 
     def get_lr(self):
         return [base * 0.5**self.last_epoch for base in self.base_lrs]

@@ -1,4 +1,4 @@
-"""States that torch wrote: loading them never writes over what the optimizer restored. And notes that call nothing."""
+"""States written by torch: loading them never overwrites restored values, and never calls a function."""
 
 import argparse
 import copy
@@ -253,7 +253,7 @@ def test_warm_restarts_equal_torch_bit_for_bit():
 
 
 def loaded_next_to(saved, now, build=lambda o, f: OURS.LambdaLR(o, f)):
-    """What is said when a state made next to one function is loaded next to another."""
+    """Return the warnings when a state saved with one function is loaded with another."""
     first, second = optimizer_with([1.0]), optimizer_with([1.0])
     scheduler = build(first, saved)
     stepped(scheduler, first, 3)

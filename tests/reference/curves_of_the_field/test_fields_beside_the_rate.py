@@ -1,4 +1,4 @@
-"""What recipes of the field do to weight decay, averages, temperatures, momentum and weights of losses."""
+"""Published schedules of weight decay, averages, temperatures, momentum and loss weights."""
 
 from math import exp, log
 

@@ -1,4 +1,4 @@
-"""Recipes of language models, beside formulas from their papers and their code."""
+"""Recipes of language models, compared with formulas from their papers and code."""
 
 from math import ceil, cos, pi, sqrt
 
@@ -10,12 +10,12 @@ BILLION, TRILLION = 10**9, 10**12
 
 
 def cosine_after(t, peak, warm, end, low, begin=0.0):
-    """Warmup along a line, then a cosine from there to the end."""
+    """A linear warmup, then a cosine to the end."""
     return line(t, 0, warm, begin, peak) if t < warm else half_wave(t, warm, end, peak, low)
 
 
 def line_after(t, peak, warm, end, low=0.0):
-    """Warmup along a line, then a line from there to the end."""
+    """A linear warmup, then a linear decay to the end."""
     return line(t, 0, warm, 0.0, peak) if t < warm else line(t, warm, end, peak, low)
 
 

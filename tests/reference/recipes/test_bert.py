@@ -1,4 +1,4 @@
-"""BERT: a line over the whole run, and a warmup laid over its begin."""
+"""BERT: a linear decay over the entire run, whose start is replaced by a warmup."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, known_bounds, ramp

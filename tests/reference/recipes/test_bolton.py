@@ -1,4 +1,4 @@
-"""Bolt-on private SGD: the smaller of two rates, one of which falls with the number of the update, counted from 1."""
+"""Bolt-on private SGD: the minimum of a constant and an inverse decay, counted from 1."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, recipe
@@ -13,7 +13,7 @@ def test_lr_equals_the_paper():
 
 
 def test_keras_evaluates_the_first_update_at_step_0():
-    """TensorFlow Privacy divides by the updates that are over: first an infinite rate, so 1 / beta is the smaller."""
+    """TensorFlow Privacy divides by the completed updates: the first value is infinite, so 1 / beta is smaller."""
     plan = ps.loads(f"lr: constant(absolute(1.0)) * minimum(1 / {BETA}, shift(inverse_time(1.0), 1) / {GAMMA})")
 
     trace = ps.trace(plan, {"lr": 123.0}, ps.Calendar(total=10_000))

@@ -1,4 +1,4 @@
-"""DeepSeek-V3: a warmup in updates, everything else in tokens, and a batch that grows meanwhile."""
+"""DeepSeek-V3: a warmup in updates, all other schedules in tokens, and a growing batch."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""DINOv2: rate, weight decay and teacher, layer by layer, and a last layer that is frozen for an epoch."""
+"""DINOv2: lr, weight decay and teacher for each layer, and a last layer that is frozen for an epoch."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ GROUPS = [
 
 
 def rate(t):
-    """`linspace` holds its end: the peak is that of the last update of the warmup, and of the first of the cosine."""
+    """`linspace` includes its end, so the last update of the warmup and the first of the cosine have the peak."""
     return ramp(t, 0, WARM - 1, 0, 0.004) if t < WARM else half_wave(t, WARM, TOTAL, 1e-6, 0.004)
 
 

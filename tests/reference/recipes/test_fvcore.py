@@ -1,4 +1,4 @@
-"""fvcore's composites, rescaled and fixed parts, and detectron2's warmup that meets its curve."""
+"""fvcore's composites of rescaled and fixed parts, and detectron2's warmup that ends at its curve."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, half_wave, ramp, recipe
@@ -7,7 +7,7 @@ TOTAL = 90_000
 
 
 def test_rescaled_and_fixed_parts_equal_fvcore():
-    """A rescaled part runs from its begin to its end, a fixed one from the begin to the end of the run."""
+    """A rescaled part runs from its start to its end, a fixed one from the start to the end of the run."""
     trace = ps.trace(recipe("fvcore_composite"), {"lr": 1.0})
 
     def value(t):

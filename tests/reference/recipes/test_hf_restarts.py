@@ -1,4 +1,4 @@
-"""Transformers' cosine with hard restarts, its cycles of no whole length."""
+"""Transformers' cosine with hard restarts, whose cycles are not an integer number of updates."""
 
 import numpy as np
 import pytest

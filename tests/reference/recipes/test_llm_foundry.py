@@ -1,4 +1,4 @@
-"""llm-foundry: an inverse root towards a floor, and a line down from wherever that ended."""
+"""llm-foundry: an inverse square root decay, and a linear decay from its final value."""
 
 from fractions import Fraction
 from math import sqrt

@@ -14,7 +14,7 @@ START, RISE, GROWING, BATCH = 16, 16, 5_859_375, 1536
 
 
 def batch_size(amount):
-    """A rise for each of the equal shares of the samples that are over; exact, where Megatron divides by a float."""
+    """One increment for each completed fraction of the samples; exact, while Megatron divides by a float."""
     if amount > GROWING:
         return BATCH
     return START + RISE * math.floor(amount / Fraction(GROWING, (BATCH - START) // RISE))

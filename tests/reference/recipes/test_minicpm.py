@@ -1,4 +1,4 @@
-"""MiniCPM: warmup, constant, and an exponential fall behind 90% of the run."""
+"""MiniCPM: warmup, constant, and an exponential decay after 90% of the run."""
 
 import paramsched as ps
 from support.recipe_runs import assert_values, known_bounds, ramp

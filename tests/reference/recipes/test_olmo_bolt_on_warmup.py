@@ -1,4 +1,4 @@
-"""OLMo's BoltOnWarmupScheduler around its CosWithWarmup, beside the formulas of olmo/optim.py."""
+"""OLMo's BoltOnWarmupScheduler around its CosWithWarmup, compared with the formulas of olmo/optim.py."""
 
 from math import cos, pi
 

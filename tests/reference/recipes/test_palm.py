@@ -1,4 +1,4 @@
-"""PaLM 540B: an inverse root of the updates, weight decay its square, and a batch that doubles twice."""
+"""PaLM 540B: an inverse square root lr, its square as weight decay, and a batch that doubles twice."""
 
 from math import sqrt
 

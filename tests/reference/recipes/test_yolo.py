@@ -1,4 +1,4 @@
-"""YOLOv5 and v8: biases fall while the rest rises, momentum and accumulation rise with them, all by batches."""
+"""YOLOv5 and v8: during the warmup the lr of biases decreases, and other lr, momentum and accumulation increase."""
 
 from fractions import Fraction
 
@@ -17,12 +17,12 @@ GROUPS = [
 
 
 def line(batch):
-    """The rate of an epoch, moved once an epoch."""
+    """The lr of an epoch, which changes once per epoch."""
     return ramp(batch // EPOCH, 0, 300, PEAK, PEAK * 0.01)
 
 
 def warming(batch, start, end):
-    """What `interp` gives during the warmup, and its end afterwards."""
+    """The value of `interp` during the warmup, and its end value afterwards."""
     return Fraction(start) + (Fraction(end) - Fraction(start)) * min(Fraction(batch, WARM), 1)
 
 
