@@ -78,7 +78,7 @@ def test_a_value_of_a_wrong_type_raises_an_error_of_the_library(
 
 @pytest.mark.parametrize("name", [None, 1, [], b"x"])
 def test_a_function_is_registered_by_text_only(name: Any) -> None:
-    with pytest.raises(ps.InvalidArgument, match="no identifier"):  # not drawn above, because it keeps what it takes
+    with pytest.raises(ps.InvalidArgument, match="not an identifier"):  # not drawn above, because it registers the name
         ps.register_function(name, lambda t: t)
 
 

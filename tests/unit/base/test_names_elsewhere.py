@@ -71,7 +71,7 @@ def test_a_docstring_explains_the_arguments_first_and_ends_with_the_names_of_pee
 
 @pytest.mark.parametrize("row", THEIRS)
 def test_a_name_is_told_ours_where_it_is_an_attribute(row):
-    with pytest.raises(AttributeError, match=r"here it is .*\. Write ps\."):
+    with pytest.raises(AttributeError, match=r"use .*\. Write ps\."):
         getattr(ps, ROWS[row][1])
 
 
@@ -237,7 +237,7 @@ def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
     ("shape", "keyword", "ours"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
 )
 def test_a_keyword_with_dashes_is_the_one_with_underscores(shape, keyword, ours):
-    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; here it is "{ours}"'):
+    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; use "{ours}"'):
         ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
 
 

@@ -205,7 +205,7 @@ def test_a_native_file_that_looks_like_no_dialect_has_its_own_faults_only():
     [
         ("drawn = drawn_module", "1 / 0", "ZeroDivisionError: division by zero"),
         ("drawn = drawn_module:missing", MODULE, "AttributeError"),
-        ("drawn = drawn_module", "", "it has no to_plan"),
+        ("drawn = drawn_module", "", "to_plan is missing"),
     ],
     ids=["import fails", "no such object", "no dialect"],
 )
@@ -246,7 +246,7 @@ def test_a_package_cannot_take_a_name_of_the_librarys_own(package):
     ("text", "found"),
     [
         ("def to_plan(data, *, calendar=None, base=None): return data['no']", "KeyError: 'no'"),
-        ("def to_plan(data, *, calendar=None, base=None): return {}", "its to_plan gave a dict, no Plan"),
+        ("def to_plan(data, *, calendar=None, base=None): return {}", "expected a Plan from to_plan, got dict"),
     ],
     ids=["raises", "no plan"],
 )

@@ -293,7 +293,7 @@ def test_a_pipe_of_the_shell_is_read():
 @pytest.mark.parametrize("name", ["a\0.yaml", "\ud800.yaml"])
 def test_a_name_that_no_file_can_have_is_no_file(tmp_path, name):
     for call in (config.load, lambda path: config.dump(Plan(lr=1), path)):
-        with pytest.raises(FileNotFoundError, match="no file can have this name"):
+        with pytest.raises(FileNotFoundError, match="invalid file name"):
             call(tmp_path / name)
 
 
@@ -302,7 +302,7 @@ def test_a_suffix_that_says_nothing_asks_for_the_format(tmp_path):
     file.write_text("lr: 0.1")
 
     assert config.load(file, format="yaml") == Plan(lr=0.1)
-    with pytest.raises(InvalidArgument, match=r'plan\.txt: its suffix is .* Write format="yaml"'):
+    with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* Write format="yaml"'):
         config.load(file)
 
 

@@ -86,7 +86,7 @@ def test_findings_of_targets_and_indices_have_the_path_of_the_file():
 def test_a_warning_says_that_it_is_one():
     (found,) = config.check(Plan(lr=cosine(over=30), horizon=20))
 
-    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon; the run ends inside"
+    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon, so the run ends first"
 
 
 def test_plans_that_cannot_be_written_are_checked_too():

@@ -34,7 +34,7 @@ def command(line):
 def test_its_example_prints_what_it_says():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, PAGE.name, str(PAGE), 0)
 
-    assert len(examples.examples) == 3
+    assert len(examples.examples) == 5
     assert doctest.DocTestRunner().run(examples).failed == 0
 
 

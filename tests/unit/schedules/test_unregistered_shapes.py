@@ -105,5 +105,5 @@ def test_a_class_that_leaves_its_repr_to_the_library_is_shown_by_its_fields(sche
     ids=["schedule", "curve", "rule", "plan", "binding"],
 )
 def test_the_british_spelling_goes_on_working_and_names_the_other(value):
-    with pytest.warns(DeprecationWarning, match=r"called \.serializable now"):
+    with pytest.warns(DeprecationWarning, match=r"use \.serializable"):
         assert value.serialisable is value.serializable
