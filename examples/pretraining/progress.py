@@ -17,7 +17,7 @@ class Progress:
     def __init__(self, every: int, losses: list[float]) -> None:
         self.every, self.losses = every, losses
 
-    def look(self, before: int, after: int, loss: Callable[[], float]) -> bool:
+    def evaluate(self, before: int, after: int, loss: Callable[[], float]) -> bool:
         """Evaluate `loss` if an evaluation is due between `before` and `after` tokens. Return whether it was due."""
         is_due = after // self.every > before // self.every
         if is_due:

@@ -103,7 +103,7 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
         optimizer.zero_grad()
 
         amount = scheduler.amount
-        if progress.look(before, amount, lambda: held_out_loss(model, held_out)):
+        if progress.evaluate(before, amount, lambda: held_out_loss(model, held_out)):
             row = f"{scheduler.t:>8,}{amount:>12,}{len(tokens):>7}{used['lr']:>10.3g}"
             print(f"{row}{progress.losses[-1]:>15.3f}", flush=True)
             if len(scheduler.history) == 1 and progress.is_time_to_cool_down:
