@@ -14,7 +14,7 @@ from torch.utils.data import Sampler, TensorDataset
 import paramsched as ps
 from paramsched.run_files.disk import replace_bytes
 
-SAMPLES = 6_000  # in the whole run
+SAMPLES = 6_000  # in the entire run
 SAVE_EVERY = 10  # updates
 
 State = dict[str, Any]

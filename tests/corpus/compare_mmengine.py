@@ -68,7 +68,7 @@ def main() -> None:
         name = str(path.relative_to(chosen.folder))
         outcomes[name] = [outcome(path, length) for length in LENGTHS]
         if not chosen.values_only:
-            commands[name] = said_without_facts(path, outcomes[name][0])
+            commands[name] = errors_without_facts(path, outcomes[name][0])
         if index % 100 == 99:
             print(f"{index + 1} of {len(files)}", file=sys.stderr, flush=True)
     report(outcomes)
@@ -295,7 +295,7 @@ def _stepped(config: Mapping[str, Any], length: int) -> dict[tuple[str, str], np
 # ---- the commands, without facts
 
 
-def said_without_facts(path: Path, found: Outcome) -> dict[str, str]:
+def errors_without_facts(path: Path, found: Outcome) -> dict[str, str]:
     """Return the error of each command for a plan without run facts, or ""."""
     if found.kind not in ("equal", "said"):
         return {}

@@ -55,7 +55,7 @@ def cost_of(call: Callable[[], object]) -> tuple[float, float, str]:
         resource.setrlimit(resource.RLIMIT_CPU, (spent + most, spent + most))
         try:
             ending = str(call())
-        except BaseException as error:  # noqa: BLE001  # told by the parent
+        except BaseException as error:  # noqa: BLE001  # because the parent reports it
             ending = f"raised {error!r}"
         after = resource.getrusage(resource.RUSAGE_SELF)
         seconds = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime

@@ -191,7 +191,7 @@ def test_generated_damage_raises_an_error_with_the_file_name_or_is_harmless(
     spoil(file, kind, place)
     tally.append(name)
     size = None
-    if name.endswith(".jsonl"):  # what was written after the checkpoint is cut off anyway
+    if name.endswith(".jsonl"):  # data after the checkpoint is truncated anyway
         state = torch.load(stopped / "epoch_2" / "runner.pt", weights_only=True)
         size = state["hooks"]["LoggerHook.1"]["written"][name.removesuffix(".jsonl")]["bytes"]
     is_needed = not name.startswith("epoch_1/")
@@ -232,7 +232,7 @@ def test_the_error_of_an_unreadable_version_1_checkpoint_names_the_file(stopped,
     as_saved_by_version_1(folder)
     spoil(folder / name, kind)
     if (name, kind) == ("epoch_2/gradients_0.pt", "missing"):
-        return  # nothing of this version says that there were any
+        return  # no data of this version shows that there were any
 
     said = refusal_of(Job(folder))
 

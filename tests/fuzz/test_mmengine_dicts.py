@@ -68,7 +68,7 @@ GOOD = {
 
 
 @st.composite
-def spoiled_once(draw):
+def damaged_once(draw):
     """Draw a config that is valid except for one number."""
     curve = draw(st.sampled_from(sorted(SCHEDULER_ROWS)))
     name = draw(st.sampled_from([*SCHEDULER_ROWS[curve].arguments]))
@@ -88,7 +88,7 @@ def test_every_argument_may_be_any_number_without_a_traceback(curve):
             plan_or_refuse({"param_scheduler": scheduler, "train_cfg": {"max_epochs": 5}}, None)
 
 
-@given(spoiled_once(), FACTS)
+@given(damaged_once(), FACTS)
 def test_a_config_with_one_wrong_number_gives_a_plan_or_an_error_of_the_library(data, facts):
     plan_or_refuse(data, facts)
 

@@ -104,7 +104,7 @@ def built(config: Any, build: Any) -> Runner | None:
 def test_a_config_with_unusual_entries_builds_a_runner_or_is_rejected(tally, data):
     config = good()
     ways = data.draw(st.sets(st.sampled_from(PLACES), min_size=1, max_size=3))
-    for *way, last in sorted(ways, key=lambda way: (-len(way), str(way))):  # first what stands inside others
+    for *way, last in sorted(ways, key=lambda way: (-len(way), str(way))):  # nested entries first
         place: Any = config
         for step in way:
             place = place[step]

@@ -26,7 +26,7 @@ PIECES = (
 
 
 @st.composite
-def spoiled(draw: st.DrawFn) -> str:
+def damaged(draw: st.DrawFn) -> str:
     """Draw the text of a schedule or an empty text, with pieces inserted, removed or doubled."""
     text = draw(strategies.schedules(depth=2).map(str) | st.just(""))
     for _ in range(draw(st.integers(0, 4))):
@@ -60,7 +60,7 @@ def python_reads(text: str) -> Schedule | None:
     return value if isinstance(value, Schedule) else None
 
 
-@given(spoiled())
+@given(damaged())
 @example("8 >> -1")
 @example("8 >> 1")
 @example("cosine(over=10**400)")
@@ -79,12 +79,12 @@ def test_a_damaged_line_is_read_as_in_python_or_rejected(text):
         return
     assert faults_in(text) == []
     meant = python_reads(text)
-    if meant is not None:  # a number, or a rule by itself, is no schedule in Python
+    if meant is not None:  # in Python a number or a rule alone is not a schedule
         assert schedule == meant
     assert parse_own(str(schedule)) == schedule
 
 
-@given(spoiled(), st.sampled_from([1, 3, 97, 10**6, 10**18]), st.sampled_from([1, 7, 10**9]), strategies.bases())
+@given(damaged(), st.sampled_from([1, 3, 97, 10**6, 10**18]), st.sampled_from([1, 7, 10**9]), strategies.bases())
 def test_a_parsed_schedule_can_be_resolved_and_evaluated_or_is_rejected(text, total, epoch, base):
     try:
         schedule = parse(text)

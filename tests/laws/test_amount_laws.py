@@ -94,7 +94,7 @@ class AmountRun:
             case "unequal updates":
                 for more in range(5):
                     self.update(samples + more)
-            case "overflow":  # as a GradScaler tells a fused optimizer
+            case "overflow":  # as a GradScaler marks a step that a fused optimizer must skip
                 self.prepare(samples)
                 self.optimizer.found_inf = torch.ones(1)
                 self.optimizer.step()
@@ -108,7 +108,7 @@ class AmountRun:
             case "accumulate" if "told" in self.source:
                 self.say(samples)
                 self.say(3)
-            case "seek there and back" if self.said is None:  # a seek says where the run stands
+            case "seek there and back" if self.said is None:  # a seek sets the position of the run
                 self.scheduler.seek(data.draw(st.integers(0, 3000)), samples=samples)
                 self.scheduler.seek(self.t, samples=self.amount)
             case _ if event in ANY_RUN:
@@ -142,7 +142,7 @@ def test_used_values_equal_planned_values_at_the_consumed_amount_after_any_distu
     bound = bind(counted_plan(plan), GROUPS)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
+        warnings.simplefilter("error", UserWarning)  # because there are no external writes here
         warnings.filterwarnings("ignore", "the optimizer has completed")
         run = AmountRun(plan, world, source)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):

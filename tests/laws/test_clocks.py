@@ -83,7 +83,7 @@ def test_planned_amounts_equal_a_count_update_by_update(drawn, accumulation):
         amounts.append(amounts[-1] + round(size) * accumulation)
     try:
         found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(accumulation=accumulation))
-    except PlanError:  # lr fills: by updates its horizon hangs on the sizes, which is no fault; nan sizes are one
+    except PlanError:  # lr fills: on updates its horizon depends on the sizes, which is valid; nan sizes are not
         assume(False)
 
     assert found.amounts.tolist() == amounts[:-1]

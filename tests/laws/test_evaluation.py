@@ -59,7 +59,7 @@ def test_values_have_the_same_bits_for_any_block_size(case, base, size, data):
         patch.setattr("paramsched.schedules.evaluation._PIECE", size)
         in_pieces = evaluate(case.resolved, times, base)
 
-    # Adding 0.0 takes the sign from a zero: that of -0.0 times what is absolute at other times alone is not promised.
+    # Adding 0.0 removes the sign of zero, which is not defined for -0.0 times an absolute value.
     assert (in_pieces + 0.0).tobytes() == (whole + 0.0).tobytes()
 
 
@@ -189,7 +189,7 @@ def test_jax_agrees(name, data):
     assert single.dtype == jnp.float32
     assert double.dtype == jnp.float64
     np.testing.assert_allclose(double, expected, rtol=1e-12, atol=1e-12 * scale)
-    # float32: u has 24 bits, and a steep curve multiplies what is missing.
+    # float32: u has 24 bits, and a steep curve multiplies its rounding error.
     assert not np.isnan(single).any()
     if scale < 1e30:
         np.testing.assert_allclose(single, expected, rtol=2e-4, atol=2e-4 * scale + 1e-30)

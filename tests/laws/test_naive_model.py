@@ -53,7 +53,7 @@ class Draw:
         units = ["%", self.clock.unit]
         if self.clock.amounts is None:
             units.append("epochs")
-        if not (self.behind_filled and self.clock.amounts):  # where it would begin, nothing says yet
+        if not (self.behind_filled and self.clock.amounts):  # because its start is unknown
             units.append("steps")
         unit = self.random.choice(units)
         if unit == "%":

@@ -70,7 +70,7 @@ class Run:
             case "many updates":
                 for _ in range(data.draw(st.sampled_from([2, 31, 40]))):
                     self.update()
-            case "overflow":  # as a GradScaler tells a fused optimizer
+            case "overflow":  # as a GradScaler marks a step that a fused optimizer must skip
                 self.optimizer.found_inf = torch.ones(1)
                 self.optimizer.step()
                 del self.optimizer.found_inf
@@ -94,7 +94,7 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
     bound = bind(resolved, [*GROUPS, LATE])
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
+        warnings.simplefilter("error", UserWarning)  # because there are no external writes here
         warnings.filterwarnings("ignore", "the optimizer has completed|horizon=.* less than one epoch")
         run = Run(plan, world)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):

@@ -34,7 +34,7 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
             return 0
         case Sequence(stages=stages):
             taking = [stage for stage in stages if stage.length is None or stage.length.terms] or stages[-1:]
-            if goes_on_after_nothing(stages[-1]):
+            if sets_final_value_without_updates(stages[-1]):
                 taking = stages
             last = exactly_settled(taking[-1])
             return None if last is None else sum(stage.length.number for stage in taking[:-1]) + last
@@ -56,7 +56,7 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
             late = [end for operand, end in zip(operands, ends, strict=True) if operand.length is None and end != 0]
             return (
                 None if late or None in ends else max(ends)
-            )  # an open operand may change behind the length, which is the others'
+            )  # because an open operand may change after the length, which the other operands define
         case OneOperand(schedule=inner):  # of `every`, also where the end is between two changes
             return exactly_settled(inner)
         case Recurrence(until=until):
@@ -64,15 +64,15 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
     return None if schedule.length is None else schedule.length.number
 
 
-def goes_on_after_nothing(schedule: Schedule) -> bool:
+def sets_final_value_without_updates(schedule: Schedule) -> bool:
     """Return whether a schedule sets the final value of a sequence even if no update remains for it."""
     match schedule:
         case Skip():
             return True
         case Pointwise(operands=operands):
-            return any(goes_on_after_nothing(operand) for operand in operands)
+            return any(sets_final_value_without_updates(operand) for operand in operands)
         case OneOperand(schedule=inner):
-            return goes_on_after_nothing(inner)
+            return sets_final_value_without_updates(inner)
     return False
 
 

@@ -158,7 +158,7 @@ def test_with_our_drop_ins_the_values_equal_the_package_with_torch(after: Any, d
         assert [lr for lr, _ in values] == pytest.approx([lr for lr, _ in held], rel=1e-11, abs=1e-12)
 
 
-# What the head does in the first step after the ramp, `published="0.3"` does not.
+# `published="0.3"` differs from the newest version in the first step after the ramp.
 @pytest.mark.parametrize(
     ("form", "steps"),
     spread(
@@ -186,7 +186,7 @@ def test_a_state_of_the_package_resumes_to_the_values_of_the_package(form: str, 
     assert [row[0] for row in rows(restored_before, 12)] == held
     if form == "0.3":
         assert rows(restored_after, 12) == expected
-    else:  # other counters stand still in 0.3
+    else:  # because other counters do not change in 0.3
         assert [row[0] for row in rows(restored_after, 12)] == held
     if after is not AFTERS["OneCycleLR"] and after is not AFTERS["CyclicLR"]:  # momentum is the optimizer's to restore
         assert [row[0] for row in rows(never_restored, 12)] == held

@@ -331,4 +331,4 @@ def test_a_group_added_after_the_ramp_is_scheduled(library: Any, multiplier: int
     before = lrs(scheduler)
 
     assert lrs(stepped(scheduler))[0] == before[0] / 2
-    assert lrs(scheduler)[1] < before[1]  # torch goes on from its lr, ours takes its place on the curve
+    assert lrs(scheduler)[1] < before[1]  # torch continues from its lr, ours from its position on the curve

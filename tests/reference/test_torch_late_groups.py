@@ -29,7 +29,7 @@ from support.examples import examples
 
 STEPS = 25
 lrs = st.floats(0.01, 2.0)
-# Curves that are multiples of base, so that a group can be told from another by one number.
+# Curves that are multiples of base, so that one number identifies a group.
 multiples = st.one_of(
     relative,
     case("CosineAnnealingLR", T_max=lengths),
@@ -97,7 +97,7 @@ def test_the_values_equal_torch_until_torch_raises(one, base, lr, at):
 def test_a_late_group_follows_the_factors_of_the_first_group(one, base, lr, at):
     ours = rows_of(OURS, one, base, lr, at)
 
-    # Where the first group is at 0, or at what rounding leaves of it, its factors say nothing.
+    # If the first group is 0 up to rounding, its factors are unknown.
     present = ours[at][0]
     if present > 1e-9 * base:
         for first, late in ours[at:]:

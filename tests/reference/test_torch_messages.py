@@ -58,7 +58,7 @@ def late_plateau(m):
         scheduler.step(metric)
 
 
-REFUSALS = {
+ERRORS = {
     "no optimizer": lambda m: m.StepLR([], 3),
     "no optimizer, plateau": lambda m: m.ReduceLROnPlateau([]),
     "no optimizer, cyclic": lambda m: m.CyclicLR([], 0.1, 0.5),
@@ -138,13 +138,13 @@ WARNINGS = {
 }
 
 
-def refusal(provoke, module):
-    with pytest.raises(Exception) as caught:  # noqa: PT011  # which is what is asked
+def error_of(provoke, module):
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # because the test compares the message
         provoke(module)
     return caught.value
 
 
-def said(error):
+def message_of(error):
     return error.args[0] if error.args else ""
 
 
@@ -152,14 +152,14 @@ def without_addresses(text):
     return text.split(" object at ")[0]
 
 
-@pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.parametrize("name", ERRORS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_drop_in_raises_the_same_error_with_the_same_start(name):
-    theirs, ours = refusal(REFUSALS[name], PEER), refusal(REFUSALS[name], OURS)
+    theirs, ours = error_of(ERRORS[name], PEER), error_of(ERRORS[name], OURS)
 
     assert isinstance(ours, type(theirs))
-    first_line = without_addresses(said(theirs)).splitlines()[0:1] or [""]
-    assert said(ours).startswith(first_line[0].removesuffix("."))
+    first_line = without_addresses(message_of(theirs)).splitlines()[0:1] or [""]
+    assert message_of(ours).startswith(first_line[0].removesuffix("."))
     assert str(ours).strip("'\"").startswith(first_line[0])
 
 
@@ -188,8 +188,8 @@ def test_the_table_has_every_error_that_torch_raises():
         if isinstance(node, ast.Raise)
     }
     seen = set()
-    for provoke in REFUSALS.values():
-        where = traceback.extract_tb(refusal(provoke, PEER).__traceback__)[-1]
+    for provoke in ERRORS.values():
+        where = traceback.extract_tb(error_of(provoke, PEER).__traceback__)[-1]
         seen.add((where.filename, where.lineno))
 
     assert raised - seen == set()

@@ -149,7 +149,7 @@ def test_a_scheduler_and_a_plateau_on_one_optimizer_resume():
         return optimizer, m.CyclicLR(optimizer, 0.01, 0.1, 4, cycle_momentum=False), m.ReduceLROnPlateau(optimizer)
 
     first, cycle, plateau = pair(PEER)
-    for t in range(8):  # a whole cycle: the groups hold again what the constructor wrote
+    for t in range(8):  # a full cycle: the groups again contain the values of the constructor
         quiet_step(cycle)
         if t == 4:
             plateau.step(1.0)

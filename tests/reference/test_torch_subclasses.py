@@ -469,7 +469,7 @@ def test_a_state_has_every_entry_of_torch_and_is_a_copy(name):
     before = copy.deepcopy(state)
 
     assert set(theirs.state_dict()) - {"_scale_fn_ref"} <= set(state)
-    if name not in ("OwnState", "Wraps", "WrapsAnExponential", "WrapsAPolynomial"):  # they hand out what they hold
+    if name not in ("OwnState", "Wraps", "WrapsAnExponential", "WrapsAPolynomial"):  # these return internal containers
         ours.step()
         assert str(state) == str(before)
 

@@ -49,7 +49,7 @@ def test_stairs(name):
     run.agrees("lr", rate, *(mark * epoch for mark in (1, 2, 30, 40, 60, 120, 150, 160, 200, 225)))
 
 
-# Each row: updates of an epoch, epochs, of them warmup, and what the cosine goes between.
+# Each row: updates per epoch, epochs, warmup epochs, and the levels of the cosine.
 COSINES = {
     "mae-vitl": (312, 800, 40, {"peak": 1.5e-4 * 16}),
     "mae-vitl-finetuning": (1251, 50, 5, {"peak": 1e-3 * 4, "low": 1e-6}),

@@ -31,7 +31,7 @@ def test_every_field_equals_the_report_at_every_update():
 
     def rate(t):
         amount = amounts[t]
-        if t < 2000:  # in tokens, since that is what the plan counts
+        if t < 2000:  # in tokens, because the plan counts tokens
             return Fraction(PEAK) * amount / warm
         if amount < DECAYED:
             return half_wave(amount, STABLE, DECAYED, PEAK / 10, PEAK)
