@@ -1,6 +1,6 @@
-"""The batch grows by the number of small batches in it: the loop asks how many, and the loader need not know.
+"""Grow the batch by accumulating more small batches in each update. The loader is not involved.
 
-python examples/growing_batch/value_in_the_loop.py runs/growing     trains, or goes on where it was killed
+python examples/growing_batch/value_in_the_loop.py runs/growing     train, or resume a killed run
 """
 
 import sys
@@ -13,11 +13,11 @@ from torch.utils.data import DataLoader
 import paramsched as ps
 from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
 
-SMALL = 8  # samples that are taken at once
+SMALL = 8  # samples in a small batch
 
 
 def main() -> None:
-    """Train into a folder."""
+    """Train; the folder is the first argument."""
     folder = Path(sys.argv[1])
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)

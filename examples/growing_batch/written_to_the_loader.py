@@ -1,6 +1,6 @@
-"""The batch grows in the loader: the plan writes each new size into the batch sampler.
+"""Grow the batch in the loader: the plan writes each new size into the batch sampler.
 
-python examples/growing_batch/written_to_the_loader.py runs/growing     trains, or goes on where it was killed
+python examples/growing_batch/written_to_the_loader.py runs/growing     train, or resume a killed run
 """
 
 import sys
@@ -32,7 +32,7 @@ class GrowingBatches(Sampler[list[int]]):
 
 
 def main() -> None:
-    """Train into a folder."""
+    """Train; the folder is the first argument."""
     folder = Path(sys.argv[1])
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)

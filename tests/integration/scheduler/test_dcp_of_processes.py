@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.dcp import made, through_a_file
-from support.dcp_job import CASES, attached, begin, go_on
+from support.dcp_job import CASES, attached, begin, resume
 from support.ports import free_port
 from support.programs import Program
 
@@ -50,6 +50,6 @@ def test_a_sharded_run_resumes_as_from_torch_save(name, found):
     if "scheduler" in how:
         scheduler.load_state_dict(saved[1])
 
-    expected = go_on(model, optimizer, scheduler)
+    expected = resume(model, optimizer, scheduler)
 
     assert [one[name] for one in found] == [expected] * len(found)
