@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The plain loop of the examples: it only constructs the scheduler, and it uses the planned values."""
-=======
 """The plain loop of the examples: it calls only the constructor, and the used values equal the planned ones."""
->>>>>>> h/ex
 
 import re
 import subprocess
@@ -18,13 +14,8 @@ def test_the_plain_loop_uses_exactly_the_planned_values():
     assert "planned = used at 160 of 160 updates" in ran.stdout
 
 
-<<<<<<< HEAD
 def test_the_plain_loop_only_constructs_the_scheduler():
-    text = EXAMPLE.read_text()
-=======
-def test_the_plain_loop_calls_only_the_constructor_of_the_scheduler():
     code = re.sub(r"#.*", "", EXAMPLE.read_text())
->>>>>>> h/ex
 
     assert code.count("Scheduler(") == 1
     assert "scheduler." not in code

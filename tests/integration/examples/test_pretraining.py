@@ -100,13 +100,8 @@ def test_the_plan_change_to_a_cooldown_is_in_the_checkpoint(whole):
     assert shown.count("linear(previous") == 1
 
 
-<<<<<<< HEAD
 def test_the_plot_command_in_the_last_line_works(whole):
-    command = re.search(r"^To draw the plan.*:  (.*)$", whole[1].stdout, re.MULTILINE)[1]
-=======
-def test_the_picture_that_the_last_line_offers_can_be_drawn(whole):
     command = re.search(r"^To draw the final plan: +(.*)$", whole[1].stdout, re.MULTILINE)[1]
->>>>>>> h/ex
 
     subprocess.run(command.split(), env=example_runs.environment(), check=True)
 

@@ -60,35 +60,20 @@ def test_processes_that_report_only_their_own_tokens_raise_before_the_first_upda
     assert "Pass the same number in each process" in told[0]["error"]
 
 
-<<<<<<< HEAD
 def test_a_single_different_report_is_detected_later(seen):
-    told = [one["saying_another_number_once"] for one in seen if one["saying_another_number_once"]["error"]]
-=======
-def test_a_number_that_differed_once_is_noticed_later(seen):
     told = [one["one_different_amount"] for one in seen if one["one_different_amount"]["error"]]
->>>>>>> h/ex
 
     assert [(one["t"], one["unchanged"]) for one in told] == [(128, True)]
     assert {str(64 * 129), str(64 * 129 + 1)} <= set(told[0]["error"].replace(".", " ").split())
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("job", ["one_more_before", "one_more_of_another_model", "one_more_on_the_way"])
+@pytest.mark.parametrize("job", ["dry_run_before", "dry_run_of_another_model", "dry_run_during_the_run"])
 def test_an_extra_scheduler_in_one_process_does_not_stop_the_run(seen, job):
     assert [one[job]["error"] for one in seen] == [None, None]
 
 
 def test_an_extra_scheduler_does_not_hide_processes_that_report_their_own_tokens(seen):
-    told = [one["one_more_before_and_their_own"] for one in seen if one["one_more_before_and_their_own"]["error"]]
-=======
-@pytest.mark.parametrize("job", ["dry_run_before", "dry_run_of_another_model", "dry_run_during_the_run"])
-def test_a_process_that_tries_the_plan_with_another_scheduler_stops_no_run(seen, job):
-    assert [one[job]["error"] for one in seen] == [None, None]
-
-
-def test_processes_that_say_their_own_tokens_are_refused_also_where_one_has_tried_the_plan(seen):
     told = [one["dry_run_before_local_amounts"] for one in seen if one["dry_run_before_local_amounts"]["error"]]
->>>>>>> h/ex
 
     assert [(one["t"], one["unchanged"]) for one in told] == [(0, True)]
     assert {"64", "65"} <= set(told[0]["error"].replace(".", " ").replace(",", " ").split())
