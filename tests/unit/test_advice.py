@@ -59,7 +59,7 @@ PAIRS = {
         (lambda: ps.exponential(decay_rate=0.9), "exponential(gamma=0.9)"),
     ],
 )
-def test_a_peers_word_in_a_call_is_told_in_ours(call, line):
+def test_a_peer_keyword_in_a_call_gets_the_argument_in_paramsched(call, line):
     with pytest.raises(InvalidCall) as refusal:
         call()
 
@@ -71,7 +71,7 @@ def test_a_peers_word_in_a_call_is_told_in_ours(call, line):
 @pytest.mark.parametrize(
     "text", ["cosine(T_max=100)", "wsd(num_warmup_steps=5, decay=9)", "warmup()", "cosine(last_epoch=3)"]
 )
-def test_it_is_told_in_text_too_and_works_there(text):
+def test_a_peer_keyword_in_text_gets_advice_that_works_there(text):
     with pytest.raises(InvalidArgument) as refusal:
         ps.parse(text)
 
@@ -87,7 +87,7 @@ def test_it_is_told_in_text_too_and_works_there(text):
         (ps.exponential(0.9) >> ps.constant(0.1), ps.constant(0.1)),
     ],
 )
-def test_two_stages_without_a_length_are_told_what_gives_one_a_length(whole, kept):
+def test_the_error_for_two_stages_without_a_length_shows_how_to_add_one(whole, kept):
     with pytest.raises(InvalidArgument) as refusal:
         ps.resolve(whole, RUN)
     stage = ps.parse(refusal.value.instead.removeprefix("Write "))
@@ -97,7 +97,7 @@ def test_two_stages_without_a_length_are_told_what_gives_one_a_length(whole, kep
 
 
 @pytest.mark.parametrize("name", curves.FAMILIES)
-def test_a_curve_that_needs_an_argument_is_told_with_one_that_it_takes(name):
+def test_the_error_for_a_curve_without_its_argument_suggests_a_valid_one(name):
     for make in (lambda: curves.curve_of(name), lambda: ps.parse(f"anneal(curve={name})")):
         with pytest.raises(InvalidArgument) as refusal:
             make()
@@ -106,7 +106,7 @@ def test_a_curve_that_needs_an_argument_is_told_with_one_that_it_takes(name):
 
 
 @pytest.mark.parametrize("slip", ["cosin", "exponentia", "powr", "curves.tahn", "lineer", "nothing_like_it"])
-def test_a_slip_in_a_curves_name_is_told_what_can_be_written_there(slip):
+def test_a_misspelled_curve_gets_a_valid_suggestion(slip):
     yaml = "lr: {{anneal: {{curve: '{}', over: 5}}}}\nhorizon: 5\n"
     places = {
         "anneal(curve={}, over=5)": ps.parse,
@@ -120,17 +120,17 @@ def test_a_slip_in_a_curves_name_is_told_what_can_be_written_there(slip):
         assert read(form.format(re.sub("^(Write|For example:) ", "", told.instead)))
 
 
-def test_a_shape_names_its_own_arguments():
+def test_an_error_of_a_shape_names_its_own_arguments():
     with pytest.raises(InvalidArgument, match=r"^inverse_sqrt\(timescale"):
         ps.inverse_sqrt(0)
 
 
-def test_a_weight_for_every_period_is_no_duty():
+def test_weights_of_restart_periods_are_optional():
     assert rules.cosine_restarts([10, 20, 10]) == rules.cosine_restarts([10, 20, 10], [1.0, 1.0, 1.0])
     assert str(rules.cosine_restarts([10])) == "rules.cosine_restarts([10])"
 
 
-def test_whole_floats_are_lengths():
+def test_integral_floats_are_lengths():
     assert ps.warmup(5.0) == ps.warmup(5) == ps.parse("warmup(5.0)")
     assert ps.power_law(0.7, 8.0) == ps.power_law(0.7, 8)
 
@@ -176,7 +176,7 @@ def bad_calls(name):
 
 @pytest.mark.parametrize("name", BUILDERS)
 @pytest.mark.usefixtures("lr_csv")
-def test_whatever_a_builder_says_to_write_instead_can_be_written(name):
+def test_the_fix_suggested_by_a_builder_is_valid(name):
     told = set()
     for positional, named in bad_calls(name):
         try:
@@ -206,7 +206,7 @@ def written_calls(name):
 
 @pytest.mark.parametrize("name", every(3, [name for name in BUILDERS if name != "Calendar"]))
 @pytest.mark.usefixtures("lr_csv")
-def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code_and_text(name):
+def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
     told = set()
     for line in written_calls(name):
         try:
@@ -241,7 +241,7 @@ def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code
         (lambda: ps.Calendar(batch_size=0), "Calendar(batch_size=0)", "Calendar(batch_size=100)"),
     ],
 )
-def test_an_error_names_the_function_that_was_called_and_writes_its_call(call, site, line):
+def test_an_error_names_the_called_function_and_shows_its_call(call, site, line):
     with pytest.raises(InvalidArgument) as refusal:
         call()
 
@@ -260,7 +260,7 @@ def test_an_error_names_the_function_that_was_called_and_writes_its_call(call, s
         (lambda: ps.cooldown(cooldown_steps=5), "cooldown(over=5)"),
     ],
 )
-def test_a_peers_word_for_a_fact_a_curve_or_a_stage_is_told_in_ours(call, line):
+def test_a_peer_name_of_a_fact_curve_or_stage_gets_the_name_in_paramsched(call, line):
     with pytest.raises(InvalidCall) as refusal:
         call()
 
@@ -280,7 +280,7 @@ def test_a_peers_word_for_a_fact_a_curve_or_a_stage_is_told_in_ours(call, line):
         ),
     ],
 )
-def test_a_product_of_absolute_levels_is_told_the_lower_of_them(factors, line):
+def test_the_error_for_a_product_of_absolute_levels_suggests_minimum(factors, line):
     with pytest.raises(InvalidArgument) as refusal:
         factors()
 
@@ -301,7 +301,7 @@ def test_a_product_of_absolute_levels_is_told_the_lower_of_them(factors, line):
         ("{cosine: {last_epoch: 3}}", "a schedule has no state"),
     ],
 )
-def test_a_file_is_told_our_words_too(line, said):
+def test_peer_keywords_in_a_file_get_the_arguments_in_paramsched(line, said):
     with pytest.raises(ConfigError) as refusal:
         config.loads(f"lr: {line}\nhorizon: 100\n", format="yaml")
 
@@ -309,5 +309,5 @@ def test_a_file_is_told_our_words_too(line, said):
     assert said in fault.message
 
 
-def test_whole_floats_are_lengths_in_files_too():
+def test_integral_floats_are_lengths_in_files():
     assert config.loads("lr: {warmup: {over: 5.0}}", format="yaml") == config.loads("lr: warmup(5)", format="yaml")

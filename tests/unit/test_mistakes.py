@@ -892,7 +892,7 @@ def accepted(lines, read):
 
 
 @pytest.mark.parametrize(("wrong", "meant"), LINES)
-def test_one_paste_makes_the_line_that_was_meant(wrong, meant):
+def test_pasting_the_fix_gives_the_intended_line(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:
         ps.parse(wrong)
 
@@ -901,7 +901,7 @@ def test_one_paste_makes_the_line_that_was_meant(wrong, meant):
 
 
 @pytest.mark.parametrize("wrong", OPEN_LINES)
-def test_what_a_line_is_told_to_write_is_accepted(wrong):
+def test_the_fix_suggested_for_a_line_is_accepted(wrong):
     run = ps.Calendar(total=10_000, batch_size=4, sequence_length=64, steps_per_epoch=20, seconds_per_step=1.0)
     with pytest.raises(InvalidArgument) as refusal:
         ps.resolve(ps.parse(wrong), run)
@@ -930,7 +930,7 @@ EXAMPLES = {"cosine": "(to=0.3, over=60)", "step": "(30, gamma=0.4)", "polynomia
 
 
 @pytest.mark.parametrize(("name", "slip"), [*itertools.product(EXAMPLES, SLIPS)])
-def test_a_generated_slip_is_mended_by_one_paste(name, slip):
+def test_pasting_the_fix_corrects_a_generated_mistake(name, slip):
     assert name in SHAPES
     wrong = SLIPS[slip](name, EXAMPLES[name])
     meant = ("warmup(7) >> " if wrong.startswith("warmup") else "") + name + EXAMPLES[name]
@@ -980,7 +980,7 @@ def pasted_files(text, fault):
 
 
 @pytest.mark.parametrize(("wrong", "meant"), FILES)
-def test_one_paste_makes_the_file_that_was_meant(wrong, meant):
+def test_pasting_the_fix_gives_the_intended_file(wrong, meant):
     found = problems_of(wrong)
     plans = [plan for fault in found for plan in accepted(pasted_files(wrong, fault), ps.loads)]
 
@@ -1011,7 +1011,7 @@ def test_one_paste_makes_the_file_that_was_meant(wrong, meant):
         ("toml", '"lr @ head" = "linear()"\n', 'groups = {"head" = {"lr" = "linear()"}}'),
     ],
 )
-def test_an_entry_is_advised_in_the_syntax_of_the_file(syntax, text, line):
+def test_the_fix_for_an_entry_has_the_syntax_of_the_file(syntax, text, line):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format=syntax)
 
@@ -1019,7 +1019,7 @@ def test_an_entry_is_advised_in_the_syntax_of_the_file(syntax, text, line):
 
 
 @pytest.mark.parametrize("name", ["LR", "schedule", "max_momentum_decay_rate", "seed"])
-def test_check_warns_of_a_field_that_no_optimizer_has(name):
+def test_check_warns_about_a_field_that_no_optimizer_has(name):
     found = problems_of(f"{name}: cosine(to=0.1)\nhorizon: 100\n")
 
     assert any(name in fault.found for fault in found)
@@ -1032,7 +1032,7 @@ def evaluated(code):
 
 
 @pytest.mark.parametrize(("wrong", "meant"), PYTHON)
-def test_one_paste_makes_the_call_that_was_meant(wrong, meant):
+def test_pasting_the_fix_gives_the_intended_call(wrong, meant):
     with pytest.raises(InvalidArgument) as refusal:
         evaluated(wrong)
     advice = refusal.value.instead.removeprefix("Write ")
@@ -1054,7 +1054,7 @@ def test_one_paste_makes_the_call_that_was_meant(wrong, meant):
 
 
 @pytest.mark.parametrize("wrong", ["max_steps=100", "total_steps=100", "epochs=10, steps_per_epoch=10", "horizon=100"])
-def test_a_wrong_keyword_of_the_scheduler_is_refused_with_the_right_call(wrong):
+def test_a_wrong_scheduler_keyword_is_rejected_with_the_right_call(wrong):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
     plan = ps.Plan(lr="cosine()")
     with pytest.raises(InvalidArgument) as refusal:
@@ -1064,7 +1064,7 @@ def test_a_wrong_keyword_of_the_scheduler_is_refused_with_the_right_call(wrong):
     assert optimizer.param_groups[0]["lr"] == 0.1
 
 
-def test_the_nearest_group_is_named_for_an_entry_of_groups():
+def test_the_nearest_group_is_suggested_for_an_unknown_group():
     parameters = [torch.nn.Parameter(torch.ones(1)) for _ in range(2)]
     optimizer = torch.optim.SGD(
         [{"params": [one], "kind": kind} for one, kind in zip(parameters, ("muon", "adam"), strict=True)]
@@ -1074,7 +1074,7 @@ def test_the_nearest_group_is_named_for_an_entry_of_groups():
         ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", "cosine()", groups="kind=moun"), horizon=10))
 
 
-def test_an_unknown_group_of_a_file_is_told_with_its_line(tmp_path):
+def test_an_unknown_group_in_a_file_is_reported_with_its_line(tmp_path):
     file = tmp_path / "plan.yaml"
     file.write_text("horizon: 10\ngroups:\n  haed:\n    lr: linear()\n")
     optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "name": "head"}])
@@ -1086,14 +1086,14 @@ def test_an_unknown_group_of_a_file_is_told_with_its_line(tmp_path):
     assert refusal.value.instead == 'Write "head"'
 
 
-def test_a_horizon_of_less_than_an_epoch_is_warned_of():
+def test_a_horizon_shorter_than_an_epoch_is_a_warning():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
 
     with pytest.warns(UserWarning, match='write horizon="20 epochs"'):
         ps.Scheduler(optimizer, ps.Plan(lr="cosine()", horizon=20), steps_per_epoch=100)
 
 
-def test_a_figure_takes_a_plan_and_refuses_what_has_no_curves():
+def test_a_figure_accepts_a_plan_and_rejects_values_without_curves():
     assert "<svg" in ps.show.figure(ps.Plan(lr="cosine()", horizon=10))._repr_svg_()
     with pytest.raises(InvalidArgument, match="it has no curves"):
         ps.show.figure("plan.yaml")
@@ -1111,7 +1111,7 @@ def plans(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("line", "advice"), COMMANDS)
 @pytest.mark.usefixtures("plans")
-def test_a_command_is_advised_in_its_own_options(line, advice):
+def test_the_advice_of_a_command_uses_its_own_options(line, advice):
     told = CliRunner().invoke(main, shlex.split(line))
 
     assert told.exit_code in (1, 2)
@@ -1120,14 +1120,14 @@ def test_a_command_is_advised_in_its_own_options(line, advice):
 
 @pytest.mark.parametrize("option", ["--output x.png", "--verbose", "--search x"])
 @pytest.mark.usefixtures("plans")
-def test_no_option_is_advised_that_the_command_lacks(option):
+def test_advice_uses_only_options_of_the_command(option):
     told = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])
 
     assert "No such option" in told.output
     assert "Write" not in told.output
 
 
-def test_the_bare_command_prints_its_help():
+def test_the_command_without_arguments_prints_its_help():
     told = CliRunner().invoke(main, [])
 
     assert told.exit_code == 0

@@ -30,7 +30,7 @@ THEIRS = [name for name, row in ROWS.items() if row[1] not in SHAPES]
 
 
 @pytest.mark.parametrize("row", PARSED)
-def test_the_line_of_a_name_is_a_schedule_in_text_and_in_code(row):
+def test_the_suggested_line_for_a_peer_name_works_in_text_and_in_code(row):
     _, _, ours, line, _ = PARSED[row]
 
     parsed, made = ps.parse(line), eval(line_in_code(line), {"ps": ps})
@@ -39,7 +39,7 @@ def test_the_line_of_a_name_is_a_schedule_in_text_and_in_code(row):
     assert ours in line or ours in (">>", "*") or ours in str(parsed)
 
 
-def test_ours_are_names_that_there_are():
+def test_suggested_names_exist():
     assert {row[2] for row in ROWS.values()} <= {*OURS, ">>", "*"}
 
 
@@ -50,13 +50,13 @@ def test_every_scheduler_of_torch_has_a_row():
 
 
 @pytest.mark.parametrize("library", ["torch", "transformers", "timm", "optax", "keras", "composer", "ignite", "fvcore"])
-def test_the_docstring_of_cosine_or_its_restarts_names_each_library(library):
+def test_each_library_is_named_in_the_docstring_of_cosine_or_cosine_restarts(library):
     documented = f"{inspect.getdoc(ps.cosine)}\n{inspect.getdoc(ps.cosine_restarts)}"
 
     assert re.search(rf"\b{library}\s`", documented)
 
 
-def test_a_docstring_explains_the_arguments_first_and_ends_with_the_names_of_peers():
+def test_docstrings_explain_the_arguments_first_and_end_with_peer_names():
     documented = inspect.getdoc(ps.cosine)
 
     assert documented.index("Args:") < documented.index("Source:") < documented.index("In other libraries: torch `")
@@ -70,7 +70,7 @@ def test_a_docstring_explains_the_arguments_first_and_ends_with_the_names_of_pee
 
 
 @pytest.mark.parametrize("row", THEIRS)
-def test_a_name_is_told_ours_where_it_is_an_attribute(row):
+def test_a_peer_name_used_as_an_attribute_gets_the_name_in_paramsched(row):
     with pytest.raises(AttributeError, match=r"here it is .*\. Write ps\."):
         getattr(ps, ROWS[row][1])
 
@@ -83,7 +83,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize("row", WORDS)
-def test_a_name_is_told_ours_in_text_and_in_files(row):
+def test_a_peer_name_in_text_or_files_gets_the_name_in_paramsched(row):
     name = ROWS[row][1]
     line = meant_by(name)[1][2]
     with pytest.raises(ParseError) as in_text:
@@ -164,7 +164,7 @@ FIELD = {
 
 
 @pytest.mark.parametrize("library", FIELD)
-def test_every_name_of_a_library_is_known_behind_the_librarys_own(library):
+def test_peer_names_are_recognized_after_the_name_of_the_library(library):
     found = {name: meant_by(f"{library}.{name}") for name in FIELD[library].split()}
 
     assert {name: row and row[0] for name, row in found.items()} == dict.fromkeys(found, library)
@@ -181,17 +181,17 @@ def test_every_name_of_a_library_is_known_behind_the_librarys_own(library):
         ("1-Cycle", "one_cycle"),
     ],
 )
-def test_a_name_is_known_behind_its_module_and_in_other_letters(name, ours):
+def test_peer_names_are_recognized_with_a_module_path_and_in_any_case(name, ours):
     assert meant_by(name)[1][1] == ours
 
 
-def test_the_peak_of_a_one_cycle_is_no_argument_but_base():
+def test_the_peak_of_one_cycle_is_base_instead_of_an_argument():
     for key in ("max_lr", "peak_value"):
         with pytest.raises(InvalidCall, match="the group's own lr is the peak"):
             ps.parse(f"one_cycle({key}=0.1)")
 
 
-def test_what_nobody_calls_so_gets_the_nearest_name_or_none():
+def test_unknown_names_get_the_nearest_suggestion_or_none():
     assert meant_by("frobnicate") is None
     with pytest.raises(AttributeError, match='did you mean "cosine"'):
         _ = ps.cosin
@@ -201,14 +201,14 @@ def test_what_nobody_calls_so_gets_the_nearest_name_or_none():
 
 
 @pytest.mark.parametrize("key", ["num_warmup_steps", "last_epoch", "warmup_epochs", "num_cycles"])
-def test_a_keyword_of_theirs_is_no_field_of_a_plan(key):
+def test_a_keyword_of_a_peer_is_not_a_field_of_a_plan(key):
     with pytest.raises(ConfigError) as refusal:
         ps.loads(f"lr: cosine()\n{key}: 5\n")
 
     assert "is a name of other libraries" in str(refusal.value)
 
 
-def test_a_bare_word_beside_a_keyword_of_theirs_is_no_schedule():
+def test_the_value_of_a_peer_keyword_is_not_reported_as_an_unknown_schedule():
     with pytest.raises(
         ConfigError, match=r"lr_scheduler_type: \"lr_scheduler_type\" is a name of other libraries, not a field"
     ):
@@ -221,7 +221,7 @@ DASHED = [
 
 
 @pytest.mark.parametrize("row", DASHED)
-def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
+def test_a_peer_name_with_dashes_gets_the_name_in_paramsched_in_text_and_files(row):
     _, name, _, line, _ = ROWS[row]
     for text in (name, f"--{name} 5", f"cosine({name}=5)", f"warmup(5) >> {name}(5)"):
         with pytest.raises(ParseError) as in_text:
@@ -236,13 +236,13 @@ def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
 @pytest.mark.parametrize(
     ("shape", "keyword", "ours"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
 )
-def test_a_keyword_with_dashes_is_the_one_with_underscores(shape, keyword, ours):
+def test_a_peer_keyword_with_dashes_equals_the_one_with_underscores(shape, keyword, ours):
     with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; here it is "{ours}"'):
         ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
 
 
 @pytest.mark.parametrize("name", ["T_max", "eta_min", "step_size_up", "gradient_accumulation_steps", "train_samples"])
-def test_a_keyword_is_told_ours_where_it_is_a_name(name):
+def test_a_peer_keyword_used_as_a_name_gets_the_argument_in_paramsched(name):
     with pytest.raises(AttributeError) as in_code:
         getattr(ps, name)
     with pytest.raises(ParseError) as in_text:
@@ -252,7 +252,7 @@ def test_a_keyword_is_told_ours_where_it_is_a_name(name):
         assert f'"{name}" is an argument of other libraries; ' in str(refusal.value)
 
 
-def test_a_difference_of_schedules_is_no_word_with_dashes():
+def test_a_difference_of_schedules_is_not_read_as_a_name_with_dashes():
     assert ps.parse("warmup(5)-linear(over=5)") == ps.parse("warmup(5) - linear(over=5)")
     with pytest.raises(ParseError, match='unknown schedule "frob"'):
         ps.parse("frob-linear(over=5)")

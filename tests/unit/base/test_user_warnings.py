@@ -30,19 +30,19 @@ def line_of_the_warning(call) -> int:
 
 
 @pytest.mark.parametrize("module", ["paramsched", "paramsched.scheduler", "torch.optim.optimizer"])
-def test_a_warning_passes_over_the_lines_of_the_library_and_of_torch(module):
+def test_a_warning_skips_the_stack_frames_of_paramsched_and_torch(module):
     deep_inside = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
 
     assert line_of_the_warning(deep_inside) != CALL_LINE
 
 
 @pytest.mark.parametrize("module", ["torchvision.ops", "paramsched_extras", "lightning"])
-def test_a_package_with_a_similar_name_is_a_user(module):
+def test_a_package_with_a_similar_name_counts_as_user_code(module):
     theirs = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
 
     assert line_of_the_warning(theirs) == CALL_LINE
 
 
-def test_a_warning_has_the_category_it_is_given():
+def test_a_warning_has_the_specified_category():
     with pytest.warns(DeprecationWarning, match="mind this"):
         warn_user("mind this", DeprecationWarning)

@@ -58,7 +58,7 @@ def with_options(line, advice):
         ),
     ],
 )
-def test_the_options_that_are_printed_are_what_was_missing(line, printed):
+def test_the_suggested_options_supply_the_missing_facts(line, printed):
     refused = call(shlex.split(line))
 
     assert refused.exit_code == 2
@@ -79,7 +79,7 @@ def test_the_options_that_are_printed_are_what_was_missing(line, printed):
         ("audit log.csv --plan plan.yaml --horizon 4 --column 'lr=my rat'", "my rat", 'did you mean "my rate"'),
     ],
 )
-def test_a_name_that_is_offered_in_place_of_a_wrong_one_is_right(line, wrong, printed):
+def test_a_suggested_name_is_valid(line, wrong, printed):
     refused = call(shlex.split(line))
 
     assert refused.exit_code == 2
@@ -89,7 +89,7 @@ def test_a_name_that_is_offered_in_place_of_a_wrong_one_is_right(line, wrong, pr
     assert call(shlex.split(line.replace(wrong, right))).exit_code in (0, 1)
 
 
-def test_every_kind_of_picture_that_is_named_is_drawn(folder):
+def test_every_listed_image_format_can_be_drawn(folder):
     pytest.importorskip("matplotlib")
     said = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
 

@@ -64,7 +64,7 @@ def test_the_changed_plan_is_printed_as_a_file():
     ids=["a field", "two fields", "a horizon", "a cooldown", "factors"],
 )
 @pytest.mark.parametrize("suffix", ["yaml", "json", "toml"])
-def test_the_command_is_the_method_in_the_format_of_the_file(folder, suffix, arguments, method):
+def test_the_command_equals_the_method_and_keeps_the_format_of_the_file(folder, suffix, arguments, method):
     told = printed(f"plan.{suffix}", "--at", *arguments)
 
     assert ps.loads(told, suffix) == method(ps.loads(YAML))
@@ -79,7 +79,7 @@ def test_the_command_is_the_method_in_the_format_of_the_file(folder, suffix, arg
     ],
     ids=["by name", "by index", "by an entry"],
 )
-def test_a_change_of_one_group(folder, change, binding):
+def test_one_group_can_be_changed(folder, change, binding):
     before = ps.load("groups.yaml")
 
     assert ps.loads(printed("groups.yaml", "--at", 50, change)) == before.change(50, binding)
@@ -98,7 +98,7 @@ def test_a_line_of_text_becomes_a_file():
     assert printed("cosine()", "--at", 80, "lr=0.5") == "lr: take(cosine(), 80) >> constant(0.5)\n"
 
 
-def test_comments_are_not_kept_which_is_said(folder):
+def test_comments_are_dropped_with_a_note(folder):
     (folder / "plan.yaml").write_text("# mine\n" + YAML)
 
     assert call("plan.yaml", "--at", 8000, "lr=0.5").stderr == "note: the comments of plan.yaml are not kept\n"
@@ -126,7 +126,7 @@ def test_comments_are_not_kept_which_is_said(folder):
         "a slip in a field", "a slip in a scaled field", "behind the end",
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused(folder, arguments, code, told):
+def test_invalid_arguments_are_rejected(folder, arguments, code, told):
     result = call("plan.yaml", "--at", *arguments)
 
     assert (result.exit_code, result.stdout) == (code, "")

@@ -98,7 +98,7 @@ MISTAKES = {
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.peer(str(told[-1]))) for name, told in MISTAKES.items()]
 )
-def test_a_mistake_is_found_at_its_place(tmp_path, name):
+def test_a_mistake_is_reported_at_its_location(tmp_path, name):
     file, text, code, line, *options = MISTAKES[name]
     (tmp_path / file).write_text(text)
 

@@ -52,7 +52,7 @@ def test_an_entry_that_looks_like_a_setting_and_is_not_used_is_reported(name, da
         ),
     ],
 )
-def test_an_entry_of_something_else_is_not_reported(name, data):
+def test_an_entry_of_another_program_is_not_reported(name, data):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         config.loads(data, name)

@@ -41,20 +41,20 @@ def ours(rule, metrics, value=1.0):
 
 
 @given(METRICS, st.sampled_from([0.5, 0.9]), st.sampled_from([0.0, 0.0025, 0.1]), st.integers(0, 3))
-def test_the_values_are_speechbrains(metrics, factor, threshold, patience):
+def test_values_equal_speechbrain(metrics, factor, threshold, patience):
     rule = new_bob(factor=factor, threshold=threshold, patience=patience)
 
     assert list(ours(rule, metrics)) == list(speechbrains(metrics, factor, threshold, patience))
 
 
-def test_against_the_best_a_return_is_no_improvement():
+def test_compared_with_the_best_value_a_recovery_is_not_an_improvement():
     losses = (1.0, 2.0, 1.5)
 
     assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
     assert list(ours(new_bob(against="best"), losses)) == [1.0, 0.5, 0.25]
 
 
-def test_where_more_is_better():
+def test_a_higher_metric_can_be_better():
     assert list(ours(new_bob(mode="max"), (0.5, 0.6, 0.6))) == [1.0, 1.0, 0.5]
 
 
@@ -66,12 +66,12 @@ def test_where_more_is_better():
     ],
     ids=["new_bob", "plateau"],
 )
-def test_a_floor_may_be_a_value_as_it_stands(rule):
+def test_a_floor_may_be_an_absolute_value(rule):
     assert list(ours(rule, [1.0] * 4, 0.2)) == [0.2, 0.1, 0.05, 0.03]
     assert list(ours(rule, [1.0] * 3, 0.01)) == [0.01] * 3
 
 
-def test_nan_is_no_improvement_and_may_be_passed_over():
+def test_nan_is_not_an_improvement_and_can_be_skipped():
     losses = (1.0, float("nan"), 0.5)
 
     assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
@@ -79,7 +79,7 @@ def test_nan_is_no_improvement_and_may_be_passed_over():
 
 
 @given(METRICS)
-def test_a_saved_state_is_read_again(metrics):
+def test_a_saved_state_can_be_restored(metrics):
     rule = new_bob(patience=1)
     state = rule.init()
     for metric in metrics:
@@ -88,12 +88,12 @@ def test_a_saved_state_is_read_again(metrics):
     assert rule.restore(json.loads(json.dumps(asdict(state)))) == state
 
 
-def test_a_spoiled_state_is_refused():
+def test_an_invalid_state_is_rejected():
     with pytest.raises(StateError, match="must be at most 1"):
         new_bob().restore({"reference": None, "waited": 0, "factor": 2.0})
 
 
-def test_it_is_written_as_it_is_read():
+def test_its_text_reads_back_unchanged():
     text = 'constant() * new_bob("val_loss", min=absolute(1e-05))'
     assert str(parse(text)) == text
 
@@ -101,7 +101,7 @@ def test_it_is_written_as_it_is_read():
 @pytest.mark.parametrize(
     ("options", "message"), [({"factor": 2}, "less than 1"), ({"against": "last"}, "unknown against")]
 )
-def test_what_cannot_be_is_refused(options, message):
+def test_invalid_arguments_are_rejected(options, message):
     with pytest.raises(InvalidArgument, match=message):
         new_bob(**options)
 
@@ -136,7 +136,7 @@ class Spikes(MetricRule[SpikeState]):
 @pytest.mark.parametrize(
     "rule", [Spikes("loss", 2.0), new_bob("loss"), greedy("loss", patience=0, factor=0.5, window=2)]
 )
-def test_a_rule_drives_a_scheduler_and_its_state_goes_on_behind_a_checkpoint(rule):
+def test_a_rule_drives_a_scheduler_and_its_state_continues_after_a_checkpoint(rule):
     def scheduled():
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.2)
         return optimizer, ps.Scheduler(optimizer, ps.Plan(lr=ps.constant() * rule, horizon=50))

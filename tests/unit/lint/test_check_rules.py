@@ -21,7 +21,7 @@ def codes_in(text, rule, tmp_path):
 
 
 @pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
-def test_the_wrong_example_of_a_rule_is_found_at_a_place(rule, tmp_path):
+def test_the_wrong_example_of_a_rule_is_reported_with_a_location(rule, tmp_path):
     found = codes_in(rule.wrong, rule, tmp_path)
 
     assert rule.code in found
@@ -30,16 +30,16 @@ def test_the_wrong_example_of_a_rule_is_found_at_a_place(rule, tmp_path):
 
 
 @pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
-def test_the_right_example_of_a_rule_is_told_nothing(rule, tmp_path):
+def test_the_right_example_of_a_rule_has_no_diagnostics(rule, tmp_path):
     assert codes_in(rule.right, rule, tmp_path) == {}
 
 
-def test_codes_and_names_are_one_each():
+def test_codes_and_names_are_unique():
     assert len({rule.name for rule in check_rules().values()}) == len(check_rules()) >= 45
     assert all(code == rule.code for code, rule in check_rules().items())
 
 
-def test_rules_without_an_example_are_those_that_need_another_file():
+def test_only_rules_that_need_another_file_lack_an_example():
     assert {rule.code for rule in check_rules().values() if not rule.wrong} == {"PS401", "PS405", "PS406", "PS504"}
 
 
@@ -49,6 +49,6 @@ def test_rules_are_found_by_code_and_by_name():
 
 
 @pytest.mark.parametrize("given", ["PS999", "warm-up", "beyond-horizn"])
-def test_a_code_that_is_none_is_refused(given):
+def test_an_unknown_code_is_rejected(given):
     with pytest.raises(InvalidArgument, match="unknown rule"):
         codes_given(given)

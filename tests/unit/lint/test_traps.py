@@ -32,7 +32,7 @@ def told(line, field="lr"):
         ("warmup(5) >> cosine() + 0.1", "jumps from 1 to 1.1 × base", "(warmup(5) >> cosine()) + constant(0.1)"),
     ],
 )  # fmt: skip
-def test_a_trap_is_told_with_what_happens_and_what_to_write(line, happens, instead):
+def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, instead):
     (message,) = told(line)
 
     assert happens in message
@@ -43,7 +43,7 @@ def test_a_trap_is_told_with_what_happens_and_what_to_write(line, happens, inste
     ("theirs", "ours"),
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )
-def test_a_field_by_the_name_others_give_it_is_told_by_ours(theirs, ours):
+def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(theirs, ours):
     assert any(message.endswith(f"Write {ours}") for message in told("cosine()", theirs))
 
 
@@ -63,7 +63,7 @@ def test_a_field_by_the_name_others_give_it_is_told_by_ours(theirs, ours):
         "warmup(5) >> step('30 epochs')",
     ],
 )
-def test_a_right_plan_is_told_nothing(line):
+def test_a_correct_plan_has_no_diagnostics(line):
     assert told(line) == []
 
 
@@ -82,20 +82,20 @@ def documented():
             continue
 
 
-def test_no_plan_of_the_documentation_is_told_anything():
+def test_no_plan_in_the_documentation_has_diagnostics():
     plans = list(documented())
 
     assert len(plans) >= 3
     assert [found for plan in plans for found in config.check(plan)] == []
 
 
-def test_a_config_of_another_library_says_what_it_says():
+def test_a_config_of_a_peer_is_not_checked_for_native_mistakes():
     plan = Plan(lr=parse("constant(1e-3)"))
 
     assert config.check(plan, native=False) == ()
 
 
-def test_a_trap_is_told_at_its_place():
+def test_a_likely_mistake_is_reported_at_its_location():
     (found,) = config.check(config.loads("groups: {head: {lr: 0.001}}"))
 
     assert (found.severity, found.path) == ("warning", "$.groups.head.lr")

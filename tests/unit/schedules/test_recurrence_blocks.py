@@ -62,7 +62,7 @@ def column(given_, total, base, fixed):
 
 
 @given(st.lists(windowed(), min_size=1, max_size=3), st.sampled_from([0.0, 0.1, 3.0]))
-def test_blocks_give_what_one_update_after_another_gives(given_, base):
+def test_blocks_equal_update_by_update_evaluation(given_, base):
     expected = one_after_another(given_, LONG, base)
     schedule = recurrence(*given_, until=LONG)
 
@@ -85,18 +85,18 @@ def test_blocks_give_what_one_update_after_another_gives(given_, base):
     ],
     ids=str,
 )
-def test_a_rule_that_scales_or_grows_gives_it_to_the_last_bit(rule):
+def test_a_rule_that_only_scales_is_exact_to_the_last_bit(rule):
     assert recurrence(rule)(np.arange(LONG)).tolist() == one_after_another([rule], LONG, 1.0).tolist()
 
 
-def test_what_no_rule_changes_is_held_to_the_last_bit():
+def test_a_value_that_no_rule_changes_stays_exactly_constant():
     values = recurrence(rules.linear(0.1, end=100), rules.cosine(0.3, 900, end=1000))(np.arange(LONG), 0.7)
 
     assert len(set(values[999:].tolist())) == 1
 
 
 @pytest.mark.parametrize("then", [rules.multistep([300], 0.0), rules.table([1.0] * 300 + [0.0])], ids=["step", "table"])
-def test_zero_times_what_overflowed_is_zero(then):
+def test_zero_times_infinity_is_zero(then):
     values = recurrence(rules.exponential(1e200, end=200), then)(np.arange(LONG), 0.1)
 
     assert np.isinf(values[250])

@@ -84,14 +84,14 @@ class ReadsBackAsAnother(Straight):
         (ReadsBackAsAnother, "text reads back as an equal curve"),
     ],
 )
-def test_a_curve_that_breaks_a_law_is_found(wrong, law):
+def test_a_curve_that_breaks_a_law_is_reported(wrong, law):
     check_curve(Straight())
 
     with pytest.raises(BrokenLaw, match=law):
         check_curve(wrong())
 
 
-def test_every_curve_of_the_library_keeps_them():
+def test_every_curve_of_the_library_obeys_the_laws():
     for name, curve in CONSTANTS.items():
         if not name.startswith("user_"):
             check_curve(curve)
@@ -99,7 +99,7 @@ def test_every_curve_of_the_library_keeps_them():
         check_curve(curve)
 
 
-def test_a_function_is_checked_too():
+def test_a_function_is_checked_as_a_curve():
     check_curve(lambda u: u**3)
     with pytest.raises(InvalidArgument, match=r"curve\(1\) must be 1, got 0\.5"):
         check_curve(lambda u: u / 2)

@@ -72,7 +72,7 @@ def falls(data, **facts):
     ],
     ids=lambda value: "" if isinstance(value, str) else None,
 )
-def test_a_dialect_that_breaks_a_law_is_found(wrong, law):
+def test_a_dialect_that_breaks_a_law_is_reported(wrong, law):
     check_dialect(dialect(), CONFIGS)
 
     with pytest.raises(BrokenLaw, match=law):
@@ -92,5 +92,5 @@ def test_a_dialect_that_breaks_a_law_is_found(wrong, law):
         (torchtitan, [{"lr_scheduler": {"warmup_steps": 10, "decay_ratio": 0.5}, "training": {"steps": 100}}]),
     ],
 )
-def test_dialects_of_the_library_keep_them(ours, configs):
+def test_dialects_of_the_library_obey_the_laws(ours, configs):
     check_dialect(ours, configs, calendar=ps.Calendar(total=100), base=0.1)

@@ -102,7 +102,7 @@ class ChangesTheState(Right):
         (ChangesTheState, "observe does not modify its state"),
     ],
 )
-def test_a_rule_that_breaks_a_law_is_found(wrong, law):
+def test_a_rule_that_breaks_a_law_is_reported(wrong, law):
     check_rule(Right())
 
     with pytest.raises(BrokenLaw, match=law):
@@ -113,5 +113,5 @@ def test_a_rule_that_breaks_a_law_is_found(wrong, law):
     "rule",
     [ps.plateau("loss", patience=1), ps.plateau("loss", mode="max", min=0.1), ps.greedy("loss"), ps.new_bob("loss")],
 )
-def test_the_rules_of_the_library_keep_them(rule):
+def test_the_rules_of_the_library_obey_the_laws(rule):
     check_rule(rule)

@@ -104,7 +104,7 @@ class ResolvesAgain(Right):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Schedule) else "",
 )
-def test_a_schedule_that_breaks_a_law_is_found(wrong, law):
+def test_a_schedule_that_breaks_a_law_is_reported(wrong, law):
     check_shape(Right())
 
     with pytest.raises(BrokenLaw, match=law) as broken:
@@ -120,7 +120,7 @@ def registered():
         yield ps.shape
 
 
-def test_text_that_says_another_schedule_is_found(registered):
+def test_text_that_reads_back_as_another_schedule_is_reported(registered):
     @registered
     def forgets(period: DurationLike = 7) -> Forgets:
         return Forgets(Duration.of(period))
@@ -130,7 +130,7 @@ def test_text_that_says_another_schedule_is_found(registered):
         check_shape(forgets, examples=20)
 
 
-def test_a_value_that_no_pickle_brings_back_is_found(registered):
+def test_a_value_that_pickle_does_not_restore_is_reported(registered):
     @registered
     def half_life(period: DurationLike = 7) -> Unpacked:
         return Unpacked(Duration.of(period))
@@ -149,7 +149,7 @@ class Unpacked(Right):
         return Unpacked, ()
 
 
-def test_arguments_are_drawn_by_their_annotations(registered):
+def test_arguments_are_generated_from_their_annotations(registered):
     drawn = []
 
     @registered
@@ -163,7 +163,7 @@ def test_arguments_are_drawn_by_their_annotations(registered):
     assert any("epoch" in period for period in drawn)
 
 
-def test_what_no_annotation_says_is_drawn_by_a_strategy_of_the_user():
+def test_arguments_without_an_annotation_use_a_user_strategy():
     def painted(colour: bytes) -> Right:
         return replace(Right(), period=Duration.of(len(colour)))
 
@@ -176,13 +176,13 @@ def test_what_no_annotation_says_is_drawn_by_a_strategy_of_the_user():
     ("shape", "found"),
     [(lambda: 0.5, "expected a schedule, got float"), (lambda: ps.step(0), "rejects all drawn arguments")],
 )
-def test_what_is_no_shape_is_told(shape, found):
+def test_invalid_shapes_are_rejected(shape, found):
     with pytest.raises(InvalidArgument, match=found):
         check_shape(shape, examples=2)
 
 
 @pytest.mark.heavy
-def test_jax_is_tried_when_asked_for():
+def test_jax_is_tested_on_request():
     jax_only = ps.cosine(over=20)
 
     check_shape(jax_only, arrays=("jax",))
@@ -190,7 +190,7 @@ def test_jax_is_tried_when_asked_for():
         check_shape(OtherInTorch(), arrays=("jax",))
 
 
-def test_without_hypothesis_one_schedule_is_still_checked(monkeypatch):
+def test_without_hypothesis_one_schedule_is_checked(monkeypatch):
     monkeypatch.setattr("paramsched.testing.schedule_laws.find_spec", lambda name: None)
 
     check_shape(Right())
