@@ -1,4 +1,4 @@
-"""What an error says to write works when it is written."""
+"""The fix that an error suggests is valid."""
 
 import inspect
 import math
@@ -34,7 +34,7 @@ SENTENCES = (
     "Write Calendar(...",
     "Use ",
 )
-"""Advice that is no line of code."""
+"""Advice that is not a line of code."""
 PAIRS = {
     "Calendar": "steps_per_epoch, batches_per_epoch",
     "chebyshev": "least, most",
@@ -44,7 +44,7 @@ PAIRS = {
     "warmup_restarts": "gamma, times",
     "window": "begin, end",
 }
-"""Builders whose arguments limit each other."""
+"""Builders whose arguments constrain each other."""
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_integral_floats_are_lengths():
 
 @pytest.fixture
 def lr_csv(tmp_path, monkeypatch):
-    """The file that the example of `table_file` names, where the process stands."""
+    """Write the file of the `table_file` example to the working directory."""
     (tmp_path / "lr.csv").write_text("update,lr\n0,0.1\n1,0.5\n")
     monkeypatch.chdir(tmp_path)
 
 
 @cache
 def example_of(name):
-    """The call of a builder's own documentation, taken apart."""
+    """Return the parts of the call in the documentation of a builder."""
     documented = inspect.getdoc(BUILDERS[name])
     call = documented[documented.index(f"{name}(", documented.index(">>>")) :]
     taken = {
@@ -160,7 +160,7 @@ def example_of(name):
 
 
 def bad_calls(name):
-    """The call with each argument replaced by each bad value, and with names and numbers that it does not take."""
+    """Yield the call with each argument replaced by each bad value, and with unknown or extra arguments."""
     for parameter in inspect.signature(BUILDERS[name]).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             continue
@@ -190,12 +190,12 @@ def test_the_fix_suggested_by_a_builder_is_valid(name):
     for line in lines:
         try:
             eval(line, dict(NAMES))
-        except InvalidArgument:  # two arguments contradict each other, and only one of them was advised
+        except InvalidArgument:  # two arguments contradict each other, but the fix concerns one of them
             assert name in PAIRS
 
 
 def written_calls(name):
-    """The call of the documentation as text, with each argument replaced by each bad value that text can say."""
+    """Yield the documented call as text, with each argument replaced by each bad value that has a text."""
     known = [bad for bad in BAD if isinstance(bad, (int, float, str, list, ps.Schedule)) and bad not in (math.inf,)]
     for parameter in inspect.signature(BUILDERS[name]).parameters.values():
         if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -219,7 +219,7 @@ def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
 
     for line in (line.removeprefix("Write ") for line in told):
         eval(line, dict(NAMES))
-        assert "lambda" in line or value_in(line) is not None  # a line names functions, it makes none
+        assert "lambda" in line or value_in(line) is not None  # a line can name functions but not define them
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Time and memory are bounded by the size of what is given, and what is too much is refused by us."""
+"""Time and memory are bounded by the size of the input; excessive input raises an error of paramsched."""
 
 import copy
 import pickle

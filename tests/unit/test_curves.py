@@ -1,4 +1,4 @@
-"""Curves by themselves: a user's own, names, equality."""
+"""Curves: user functions, names, equality."""
 
 import math
 

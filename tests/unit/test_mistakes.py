@@ -1,6 +1,6 @@
-"""Mistakes that people make, and what is left to do after they pasted what the error says: nothing.
+"""Common mistakes: pasting the fix that the error suggests corrects each of them.
 
-Each advice is taken from the data of the error and put where a reader would put it: in the place of the refused piece,
+Each fix is taken from the data of the error and pasted where a reader would paste it: in place of the rejected piece,
 of a call around it, or of the whole line.
 """
 
@@ -425,7 +425,7 @@ LINES = [
     ("every(cosine(to=0.2), '1 epochs'", "every(cosine(to=0.2), '1 epochs')"),
     ("0,5", "0.5"),
 ]
-"""A line with a mistake, and the line that was meant."""
+"""Lines with a mistake, and the intended lines."""
 
 OPEN_LINES = [
     "CosineAnnealingLR(T_max=50, eta_min=0.01)",
@@ -546,7 +546,7 @@ OPEN_LINES = [
     "cosine() >> constant()",
     "multistep(30, 60], gamma=0.2)",
 ]
-"""Lines that may mean several things: what is advised is accepted."""
+"""Ambiguous lines, whose suggested fix must be accepted."""
 
 FILES = [
     ("max_steps: 100\nlr: cosine(to=0.2)\n", "horizon: 100\nlr: cosine(to=0.2)\n"),
@@ -662,7 +662,7 @@ FILES = [
         "targets: {t: {initial: 1.0, schedule: cosine(to=0.3)}}\nhorizon: 100\n",
     ),
 ]
-"""A YAML file with a mistake, and the file that was meant."""
+"""YAML files with a mistake, and the intended files."""
 
 PYTHON = [
     ('ps.Plan(lr="cosine()", total=100)', 'ps.Plan(lr="cosine()", horizon=100)'),
@@ -827,7 +827,7 @@ PYTHON = [
     ("ps.inverse_sqrt(warmup_steps=100)", "ps.inverse_sqrt(100)"),
     ('ps.absolute("1e-5")', "ps.absolute(1e-5)"),
 ]
-"""A call with a mistake, and the call that was meant."""
+"""Calls with a mistake, and the intended calls."""
 
 COMMANDS = [
     ("show plan.yaml --unit epoch", "--unit epochs"),
@@ -853,11 +853,11 @@ COMMANDS = [
     ("convert plan.yaml --to torch", "--to yaml"),
     ('change plan.yaml --at 50 "horizon=200"', "--horizon 200"),
 ]
-"""A command with a mistake, and what it is told to write."""
+"""Commands with a mistake, and the suggested fix."""
 
 
 def calls_in(text):
-    """Where each call of a line begins and ends; one that is not closed ends with the line."""
+    """Yield the start and end of each call in a line; an unclosed call ends with the line."""
     for found in re.finditer(r"[\w.-]+\(", text):
         depth = 0
         for place in range(found.end() - 1, len(text)):
@@ -868,7 +868,7 @@ def calls_in(text):
 
 
 def pasted_lines(text, refusal):
-    """The line with the advice in each place where a reader would paste it."""
+    """Yield the line with the fix pasted at each plausible position."""
     begin, end = refusal.span or (0, len(text))
     if found := re.match(r"(?:Write|Quote the length:) (.*)", refusal.instead, re.DOTALL):
         advice = found[1]
@@ -883,7 +883,7 @@ def pasted_lines(text, refusal):
 
 
 def accepted(lines, read):
-    """What `read` makes of the lines that it does not refuse."""
+    """Yield the results of `read` for the lines that it accepts."""
     for line in lines:
         try:
             yield read(line)
@@ -941,7 +941,7 @@ def test_pasting_the_fix_corrects_a_generated_mistake(name, slip):
 
 
 def problems_of(text):
-    """The faults and the warnings of a file, each with its place."""
+    """Return the errors and warnings of a file with their locations."""
     try:
         plan = ps.loads(text)
     except ConfigError as error:
@@ -950,7 +950,7 @@ def problems_of(text):
 
 
 def pasted_files(text, fault):
-    """The file with the advice in each place where a reader would paste it."""
+    """Yield the file with the fix pasted at each plausible position."""
     lines = text.splitlines()
     number, column = (fault.line or 1) - 1, (fault.column or 1) - 1
     row = lines[number] if number < len(lines) else ""
@@ -1026,7 +1026,7 @@ def test_check_warns_about_a_field_that_no_optimizer_has(name):
 
 
 def evaluated(code):
-    """A call with the names that a script has."""
+    """Evaluate a call with the names of a typical script."""
     names = {name: getattr(ps, name) for name in ps.__all__ if name != "Scheduler"}
     return eval(code, {**names, "ps": ps})
 
@@ -1101,7 +1101,7 @@ def test_a_figure_accepts_a_plan_and_rejects_values_without_curves():
 
 @pytest.fixture
 def plans(tmp_path, monkeypatch):
-    """Plans in the current folder."""
+    """Write plans to the current folder."""
     (tmp_path / "plan.yaml").write_text("horizon: 100\nlr: warmup(10) >> cosine(to=0.2)\n")
     (tmp_path / "plan.txt").write_text("horizon: 100\nlr: cosine()\n")
     (tmp_path / "epochs.yaml").write_text("horizon: 20 epochs\nlr: warmup('5%') >> cosine(to=0.2)\n")

@@ -27,7 +27,7 @@ BASES = {"lr": 0.3, "momentum": 0.9, "weight_decay": 0.05}
 
 
 def planned(field: str, tokens: int, t: int) -> float:
-    """The values by the formulas, written out."""
+    """Return the values by explicit formulas."""
     if field == "lr":
         if tokens < 5000:
             return 0.3 * (tokens / 5000)
@@ -39,7 +39,7 @@ def planned(field: str, tokens: int, t: int) -> float:
 
 
 def log(folder: Path, *, key: str | None = "tokens", counted=lambda t: TOKENS[t], fields=tuple(BASES)) -> Path:
-    """A run whose schedules stood at `counted`, in twelve digits."""
+    """Write the log of a run whose schedules used the time `counted`, in twelve digits."""
     file = folder / "values.jsonl"
     rows = []
     for t in range(UPDATES):

@@ -1,4 +1,4 @@
-"""A log beside its plan, as data: what is equal, what differs first, and which cause explains it."""
+"""Comparison of a log with its plan: equal values, the first difference, and its cause."""
 
 import json
 
@@ -82,9 +82,7 @@ def test_a_schedule_four_times_too_fast_is_explained_by_a_fact_of_4(report, fact
         ({}, None, "once per epoch"),
     ],
 )
-def test_a_schedule_twenty_times_too_slow_is_explained_by_a_fact_of_20(
-    report, facts, processes, name
-):
+def test_a_schedule_twenty_times_too_slow_is_explained_by_a_fact_of_20(report, facts, processes, name):
     slow = SCHEDULE(T // 20, base=0.1)
 
     assert report(slow, processes=processes, **facts).causes[0].name == name

@@ -15,7 +15,7 @@ RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]
 
 @pytest.fixture
 def events(tmp_path):
-    """An event file with a rate and a loss for each update; losses are kept as tensors, as Keras does."""
+    """Write an event file with a rate and a loss per update; losses are tensors, as in Keras."""
     pytest.importorskip("tensorboard")
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata

@@ -1,4 +1,4 @@
-"""Logs as they are found: JSONL of ours, JSONL and CSV of anybody's, and what is said of those that cannot be read."""
+"""Logs: JSONL of paramsched, JSONL and CSV of other programs, and errors for unreadable logs."""
 
 import gzip
 import json
@@ -204,7 +204,7 @@ def test_logs_that_need_too_much_memory_are_rejected(log):
         read_log(log(json.dumps({"t": 0, "groups": [{"lr": 1}] * 4001}), "values.jsonl"), FIELDS)
     endless = log("lr\n")
     with endless.open("r+b") as file:
-        file.truncate(2**33)  # a hole, which takes no place
+        file.truncate(2**33)  # a sparse file, which takes no disk space
     with pytest.raises(UnreadableLog, match="the line has more than"):
         read_log(endless, FIELDS)
 

@@ -1,4 +1,4 @@
-"""Evaluation of tensors: what the laws do not draw."""
+"""Evaluation of tensors: cases that the property tests do not generate."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Errors: three parts, one root, and the built-in a caller expects."""
+"""Errors: three parts, one root class, and the expected built-in base class."""
 
 import inspect
 import pickle

@@ -1,4 +1,4 @@
-"""Every kind of file with every writer and every reader: written whole, refused by name, or written into."""
+"""Every kind of file with every writer and reader: replaced atomically, rejected by name, or written in place."""
 
 import json
 import os
@@ -29,7 +29,7 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes devices and file
 
 
 def command(*arguments: object) -> None:
-    """Run a command; its refusal is an OSError with the message."""
+    """Run a command; raise OSError with its error message."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="paramsched")
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     if result.exit_code:
@@ -37,7 +37,7 @@ def command(*arguments: object) -> None:
 
 
 def write_table(file: Path) -> None:
-    """Write a table beside a plan, which has the name of its log and its field."""
+    """Write a table next to a plan, named after its log and its field."""
     log = file.with_name("long.jsonl")
     log.write_text("\n".join(json.dumps({"t": t, "groups": [{"lr": float(t)}]}) for t in range(10_001)))
     ps.plan_from_log(log, tables=file.parent)
@@ -45,7 +45,7 @@ def write_table(file: Path) -> None:
 
 
 def fix(file: Path) -> None:
-    """Fix what a file has."""
+    """Fix the mistakes in a file."""
     command("check", "--fix", file, "--format", "yaml")
 
 
@@ -74,7 +74,7 @@ def as_nobody() -> Iterator[None]:
 
 @pytest.fixture
 def folder():
-    """A folder that everybody may use; those of pytest are private."""
+    """Return a folder that every user may access; the folders of pytest are private."""
     with TemporaryDirectory() as made:
         Path(made).chmod(0o777)
         yield Path(made)
@@ -116,7 +116,7 @@ def test_a_file_keeps_its_owner_and_group(tmp_path, writer):
 def test_a_new_file_has_the_default_mode_of_the_system(tmp_path, monkeypatch, writer):
     plain = tmp_path / "plain"
     plain.touch()
-    monkeypatch.setattr(os, "umask", None)  # which other threads would see
+    monkeypatch.setattr(os, "umask", None)  # because a change of it would affect other threads
 
     WRITERS[writer](tmp_path / "out")
 
@@ -223,7 +223,7 @@ def test_a_file_that_replaces_a_private_file_is_never_public(tmp_path, monkeypat
     assert seen == [0o600]
 
 
-# ---------------------------------------------------------------- what is not a regular file
+# ---------------------------------------------------------------- other kinds of files
 
 
 def make_device(file: Path, minor: int) -> None:
@@ -233,7 +233,7 @@ def make_device(file: Path, minor: int) -> None:
 def make_socket(file: Path) -> None:
     with socket.socket(socket.AF_UNIX) as made:
         here = Path.cwd()
-        os.chdir(file.parent)  # a socket's path has at most 107 bytes
+        os.chdir(file.parent)  # because the path of a socket has at most 107 bytes
         made.bind(file.name)
         os.chdir(here)
 
@@ -253,7 +253,7 @@ other_kinds = pytest.mark.parametrize(
 @all_writers
 @other_kinds
 def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, monkeypatch, writer, kind):
-    monkeypatch.setattr("time.sleep", lambda seconds: None)  # a pipe's reader may come
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # the writer waits for a reader of the pipe
     file = tmp_path / "out"
     OTHERS[kind](file)
     before = file.stat()
@@ -294,7 +294,7 @@ def test_a_device_is_written(tmp_path, writer, linked):
     assert (tmp_path / "out").is_char_device()
 
 
-@pytest.mark.parametrize("writer", sorted(WRITERS.keys() - {"disk"}))  # which flushes the folder too
+@pytest.mark.parametrize("writer", sorted(WRITERS.keys() - {"disk"}))  # "disk" also flushes the folder
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
 def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer, name):
     with (tmp_path / "log").open("wb") as stream:
@@ -311,7 +311,7 @@ def test_an_open_file_of_the_process_is_written_at_its_position(tmp_path, writer
     assert len(text) > 20
 
 
-# ---------------------------------------------------------------- tables beside a plan
+# ---------------------------------------------------------------- tables next to a plan
 
 
 def test_an_equal_table_is_kept_and_other_content_is_rejected(tmp_path):
@@ -374,7 +374,7 @@ def test_a_fix_is_applied_only_to_the_text_that_was_checked(tmp_path, mark, chan
     looks = []
 
     def find(given: str) -> CheckedPlan:
-        """Find a mistake in the file, which an editor changes at once."""
+        """Find a mistake in the file, then change the file as an editor would."""
         text = file.read_bytes().decode("utf-8-sig")
         at = text.find("cosin()")
         edits = [TextEdit(at, at + 5, "cosine")] if at >= 0 else []

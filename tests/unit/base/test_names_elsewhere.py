@@ -1,4 +1,4 @@
-"""Names of other libraries: each row of the table is true, and each place where one is typed tells ours."""
+"""Names of peers: each row of the table is correct, and errors suggest the name in paramsched."""
 
 import inspect
 import re
@@ -25,7 +25,7 @@ OURS = {
     **{f"curves.{name}": type(value) for name, value in curves.CONSTANTS.items()},
 }
 ROWS = {f"{library}-{row[0]}": (library, *row) for library, row in other_names()}
-PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]}  # that has to be registered
+PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]}  # must be registered first
 THEIRS = [name for name, row in ROWS.items() if row[1] not in SHAPES]
 
 
@@ -97,7 +97,7 @@ def test_a_peer_name_in_text_or_files_gets_the_name_in_paramsched(row):
 
     mapping, staged, typed = in_files.value.problems[:3]
     assert line in str(in_text.value) or letters_of(name) == letters_of(meant_by(name)[1][1])
-    # An argument whose meaning is known stays in the advice; else the line is an example.
+    # An argument with a known meaning is kept in the fix; otherwise the fix is an example.
     for problem in (mapping, staged, typed):
         assert f"For example: {line}" in problem or "100" in problem.rpartition("Write ")[2] or "Write" not in problem
 
@@ -160,7 +160,7 @@ FIELD = {
     "mxnet": "FactorScheduler MultiFactorScheduler PolyScheduler CosineScheduler",
     "lightning": "LearningRateFinder StochasticWeightAveraging LinearWarmupCosineAnnealingLR",
 }
-"""What the schedules of each library are called, by their documentation."""
+"""The documented names of the schedules of each library."""
 
 
 @pytest.mark.parametrize("library", FIELD)

@@ -1,4 +1,4 @@
-"""A warning points at the line that somebody can change."""
+"""A warning points at the line of user code."""
 
 import warnings
 from functools import partial
@@ -10,7 +10,7 @@ from paramsched.base.user_warnings import warn_user
 
 
 def called_by(module: str, call):
-    """A function of a module of this name, which makes the call."""
+    """Return a function that makes the call in a module with this name."""
 
     def caller():
         call()

@@ -1,4 +1,4 @@
-"""What the command line tells one to write is written, as it is printed, and then the command works."""
+"""A command works with the options that its error message suggests."""
 
 import json
 import shlex
@@ -30,7 +30,7 @@ def call(words):
 
 
 def with_options(line, advice):
-    """A command with the options of an advice, each in place of its own of that name."""
+    """Return a command with the suggested options, each replacing its own option of that name."""
     command, new = shlex.split(line), shlex.split(advice)
     for option in [word for word in new if word.startswith("-")]:
         if option in command:

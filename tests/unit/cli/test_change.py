@@ -89,7 +89,7 @@ def test_the_result_is_written_to_a_file_in_the_format_of_its_suffix(folder):
     assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "new.json") == ""
     assert json.loads((folder / "new.json").read_text())["horizon"] == 10_000
 
-    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "plan.yaml") == ""  # over the old one
+    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "plan.yaml") == ""  # overwrites the old file
     assert ps.load("plan.yaml") == ps.loads(YAML).change(8000, lr=0.5)
     assert printed("plan.toml", "--at", 8000, "lr=0.5", "--to", "yaml").startswith("horizon: 10000")
 

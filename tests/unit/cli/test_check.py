@@ -1,4 +1,4 @@
-"""`paramsched check`: how findings are told, silenced, chosen and mended."""
+"""`paramsched check`: diagnostics are printed, silenced, selected and fixed."""
 
 import json
 
@@ -30,7 +30,7 @@ def codes(*arguments):
     return [one["code"] for one in json.loads(call(*arguments, "--json").stdout)]
 
 
-# ---------------------------------------------------------------- how it is told
+# ---------------------------------------------------------------- output formats
 
 
 def test_a_diagnostic_is_a_line_with_location_severity_and_code(plan):
@@ -86,7 +86,7 @@ def test_a_file_without_diagnostics_is_a_sarif_log_without_results(plan):
 
 def test_the_github_format_prints_workflow_commands(plan):
     result = call(plan(LATE.replace("20", "100%, 20"), "a,b.yaml"), "plan.yaml", "--output-format", "github")
-    assert result.exit_code == 2  # plan.yaml is not there
+    assert result.exit_code == 2  # plan.yaml does not exist
 
     told = call(plan(LATE), "--output-format", "github").stdout
 
@@ -110,7 +110,7 @@ def test_an_unknown_code_is_a_usage_error(plan):
         assert "unknown rule" in result.stderr
 
 
-# ---------------------------------------------------------------- what is told, and the exit code
+# ---------------------------------------------------------------- selection and exit code
 
 
 def test_codes_are_selected_and_ignored(plan):
@@ -152,7 +152,7 @@ def test_a_comment_with_an_unknown_code_is_reported(plan):
     assert (found["code"], found["line"], found["column"]) == ("PS110", 1, 15)
 
 
-# ---------------------------------------------------------------- mending
+# ---------------------------------------------------------------- fixes
 
 
 MISSPELLED = """\
@@ -198,9 +198,9 @@ def test_fix_renames_a_field_with_a_peer_name(plan, tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        "lr: cosine()\nlearning_rate: cosine()\n",  # the name is there
+        "lr: cosine()\nlearning_rate: cosine()\n",  # the name is already used
         "weight_decay: 1.5\nweight_decy: linear(1, 0)\n",
-        LATE,  # nobody but the author knows which is meant
+        LATE,  # only the author knows the intended one
         "lr: cosine(0.1)\n",
     ],
 )
@@ -216,7 +216,7 @@ def test_fix_applies_only_selected_codes(plan, tmp_path):
     assert (tmp_path / "plan.yaml").read_text() == "weight_decay: cosin()\n"
 
 
-# ---------------------------------------------------------------- beside a run
+# ---------------------------------------------------------------- with files of a run
 
 
 def test_a_checkpoint_provides_the_groups_and_fields(plan, tmp_path):
@@ -258,7 +258,7 @@ def test_a_log_with_one_step_per_process_is_reported_with_its_cause(plan, tmp_pa
         ("val/loss", "val_accuracy", ["PS504"]),
         ("val/loss", "val_loss", []),
         ("wer", "wer", []),
-        ("note", "val_loss", []),  # a log without metrics says nothing of them
+        ("note", "val_loss", []),  # a log without metrics gives no diagnostic
     ],
 )
 def test_a_metric_missing_from_the_log_is_reported(plan, tmp_path, logged, metric, found):

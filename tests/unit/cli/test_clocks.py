@@ -1,4 +1,4 @@
-"""The commands speak the clock of a plan."""
+"""The commands use the clock of a plan."""
 
 import re
 

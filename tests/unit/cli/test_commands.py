@@ -1,4 +1,4 @@
-"""The command line: what each command prints, where, and with which exit code."""
+"""The command line: the output of each command, its stream, and the exit code."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def test_help_shows_examples_ready_to_type_within_80_columns(name):
 EXAMPLES = [
     (name, line)
     for name in EVERY
-    if name != "run"  # its example trains; tests/integration/runner/test_files.py runs it
+    if name != "run"  # its example trains a model; tests/integration/runner/test_files.py runs it
     for line in examples_of(name)
 ]
 
@@ -144,7 +144,7 @@ PLAN_COMMANDS = {
 def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
     told = refused(1, name, "bad.yaml", *more)
 
-    without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in told.splitlines()]  # which only check tells
+    without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in told.splitlines()]  # only check prints codes
     assert without_codes == [
         'bad.yaml:1:5: $.lr: "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"?',
         "    lr: cosin()",
@@ -169,7 +169,7 @@ def test_a_missing_file_is_a_usage_error(folder, name, more, missing):
 def test_a_line_of_text_is_a_plan(folder, name, more):
     code = 1 if name == "diff" else 0
 
-    facts = () if name == "change" else RUN  # whose --horizon is that of the changed plan
+    facts = () if name == "change" else RUN  # its --horizon is that of the changed plan
 
     assert call(name, LINE, *more, *facts).exit_code == code
     assert 'unknown schedule "cosin"; did you mean "cosine"?' in refused(1, name, "cosin()", *more)

@@ -16,7 +16,7 @@ RUN = Calendar(total=2000, steps_per_epoch=100)
 
 
 def rows(plan, calendar=RUN):
-    """The rows of the table of a plan with one line, as lists of cells."""
+    """Return the table of a plan with one schedule as lists of cells."""
     resolved = None if calendar is None else plan.resolve(calendar)
     text = explain(plan, resolved, NO_BASES, None, None if calendar is None else calendar.updates_per_epoch)
     table = [line for line in text.splitlines() if re.match(r"  +\d+  ", line)]

@@ -1,4 +1,4 @@
-"""`paramsched find`: the best answer is first, each answer is a line that works."""
+"""`paramsched find`: the best match is first, and each match is a valid line."""
 
 import pytest
 from click.testing import CliRunner
@@ -51,7 +51,7 @@ def test_each_line_can_be_pasted():
     words = ("cosine", "linear", "step", "T_0", "curve", "restarts", "batch_size")
     lines = {hit.line for word in words for hit in schedules_for(word)}
     facts = {line for line in lines if line.startswith("Calendar(")}
-    lines = {line for line in lines if not line.startswith("# ")}  # what there is instead, and no line for it
+    lines = {line for line in lines if not line.startswith("# ")}  # an alternative without a line
 
     assert len(lines - facts) > 20
     assert all(ps.parse(line) for line in lines - facts)

@@ -1,4 +1,4 @@
-"""Mistakes that people make, in native files and in those of others: each is found, with its code and its line."""
+"""Common mistakes in native files and configs of peers are reported with code and line."""
 
 import json
 

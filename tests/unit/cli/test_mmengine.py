@@ -1,4 +1,4 @@
-"""Configs of MMEngine on the command line: no facts are needed, and the picture is the run's."""
+"""Configs of MMEngine on the command line: no run facts are needed, and pictures show the run's values."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def values(*arguments):
     return json.loads(result.stdout)["values"]
 
 
-# ---------------------------------------------------------------- the picture is the run
+# ---------------------------------------------------------------- pictures show the values of the run
 
 
 def test_show_starts_at_the_learning_rate_of_the_optimizer(config):
@@ -175,7 +175,7 @@ def test_auto_scale_lr_scales_by_the_batch_size_if_enabled(config, scaling, opti
     assert ("auto_scale_lr" in result.stderr) == ("enable=True" in scaling)
 
 
-# ---------------------------------------------------------------- no facts
+# ---------------------------------------------------------------- without run facts
 
 
 @pytest.mark.parametrize("schedulers", [ONE_X, FLOOR, CONVERTED])
@@ -223,7 +223,7 @@ def test_check_uses_the_given_run_facts(config):
     assert "takes 103.958% of the horizon" in result.stderr
 
 
-# ---------------------------------------------------------------- what has no plan
+# ---------------------------------------------------------------- configs without a schedule
 
 
 @pytest.mark.parametrize("none", ["None", "[]", "dict(net=[], other=[])"])

@@ -1,4 +1,4 @@
-"""What the shell offers when Tab is pressed: commands, options, names of formats, and files where a file stands."""
+"""Shell completion: commands, options, format names, and files for file arguments."""
 
 import pytest
 from click.shell_completion import ShellComplete

@@ -1,4 +1,4 @@
-"""Standard input and output as a shell has them: redirected, piped, closed, full; and a folder that was removed."""
+"""Standard input and output of a shell: redirected, piped, closed, full; and a removed folder."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ CONVERTED = 'lr = "cosine(to=0.1)"\n'
 
 @pytest.fixture
 def shell(tmp_path):
-    """Runs a line of a shell, in which `$P` is the command, in a folder with a plan."""
+    """Return a function that runs a shell line, with the command as `$P`, in a folder with a plan."""
     (tmp_path / "plan.yaml").write_text("lr: cosine(to=0.1)\n")
 
     def run_line(line: str) -> subprocess.CompletedProcess[str]:

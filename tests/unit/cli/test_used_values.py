@@ -1,4 +1,4 @@
-"""`paramsched plot --used`: what a run used lies over its plan."""
+"""`paramsched plot --used`: the values that a run used, drawn over its plan."""
 
 import pytest
 from click.testing import CliRunner

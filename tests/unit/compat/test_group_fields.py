@@ -1,4 +1,4 @@
-"""One way to write a field: floats are replaced, tensors filled where they stand."""
+"""Writing a field: floats are replaced, and tensors are filled in place."""
 
 import numpy as np
 import pytest

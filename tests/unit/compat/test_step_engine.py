@@ -1,4 +1,4 @@
-"""The step engine: the closed form and the relative step of a rule say the same, as long as nobody else writes."""
+"""The step engine: the closed form and the relative steps of a rule agree without external writes."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the refusal of a file or a command says to write works when it is written there."""
+"""The fix suggested by an error of a file or a command works when it is applied there."""
 
 import copy
 import json
@@ -69,7 +69,7 @@ def test_a_call_suggested_as_a_fix_is_a_valid_line(every):
 
 
 def refused(data):
-    """The only fault; None where it is none."""
+    """Return the only error; None if there is none."""
     try:
         native.to_plan(data)
     except ConfigError as refusal:
@@ -79,7 +79,7 @@ def refused(data):
 
 
 def written(instead):
-    """The values that a line of advice says: what is quoted, braced, bracketed, or a number."""
+    """Return the values in a suggested fix: quoted text, braces, brackets, or numbers."""
     words = instead.removeprefix("Write ")
     if words.startswith(("[", "{")):
         yield yaml.safe_load(words)
@@ -97,7 +97,7 @@ def test_every_value_named_in_the_fix_is_valid_in_place_of_the_wrong_one(place, 
     if fault is None:
         pytest.skip("it is right there")
 
-    if re.match(r"Write (multistep|restarts)\(", fault.instead):  # then the whole call is told
+    if re.match(r"Write (multistep|restarts)\(", fault.instead):  # the fix is the entire call
         place, wanted = place[:-2], [fault.instead.removeprefix("Write ")]
     else:
         wanted = written(fault.instead)

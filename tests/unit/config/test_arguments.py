@@ -33,7 +33,7 @@ JSON = st.recursive(
 
 
 def tables():
-    """Every table of the dialects, by name."""
+    """Return every table of the dialects by name."""
     found = {}
     for info in pkgutil.walk_packages(dialects.__path__, f"{dialects.__name__}."):
         for one in vars(importlib.import_module(info.name)).values():
@@ -60,7 +60,7 @@ def read(table, data):
 
 @each_table
 def test_the_fix_of_a_diagnostic_is_accepted(table):
-    # Advice is the example of an argument, or its default.
+    # The fix is the example of an argument or its default.
     for name, row in arguments_of(table).items():
         advised = row.default if row.example is None else row.example
         required = {one: other.example for one, other in arguments_of(table).items()}

@@ -1,4 +1,4 @@
-"""Configs that build on others: `_base_`, `with read_base():`, variables, packages; each file is read once."""
+"""Configs with bases: `_base_`, `with read_base():`, variables, packages; each file is read once."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ RUN = "train_cfg = dict(by_epoch=True, max_epochs=5)\n"
 
 @pytest.fixture
 def files(tmp_path):
-    """Write files by their names, and read the last."""
+    """Write files by their names and read the last."""
 
     def write_and_read(**texts: str):
         for name, text in texts.items():
@@ -188,7 +188,7 @@ def test_each_base_is_read_once_even_if_several_files_name_it(tmp_path):
         (tmp_path / f"b{level}.py").write_text(f"_base_ = ['b{level - 1}.py'] * 2\n")
     file = tmp_path / "b18.py"
 
-    assert mmengine.read(file.read_text(), str(file)) == {}  # 2 to the 18th reads otherwise
+    assert mmengine.read(file.read_text(), str(file)) == {}  # would otherwise need 2**18 reads
 
 
 def test_a_long_chain_of_bases_is_rejected_with_the_limit(tmp_path):

@@ -1,4 +1,4 @@
-"""A command line of another library, or a script that holds it, is read; faults are told at its options."""
+"""Command lines of peers, alone or in a script; errors are reported at their options."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bad input of every kind gives clear errors: each key wrong in turn, each value wrong in turn."""
+"""Invalid input of every kind gives clear errors: each key and each value is wrong in turn."""
 
 import copy
 import math
@@ -77,7 +77,7 @@ KINDS = {
     ("targets", "temperature", "schedule", "restarts", "every"): "length",
 }
 OPTIONAL = [("targets", "temperature", "schedule", "restarts", "every")]
-# A builder's own name, and the two names of a level and a product, are no part of a path.
+# The name of a builder and the two names of a level and a product are not part of a path.
 UNNAMED = {"warmup", "cosine", "linear", "product", "step", "plateau", "multistep", "restarts", "absolute"}
 VALUES = [
     pytest.param(place, value, id=f"{'.'.join(map(str, place))}={value!r:.30}")

@@ -1,4 +1,4 @@
-"""Other formats: the library's own by name, those of installed packages by entry point, read and written alike."""
+"""Dialects: built-in ones by name and installed ones by entry point are read and written the same way."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ GROUP = "paramsched.dialects"
 
 @pytest.fixture
 def dialect(monkeypatch, tmp_path_factory):
-    """A dialect of an installed package."""
+    """Install a dialect of a package."""
     module = ModuleType("drawn_dialect")
     module.to_plan = lambda data, *, calendar=None, base=None: Plan(
         lr=data["rate"] * (base or 1.0), horizon=calendar and calendar.total
@@ -117,7 +117,7 @@ def recognizes(data):
 
 @pytest.fixture
 def package(monkeypatch, tmp_path):
-    """A function that installs a distribution with one entry point, for this test only."""
+    """Return a function that installs a distribution with one entry point for this test."""
 
     def installed(entry_point, text=MODULE, name="drawn-configs"):
         site = tmp_path / name

@@ -1,4 +1,4 @@
-"""The native dialect: every form a schedule, a group and a shape of one's own can have in a file."""
+"""The native dialect: every form of a schedule, a group and a user shape in a file."""
 
 import re
 import subprocess
@@ -156,7 +156,7 @@ def test_reading_does_not_modify_the_data():
     assert repr(data) == before
 
 
-# ---------------------------------------------------------------- shapes of one's own
+# ---------------------------------------------------------------- user shapes
 
 
 class Pace(StrEnum):
@@ -170,7 +170,7 @@ class Knee(BaseModel):
 
 
 class Plain:
-    """No type pydantic knows."""
+    """A type that pydantic does not support."""
 
 
 def pyramid(
@@ -285,7 +285,7 @@ def test_names_that_are_not_shapes_are_rejected():
 
 @pytest.fixture
 def installed(monkeypatch):
-    """Entry points as if packages were installed."""
+    """Add entry points as if packages were installed."""
     points = []
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
     schedule_text.plugin_shapes.cache_clear()

@@ -1,4 +1,4 @@
-"""A file that is read and written back keeps the order of its fields; the plan it says does not depend on it."""
+"""Reading and writing a file keeps the order of its fields; equality of plans ignores the order."""
 
 import pickle
 

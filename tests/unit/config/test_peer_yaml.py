@@ -1,4 +1,4 @@
-"""YAML of other libraries is read as PyYAML reads it, and a part that schedules nothing never keeps a file from it."""
+"""YAML of peers is read as PyYAML reads it; entries unrelated to the schedule never prevent reading."""
 
 import itertools
 import warnings
@@ -26,7 +26,7 @@ PEERS = {
     "torch": "scheduler: {StepLR: {step_size: 3}}\n",
     "torchtitan": "training: {steps: 100}\nlr_scheduler: {warmup_steps: 3}\n",
 }
-"""A config for each library in which other entries may be beside the scheduler."""
+"""A config for each peer that allows other entries next to the scheduler."""
 
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 SCALARS = st.one_of(st.integers(-5, 5), st.booleans(), st.none(), st.sampled_from(["x", "1.5", "", "no", "*", "&a"]))
@@ -37,13 +37,13 @@ def run_command(*arguments):
 
 
 def plain(text):
-    """The data of a text as a peer's reader takes it."""
+    """Return the data of a text as a reader of peer configs reads it."""
     return peer_data(read_peer_yaml(text, ""), DiagnosticCollector(), [])
 
 
 @st.composite
 def shared_data(draw):
-    """Data in which a value may be at several places, which PyYAML writes as an anchor and its aliases."""
+    """Draw data with shared values, which PyYAML writes as an anchor and its aliases."""
     pool = [draw(SCALARS) for _ in range(3)]
     for _ in range(draw(st.integers(1, 8))):
         parts = draw(st.lists(st.sampled_from(range(len(pool))), max_size=4))

@@ -1,4 +1,4 @@
-"""Every fault of a file has its line and column, and a caret below the place."""
+"""Every error in a file has a line, a column, and a caret below its location."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ def diagnostics(text, format):
 
 
 def pointed_at(text, format):
-    """What stands where the only fault points, to the end of its line."""
+    """Return the text from the location of the only error to the end of its line."""
     (fault,) = diagnostics(text, format)
     line = text.splitlines()[fault.line - 1]
     assert fault.excerpt == line
@@ -105,7 +105,7 @@ def test_an_error_in_a_repeated_list_value_points_at_its_own_element():
     assert [fault.column for fault in found] == [16, 25]
 
 
-# ---------------------------------------------------------------- the places themselves
+# ---------------------------------------------------------------- locations
 
 
 keys = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
@@ -117,7 +117,7 @@ plain = st.recursive(
 
 
 def leaves(place, data, text):
-    """Every value of `data` with the piece of `text` that is said to be it."""
+    """Yield every value of `data` with the piece of `text` at its location."""
     if isinstance(data, dict):
         for key, value in data.items():
             yield from leaves(place.parts[key], value, text)

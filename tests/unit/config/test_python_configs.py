@@ -1,4 +1,4 @@
-"""Statements of Python configs: what is followed, what is marked, and how much one may cost."""
+"""Statements of Python configs: tracked values, unknown values, and limits on the cost."""
 
 import json
 from time import process_time
@@ -253,7 +253,7 @@ def test_expensive_text_is_read_within_seconds(name):
 
     read_python(text)
 
-    assert process_time() - begin < 10  # seconds, of minutes to years; a busy machine counts threefold
+    assert process_time() - begin < 10  # seconds instead of minutes to years; three times the limit for a busy machine
 
 
 @pytest.mark.parametrize("text", [COSTLY["lists in lists"], COSTLY["a list in itself"], COSTLY["a deep list"]])

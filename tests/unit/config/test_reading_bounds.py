@@ -1,4 +1,4 @@
-"""Reading costs time and memory in proportion to the size of the text, and a megabyte is read or refused soon."""
+"""Reading takes time and memory linear in the size of the text; a megabyte is read or rejected fast."""
 
 import resource
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.heavy
 
 
 def calls(work):
-    """How many functions are called: a measure of the work that no other process on the machine changes."""
+    """Return the number of function calls, a measure of work that other processes do not affect."""
     count = 0
 
     def counted(frame, event, argument):
@@ -88,7 +88,7 @@ GROWING = {
 )
 def test_the_work_grows_linearly_with_the_text(family):
     syntax, text = GROWING[family]
-    calls(lambda: config.loads(text(300), syntax))  # what is made once is made
+    calls(lambda: config.loads(text(300), syntax))  # fills the caches
 
     once, twice = (calls(lambda n=n: config.loads(text(n), syntax)) for n in (300, 600))
 
@@ -128,7 +128,7 @@ def test_hostile_text_is_processed_within_time_and_memory_limits(name):
     )
 
     def bounded():
-        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # several times of what it takes on a busy machine
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # several times the time on a busy machine
         resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
 
     ended = subprocess.run([sys.executable, "-c", code], preexec_fn=bounded, capture_output=True, check=False)

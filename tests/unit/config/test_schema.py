@@ -1,4 +1,4 @@
-"""`config.schema`: what editors complete and check with agrees with what is read."""
+"""`config.schema`: the schema for editors agrees with the reader."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def test_the_schema_is_json():
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 
-@pytest.mark.heavy  # it starts two processes
+@pytest.mark.heavy  # starts two processes
 def test_the_schema_is_the_same_in_every_process():
     command = [sys.executable, "-m", "paramsched", "schema"]
 

@@ -1,4 +1,4 @@
-"""Shell scripts are read as bash reads them; what only running one would give is reported."""
+"""Shell scripts are read as bash reads them; values that require running the script are reported."""
 
 import re
 import shutil
@@ -55,7 +55,7 @@ COMMENTS = st.sampled_from(["", "  # a comment that ends in \\", " #'", '; # "x'
 
 @st.composite
 def lines(draw):
-    """A line of a script: a value, a comment or a command with options."""
+    """Draw lines of a script: values, comments, or commands with options."""
     kind = draw(st.sampled_from(["value", "more", "array", "comment", "command", "command", "let"]))
     name, words = draw(NAMES), draw(st.lists(WORDS, max_size=4))
     joined = draw(BLANKS).join(words)
@@ -76,7 +76,7 @@ def lines(draw):
 
 
 def words_of_bash(script):
-    """The words of each call of train, as bash splits them."""
+    """Return the arguments of each call of train, as bash splits them."""
     call = r'train() { printf "%s\0" "$@"; printf "\1\0"; }; '
     text = f"set -f; A=1; B='--b  2'; LONG_1=x\n{script}"
     done = subprocess.run(["bash", "-c", call + text], capture_output=True, timeout=20, check=False)

@@ -1,4 +1,4 @@
-"""What is no YAML, TOML or JSON is told by its cause, with the advice for that cause and its place."""
+"""Invalid YAML, TOML and JSON: each error has its cause, a fix and a location."""
 
 import pytest
 

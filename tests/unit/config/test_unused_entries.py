@@ -1,4 +1,4 @@
-"""Entries that look like settings of a schedule and that no reader uses are reported; others are not."""
+"""Unused entries that look like schedule settings are reported; other entries are not."""
 
 import warnings
 

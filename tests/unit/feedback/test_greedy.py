@@ -1,4 +1,4 @@
-"""Greedy: transformers' GreedyLR as a pure state machine, and what it does that GreedyLR does not."""
+"""Greedy: GreedyLR of transformers as a pure state machine, and its extensions."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""New-bob: SpeechBrain's annealing of the rate, and a floor of plateau and new-bob that is a value as it stands."""
+"""New-bob: the annealing of SpeechBrain, and absolute floors of plateau and new-bob."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ METRICS = st.lists(st.sampled_from([0.0, 0.5, 0.99, 0.998, 1.0, 1.1]) | st.float
 
 
 def speechbrains(metrics, factor, threshold, patience):
-    """Its formula, step by step."""
+    """Apply the formula of SpeechBrain step by step."""
     value, before, left = 1.0, None, patience
     for metric in metrics:
         if before is not None:
@@ -114,7 +114,7 @@ class SpikeState:
 
 @dataclass(frozen=True)
 class Spikes(MetricRule[SpikeState]):
-    """A user's own rule: half the value after each jump of the metric."""
+    """A user rule that halves the value after each spike of the metric."""
 
     metric: str
     above: float

@@ -38,7 +38,7 @@ OPTIONS = st.fixed_dictionaries(
         "mode": st.sampled_from(["min", "max"]),
         "factor": st.sampled_from([0.1, 0.5, 0.9]),
         "patience": st.integers(0, 3),
-        # Below 1: torch's first bar is inf * (1 - threshold), NaN or -inf from 1 on, which no metric meets.
+        # Thresholds below 1: from 1, torch's first bound inf * (1 - threshold) is NaN or -inf, which no metric meets.
         "threshold": st.sampled_from([0.0, 1e-4, 0.1, 0.75]),
         "threshold_mode": st.sampled_from(["rel", "abs"]),
         "cooldown": st.integers(0, 3),

@@ -1,4 +1,4 @@
-"""`config.check`: what can be said of a plan before anything is known of the run."""
+"""`config.check`: diagnostics of a plan without knowledge of the run."""
 
 import pytest
 from hypothesis import given
@@ -70,7 +70,7 @@ def test_a_valid_plan_has_no_diagnostics(text):
 def test_diagnostics_have_their_location(text, severity, path, message):
     found = config.check(config.loads(text))
 
-    if severity is None:  # a unit that only the run's calendar converts
+    if severity is None:  # only the calendar of the run converts this unit
         assert found == ()
         return
     assert [(one.severity, one.path) for one in found] == [(severity, path)]

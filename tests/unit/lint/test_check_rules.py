@@ -1,4 +1,4 @@
-"""Every rule of the check: its wrong example is found by it, its right one is not."""
+"""Every rule of the check reports its wrong example and accepts its right one."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is easily written and means something else is told by `check`; what is right is not."""
+"""`check` reports likely mistakes and accepts correct plans."""
 
 import re
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_correct_plan_has_no_diagnostics(line):
 
 
 def documented():
-    """Every plan of the README, the docs and the examples, but for pages that show what the check finds."""
+    """Yield every plan of the README, docs and examples, except pages that show diagnostics."""
     root = Path(__file__).parents[3]
     docs = root / "docs"
     written = [page for page in sorted(docs.rglob("*.md")) if docs / "_generated" not in page.parents]
@@ -78,7 +78,7 @@ def documented():
     for text in texts:
         try:
             yield config.loads(text)
-        except ParamschedError:  # a Runner's config, a part of a plan
+        except ParamschedError:  # a config of the Runner or a part of a plan
             continue
 
 

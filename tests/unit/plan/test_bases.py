@@ -1,4 +1,4 @@
-"""What a schedule may be a multiple of, and what a base of zero gives."""
+"""Valid bases of a schedule, and the values for a base of zero."""
 
 import numpy as np
 import pytest

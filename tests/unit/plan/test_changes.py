@@ -1,4 +1,4 @@
-"""Changing a plan: the lines of the new one, what is carried, and what is refused."""
+"""Changing a plan: the bindings of the new plan, kept properties, and invalid changes."""
 
 import pytest
 
@@ -127,7 +127,7 @@ def test_changes_can_be_applied_repeatedly():
     assert values[1][8500] == pytest.approx(values[0][8000] / 2, rel=1e-12)
 
 
-# ---------------------------------------------------------------- which lines
+# ---------------------------------------------------------------- selection of bindings
 
 GROUPED = Plan(
     Binding("lr", "cosine()"),
@@ -325,7 +325,7 @@ def test_scaling_multiplies_the_remaining_part_of_every_schedule():
         assert after[key].tolist() == [*before[key][:50].tolist(), *(factor * before[key][50:]).tolist()]
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- errors
 
 
 def refused(error, call):

@@ -1,4 +1,4 @@
-"""The page on changing a plan: its example is run, its table is done, and its picture is what the command draws."""
+"""The page on changing a plan: its example, its table, and the picture that its command draws."""
 
 import doctest
 import re

@@ -1,4 +1,4 @@
-"""What the time of a plan counts: in its text and files, in resolved lengths, and in a trace."""
+"""The clock of a plan: in its text and files, in resolved lengths, and in a trace."""
 
 import math
 import pickle
@@ -215,7 +215,7 @@ def test_the_total_of_a_calendar_may_be_an_amount_on_the_clock_of_the_plan():
 def test_the_horizon_of_the_plan_must_match_the_total_of_the_calendar():
     plan = ps.Plan(lr="cosine()", clock="tokens", horizon="1000 tokens")
     plan.resolve(ps.Calendar(total=8, tokens_per_step=128))
-    plan.resolve(ps.Calendar(total=8))  # nothing says how much eight updates take
+    plan.resolve(ps.Calendar(total=8))  # the consumption of eight updates is unknown
     with pytest.raises(PlanError, match="Omit one of them"):
         plan.resolve(ps.Calendar(total=9, tokens_per_step=128))
 

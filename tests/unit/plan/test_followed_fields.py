@@ -1,4 +1,4 @@
-"""`like`: what another field of the same group follows, with this field's own base."""
+"""`like`: the schedule of another field of the same group, applied to this field's own base."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ GROUPS = (
 
 
 def lines(*bindings, groups=GROUPS, **fields):
-    """What a plan means, line by line, resolved and bound to groups."""
+    """Return the bindings of a plan as text, resolved and bound to groups."""
     resolved = Plan(*bindings, **fields).resolve(RUN)
     assert resolved.resolve(RUN) == resolved
     assert Plan.of_text(resolved.text) == resolved

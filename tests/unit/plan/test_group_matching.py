@@ -15,7 +15,7 @@ GROUPS = (
 
 
 def selected(text, groups=GROUPS):
-    """The indices of the groups that a selector means."""
+    """Return the indices of the groups that match a selector."""
     bounds = bind(Plan(Binding("lr", 0.5, groups=text)), groups)
     return [index for index, bound in enumerate(bounds) if bound]
 

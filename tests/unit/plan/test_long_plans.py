@@ -1,4 +1,4 @@
-"""Limits are for what users write: whatever can be constructed is saved and read back."""
+"""Limits apply to user input: every plan that can be constructed is saved and read back."""
 
 import numpy as np
 import pytest

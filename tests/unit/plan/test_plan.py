@@ -110,7 +110,7 @@ def test_a_plan_is_frozen_copies_and_pickles():
     ],
 )
 def test_a_plan_with_a_predicate_or_an_anonymous_function_equals_only_itself(plan):
-    assert plan == plan  # that is what is tested
+    assert plan == plan  # tests equality with itself
     assert plan != Plan(*plan.bindings)
     assert hash(plan) == hash(plan)
     with pytest.raises(PlanError, match="register"):
@@ -200,7 +200,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
     assert refusal.value.instead
 
 
-# ---------------------------------------------------------------- refusals
+# ---------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Targets that say how much an update takes: exact amounts, and lengths that hang on them."""
+"""Targets that determine the consumption per update: exact amounts, and lengths that depend on them."""
 
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from paramsched.schedules.leaves import FUNCTIONS
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'
 
-if "sizes_that_jump" not in FUNCTIONS:  # read more than once in a process
+if "sizes_that_jump" not in FUNCTIONS:  # imported more than once in a process
     register_function("sizes_that_jump", lambda t: 1.0 + np.asarray(t) * 7919 % 97)
 
 
@@ -22,7 +22,7 @@ def plan_of(schedule, *, lr="cosine()", name="batch_size", initial=1.0, **kwargs
 
 
 def one_by_one(size, horizon):
-    """The amounts before each update, by the definition; `size` is of the update and its amount."""
+    """Return the amount before each update by definition; `size` takes the update and its amount."""
     amounts = [0]
     while amounts[-1] < horizon:
         amounts.append(amounts[-1] + size(len(amounts) - 1, amounts[-1]))
@@ -256,7 +256,7 @@ def test_a_plan_by_updates_with_a_batch_size_resolves_as_usual():
 
 
 def test_a_clock_that_started_earlier_counts_the_preceding_updates():
-    """A warmup of updates that is laid over a curve ends at update 20; the curve's clock is that of the run."""
+    """A warmup in updates overlaid on a curve ends at update 20; the curve uses the clock of the run."""
     plan = plan_of(
         'linear(1, 9, over="400 samples")',
         lr='overlay(warmup("20 steps"), linear())',

@@ -1,4 +1,4 @@
-"""What a plan can say of time, a row each in `worked_plans.py`: its values, its text, and what is refused."""
+"""Plans from `worked_plans.py` with times of every kind: values, text, and errors."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Plans of every kind and on every clock, with their values worked out by hand; and plans that are refused."""
+"""Plans of every kind and on every clock with values worked out by hand, and invalid plans."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ GROUPS = [
 class Case:
     """A plan file, the facts of the run, and each value as a function of the update and the amount before it.
 
-    `amounts` is how much an update takes, by the update and the amount before it; `total` how many updates there are.
+    `amounts` returns the consumption of an update from the update and the amount before it; `total` counts the updates.
     """
 
     lines: list[str]
@@ -32,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Refused:
-    """A plan file that cannot be used with these facts, and words that the error has to say."""
+    """A plan file that is invalid with these facts, and text that the error must contain."""
 
     lines: list[str]
     facts: dict[str, Any]
@@ -49,12 +49,12 @@ def cosine_between(a: float, n: float, start: float, end: float) -> float:
 
 
 def begin_of_period(t: int, period: Fraction) -> int:
-    """The last boundary at or before `t`; boundaries are exact multiples, rounded up."""
+    """Return the last boundary at or before `t`; boundaries are exact multiples, rounded up."""
     return max(math.ceil(period * k) for k in range(t + 1) if math.ceil(period * k) <= t)
 
 
 def ramp_size(t: int, a: int) -> int:
-    """A batch that grows from 2 to 20 over 600 samples."""
+    """Return the size of a batch that grows from 2 to 20 over 600 samples."""
     return round(2 + 18 * min(Fraction(a, 600), Fraction(1)))
 
 
@@ -69,7 +69,7 @@ RAMP = amounts_before(ramp_size, 400)
 
 
 def ramped(lr: str, value: Callable[[int, Any], float]) -> Case:
-    """A plan by samples whose batch grows as `ramp_size` says."""
+    """Return a plan by samples whose batch grows as in `ramp_size`."""
     size = "  batch_size: {initial: 1, schedule: 'linear(2, 20, over=\"600 samples\")'}"
     lines = ["clock: samples", "horizon: 3000 samples", f"lr: '{lr}'", "targets:", size]
     return Case(lines, {}, {"lr": value}, amounts=ramp_size)

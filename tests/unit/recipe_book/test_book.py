@@ -1,4 +1,4 @@
-"""The published recipes: a mapping whose documents are read when asked for, and which of them a plan is like."""
+"""The published recipes: a lazily read mapping, and the recipes most similar to a plan."""
 
 import subprocess
 import sys
@@ -74,7 +74,7 @@ def test_every_recipe_is_described_and_survives_its_text(name):
 def test_every_schedule_has_a_base_and_every_base_a_schedule(name):
     recipe = ps.recipes[name]
 
-    ps.plan.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # a field without a base is refused
+    ps.plan.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # raises for a field without a base
 
 
 def test_a_recipe_is_most_similar_to_itself():

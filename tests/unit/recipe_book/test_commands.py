@@ -1,4 +1,4 @@
-"""`paramsched recipes`, and recipe:NAME where a command takes a plan."""
+"""`paramsched recipes`, and recipe:NAME in place of a plan."""
 
 import json
 

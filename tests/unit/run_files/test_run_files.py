@@ -1,4 +1,4 @@
-"""Files of a run by themselves: who holds a folder, and what a write that fails leaves."""
+"""Files of a run: the holder of a folder lock, and the state after a failed write."""
 
 import os
 import subprocess

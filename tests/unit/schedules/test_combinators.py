@@ -1,4 +1,4 @@
-"""What the combinators mean: lengths, filling, clocks, boundaries."""
+"""The semantics of combinators: lengths, filling stages, clocks, boundaries."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def values(schedule, *times, base=1.0):
     return [schedule(t, base) for t in times]
 
 
-# ---------------------------------------------------------------- fills, has a length, open
+# ---------------------------------------------------------------- filling, fixed length, open-ended
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_every_changes_only_at_its_boundaries():
     stairs = every(linear(1.0, 0.0, 10), 4)
 
     assert stairs(np.arange(10)).tolist() == pytest.approx([1.0] * 4 + [0.6] * 4 + [0.2] * 2)
-    assert stairs(12) == stairs(100) == 0.0  # the end comes with the first change after it
+    assert stairs(12) == stairs(100) == 0.0  # the final value starts at the first change after the end
     assert stairs.breakpoints() == (0, 4, 8, 10)
 
 
@@ -360,7 +360,7 @@ def test_combining_with_other_types_raises_an_error():
             _ = warmup(3) >> other
 
 
-# ---------------------------------------------------------------- where it bends
+# ---------------------------------------------------------------- positions of breakpoints
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`take` and `skip`: what they are planned for, how long they are, what is refused."""
+"""`take` and `skip`: the run they are planned for, their lengths, and invalid arguments."""
 
 import numpy as np
 import pytest
@@ -83,7 +83,7 @@ def test_a_part_fills_the_run_has_a_length_or_is_open_ended(schedule, fills, len
 def test_boundaries_of_a_part_are_rounded_up_once_relative_to_the_run():
     schedule = resolve(parse('warmup("1.5 steps") >> skip(linear(over="10.2 steps"), "1.2 steps") >> constant()'), RUN)
 
-    # The clock of the line begins at 0.3, its first update is 1; it ends at 10.5, before update 11.
+    # The clock of the line starts at 0.3, so its first update is 1. It ends at 10.5, before update 11.
     assert str(schedule) == "warmup(2) >> skip(linear(over=10), 1) >> constant()"
 
 
@@ -189,7 +189,7 @@ def test_an_overlay_of_no_length_is_rejected():
 
 
 def test_an_overlay_equals_the_schedule_of_bert():
-    """Its code: a polynomial decay from update 0 on, replaced by base * t / warmup in the first updates."""
+    """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
     run, up = 1000, 100
 
     ours = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))

@@ -1,4 +1,4 @@
-"""Cycles that grow, shrink in height, and share the time there is."""
+"""Cycles that grow, decrease in height, and share the available time."""
 
 from fractions import Fraction
 
@@ -33,7 +33,7 @@ def updates(total):
 def test_cycles_share_the_available_time_and_end_with_it(total, times):
     schedule = resolve(restarts(cosine(), times=times), updates(total))
 
-    period = Fraction(total, min(times, total))  # an update at least for each
+    period = Fraction(total, min(times, total))  # at least one update for each
     since = [t - (t // period) * period for t in range(total)]
     expected = [(1 + np.cos(np.pi * float(at / period))) / 2 for at in since]
     assert schedule(np.arange(total)) == pytest.approx(expected, abs=1e-14)
@@ -98,7 +98,7 @@ def test_cycle_lengths_grow_with_the_selected_rounding(lengths, sizes):
 
 @pytest.mark.parametrize("first", [3, 10, 121])
 def test_restarts_are_on_time_for_any_ratio(first):
-    """A logarithm lands a cycle early at 121 times the first, with a ratio of 3."""
+    """With a ratio of 3, a logarithm starts a cycle early at 121 times the first length."""
     begins = [first * (3**i - 1) // 2 for i in range(8)]
 
     assert restarts(linear(over=first), first, mult=3)(np.array(begins)).tolist() == [1.0] * 8

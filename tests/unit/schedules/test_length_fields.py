@@ -1,4 +1,4 @@
-"""A field that is a length says what it means by its metadata; its name means nothing."""
+"""The metadata of a length field define its meaning; its name does not."""
 
 from dataclasses import dataclass, field
 from typing import final
@@ -15,7 +15,7 @@ from paramsched.time import Calendar, Duration
 @final
 @dataclass(frozen=True, slots=True)
 class Fall(Schedule):
-    """From 1 to 0 in the time it is given, and again and again after a part of it."""
+    """A decay from 1 to 0 over its length that repeats after each period."""
 
     tooth: Duration = field(metadata=PERIOD)
     width: Duration | None = field(default=None, metadata=FILLS)
@@ -31,7 +31,7 @@ class Fall(Schedule):
 @final
 @dataclass(frozen=True, slots=True)
 class Unmarked(Schedule):
-    """Says that it fills, and not by which field."""
+    """A filling shape that does not mark its length field."""
 
     over: Duration | None = None
     fills = True

@@ -1,4 +1,4 @@
-"""Levels: a bare number is a multiple of base, `absolute(x)` a value as it stands."""
+"""Levels: a bare number is a multiple of base, `absolute(x)` an absolute value."""
 
 import numpy as np
 import pytest

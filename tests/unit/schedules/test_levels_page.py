@@ -1,4 +1,4 @@
-"""The page on levels: its example is run, and every line of its table is read."""
+"""The page on levels: run its example and parse every line of its table."""
 
 import doctest
 import re

@@ -1,4 +1,4 @@
-"""Reading a long line costs what the line is long, not its square."""
+"""The time to read a long line grows linearly with its length."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_each_part_of_a_deep_schedule_is_formatted_once(monkeypatch):
 
     str(schedule)
 
-    assert len(written) == 45  # the innermost is not written by its class's name
+    assert len(written) == 45  # the innermost part is not written with the name of its class
 
 
 NESTED = (

@@ -1,4 +1,4 @@
-"""Levels from neighbors: `previous` and `following` are words until resolve puts them in as numbers."""
+"""Levels from neighbors: resolve replaces `previous` and `following` by numbers."""
 
 import pickle
 from copy import deepcopy
@@ -23,11 +23,11 @@ RUN = ps.Calendar(total=10_000)
 
 
 def resolved(text: str, total: int = 10_000) -> str:
-    """The text of a schedule once it is resolved."""
+    """Return the text of a schedule after it is resolved."""
     return str(ps.resolve(ps.parse(text), ps.Calendar(total=total)))
 
 
-# ---- the words
+# ---- previous and following
 
 
 def test_a_neighbor_level_reads_back_from_its_text():
@@ -64,7 +64,7 @@ def test_a_schedule_with_an_unresolved_neighbor_level_cannot_be_called():
         written.breakpoints()
 
 
-# ---- the stage before
+# ---- the preceding stage
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(b
     assert np.array_equal(schedule(np.arange(77), base), schedule.stages[0](np.arange(77), base))
 
 
-# ---- the stage behind
+# ---- the next stage
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_on_another_clock_a_neighbor_level_uses_the_time_of_that_clock():
     assert str(lr.schedule).endswith(f'>> linear({1 / 8**0.5!r}, over="2000000 tokens")')
 
 
-# ---- sequences in sequences
+# ---- nested sequences
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_a_user_function_is_not_called_for_a_neighbor_level(around):
 @final
 @dataclass(frozen=True, slots=True)
 class Squared(Schedule):
-    """A shape of a user's own, which bends base: value(t) = base squared."""
+    """A user shape that is nonlinear in base: value(t) = base squared."""
 
     length = Duration.of(10)
 
@@ -338,7 +338,7 @@ def test_a_neighbor_level_that_is_not_finite_requires_a_number():
         resolved("window(exponential(1e9), end=1000) >> linear(previous, 0, 10)")
 
 
-# ---- refusals
+# ---- errors
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_a_file_contains_a_neighbor_level_by_name_and_a_sum_as_text():
 def test_a_plan_with_neighbor_levels_reads_back_unchanged(form):
     short = ps.Plan(lr="warmup(10) >> linear(previous, following, 10) >> constant(0.5 + absolute(1e-6))")
     stages = [ps.linear(ps.previous, 0.5 + ps.absolute(1e-6), over=10) for _ in range(60)]
-    long = ps.Plan(lr=ps.schedules.sequence.Sequence((ps.warmup(5), *stages)))  # in mappings, as no line is that long
+    long = ps.Plan(lr=ps.schedules.sequence.Sequence((ps.warmup(5), *stages)))  # too long for a line
 
     for plan in (short, long):
         assert config.loads(config.dump(plan, format=form), form) == plan

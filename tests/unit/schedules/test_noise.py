@@ -1,4 +1,4 @@
-"""Noise: draws that hang on the seed and the update alone."""
+"""Noise: draws that depend only on the seed and the update."""
 
 from statistics import NormalDist
 
@@ -30,7 +30,7 @@ def test_a_draw_is_the_same_in_any_order_and_in_any_block(seed, times, kind):
 
 
 def test_draws_are_stable_across_versions():
-    """A plan that is loaded later, or on another machine, has the same noise."""
+    """A plan has the same noise if it is loaded later or on another machine."""
     draws = noise(1.0, "uniform", around=0, seed=42)
 
     found = [round(draws(t) * 2**31 + 0.5) for t in (0, 1, 2**16, 2**31, 2**32 + 1, 10**18)]
@@ -85,7 +85,7 @@ def test_noise_can_be_multiplied_and_added():
 
 
 def test_a_noise_stage_starts_at_the_end_of_the_preceding_stage():
-    """timm's `noise_range`: noise from 40 % of the run on."""
+    """Reproduce `noise_range` of timm: noise starts at 40 % of the run."""
     schedule = resolve(cosine() * (constant(1.0, "40%") >> noise(0.1)), Calendar(total=100))
 
     assert schedule(39) == cosine(over=100)(39)

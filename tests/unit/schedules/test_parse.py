@@ -1,4 +1,4 @@
-"""The one-line text: what is read, and how a slip is told."""
+"""The one-line text: valid lines, and the errors for mistakes."""
 
 import pytest
 

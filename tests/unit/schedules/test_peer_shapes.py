@@ -1,4 +1,4 @@
-"""Shapes and recipes that one library or one paper is known for, against their published formulas."""
+"""Shapes and recipes of single libraries and papers, compared with their published formulas."""
 
 import math
 
@@ -255,7 +255,7 @@ def test_wsd_accepts_an_index_and_a_curve_for_its_warmup():
 
 
 def test_periods_with_a_decay_each_equal_wsd_s_of_olmo():
-    """OLMo-core reads its schedule one update late, and is at the floor in the last update of each period."""
+    """OLMo-core reads its schedule one update late and reaches the floor in the last update of each period."""
     lengths, warmup, floor = [45, 30, 25], 10, 0.1
 
     def peer(t):
@@ -311,7 +311,7 @@ def test_peer_shapes_can_be_multiplied():
 
 
 def test_chebyshev_steps_are_in_fractal_order():
-    """The order of 8 in the paper, and the factors of these nodes."""
+    """Compare with the order of 8 nodes in the paper and with the factors of these nodes."""
     order = [0, 7, 3, 4, 1, 6, 2, 5]
 
     def peer(t):
@@ -333,7 +333,7 @@ def test_invalid_chebyshev_steps_are_rejected(given):
 
 
 def test_jagged_equals_relora():
-    """As the function of its code has it, where a warmup leads to the cosine at the length of the first warmup."""
+    """As in its code, each warmup reaches the cosine after the length of the first warmup."""
 
     def cosine_at(progress):
         return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress / 90))
@@ -354,7 +354,7 @@ def test_jagged_reaches_the_schedule_at_the_end_of_each_warmup():
 
     assert saw(6, base=2.0) == 0.5 * linear(1.0, absolute(0.5), over=40)(7, base=2.0)
     assert saw(7, base=2.0) == linear(1.0, absolute(0.5), over=40)(7, base=2.0)
-    assert saw(40) == saw(46) == 0.5  # it has ended, and is warmed up to no more
+    assert saw(40) == saw(46) == 0.5  # it has ended; no further warmup starts
     assert saw.breakpoints(until=12) == (0, 2, 5, 7, 10, 12)
 
 

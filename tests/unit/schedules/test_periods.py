@@ -1,4 +1,4 @@
-"""Periods of no whole length: no boundary drifts, and whole numbers stay exact as far as a clock counts."""
+"""Periods of fractional length: boundaries do not drift, and integers stay exact over the range of a clock."""
 
 from fractions import Fraction
 from math import ceil, cos, floor, pi
@@ -47,7 +47,7 @@ NEAR = [0, 1, 2, 333, 334, 3002, 3003, 6004, 6005, 15012, 10**6 - 1, 2**31, 2**5
 
 
 def times_around(period: Fraction) -> list[int]:
-    """Times, and those at which a period is just over or just not."""
+    """Return times that include those just before and at the end of a period."""
     around = [ceil(number * period) for number in (1, 2, 3, 10, 99, 12345, 10**8, 10**14)]
     return [t for t in sorted({*NEAR, *around, *(t - 1 for t in around)}) if t <= 10**18]
 

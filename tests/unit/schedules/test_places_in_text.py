@@ -1,4 +1,4 @@
-"""Where a fault stands in a line of text, as data: a caret can be drawn under it."""
+"""The location of an error in a line of text, as data for a caret below it."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from paramsched.schedules import parse
 
 
 def marked(text: str) -> str:
-    """The piece of the line that is said to be at fault."""
+    """Return the piece of the line to which the error points."""
     with pytest.raises(InvalidArgument) as refusal:
         parse(text)
     assert refusal.value.text == text

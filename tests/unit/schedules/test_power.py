@@ -1,4 +1,4 @@
-"""Powers and quotients: what they are, how a line says them, and what is refused."""
+"""Powers and quotients: their values, their text, and invalid ones."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_powers_and_quotients_in_text_follow_python(line, written):
 def test_arithmetic_of_numbers_equals_python_floats(line):
     found = value_in(line)
 
-    assert found == eval(line)  # of numbers that stand above
+    assert found == eval(line)  # contains only the numbers above
     assert type(found) in (int, float)
 
 

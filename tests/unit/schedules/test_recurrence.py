@@ -1,4 +1,4 @@
-"""Recurrences: numbers that MMEngine's own schedulers gave, and the closed forms of torch's."""
+"""Recurrences: values recorded from the schedulers of MMEngine, and the closed forms of torch."""
 
 import math
 from itertools import pairwise
@@ -83,7 +83,7 @@ def test_rows_12_to_14_any_base():
             assert values[t] == pytest.approx(value, rel=1e-10)
 
 
-# ---------------------------------------------------------------- closed forms, rule by rule, alone
+# ---------------------------------------------------------------- closed forms of single rules
 
 N = 12
 LINE = np.arange(30)
@@ -139,7 +139,7 @@ def u(k, n):
 )  # fmt: skip
 def test_a_single_rule_follows_its_closed_form(rule, expected):
     for base in (1.0, 0.1, 0.0):
-        # Thirty ratios, each rounded once, and near the floor their differences.
+        # The tolerance covers thirty ratios, each rounded once, and their differences near the floor.
         assert run(rule, total=30, epoch=3, base=base) == pytest.approx(expected * base, rel=1e-12, abs=1e-13 * base)
 
 
@@ -212,7 +212,7 @@ def test_one_cycle_passes_through_its_knots(anneal, three_phase, total, pct):
     assert values[total:].tolist() == [values[total - 1]] * 5
 
 
-# ---------------------------------------------------------------- what a recurrence is
+# ---------------------------------------------------------------- properties of a recurrence
 
 
 def test_a_recurrence_is_affine_in_base_with_absolute_levels():

@@ -1,4 +1,4 @@
-"""A recurrence is computed a block at once: its values are those of the rules taken one update after another."""
+"""Recurrences are computed in blocks; their values equal those of the rules applied update by update."""
 
 import numpy as np
 import pytest
@@ -37,12 +37,12 @@ def windowed(draw):
 
 
 def one_after_another(given_, total, base):
-    """The value from the two columns, each of which the rules make one update after another."""
+    """Return the values from two columns that the rules compute update by update."""
     return column(given_, total, 1.0, 0.0) * base + column(given_, total, 0.0, 1.0)
 
 
 def column(given_, total, base, fixed):
-    """v <- a v + b base + c fixed + e * (the value found at the rule's first tick), rule after rule."""
+    """Apply v <- a v + b base + c fixed + e * (the value at the rule's first tick) for each rule."""
     columns = [rule.step_columns(np.arange(total, dtype=np.float64)) for rule in given_]
     columns = [tuple(column.tolist() for column in (one.a, one.b, one.c, one.e)) for one in columns]
     periods = [1 if rule.by == "update" else rule.by for rule in given_]

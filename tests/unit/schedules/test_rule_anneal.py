@@ -1,4 +1,4 @@
-"""The rule that goes on from wherever the value stands: what SWALR is."""
+"""The rule that continues from the current value, as torch's SWALR does."""
 
 import pytest
 

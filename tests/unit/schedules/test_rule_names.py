@@ -1,4 +1,4 @@
-"""A rule refuses an argument in the words of the call that was written, not by the name of its class."""
+"""Errors of a rule show the call as written, not the name of its class."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""rules.table: what becomes of a value, said tick by tick."""
+"""rules.table: the change of a value at each tick."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the cosine rules and the one cycle can be told that only peers ask for."""
+"""Arguments of the cosine rules and of one cycle that only configs of peers need."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Each shape's exact values, its edges, and what it refuses."""
+"""The exact values of each shape, its edges, and invalid arguments."""
 
 import math
 
@@ -43,9 +43,9 @@ from paramsched.schedules import (
 from paramsched.time import Calendar
 
 
-# Descents s(u), at u = 0.3 of 10 updates.
+# Decays s(u) over 10 updates.
 def shown(value: object) -> str | None:
-    """A value in the name of a test; None where it would hold an address, which differs from process to process."""
+    """Return the test id of a value; None if it would contain an address, which differs between processes."""
     return None if " at 0x" in str(value) else str(value)
 
 
@@ -85,13 +85,13 @@ def shown(value: object) -> str | None:
 def test_a_decay_follows_its_formula(curve, s):
     for k in range(11):
         expected = s(k / 10)
-        # The reference formulas cancel near their ends, ours do not.
+        # The reference formulas lose digits by cancellation near their ends.
         assert anneal(1.0, 0.0, 10, curve)(k) == pytest.approx(expected, rel=1e-12, abs=1e-15)
         assert anneal(0.0, 1.0, 10, curve)(k) == pytest.approx(1 - expected, rel=1e-12, abs=1e-15)
         assert anneal(1.0, 0.1, 10, curve)(k) == pytest.approx(0.1 + 0.9 * expected, rel=1e-12)
 
 
-# What a ramp of 4 updates uses.
+# The values of a ramp of 4 updates.
 @pytest.mark.parametrize(
     ("index", "values"),
     [
@@ -201,7 +201,7 @@ def test_cosine_restarts_restart_at_the_sum_of_the_preceding_lengths():
     begins = [(3**i - 1) // 2 for i in range(12)]
 
     assert [thrice(begin) for begin in begins] == [0.5**i for i in range(12)]
-    assert thrice(121) == 0.5**5  # a logarithm would land a cycle early
+    assert thrice(121) == 0.5**5  # a logarithm would start a cycle early
     assert thrice.breakpoints(130)[:6] == tuple(begins[:6])
 
 

@@ -73,7 +73,7 @@ def test_invalid_stairs_are_rejected(line):
     [("nearest", [0, 0, 16, 32, 32, 32]), ("down", [0, 0, 16, 16, 32, 32]), ("up", [0, 16, 16, 32, 32, 48])],
 )
 def test_values_are_rounded_to_multiples_in_each_mode(way, expected):
-    schedule = rounded(linear(0, 40, over=5), 16, way)  # 0, 8, 16, 24, 32, 40; of two halves the even one
+    schedule = rounded(linear(0, 40, over=5), 16, way)  # 0, 8, 16, 24, 32, 40; halves are rounded to even
 
     assert schedule(np.arange(6)).tolist() == expected
     np.testing.assert_array_equal(schedule(torch.arange(6)).numpy(), expected)

@@ -1,4 +1,4 @@
-"""Tables: edges, units, text, limits; and values in a file beside the plan."""
+"""Tables: edges, units, text, limits, and values in a file next to the plan."""
 
 import pickle
 from decimal import Decimal
@@ -17,7 +17,7 @@ VALUES = [0.1, 1 / 3, 5e-324, 1e308, -0.0, 3e-4]
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where a plan and its table stand; the process stands elsewhere."""
+    """Return the folder of a plan and its table; the working directory is another one."""
     (tmp_path / "conf").mkdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

@@ -1,4 +1,4 @@
-"""A function written down as a table."""
+"""Functions stored as tables."""
 
 import numpy as np
 import pytest

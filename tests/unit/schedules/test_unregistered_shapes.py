@@ -1,4 +1,4 @@
-"""A schedule of a class that no registered shape builds: it works, and is never taken for text."""
+"""Schedules of unregistered classes: they can be evaluated but have no text."""
 
 from dataclasses import dataclass
 from typing import final

@@ -1,4 +1,4 @@
-"""`over="until 80%"`: a stage that lasts until a time of its sequence."""
+"""`over="until 80%"`: a stage that ends at a time of its sequence."""
 
 from fractions import Fraction
 from itertools import pairwise

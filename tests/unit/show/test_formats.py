@@ -1,4 +1,4 @@
-"""Formats of pictures: found by the end of a file's name, and registered by a decorator."""
+"""Image formats: selected by the suffix of a file and registered by a decorator."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from paramsched.errors import InvalidArgument
 
 @pytest.fixture(autouse=True)
 def formats_as_before(monkeypatch):
-    """A table of formats that is thrown away after the test."""
+    """Restore the table of formats after the test."""
     monkeypatch.setattr("paramsched.show._notebook.FORMATS", dict(show.FORMATS))
 
 

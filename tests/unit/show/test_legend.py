@@ -1,4 +1,4 @@
-"""What every renderer is told: one legend, and notes that know whether they tell of a difference."""
+"""The input of every renderer: one legend, and notes that mark differences."""
 
 import re
 

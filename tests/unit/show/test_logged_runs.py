@@ -1,4 +1,4 @@
-"""Runs over their plan: each in a color of its own, and what they measured in panels below."""
+"""Runs drawn over their plan: each in its own color, with its metrics in panels below."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`show.svg`, `html`, `axes` and `figure`: pictures that stand alone."""
+"""`show.svg`, `html`, `axes` and `figure`: self-contained pictures."""
 
 import json
 import re

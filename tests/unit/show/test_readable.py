@@ -1,4 +1,4 @@
-"""Pictures that can be read: on light and dark grounds, with any names, beside another plan, however long."""
+"""Readable pictures: on light and dark backgrounds, with any names, with another plan, of any length."""
 
 import re
 import tracemalloc
@@ -18,14 +18,14 @@ STEPS = (0, 95, 135, 175, 215, 255)
 
 
 def color_of(code: int) -> tuple[int, int, int]:
-    """The usual color of one of a terminal's 256."""
+    """Return the usual RGB value of one of the 256 terminal colors."""
     if code >= 232:
         return (8 + 10 * (code - 232),) * 3
     return STEPS[(code - 16) // 36], STEPS[(code - 16) // 6 % 6], STEPS[(code - 16) % 6]
 
 
 def contrast(color: tuple[int, int, int], ground: tuple[int, int, int]) -> float:
-    """As the Web Content Accessibility Guidelines define it: 1 to 21; 3 is asked of graphics."""
+    """Return the contrast of the Web Content Accessibility Guidelines, 1 to 21; graphics require 3."""
 
     def light(one: tuple[int, int, int]) -> float:
         parts = [c / 255 for c in one]
@@ -37,7 +37,7 @@ def contrast(color: tuple[int, int, int], ground: tuple[int, int, int]) -> float
 
 
 def compared() -> str:
-    """Eight curves, a log beside them, and differences: every color there is."""
+    """Draw eight curves, a log and differences, which use every color."""
     curves = {("lr", f"g{i}"): np.linspace(i, i + 1, 40) for i in range(8)}
     trace = show.curves_from_values(curves)
     log = {("lr", "g0"): (np.arange(40), np.linspace(3, 0, 40))}

@@ -1,4 +1,4 @@
-"""What a notebook shows for a plan, a schedule, a trace and a diff, and `Plan.plot`."""
+"""The notebook display of a plan, a schedule, a trace and a diff, and `Plan.plot`."""
 
 from html import unescape
 

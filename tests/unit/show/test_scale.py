@@ -1,4 +1,4 @@
-"""How `paramsched.show` reduces curves and chooses scales."""
+"""Reduction of curves and selection of scales in `paramsched.show`."""
 
 import numpy as np
 import pytest

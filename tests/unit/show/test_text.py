@@ -1,4 +1,4 @@
-"""`show.text`: what a terminal shows."""
+"""`show.text`: pictures for the terminal."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The axis of time: in any unit that the facts of the run tell, linear or logarithmic."""
+"""The time axis: in any unit that the run facts define, linear or logarithmic."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def traced(lr="linear()", horizon="20 epochs", calendar=FACTS):
 
 
 def growing():
-    """A batch of 10 samples for 50 updates, and of 30 for 50 more."""
+    """Return a trace with batches of 10 samples for 50 updates and of 30 for 50 more."""
     size = ps.Binding(ps.Target("batch_size", 10), "piecewise([(0, 1.0), (50, 3.0)])")
     return ps.trace(ps.Plan(size, lr="linear()", horizon=100), {"lr": 1.0})
 

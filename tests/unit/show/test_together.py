@@ -1,4 +1,4 @@
-"""Several plans in one picture: whose each curve is, and from where on it is drawn."""
+"""Several plans in one picture: the owner of each curve, and the update from which it is drawn."""
 
 import re
 
@@ -44,7 +44,7 @@ def test_the_axis_is_as_long_as_the_longest_plan(tree):
 def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):
     curves = {curve.owner: curve for curve in panel_of(tree).curves}
 
-    # At 400 the branch still has the trunk's value; the line begins there.
+    # At 400 the branch still has the value of the trunk; its line starts there.
     assert {name: (int(one.times[0]), int(one.times[-1])) for name, one in curves.items()} == {
         "trunk": (0, 999),
         "at-400": (400, 449),
@@ -69,7 +69,7 @@ def test_the_legend_names_plans_and_notes_show_where_each_branches_off(tree):
 def test_a_field_equal_to_another_plan_is_noted_and_not_drawn(tree):
     panel = panel_of(tree, "weight_decay")
 
-    assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # which is longer than the trunk
+    assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # at-960 is longer than the trunk
     assert [note.text for note in panel.notes][:2] == [
         "at-400 is identical to trunk",
         "at-960 diverges from trunk at update 1,000",

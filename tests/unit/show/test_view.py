@@ -1,4 +1,4 @@
-"""`show.View`: the axes that someone asks for."""
+"""`show.View`: the requested axes."""
 
 import json
 import re
@@ -83,7 +83,7 @@ def test_a_negative_value_is_a_gap_in_every_format():
     svg = show.svg(BELOW_ZERO, view=LOG)
     (ax,) = show.axes(BELOW_ZERO, view=LOG)
 
-    assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 begins
+    assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 starts
     assert np.isnan(ax.lines[0].get_ydata()).tolist() == [True, False, False]
     assert ax.get_yscale() == "log"
 

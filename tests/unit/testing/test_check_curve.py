@@ -1,4 +1,4 @@
-"""`check_curve` finds a curve that breaks a law: one that is wrong for each of them."""
+"""`check_curve` reports curves that break a law, with one wrong curve per law."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -16,7 +16,7 @@ _CALLS = count()
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Straight(Curve):
-    """u; those below break it in one way each."""
+    """The correct curve u; each class below breaks one law."""
 
     @property
     def serializable(self):
@@ -55,7 +55,7 @@ class FallsOtherwise(Straight):
 
 
 class LeavesTheLevels(Straight):
-    """Within 1e-9 of the ends, as is allowed for a function, and past them inside."""
+    """Ends within the tolerance of 1e-9 for functions, but values outside the levels between them."""
 
     _within = True
 

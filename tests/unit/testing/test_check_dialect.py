@@ -1,4 +1,4 @@
-"""`check_dialect` finds a dialect that breaks a law: one that is wrong for each of them."""
+"""`check_dialect` reports dialects that break a law, with one wrong dialect per law."""
 
 from itertools import count
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""`check_rule` finds a metric rule that breaks a law: one that is wrong for each of them."""
+"""`check_rule` reports metric rules that break a law, with one wrong rule per law."""
 
 from dataclasses import dataclass, replace
 from itertools import count
@@ -20,7 +20,7 @@ class Seen:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Right(MetricRule[Seen]):
-    """Halves with each value above the last; those below break it in one way each."""
+    """A correct rule that halves after each higher metric; each class below breaks one law."""
 
     metric: str = "loss"
 

@@ -1,4 +1,4 @@
-"""`check_shape` finds a shape that breaks a law: one that is wrong for each of them."""
+"""`check_shape` reports shapes that break a law, with one wrong shape per law."""
 
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -19,7 +19,7 @@ from support.registered_shapes import shapes_as_before
 
 @dataclass(frozen=True)
 class Right(Schedule):
-    """Halves in every period; those below break it in one way each."""
+    """A correct schedule that halves in every period; each class below breaks one law."""
 
     period: Duration = field(default=Duration.of(30), metadata=PERIOD)
     length = None
