@@ -116,8 +116,8 @@ def test_a_misspelled_curve_gets_a_valid_suggestion(slip):
     for form, read in places.items():
         with pytest.raises((InvalidArgument, ConfigError)) as refusal:
             read(form.format(slip))
-        told = refusal.value.faults[0] if isinstance(refusal.value, ConfigError) else refusal.value
-        assert read(form.format(re.sub("^(Write|For example:) ", "", told.instead)))
+        suggested = refusal.value.faults[0] if isinstance(refusal.value, ConfigError) else refusal.value
+        assert read(form.format(re.sub("^(Write|For example:) ", "", suggested.instead)))
 
 
 def test_an_error_of_a_shape_names_its_own_arguments():
@@ -177,15 +177,15 @@ def bad_calls(name):
 @pytest.mark.parametrize("name", BUILDERS)
 @pytest.mark.usefixtures("lr_csv")
 def test_the_fix_suggested_by_a_builder_is_valid(name):
-    told = set()
+    suggested = set()
     for positional, named in bad_calls(name):
         try:
             BUILDERS[name](*positional, **named)
         except UnreadableTable:
             continue  # it says what to do with the file
         except InvalidArgument as refusal:
-            told.add(refusal.instead)
-    lines = [line.removeprefix("Write ") for line in told if line and not line.startswith(SENTENCES)]
+            suggested.add(refusal.instead)
+    lines = [line.removeprefix("Write ") for line in suggested if line and not line.startswith(SENTENCES)]
 
     for line in lines:
         try:
@@ -207,17 +207,17 @@ def written_calls(name):
 @pytest.mark.parametrize("name", every(3, [name for name in BUILDERS if name != "Calendar"]))
 @pytest.mark.usefixtures("lr_csv")
 def test_the_fix_suggested_for_a_line_of_text_is_valid_in_code_and_text(name):
-    told = set()
+    suggested = set()
     for line in written_calls(name):
         try:
             value_in(line)
         except UnreadableTable:
             continue  # it says what to do with the file
         except InvalidArgument as refusal:
-            told.add(refusal.instead)
-    told = {line for line in told if line.startswith("Write ") and not line.startswith(SENTENCES)}
+            suggested.add(refusal.instead)
+    suggested = {line for line in suggested if line.startswith("Write ") and not line.startswith(SENTENCES)}
 
-    for line in (line.removeprefix("Write ") for line in told):
+    for line in (line.removeprefix("Write ") for line in suggested):
         eval(line, dict(NAMES))
         assert "lambda" in line or value_in(line) is not None  # a line can name functions but not define them
 
@@ -289,7 +289,7 @@ def test_the_error_for_a_product_of_absolute_levels_suggests_minimum(factors, li
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected_message"),
     [
         ("{cosine: {T_max: 5}}", 'unknown argument "T_max" of cosine; here it is "over"'),
         ("{cosine: {eta_min: 0.1}}", 'unknown argument "eta_min" of cosine; here it is "to"'),
@@ -301,12 +301,12 @@ def test_the_error_for_a_product_of_absolute_levels_suggests_minimum(factors, li
         ("{cosine: {last_epoch: 3}}", "a schedule has no state"),
     ],
 )
-def test_peer_keywords_in_a_file_get_the_arguments_in_paramsched(line, said):
+def test_peer_keywords_in_a_file_get_the_arguments_in_paramsched(line, expected_message):
     with pytest.raises(ConfigError) as refusal:
         config.loads(f"lr: {line}\nhorizon: 100\n", format="yaml")
 
     (fault,) = refusal.value.faults
-    assert said in fault.message
+    assert expected_message in fault.message
 
 
 def test_integral_floats_are_lengths_in_files():

@@ -921,7 +921,7 @@ SLIPS = {
     "a bracket too many": lambda name, rest: f"{name}{rest})",
     "the arrow": lambda name, rest: f"warmup(7) -> {name}{rest}",
     "a comma": lambda name, rest: f"warmup(7), {name}{rest}",
-    "nothing between": lambda name, rest: f"warmup(7) {name}{rest}",
+    "no separator": lambda name, rest: f"warmup(7) {name}{rest}",
     "an arrow twice": lambda name, rest: f"warmup(7) >> >> {name}{rest}",
 }
 EXAMPLES = {"cosine": "(to=0.3, over=60)", "step": "(30, gamma=0.4)", "polynomial": "(2.5, over=60)",
@@ -1112,24 +1112,24 @@ def plans(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("line", "advice"), COMMANDS)
 @pytest.mark.usefixtures("plans")
 def test_the_advice_of_a_command_uses_its_own_options(line, advice):
-    told = CliRunner().invoke(main, shlex.split(line))
+    result = CliRunner().invoke(main, shlex.split(line))
 
-    assert told.exit_code in (1, 2)
-    assert f"Write {advice}" in told.output
+    assert result.exit_code in (1, 2)
+    assert f"Write {advice}" in result.output
 
 
 @pytest.mark.parametrize("option", ["--output x.png", "--verbose", "--search x"])
 @pytest.mark.usefixtures("plans")
 def test_advice_uses_only_options_of_the_command(option):
-    told = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])
+    result = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])
 
-    assert "No such option" in told.output
-    assert "Write" not in told.output
+    assert "No such option" in result.output
+    assert "Write" not in result.output
 
 
 def test_the_command_without_arguments_prints_its_help():
-    told = CliRunner().invoke(main, [])
+    result = CliRunner().invoke(main, [])
 
-    assert told.exit_code == 0
-    assert told.output.startswith("Usage:")
-    assert "Error" not in told.output
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage:")
+    assert "Error" not in result.output

@@ -52,11 +52,11 @@ def test_validations_of_the_runner_are_placed_after_the_preceding_updates(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("los", 'did you mean "loss"'), ("word", "expected numbers in all of its cells")]
+    ("name", "message"), [("los", 'did you mean "loss"'), ("word", "expected numbers in all of its cells")]
 )
-def test_a_column_that_is_not_a_metric_is_rejected(tmp_path, name, said):
+def test_a_column_that_is_not_a_metric_is_rejected(tmp_path, name, message):
     log = tmp_path / "log.csv"
     log.write_text("t,loss,word\n0,1.0,good\n")
 
-    with pytest.raises(UnreadableLog, match=said):
+    with pytest.raises(UnreadableLog, match=message):
         read_metrics(log, names=[name])

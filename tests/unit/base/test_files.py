@@ -238,7 +238,7 @@ def make_socket(file: Path) -> None:
         os.chdir(here)
 
 
-OTHERS = {
+SPECIAL_FILES = {
     "socket": make_socket,
     "folder": Path.mkdir,
     "pipe": os.mkfifo,
@@ -246,7 +246,7 @@ OTHERS = {
     "full device": lambda file: make_device(file, 7),
 }
 other_kinds = pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=only_root if "device" in kind else ()) for kind in OTHERS]
+    "kind", [pytest.param(kind, marks=only_root if "device" in kind else ()) for kind in SPECIAL_FILES]
 )
 
 
@@ -255,7 +255,7 @@ other_kinds = pytest.mark.parametrize(
 def test_an_unwritable_target_is_rejected_by_name_and_unchanged(tmp_path, monkeypatch, writer, kind):
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # the writer waits for a reader of the pipe
     file = tmp_path / "out"
-    OTHERS[kind](file)
+    SPECIAL_FILES[kind](file)
     before = file.stat()
 
     with pytest.raises(OSError, match="out"):
@@ -332,7 +332,7 @@ def test_an_equal_table_is_kept_and_other_content_is_rejected(tmp_path):
 @other_kinds
 def test_a_table_never_overwrites_a_file_that_is_not_a_table(tmp_path, kind):
     table = tmp_path / "long.lr.csv"
-    OTHERS[kind](table)
+    SPECIAL_FILES[kind](table)
     before = table.stat()
 
     with pytest.raises(OSError, match=r"long\.lr\.csv"):
@@ -371,22 +371,22 @@ def test_a_table_name_that_is_too_long_is_rejected(tmp_path):
 def test_a_fix_is_applied_only_to_the_text_that_was_checked(tmp_path, mark, changed):
     file = tmp_path / "plan.yaml"
     file.write_bytes(mark + b"lr: cosin()\n")
-    looks = []
+    reads = []
 
     def find(given: str) -> CheckedPlan:
         """Find a mistake in the file, then change the file as an editor would."""
         text = file.read_bytes().decode("utf-8-sig")
         at = text.find("cosin()")
         edits = [TextEdit(at, at + 5, "cosine")] if at >= 0 else []
-        if not looks:
+        if not reads:
             file.write_bytes(mark + changed.encode())
-        looks.append(text)
+        reads.append(text)
         return CheckedPlan(tuple(Diagnostic("$.lr", "unknown", code="PS103", edit=edit) for edit in edits), text)
 
     fix_file(str(file), find)
 
     assert file.read_bytes() == mark + changed.replace("cosin()", "cosine()").encode()
-    assert len(looks) > 1
+    assert len(reads) > 1
 
 
 @only_root
@@ -437,7 +437,7 @@ def make_waiting(file: Path) -> None:
 def test_a_source_that_may_never_end_is_rejected_by_name(tmp_path, reader, kind):
     name, read = READERS[reader]
     file = tmp_path / name
-    (OTHERS | {"file that waits": make_waiting})[kind](file)
+    (SPECIAL_FILES | {"file that waits": make_waiting})[kind](file)
 
     with pytest.raises((ParamschedError, OSError), match=name.replace(".", r"\.")):
         read(file)
@@ -445,7 +445,7 @@ def test_a_source_that_may_never_end_is_rejected_by_name(tmp_path, reader, kind)
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
 def test_a_base_that_is_not_a_regular_file_is_rejected_by_name(tmp_path, kind):
-    OTHERS[kind](tmp_path / "base.py")
+    SPECIAL_FILES[kind](tmp_path / "base.py")
     (tmp_path / "plan.py").write_text('_base_ = "./base.py"\n')
 
     with pytest.raises(ParamschedError, match=r"base\.py is a"):

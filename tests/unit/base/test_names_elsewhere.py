@@ -18,7 +18,7 @@ from paramsched.base.peer_words import (
 from paramsched.errors import ConfigError, InvalidCall, ParseError
 from paramsched.schedules.registry import RULES, SHAPES
 
-OURS = {
+OWN_NAMES = {
     **SHAPES,
     **{f"rules.{name}": builder for name, builder in RULES.items()},
     **{f"curves.{name}": builder for name, builder in curves.FAMILIES.items()},
@@ -26,27 +26,27 @@ OURS = {
 }
 ROWS = {f"{library}-{row[0]}": (library, *row) for library, row in other_names()}
 PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]}  # must be registered first
-THEIRS = [name for name, row in ROWS.items() if row[1] not in SHAPES]
+PEER_NAMES = [name for name, row in ROWS.items() if row[1] not in SHAPES]
 
 
 @pytest.mark.parametrize("row", PARSED)
 def test_the_suggested_line_for_a_peer_name_works_in_text_and_in_code(row):
-    _, _, ours, line, _ = PARSED[row]
+    _, _, own_name, line, _ = PARSED[row]
 
     parsed, made = ps.parse(line), eval(line_in_code(line), {"ps": ps})
 
     assert str(ps.Plan(lr=parsed)) == str(ps.Plan(lr=made))
-    assert ours in line or ours in (">>", "*") or ours in str(parsed)
+    assert own_name in line or own_name in (">>", "*") or own_name in str(parsed)
 
 
 def test_suggested_names_exist():
-    assert {row[2] for row in ROWS.values()} <= {*OURS, ">>", "*"}
+    assert {row[2] for row in ROWS.values()} <= {*OWN_NAMES, ">>", "*"}
 
 
 def test_every_scheduler_of_torch_has_a_row():
-    theirs = {name for name in lr_scheduler.__all__ if name not in ("LRScheduler", "_LRScheduler")}
+    torch_names = {name for name in lr_scheduler.__all__ if name not in ("LRScheduler", "_LRScheduler")}
 
-    assert theirs <= {name for library, name, *_ in ROWS.values() if library == "torch"}
+    assert torch_names <= {name for library, name, *_ in ROWS.values() if library == "torch"}
 
 
 @pytest.mark.parametrize("library", ["torch", "transformers", "timm", "optax", "keras", "composer", "ignite", "fvcore"])
@@ -69,7 +69,7 @@ def test_docstrings_explain_the_arguments_first_and_end_with_peer_names():
     assert with_other_names(None, "cosine") is None
 
 
-@pytest.mark.parametrize("row", THEIRS)
+@pytest.mark.parametrize("row", PEER_NAMES)
 def test_a_peer_name_used_as_an_attribute_gets_the_name_in_paramsched(row):
     with pytest.raises(AttributeError, match=r"here it is .*\. Write ps\."):
         getattr(ps, ROWS[row][1])
@@ -77,7 +77,7 @@ def test_a_peer_name_used_as_an_attribute_gets_the_name_in_paramsched(row):
 
 WORDS = [
     name
-    for name in THEIRS
+    for name in PEER_NAMES
     if ROWS[name][1].isidentifier() and ROWS[name][1] not in curves.FAMILIES and "my_function" not in ROWS[name][3]
 ]
 
@@ -171,7 +171,7 @@ def test_peer_names_are_recognized_after_the_name_of_the_library(library):
 
 
 @pytest.mark.parametrize(
-    ("name", "ours"),
+    ("name", "own_name"),
     [
         ("torch.optim.lr_scheduler.StepLR", "step"),
         ("mmengine.optim.StepParamScheduler", "rules.step"),
@@ -181,8 +181,8 @@ def test_peer_names_are_recognized_after_the_name_of_the_library(library):
         ("1-Cycle", "one_cycle"),
     ],
 )
-def test_peer_names_are_recognized_with_a_module_path_and_in_any_case(name, ours):
-    assert meant_by(name)[1][1] == ours
+def test_peer_names_are_recognized_with_a_module_path_and_in_any_case(name, own_name):
+    assert meant_by(name)[1][1] == own_name
 
 
 def test_the_peak_of_one_cycle_is_base_instead_of_an_argument():
@@ -234,10 +234,10 @@ def test_a_peer_name_with_dashes_gets_the_name_in_paramsched_in_text_and_files(r
 
 
 @pytest.mark.parametrize(
-    ("shape", "keyword", "ours"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
+    ("shape", "keyword", "own_name"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
 )
-def test_a_peer_keyword_with_dashes_equals_the_one_with_underscores(shape, keyword, ours):
-    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; here it is "{ours}"'):
+def test_a_peer_keyword_with_dashes_equals_the_one_with_underscores(shape, keyword, own_name):
+    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; here it is "{own_name}"'):
         ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
 
 

@@ -22,11 +22,11 @@ CALL_LINE = called_by.__code__.co_firstlineno + 4
 
 
 def line_of_the_warning(call) -> int:
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call()
-    assert told[0].filename == __file__
-    return told[0].lineno
+    assert caught[0].filename == __file__
+    return caught[0].lineno
 
 
 @pytest.mark.parametrize("module", ["paramsched", "paramsched.scheduler", "torch.optim.optimizer"])
@@ -38,9 +38,9 @@ def test_a_warning_skips_the_stack_frames_of_paramsched_and_torch(module):
 
 @pytest.mark.parametrize("module", ["torchvision.ops", "paramsched_extras", "lightning"])
 def test_a_package_with_a_similar_name_counts_as_user_code(module):
-    theirs = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
+    user_call = called_by(module, called_by("paramsched.plan", partial(warn_user, "mind this")))
 
-    assert line_of_the_warning(theirs) == CALL_LINE
+    assert line_of_the_warning(user_call) == CALL_LINE
 
 
 def test_a_warning_has_the_specified_category():

@@ -91,9 +91,9 @@ def test_a_suggested_name_is_valid(line, wrong, printed):
 
 def test_every_listed_image_format_can_be_drawn(folder):
     pytest.importorskip("matplotlib")
-    said = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
+    output = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
 
-    suffixes = said.rpartition("Write one of ")[2].strip().split(", ")
+    suffixes = output.rpartition("Write one of ")[2].strip().split(", ")
 
     assert len(suffixes) == 4
     for suffix in suffixes:

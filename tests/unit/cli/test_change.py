@@ -38,11 +38,11 @@ def printed(*arguments, input=None):
 
 
 def test_the_changed_plan_is_printed_as_a_file():
-    told = printed(
+    message = printed(
         "-", "--at", "8000 steps", "--horizon", "9000 steps", 'lr=linear(previous, 0, over="1000 steps")', input=YAML
     )
 
-    assert told.splitlines() == [
+    assert message.splitlines() == [
         "horizon: 9000",
         'lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)',
         "weight_decay: take(linear(to=0.5), 10000, 10000)",
@@ -65,9 +65,9 @@ def test_the_changed_plan_is_printed_as_a_file():
 )
 @pytest.mark.parametrize("suffix", ["yaml", "json", "toml"])
 def test_the_command_equals_the_method_and_keeps_the_format_of_the_file(folder, suffix, arguments, method):
-    told = printed(f"plan.{suffix}", "--at", *arguments)
+    message = printed(f"plan.{suffix}", "--at", *arguments)
 
-    assert ps.loads(told, suffix) == method(ps.loads(YAML))
+    assert ps.loads(message, suffix) == method(ps.loads(YAML))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_comments_are_dropped_with_a_note(folder):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "message"),
     [
         (("8000",), 2, "Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
         (("8000", "lr=0.5", "--cooldown", "100"), 2, "Give one of"),
@@ -121,13 +121,13 @@ def test_comments_are_dropped_with_a_note(folder):
         (("12000", "lr=0.5"), 1, 'the run ends at "10000"'),
     ],
     ids=[
-        "nothing", "two things", "no time", "no schedule", "no factor", "an option", "an option scaled", "no format",
+        "no change", "two things", "no time", "no schedule", "no factor", "an option", "an option scaled", "no format",
         "a slip in a shape",
-        "a slip in a field", "a slip in a scaled field", "behind the end",
+        "a misspelled field", "a misspelled scaled field", "after the end",
     ],
 )  # fmt: skip
-def test_invalid_arguments_are_rejected(folder, arguments, code, told):
+def test_invalid_arguments_are_rejected(folder, arguments, code, message):
     result = call("plan.yaml", "--at", *arguments)
 
     assert (result.exit_code, result.stdout) == (code, "")
-    assert told in result.stderr
+    assert message in result.stderr

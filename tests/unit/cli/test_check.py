@@ -88,18 +88,18 @@ def test_the_github_format_prints_workflow_commands(plan):
     result = call(plan(LATE.replace("20", "100%, 20"), "a,b.yaml"), "plan.yaml", "--output-format", "github")
     assert result.exit_code == 2  # plan.yaml does not exist
 
-    told = call(plan(LATE), "--output-format", "github").stdout
+    output = call(plan(LATE), "--output-format", "github").stdout
 
     assert result.stdout.startswith("::error file=a%2Cb.yaml,line=1,col=10,title=PS106 refused-value::")
-    assert told.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::its period of")
-    assert "150%25 of the run" in told
+    assert output.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::its period of")
+    assert "150%25 of the run" in output
 
 
 def test_explain_shows_a_rule_and_needs_no_plan():
-    told = call("--explain", "updates-for-epochs").stdout
+    output = call("--explain", "updates-for-epochs").stdout
 
-    assert told.startswith("PS211 updates-for-epochs (warning)\n")
-    assert 'lr: multistep(["30 epochs", "60 epochs", "80 epochs"])' in told
+    assert output.startswith("PS211 updates-for-epochs (warning)\n")
+    assert 'lr: multistep(["30 epochs", "60 epochs", "80 epochs"])' in output
     assert call("--explain", "PS40").stdout.count("\nPS4") == 5
 
 

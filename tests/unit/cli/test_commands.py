@@ -64,10 +64,10 @@ COMMANDS = ("change", "check", "convert", "diff", "explain", "plot", "schema", "
 
 
 def test_help_lists_every_command_with_a_line():
-    told = good("--help")
+    printed = good("--help")
 
     for name in COMMANDS:
-        assert f"\n  {name} " in told
+        assert f"\n  {name} " in printed
         assert good(name, "-h").startswith(f"Usage: paramsched {name}")
 
 
@@ -80,14 +80,14 @@ EVERY = main.list_commands(click.Context(main))
 
 @pytest.mark.parametrize("name", EVERY)
 def test_help_shows_examples_ready_to_type_within_80_columns(name):
-    told = good(name, "-h").splitlines()
+    printed = good(name, "-h").splitlines()
     examples = examples_of(name)
 
     assert examples
-    assert told[-len(examples) :] == [f"  {line}" for line in examples]
-    assert told[-len(examples) - 1] == "Examples:"
-    assert max(map(len, told)) <= 80
-    assert not any("\b" in line or "\\b" in line for line in told)
+    assert printed[-len(examples) :] == [f"  {line}" for line in examples]
+    assert printed[-len(examples) - 1] == "Examples:"
+    assert max(map(len, printed)) <= 80
+    assert not any("\b" in line or "\\b" in line for line in printed)
 
 
 EXAMPLES = [
@@ -142,9 +142,9 @@ PLAN_COMMANDS = {
 
 @pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
 def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
-    told = refused(1, name, "bad.yaml", *more)
+    printed = refused(1, name, "bad.yaml", *more)
 
-    without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in told.splitlines()]  # only check prints codes
+    without_codes = [re.sub(r" \[PS\d+\]$", "", line) for line in printed.splitlines()]  # only check prints codes
     assert without_codes == [
         'bad.yaml:1:5: $.lr: "cosin()" at character 1: unknown schedule "cosin"; did you mean "cosine"?',
         "    lr: cosin()",
@@ -242,27 +242,27 @@ def test_show_prints_values_at_times():
 
 
 def test_values_in_json_equal_the_trace(folder):
-    told = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.1,lr@head=0.3", "--json"))
+    printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.1,lr@head=0.3", "--json"))
 
     groups = [{"lr": 0.1, "betas": (1.0,), "name": "default"}, {"lr": 0.3, "betas": (1.0,), "name": "head"}]
     trace = paramsched.trace(config.load("plan.yaml"), groups, paramsched.Calendar(steps_per_epoch=10))
-    assert told == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
-    assert told["values"]["lr[head]"] == [0.15] * 200
+    assert printed == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
+    assert printed["values"]["lr[head]"] == [0.15] * 200
 
 
 def test_values_at_times_in_json_equal_the_trace(folder):
     at = ("--at", "7", "--at", "10 epochs")
-    told = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, *at, "--json"))
+    printed = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, *at, "--json"))
     every = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--json"))
 
-    assert told["at"] == [7, 100]
-    assert told["values"] == {name: [row[7], row[100]] for name, row in every["values"].items()}
+    assert printed["at"] == [7, 100]
+    assert printed["values"] == {name: [row[7], row[100]] for name, row in every["values"].items()}
 
 
 def test_json_output_has_no_infinities():
-    told = json.loads(good("show", "exponential(1e300)", "--horizon", 3, "--json"))
+    printed = json.loads(good("show", "exponential(1e300)", "--horizon", 3, "--json"))
 
-    assert told["values"]["lr"] == [1.0, 1e300, None]
+    assert printed["values"]["lr"] == [1.0, 1e300, None]
 
 
 @pytest.mark.parametrize(
@@ -328,18 +328,18 @@ def test_a_missing_fact_is_named_by_its_option(arguments, expected):
 def test_the_suggested_options_for_a_missing_fact_work(name, plan, more, option):
     arguments = (name, plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
 
-    said = refused(2, *arguments)
-    wanted = said.splitlines()[-1].rpartition("Write ")[2].split()
+    message = refused(2, *arguments)
+    wanted = message.splitlines()[-1].rpartition("Write ")[2].split()
 
-    assert "Calendar" not in said
+    assert "Calendar" not in message
     assert wanted[0] == option
     assert call(*arguments, *wanted).exit_code in (0, 1)
 
 
 def test_a_horizon_that_contradicts_the_plan_is_a_plan_error(folder):
-    told = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
+    printed = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
 
-    assert told.startswith('horizon "20 epochs": it is 200 updates')
+    assert printed.startswith('horizon "20 epochs": it is 200 updates')
 
 
 def test_two_plans_are_overlaid(folder):
@@ -436,9 +436,9 @@ def test_standard_input_is_yaml_unless_a_format_is_specified():
 def test_groups_selected_by_index_are_drawn(folder):
     (folder / "indices.yaml").write_text("lr: 1\ngroups:\n  1: {lr: 2}\n  3: {lr: 4}\n  head: {lr: 5}\n")
 
-    told = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
+    printed = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
 
-    assert told["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
+    assert printed["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
     (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: 2}\n")
     assert "more than a picture shows" in refused(2, "show", "indices.yaml", "--horizon", 1)
 
@@ -466,9 +466,9 @@ def test_plot_writes_the_picture_drawn_by_matplotlib(folder, suffix, begin):
 def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
-    told = refused(2, "plot", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
+    printed = refused(2, "plot", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
 
-    assert told == 'A .png file needs matplotlib, which is not installed: pip install "paramsched[plot]"\n'
+    assert printed == 'A .png file needs matplotlib, which is not installed: pip install "paramsched[plot]"\n'
 
 
 def test_an_unknown_image_format_or_missing_folder_is_a_usage_error(folder):
@@ -544,10 +544,10 @@ def test_a_missing_file_does_not_stop_the_check_of_other_files(folder):
     result = call("check", "plan.yaml", "none.yaml", "bad.yaml", "not/there.toml", "bad.yaml")
 
     assert result.exit_code == 2
-    told = result.stderr
-    assert [told.count(name) for name in ("none.yaml: no such file", "not/there.toml: no such file")] == [1, 1]
-    assert told.count("bad.yaml:1:5: $.lr: ") == 2
-    assert told.index("bad.yaml:1:5") < len(told)
+    printed = result.stderr
+    assert [printed.count(name) for name in ("none.yaml: no such file", "not/there.toml: no such file")] == [1, 1]
+    assert printed.count("bad.yaml:1:5: $.lr: ") == 2
+    assert printed.index("bad.yaml:1:5") < len(printed)
 
 
 def test_binary_standard_input_does_not_stop_the_check_of_other_files(folder):
@@ -563,13 +563,13 @@ def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folde
 
     result = call("check", "short.yaml", "bad.yaml", "cosine()", *facts)
     alone = call("check", "bad.yaml", *facts)
-    told = json.loads(call("check", "short.yaml", "bad.yaml", *facts, "--json").stdout)
+    printed = json.loads(call("check", "short.yaml", "bad.yaml", *facts, "--json").stdout)
 
     assert (result.exit_code, alone.exit_code) == (2, 1)
     assert result.stderr.startswith("short.yaml: ")
     assert "Write --steps-per-epoch 100" in result.stderr
     assert alone.stderr in result.stderr
-    assert {one["plan"] for one in told} == {"short.yaml", "bad.yaml"}
+    assert {one["plan"] for one in printed} == {"short.yaml", "bad.yaml"}
     assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == ""
 
 
@@ -580,9 +580,9 @@ def test_problems_in_json_have_line_and_column(folder):
 
 
 def test_an_error_in_a_line_of_text_has_a_caret_below_it():
-    told = refused(1, "show", "warmup(5%) >> cosine()")
+    printed = refused(1, "show", "warmup(5%) >> cosine()")
 
-    assert told.splitlines()[-2:] == ["    warmup(5%) >> cosine()", "           ^"]
+    assert printed.splitlines()[-2:] == ["    warmup(5%) >> cosine()", "           ^"]
 
 
 def test_a_warning_is_not_an_error(folder):
@@ -614,11 +614,11 @@ def test_explain_lists_each_stage_with_its_updates(folder):
 
 
 def test_explain_needs_no_facts(folder):
-    told = good("explain", "plan.yaml")
+    printed = good("explain", "plan.yaml")
 
-    assert told.startswith("The run is 20 epochs long.\n\nlr: ")
-    assert "lr of group head: constant(0.5)\n" in told
-    assert "temperature, a target with the initial value 2.0: linear(to=0.5)\n" in told
+    assert printed.startswith("The run is 20 epochs long.\n\nlr: ")
+    assert "lr of group head: constant(0.5)\n" in printed
+    assert "temperature, a target with the initial value 2.0: linear(to=0.5)\n" in printed
 
 
 def test_explain_names_the_fact_needed_for_a_given_horizon():

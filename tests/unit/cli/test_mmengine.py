@@ -236,8 +236,8 @@ def test_a_config_without_a_schedule_is_reported(config, none):
 
 
 def test_the_advice_for_a_config_without_a_schedule_works(config):
-    said = call("show", config(OPTIMIZER, EPOCHS, "param_scheduler = None\n")).stderr
-    line = re.search(r"Write (dict\(.*?\)) for", said)[1]
+    message = call("show", config(OPTIMIZER, EPOCHS, "param_scheduler = None\n")).stderr
+    line = re.search(r"Write (dict\(.*?\)) for", message)[1]
 
     drawn = values(config(OPTIMIZER, EPOCHS, f"param_scheduler = {line}\n"))
 

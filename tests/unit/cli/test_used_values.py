@@ -50,7 +50,7 @@ def test_updates_that_used_other_values_are_marked(folder):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--used", "used.csv"), "lr is drawn as a multiple of base. Give its base, --base lr=0.1"),
         (("--used", "empty.csv", *GIVEN[2:]), "it is empty"),
@@ -58,7 +58,7 @@ def test_updates_that_used_other_values_are_marked(folder):
         ((*GIVEN, "plan.yaml"), "plan.yaml: it is there twice"),
     ],
 )
-def test_a_log_that_cannot_be_drawn_over_the_plan_is_rejected(folder, options, said):
+def test_a_log_that_cannot_be_drawn_over_the_plan_is_rejected(folder, options, message):
     write_log(folder, lambda value: repr(float(value)))
     (folder / "empty.csv").write_text("")
     (folder / "others.csv").write_text("t,lr/tail\n0,1\n")
@@ -66,7 +66,7 @@ def test_a_log_that_cannot_be_drawn_over_the_plan_is_rejected(folder, options, s
     result = plot(*options)
 
     assert result.exit_code == 2
-    assert said in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
 
 
 def test_a_log_can_be_drawn_over_one_plan_only(folder):
@@ -107,7 +107,7 @@ def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(fol
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--metric", "loss"), "no log is given. Write --used run.csv"),
         (("--used", "used.csv", "--metric", "los"), "column 'los' of used.csv"),
@@ -117,10 +117,10 @@ def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(fol
         ),
     ],
 )
-def test_runs_that_cannot_be_drawn_are_rejected(folder, options, said):
+def test_runs_that_cannot_be_drawn_are_rejected(folder, options, message):
     (folder / "used.csv").write_text("t,loss\n0,1.0\n")
 
     result = drawn_by_show(*options)
 
     assert result.exit_code == 2
-    assert said in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())

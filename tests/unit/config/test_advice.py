@@ -139,10 +139,10 @@ def test_a_file_is_valid_after_the_suggested_fix(text):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text)
     (fault,) = refusal.value.faults
-    said = fault.instead.removeprefix("Write ").removeprefix("Name the field: ")
+    advice = fault.instead.removeprefix("Write ").removeprefix("Name the field: ")
 
-    tries = [said, f"lr: {said}", text + said.removesuffix(" at its end")]
-    closing = re.match(r"(\S+) at (?:its|the) end", said)
+    tries = [advice, f"lr: {advice}", text + advice.removesuffix(" at its end")]
+    closing = re.match(r"(\S+) at (?:its|the) end", advice)
     if closing:
         tries.append(text + closing[1])
 

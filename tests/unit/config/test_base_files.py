@@ -118,7 +118,7 @@ def test_a_yaml_or_json_config_may_have_a_base(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("base.yaml", "a: *b\n", "the alias *b has no anchor above it"),
         ("base.json", '{"a": 1' + " " * 1_000_000 + "}", "1,000,000"),
@@ -128,7 +128,7 @@ def test_a_yaml_or_json_config_may_have_a_base(tmp_path, suffix):
         ("base.toml", "a = 1", "ends in .py"),
     ],
 )
-def test_a_base_obeys_the_same_limits_as_the_config(tmp_path, name, text, said):
+def test_a_base_obeys_the_same_limits_as_the_config(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     file = tmp_path / "config.py"
     file.write_text(f"_base_ = '{name}'\n{STEP}")
@@ -137,11 +137,11 @@ def test_a_base_obeys_the_same_limits_as_the_config(tmp_path, name, text, said):
         load(file)
 
     assert name in str(found.value)
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("'/dev/zero'", "is not a config"),
         ("'device.py'", "a device"),
@@ -156,7 +156,7 @@ def test_a_base_obeys_the_same_limits_as_the_config(tmp_path, name, text, said):
         ("'mmcls::a/b.py'", "it is called mmpretrain now. Write mmpretrain in place of mmcls"),
     ],
 )
-def test_an_invalid_base_is_rejected_immediately(tmp_path, path, said):
+def test_an_invalid_base_is_rejected_immediately(tmp_path, path, message):
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "device.py").symlink_to("/dev/zero")
     (tmp_path / "folder.py").mkdir()
@@ -166,20 +166,20 @@ def test_an_invalid_base_is_rejected_immediately(tmp_path, path, said):
     with pytest.raises(ps.errors.ConfigError) as found:
         load(file)
 
-    assert said in str(found.value)
+    assert message in str(found.value)
 
 
 def test_two_bases_with_the_same_key_are_rejected(files):
-    said = refusal(files, a_DOT_py="x = 1", b_DOT_py="x = 2", config_DOT_py="_base_ = ['a.py', 'b.py']")
+    message = refusal(files, a_DOT_py="x = 1", b_DOT_py="x = 2", config_DOT_py="_base_ = ['a.py', 'b.py']")
 
-    assert "a.py and b.py both have x" in said
+    assert "a.py and b.py both have x" in message
 
 
 def test_a_dict_merged_into_another_type_is_rejected_with_a_fix(files):
-    said = refusal(files, a_DOT_py="x = dict(y=[1])", config_DOT_py="_base_ = 'a.py'\nx = dict(y=dict(z=1))")
+    message = refusal(files, a_DOT_py="x = dict(y=[1])", config_DOT_py="_base_ = 'a.py'\nx = dict(y=dict(z=1))")
 
-    assert "$.x.y" in said
-    assert "_delete_=True" in said
+    assert "$.x.y" in message
+    assert "_delete_=True" in message
 
 
 def test_each_base_is_read_once_even_if_several_files_name_it(tmp_path):
@@ -241,7 +241,7 @@ def test_a_class_that_a_base_imports_is_known_to_the_config(files):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (LAZY.format(".none", "*"), "there is no"),
         (LAZY.format(".base", "none"), ".base has no none"),
@@ -250,8 +250,8 @@ def test_a_class_that_a_base_imports_is_known_to_the_config(files):
         ("_base_ = 'base.py'\n" + LAZY.format(".base", "*"), "it has `_base_` too"),
     ],
 )
-def test_invalid_imports_with_read_base_are_rejected(files, text, said):
-    assert said in refusal(files, base_DOT_py="a = 1", config_DOT_py=text)
+def test_invalid_imports_with_read_base_are_rejected(files, text, message):
+    assert message in refusal(files, base_DOT_py="a = 1", config_DOT_py=text)
 
 
 def test_names_from_read_base_are_unknown_in_text_without_a_file():
@@ -297,9 +297,9 @@ def test_environment_variables_are_substituted(files, monkeypatch):
 
 
 def test_a_variable_without_a_value_is_rejected_with_its_line(files):
-    said = refusal(files, config_DOT_py="a = 1\nb = {{ $NO_SUCH_NAME: }}")
+    message = refusal(files, config_DOT_py="a = 1\nb = {{ $NO_SUCH_NAME: }}")
 
-    assert "config.py:2:5: the environment has no NO_SUCH_NAME" in said
+    assert "config.py:2:5: the environment has no NO_SUCH_NAME" in message
 
 
 def test_a_file_variable_is_unknown_in_text_without_a_file():

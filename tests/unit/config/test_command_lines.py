@@ -91,17 +91,17 @@ def test_training_arguments_are_read_from_a_command_line():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "option",
     [
         """--lr_scheduler_kwargs '{"min_lr_rate": 0.1}'""",
         """--lr_scheduler_kwargs='{"min_lr_rate": 0.1}'""",
         r"""--lr_scheduler_kwargs "{\"min_lr_rate\": 0.1}" --fsdp="full_shard auto_wrap" """,
     ],
 )
-def test_a_quoted_json_value_is_one_argument(said):
+def test_a_quoted_json_value_is_one_argument(option):
     line = "train.py --num_train_epochs 3 --learning_rate 1 --lr_scheduler_type cosine_with_min_lr"
 
-    assert str(ps.loads(f"{line} {said}", format="transformers")) == "horizon: 3 epochs\nlr: cosine(to=0.1)"
+    assert str(ps.loads(f"{line} {option}", format="transformers")) == "horizon: 3 epochs\nlr: cosine(to=0.1)"
 
 
 def test_options_in_a_quoted_text_are_options():

@@ -269,7 +269,7 @@ def test_installed_dialects_are_searched_only_on_request(package):
 
 
 @pytest.mark.parametrize(
-    ("data", "dialect", "said"),
+    ("data", "dialect", "message"),
     [
         (
             {"scheduler": {"name": [1]}, "max_duration": "9ep"},
@@ -291,13 +291,13 @@ def test_installed_dialects_are_searched_only_on_request(package):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_invalid_values_are_diagnostics_instead_of_python_errors(data, dialect, said):
+def test_invalid_values_are_diagnostics_instead_of_python_errors(data, dialect, message):
     own = import_module(f"paramsched.peers.{dialect}")
 
     with pytest.raises(ConfigError) as refusal:
         own.to_plan(data)
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 @pytest.mark.peer("timm")

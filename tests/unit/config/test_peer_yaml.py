@@ -105,7 +105,7 @@ ASIDE = {
     "a key that is a list": "other: {? [1, 2] : a}",
     "numbers beyond a float": f"other: [.inf, .nan, -.inf, {'9' * 320}, {'9' * 500}]",
     "dates": "other: [2024-01-01, 2024-01-01T00:00:00Z]",
-    "references to nothing here": "other: ['${oc.env:HOME}', '${nothing}', '${', '${a${b}']",
+    "references to unknown values": "other: ['${oc.env:HOME}', '${nothing}', '${', '${a${b}']",
 }
 
 

@@ -138,7 +138,7 @@ def test_hostile_text_is_processed_within_time_and_memory_limits(name):
 
 MEGABYTES_OF_PYTHON = {
     "unknown calls": "\n".join(f"a{i} = f(x{i}, {i})" for i in range(36_000)),
-    "calls of nothing": "f()\n" * 240_000,
+    "calls without arguments": "f()\n" * 240_000,
     "names alone": "a\n" * 490_000,
     "a call with calls in it": "f(" + ",\n".join(["g()"] * 190_000) + ")",
     "no Python": "(\n" * 490_000,

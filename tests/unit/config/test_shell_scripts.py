@@ -75,7 +75,7 @@ def lines(draw):
     return line + draw(COMMENTS)
 
 
-def words_of_bash(script):
+def bash_arguments(script):
     """Return the arguments of each call of train, as bash splits them."""
     call = r'train() { printf "%s\0" "$@"; printf "\1\0"; }; '
     text = f"set -f; A=1; B='--b  2'; LONG_1=x\n{script}"
@@ -87,7 +87,7 @@ def words_of_bash(script):
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @given(script=st.lists(lines(), min_size=1, max_size=6).map("\n".join))
 def test_arguments_are_split_as_in_bash(script):
-    expected = words_of_bash(script)
+    expected = bash_arguments(script)
     assume(not any(re.search(r"^(?!-).*\s--?[A-Za-z]", word, re.DOTALL) for one in expected for word in one))
 
     read = read_script(f"A=1; B='--b  2'; LONG_1=x\n{script}").commands
@@ -145,7 +145,7 @@ def test_a_comment_ends_at_its_line():
 
 
 @pytest.mark.parametrize(
-    ("rest", "told"),
+    ("rest", "warning"),
     [
         ("$ARGS", "line 3: $ARGS is not set in this file; options in it are not read"),
         ('"$@"', "line 3: $@ is given to the script when it is run; options in it are not read"),
@@ -156,10 +156,10 @@ def test_a_comment_ends_at_its_line():
         ("$X $Y", "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in it are not read"),
     ],
 )
-def test_expansions_that_may_contain_options_are_reported(rest, told):
+def test_expansions_that_may_contain_options_are_reported(rest, warning):
     _, found = cautions_of(f"#!/bin/bash\n\npython train.py --num_train_epochs 2 --learning_rate 1e-4 {rest}\n")
 
-    assert found == [told]
+    assert found == [warning]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ OPTIONS = st.fixed_dictionaries(
 BOUNDS = st.tuples(st.sampled_from([0.0, 0.02, 0.1]), st.sampled_from([0.1, 0.3, 1.0]))
 
 
-def theirs(metrics, **options):
+def peer_values(metrics, **options):
     peers = pytest.importorskip("transformers.optimization")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=LR)
     peer = peers.GreedyLR(optimizer, **options)
@@ -37,7 +37,7 @@ def theirs(metrics, **options):
         yield optimizer.param_groups[0]["lr"]
 
 
-def ours(metrics, **options):
+def own_values(metrics, **options):
     rule = greedy(**options)
     state = rule.init()
     for metric in metrics:
@@ -48,10 +48,10 @@ def ours(metrics, **options):
 @given(METRICS, OPTIONS, BOUNDS, st.sampled_from([1, 5]), st.sampled_from([1, 2, 500]))
 def test_values_equal_transformers_for_all_options(metrics, options, bounds, window, reset):
     low, high = bounds
-    expected = theirs(
+    expected = peer_values(
         metrics, min_lr=low, max_lr=high, eps=0.0, smooth=window > 1, window_size=window, reset_start=reset, **options
     )
-    found = ours(metrics, min=low / LR, max=high / LR, window=window, reset=reset, **options)
+    found = own_values(metrics, min=low / LR, max=high / LR, window=window, reset=reset, **options)
 
     assert list(found) == pytest.approx(list(expected), rel=1e-12)
 
@@ -59,9 +59,9 @@ def test_values_equal_transformers_for_all_options(metrics, options, bounds, win
 @given(METRICS, OPTIONS, BOUNDS)
 def test_bounds_may_be_absolute_values(metrics, options, bounds):
     low, high = bounds
-    expected = theirs(metrics, min_lr=low, max_lr=high, eps=0.0, reset_start=10**9, **options)
+    expected = peer_values(metrics, min_lr=low, max_lr=high, eps=0.0, reset_start=10**9, **options)
 
-    assert list(ours(metrics, min=absolute(low), max=absolute(high), **options)) == pytest.approx(
+    assert list(own_values(metrics, min=absolute(low), max=absolute(high), **options)) == pytest.approx(
         list(expected), rel=1e-12
     )
 

@@ -33,7 +33,7 @@ def speechbrains(metrics, factor, threshold, patience):
         yield value
 
 
-def ours(rule, metrics, value=1.0):
+def own_values(rule, metrics, value=1.0):
     state = rule.init()
     for metric in metrics:
         state = rule.observe(state, metric)
@@ -44,18 +44,18 @@ def ours(rule, metrics, value=1.0):
 def test_values_equal_speechbrain(metrics, factor, threshold, patience):
     rule = new_bob(factor=factor, threshold=threshold, patience=patience)
 
-    assert list(ours(rule, metrics)) == list(speechbrains(metrics, factor, threshold, patience))
+    assert list(own_values(rule, metrics)) == list(speechbrains(metrics, factor, threshold, patience))
 
 
 def test_compared_with_the_best_value_a_recovery_is_not_an_improvement():
     losses = (1.0, 2.0, 1.5)
 
-    assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
-    assert list(ours(new_bob(against="best"), losses)) == [1.0, 0.5, 0.25]
+    assert list(own_values(new_bob(), losses)) == [1.0, 0.5, 0.5]
+    assert list(own_values(new_bob(against="best"), losses)) == [1.0, 0.5, 0.25]
 
 
 def test_a_higher_metric_can_be_better():
-    assert list(ours(new_bob(mode="max"), (0.5, 0.6, 0.6))) == [1.0, 1.0, 0.5]
+    assert list(own_values(new_bob(mode="max"), (0.5, 0.6, 0.6))) == [1.0, 1.0, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_a_higher_metric_can_be_better():
     ids=["new_bob", "plateau"],
 )
 def test_a_floor_may_be_an_absolute_value(rule):
-    assert list(ours(rule, [1.0] * 4, 0.2)) == [0.2, 0.1, 0.05, 0.03]
-    assert list(ours(rule, [1.0] * 3, 0.01)) == [0.01] * 3
+    assert list(own_values(rule, [1.0] * 4, 0.2)) == [0.2, 0.1, 0.05, 0.03]
+    assert list(own_values(rule, [1.0] * 3, 0.01)) == [0.01] * 3
 
 
 def test_nan_is_not_an_improvement_and_can_be_skipped():
     losses = (1.0, float("nan"), 0.5)
 
-    assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
-    assert list(ours(new_bob(nonfinite="ignore"), losses)) == [1.0] * 3
+    assert list(own_values(new_bob(), losses)) == [1.0, 0.5, 0.5]
+    assert list(own_values(new_bob(nonfinite="ignore"), losses)) == [1.0] * 3
 
 
 @given(METRICS)

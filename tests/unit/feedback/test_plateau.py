@@ -25,7 +25,7 @@ def torchs(metrics, **options):
         yield optimizer.param_groups[0]["lr"]
 
 
-def ours(metrics, *, min_lr=0.0, **options):
+def own_values(metrics, *, min_lr=0.0, **options):
     rule = plateau(min=min_lr, **options)
     state = rule.init()
     for metric in metrics:
@@ -51,14 +51,14 @@ METRICS = st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.99995, 1.0, 1.1, 2.0, 7.0])
 
 @given(METRICS, OPTIONS)
 def test_values_equal_torch_for_all_options(metrics, options):
-    assert list(ours(metrics, **options)) == list(torchs(metrics, **options))
+    assert list(own_values(metrics, **options)) == list(torchs(metrics, **options))
 
 
 @given(METRICS, OPTIONS, st.integers(0, 40))
 def test_a_nan_counts_as_not_better_as_in_torch(metrics, options, place):
     spoiled = [*metrics[:place], math.nan, *metrics[place:]]
 
-    assert list(ours(spoiled, **options)) == list(torchs(spoiled, **options))
+    assert list(own_values(spoiled, **options)) == list(torchs(spoiled, **options))
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
@@ -66,7 +66,7 @@ def test_an_absolute_threshold_equals_torch_for_negative_values(mode):
     metrics = [-1.0, -0.95, -1.2, -1.15, -0.9, -3.0, -2.95]
     options = {"mode": mode, "threshold_mode": "abs", "threshold": 0.1, "patience": 0, "factor": 0.5}
 
-    assert list(ours(metrics, **options)) == list(torchs(metrics, **options))
+    assert list(own_values(metrics, **options)) == list(torchs(metrics, **options))
 
 
 # The margin of a negative best: a row of docs/compat/divergences.md.
@@ -74,18 +74,18 @@ WORSE = [-1.0, -0.95, -0.9, -0.85, -0.8, -0.75, -0.7]
 
 
 def test_a_negative_best_value_has_its_threshold_toward_improvement():
-    assert list(ours(WORSE, patience=0, factor=0.5, threshold=0.1)) == [0.5**n for n in range(7)]
+    assert list(own_values(WORSE, patience=0, factor=0.5, threshold=0.1)) == [0.5**n for n in range(7)]
     better = [-1.0, -1.2, -1.5]
-    assert list(ours(better, patience=0, factor=0.5, threshold=0.1)) == [1.0] * 3
-    assert list(ours([-1.0, -1.05], patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
-    assert list(ours([-1.0, -0.95], mode="max", patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
+    assert list(own_values(better, patience=0, factor=0.5, threshold=0.1)) == [1.0] * 3
+    assert list(own_values([-1.0, -1.05], patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
+    assert list(own_values([-1.0, -0.95], mode="max", patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
 
 
 @pytest.mark.xfail(reason="torch turns the margin of a negative best round: a row of docs/compat/divergences.md")
 def test_torch_agrees_about_a_negative_best():
     options = {"patience": 0, "factor": 0.5, "threshold": 0.1}
 
-    assert list(torchs(WORSE, **options)) == list(ours(WORSE, **options))
+    assert list(torchs(WORSE, **options)) == list(own_values(WORSE, **options))
 
 
 def test_the_floor_stops_reductions_and_does_not_raise_a_lower_schedule():
@@ -212,7 +212,7 @@ def test_replay_rejects_unknown_metrics_and_unordered_events():
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"metric": ""}, "expected the name of a metric"),
         ({"metric": 3}, "expected the name of a metric"),
@@ -233,9 +233,9 @@ def test_replay_rejects_unknown_metrics_and_unordered_events():
         ({"cooldown": True}, "expected an integer of at least 0"),
     ],
 )
-def test_an_option_out_of_range_is_rejected(options, said):
+def test_an_option_out_of_range_is_rejected(options, message):
     with pytest.raises(InvalidArgument) as refusal:
         plateau(**options)
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert refusal.value.instead

@@ -111,13 +111,13 @@ def test_diagnostics_do_not_depend_on_the_order_of_lines(plan):
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "expected"),
     [
         (None, "the learning rate rises until epoch 20 of 21"),
         (Calendar(steps_per_epoch=100), "the learning rate rises until update 2000 of 2100"),
     ],
 )
-def test_the_message_shows_the_time_and_the_horizon_in_the_same_unit(facts, said):
+def test_the_message_shows_the_time_and_the_horizon_in_the_same_unit(facts, expected):
     plan = Plan(lr='warmup("20 epochs") >> constant()', horizon="21 epochs")
 
-    assert said in " ".join(one.found for one in config.check(plan, facts))
+    assert expected in " ".join(one.found for one in config.check(plan, facts))

@@ -11,7 +11,7 @@ from paramsched.plan import Plan
 from paramsched.schedules import parse
 
 
-def told(line, field="lr"):
+def diagnostics_of(line, field="lr"):
     return [one.message for one in config.check(Plan(**{field: parse(line)})) if one.severity == "warning"]
 
 
@@ -33,18 +33,18 @@ def told(line, field="lr"):
     ],
 )  # fmt: skip
 def test_a_likely_mistake_is_reported_with_its_effect_and_a_fix(line, happens, instead):
-    (message,) = told(line)
+    (message,) = diagnostics_of(line)
 
     assert happens in message
     assert message.endswith(f"write {instead}")
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours"),
+    ("peer_name", "own_name"),
     [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
 )
-def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(theirs, ours):
-    assert any(message.endswith(f"Write {ours}") for message in told("cosine()", theirs))
+def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(peer_name, own_name):
+    assert any(message.endswith(f"Write {own_name}") for message in diagnostics_of("cosine()", peer_name))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_peer_name_of_a_field_is_reported_with_the_name_in_paramsched(theirs, 
     ],
 )
 def test_a_correct_plan_has_no_diagnostics(line):
-    assert told(line) == []
+    assert diagnostics_of(line) == []
 
 
 def documented():

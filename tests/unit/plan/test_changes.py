@@ -50,7 +50,7 @@ def test_a_change_keeps_the_old_schedule_until_its_time_and_then_uses_the_new_on
             'take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, 0.5, 100) >> cosine(0.5, 0.05)',
         ),
     ],
-    ids=["no other horizon", "per cent", "epochs", "at the begin", "per cent of the old run", "a sum", "later", "warm"],
+    ids=["no other horizon", "per cent", "epochs", "at the start", "per cent of the old run", "a sum", "later", "warm"],
 )
 def test_the_old_horizon_is_written_if_the_horizon_changes(change, expected):
     assert str(PLAN.change(**change).bindings[0].schedule) == expected
@@ -268,7 +268,7 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("plan", "message"),
     [
         (
             sized({"batch_size": "tokens"}, "5M tokens"),
@@ -279,9 +279,9 @@ def test_changing_the_batch_size_at_an_amount_keeps_the_past():
     ],
     ids=["a line by updates", "a horizon by updates"],
 )
-def test_a_batch_size_that_changes_the_past_of_a_schedule_is_rejected(plan, told):
-    assert told in refused(PlanError, lambda: plan.change("2M tokens", batch_size=20))
-    assert told in refused(PlanError, lambda: plan.scale("2M tokens", batch_size=2))
+def test_a_batch_size_that_changes_the_past_of_a_schedule_is_rejected(plan, message):
+    assert message in refused(PlanError, lambda: plan.change("2M tokens", batch_size=20))
+    assert message in refused(PlanError, lambda: plan.scale("2M tokens", batch_size=2))
     assert plan.change("2M tokens", lr="linear(previous, 0)").clock == plan.clock
 
 
@@ -347,8 +347,8 @@ def test_an_unknown_field_raises_with_the_nearest_name():
 def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
     plan = Plan(lr="cosine()")
 
-    told = refused(PlanError, lambda: plan.change(10, lr=0.1, horizon=100))
-    assert told.startswith(
+    message = refused(PlanError, lambda: plan.change(10, lr=0.1, horizon=100))
+    assert message.startswith(
         'change(…, horizon="100"): lr: cosine() depends on the length of the run, but the plan has no horizon'
     )
     assert "the plan has no horizon" in refused(PlanError, lambda: plan.cooldown(10, 10))
@@ -361,7 +361,7 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (lambda: PLAN.change(8000), "expected a field or another horizon"),
         (lambda: PLAN.change(8000, horizon=10_000), "expected a field or another horizon"),
@@ -390,13 +390,13 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
         ),
     ],
     ids=[
-        "nothing", "the same horizon", "at the end", "behind the new end", "scaled at the end", "at 100%", "no factor",
+        "no change", "the same horizon", "at the end", "after the new end", "scaled at the end", "at 100%", "no factor",
         "nan",
         "no number", "negative", "no length", "per cent", "no binding", "another base", "no default", "no such group",
     ],
 )  # fmt: skip
-def test_a_change_without_effect_or_of_the_past_is_rejected(call, told):
-    assert told in refused(InvalidArgument, call)
+def test_a_change_without_effect_or_of_the_past_is_rejected(call, message):
+    assert message in refused(InvalidArgument, call)
 
 
 @pytest.mark.parametrize(

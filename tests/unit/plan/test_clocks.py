@@ -16,12 +16,12 @@ GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="100B tokens") >> constant(0
 
 
 def test_without_a_clock_text_and_fingerprint_equal_those_of_the_clock_of_updates():
-    plain, said = ps.Plan(lr="cosine()", horizon=10), ps.Plan(lr="cosine()", horizon=10, clock="updates")
-    assert plain == said
-    assert plain.fingerprint == said.fingerprint
+    plain, explicit = ps.Plan(lr="cosine()", horizon=10), ps.Plan(lr="cosine()", horizon=10, clock="updates")
+    assert plain == explicit
+    assert plain.fingerprint == explicit.fingerprint
     assert plain.text == '{"horizon":10,"bindings":[["lr",null,"cosine()"]]}'
-    assert "clock" not in str(said)
-    assert "clock" not in ps.dump(said)
+    assert "clock" not in str(explicit)
+    assert "clock" not in ps.dump(explicit)
     assert plain.clock == "updates"
 
 
@@ -105,11 +105,11 @@ def test_a_resolved_length_has_a_unit():
 
 
 def test_a_bare_number_means_updates_on_every_clock():
-    bare, said = (
+    bare, explicit = (
         ps.Plan(lr=f"warmup({over}) >> cosine()", horizon="1M tokens", clock="tokens")
         for over in ("2000", '"2000 steps"')
     )
-    assert bare == said
+    assert bare == explicit
     assert not bare.is_resolved
     resolved = bare.resolve(ps.Calendar(tokens_per_step=4))
     assert str(resolved.bindings[0].schedule) == 'warmup("8000 tokens") >> cosine(over="992000 tokens")'

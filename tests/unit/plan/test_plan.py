@@ -179,7 +179,7 @@ def test_momentum_and_the_first_beta_of_one_group_conflict():
 
 
 @pytest.mark.parametrize(
-    ("field", "groups", "error", "said"),
+    ("field", "groups", "error", "message"),
     [
         ("weight_decy", SGD, UnknownField, 'did you mean "weight_decay"'),
         ("beta", ADAM, UnknownField, "betas[0]"),
@@ -192,11 +192,11 @@ def test_momentum_and_the_first_beta_of_one_group_conflict():
         ("nesterov", [{"lr": 0.1, "nesterov": True}], PlanError, "expected a number"),
     ],
 )
-def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups, error, said):
+def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups, error, message):
     with pytest.raises(error) as refusal:
         bind(Plan(Binding(field, 0.5)), groups)
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert refusal.value.instead
 
 
@@ -204,7 +204,7 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
 
 
 @pytest.mark.parametrize(
-    ("build", "said"),
+    ("build", "message"),
     [
         (lambda: Plan(), "at least one field"),
         (lambda: Plan(horizon=10), "at least one field"),
@@ -239,10 +239,10 @@ def test_a_field_missing_from_a_group_is_rejected_with_the_nearest(field, groups
         (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "contains a metric rule"),
     ],
 )
-def test_an_invalid_plan_raises_with_a_valid_one(build, said):
+def test_an_invalid_plan_raises_with_a_valid_one(build, message):
     with pytest.raises(InvalidArgument) as refusal:
         build()
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert refusal.value.site
     assert refusal.value.instead or "did you mean" in refusal.value.found

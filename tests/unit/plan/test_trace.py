@@ -146,7 +146,7 @@ def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "said"),
+    ("call", "error", "message"),
     [
         (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),
         (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "not a Plan"),
@@ -156,11 +156,11 @@ def test_a_long_trace_is_computed_in_blocks_without_a_visible_difference():
         (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "total is 5"),
     ],
 )
-def test_plans_that_cannot_be_traced_are_rejected(call, error, said):
+def test_plans_that_cannot_be_traced_are_rejected(call, error, message):
     with pytest.raises(error) as refusal:
         call()
 
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
 
 
 def test_an_unknown_curve_lists_the_available_curves():

@@ -192,10 +192,10 @@ def test_an_overlay_equals_the_schedule_of_bert():
     """BERT uses a polynomial decay from update 0, replaced by base * t / warmup in the first updates."""
     run, up = 1000, 100
 
-    ours = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))
+    own = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))
 
-    theirs = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
-    np.testing.assert_allclose(ours(np.arange(run + 1), 1e-4), theirs, rtol=1e-14, atol=1e-18)
+    peer = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
+    np.testing.assert_allclose(own(np.arange(run + 1), 1e-4), peer, rtol=1e-14, atol=1e-18)
 
 
 @pytest.mark.parametrize("part", ['take({}, "1 epoch", of="2 epochs")', 'skip({}, "1 epoch", of="2 epochs")'])

@@ -68,7 +68,7 @@ def test_a_schedule_with_an_unresolved_neighbor_level_cannot_be_called():
 
 
 @pytest.mark.parametrize(
-    ("written", "put_in"),
+    ("written", "resolved_form"),
     [
         ("linear(1, 0.3, 10) >> linear(previous, 0)", "linear(to=0.3, over=10) >> linear(0.3, over=9990)"),
         (
@@ -104,13 +104,13 @@ def test_a_schedule_with_an_unresolved_neighbor_level_cannot_be_called():
         ),
     ],
 )
-def test_previous_is_the_final_level_of_the_preceding_stage(written, put_in):
-    assert resolved(written) == put_in
+def test_previous_is_the_final_level_of_the_preceding_stage(written, resolved_form):
+    assert resolved(written) == resolved_form
 
 
 def test_previous_may_be_the_sum_of_a_multiple_of_base_and_a_value():
-    half_way = "cosine(1, absolute(2.0), 100, index='(t+1)/(n+1)')"
-    schedule = ps.resolve(ps.parse(f"window({half_way}, end=50) >> linear(previous, 0, 10)"), RUN)
+    halfway = "cosine(1, absolute(2.0), 100, index='(t+1)/(n+1)')"
+    schedule = ps.resolve(ps.parse(f"window({halfway}, end=50) >> linear(previous, 0, 10)"), RUN)
 
     before, behind = schedule.stages
 
@@ -157,7 +157,7 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(b
 
 
 @pytest.mark.parametrize(
-    ("written", "put_in"),
+    ("written", "resolved_form"),
     [
         ("warmup(1000, 0.001, to=following) >> cosine(0.7)", "linear(0.001, 0.7, 1000) >> cosine(0.7, over=9000)"),
         ("warmup(10, to=following) >> exponential(0.9)", "warmup(10) >> exponential(0.9)"),
@@ -171,8 +171,8 @@ def test_a_stage_starts_at_exactly_the_float_at_which_the_preceding_stage_ends(b
         ),
     ],
 )
-def test_following_is_the_level_of_the_first_update_of_the_next_stage(written, put_in):
-    assert resolved(written) == put_in
+def test_following_is_the_level_of_the_first_update_of_the_next_stage(written, resolved_form):
+    assert resolved(written) == resolved_form
 
 
 @pytest.mark.parametrize("word", ["previous", "following"])
@@ -181,9 +181,9 @@ def test_neighbor_levels_pass_through_many_stages(word):
     ends = ("constant(0.5, 1)", "constant(0.25, 1)")
     stages = [*ps.schedules.parse_own(f"{ends[0]} >> {held} >> {ends[1]}").stages]
 
-    put_in = ps.resolve(ps.schedules.sequence.Sequence(tuple(stages)), RUN)
+    resolved_form = ps.resolve(ps.schedules.sequence.Sequence(tuple(stages)), RUN)
 
-    assert {stage.value for stage in put_in.stages[1:-1]} == {0.5 if word == "previous" else 0.25}
+    assert {stage.value for stage in resolved_form.stages[1:-1]} == {0.5 if word == "previous" else 0.25}
 
 
 def test_a_stage_may_use_both_neighbor_levels():
@@ -227,7 +227,7 @@ def test_on_another_clock_a_neighbor_level_uses_the_time_of_that_clock():
 
 
 @pytest.mark.parametrize(
-    ("inner", "put_in"),
+    ("inner", "resolved_form"),
     [
         (
             "2 * (linear(previous, 0.1, 5) >> constant(following, 5))",
@@ -250,12 +250,12 @@ def test_on_another_clock_a_neighbor_level_uses_the_time_of_that_clock():
             "constant(2.0) * (constant(9.0, 0) >> linear(0.5, 0.1, 5))",
         ),
     ],
-    ids=["product", "chain", "restarts", "every", "minimum", "window", "clamp", "behind no update"],
+    ids=["product", "chain", "restarts", "every", "minimum", "window", "clamp", "after no updates"],
 )
-def test_at_the_edge_of_an_inner_sequence_the_neighbor_is_in_the_outer_sequence(inner, put_in):
+def test_at_the_edge_of_an_inner_sequence_the_neighbor_is_in_the_outer_sequence(inner, resolved_form):
     whole = ps.resolve(ps.parse(f"constant(0.5, 3) >> {inner} >> constant(0.2)"), RUN)
 
-    assert str(whole.stages[1]) == put_in
+    assert str(whole.stages[1]) == resolved_form
 
 
 def test_stages_in_parentheses_are_ordinary_stages():

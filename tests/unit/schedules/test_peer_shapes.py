@@ -389,10 +389,10 @@ def test_an_unknown_rounding_of_lengths_is_rejected():
         with_lengths(cosine(), "ceil")
 
 
-@pytest.mark.parametrize("ways", [{"up": 0}, {"up": "0%"}, {"up": 5, "back": 0}])
-def test_a_one_cycle_with_an_empty_phase_is_rejected(ways):
+@pytest.mark.parametrize("phases", [{"up": 0}, {"up": "0%"}, {"up": 5, "back": 0}])
+def test_a_one_cycle_with_an_empty_phase_is_rejected(phases):
     with pytest.raises(InvalidArgument, match="must not be empty"):
-        one_cycle(**ways, index="t/(n-1)")
+        one_cycle(**phases, index="t/(n-1)")
 
 
 @pytest.mark.parametrize("given", [{"batch": 0.0}, {"exponent": 0.0}, {"exponent": 1e-6}, {"most": 0.0}, {"a": -1.0}])

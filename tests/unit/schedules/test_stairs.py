@@ -69,11 +69,11 @@ def test_invalid_stairs_are_rejected(line):
 
 
 @pytest.mark.parametrize(
-    ("way", "expected"),
+    ("mode", "expected"),
     [("nearest", [0, 0, 16, 32, 32, 32]), ("down", [0, 0, 16, 16, 32, 32]), ("up", [0, 16, 16, 32, 32, 48])],
 )
-def test_values_are_rounded_to_multiples_in_each_mode(way, expected):
-    schedule = rounded(linear(0, 40, over=5), 16, way)  # 0, 8, 16, 24, 32, 40; halves are rounded to even
+def test_values_are_rounded_to_multiples_in_each_mode(mode, expected):
+    schedule = rounded(linear(0, 40, over=5), 16, mode)  # 0, 8, 16, 24, 32, 40; halves are rounded to even
 
     assert schedule(np.arange(6)).tolist() == expected
     np.testing.assert_array_equal(schedule(torch.arange(6)).numpy(), expected)
@@ -115,10 +115,10 @@ def test_an_unknown_rounding_mode_is_rejected(line):
     assert "Write" in str(refusal.value)
 
 
-@pytest.mark.parametrize("way", ["nearest", "down", "up"])
-def test_a_linear_schedule_reaches_each_multiple_at_its_exact_update(way):
+@pytest.mark.parametrize("mode", ["nearest", "down", "up"])
+def test_a_linear_schedule_reaches_each_multiple_at_its_exact_update(mode):
     for total in range(1, 200):  # 15 / 22 * 22 is 14.999999999999998 in floating point
-        assert rounded(linear(0, total, total), 1, way)(np.arange(total)).tolist() == list(range(total))
+        assert rounded(linear(0, total, total), 1, mode)(np.arange(total)).tolist() == list(range(total))
 
 
 def test_a_value_halfway_between_multiples_is_rounded_to_even():

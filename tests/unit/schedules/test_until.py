@@ -56,8 +56,11 @@ def test_end_times_give_the_same_boundaries_as_the_equivalent_lengths(lengths, d
     ends = [sum((run.exact(Duration.of(one)) for one in lengths[:n]), Fraction(0)) for n in range(len(lengths) + 1)]
     by_length, by_end = constant(), constant()
     for number, (length, (_, end)) in enumerate(zip(lengths, pairwise(ends), strict=True)):
-        sayable = f"until {end.numerator}/{end.denominator} steps"
-        stages = constant(float(number), length), constant(float(number), data.draw(st.sampled_from([length, sayable])))
+        end_text = f"until {end.numerator}/{end.denominator} steps"
+        stages = (
+            constant(float(number), length),
+            constant(float(number), data.draw(st.sampled_from([length, end_text]))),
+        )
         by_length, by_end = (
             one if not number else old >> one for old, one in zip((by_length, by_end), stages, strict=True)
         )

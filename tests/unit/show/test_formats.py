@@ -7,7 +7,7 @@ from paramsched.errors import InvalidArgument
 
 
 @pytest.fixture(autouse=True)
-def formats_as_before(monkeypatch):
+def restored_formats(monkeypatch):
     """Restore the table of formats after the test."""
     monkeypatch.setattr("paramsched.show._notebook.FORMATS", dict(show.FORMATS))
 

@@ -59,7 +59,7 @@ def test_a_constant_curve_needs_two_points():
         ("a cosine, small only at its end", 1e-6 + (1 + np.cos(np.pi * updates / 10_000)) / 2, False),
         ("one update at 1e-9", np.where(updates == 5, 1e-9, 1.0), False),
         ("negative values", 1 - 10.0 ** (-4 * updates / 10_000) - 0.5, False),
-        ("nothing but zero", np.zeros(10_000), False),
+        ("only zeros", np.zeros(10_000), False),
     ],
 )
 def test_the_scale_is_logarithmic_if_the_range_requires_it(name, values, logarithmic):

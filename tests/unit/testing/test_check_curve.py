@@ -29,7 +29,7 @@ class Straight(Curve):
         return type(self).__name__
 
 
-class EndsElsewhere(Straight):
+class WrongEnds(Straight):
     def _rise(self, u, rest, ops):
         return u * 0.9
 
@@ -39,17 +39,17 @@ class NotFinite(Straight):
         return np.where(u == 0.5, np.nan, u)
 
 
-class HangsOnCompany(Straight):
+class DependsOnOtherValues(Straight):
     def _rise(self, u, rest, ops):
         return u if u.size == 1 else u**2
 
 
-class TurnsBack(Straight):
+class Decreases(Straight):
     def _rise(self, u, rest, ops):
         return u + 0.5 * np.sin(4 * np.pi * u)
 
 
-class FallsOtherwise(Straight):
+class FallsDifferently(Straight):
     def _fall(self, u, rest, ops):
         return 1.0 - u**2
 
@@ -63,7 +63,7 @@ class LeavesTheLevels(Straight):
         return np.minimum(u * 1.2, 1.0 + 5e-10)
 
 
-class ReadsBackAsAnother(Straight):
+class ReadsBackDifferently(Straight):
     @property
     def serializable(self):
         return True
@@ -75,13 +75,13 @@ class ReadsBackAsAnother(Straight):
 @pytest.mark.parametrize(
     ("wrong", "law"),
     [
-        (EndsElsewhere, "from 0 at u = 0 to 1 at u = 1"),
+        (WrongEnds, "from 0 at u = 0 to 1 at u = 1"),
         (NotFinite, "a curve is finite"),
-        (HangsOnCompany, "an array of u gives the same values as each u alone"),
-        (TurnsBack, "never decreases"),
-        (FallsOtherwise, "the sum of _rise and _fall is 1"),
+        (DependsOnOtherValues, "an array of u gives the same values as each u alone"),
+        (Decreases, "never decreases"),
+        (FallsDifferently, "the sum of _rise and _fall is 1"),
         (LeavesTheLevels, "stays between the levels"),
-        (ReadsBackAsAnother, "text reads back as an equal curve"),
+        (ReadsBackDifferently, "text reads back as an equal curve"),
     ],
 )
 def test_a_curve_that_breaks_a_law_is_reported(wrong, law):
