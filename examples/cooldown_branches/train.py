@@ -30,8 +30,12 @@ def main(folder: Path) -> None:
         plans[name] = TRUNK.cooldown(at, COOLDOWN)
         ps.dump(plans[name], folder / f"{name}.yaml")
         cooled = train(plans[name], folder, resume=folder / f"{at}.pt")
-        before, after, end = losses[at], cooled[at + COOLDOWN], at + COOLDOWN
-        print(f"update {at}: loss {before:.4f}; cooled down at {end}: {after:.4f}, while the run has {losses[end]:.4f}")
+        end = at + COOLDOWN
+        print(
+            f"update {at}: loss {losses[at]:.4f};",
+            f"cooled down at {end}: {cooled[end]:.4f},",
+            f"while the run has {losses[end]:.4f}",
+        )
     traces = {name: ps.trace(plan, new_model()[1]) for name, plan in plans.items()}
     picture = folder / "tree.svg"
     picture.write_text(ps.show.svg(ps.show.together(traces)), encoding="utf-8")

@@ -25,12 +25,13 @@ def main() -> None:
     state = saved(folder / "checkpoint.pt")
     if state is not None:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])  # the plan goes on from here
+        optimizer.load_state_dict(state["optimizer"])  # the plan continues from here
     used = [] if state is None else state["used"]
 
     data = samples()
-    # Workers fetch ahead as they like: all small batches are equal, and it is the loop that counts them.
-    loader = iter(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, scheduler.amount), num_workers=1))
+    # Workers may fetch ahead, because all small batches have the same size.
+    sampler = SamplesFrom(data, scheduler.amount)
+    loader = iter(DataLoader(data, SMALL, sampler=sampler, num_workers=1))
     while scheduler.amount < SAMPLES:
         count = round(scheduler.value("batch_size")) // SMALL
         used.append([optimizer.param_groups[0]["lr"], count * SMALL])
@@ -40,7 +41,8 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad()
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            state["used"] = used
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 

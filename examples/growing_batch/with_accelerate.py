@@ -44,18 +44,20 @@ def main() -> None:
     model, optimizer = accelerator.prepare(model, optimizer)
     accelerator.register_for_checkpointing(used)
     if newest := newest_checkpoint(folder):
-        accelerator.load_state(newest)  # the optimizer's state is in it, so the plan goes on from there
+        accelerator.load_state(newest)  # the optimizer's state continues the plan
 
     data = samples()
-    loader = accelerator.prepare(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, scheduler.amount)))
-    batches = iter(loader)  # each process gets its share of them, and one is fetched ahead
+    sampler = SamplesFrom(data, scheduler.amount)
+    loader = accelerator.prepare(DataLoader(data, SMALL, sampler=sampler))
+    batches = iter(loader)  # divided among the processes, and fetched one ahead
     together = SMALL * accelerator.num_processes
     while scheduler.amount < SAMPLES:
         count = round(scheduler.value("batch_size")) // together
         used.rows.append([optimizer.param_groups[0]["lr"], count * together])
         for left in reversed(range(count)):
             x, y = next(batches)
-            with accelerator.no_sync(model) if left else nullcontext():  # the last one brings the processes together
+            # Only the last backward pass synchronizes the processes.
+            with accelerator.no_sync(model) if left else nullcontext():
                 accelerator.backward(mse_loss(model(x), y) / count)
         optimizer.step()
         optimizer.zero_grad()

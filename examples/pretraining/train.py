@@ -94,26 +94,30 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
     log = ValuesLog(folder.values, kept=kept)
     while scheduler.t < trace.total:
         before = scheduler.amount
-        # The plan says how many sequences the update takes, and the tokens so far which ones.
-        tokens, following = text.read(before // LENGTH, round(scheduler.value("batch_size")))
+        # The plan sets the number of sequences, and the consumed tokens select them.
+        size = round(scheduler.value("batch_size"))
+        tokens, following = text.read(before // LENGTH, size)
         model.loss(tokens, following).backward()
         used = log.write(optimizer, tokens=before, batch_size=len(tokens))
-        optimizer.step()  # the plan has moved; there is nothing to call
+        optimizer.step()  # the plan advances with the step: no scheduler.step()
         optimizer.zero_grad()
 
-        if progress.look(before, scheduler.amount, lambda: held_out_loss(model, held_out)):
-            row = f"{scheduler.t:>8,}{scheduler.amount:>12,}{len(tokens):>7}{used['lr']:>10.3g}"
+        amount = scheduler.amount
+        if progress.look(before, amount, lambda: held_out_loss(model, held_out)):
+            row = f"{scheduler.t:>8,}{amount:>12,}{len(tokens):>7}{used['lr']:>10.3g}"
             print(f"{row}{progress.losses[-1]:>15.3f}", flush=True)
             if len(scheduler.history) == 1 and progress.is_time_to_cool_down:
-                at, over = f"{scheduler.amount} tokens", f"{scheduler.amount // 4} tokens"
+                at, over = f"{amount} tokens", f"{amount // 4} tokens"
                 print(f"The run cools down from here, over {over}.", flush=True)
                 plan = plan.cooldown(at, over)
                 trace = ps.trace(plan, optimizer, CALENDAR)
-                scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR)  # it logs what differs from now on
+                # It logs the difference between the plans.
+                scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR)
         if scheduler.t % CHECKPOINT_EVERY == 0 or scheduler.t == trace.total:
             parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
             states = {name: part.state_dict() for name, part in parts.items()}
-            folder.save(states | {"text": digest, "progress": [progress.every, progress.losses]}, log)
+            states |= {"text": digest, "progress": [progress.every, progress.losses]}
+            folder.save(states, log)
     return report(folder, plan, trace, log.read(trace.keys(), [group["name"] for group in optimizer.param_groups]))
 
 

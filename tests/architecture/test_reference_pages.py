@@ -92,11 +92,11 @@ def test_every_curve_is_drawn():
 
 
 def test_each_rule_that_follows_a_metric_moves_in_its_picture():
-    told, lines = _of_the_docs("told_run", "shape_lines")
-    rules = {name: line for name, line in lines.SHAPES.items() if line and told.listens(line)}
+    runs, lines = _of_the_docs("metric_run", "shape_lines")
+    rules = {name: line for name, line in lines.SHAPES.items() if line and runs.follows_metric(line)}
 
     assert set(rules) == {"plateau", "greedy", "new_bob"}
-    assert [name for name, line in rules.items() if len(set(told.told_run(line)["lr", 0].tolist())) < 4] == []
+    assert [name for name, line in rules.items() if len(set(runs.run_with_loss(line)["lr", 0].tolist())) < 4] == []
 
 
 def test_the_reference_page_writes_every_curve_with_the_arguments_it_needs():

@@ -165,7 +165,7 @@ def test_group_keys_that_are_not_text_are_skipped():
     group = {"lr": 0.1, 3: 0.5, (1, 2): 0.1, None: 1.0}
 
     assert numeric(group) == ["lr"]
-    with pytest.raises(ParamschedError, match="no such field"):
+    with pytest.raises(ParamschedError, match="unknown field"):
         ps.trace(ps.Plan(rate=ps.cosine(), horizon=5), group)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, final
 from urllib.parse import quote
 
-from paramsched.base.check_rules import Severity, check_rules
+from paramsched.base.check_rules import Severity
 from paramsched.base.codes import (
     BEYOND_THE_PLAN,
     LOG_DIFFERS,
@@ -162,7 +162,8 @@ def checked_plan(
         advice = f"Write {option_for_fact(error)}"
         found, usage = [Diagnostic("", error.problem, advice, code=MISSING_FACT, file=given)], True
     except InvalidArgument as error:
-        found = [Diagnostic("", error.problem, error.instead, code=REFUSED_VALUE, file=given)]
+        one = Diagnostic("", error.problem, error.instead, code=REFUSED_VALUE, format=error.format, file=given)
+        found = [fault_for_command(one)]
     except MissingDependency as error:
         found, usage = [Diagnostic("", str(error), code=UNREADABLE, file=given)], True
     else:
@@ -302,7 +303,7 @@ def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
             "fullDescription": {"text": rule.why},
             "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         }
-        for code, rule in ((code, check_rules()[code]) for code in codes)
+        for code, rule in sorted({one.code: one.rule for one in findings}.items())
     ]
     run = {
         "tool": {"driver": {"name": "paramsched", "version": version("paramsched"), "rules": rules}},

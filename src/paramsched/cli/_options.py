@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, final
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched.base.diagnostic import Diagnostic, printable
+from paramsched.base.diagnostic import Diagnostic, printable, with_advice
 from paramsched.base.files import write_whole_file
 from paramsched.base.near_names import closest
 from paramsched.base.peer_words import LENGTHS_OF_RUN, OTHER_NAMES, meant_argument, own_name
@@ -279,7 +279,8 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
         if isinstance(error, ConfigError):
             message = str(ConfigError(error.source, map(fault_for_command, error.diagnostics)))
         elif isinstance(error, InvalidArgument) and error.format is not None:  # the command has an option for it
-            message = f"{error.problem}. Write {'--to' if _has_option('--to') else '--format'} {error.format}"
+            option = "--to" if _has_option("--to") else "--format"
+            message = with_advice(error.problem, f"Write {option} {error.format}")
         _end_with(message, BAD_PLAN)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:

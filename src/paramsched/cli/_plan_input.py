@@ -12,7 +12,7 @@ from typing import Any, final
 import click
 
 from paramsched import config, recipe_book
-from paramsched.base.diagnostic import Diagnostic
+from paramsched.base.diagnostic import Diagnostic, with_advice
 from paramsched.base.files import naming_errors
 from paramsched.base.near_names import closest, did_you_mean
 from paramsched.cli._options import CalendarOptions, echo_note, option_of, runs_configs
@@ -189,7 +189,7 @@ def length_from_option(text: str, option: str) -> Duration:
         sample = meant_length(text)
         sample = 10_000 if option == "--horizon" and str(sample).endswith("%") else sample
         written = f'"{sample}"' if " " in str(sample) else sample
-        raise click.UsageError(f"{option}: {error.problem}. Write {option} {written}") from None
+        raise click.UsageError(with_advice(f"{option}: {error.problem}", f"Write {option} {written}")) from None
 
 
 def horizon_given(facts: CalendarOptions) -> Duration | None:

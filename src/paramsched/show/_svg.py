@@ -58,7 +58,8 @@ def html(
         InvalidArgument: if there are no curves, or the log does not fit the trace.
 
     >>> from paramsched.show import curves_from_values
-    >>> page = html(curves_from_values({("lr", "<head>"): [0.1, 0.05]}), title="Two updates")
+    >>> curves = curves_from_values({("lr", "<head>"): [0.1, 0.05]})
+    >>> page = html(curves, title="Two updates")
     >>> "<title>Two updates</title>" in page, "<head>:" in page, "://" in page
     (True, False, False)
     """

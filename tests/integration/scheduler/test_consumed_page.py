@@ -15,4 +15,4 @@ def test_the_example_of_the_page_prints_what_it_says():
         doctest.DocTestParser().get_doctest(text, {"ps": ps}, PAGE.name, str(PAGE), 0)
     )
 
-    assert (results.attempted, results.failed) == (6, 0)
+    assert (results.attempted, results.failed) == (7, 0)

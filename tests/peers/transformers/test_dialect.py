@@ -255,7 +255,7 @@ def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base
         ({"lr_scheduler_kwarg": {}}, '$.lr_scheduler_kwarg: unknown argument; did you mean "lr_scheduler_kwargs"?'),
         (
             {"lr_scheduler_kwargs": {"power": 2}},
-            "$.lr_scheduler_kwargs.power: unknown argument of linear; it takes none",
+            "$.lr_scheduler_kwargs.power: unknown argument of linear; it has no arguments",
         ),
         ({"lr_scheduler_kwargs": "{num"}, "$.lr_scheduler_kwargs: invalid JSON"),
         ({"lr_scheduler_kwargs": [3]}, "$.lr_scheduler_kwargs: expected a mapping of arguments, got a list"),
@@ -331,7 +331,7 @@ def test_every_fault_is_said_together():
     ],
 )
 def test_a_plan_that_transformers_cannot_say_is_refused_with_the_format_to_use(line):
-    with pytest.raises(ps.errors.PlanError, match=r'transformers cannot say lr: .* Write format="yaml"'):
+    with pytest.raises(ps.errors.PlanError, match=r'transformers cannot express lr: .* Write format="yaml"'):
         dialect.from_plan(ps.Plan(lr=line, horizon=100))
 
 
@@ -398,7 +398,7 @@ def test_the_accumulation_of_the_caller_takes_precedence_and_is_reported():
     arguments = {"num_train_epochs": 3, "gradient_accumulation_steps": 8, "learning_rate": LR}
 
     assert dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100)).horizon == ps.Duration.of(39)
-    with pytest.warns(DiagnosticWarning, match=r"it is 8, and the accumulation that was given, 4, is used"):
+    with pytest.warns(DiagnosticWarning, match=r"it is 8, but the specified accumulation of 4 takes precedence"):
         plan = dialect.to_plan(arguments, calendar=ps.Calendar(batches_per_epoch=100, accumulation=4))
     assert len(ps.trace(plan, {"lr": LR}, ps.Calendar(batches_per_epoch=100, accumulation=4))) == 75
 

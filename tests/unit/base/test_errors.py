@@ -76,6 +76,20 @@ def test_each_error_of_a_config_has_its_own_line():
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
+def test_a_diagnostic_with_the_code_of_another_package_is_an_error():
+    found = errors.Diagnostic("$.lr", "expected a rate", "Write 0.1", code="ACME1")
+
+    assert str(found) == "$.lr: expected a rate. Write 0.1"
+    assert found.severity == "error"
+    assert found.as_data()["rule"] == "acme1"
+
+
+def test_no_full_stop_follows_a_question():
+    error = InvalidArgument("cosine(over='5 epoks')", 'unknown unit "epoks"; did you mean "epochs"?', "Write 5")
+
+    assert str(error).endswith('did you mean "epochs"? Write 5')
+
+
 def test_the_error_for_a_missing_library_names_the_extra_to_install():
     assert 'pip install "paramsched[plot]"' in str(errors.MissingDependency("show.axes", "matplotlib", "plot"))
 

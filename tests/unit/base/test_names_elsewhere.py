@@ -71,7 +71,7 @@ def test_docstrings_explain_the_arguments_first_and_end_with_peer_names():
 
 @pytest.mark.parametrize("row", PEER_NAMES)
 def test_a_peer_name_used_as_an_attribute_gets_the_name_in_paramsched(row):
-    with pytest.raises(AttributeError, match=r"here it is .*\. Write ps\."):
+    with pytest.raises(AttributeError, match=r"use .*\. Write ps\."):
         getattr(ps, ROWS[row][1])
 
 
@@ -237,7 +237,7 @@ def test_a_peer_name_with_dashes_gets_the_name_in_paramsched_in_text_and_files(r
     ("shape", "keyword", "own_name"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
 )
 def test_a_peer_keyword_with_dashes_equals_the_one_with_underscores(shape, keyword, own_name):
-    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; here it is "{own_name}"'):
+    with pytest.raises(ConfigError, match=rf'unknown argument "{keyword}" of \w+; use "{own_name}"'):
         ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
 
 

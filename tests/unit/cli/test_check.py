@@ -38,7 +38,7 @@ def test_a_diagnostic_is_a_line_with_location_severity_and_code(plan):
 
     assert (result.exit_code, result.stdout) == (0, "")
     first, line, caret = result.stderr.splitlines()
-    assert first.startswith('plan.yaml:2:5: $.lr: warning: its period of "30 epochs" is 150% of the run')
+    assert first.startswith('plan.yaml:2:5: $.lr: warning: the period "30 epochs" is 150% of the run')
     assert first.endswith("[PS208]")
     assert line[caret.index("^")] == "s"
 
@@ -49,7 +49,7 @@ def test_json_contains_all_fields_of_a_diagnostic(plan):
     assert found == {
         "plan": "plan.yaml", "path": "$.lr", "line": 2, "column": 5, "code": "PS208", "rule": "period-beyond-run",
         "severity": "warning", "message": f"{found['found']}. {found['advice']}", "found": found["found"],
-        "advice": "Shorten it, or leave it out", "fix": None,
+        "advice": "Shorten it, or remove it", "fix": None,
     }  # fmt: skip
     assert call("plan.yaml", "--output-format", "json").stdout == call("plan.yaml", "--json").stdout
 
@@ -91,7 +91,7 @@ def test_the_github_format_prints_workflow_commands(plan):
     output = call(plan(LATE), "--output-format", "github").stdout
 
     assert result.stdout.startswith("::error file=a%2Cb.yaml,line=1,col=10,title=PS106 refused-value::")
-    assert output.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::its period of")
+    assert output.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::the period")
     assert "150%25 of the run" in output
 
 

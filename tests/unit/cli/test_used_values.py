@@ -53,7 +53,7 @@ def test_updates_that_used_other_values_are_marked(folder):
     ("options", "message"),
     [
         (("--used", "used.csv"), "lr is drawn as a multiple of base. Give its base, --base lr=0.1"),
-        (("--used", "empty.csv", *GIVEN[2:]), "it is empty"),
+        (("--used", "empty.csv", *GIVEN[2:]), "the file is empty"),
         (("--used", "others.csv", *GIVEN[2:]), "it has no group that the plan draws"),
         ((*GIVEN, "plan.yaml"), "plan.yaml: it is there twice"),
     ],

@@ -217,7 +217,7 @@ def test_a_message_has_location_problem_and_fix():
         ({"lr": 0.1, None: 2}, "$: the key null is nothing"),
         ({"lr": 0.1, "groups": {-1: {"lr": 0.1}}}, "$.groups[-1]: the index of a group must not be negative, got -1"),
         ({"lr": 0.1, "groups": {"": {"lr": 0.1}}}, '$.groups[""]: an empty name of a group'),
-        ({"lr": 0.1, "groups": {"a": {"horizon": 3}}}, "$.groups.a.horizon: horizon is said once"),
+        ({"lr": 0.1, "groups": {"a": {"horizon": 3}}}, "$.groups.a.horizon: horizon applies to the entire plan"),
         ({"lr": 0.1, "groups": {0: {"lr": 1}, "[0]": {"lr": 1}}}, '$.groups["[0]"].lr: lr of the same groups'),
         ({"betas[0]": 1, "betas[00]": 1}, "$.betas[00]: betas[0] of the same groups"),
         ({"targets": {"a b": {"initial": 1, "schedule": 1}}}, '$.targets["a b"]: expected an identifier, got "a b"'),
@@ -237,7 +237,7 @@ def test_a_message_has_location_problem_and_fix():
         ({"lr": {"from_function": "not_there"}}, "$.lr: from_function"),
         ({"lr": {"from_function": 3}}, "$.lr.function: expected the name of a registered function or text, got 3"),
         ({"lr": 10**400}, "$.lr: "),
-        ({"lr": b"bytes"}, "$.lr: a bytes does not stand in a file"),
+        ({"lr": b"bytes"}, "$.lr: a file cannot contain bytes"),
     ],
 )
 def test_values_that_are_not_plans_are_reported(data, expected):

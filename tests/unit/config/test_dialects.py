@@ -205,7 +205,7 @@ def test_a_native_file_unlike_any_dialect_has_only_its_own_errors():
     [
         ("drawn = drawn_module", "1 / 0", "ZeroDivisionError: division by zero"),
         ("drawn = drawn_module:missing", MODULE, "AttributeError"),
-        ("drawn = drawn_module", "", "it has no to_plan"),
+        ("drawn = drawn_module", "", "to_plan is missing"),
     ],
     ids=["import fails", "no such object", "no dialect"],
 )
@@ -246,7 +246,7 @@ def test_a_package_cannot_reuse_the_name_of_a_built_in_dialect(package):
     ("text", "found"),
     [
         ("def to_plan(data, *, calendar=None, base=None): return data['no']", "KeyError: 'no'"),
-        ("def to_plan(data, *, calendar=None, base=None): return {}", "its to_plan gave a dict, no Plan"),
+        ("def to_plan(data, *, calendar=None, base=None): return {}", "expected a Plan from to_plan, got dict"),
     ],
     ids=["raises", "no plan"],
 )

@@ -293,7 +293,7 @@ def test_a_shell_pipe_is_read():
 @pytest.mark.parametrize("name", ["a\0.yaml", "\ud800.yaml"])
 def test_an_impossible_file_name_raises_file_not_found_error(tmp_path, name):
     for call in (config.load, lambda path: config.dump(Plan(lr=1), path)):
-        with pytest.raises(FileNotFoundError, match="no file can have this name"):
+        with pytest.raises(FileNotFoundError, match="invalid file name"):
             call(tmp_path / name)
 
 
@@ -302,7 +302,7 @@ def test_an_unknown_suffix_requires_a_format(tmp_path):
     file.write_text("lr: 0.1")
 
     assert config.load(file, format="yaml") == Plan(lr=0.1)
-    with pytest.raises(InvalidArgument, match=r'plan\.txt: its suffix is .* Write format="yaml"'):
+    with pytest.raises(InvalidArgument, match=r'plan\.txt: unknown suffix .* Write format="yaml"'):
         config.load(file)
 
 

@@ -260,7 +260,7 @@ def test_an_unknown_accumulation_is_reported_as_the_value_of_its_option(value):
     plan, (found,) = cautions_of(text, calendar=ps.Calendar(batches_per_epoch=10))
 
     assert str(plan.horizon) == "2 epochs"
-    assert found.startswith(f"$.gradient_accumulation_steps: {value} is not known")
+    assert found.startswith(f"$.gradient_accumulation_steps: {value} is unknown")
 
 
 def test_an_unknown_part_of_a_quoted_command_has_its_line():

@@ -86,7 +86,7 @@ def test_diagnostics_of_targets_and_indices_have_the_path_in_the_file():
 def test_a_warning_is_labeled_as_a_warning():
     (found,) = config.check(Plan(lr=cosine(over=30), horizon=20))
 
-    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon; the run ends inside"
+    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon, so the run ends first"
 
 
 def test_plans_without_text_can_be_checked():

@@ -34,7 +34,7 @@ def command(line):
 def test_the_example_of_the_page_prints_the_documented_output():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, PAGE.name, str(PAGE), 0)
 
-    assert len(examples.examples) == 3
+    assert len(examples.examples) == 5
     assert doctest.DocTestRunner().run(examples).failed == 0
 
 

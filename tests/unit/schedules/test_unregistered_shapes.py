@@ -105,5 +105,5 @@ def test_a_class_without_its_own_repr_is_shown_by_its_fields(schedule, text):
     ids=["schedule", "curve", "rule", "plan", "binding"],
 )
 def test_the_british_spelling_still_works_and_names_the_american_one(value):
-    with pytest.warns(DeprecationWarning, match=r"called \.serializable now"):
+    with pytest.warns(DeprecationWarning, match=r"use \.serializable"):
         assert value.serialisable is value.serializable

@@ -111,7 +111,7 @@ def test_an_invalid_end_time_is_rejected(line, found):
 
 
 def test_until_is_rejected_for_the_length_of_a_run():
-    with pytest.raises(InvalidArgument, match="a run is as long as it is"):
+    with pytest.raises(InvalidArgument, match="a horizon is a length, not a position"):
         Plan(lr=cosine(), horizon="until 5 epochs")
     with pytest.raises(InvalidArgument, match=r'does not take `until`\. Write total="5 epochs"'):
         Calendar(total="until 5 epochs")
