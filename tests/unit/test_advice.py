@@ -141,6 +141,8 @@ def example_of(name):
         **NAMES,
         "taken": lambda *positional, **named: inspect.signature(BUILDERS[name]).bind(*positional, **named),
     }
+    for variable, value in re.findall(r"^>>> (\w+) = (.+)$", documented.removesuffix(call), re.MULTILINE):
+        taken[variable] = eval(value, taken)
     depth = ends = 0
     for ends, one in enumerate(call):  # noqa: B007
         depth += (one in "([") - (one in ")]")
