@@ -141,14 +141,16 @@ def example_of(name):
         **NAMES,
         "taken": lambda *positional, **named: inspect.signature(BUILDERS[name]).bind(*positional, **named),
     }
-    for variable, value in re.findall(r"^>>> (\w+) = (.+)$", documented.removesuffix(call), re.MULTILINE):
-        taken[variable] = eval(value, taken)
     depth = ends = 0
     for ends, one in enumerate(call):  # noqa: B007
         depth += (one in "([") - (one in ")]")
         if one == ")" and depth == 0:
             break
-    return eval("taken(" + call[len(name) + 1 : ends + 1], taken)
+    arguments = call[len(name) + 1 : ends + 1]
+    for variable, value in re.findall(r"^>>> (\w+) = (.+)$", documented.removesuffix(call), re.MULTILINE):
+        if re.search(rf"\b{variable}\b", arguments):
+            taken[variable] = eval(value, taken)
+    return eval(f"taken({arguments}", taken)
 
 
 def bad_calls(name):
