@@ -55,6 +55,7 @@ class InvalidArgument(ParamschedError, ValueError):
         replace: the wrong text and its replacement, if the correction is unambiguous.
         format: the format that `instead` suggests for reading a file, if any. It is a keyword argument in Python and an
             option on the command line.
+        command: the advice in a file or on the command line, if `instead` is Python code; None if `instead` applies.
         text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
 
     `call` is `site` as a `CallSite`, and `argument` the name of its argument. Both are None if the error is not about
@@ -74,6 +75,7 @@ class InvalidArgument(ParamschedError, ValueError):
         code: str | None = None,
         replace: tuple[str, str] | None = None,
         format: str | None = None,
+        command: str | None = None,
         text: str | None = None,
         span: tuple[int, int] | None = None,
     ) -> None:
@@ -83,7 +85,7 @@ class InvalidArgument(ParamschedError, ValueError):
         self.site, self.found, self.instead = str(site), found, instead
         self.call = site if isinstance(site, CallSite) else None
         self.sample, self.refused, self.replace, self.format = sample, refused, replace, format
-        self.text, self.span = text, span
+        self.command, self.text, self.span = command, text, span
         if code is not None:
             self.code = code
 

@@ -59,7 +59,7 @@ def test_a_file_of_the_new_dialect_is_refused_as_a_native_one_with_its_name(para
     refused = paramsched("check", "options.json")
 
     assert refused.returncode == 1
-    assert "it looks like a config of fairseq. Give --format fairseq" in refused.stderr
+    assert "it looks like a config of fairseq. Write --format fairseq" in refused.stderr
 
 
 def test_what_the_new_dialect_refuses_is_said_with_its_place_in_the_file(paramsched, tmp_path):

@@ -1118,7 +1118,7 @@ def test_the_advice_of_a_command_uses_its_own_options(line, advice):
     assert f"Write {advice}" in result.output
 
 
-@pytest.mark.parametrize("option", ["--output x.png", "--verbose", "--search x"])
+@pytest.mark.parametrize("option", ["--select x", "--verbose", "--search x"])
 @pytest.mark.usefixtures("plans")
 def test_advice_uses_only_options_of_the_command(option):
     result = CliRunner().invoke(main, ["show", "plan.yaml", *option.split()])

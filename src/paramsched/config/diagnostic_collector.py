@@ -76,7 +76,8 @@ class DiagnosticCollector:
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Add an InvalidArgument of a library function as a diagnostic."""
         code, replace = refusal.code, refusal.replace
-        self.add(path, refusal.problem, refusal.instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
+        instead = refusal.instead if refusal.command is None else refusal.command
+        self.add(path, refusal.problem, instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
 
     @contextmanager
     def reported_at(self, path: str) -> Iterator[None]:

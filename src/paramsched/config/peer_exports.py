@@ -19,8 +19,9 @@ class PeerExporter:
 
     library: str
 
-    def refuse(self, what: object, why: str, instead: str = "") -> NoReturn:
-        raise PlanError(f"{self.library} cannot express {what}", why, instead, format=None if instead else "yaml")
+    def refuse(self, what: object, why: str, instead: str = "", *, format: str | None = None) -> NoReturn:
+        advised = format or (None if instead else "yaml")
+        raise PlanError(f"{self.library} cannot express {what}", why, instead, format=advised)
 
     def count(self, length: Duration, unit: str = "updates") -> int:
         """Return a length as an integer number of a unit.
@@ -31,8 +32,8 @@ class PeerExporter:
         amounts = dict(length.terms) or {unit: Fraction(0)}
         amount = amounts.get(unit)
         if amount is None or len(amounts) > 1 or amount.denominator != 1:
-            why = f"it is not an integer number of {unit}; ps.resolve(plan, calendar) converts it to updates"
-            self.refuse(length, why)
+            found = f"it is not an integer number of {unit}"
+            self.refuse(length, found, "Write ps.resolve(plan, calendar)", format="yaml")
         return int(amount)
 
     def stage_sizes(self, stages: Sequence[Schedule], total: int | None, unit: str = "updates") -> list[int | None]:

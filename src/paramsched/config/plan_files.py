@@ -281,7 +281,7 @@ def format_of(path: Path) -> str:
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
         found = f"unknown suffix {path.suffix!r}" if path.suffix else "the name has no suffix"
-        raise InvalidArgument(path.name, f"{found}; expected one of {', '.join(SUFFIXES)}", format="yaml")
+        raise InvalidArgument(str(path), f"{found}; expected one of {', '.join(SUFFIXES)}", format="yaml")
     return found
 
 

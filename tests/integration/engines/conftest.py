@@ -1,4 +1,4 @@
-"""Collects a row for each engine and way to train; `PARAMSCHED_ENGINE_TABLE=1` writes them to docs/engines/table.md."""
+"""Collect a row per engine and kind of training; `PARAMSCHED_ENGINE_TABLE=1` writes them to docs/engines/table.md."""
 
 import os
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ updates* of both parts.
 
 @pytest.fixture
 def check_resumed(record_property: Any) -> Any:
-    """A function that compares the values of a run in two parts with the plan's, and notes the engine's row."""
+    """Return a function that compares a resumed run with its plan and records the row of the engine."""
 
     def check(engine: str, used: Sequence[Any], planned: Sequence[Any], made: int) -> None:
         exact = sum(one == right for one, right in zip(used, planned, strict=True))
@@ -50,7 +50,7 @@ def check_resumed(record_property: Any) -> Any:
 
 @pytest.fixture
 def add_row(record_property: Any) -> Any:
-    """A function that notes a row of the table."""
+    """Return a function that records a row of the table."""
     return lambda line: record_property("engine_row", line)
 
 

@@ -28,7 +28,7 @@ def test_every_engine_has_a_script():
 
 @pytest.mark.parametrize("version", ["without a plan", "with a plan"])
 @pytest.mark.parametrize("page", SCRIPTS)
-def test_the_script_of_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
+def test_the_script_on_a_page_runs(page, version, tmp_path, monkeypatch, capfd):
     pytest.importorskip(LIBRARIES.get(page, page))
     monkeypatch.chdir(tmp_path)
     code = script(page, "-" if version == "with a plan" else "+")

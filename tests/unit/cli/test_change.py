@@ -107,13 +107,13 @@ def test_comments_are_dropped_with_a_note(folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("8000",), 2, "Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
-        (("8000", "lr=0.5", "--cooldown", "100"), 2, "Give one of"),
+        (("8000",), 2, "Write exactly one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
+        (("8000", "lr=0.5", "--cooldown", "100"), 2, "Write exactly one of"),
         (("soon", "lr=0.5"), 2, "--at: "),
-        (("8000", "lr"), 2, "lr: no change of a field"),
+        (("8000", "lr"), 2, "lr: expected FIELD=SCHEDULE"),
         (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),
-        (("8000", "horizon=9000"), 2, "horizon is not a field. Write --horizon 9000"),
-        (("8000", "--scale", "at=2"), 2, "at is not a field"),
+        (("8000", "horizon=9000"), 2, "horizon is an option, not a field. Write --horizon 9000"),
+        (("8000", "--scale", "at=2"), 2, "at is an option, not a field"),
         (("8000", "lr=0.5", "--to", "yml"), 2, 'did you mean "yaml"?'),
         (("8000", "lr=cosin()"), 1, 'unknown schedule "cosin"; did you mean "cosine"?'),
         (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),

@@ -1,4 +1,4 @@
-"""`paramsched check`: diagnostics are printed, silenced, selected and fixed."""
+"""`paramsched check`: how diagnostics are printed, silenced, selected and fixed."""
 
 import json
 
@@ -178,7 +178,7 @@ def test_fix_corrects_names_and_units_and_keeps_all_other_bytes(plan, tmp_path, 
 
     result = call(file, "--fix")
 
-    assert (result.exit_code, result.stderr) == (0, "note: plan.yaml: mended 6 places\n")
+    assert (result.exit_code, result.stderr) == (0, "note: plan.yaml: fixed 6 problems\n")
     assert (tmp_path / file).read_bytes() == mark + MENDED.replace("\n", newline).encode()
 
 

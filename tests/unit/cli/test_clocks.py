@@ -66,4 +66,4 @@ def test_a_constant_consumption_is_assumed_if_none_is_specified(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("clock: frames\nhorizon: 10M frames\nlr: linear(1, 0)\n")
     assert "--frames-per-step given; taken to be 10000" in output_of("show", str(path))
-    assert output_of("check", str(path)) == ""
+    assert output_of("check", str(path)) == f"{path}: no problems found\n"

@@ -113,7 +113,8 @@ def test_every_example_of_the_help_runs(folder, name, line):
     table = "".join(f"{t},{lr!r},{momentum!r}\n" for t, (lr, momentum) in enumerate(rows))
     (folder / "log.csv").write_text("step,rate,momentum\n" + table)
 
-    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json"))
+    # With --watch a command runs until Ctrl-C; tests/integration/cli/test_watch.py runs that.
+    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json").removesuffix(" --watch"))
 
     assert program == "paramsched"
     result = call(*arguments)
@@ -291,8 +292,8 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("warmup(500) >> cosine()",), "Give --horizon 10000"),
-        (("step(30)",), "Give --horizon 10000"),
+        (("warmup(500) >> cosine()",), "Write --horizon 10000"),
+        (("step(30)",), "Write --horizon 10000"),
         (("warmup(500) >> cosine()", "--horizon", "9 epochs"), "Write --steps-per-epoch 100"),
         (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "Write --steps-per-epoch 100"),
         (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "Write --"),
@@ -302,9 +303,9 @@ def test_facts_that_only_scale_the_picture_are_assumed_with_a_note(arguments, no
             ("cosine()", "--horizon", "10", "--base", "weight_decay=1"),
             'unknown field "weight_decay" of the plan; expected lr',
         ),
-        (("cosine()", "--horizon", "10", "--base", "lr=x"), '"x" is not a finite number'),
-        (("cosine()", "--horizon", "10", "--base", "lr=inf"), '"inf" is not a finite number'),
-        (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan names no group "head"'),
+        (("cosine()", "--horizon", "10", "--base", "lr=x"), 'expected a finite number, got "x"'),
+        (("cosine()", "--horizon", "10", "--base", "lr=inf"), 'expected a finite number, got "inf"'),
+        (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan has no group "head"'),
         (("cosine()", "--horizon", "10", "--width", "5"), "5 is not in the range"),
         (("cosine()", "--horizon", "10", "--at", "x"), "expected a number with a unit"),
         (("cosine()", "--horizon", "10", "--at", "1 epoch"), "Write --steps-per-epoch 100"),
@@ -397,7 +398,7 @@ def test_files_with_equal_names_are_distinguished_and_use_the_longest_horizon(tr
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        (("trunk.yaml",), "trunk.yaml: it is there twice. Give each plan once"),
+        (("trunk.yaml",), "trunk.yaml was passed twice. Write each plan once"),
         (("at-40.yaml", "--other", "at-60.yaml"), "Write it as one more PLAN"),
     ],
     ids=["one plan twice", "another plan to compare with"],
@@ -410,7 +411,7 @@ def test_duplicate_plans_and_other_with_several_plans_are_rejected(tree, name, m
 
 @pytest.mark.parametrize("option", [("--json",), ("--at", "5")], ids=["as JSON", "at a time"])
 def test_values_are_printed_for_one_plan_only(tree, option):
-    assert "the values of one plan, and here are 2" in refused(2, "show", "trunk.yaml", "at-40.yaml", *option)
+    assert "the values of one plan, but 2 were passed" in refused(2, "show", "trunk.yaml", "at-40.yaml", *option)
 
 
 def test_the_title_of_a_page_lists_all_plans(tree):
@@ -440,7 +441,7 @@ def test_groups_selected_by_index_are_drawn(folder):
 
     assert printed["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
     (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: 2}\n")
-    assert "more than a picture shows" in refused(2, "show", "indices.yaml", "--horizon", 1)
+    assert "a picture shows at most 1,000 groups" in refused(2, "show", "indices.yaml", "--horizon", 1)
 
 
 # ---------------------------------------------------------------- plot
@@ -520,10 +521,18 @@ def test_an_infinite_difference_is_text_in_json():
 # ---------------------------------------------------------------- check
 
 
-def test_check_prints_nothing_for_a_valid_plan(folder):
-    assert good("check", "plan.yaml") == ""
-    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--horizon", "20 epochs") == ""
-    assert json.loads(good("check", "plan.yaml", "--json")) == []
+def test_a_good_plan_has_no_problems(folder):
+    assert good("check", "plan.yaml") == "plan.yaml: no problems found\n"
+    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--horizon", "20 epochs") == (
+        f"plan.yaml: no problems found\n{LINE}: no problems found\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output_format", "printed"), [("json", "[]\n"), ("github", "")], ids=["a list without entries", "no command"]
+)
+def test_a_good_plan_has_no_problems_in_the_formats_for_programs(folder, output_format, printed):
+    assert good("check", "plan.yaml", "--output-format", output_format) == printed
 
 
 def test_problems_in_json_go_to_standard_output(folder):
@@ -570,7 +579,9 @@ def test_a_missing_fact_of_one_plan_does_not_stop_the_check_of_other_plans(folde
     assert "Write --steps-per-epoch 100" in result.stderr
     assert alone.stderr in result.stderr
     assert {one["plan"] for one in printed} == {"short.yaml", "bad.yaml"}
-    assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == ""
+    assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == (
+        "short.yaml: no problems found\ncosine(): no problems found\n"
+    )
 
 
 def test_problems_in_json_have_line_and_column(folder):
@@ -595,7 +606,7 @@ def test_a_warning_is_not_an_error(folder):
 def test_check_resolves_lengths_if_run_facts_are_given(folder):
     line = 'warmup("30 epochs") >> cosine()'
 
-    assert good("check", line) == ""
+    assert good("check", line) == f"{line}: no problems found\n"
     assert "no updates remain for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
     assert "Write --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
 
@@ -683,8 +694,8 @@ def test_convert_notes_that_comments_are_dropped(folder, name, text, lost):
 
 
 def test_convert_asks_for_the_format_if_it_is_unknown(folder):
-    assert "Give --to yaml" in refused(2, "convert", "plan.yaml")
-    assert "Give --to yaml" in refused(2, "convert", "plan.yaml", "-o", "plan.txt")
+    assert "Write --to yaml" in refused(2, "convert", "plan.yaml")
+    assert "Write --to yaml" in refused(2, "convert", "plan.yaml", "-o", "plan.txt")
     assert 'did you mean "toml"?' in refused(2, "convert", "plan.yaml", "--to", "tml")
 
 

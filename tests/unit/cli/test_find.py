@@ -91,5 +91,5 @@ def test_an_empty_result_exits_with_1_and_suggests_a_search():
     shown = call("zzzzqq")
 
     assert (shown.exit_code, shown.stdout) == (1, "")
-    assert shown.stderr == "Nothing is found for 'zzzzqq'. Try one word: cosine, restarts, plateau\n"
+    assert shown.stderr == "No result for 'zzzzqq'. Try a single word: cosine, restarts, plateau\n"
     assert call("cosine").exit_code == 0

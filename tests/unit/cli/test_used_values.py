@@ -52,10 +52,10 @@ def test_updates_that_used_other_values_are_marked(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--used", "used.csv"), "lr is drawn as a multiple of base. Give its base, --base lr=0.1"),
-        (("--used", "empty.csv", *GIVEN[2:]), "the file is empty"),
-        (("--used", "others.csv", *GIVEN[2:]), "it has no group that the plan draws"),
-        ((*GIVEN, "plan.yaml"), "plan.yaml: it is there twice"),
+        (("--used", "used.csv"), "lr is drawn as a multiple of base. Write --base lr=0.1"),
+        (("--used", "empty.csv", *GIVEN[2:]), "is empty"),
+        (("--used", "others.csv", *GIVEN[2:]), "none of its columns belongs to a curve of the plan"),
+        ((*GIVEN, "plan.yaml"), "plan.yaml was passed twice"),
     ],
 )
 def test_a_log_that_cannot_be_drawn_over_the_plan_is_rejected(folder, options, message):
@@ -73,7 +73,7 @@ def test_a_log_can_be_drawn_over_one_plan_only(folder):
     write_log(folder, lambda value: repr(float(value)))
     ps.dump(PLAN, "other.yaml")
 
-    assert "--used lies over one plan, and here are 2" in plot(*GIVEN, "other.yaml").output
+    assert "--used needs a single plan, but 2 were passed" in plot(*GIVEN, "other.yaml").output
 
 
 def drawn_by_show(*options):
@@ -101,7 +101,7 @@ def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(fol
     result = drawn_by_show(*GIVEN[:3], "lr@head=1", "--metric", "loss")
 
     assert "used differs from planned at 1 of 30 updates: 7" in result.output
-    assert "lr is drawn as a multiple of base, and not compared" in result.output
+    assert "lr is drawn as a multiple of base, so it is not compared" in result.output
     assert "loss   0 -> 29" in result.output
     assert "\nf\n" not in result.output
 
@@ -109,11 +109,11 @@ def test_values_and_metrics_of_one_log_are_drawn_and_a_missing_base_is_noted(fol
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--metric", "loss"), "no log is given. Write --used run.csv"),
+        (("--metric", "loss"), "it needs a log. Write --used run.csv"),
         (("--used", "used.csv", "--metric", "los"), "column 'los' of used.csv"),
         (
             ("--used", "used.csv", "--used", "used.csv"),
-            "it is there twice. Give each log once, or names: --used first=used.csv",
+            "--used used.csv was passed twice. Write each log once, or give it a name: --used first=used.csv",
         ),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_search_without_matches_is_rejected():
     result = CliRunner().invoke(main, ["recipes", "no", "such"])
 
     assert result.exit_code == 2
-    assert "No recipe has all of: no such" in result.output
+    assert "no recipe matches all of: no such" in result.output
 
 
 def test_the_most_similar_recipes_come_first():
