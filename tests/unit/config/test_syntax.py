@@ -1,4 +1,4 @@
-"""What is no YAML, TOML or JSON is told by its cause, with the advice for that cause and its place."""
+"""Invalid YAML, TOML and JSON: each error has its cause, a fix and a location."""
 
 import pytest
 
@@ -68,7 +68,7 @@ CAUSES = [
 
 
 @pytest.mark.parametrize(("format", "text", "place", "found", "instead"), CAUSES)
-def test_a_cause_has_its_own_words_its_advice_and_its_place(format, text, place, found, instead):
+def test_each_syntax_error_has_its_own_message_fix_and_location(format, text, place, found, instead):
     with pytest.raises(ConfigError) as refusal:
         config.loads(text, format)
 
@@ -79,7 +79,7 @@ def test_a_cause_has_its_own_words_its_advice_and_its_place(format, text, place,
 
 
 @pytest.mark.parametrize("format", ["yaml", "toml", "json"])
-def test_a_file_that_is_no_utf_8_is_told_with_line_and_column(tmp_path, format):
+def test_a_file_that_is_not_utf_8_is_reported_with_line_and_column(tmp_path, format):
     file = tmp_path / f"plan.{format}"
     file.write_bytes("lr: 1\n# größe ".encode() + b"\xff\n")
 

@@ -1,4 +1,4 @@
-"""Every rule of the check: its wrong example is found by it, its right one is not."""
+"""Every rule of the check reports its wrong example and accepts its right one."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def codes_in(text, rule, tmp_path):
 
 
 @pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
-def test_the_wrong_example_of_a_rule_is_found_at_a_place(rule, tmp_path):
+def test_the_wrong_example_of_a_rule_is_reported_with_a_location(rule, tmp_path):
     found = codes_in(rule.wrong, rule, tmp_path)
 
     assert rule.code in found
@@ -33,7 +33,7 @@ def test_the_wrong_example_of_a_rule_is_found_at_a_place(rule, tmp_path):
 
 
 @pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
-def test_the_right_example_of_a_rule_is_told_nothing(rule, tmp_path):
+def test_the_right_example_of_a_rule_has_no_diagnostics(rule, tmp_path):
     assert codes_in(rule.right, rule, tmp_path) == {}
 
 
@@ -95,12 +95,12 @@ def plans_of(rule, line):
             yield text
 
 
-def test_codes_and_names_are_one_each():
+def test_codes_and_names_are_unique():
     assert len({rule.name for rule in check_rules().values()}) == len(check_rules()) >= 45
     assert all(code == rule.code for code, rule in check_rules().items())
 
 
-def test_rules_without_an_example_are_those_that_need_another_file():
+def test_only_rules_that_need_another_file_lack_an_example():
     assert {rule.code for rule in check_rules().values() if not rule.wrong} == {"PS401", "PS405", "PS406", "PS504"}
 
 
@@ -110,6 +110,6 @@ def test_rules_are_found_by_code_and_by_name():
 
 
 @pytest.mark.parametrize("given", ["PS999", "warm-up", "beyond-horizn"])
-def test_a_code_that_is_none_is_refused(given):
+def test_an_unknown_code_is_rejected(given):
     with pytest.raises(InvalidArgument, match="unknown rule"):
         codes_given(given)
