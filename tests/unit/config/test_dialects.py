@@ -164,6 +164,34 @@ def test_the_command_line_converts_from_an_installed_dialect(package, tmp_path):
     assert (done.stdout, done.stderr) == ("lr: constant(0.5)\n", "")
 
 
+OWN_CODES = MODULE.replace(
+    'return ps.Plan(lr=data["rate"])',
+    """if data["rate"] > 1:
+        found = ps.errors.Diagnostic("$.rate", "the rate exceeds 1", "Write rate: 0.5", code="ACME1")
+        raise ps.errors.ConfigError("drawn", [found])
+    return ps.Plan(lr=data["rate"])
+
+def notes_of(data):
+    yield ps.errors.Diagnostic("$.rate", "the rate is not tuned", code="ACME2")""",
+)
+
+
+@pytest.mark.parametrize(("rate", "code"), [(2, "ACME1"), (0.5, "ACME2")])
+def test_check_reports_the_codes_of_an_installed_dialect(package, tmp_path, rate, code):
+    package("drawn = drawn_module", OWN_CODES)
+    (tmp_path / "run.yaml").write_text(f"rate: {rate}")
+
+    def check(*options):
+        return CliRunner().invoke(main, ["check", str(tmp_path / "run.yaml"), "--format", "drawn", *options])
+
+    for options in [(), ("--ignore", "PS2")]:
+        done = check(*options)
+        assert done.exit_code == 1
+        assert "run.yaml:1:7: $.rate: the rate" in done.stderr
+        assert f"[{code}]" in done.stderr
+    assert check("--select", "PS2").exit_code == 0
+
+
 def test_a_native_file_that_looks_like_a_dialect_is_rejected_with_its_name(package):
     package("drawn = drawn_module")
 

@@ -60,7 +60,7 @@ from paramsched.cli._options import (
     "--at",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Number of completed updates, for a checkpoint without it.",
+    help="Number of completed updates, for a checkpoint that does not contain it.",
 )
 @click.option(
     "--processes",
@@ -161,7 +161,7 @@ def paramsched_audit(
 
 
 def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
-    """Print the rules of codes, and exit."""
+    """Print the rules of the codes passed with --explain, and exit."""
     if value is None:
         return
     codes = _codes("--explain", value)
@@ -247,8 +247,8 @@ def paramsched_check(
         fix_file,
     )
 
-    selected = _codes("--select", select) if select else frozenset(check_rules())
-    reported = selected - _codes("--ignore", ignore or "")
+    selected = _codes("--select", select) if select else None  # None: also the codes of dialects in other packages
+    ignored = _codes("--ignore", ignore or "")
     output_format = "json" if as_json else output_format
     evidence = RunEvidence(checkpoint, log)
     found: list[Diagnostic] = []
@@ -256,7 +256,8 @@ def paramsched_check(
 
     def check_one(given: str) -> CheckedPlan:
         checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence)
-        return replace(checked, findings=tuple(one for one in checked.findings if one.code in reported))
+        kept = (one for one in checked.findings if selected is None or one.code in selected)
+        return replace(checked, findings=tuple(one for one in kept if one.code not in ignored))
 
     for given in plans:
         try:
