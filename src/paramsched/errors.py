@@ -49,13 +49,13 @@ class InvalidArgument(ParamschedError, ValueError):
         site: the call as the user wrote it.
         found: description of the problem.
         instead: the advice, such as a line to paste.
-        sample: a valid value, for a caller that knows the entire call and can suggest it.
+        sample: a valid value. A caller that knows the entire call can suggest the call with this value.
         refused: the invalid value, for a caller that knows which argument it was.
         code: code of the diagnostic that `paramsched check` reports; by default that of the class.
         replace: the wrong text and its replacement, if the correction is unambiguous.
-        format: the format that `instead` suggests for reading a file, if any. It is a keyword argument in Python and an
-            option on the command line.
-        command: the advice in a file or on the command line, if `instead` is Python code; None if `instead` applies.
+        format: name of the format in which `instead` suggests to read a file, if any. Users pass it as the keyword
+            argument `format` in Python, and as an option on the command line.
+        command: the advice for a file or the command line, if `instead` is Python code; None to show `instead` there.
         text, span: a line of text and the range of its wrong part, `text[slice(*span)]`; None if there is no text.
 
     `call` is `site` as a `CallSite`, and `argument` the name of its argument. Both are None if the error is not about
@@ -105,7 +105,7 @@ class InvalidArgument(ParamschedError, ValueError):
         return f"{self.site}: {self.found}" if self.found else self.site
 
     def changed(self, *, site: str | CallSite | None = None, **data: Any) -> Self:
-        """Return a copy with changed data. A `site` that is text keeps `call`."""
+        """Return a copy with changed attributes. If the new `site` is text, the attribute `call` is unchanged."""
         new = copy(self)
         if isinstance(site, CallSite):
             data["call"] = site
@@ -130,7 +130,7 @@ class InvalidTime(InvalidArgument):
 
 @final
 class Unresolved(InvalidArgument):
-    """A call of a schedule that still contains a unit or a stage without length."""
+    """A call of a schedule that cannot be evaluated, because it contains a unit or a stage without length."""
 
 
 @final
@@ -302,7 +302,7 @@ def shown(value: object) -> str:
 
 
 def site_with_value(site: str | CallSite, value: object) -> str | CallSite:
-    """Return the call with the refused value in place of its "…".
+    """Return the call with the invalid value in place of the "…" in it.
 
     >>> str(site_with_value(CallSite("cosine", "to"), "x")), site_with_value("absolute(…)", "x")
     ("cosine(to='x')", "absolute('x')")

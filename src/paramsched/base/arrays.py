@@ -18,7 +18,7 @@ Array: TypeAlias = Any
 """A NumPy, torch or JAX array."""
 
 Floats: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
-"""A NumPy array of float64. (numpy.typing is not used, because its import would take a quarter of this library's.)"""
+"""A NumPy array of float64. (Importing numpy.typing would take a quarter of the time of `import paramsched`.)"""
 
 Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 """A NumPy array of int64."""
@@ -31,14 +31,15 @@ class Arrays:
 
     Args:
         xp: the namespace of the library.
-        concrete: True for NumPy, whose times may be read to evaluate only the required parts. Times of torch and JAX
-            are never read, because that would synchronize a device or fail under tracing.
+        concrete: True for NumPy. Formulas may then read the values of times, to evaluate only the required stages.
+            Values of torch and JAX arrays are never read, because that would synchronize a device or fail under
+            tracing.
         floating: converts numbers to the float type of the library.
         lift: converts a NumPy value to an array of the library; other values stay unchanged.
         whole: converts floats and booleans to the widest integer type of the library.
         far: the largest integer of that type.
-        known_bounds: an array of times with its smallest and largest time, because searching for them takes as long as
-            a division of the array.
+        known_bounds: a triple (times, smallest time, largest time), or None. It saves searching for the bounds, which
+            takes as long as a division of the array.
     """
 
     xp: Any
@@ -50,20 +51,23 @@ class Arrays:
     known_bounds: tuple[Array, float, float] | None = None
 
     def with_bounds(self, t: Array, low: float, high: float) -> "Arrays":
-        """Return the same operations with the bounds of one array of times."""
+        """Return a copy with `known_bounds`: the smallest and the largest time in the array `t`."""
         return Arrays(self.xp, self.concrete, self.floating, self.lift, self.whole, self.far, (t, low, high))
 
     def bounds(self, t: Array) -> tuple[float, float]:
-        """Return the smallest and the largest of concrete times. There must be at least one."""
+        """Return the pair (smallest, largest) of NumPy times. There must be at least one time."""
         if self.known_bounds is not None and self.known_bounds[0] is t:
             return self.known_bounds[1:]
-        if t.size == 1:  # for one time, as in a seek, a search would take twice as long as evaluating the curve
+        if t.size == 1:  # searching a single time would take twice as long as evaluating a curve at it
             only = t.item()
             return only, only
         return t.min().item(), t.max().item()
 
     def clock(self, t: Array) -> Array:
-        """Return times in the widest dtype of their kind, to avoid overflow and rounding; negative times become 0."""
+        """Return torch or JAX times in the widest dtype of their kind, to avoid overflow and rounding.
+
+        Negative times become 0. NumPy times are returned unchanged.
+        """
         if self.concrete:
             return t
         return self.at_least(self.whole(t) if self.is_whole(t) else self.floating(t), 0)
@@ -111,18 +115,18 @@ class Arrays:
         return self.xp.where(x < bound, self.xp.full_like(x, bound), x)
 
     def reached(self, bounds: Sequence[int | float], t: Array) -> Array:
-        """Return how many of the sorted `bounds` are less than or equal to each time."""
+        """Return for each time how many of the sorted `bounds` are less than or equal to it."""
         if self.concrete:
             kind = np.int64 if all(isinstance(bound, int) for bound in bounds) else np.float64
             return np.searchsorted(np.asarray(bounds, dtype=kind), t, side="right")
         count = self.whole(t * 0)
         for bound in bounds:
-            if bound <= self.far:  # no time of this dtype exceeds it
+            if bound <= self.far:  # no time of this dtype reaches a larger bound
                 count = count + self.whole(t >= bound)
         return count
 
     def take(self, table: Floats | Integers, index: Array) -> Array:
-        """Return `table[index]`; the result has integers if the table has integers. The indices must be in range."""
+        """Return `table[index]`, with the dtype kind of `table`: integers or floats. The indices must be in range."""
         if self.concrete:
             return table[index]
         return (self.lift(table) if table.dtype.kind == "f" else self.whole(np.minimum(table, self.far)))[index]
@@ -139,7 +143,8 @@ def _numpy_whole(x: Array) -> Array:
 def in_place(x: Floats) -> Floats | None:
     """Return the `out` argument for a function of an array that is no longer needed: `np.sin(x, out=in_place(x))`.
 
-    Writing into a large array avoids allocating a new one. For a small array `out` costs 0.5 µs, so this returns None.
+    Writing into a large array avoids allocating a new one. For a small array this function returns None,
+    because passing `out` costs 0.5 µs.
     """
     return x if x.size > _SMALL else None
 
@@ -155,7 +160,7 @@ def is_numpy(x: object) -> bool:
 
 
 def arrays_of(*values: object) -> Arrays:
-    """Return the operations for the first torch or JAX array among the values; those of NumPy if there is none."""
+    """Return the operations for the first torch or JAX array among the values; `NUMPY` if there is no such array."""
     foreign = [value for value in values if not is_numpy(value)]
     if not foreign:
         return NUMPY
@@ -191,7 +196,9 @@ def arrays_of(*values: object) -> Arrays:
 
 
 def last_of_each(times: Integers, values: Floats) -> tuple[Integers, Floats]:
-    """Return sorted unique times with their values. The last value of a time wins, as when a resumed run logs it again.
+    """Return the unique times in ascending order, and the value of each.
+
+    If a time occurs several times, as when a resumed run logs it again, its last value is returned.
 
     >>> last_of_each(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.3]))
     (array([0, 1]), array([0.1, 0.3]))
@@ -210,7 +217,8 @@ def equal_up_to_rounding(
     """Return for each value whether it equals the planned value up to rounding. NaN equals NaN.
 
     `|value - planned| <= max(tolerance * |planned|, 1e-12 * the largest planned value)`. The second bound is for values
-    near 0: the recursive cosine of torch ends 20,000 updates at 4e-9 of its value. A tolerance of 0 compares bits.
+    near 0: the recursive cosine of torch ends 20,000 updates at 4e-9 of its value. With a tolerance of 0,
+    only exactly equal values are equal.
 
     >>> equal_up_to_rounding(np.array([0.3, 1e-17, 0.5]), np.array([0.1 * 3, 0.0, 0.5 + 1e-6])).tolist()
     [True, True, False]

@@ -41,14 +41,14 @@ def explain_wrong_keywords(
     Args:
         function: the function to wrap.
         name: the name in messages; by default the function's name after `ps.`.
-        builder: the class, if the function is its constructor.
-        values: True to also show this call for a wrong value, instead of a call inside the function.
+        builder: the class, if `function` is the `__init__` of a class.
+        values: True if errors about wrong values must show the call of this function instead of a call inside it.
     """
     called, refuse, name_call, known = name or f"ps.{function.__name__}", refused_call, _with_call, InvalidArgument
     site, selves = (function, 0) if builder is None else (builder, 1)
 
     def call(*positional: Any, **named: Any) -> Any:
-        """Call the function; errors of its arguments show this call."""
+        """Call the function. Errors about its arguments show this call."""
         unknown: InvalidArgument | None
         try:
             return function(*positional, **named)
@@ -62,7 +62,7 @@ def explain_wrong_keywords(
                 raise
         raise unknown
 
-    # The wrapper gets the globals of the function's module, because doctest looks for examples there.
+    # The wrapper gets the globals of the function, because doctest uses them to find the module of an example.
     here = cast(Any, call)
     same = FunctionType(here.__code__, function.__globals__, function.__name__, None, here.__closure__)
     return cast(_Builder, wraps(function)(same))
@@ -80,7 +80,7 @@ def explain_wrong_keywords_of(name: str = "", *, values: bool = False) -> Callab
 
 
 def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
-    """Call a builder for a text or a config; any error becomes an InvalidArgument."""
+    """Call a builder with arguments from a text or a config. Convert any error into an InvalidArgument."""
     positional = list(positional)
     try:
         return builder(*positional, **named)
@@ -94,7 +94,7 @@ def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable
 def refused_call(
     builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]
 ) -> InvalidCall | None:
-    """Return an error if the arguments do not match the signature; None if they do."""
+    """Return the error for arguments that do not match the signature of `builder`; None if they match."""
     signature, positional = inspect.signature(builder), list(positional)
     try:
         signature.bind(*positional, **named)
@@ -113,11 +113,11 @@ def _with_call(
 ) -> InvalidArgument:
     """Return the error with the call that the user wrote, not a call inside it: `cosine(to=…)`, not `anneal(to=…)`.
 
-    The suggested call is tried, because its arguments may contradict each other. Then the advice for that call is
-    given, or an example.
+    The suggested call is tried first, because its arguments may contradict each other. If it fails, the advice of that
+    failure replaces the suggestion. If there is no such advice, an example is suggested.
 
     Args:
-        attempts: the number of calls to try.
+        attempts: the number of further suggestions that may be tried.
     """
     signature = inspect.signature(builder)
     parameters = signature.parameters
@@ -139,7 +139,7 @@ def _with_call(
     if unknown or (sample == 0.1 and math.isnan(meant_number(wrong, math.nan))):  # the intended value is unclear
         general = 1000 if unknown else 0.1
         sample = general if default in (None, inspect.Parameter.empty) else default
-    own = argument in given or default is None  # else the builder passed on another argument
+    own = argument in given or default is None  # False if the builder set the argument itself
     if "curve" in parameters and "curve" not in given and type(wrong).__module__.startswith("paramsched.curves"):
         del given[argument]
         argument, sample = "curve", wrong
@@ -184,7 +184,7 @@ _STAGES = ("cosine", "linear", "polynomial", "exponential", "constant", "anneal"
 
 @final
 class _MeantCall:
-    """The call that was probably intended by a call with unknown arguments."""
+    """The call that the user probably intended, for a call with unknown or missing arguments."""
 
     def __init__(
         self, parameters: Mapping[str, inspect.Parameter], name: str, positional: list[Any], named: Mapping[str, Any]
@@ -195,7 +195,7 @@ class _MeantCall:
         self.complete = True  # False if an argument does not appear in the corrected call
         first = next(iter(parameters.values()), None)
         if first is not None and takes_list(first) and len(positional) > 1 and _are_plain(positional):
-            # The brackets of a list of lengths may be missing; a list of pairs is not guessed.
+            # The brackets around a list of lengths may be missing. For a list of pairs, the intended call is unclear.
             positional = positional if get_origin(get_args(first.annotation)[0]) is tuple else [positional]
         if first is not None and first.kind is first.VAR_POSITIONAL:
             self.in_order = [_value_text(value, "", name) for value in positional]
@@ -228,7 +228,7 @@ class _MeantCall:
         self.complete &= "" not in (*self.in_order, *self.written.values()) and len(self.line) <= _LONGEST
 
     def _translate(self, key: str, value: Any, free: set[str]) -> None:
-        """Add an unknown argument to the corrected call under its known name; omit it if it has none."""
+        """Add an unknown argument to the corrected call under the name that it has here; omit it if there is none."""
         text, word = _value_text(value, key, self.name), meant_argument(key, self.parameters, self.name)
         total = next((one for one in ("total", "horizon") if one in self.parameters), None)
         facts = "calendar" in self.parameters and not total
@@ -261,7 +261,7 @@ class _MeantCall:
             self.complete = False
 
     def _add_facts(self) -> None:
-        """Add the run facts to the Calendar, with the fact that the unit of the horizon requires."""
+        """Add a Calendar with the run facts to the corrected call, and the fact that the unit of `total` requires."""
         into = self.facts or self.written
         for unit, (fact, example) in _FACT_OF_UNIT.items():
             if into.get("total", "").endswith(f' {unit}"') and not {fact, "batches_per_epoch"} & {*into}:
@@ -301,7 +301,7 @@ def takes_list(parameter: inspect.Parameter) -> bool:
 
 
 def _as_share(parameter: inspect.Parameter, value: Any) -> Any:
-    """Return a float below 1 as a percentage if the parameter is a length; other values are unchanged."""
+    """Return 0.1 as "10%" if the parameter is a length. Other values are returned unchanged."""
     length = "Duration" in str(parameter.annotation) and not takes_list(parameter)
     return f"{value * 100:.12g}%" if length and isinstance(value, float) and 0 < value < 1 else value
 
@@ -311,7 +311,7 @@ def _are_plain(values: Iterable[Any]) -> bool:
 
 
 def _value_text(value: object, key: str, name: str) -> str:
-    """Return the code of a value. If it has none, return the argument's name or an empty text."""
+    """Return the Python code of a value. If there is none, return the argument's name or an empty text."""
     if key == "plan" and name == "ps.resolve" and isinstance(value, str):
         return f"ps.parse({value!r})"
     plain = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
@@ -322,7 +322,7 @@ def _value_text(value: object, key: str, name: str) -> str:
         facts = [f"{fact}={_value_text(one, fact, name)}" for fact, one in given.items() if one is not None]
         return f"ps.Calendar({', '.join(facts)})"
     text = str(value)
-    if type(value).__module__.partition(".")[0] == "paramsched" and ": " not in text:  # else of a plan or a Binding
+    if type(value).__module__.partition(".")[0] == "paramsched" and ": " not in text:  # no Plan or Binding
         if "(" in text:
             text = line_in_code(text) if name.startswith("ps.") else text
             return f"ps.Plan(lr={text}, horizon=100)" if (name, key) == ("ps.trace", "plan") else text
@@ -331,7 +331,7 @@ def _value_text(value: object, key: str, name: str) -> str:
 
 
 def example_call(builder: Callable[..., Any], name: str) -> str:
-    """Return the first call in the builder's doctest; its signature if it has no doctest.
+    """Return the first call of a builder in its doctest; the signature if there is no doctest.
 
     >>> example_call(cosine, "cosine")
     'cosine(to=0.1, over=100)'
@@ -363,7 +363,7 @@ def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, 
     The names that other libraries use for the same schedule are appended to its docstring.
 
     Args:
-        table: the registry, by name.
+        table: the registry, a dict from name to builder.
         builder: the function to register. Its return annotation is the class that it builds.
         kind: the kind of value that it builds, for messages, such as `shape`.
         prefix: the prefix of its name in schedule text, such as `rules.`.
@@ -385,4 +385,4 @@ def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, 
 
 def built_class(builder: Callable[..., Any]) -> Any:
     """Return the annotated return type of a function; None if there is none."""
-    return builder.__annotations__.get("return")  # not by `inspect.signature`, which takes as long as the rest
+    return builder.__annotations__.get("return")  # `inspect.signature` would double the time

@@ -13,7 +13,7 @@ Severity: TypeAlias = Literal["error", "warning", "info"]
 @final
 @dataclass(frozen=True, slots=True)
 class CheckRule:
-    """One rule of the check.
+    """One rule of `paramsched check`.
 
     Args:
         code: the permanent code, such as `PS205`.
@@ -24,7 +24,7 @@ class CheckRule:
         wrong: an example file with the problem; empty if a file alone cannot show it.
         right: the corrected file.
         file: the name of the example file, whose suffix determines the format.
-        options: command-line options of the example.
+        options: the command-line options with which the example is checked.
     """
 
     code: str
@@ -60,7 +60,7 @@ class CheckRule:
 
 @cache
 def check_rules() -> Mapping[str, CheckRule]:
-    """Return every rule by its code. `paramsched check --explain` and the documentation show them."""
+    """Return a dict from code to rule. `paramsched check --explain` and the documentation show the rules."""
     rows = json.loads(Path(__file__).with_name("rules.json").read_text(encoding="utf-8"))
     rules = [CheckRule(**{**row, "options": tuple(row.get("options", ()))}) for row in rows]
     return {rule.code: rule for rule in rules}

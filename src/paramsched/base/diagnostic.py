@@ -38,10 +38,10 @@ class Diagnostic:
         excerpt: the line of the file; the entire text if `line` is None.
         code: code of the rule, such as `PS102`.
         replace: the wrong text and its replacement, if the correction is unambiguous.
-        edit: the same correction as a change of the file.
+        edit: the correction as a change of the file, if it is unambiguous.
         entry: key and JSON value of the entry that `instead` suggests, if it suggests an entry of a file.
-        format: the format that `instead` suggests for reading the file, if any. It is a keyword argument in Python and
-            an option on the command line.
+        format: name of the format in which `instead` suggests to read the file, if any. Users pass it as the keyword
+            argument `format` in Python, and as an option on the command line.
         file: name of the file as the user wrote it; empty if unknown.
     """
 
@@ -76,12 +76,12 @@ class Diagnostic:
 
     @property
     def advice(self) -> str:
-        """The same as `instead`."""
+        """Another name of `instead`."""
         return self.instead
 
     @property
     def fix(self) -> TextEdit | None:
-        """The same as `edit`."""
+        """Another name of `edit`."""
         return self.edit
 
     @property
@@ -96,7 +96,7 @@ class Diagnostic:
 
     @property
     def problem(self) -> str:
-        """The message, preceded by the path, or by the line if there is no path."""
+        """The message, preceded by the path, or by the line number if there is no path."""
         if self.path or self.line is None:
             return self.path_and_message
         return f"line {self.line}: {self.message}"
@@ -117,7 +117,7 @@ class Diagnostic:
 
     @property
     def pointer(self) -> str:
-        """The line of the file with a caret below the column; empty if they are unknown.
+        """The line of the file, and a second line with a caret below the column; empty if line or column is unknown.
 
         >>> print(Diagnostic("", "", line=1, column=5, excerpt="lr: cosin()").pointer)
             lr: cosin()
@@ -131,7 +131,7 @@ class Diagnostic:
         return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
 
     def as_data(self) -> dict[str, Any]:
-        """Return the diagnostic as `paramsched check --json` prints it."""
+        """Return the diagnostic as a dict with the keys that `paramsched check --json` prints."""
         return {
             "plan": self.file,
             "path": self.path,
@@ -148,7 +148,7 @@ class Diagnostic:
 
 
 def with_advice(found: str, advice: str) -> str:
-    """Return a sentence and the advice after it.
+    """Return the description of a problem, followed by the advice.
 
     >>> with_advice('unknown unit "epoks"; did you mean "epochs"?', 'Write "5 epochs"')
     'unknown unit "epoks"; did you mean "epochs"? Write "5 epochs"'
@@ -169,7 +169,9 @@ def printable(text: str, *, ascii: bool = False) -> str:
 
 
 def names_listed(names: Iterable[str], most: int = 20) -> str:
-    r"""Return a list of names for a message, escaped and truncated to `most` names.
+    r"""Return names separated by commas, for a message. Names after the first `most` are only counted.
+
+    Control characters are escaped.
 
     >>> names_listed(["lr", "a\x1b"]), names_listed("abc", most=2)
     ('lr, a\\x1b', 'a, b and 1 more')
@@ -187,9 +189,9 @@ class CallSite:
     Args:
         call: the name of the function.
         argument: the name of the argument.
-        value: the text of the value. More arguments of the call may follow it.
-        got: the text of a refused value. It is shown in place of `value` if that is "…".
-        entry: True if the refused value is one entry of the argument, which is a list.
+        value: the text of the value, which may be followed by further arguments of the call.
+        got: the text of an invalid value. It replaces `value` if `value` is "…". Otherwise, it is shown after the call.
+        entry: True if the argument is a list and `got` is one of its items.
     """
 
     call: str
@@ -209,7 +211,7 @@ _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
 _MOST_SHOWN: Final = 60  # characters of a name that needs quotes
 
 ROOT: Final = "$"
-"""The config as a whole."""
+"""The path of the entire config."""
 
 
 def entry_path(*keys: object) -> str:
@@ -222,7 +224,7 @@ def entry_path(*keys: object) -> str:
 
 
 def child_path(path: str, *keys: object) -> str:
-    """Return the path of an entry inside another one. Keys are names in mappings or indices in lists.
+    """Return the path of an entry inside the entry at `path`. Keys are names in mappings or indices in lists.
 
     >>> child_path(ROOT, "lr", 1), child_path(ROOT, "betas[0]"), child_path(ROOT, "a key")
     ('$.lr[1]', '$.betas[0]', '$["a key"]')
@@ -238,7 +240,7 @@ def child_path(path: str, *keys: object) -> str:
 
 
 def path_from_root(path: str) -> str:
-    """Return a path without its root, to append it to another path if a config is nested in another config.
+    """Return a path without the leading "$", to append it to the path of an entry that contains the entire config.
 
     >>> entry_path("param_scheduler") + path_from_root("$.lr[1]")
     '$.param_scheduler.lr[1]'
@@ -269,7 +271,7 @@ class TextLines:
         self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
 
     def of(self, offset: int) -> tuple[int, int]:
-        """Return the line and the column at an offset, both starting at 1."""
+        """Return the pair (line number, column) of an offset, both starting at 1."""
         index = bisect_right(self.begins, min(max(offset, 0), len(self.text))) - 1
         return index + 1, offset - self.begins[index] + 1
 
@@ -280,15 +282,15 @@ class TextLines:
         return self.text[begin:end].rstrip("\r\n")
 
     def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Diagnostic:
-        """Return a diagnostic at an offset."""
+        """Return a diagnostic with the line and the column of an offset."""
         line, column = self.of(offset)
         return Diagnostic(path, found, instead, line=line, column=column, excerpt=self.line(line), code=SYNTAX)
 
     def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Diagnostic:
-        """Return a diagnostic at a line and a column."""
+        """Return a diagnostic with a line and a column, both starting at 1."""
         return self.fault(self.offset_of(number, column), found, instead)
 
     def offset_of(self, number: int, column: int) -> int:
-        """Return the offset of a line and a column, both starting at 1; a line after the end counts as the end."""
+        """Return the offset of a line and a column, both starting at 1. It is at most the length of the text."""
         begin = self.begins[min(number, len(self.begins)) - 1]
         return min(begin + column - 1, len(self.text))

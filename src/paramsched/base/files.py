@@ -17,13 +17,13 @@ from paramsched.errors import InvalidArgument, shown
 
 _ON_OPEN: ContextVar[Callable[[Path], object] | None] = ContextVar("paramsched_on_open", default=None)
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")
-_MOST_LINKS = 40  # that Linux follows
+_MOST_LINKS = 40  # Linux follows at most 40 symbolic links in a path
 _NOT_REPLACEABLE = (errno.EACCES, errno.EPERM, errno.EBUSY)  # EBUSY: a file that is mounted into a container
 
 
 @contextmanager
 def naming_errors(file: object) -> Iterator[None]:
-    """Add the name of the file to an OSError that lacks one, such as "No space left on device"."""
+    """Add the name of the file to an OSError of the `with` block without a name, such as "No space left on device"."""
     try:
         yield
     except OSError as error:
@@ -33,7 +33,7 @@ def naming_errors(file: object) -> Iterator[None]:
 
 
 def path_of_file(path: str | os.PathLike[str]) -> Path:
-    """Return the path, or raise an error if no file can have this name: null bytes and lone surrogates are invalid."""
+    """Return the path. Raise an error if no file can have this name, as with a null byte or a lone surrogate."""
     try:
         if b"\0" in os.fsencode(path):
             raise ValueError
@@ -48,7 +48,8 @@ def path_of_file(path: str | os.PathLike[str]) -> Path:
 def own_descriptor(file: Path) -> int | None:
     """Return the open descriptor of this process to which a path such as `/dev/stdout` resolves; None if there is none.
 
-    A descriptor that is redirected to a regular file must be written at its position, not replaced like a file.
+    If the descriptor is redirected to a regular file, the text must be written at the current position of the
+    descriptor, and the file must not be replaced.
     """
     for _ in range(_MOST_LINKS):
         found = _DESCRIPTORS.fullmatch(os.path.realpath(file.parent))
@@ -61,13 +62,13 @@ def own_descriptor(file: Path) -> int | None:
 
 
 def is_replaced(file: Path) -> bool:
-    """Return whether writing replaces or creates the file; pipes, devices and `/dev/stdout` are written into."""
+    """Return whether `write_whole_file` replaces or creates the file, as opposed to writing into a pipe or a device."""
     return own_descriptor(file) is None and (file.is_file() or not file.exists())
 
 
 @contextmanager
 def report_opened_files(on_open: Callable[[Path], object]) -> Iterator[None]:
-    """Call a function with the path of every file that `open_to_read` is about to open in this context."""
+    """Call a function with the path of every file that `open_to_read` is about to open in the `with` block."""
     token = _ON_OPEN.set(on_open)
     try:
         yield
@@ -104,7 +105,7 @@ def open_to_read(file: Path, *, bounded: bool = False) -> Iterator[BufferedReade
 
 
 def kind_of_file(mode: int) -> str:
-    """Return the kind of a file from its mode."""
+    """Return the kind of a file, such as "a pipe", from its `st_mode`."""
     kinds = {
         stat.S_IFDIR: "a folder",
         stat.S_IFIFO: "a pipe",
@@ -116,7 +117,7 @@ def kind_of_file(mode: int) -> str:
 
 
 def _open_without_waiting(file: Path, flags: int) -> int:
-    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # either on its system
+    return os.open(file, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))  # not on all systems
 
 
 def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> bool:
@@ -131,7 +132,7 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
     Args:
         file: the file to write.
         data: the new content.
-        over: the expected current content. If the file has other content, it is not written.
+        over: the expected current content; if the file has other content, it is not written. None to write in any case.
 
     Returns:
         True if the file was written.
@@ -159,7 +160,7 @@ def write_whole_file(file: Path, data: bytes, *, over: bytes | None = None) -> b
         else:
             raise OSError(errno.EINVAL, f"expected a regular file, a pipe or a device, got {kind_of_file(mode)}")
     except OSError as error:
-        if error.errno is not None:  # the system's
+        if error.errno is not None:  # raised by the operating system
             error.filename = str(file)  # instead of None or the name of the temporary file
         raise
     return True
@@ -186,7 +187,7 @@ def _write_into(handle: int, data: bytes) -> None:
 
 
 def _write_regular(target: Path, data: bytes, over: bytes | None) -> bool:
-    """Replace or create a regular file. Write into a file that cannot be replaced."""
+    """Replace or create a regular file. If it cannot be replaced, write into it. Return whether it was written."""
     try:
         target.open("r+b").close()  # a read-only file must not be replaced either
     except FileNotFoundError:
@@ -208,7 +209,7 @@ def _write_regular(target: Path, data: bytes, over: bytes | None) -> bool:
 
 
 def _replace(target: Path, data: bytes, old: os.stat_result | None, over: bytes | None) -> bool:
-    """Write a temporary file in the same folder and rename it."""
+    """Write a temporary file in the folder of `target` and rename it. Return whether `target` was replaced."""
     from shutil import copystat  # imported here because it loads every compression module, and most programs only read
 
     mode = 0o666 if old is None else 0o600  # the mode of an old file is copied below

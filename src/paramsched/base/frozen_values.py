@@ -1,6 +1,6 @@
 """Equality, hash and repr of the library's frozen dataclasses, by type and fields.
 
-`dataclass` would generate and compile these methods for each of sixty classes, which takes a third of the time of
+`dataclass` would generate and compile these methods for each of sixty classes. That would take a third of the time of
 `import paramsched` (benchmarks/test_import.py).
 """
 
@@ -12,9 +12,9 @@ _Kind = TypeVar("_Kind", bound=type)
 
 
 def frozen_value(kind: _Kind) -> _Kind:
-    """Define equality and hash by type and fields, and repr as str, for a class and its subclasses.
+    """Define `==` and `hash` by type and fields, and `repr` as `str`, for a class and its subclasses.
 
-    The dataclasses must be declared with `eq=False, repr=False`, which keeps these methods.
+    The dataclasses must be declared with `eq=False, repr=False`, so that `dataclass` does not replace these methods.
     """
     made: Any = kind
     made.__eq__, made.__hash__, made.__repr__ = equal_fields, hash_of_fields, _repr_as_text
@@ -26,9 +26,10 @@ def _repr_as_text(value: object) -> str:
 
 
 def shown_fields(value: Any) -> str:
-    """Return the repr that `dataclass` generates, for a value whose class has no name in schedule text.
+    """Return the repr that `dataclass` would generate, for a value whose class has no name in schedule text.
 
-    A class's own `repr` is used, except that of `frozen_value`, which would call this function again.
+    If the class defines a `__repr__` of its own, that method is called. The `__repr__` from `frozen_value` is not
+    called, because it would call this function again.
     """
     kind: Any = type(value)
     if kind.__repr__ is not _repr_as_text:
@@ -43,16 +44,19 @@ def equal_fields(left: Any, right: object) -> bool:
 
 
 def hash_of_fields(value: Any) -> int:
-    """Return the hash that is consistent with `equal_fields`."""
+    """Return a hash by class and fields. It is equal for values that are equal by `equal_fields`."""
     return hash((type(value), compared_fields(value)))
 
 
 def compared_fields(value: Any) -> tuple[Any, ...]:
-    """Return the values of the fields that are compared."""
+    """Return the values of a dataclass's fields, without the fields declared with `compare=False`."""
     return tuple([getattr(value, name) for name, compare in field_names(value.__class__) if compare])
 
 
 @cache
 def field_names(kind: type) -> tuple[tuple[str, bool], ...]:
-    """Return the name of each field of a dataclass and whether it is compared; cached for each class."""
+    """Return a pair (name, compare) for each field of a dataclass; `compare` is True if `==` compares the field.
+
+    The result is cached for each class.
+    """
     return tuple((field.name, field.compare) for field in fields(kind))

@@ -18,7 +18,7 @@ _LETTERS = {
     "ı": "i",
 }
 _MEANT = {one: sign for sign, others in _SIGNS.items() for one in others} | _LETTERS
-_CALLED = {'"': "a curly quote", "'": "a curly quote", "-": "a long dash", ">>": "a sign of its own"}
+_CALLED = {'"': "a curly quote", "'": "a curly quote", "-": "a long dash", ">>": "a single character, not >>"}
 
 
 def first_lookalike(text: str) -> tuple[int, str, str] | None:

@@ -15,7 +15,10 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
-    """Return the closest of sorted names; cached, because a mistake is often repeated in a file."""
+    """Return the name in `known` that is most similar to `name`, or None.
+
+    The result is cached, because a mistake is often repeated in a file.
+    """
     from difflib import get_close_matches  # only messages need it, so it is not imported with the module
 
     if (same := next((one for one in known if one.lower() == name.lower()), None)) is not None:
@@ -24,7 +27,7 @@ def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
     return close[0] if close else None
 
 
-_LONGEST_LIST = 360  # characters of names in a message
+_LONGEST_LIST = 360  # the most characters that the names in a message may have
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from paramsched.base.near_names import did_you_mean
 from paramsched.errors import CallSite, InvalidArgument, site_with_value
 
 MOST_COUNT = 10**18
-"""The largest number of updates or ticks; sums of such numbers fit in 64 bits."""
+"""The largest number that a clock may count, such as updates or tokens; sums of such numbers fit in 64 bits."""
 
 
 def finite_number(site: str | CallSite, number: object) -> float:
@@ -41,7 +41,7 @@ def positive_number(site: str | CallSite, number: object) -> float:
 
 
 def meant_number(value: object, default: float = 0.1) -> float:
-    """Return the number that a value probably means: a number, `"0.1"` or `"10%"`; `default` for other values."""
+    """Return the number that a value probably means: 0.1 for 0.1, `"0.1"` or `"10%"`; `default` if it is unclear."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:
         return value
     if isinstance(value, str):
@@ -53,7 +53,7 @@ def meant_number(value: object, default: float = 0.1) -> float:
 
 
 def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
-    """Return an integer from `least` to the largest count of a clock."""
+    """Return `number` as an int. Raise InvalidArgument unless it is an integer from `least` to `MOST_COUNT`."""
     if isinstance(number, Integral) and not isinstance(number, bool):
         number = int(number)  # NumPy's too
     if isinstance(number, (int, float)) and not isinstance(number, bool) and least <= number <= MOST_COUNT:
@@ -71,7 +71,10 @@ def whole_number(site: str | CallSite, number: object, least: int = 1) -> int:
 
 
 def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
-    """Check fields of a frozen value as arguments of its call, and store the checked values."""
+    """Check the fields `names` of a frozen dataclass by `check`, and store the results.
+
+    An error shows a field as an argument of `call`, the function that builds the dataclass.
+    """
     for name in names:
         object.__setattr__(value, name, check(CallSite(call, name), getattr(value, name), **limits))
 

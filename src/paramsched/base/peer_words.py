@@ -1,6 +1,6 @@
-"""Names in other libraries and what to write instead. `peers.json` contains them, in the order of search.
+"""Names in other libraries and what to write instead. `peers.json` contains the names, in the order of search.
 
-Docstrings, errors, the page of names and `paramsched find` use them. No function accepts these names as input.
+Docstrings, errors, the documentation and `paramsched find` show these names. No function accepts them as arguments.
 """
 
 import json
@@ -22,35 +22,36 @@ def _by_their_word(table: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
 
 
 EDGES: Final[Mapping[str, str]] = {name: library["edge"] for name, library in _INDEX["libraries"].items()}
-"""The `index` that corresponds to each library, and the meaning of its lengths; empty for papers."""
+"""A dict from library to a note on how it counts: the first and last update of a decay. It is empty for papers."""
 OTHER_NAMES: Final = _by_their_word(_INDEX["fields"])
-"""Names in other libraries for the fields of torch's optimizers."""
+"""A dict from names in other libraries, such as `learning_rate`, to the fields of torch's optimizers, such as `lr`."""
 LENGTHS_OF_RUN: Final = _by_their_word(_INDEX["lengths of a run"])
-"""Names in other libraries for the horizon, with the unit of a number without a unit."""
+"""A dict from names of the horizon in other libraries, such as `max_epochs`, to their unit, such as `epochs`."""
 DROPPED: Final = frozenset(_INDEX["dropped"])
 """Arguments of schedulers that a schedule does not need."""
 SEQUENCES: Final = frozenset(_INDEX["sequences"])
 """Names in other libraries for functions that build sequences."""
 PEER_PARAMETERS: Final[Mapping[str, Sequence[str]]] = _INDEX["parameters"]
-"""The positional arguments of other libraries' schedulers after the optimizer."""
+"""A dict from the schedulers of other libraries to their positional arguments after the optimizer."""
 UNITS: Final[Mapping[str, str]] = _INDEX["units"]
-"""Units of time in other libraries, such as Composer's `10ep`, `5ba`, `0.06dur`, `2000tok`."""
+"""A dict from units of time in other libraries, such as the `ep` of `10ep` in Composer, to units here."""
 
 _WARMUPS = frozenset(_INDEX["arguments"]["warmup"])
 _UNITS_IN_NAMES = ("epochs", "samples", "tokens")
 _FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|Calendar(?=\()|previous\b|following\b)")
 
 OtherName: TypeAlias = tuple[str, str, str, str]
-"""A name in another library, the name here, a line to write, and the difference, which may be empty."""
+"""A name in another library, the name here, a line to write, and how the two differ, which may be empty."""
 
 _OURS = re.compile(r"(?:recurrence\(|anneal\(curve=)?([\w.]+)")
 
 
 @cache
 def other_names() -> Sequence[tuple[str, OtherName]]:
-    """Return every name with its library, in the order of the index.
+    """Return a pair (library, `OtherName`) for each name of other libraries, in the order of `peers.json`.
 
-    A row of the index contains the name, the line, the difference and the name here, by default that of the last stage.
+    An entry of `peers.json` contains the name, the line, the difference and the name here. If the name here is missing,
+    it is the shape of the last stage in the line.
     """
     found = []
     for library, entry in _INDEX["libraries"].items():
@@ -62,14 +63,14 @@ def other_names() -> Sequence[tuple[str, OtherName]]:
 
 
 def meant_by(name: str) -> tuple[str, OtherName] | None:
-    """Return the library and the row of a peer's name, with or without its module; None if the name is unknown.
+    """Return the library and the `OtherName` of a peer's name, which may contain its module; None if it is unknown.
 
     >>> meant_by("torch.optim.lr_scheduler.CosineAnnealingLR")[1][2]
     'cosine(to=0.0, over=100)'
     """
     spaces, _, last = name.rpartition(".")
     kind = next((end for end in ("Momentum", "LR") if last.endswith(end)), "")
-    if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine's, one each for each of its schedulers
+    if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine has such names for each scheduler
         last = f"{last.removesuffix(kind)}ParamScheduler"
     places = _places_by_letters()
     rows = other_names()
@@ -80,7 +81,10 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
 
 @cache
 def _places_by_letters() -> Mapping[str, Sequence[int]]:
-    """Return the indices of `other_names` by letters; cached, because a file may have thousands of unknown names."""
+    """Return a dict from `letters_of(name)` to the indices of the name in `other_names()`.
+
+    The result is cached, because a file may have thousands of unknown names.
+    """
     places: dict[str, list[int]] = {}
     for place, (_, one) in enumerate(other_names()):
         places.setdefault(letters_of(one[0]), []).append(place)
@@ -118,7 +122,10 @@ def advice_for_name(word: str) -> tuple[str, str] | None:
 
 @cache
 def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
-    """Return for each keyword the argument with the same meaning, if any, and the alternative to it, if any."""
+    """Return a dict from keywords of other libraries to pairs (argument here, advice); each may be None.
+
+    The argument has the meaning of the keyword. The advice describes what to write if no argument has this meaning.
+    """
     ours: dict[str, str] = {}
     for argument, theirs in _INDEX["arguments"].items():
         for name in theirs:
@@ -128,7 +135,7 @@ def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
 
 
 def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield each keyword of other libraries with the argument of the same meaning and the alternative to it.
+    """Yield (keyword, argument here, advice) for each keyword of other libraries; the last two may be None.
 
     >>> next(row for row in keywords_elsewhere() if row[0] == "cycle_mul")
     ('cycle_mul', 'mult', None)
@@ -147,7 +154,7 @@ def line_of_keyword(argument: str | None) -> str:
 
 
 def instead_of(name: str) -> str | None:
-    """Return the alternative to a peer's keyword that has no equivalent argument; None if there is none.
+    """Return what to write instead of a peer's keyword without an equivalent argument; None if nothing is known.
 
     >>> instead_of("lr-warmup-iters")
     'a warmup is a separate stage: warmup(500) >> cosine()'
@@ -217,7 +224,7 @@ def unit_of_length(name: str) -> str:
 
 
 def is_share_of_run(name: str, value: object) -> bool:
-    """Return whether an argument is a length as a share of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
+    """Return whether an argument is a length as a fraction of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
     shares = ("ratio", "fraction", "proportion", "pct", "share", "warmup_ratio", "warmup_fraction", "pct_warmup")
     return name in shares and isinstance(value, float) and 0 < value < 1
 
@@ -234,7 +241,7 @@ _WORD_AND_DASHES = re.compile(r"[\w-]*")
 
 
 def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
-    """Return a peer's option at an offset, such as `--lr-decay-style`, with its range; None if there is none.
+    """Return (option, start, end) of a peer's option at an offset, such as `--lr-decay-style`; None if there is none.
 
     >>> dashed_word_at("cosine(lr-warmup-iters=500)", 10)
     ('lr-warmup-iters', 7, 22)
@@ -293,7 +300,7 @@ def with_other_names(documented: str | None, ours: str) -> str | None:
 
 @cache
 def peer_names_by_ours() -> dict[str, dict[str, str]]:
-    """Return for each of our names the first name in each peer."""
+    """Return a dict from each name here to a dict from library to its first name for the same shape or curve."""
     names: dict[str, dict[str, str]] = {}
     for library, (name, ours, _, _) in other_names():
         names.setdefault(ours, {}).setdefault(library, name)

@@ -29,7 +29,7 @@ def explain(plan: Plan, resolved: Plan | None, bases: Bases, total: int | None, 
     Args:
         plan: the plan as written.
         resolved: the plan with its lengths in updates; None if its units cannot be converted.
-        bases: the values of the optimizer in the plan's file.
+        bases: the optimizer's values that the plan's file contains.
         total: the length of the run in updates, or None if unknown.
         steps_per_epoch: the length of an epoch in updates, or None if unknown.
 

@@ -74,7 +74,7 @@ class RunEvidence:
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
-    """Yield a diagnostic if a log differs from the plan, or is longer."""
+    """Yield a diagnostic if the values of a log differ from the plan, and one if the log is longer than the plan."""
     from paramsched.audit import AmountColumn, compare_with_plan, read_log
     from paramsched.plan.binding import amount_clock
 
@@ -95,7 +95,7 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Diagnostic]:
 
 
 def _never_logged(log: Path, plan: Plan) -> Iterator[Diagnostic]:
-    """Yield a diagnostic for each rule whose metric is missing in a log that has metrics."""
+    """Yield a diagnostic for each metric rule whose metric is missing in the log, if the log has other metrics."""
     from paramsched.audit import UnreadableLog, read_metrics
 
     waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
@@ -182,7 +182,11 @@ def checked_plan(
 def _read_with_warnings(
     given: str, facts: CalendarOptions, field: str, format: str | None, source: PlanText | None
 ) -> tuple[PlanInput, CalendarOptions, list[Diagnostic]]:
-    """Read a plan. Returns it with the facts and the diagnostics of the reader's warnings."""
+    """Read a plan.
+
+    Returns a triple: the plan, the run facts with an assumed epoch length if one was needed, and the diagnostics of the
+    reader's warnings and notes.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         read, known = read_with_default_epoch(given, format=format, field=field, facts=facts, source=source)
@@ -224,9 +228,9 @@ _MARK = b"\xef\xbb\xbf"  # the byte order mark, which some editors write at the 
 
 
 def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
-    """Apply the fixes of the diagnostics to a plan's file, until there are none.
+    """Apply the fixes of the diagnostics to a plan's file, until no diagnostic has a fix.
 
-    A fix is applied only to the text in which its problem was found. If the file has changed since, it is checked
+    Fixes are applied only to the text in which the problems were found. If the file has changed since, it is checked
     again.
 
     Args:
@@ -253,7 +257,7 @@ def fix_file(given: str, find: Callable[[str], CheckedPlan]) -> None:
 
 
 def edits_of(findings: Iterable[Diagnostic]) -> tuple[TextEdit, ...]:
-    """Return the fixes of diagnostics from left to right. Of two that overlap, only the first is returned."""
+    """Return the fixes of diagnostics from left to right. Of two overlapping fixes, only the first is returned."""
     chosen: list[TextEdit] = []
     edits = {finding.fix for finding in findings if finding.fix is not None}
     for edit in sorted(edits, key=lambda one: (one.begin, one.end, one.text)):
@@ -298,7 +302,7 @@ def findings_as_json(findings: Sequence[Diagnostic]) -> str:
 
 
 def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
-    """Return a SARIF log of one run, with the rules that were violated."""
+    """Return the JSON text of a SARIF log with one run. It contains the diagnostics and their rules."""
     codes = sorted({one.code for one in findings})
     rules = [
         {
@@ -320,7 +324,7 @@ def findings_as_sarif(findings: Sequence[Diagnostic]) -> str:
 
 
 def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
-    """Return commands of a GitHub workflow, which become annotations of the lines in a pull request."""
+    """Return one line per diagnostic: a GitHub workflow command, which annotates the line in a pull request."""
     lines = []
     for one in findings:
         entries = {"file": one.file, "line": one.line, "col": one.column, "title": f"{one.code} {one.rule.name}"}
@@ -332,7 +336,7 @@ def findings_as_commands(findings: Sequence[Diagnostic]) -> str:
 
 
 def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
-    """Return one diagnostic with its location and its fix."""
+    """Return the SARIF result of a diagnostic, whose rule has this index in the log's list of rules."""
     artifact = {"uri": quote(finding.file.replace("\\", "/"))}
     region = {} if finding.line is None else {"startLine": finding.line, "startColumn": finding.column or 1}
     physical: dict[str, Any] = {"artifactLocation": artifact, **({"region": region} if region else {})}
@@ -355,5 +359,5 @@ def _sarif_result(finding: Diagnostic, index: int) -> dict[str, Any]:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """Escape percent signs and line ends for GitHub's commands, and further characters in their properties."""
+    """Escape percent signs, line ends and the characters in `more` for a GitHub workflow command."""
     return "".join(f"%{ord(one):02X}" if one in f"%\r\n{more}" else one for one in text)

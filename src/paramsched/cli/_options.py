@@ -80,12 +80,12 @@ def option_for_fact(error: MissingFact) -> str:
 
 
 FACTS_SECTION = "Facts of the run"
-"""The section of a help page with the run facts."""
+"""The title of the section with the run facts on a help page."""
 
 
 @final
 class FactOption(click.Option):
-    """An option for a run fact. Help lists these options in a section of their own, below the rest."""
+    """An option for a run fact. The help page lists these options in a separate section, below the others."""
 
 
 def calendar_options(command: _Function) -> _Function:
@@ -148,7 +148,7 @@ def run_options(command: _Function) -> _Function:
             multiple=True,
             metavar="[NAME=]LOG",
             shell_complete=offer_files,
-            help="Draw the values that a run used over its plan: values.jsonl, a CSV file. May be repeated.",
+            help="Log of a run, values.jsonl or a CSV file: draw its values over the plan. May be repeated.",
         ),
     ):
         command = option(command)
@@ -203,7 +203,7 @@ def _import_for_option(context: click.Context, parameter: click.Parameter, modul
 
 @final
 class ExistingFile(click.Path):
-    """The path of an existing file. A name that no file can have is an error like a missing file."""
+    """The path of an existing file. A name that no file can have is reported as a usage error, like a missing file."""
 
     def __init__(self) -> None:
         click.Path.__init__(self, exists=True, dir_okay=False)
@@ -318,7 +318,7 @@ def problem_text(error: ParamschedError | OSError | click.UsageError) -> str:
 
 
 def error_for_command(error: InvalidArgument) -> InvalidArgument:
-    """Return an error whose advice names options of the running command instead of Python code."""
+    """Return the error with advice that names options of the running command instead of Python code."""
     if isinstance(error, MissingFact):
         of_calendar = error.call is not None and error.call.call == "Calendar"
         site = option_of(error.call.argument) if of_calendar and error.call is not None else None
@@ -336,7 +336,7 @@ def error_for_command(error: InvalidArgument) -> InvalidArgument:
 
 
 def diagnostic_for_command(diagnostic: Diagnostic) -> Diagnostic:
-    """Return a diagnostic whose advice to use another format names the option of the running command."""
+    """Return the diagnostic. If it advises another format, the advice names the option of the running command."""
     if diagnostic.format is None:
         return diagnostic
     option = "--from" if _has_option("--from") else "--format"
@@ -373,7 +373,7 @@ def _end_with(message: str, code: int) -> NoReturn:
 
 
 def json_text(data: object) -> str:
-    """Return data as one line of JSON. Bytes of a file name that are not characters become escapes."""
+    """Return data as one line of JSON. Bytes of a file name that are not valid UTF-8 become escapes."""
     import json
 
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
@@ -402,7 +402,7 @@ def aligned_rows(rows: Sequence[Sequence[str]], *, right: int = 0) -> list[str]:
 
 
 def is_terminal() -> bool:
-    """Return whether standard output is a terminal. A shell can close it with `>&-`; then `sys.stdout` is None."""
+    """Return whether standard output is a terminal. If a shell closed it with `>&-`, `sys.stdout` is None."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
@@ -460,7 +460,7 @@ class Command(click.Command):
         return run_guarded(lambda: click.Command.invoke(self, ctx))
 
     def _advice(self, ctx: click.Context, option: str, given: list[str]) -> str:
-        """Return advice that names the option probably meant by an unknown one, with its value."""
+        """Return advice to write the option that an unknown option probably means, with its value; empty if unclear."""
         own = [name for one in self.get_params(ctx) for name in (*one.opts, *one.secondary_opts) if name[:2] == "--"]
         index = next((index for index, one in enumerate(given) if one.split("=")[0] == option), len(given))
         _, equals, value = "".join(given[index : index + 1]).partition("=")
@@ -487,7 +487,7 @@ class Command(click.Command):
         return f" Write {meant} {value}".rstrip()
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the run facts in a section of their own, below the other options."""
+        """List the run facts in a separate section, below the other options."""
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         shown = [(one, record) for one in options if (record := one.get_help_record(ctx)) is not None]
         for title, of_facts in (("Options", False), (FACTS_SECTION, True)):
@@ -528,7 +528,7 @@ _OPTION_ALIASES: Mapping[str, tuple[str, ...]] = {
     "spe": ("--steps-per-epoch",),
     "batch": ("--batch-size",),
 }
-"""Options of other programs, each with the options of ours that it may mean."""
+"""A dict from options of other programs to the options of this program that may be meant."""
 
 _COMMAND_ALIASES = {
     **dict.fromkeys(("lint", "validate", "verify", "test"), "check"),
@@ -551,7 +551,7 @@ _MODULES = {
 
 
 class Commands(click.Group):
-    """The group of all commands. `_MODULES` names the module of each; `show` is its function `paramsched_show`."""
+    """The group of all commands. `_MODULES` contains the module of each; `show` is `paramsched_show` in its module."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_MODULES)

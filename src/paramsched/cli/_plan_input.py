@@ -44,8 +44,8 @@ class PlanInput:
 
     Args:
         name: the argument: a file, "-" for standard input, "recipe:NAME" for a published recipe, or a line of text.
-        loaded: the plan, with the optimizer's values from its file.
-        source: the text of its file or of standard input; None for a line of text and for a recipe.
+        loaded: the plan, with the optimizer's values and the run facts from its file.
+        source: the text of the plan's file or of standard input; None for a line of text and for a recipe.
     """
 
     name: str
@@ -143,9 +143,10 @@ def read_with_default_epoch(
     facts: CalendarOptions,
     source: PlanText | None = None,
 ) -> tuple[PlanInput, CalendarOptions]:
-    """Read a plan; return it with the facts, including an assumed one.
+    """Read a plan. Return the pair (plan, run facts).
 
-    Some configs cannot be read without the length of an epoch. Then a length is assumed, and a note is printed.
+    Some configs cannot be read without the length of an epoch. For such a config, a length is assumed and added to the
+    run facts, and a note is printed.
     """
     source = source or text_of_plan_input(given, format)  # read once, because a pipe cannot be read again
     try:
@@ -161,7 +162,10 @@ def read_with_default_epoch(
 def loaded_with_facts(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
 ) -> tuple[Loaded, CalendarOptions]:
-    """Read a plan as `read_with_default_epoch` does; return it with the facts of the options and of its file."""
+    """Read a plan as `read_with_default_epoch` does. Return the pair (plan, run facts).
+
+    The run facts are those of the options, completed by those of the plan's file.
+    """
     read, known = read_with_default_epoch(given, format=format, field=field, facts=facts)
     return read.loaded, with_facts_beside(read.loaded, known)
 
@@ -199,12 +203,12 @@ def length_from_option(text: str, option: str) -> Duration:
 
 
 def horizon_from_options(facts: CalendarOptions) -> Duration | None:
-    """Return the horizon that the options specify, or None."""
+    """Return the horizon that the options specify; None if there is none."""
     return None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
 
 
 def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
-    """Return the Calendar that the options specify."""
+    """Return the Calendar that the options specify. The facts in `assumed` take precedence over the options."""
     given = {name: getattr(facts, name) for name in _FACTS}
     total = horizon_from_options(facts)
     try:
@@ -220,7 +224,10 @@ def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
 
 
 def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
-    """Return the Calendar of the options, without a horizon that cannot be converted. Returns None without options."""
+    """Return the Calendar that the options specify; None if no option is passed.
+
+    A horizon that cannot be converted to updates is omitted.
+    """
     if facts is None or not facts.given:
         return None
     try:
@@ -264,7 +271,10 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 
 
 def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
-    """Return the fact that a picture lacks, and a value to assume. Returns None unless exactly one fact is missing."""
+    """Return the name of the run fact that a picture lacks, and a value to assume for it.
+
+    Returns None unless exactly one fact is missing.
+    """
     horizon = horizon_from_options(facts) or plan.horizon
     if horizon is None:
         return None
@@ -288,23 +298,23 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
 
 
 def known_length(plan: Plan, facts: CalendarOptions) -> int | None:
-    """Return the length of a plan whose schedules all have a length, or None."""
+    """Return the length in updates of a plan whose schedules all have a length, or None."""
     try:
         return length_of_plan(plan, calendar_from_options(facts))
     except (MissingFact, InvalidArgument):
         return None
 
 
-# A field, a selector that may hold an "=" of its own (is_last_layer=true), and the schedule.
+# A field, a selector that may contain "=" (is_last_layer=true), and the schedule.
 _CHANGE = re.compile(r"(?P<field>[^@=]+)(?:@(?P<groups>[^=]+(?:=[^=()]+)?))?=(?P<line>.+)", re.DOTALL)
 
 
 def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Binding], dict[str, Schedule]]:
-    """Return the changes of single groups as bindings, and the changes of entire fields by name.
+    """Return a list of bindings that change single groups, and a dict from entirely changed fields to schedules.
 
     Raises:
         UsageError: an argument is not FIELD=SCHEDULE.
-        ConfigError: a schedule is invalid; it has all diagnostics.
+        ConfigError: a schedule is invalid. The exception contains all diagnostics.
         UnknownField: the plan does not schedule the field.
     """
     bindings: list[Binding] = []
@@ -331,7 +341,7 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
 
 
 def factors_from_options(plan: Plan, given: tuple[str, ...]) -> dict[str, float]:
-    """Return the factor of each field that `--scale` names."""
+    """Return a dict from each field that `--scale` names to its factor."""
     factors: dict[str, float] = {}
     for one in given:
         field, _, number = one.partition("=")

@@ -69,8 +69,9 @@ class _Entry:
 def schedules_for(site: str) -> list[Hit]:
     """Return the matching shapes, rules, curves, names of other libraries and keywords, the best first.
 
-    An entry whose name equals the query comes first, then one with the same letters. Other entries are ranked by the
-    share of words that the query and the name have in common, then by whether the description contains the words.
+    An entry whose name equals the query comes first, then entries that differ from the query only in case, spaces and
+    punctuation. Other entries are ranked by the fraction of words that the query and the name have in common, then by
+    whether the description contains the words of the query.
     Entries with less than a third of the best score are dropped. Entries of equal score keep the order of the tables.
 
     >>> schedules_for("1cycle")[0].line
@@ -86,7 +87,8 @@ _ENDINGS = frozenset(("anneal", "decay"))  # words that may follow the name of a
 def warmup_for(site: str) -> list[Hit]:
     """Return a line for a query about a warmup and a shape, such as "linear warmup with cosine decay".
 
-    Returns an empty list for a query that is a known name or names a library, because that entry is more precise.
+    Returns an empty list for a query that is a known name or names a library, because the
+    entry of that name is more precise.
 
     >>> warmup_for("linear warmup with cosine decay")[0].line
     'warmup("5%") >> cosine()'
@@ -108,7 +110,9 @@ def warmup_for(site: str) -> list[Hit]:
 
 
 def recipes_for(site: str) -> list[Hit]:
-    """Return the published recipes whose name, title, source or plan contains the words, ranked alike.
+    """Return the published recipes whose name, title, source or plan contains the words.
+
+    They are ranked as in `schedules_for`.
 
     >>> recipes_for("gpt3")[0].line
     'recipe:gpt3-175b'
@@ -122,9 +126,10 @@ def recipes_for(site: str) -> list[Hit]:
 
 
 def nearest_for(site: str) -> list[Hit]:
-    """Return the entries for a query that no entry matches completely.
+    """Return the closest entries for a query that no entry matches completely.
 
-    They contain at least half of its words, or are spelled most like it.
+    Their names contain at least half of the words of the query. If there are none, the name that is spelled most
+    similarly is searched.
 
     >>> nearest_for("cosin")[0].descriptions[0].partition(":")[0]
     'shape cosine'
@@ -177,11 +182,13 @@ _LIBRARY_ALIASES = {
     "megatronlm": "megatron",
     "llmfoundry": "composer",
 }
-"""Other names of libraries."""
+"""A dict from other names of libraries to their names in the tables."""
 
 
 def _named_library(site: str) -> tuple[str, str]:
-    """Return the library that a query names, and the remaining words. A library alone is a plain word.
+    """Return the pair (library, remaining words) of a query; the library is empty if the query names none.
+
+    If the query is only the name of a library, it is returned as the remaining words.
 
     >>> _named_library("fairseq cosine"), _named_library("LinearLR of MMEngine"), _named_library("keras")
     (('fairseq', 'cosine'), ('mmengine', 'LinearLR of'), ('', 'keras'))
@@ -211,7 +218,7 @@ def _score(site: str, entry: _Entry) -> float:
 
 
 def _share_of_words(site: str, entry: _Entry) -> float:
-    """Return the score of an entry whose name contains at least half of the words."""
+    """Return the score of an entry; 0 if its name contains less than half of the words of the query."""
     if not entry.name.islower() and entry.name in site.split():
         return 2.5
     words, named = _significant_words(site), _significant_words(entry.name)

@@ -1,4 +1,4 @@
-"""Values to draw: those of plans, of other plans beside them, and of logs."""
+"""The values in a picture: those of plans, of a second plan to compare with, and of logs."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from paramsched import show
 
 
-_MOST_UPDATES = 5_000_000  # of a picture, which is about a thousand pixels wide
+_MOST_UPDATES = 5_000_000  # in a picture, which is about a thousand pixels wide
 _MOST_VALUES = 25_000_000  # of all groups and fields; they take 200 MB
 
 
@@ -66,7 +66,7 @@ def trace_plan_inputs(
     field: str = "lr",
     facts: CalendarOptions,
 ) -> "tuple[Trace | show.PlansTogether, Trace | None]":
-    """Return the values to draw, of one plan or several, and those of the plan to compare with, or None."""
+    """Return the values of one plan or several plans, and the values of the plan `other`, or None without `other`."""
     if other is not None and len(given) > 1:
         raise click.UsageError(
             f"--other compares with one plan, but {len(given)} were passed. Write it as one more PLAN"
@@ -77,7 +77,7 @@ def trace_plan_inputs(
         return traces[0], traces[1] if other is not None else None
     from paramsched import show
 
-    # The legend has the name of a plan's file. If several files have that name, it has the argument.
+    # The legend shows the name of a plan's file. If several files have this name, it shows the argument.
     names = [Path(one).name if names_a_file(one) else one for one in given]
     chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
     if twice := next((name for name in chosen if chosen.count(name) > 1), None):
@@ -88,7 +88,7 @@ def trace_plan_inputs(
 def _trace_plans(
     given: Sequence[tuple[str, str | None]], bases: tuple[str, ...], *, field: str, facts: CalendarOptions
 ) -> list[Trace]:
-    """Return the values of several plans, each passed with its format, over the same clock.
+    """Return the values of several plans, with a common time axis. `given` contains pairs of a plan and its format.
 
     A fact that is assumed for one plan is assumed for all, so that their curves can be compared. A plan without a
     length gets the length of the longest plan.
@@ -99,7 +99,7 @@ def _trace_plans(
         plans.append(read.loaded)
     if len(plans) == 1:
         return [_trace_plan(plans[0], with_facts_beside(plans[0], known), bases)]
-    # --horizon is for plans without one. The first plan raises an error if it has one too, as it does alone.
+    # --horizon is for plans without a horizon. If the first plan has one too, an error is raised, as for one plan.
     facts_of = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
     facts_of = [with_facts_beside(plan, one) for plan, one in zip(plans, facts_of, strict=True)]
     assumed: dict[str, float] = {}  # each fact, with the largest value assumed for one of the plans
@@ -115,7 +115,7 @@ def _trace_plans(
         for one, its_facts in zip(plans, facts_of, strict=True)
     ]
     drawn: dict[int, Trace] = {}
-    # Plans with a length come first, because plans without one take the longest of these.
+    # Plans with a length come first, because plans without a length get the longest of their lengths.
     for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
         if lengthless[index] and drawn:
             longest = max(one.total for one in drawn.values())
@@ -130,7 +130,7 @@ _MOST_GROUPS = 1_000
 
 
 def echo_base_notes(loaded: Loaded) -> None:
-    """Print the notes on the bases of a file. The values of the bases are in the picture."""
+    """Print the notes of the reader about a file and its bases. The picture shows the values of the bases."""
     for note in (*loaded.bases.notes, *loaded.notes):
         echo_note(str(note))
 
@@ -141,7 +141,8 @@ def groups_with_bases(
     """Create the param groups that the plan's selectors match, with a base for each scheduled field.
 
     Args:
-        beside: other plans in the same picture. Groups that they select are created too, so that they can be compared.
+        beside: other plans in the same picture. The groups that they select are created too, so that the plans can be
+            compared.
 
     Returns:
         The groups, and the pairs of field and group whose base is unknown and assumed to be 1.
@@ -184,7 +185,7 @@ def _field_bindings(plan: Plan) -> list[Binding]:
 def given_bases(
     plan: Plan, given: tuple[str, ...], beside: Sequence[Plan] = ()
 ) -> Mapping[tuple[str, str | None], float]:
-    """Return the bases of `--base`, by field and group; the group None stands for all groups.
+    """Return a dict from (field, group) to the base passed with `--base`. The group None means all groups.
 
     Raises:
         UsageError: no plan of the picture has the field or group, or the base is not a number.
@@ -242,7 +243,10 @@ def runs_to_draw(
 
 
 def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
-    """Return each log by its name in the legend, with as many folders as make the names unique."""
+    """Return a dict from the name of each log in the legend to its path.
+
+    A name has as many folders as are necessary to make it unique.
+    """
     parts = [("", one) if Path(one).exists() else one.rpartition("=")[::2] for one in given]
     files = [Path(log) for _, log in parts]
     found: dict[str, str] = {}
@@ -289,7 +293,10 @@ def _run_to_draw(
 
 
 def _used_values(log: str, fields: Iterable[str], drawn: Trace, tolerance: float | None) -> "tuple[show.Log, float]":
-    """Return the values of a run for each curve of its plan, and its tolerance. Other columns are skipped."""
+    """Return a dict from (field, group) to logged times and values, and the tolerance of the log.
+
+    Columns of the log that belong to no curve of the plan are skipped.
+    """
     found, baseless = {}, dict[str, None]()
     logged = read_log(log, fields, tolerance=tolerance)
     for column in logged.columns:

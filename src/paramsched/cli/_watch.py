@@ -44,13 +44,13 @@ class _Files:
             yield
 
     def changed(self) -> bool:
-        """Return whether a file or the size of the terminal has changed."""
+        """Return whether a file or the size of the terminal has changed since they were recorded."""
         return self._size != shutil.get_terminal_size() or any(
             _signature(name) != seen for name, seen in self._seen.items()
         )
 
     def wait_until_settled(self) -> None:
-        """Wait until no file changes and no file is missing that was there; at most `_SETTLE` seconds."""
+        """Wait until no file changes and every file that existed exists again, but at most `_SETTLE` seconds."""
         deadline, before = time.monotonic() + _SETTLE, None
         while time.monotonic() < deadline:
             now = {name: _signature(name) for name in self._seen}
@@ -72,7 +72,7 @@ def _signature(file: str | Path) -> Signature:
 def watch(draw: Callable[[], str | bytes], inputs: Iterable[str], output: str | None = None) -> None:
     """Draw a picture, and draw it again whenever one of its files changes, until Ctrl-C.
 
-    An error is shown in place of the picture; the next change draws it again.
+    An error is shown in place of the picture. After the next change of a file, the picture is drawn again.
 
     Args:
         draw: returns the picture; it may raise the same errors as a command.
@@ -80,7 +80,7 @@ def watch(draw: Callable[[], str | bytes], inputs: Iterable[str], output: str | 
         output: the file to write; None for the terminal.
     """
     if output == STANDARD_OUTPUT:
-        raise click.UsageError("--watch writes a file again and again. Write --output plan.html")
+        raise click.UsageError("--watch cannot update standard output. Write --output plan.html")
     show = _print_picture if output is None else partial(_write_picture, output)
     files, shown = _Files(inputs), None
     picture: str | bytes | None = None
@@ -110,7 +110,7 @@ def _wait(files: _Files, *, retry: bool) -> None:
 
 
 def _drawn(draw: Callable[[], str | bytes]) -> tuple[str | bytes | None, str]:
-    """Return the picture, or None after an error; and the notes, warnings and error printed meanwhile."""
+    """Return the picture (None after an error), and the text of the notes, warnings and error printed meanwhile."""
     notes = io.StringIO()
     with redirect_stderr(notes), warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -134,7 +134,7 @@ def _print_picture(picture: str | bytes | None, notes: str) -> None:
 
 
 def _write_picture(output: str, picture: str | bytes | None, notes: str) -> None:
-    """Write a picture to its file. An error becomes a page if the file is a page; other files are kept."""
+    """Write a picture to its file. After an error, an HTML file shows the error, and other files stay."""
     if _is_page(output):
         page = _error_page(Path(output).name, notes) if picture is None else picture
         write_output(output, _reloading(page if isinstance(page, str) else page.decode()))
@@ -149,8 +149,8 @@ def _is_page(output: str) -> bool:
     return Path(output).suffix.lower() in (".html", ".htm")
 
 
-# A page opened from a file must not read files. So once a second it opens itself in a hidden frame, which posts its
-# version.
+# Browsers do not let a page that was opened from a file read files. So once a second, the page loads its own file in a
+# hidden frame, and the frame posts the version of the file to the page.
 _SCRIPT: Final = """\
 <script>
 (() => {
@@ -178,7 +178,7 @@ _SCRIPT: Final = """\
 
 
 def _reloading(page: str) -> str:
-    """Return a page with a script that reloads it when its file has another version."""
+    """Return the page with a script that reloads it when the content of its file has changed."""
     version = sha256(page.encode("utf-8", "replace")).hexdigest()[:16]
     return page.replace("</head>", _SCRIPT.replace("VERSION", version) + "</head>", 1)
 

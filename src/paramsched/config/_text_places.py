@@ -22,13 +22,15 @@ MERGE: Final = "<<"
 
 @final
 class Place:
-    """The range of a value in the text of a config, and the ranges of its entries. It is filled while the text is read.
+    """The range of a value in the text of a config, and the ranges of its entries.
+
+    The end and the entries are set while the text is read.
 
     Args:
         begin, end: the range `[begin, end)` in characters.
-        key: the offset of its key; None if it has none.
+        key: the offset of the value's key; None if it has none.
         text: the value itself, if it is text.
-        parts: the ranges of its entries, in a dict or a list; None if it has no entries.
+        parts: the ranges of the value's entries, in a dict or a list; None if the value is not a mapping or a list.
     """
 
     __slots__ = ("_named", "begin", "end", "key", "parts", "text")
@@ -46,7 +48,7 @@ class Place:
         self._named: dict[str, Place] | None = None
 
     def named(self) -> "dict[str, Place]":
-        """Return the entries by their step in a config path."""
+        """Return a dict from the step of each entry in a config path, such as `.lr`, to the range of the entry."""
         if self._named is None:
             entries = self.parts.items() if isinstance(self.parts, dict) else ()
             self._named = {printable(" ".join(child_path("", key).split())): part for key, part in entries}
@@ -55,12 +57,16 @@ class Place:
 
 @final
 class PlaceTree:
-    """A builder of places from left to right. The innermost open list or mapping receives the next value."""
+    """A builder of nested `Place` objects, in the order of the text.
+
+    The innermost list or mapping that is still open receives the next value.
+    """
 
     def __init__(self) -> None:
         self._document: list[Place] = []
         self._open = [Place(0, 0, parts=self._document)]
-        self._keys: list[tuple[str | int, int] | None] = [None]  # the pending key of each open one
+        # For each open list or mapping, the key whose value follows.
+        self._keys: list[tuple[str | int, int] | None] = [None]
 
     @property
     def root(self) -> Place:
@@ -130,7 +136,7 @@ def _lacks_place(fault: Diagnostic) -> bool:
 
 
 def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines) -> Diagnostic:
-    """Return a diagnostic with the line of its key, its value, or a part of its text."""
+    """Return a diagnostic with the line and column of its entry's key, value, or wrong part of the text."""
     place = place_at_path(root, fault.path)
     begin, end = place.begin, place.end
     if fault.at_key and place.key is not None:
@@ -152,9 +158,9 @@ def _fault_at_place(fault: Diagnostic, root: Place, text: str, lines: TextLines)
 
 
 def place_at_path(root: Place, path: str) -> Place:
-    """Return the place of a config path, or the closest enclosing one.
+    """Return the place of the entry at a config path, or of the closest enclosing entry.
 
-    A path omits the names of shapes, and a positional argument has the name of its parameter in it.
+    A path omits the names of shapes. It contains the parameter's name for a positional argument.
     """
     place, rest = root, path_from_root(path)
     while rest:
@@ -166,7 +172,7 @@ def place_at_path(root: Place, path: str) -> Place:
 
 
 def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
-    """Return the next entry of a path and the rest of the path; None if there is no such entry."""
+    """Return the place of the first entry in a path, and the rest of the path; None if there is no such entry."""
     if isinstance(place.parts, list):
         found = _INDEX.match(rest)
         index = int(found[1]) if found else len(place.parts)
@@ -198,7 +204,7 @@ def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
 
 
 def index_in_source(raw: str, text: str, index: int) -> int:
-    """Return the offset in the source of the character `index` of a text; 0 if it cannot be determined.
+    """Return the offset in `raw` of the character `text[index]`; 0 if it cannot be determined.
 
     Args:
         raw: the source of the text, with quotes and escapes.

@@ -1,6 +1,6 @@
-r"""Read the arguments of a peer's scheduler by its table, with their types, ranges and defaults.
+r"""Read the arguments of a peer's scheduler by a table of their types, ranges and defaults.
 
-A table is a dataclass; the annotation of a field is the type that its argument takes:
+A table is a dataclass. The annotation of a field is the type of the argument:
 
 >>> @argument_table
 ... class StepArguments:
@@ -69,8 +69,9 @@ class Argument:
     Args:
         default: the default; `...` if the argument is required.
         low, above, high: the range of a number; `above` is an exclusive lower bound.
-        used: returns False if the argument has no effect with the preceding arguments; then it is not checked.
-        parse: converts a value or raises `WrongValue`; then the type is not checked.
+        used: a function of a dict of all arguments. It returns False if this argument has no effect with them. The
+            argument is then not checked.
+        parse: a function that converts a value or raises `WrongValue`, instead of the check of the type.
         aliases: other names of the argument.
         example: a value for the advice of a diagnostic, if the default is not suitable.
         meaning: a description for the documentation.
@@ -88,7 +89,7 @@ class Argument:
     meaning: str = ""
 
     def read(self, value: Any, kind: Any) -> Any:
-        """Return the value as its type, which may be `X | None`, or raise `WrongValue`."""
+        """Return a value converted to the type `kind`, which may be `X | None`, or raise `WrongValue`."""
         kinds = get_args(kind)
         if NoneType in kinds:
             if value is None:
@@ -135,19 +136,19 @@ class Argument:
 
 
 def argument(default: Any = ..., **row: Any) -> Any:
-    """Return the field of an argument; without a default the argument is required and needs an example."""
+    """Return the field of a table for an argument. An argument without a default is required and needs an example."""
     return field(default=MISSING if default is ... else default, metadata={"argument": Argument(default, **row)})
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def argument_table(cls: type[_Table]) -> type[_Table]:
-    """Make a class with fields made by `argument` a table: a frozen dataclass."""
+    """Convert a class with fields from `argument` to a table, which is a frozen dataclass."""
     return dataclass(frozen=True, kw_only=True)(cls)  # without slots, which tables of two bases cannot have
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def table_named(tables: dict[str, Any], *names: str) -> Callable[[type[_Table]], type[_Table]]:
-    """Return a decorator like `argument_table` that also registers the table under the scheduler's names."""
+    """Return a decorator like `argument_table` that also adds the table to `tables` under the names of a scheduler."""
 
     def make(cls: type[_Table]) -> type[_Table]:
         table = argument_table(cls)
@@ -158,22 +159,22 @@ def table_named(tables: dict[str, Any], *names: str) -> Callable[[type[_Table]],
 
 
 def arguments_of(of: type) -> dict[str, Argument]:
-    """Return the arguments of a table by name."""
+    """Return a dict from the name of each argument of a table to its specification."""
     return {one.name: one.metadata["argument"] for one in fields(of) if "argument" in one.metadata}
 
 
 def names_of(of: type) -> dict[str, str]:
-    """Return the arguments of a table by all their names, aliases included."""
+    """Return a dict from the names and aliases of a table's arguments to the names."""
     return {alias: name for name, row in arguments_of(of).items() for alias in (name, *row.aliases)}
 
 
 def defaults_of(of: type) -> dict[str, Any]:
-    """Return the defaults of a table by argument; a required argument has none."""
+    """Return a dict from the arguments of a table to their defaults, without the required arguments."""
     return {name: row.default for name, row in arguments_of(of).items() if row.default is not ...}
 
 
 def located(data: Mapping[Any, Any], path: str) -> dict[str, tuple[Any, str]]:
-    """Return the entries of a mapping, each with its location."""
+    """Return a dict from each key of a mapping, as text, to the pair (value, config path)."""
     return {str(key): (value, child_path(path, key)) for key, value in data.items()}
 
 
@@ -187,19 +188,19 @@ def read_arguments(
     defaults: Mapping[str, Any] = _NO_DEFAULTS,
     aliases: bool = True,
 ) -> tuple[_Table, dict[str, str], set[str]]:
-    """Read the arguments of a table; report every problem.
+    """Read the arguments that a table specifies, and report every problem.
 
     Args:
         into: the table.
-        written: the values as they are written, each with its location, by name or alias.
+        written: a dict from name or alias to the pair (value as it is written, config path).
         path: the location of the arguments together.
         of: the name of the scheduler, for diagnostics that would not show it.
-        defaults: take precedence over those of the table.
+        defaults: defaults that take precedence over those of the table.
         aliases: whether the aliases of arguments are accepted.
 
     Returns:
         The table, with a default or an example in place of each value that is wrong or missing; the location of each
-        argument; and the names of those with another value in place.
+        argument; and the names of the arguments whose value was replaced.
     """
     table: type = into
     rows, kinds = arguments_of(table), {one.name: one.type for one in fields(table)}
@@ -285,7 +286,7 @@ def to_level(value: float) -> Level:
 
 
 def from_level(level: Level) -> float | None:
-    """Return the value of an absolute level; None for a multiple of base."""
+    """Return the value of an absolute level, and 0.0 for the level 0; None for any other multiple of base."""
     if isinstance(level, Absolute):
         return level.value
     return 0.0 if level == 0 else None
@@ -299,7 +300,7 @@ class ReadingNotes:
     Args:
         diagnostics: the errors.
         cautions: the warnings, such as likely mistakes.
-        base: the base of lr, of which levels become multiples; None for absolute levels.
+        base: the base of lr. Values of the config become multiples of it. None if they become absolute levels.
     """
 
     diagnostics: DiagnosticCollector
@@ -315,7 +316,7 @@ class ReadingNotes:
         return to_level(value) if self.base is None else ratio_as_written(value, self.base)
 
     def scaled(self, value: float, schedule: Schedule) -> Schedule:
-        """Return a schedule of multiples, scaled so that it starts at a value."""
+        """Return a schedule whose multiples of base are replaced by multiples of `value`."""
         if value == 0:
             return constant(0.0)
         return schedule if value == self.base else constant(self.level(value)) * schedule
@@ -343,17 +344,20 @@ class ReadEntry:
     wrong: Set[str]
 
     def refuse(self, name: str, found: str, instead: str, *others: str, code: str = REFUSED_VALUE) -> None:
-        """Report a problem of an argument or of a combination, unless an invalid one was already reported."""
+        """Report a problem of the argument `name`, or of its combination with `others`.
+
+        Nothing is reported if one of them is invalid by itself, because that is already reported.
+        """
         if not self.wrong & {name, *others}:
             self.notes.diagnostics.add(self.places[name], found, instead, code=code)
 
     def warn_held(self, name: str, length: float) -> None:
-        """Add a warning that with a length of 0 the first value stays constant, which is a likely mistake."""
+        """Add a warning that the scheduler stays at its first value because the argument `name` is 0."""
         caution = f"with {name} {length:g}, {self.name} stays at its first value"
         self.notes.cautions.append(f"{self.places[name]}: {caution}")
 
     def schedule(self) -> Any:
-        """Return the schedule; None, and a diagnostic, if the arguments contradict each other."""
+        """Return the schedule. If the arguments contradict each other, add a diagnostic and return None."""
         try:
             return self.arguments.schedule(self)
         except InvalidArgument as refusal:
@@ -390,7 +394,7 @@ def arguments_beside(
 ) -> tuple[Any, str]:
     """Return the arguments in the mapping of a scheduler, and their location.
 
-    They are either under a separate key or next to the name.
+    The arguments are either under a separate key or next to the name of the scheduler.
 
     Args:
         data: the mapping, with the name under one of `name_keys`.
@@ -407,12 +411,12 @@ def arguments_beside(
 
 
 def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[str, Any]:
-    """Return the numbers among an optimizer's arguments, by field.
+    """Return a dict from field to number, for the numbers among an optimizer's arguments.
 
     Args:
         data: the arguments.
-        same: arguments with the names of fields.
-        named: other arguments, by field.
+        same: fields whose argument has the name of the field.
+        named: other fields, each with the name of its argument.
 
     >>> numbers_by_field({"lr": 1, "epsilon": 0.1, "momentum": None}, "lr", "momentum", eps="epsilon")
     {'lr': 1.0, 'eps': 0.1}
@@ -422,7 +426,7 @@ def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[
 
 
 def values_of_optimizer(optimizer: Any) -> dict[str, Any]:
-    """Return the numbers of an optimizer in a config, by field; the arguments may be in a nested mapping."""
+    """Return a dict from field to value for an optimizer in a config, whose arguments may be in a nested mapping."""
     inner = [one for one in optimizer.values() if isinstance(one, Mapping)] if isinstance(optimizer, Mapping) else []
     if len(inner) == 1 and (len(optimizer) == 1 or "init_args" in optimizer):
         optimizer = inner[0]
@@ -441,7 +445,7 @@ def given_rate(base: float | Mapping[str, float] | None) -> float | None:
 
 
 def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
-    """Return the base of lr if levels can be multiples of it: None if it is missing or 0."""
+    """Return the base of lr; None if it is missing, or if it is 0, because no level is a multiple of 0."""
     return float(given_rate(base) or 0.0) or None
 
 
@@ -479,7 +483,7 @@ def accumulation_fact(value: Any) -> Calendar | None:
 
 
 def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
-    """Return a stage of exactly this length: truncated, or constant after its own end.
+    """Return a stage of exactly `length`: the schedule truncated, or followed by its last value.
 
     >>> from paramsched.schedules import cosine
     >>> print(cut_to_length(constant(0.5), 10), cut_to_length(cosine(over=10), 10), cut_to_length(cosine(over=10), 5))

@@ -20,7 +20,7 @@ _HOLDS_OPTIONS: Final = re.compile(
     r"(?:\$\{?|\$\(\s*|`)\w*(ARG|OPT|FLAG|EXTRA|PARAMS|CMD|COMMAND)|\$[@*]|\$\{\w+\[[@*]|(\$\(|`)\s*(cat\b|<|python)",
     re.IGNORECASE,
 )
-"""Unknown substitutions that may contain further options, although an option precedes them."""
+"""Substitutions such as `$EXTRA_ARGS`, which may contain further options even as the value of an option."""
 _UNKNOWN: Final = re.compile(r"[$`]")
 
 
@@ -49,10 +49,10 @@ class CommandLine:
     """The training command of a script.
 
     Args:
-        words: its words.
-        cautions: what of it, or beside it, was not read.
-        faults: why the script cannot be read.
-        places: where its options are written.
+        words: the words of the command.
+        cautions: warnings about options and commands that were not read.
+        diagnostics: errors because of which the script cannot be read.
+        places: the locations of the options.
     """
 
     words: list[str]
@@ -62,10 +62,10 @@ class CommandLine:
 
 
 def read_command_line(text: str) -> CommandLine | None:
-    """Read the command that trains in a script; None if it has no option.
+    """Read the training command of a script or command line. Returns None if the text has no options.
 
-    It is the last one with options that look like settings of a schedule. If there is none, it is the options that
-    variables hold, or that begin lines of their own.
+    The training command is the last command with options that look like settings of a schedule. If there is no such
+    command, the options in the values of variables are read, or else the lines that start with an option.
     """
     script = read_script(text) if _HAS_OPTION.search(text) else ShellScript((), None, is_whole=True)
     begun = [one for one in script.commands if one.runs and not _is_option(one.words[0].text)]
@@ -87,7 +87,7 @@ def read_command_line(text: str) -> CommandLine | None:
     words = [_END if index in unknown else word.text for index, word in enumerate(chosen)]
     diagnostics: list[Diagnostic] = []
     if crlf := _CONTINUED_CRLF.search(text):
-        found = "its lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
+        found = "the lines end in CRLF, and bash continues a line only if a backslash is the last character before LF"
         diagnostics = [lines.fault(crlf.start(), found, "Save the file with LF line ends")]
     elif script.unclosed is not None:
         diagnostics = [lines.fault(script.unclosed, "the quote is never closed", "Write the closing quote")]
@@ -113,7 +113,7 @@ def _counts(name: str) -> bool:
 
 
 def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
-    """Return the indices of unknown words that are not option values: they may expand to several words or none."""
+    """Yield the indices of words that may expand to options: substitutions of unknown value that follow no option."""
     for index, word in enumerate(words):
         if word.unknown and word.unknown[0].several and word.unknown[0].text == word.text:
             before = words[index - 1].text if index else ""
@@ -123,31 +123,34 @@ def _may_hold_options(words: Sequence[ShellWord]) -> Iterator[int]:
 
 
 def _not_known(words: Sequence[ShellWord], lines: TextLines) -> Iterator[Diagnostic]:
-    """Return a warning about substitutions that may contain options, which are known only when the script runs."""
+    """Yield a warning about substitutions that may contain options, because only the shell knows their values."""
     program = next((index for index, word in enumerate(words) if word.text.endswith(".py")), 0)
     found = {words[index].text: words[index].unknown[0] for index in _may_hold_options(words) if index > program}
     if found:
         reasons = [f"line {lines.of(one.begin)[0]}: {one.text} {one.why}" for one in found.values()]
         line, column = lines.of(next(iter(found.values())).begin)
-        text = f"{names_listed(reasons, 5)}; options in it are not read"
+        text = f"{names_listed(reasons, 5)}; options in {'it' if len(reasons) == 1 else 'them'} are not read"
         yield Diagnostic("", text, code=NOT_IN_SCRIPT, line=line, column=column)
 
 
 def _not_counted(
     training: dict[ShellCommand, dict[str, Any]], broken: Iterable[ShellCommand], lines: TextLines
 ) -> Iterator[Diagnostic]:
-    """Return a warning about other training commands with different settings, and about options taken for commands."""
+    """Yield warnings about training commands that are not read, and about options that bash takes for commands.
+
+    A training command is reported only if its settings differ from those of the command that is read.
+    """
     counts = next(reversed(training))
     others = [one for one, settings in training.items() if settings != training[counts]]
     if others:
         line, column = _begin_of(counts, lines)
         rest = names_listed((str(_begin_of(one, lines)[0]) for one in others), 5)
-        found = f"line {line}: this command is read; the commands of other lines have other settings: {rest}"
+        found = f"line {line}: only this command is read; commands in other lines have other settings: {rest}"
         yield Diagnostic("", found, code=ONE_OF_COMMANDS, line=line, column=column)
     for one in (one for one in broken if _schedule_options(one)):
         line, column = _begin_of(one, lines)
         names = names_listed(map(option_name, _schedule_options(one)))
-        found = f"line {line}: {names}: bash takes this for a command of its own, because the line before ends one"
+        found = f"line {line}: {names}: bash takes this for a separate command, because the line above ends the command"
         yield Diagnostic("", found, code=ONE_OF_COMMANDS, line=line, column=column)
 
 
@@ -185,7 +188,7 @@ def option_name(word: Any) -> str:
 
 
 def named_options(data: Any, path: str = ROOT) -> dict[str, tuple[Any, str]]:
-    """Return each argument with its value and location, from the words of a command line or from a mapping."""
+    """Return a dict from argument to the pair (value, location), from the words of a command line or from a mapping."""
     if isinstance(data, Mapping):
         return {option_name(key): (value, child_path(path, key)) for key, value in data.items()}
     if not isinstance(data, (list, tuple)):

@@ -74,14 +74,14 @@ class DiagnosticCollector:
         self._found[Diagnostic(path, found, instead, span, at_key, code=code, replace=replace, entry=written)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
-        """Add an InvalidArgument of a library function as a diagnostic."""
+        """Add the error of a library function as a diagnostic."""
         code, replace = refusal.code, refusal.replace
         instead = refusal.instead if refusal.command is None else refusal.command
         self.add(path, refusal.problem, instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
 
     @contextmanager
     def reported_at(self, path: str) -> Iterator[None]:
-        """Add an InvalidArgument raised in the block as a diagnostic at the path, then raise all diagnostics."""
+        """Add an InvalidArgument raised in the `with` block as a diagnostic at `path`, then raise all diagnostics."""
         try:
             yield
         except InvalidArgument as refusal:
@@ -108,7 +108,7 @@ class DiagnosticCollector:
         return tuple(one.problem for one in self.found())
 
     def found(self) -> tuple[Diagnostic, ...]:
-        """Return the diagnostics; if there are more than 200, the last one counts the others."""
+        """Return the diagnostics; if there are more than 200, the last one counts those that are not listed."""
         more = self.count - len(self._found)
         listed = tuple(self._found)
         return (*listed, Diagnostic("", f"and {more} more")) if len(listed) >= _MOST and more else listed
@@ -198,13 +198,13 @@ def type_name_of(value: object) -> str:
     return names.get(type(value), f"a {type(value).__name__}")
 
 
-_MOST_GIVEN = 500_000  # values of a mapping in code; lists that contain each other multiply
+_MOST_GIVEN = 500_000  # values of a mapping passed in code; a list counts once for each place in which it occurs
 _MOST_DIGITS = 400  # no float has more digits before its decimal point
 
 
 @final
 class Pairs(list[tuple[Any, Any]]):
-    """A mapping as it is written, which may contain a key twice."""
+    """The entries of a mapping in a file, as pairs (key, value), because a key may occur twice."""
 
 
 @final
@@ -307,7 +307,9 @@ def refuse_large_plan(data: Any, source: str) -> None:
 
 @final
 class _PlainReader:
-    """A reader that converts data to plain values. It limits their number, because nested references multiply.
+    """A reader that converts data to plain values.
+
+    It limits the number of values, because a list counts once for each place in which it occurs.
 
     Args:
         diagnostics: the collector.

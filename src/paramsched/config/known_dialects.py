@@ -42,13 +42,13 @@ class Loaded:
     notes: tuple[Diagnostic, ...] = ()
 
 
-_PEERS: Final = "paramsched.peers"  # a layer above: its packages are found by their folders
+_PEERS: Final = "paramsched.peers"  # its modules are imported by name, because this package is a layer below
 
 DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
 """The group in which a package names its dialects: `composer = "my_package.composer_dialect"`."""
 
 BaseLike: TypeAlias = float | Mapping[str, float]
-"""The base of lr, or the bases by field. Dialects that use absolute values need them."""
+"""The base of lr, or a dict from field to base. Dialects that use absolute values need it."""
 
 _Result = TypeVar("_Result")
 

@@ -24,7 +24,7 @@ class PeerExporter:
         raise PlanError(f"{self.library} cannot express {what}", why, instead, format=advised)
 
     def count(self, length: Duration, unit: str = "updates") -> int:
-        """Return a length as an integer number of a unit.
+        """Return a length as a number of `unit`. Raise PlanError if it is not an integer number of this unit.
 
         >>> PeerExporter("optax").count(Duration.of("2k steps"))
         2000
@@ -37,7 +37,7 @@ class PeerExporter:
         return int(amount)
 
     def stage_sizes(self, stages: Sequence[Schedule], total: int | None, unit: str = "updates") -> list[int | None]:
-        """Return the length of each stage as an integer number of a unit; None for an open-ended last stage.
+        """Return the length of each stage as a number of `unit`, with None for an open-ended last stage.
 
         Args:
             stages: the stages of a sequence.

@@ -108,8 +108,8 @@ def load_with_bases(
 ) -> Loaded:
     """Read a plan from a file as `load` does, and the values of the optimizer that the file has.
 
-    A config of MMEngine has them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
-    run uses. Native files have none.
+    A config of MMEngine contains the values in `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` returns
+    the schedules' values in a run of the config. Native files contain no values of the optimizer.
     """
     text = read_plan_text(path, format, run_config=run_config)
     return text.loaded(shapes=shapes, calendar=calendar, base=base)
@@ -180,7 +180,8 @@ def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
         return load(given) if is_file else loads(given)
     if isinstance(given, os.PathLike):
         return load(given)
-    raise InvalidArgument(f"plan_from({shown(given)})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+    found = f"expected a Plan, a mapping, a text or a path, got {type(given).__name__}"
+    raise InvalidArgument(f"plan_from({shown(given)})", found, "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
 @explain_wrong_keywords
@@ -194,7 +195,7 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
             without a path.
 
     Raises:
-        PlanError: a predicate or a function without a name is in the plan.
+        PlanError: the plan contains a predicate or a function without a name.
         InvalidArgument: the format is unknown, or it cannot express this plan.
         OSError: the file cannot be written. It is unchanged.
 
@@ -204,7 +205,8 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     lr: cosine(to=0.1)
     """
     if not isinstance(plan, Plan):
-        raise InvalidArgument(f"dump({plan!r:.40})", "no Plan", "Write ps.dump(ps.Plan(lr=cosine()))")
+        found = f"expected a Plan, got {type(plan).__name__}"
+        raise InvalidArgument(f"dump({plan!r:.40})", found, "Write ps.dump(ps.Plan(lr=ps.cosine()))")
     if path is None:
         return text_of(plan, format or "yaml")
     file = path_of_file(path)
@@ -252,7 +254,7 @@ PLACES: Mapping[str, Callable[[str], Place]] = {
     "python": python_places,
     "command": command_places,
 }
-"""Functions that locate the values of a text, by syntax."""
+"""A dict from syntax to the function that locates the values of a text in this syntax."""
 
 SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
     "yaml": (read_yaml, write_yaml),
@@ -263,7 +265,7 @@ SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", "
 
 
 def formats() -> tuple[str, ...]:
-    """Return what `format` may be: `yaml`, `toml`, `json`, and the dialects."""
+    """Return the names that `format` may be: `yaml`, `toml`, `json`, and the dialects."""
     return (*SYNTAXES, *dialect_names())
 
 
@@ -401,7 +403,7 @@ class PlanText:
 
     @property
     def has_comments(self) -> bool:
-        """Return whether a YAML or TOML text has comments, which a plan does not preserve."""
+        """True if the text is YAML or TOML with comments, which a plan does not preserve."""
         syntax = self.format if self.format in SYNTAXES else self.syntax
         if syntax == "toml":
             return any(found["comment"] for found in _TOML_COMMENT.finditer(self.text))
@@ -409,8 +411,8 @@ class PlanText:
             return False
         from yaml import ScalarEvent, YAMLError
 
-        # A number sign outside of all values. Inside a value it is part of the text. The file may be that of a peer,
-        # with aliases, tags, and templates that only its own reader fills in.
+        # A comment starts with a number sign outside of all values. Inside a value, the sign is part of the text. The
+        # file may be that of a peer, with aliases, tags, and templates that only the reader of the peer fills in.
         outside, end = [], 0
         try:
             for event in parser_events(self.text):
@@ -445,7 +447,7 @@ def plan_of_data(
     calendar: Calendar | None,
     base: BaseLike | None,
 ) -> Plan:
-    """Return the plan of a mapping in this format."""
+    """Return the plan that a mapping describes in the format `format`."""
     if _is_native(known_format(format)):
         return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
     diagnostics, dialect = DiagnosticCollector(), dialect_named(format)
@@ -478,15 +480,16 @@ _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool
 
 
 def read_peer_data(text: str, syntax: str, source: str) -> Any:
-    """Return the data of a peer's text, as `peer_data` does; warn of repeated keys of a schedule."""
+    """Return the data of a peer's text, as `peer_data` does. Warn of repeated keys of a schedule."""
     diagnostics = DiagnosticCollector()
     twice: list[str] = []
     data = peer_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)
     diagnostics.raise_any(source)
     scheduling = [path for path in dict.fromkeys(twice) if _OF_SCHEDULES.search(path.lower())]
     if scheduling:
-        more = f" (and {len(scheduling) - 1} other keys)" if len(scheduling) > 1 else ""
-        found = f"the key is there twice{more}, and the last value counts; keep one"
+        others = len(scheduling) - 1
+        more = f" (and {others} other {'key' if others == 1 else 'keys'})" if others else ""
+        found = f"the key occurs twice{more}, and the last value counts. Keep one"
         warn_user(Diagnostic(scheduling[0], found, code=KEY_TWICE))
     return data
 
@@ -508,8 +511,8 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
             advice = "Make the plan smaller, or register its shapes"
             raise InvalidArgument("dump(plan)", "; ".join(error.problems), advice) from None
         if not same:
-            found = "a part of it is written by a name that means something else"
-            raise InvalidArgument("dump(plan)", found, "Rename it")
+            found = "reading the text gives another plan, because a name in the plan is also the name of something else"
+            raise InvalidArgument("dump(plan)", found, "Rename the function, shape or group")
         return text
     dialect = dialect_named(format)
     if dialect.from_plan is None:
@@ -519,5 +522,5 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path 
 
 
 def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
-    """Return the syntax a format declares, or the one its file suffix implies, or YAML, which JSON is too."""
+    """Return the functions (read, write) of the syntax that a format or a suffix implies; by default those of YAML."""
     return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]

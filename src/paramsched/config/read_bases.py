@@ -31,7 +31,9 @@ _MOST_FILES: Final = 200
 
 
 def read_python(text: str, source: str = "config", folder: Path | None = None) -> dict[str, Any]:
-    """Return the names that a Python config assigns, with their values; computed values become `NeedsRunning`.
+    """Return a dict from the names that a Python config assigns to their values.
+
+    Values that are known only when the file runs become `NeedsRunning`.
 
     Args:
         folder: the folder of relative bases; None if `_base_` cannot be read.
@@ -104,7 +106,7 @@ class _BaseFileReader:
         """Read YAML or JSON and merge it into its bases."""
         data = read_peer_data(file.text, "json" if file.suffix == ".json" else "yaml", file.source)
         if not isinstance(data, dict):
-            found = "no mapping of names. Write param_scheduler and train_cfg, with their values"
+            found = "expected a mapping of names to values. Write param_scheduler and train_cfg, with their values"
             raise ConfigError(file.source, [found])
         paths = data.pop("_base_", [])
         base = self.read_bases(file, paths) if paths else {}
@@ -140,14 +142,15 @@ class _BaseFileReader:
     def read_base(self, path: str, file: _ConfigFile) -> FileNames:
         """Read a base file by its path, `./base.py` or `package::folder/base.py`."""
         if file.path is None:
-            raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
+            found = f"{path}: the folder of the config is unknown"
+            raise file.error(found, "Pass the path of the config, not its text")
         if "::" not in path:
             return self.read_once(path_without_dots(file.path.absolute().parent / path), path, file)
         package, _, inside = path.partition("::")
         place = _package_folder(package, path, file.error) / ".mim" / "configs" / inside
         if not place.is_file():
             advice = f"Install the version of {_DISTRIBUTIONS.get(package, package)} that has it"
-            raise file.error(f"{path}: the package {package} is here, and has no {place}", advice)
+            raise file.error(f"{path}: the package {package} is installed, but has no {place}", advice)
         return self.read_once(place, path, file)
 
     def read_module(self, file: _ConfigFile, module: str, level: int) -> FileNames:
@@ -170,9 +173,9 @@ class _BaseFileReader:
         if str(place) in file.above:
             raise file.error(f"{site} is its own base", "Leave it out")
         if len(file.above) >= _MOST_ABOVE:
-            raise file.error(f"{site}: more than {_MOST_ABOVE} files, one the base of the other")
+            raise file.error(f"{site}: more than {_MOST_ABOVE} nested files")
         if len(self._done) >= _MOST_FILES:
-            raise file.error(f"{site}: more than {_MOST_FILES} files together")
+            raise file.error(f"{site}: more than {_MOST_FILES} base files")
         if place.suffix not in (".py", ".yaml", ".yml", ".json"):
             raise file.error(f"{site} is not a config", "Write a path that ends in .py, .yaml, .yml or .json")
         base = _ConfigFile(
@@ -203,7 +206,8 @@ def text_of_base(place: Path, site: str, error: Callable[..., ConfigError]) -> s
     """Read a base file. Only regular files are opened, because a pipe could block forever.
 
     Args:
-        asked: the path as the config writes it, for messages.
+        place: the path of the file.
+        site: the path as the config writes it, for messages.
         error: returns the error for a description and an advice.
     """
     try:
@@ -226,7 +230,7 @@ def text_of_base(place: Path, site: str, error: Callable[..., ConfigError]) -> s
 
 
 def _with_scope(value: Any, scope: str) -> Any:
-    """Add the scope to the types of the outermost dicts that have a type."""
+    """Add `_scope_` to the outermost dicts that have a `type`, unless they have a `_scope_`."""
     if isinstance(value, dict):
         if "type" in value:
             return value if value.get("_scope_") is not None else {**value, "_scope_": scope}
@@ -237,7 +241,7 @@ def _with_scope(value: Any, scope: str) -> Any:
 
 
 def _with_references(value: Any, references: References, base: Mapping[str, Any], source: str) -> Any:
-    """Return a value with `{{ _base_.x }}` replaced by the values of the bases."""
+    """Return a value of YAML or JSON with the values of the bases in place of `{{ _base_.x }}`."""
     if isinstance(value, dict):
         return {name: _with_references(one, references, base, source) for name, one in value.items()}
     if isinstance(value, list):
@@ -259,10 +263,10 @@ _OF_BASE: Final = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
 
 
 def _put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, References]:
-    """Return the text with its variables replaced, and the placeholders of values of the bases in it.
+    """Return the text with its variables replaced, and the placeholders that the text now contains for `_base_.x`.
 
     Args:
-        file: the path of the file; None if it is unknown, and then its variables are unknown.
+        file: the path of the file. If it is None, variables such as `fileDirname` get a placeholder.
     """
     if "{{" not in text:
         return text, References()
@@ -308,10 +312,10 @@ def _put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, R
 # Bases in installed packages, which are located without being imported.
 
 _DISTRIBUTIONS: Final = {"mmseg": "mmsegmentation", "mmaction": "mmaction2"}
-"""Packages whose distribution has another name than their module."""
+"""A dict from module to package name, for packages that are installed under another name than their module."""
 
 _RENAMED: Final = {"mmcls": "mmpretrain"}
-"""Packages that were renamed and provide the same configs."""
+"""A dict from former to current module names of packages that were renamed and kept their configs."""
 
 
 def _package_folder(package: str, site: str, error: Callable[..., ConfigError]) -> Path:

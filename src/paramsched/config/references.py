@@ -1,4 +1,4 @@
-"""References within a config, such as `${trainer.max_epochs}`, which Hydra and llm-foundry leave to OmegaConf."""
+"""References within a config, such as `${trainer.max_epochs}`. Hydra and llm-foundry resolve them by OmegaConf."""
 
 import re
 from typing import Any, Final, TypeAlias, final
@@ -17,8 +17,8 @@ _Keys: TypeAlias = tuple[str | int, ...]
 def with_references(data: Any) -> Any:
     """Return a config with its references replaced by their values, by the rules of OmegaConf.
 
-    A reference to something outside of the config, or to a resolver such as `${oc.env:HOME}`, stays as it is written:
-    the reader of its entry refuses it there.
+    A reference to something outside of the config, or to a resolver such as `${oc.env:HOME}`, stays as it is written.
+    The reader of the entry reports it.
 
     >>> with_references({"n": 100, "over": "${n}ba", "same": {"as": "${..over}"}, "home": "${oc.env:HOME}"})
     {'n': 100, 'over': '100ba', 'same': {'as': '100ba'}, 'home': '${oc.env:HOME}'}
@@ -28,7 +28,10 @@ def with_references(data: Any) -> Any:
 
 @final
 class _References:
-    """A resolver of the references in one config. It limits the number of values, because references multiply."""
+    """A resolver of the references in one config.
+
+    It limits the number of values, because nested references can multiply them.
+    """
 
     def __init__(self, root: Any) -> None:
         self._root = root
@@ -45,7 +48,7 @@ class _References:
             return value
         self._depth += 1
         if self._depth > 2 * MOST_DEPTH:
-            raise ConfigError("config", [f"with its references it is nested more than {2 * MOST_DEPTH} deep"])
+            raise ConfigError("config", [f"nested more than {2 * MOST_DEPTH} deep after references are replaced"])
         found: Any
         if isinstance(value, dict):
             found = {key: self.resolved(one, (*keys, key)) for key, one in value.items()}
@@ -81,7 +84,10 @@ class _References:
         return text
 
     def _named(self, name: str, keys: _Keys) -> Any:
-        """Return the value of a reference; a leading dot means the mapping around the reference."""
+        """Return the value of a reference; `_MISSING` if there is none.
+
+        A leading dot means the mapping around the reference.
+        """
         up = len(name) - len(name.lstrip("."))
         if up > len(keys):
             return _MISSING

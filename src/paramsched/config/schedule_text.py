@@ -57,7 +57,7 @@ class ShapeNames:
         return {**plugin_shapes(), **self.own, **SHAPES}
 
     def called_in(self, text: str) -> Mapping[str, ShapeLike]:
-        """Return the unregistered builders that a text may call, and those that replace registered ones."""
+        """Return a dict from name to builder, for builders that a text may call and that are not in `SHAPES`."""
         own = {**self.own, **self.in_folder} if "table_file" in text else self.own
         unknown = [name for name in _CALLED.findall(text) if name not in SHAPES and name not in self.own]
         return {**plugin_shapes(), **own} if unknown else own
@@ -105,9 +105,9 @@ class UserScheduler:
 
     Args:
         field: the field of the param groups that it schedules.
-        begin, end: the window, in ticks.
-        by_epoch: True if it ticks once per epoch.
-        rule: the rule that it applies at each tick of the window, until the end of the run.
+        begin, end: the epochs or iterations `[begin, end)` in which the scheduler changes values.
+        by_epoch: True if the scheduler counts epochs, False if it counts iterations.
+        rule: the rule that computes the values, from `begin` to the end of the run.
     """
 
     field: str
@@ -133,7 +133,7 @@ FINDERS: Final[list[Finder]] = []
 
 
 def user_class(kind: object) -> UserClass | None:
-    """Return the user's class for a name or a class; None if it is unknown."""
+    """Return the `UserClass` function for the `type` in a config, a name or a class; None if it is unknown."""
     return next((found for finder in FINDERS if (found := finder(kind)) is not None), None)
 
 

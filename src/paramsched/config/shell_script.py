@@ -17,10 +17,10 @@ class Unknown:
     """A substitution whose value is known only when the script runs.
 
     Args:
-        text: as written, such as `$ARGS`.
+        text: the substitution as it is written, such as `$ARGS`.
         begin: the offset of its first character.
         why: the reason, such as `is not set in this file`.
-        several: whether it may be several words, or none.
+        several: True if the substitution may expand to several words or to none.
     """
 
     text: str
@@ -35,9 +35,9 @@ class ShellWord:
     """A word of a command after expansion.
 
     Args:
-        text: its characters; unknown substitutions are in it as written.
-        begin: the offset where it is written, in the command or in the value of a variable.
-        unknown: the unknown substitutions in it.
+        text: the characters of the word. Substitutions of unknown value are in it as they are written.
+        begin: the offset at which the word is written, in the command or in the value of a variable.
+        unknown: the substitutions of unknown value in the word.
     """
 
     text: str
@@ -98,7 +98,7 @@ _RUN_TEXT: Final = ("-c", "-lc", "--wrap", "--command", "--cmd")
 """Options whose value is a command."""
 _MOST_NESTED: Final = 5
 _MOST_PIECES: Final = 50_000
-"""The maximum of word parts that are read. The largest of 485 published scripts has 1,100 words."""
+"""The maximum number of word parts that are read. The largest of 485 published scripts has 1,100 words."""
 
 
 @final
@@ -107,9 +107,9 @@ class ShellScript:
     """The content of a script.
 
     Args:
-        commands: in their order.
+        commands: the commands, in the order of the script.
         unclosed: the offset of a quote that is never closed; None if there is none.
-        is_whole: False where the script is so large that its end was not read.
+        is_whole: False if the script is so large that its end was not read.
     """
 
     commands: tuple[ShellCommand, ...]
@@ -135,8 +135,8 @@ class _Script:
 
     Args:
         variables: the values that were set so far; None for a variable that is set to several values.
-        left: how many more pieces are looked at.
-        nested: in how many quotes it is.
+        left: the number of word parts that may still be read.
+        nested: the number of quoted commands around this one.
     """
 
     def __init__(self, text: str, variables: dict[str, _Value], left: int, nested: int = 0) -> None:
@@ -222,7 +222,7 @@ class _Script:
                 self.delimiters.append(target)
 
     def reserved(self) -> bool:
-        """Skip a keyword of the shell."""
+        """Skip a keyword of the shell. Return whether there was one."""
         if found := _LOOP.match(self.text, self.at, self.end):
             self.at = found.end()
             items = self.words_until(";\n")
@@ -502,7 +502,7 @@ def _word_of(pieces: _Pieces) -> ShellWord:
 
 
 def _one_of(before: tuple[_Pieces, ...], value: tuple[_Pieces, ...], begin: int) -> _Value:
-    """Return the value of a variable that is set again conditionally; None if that affects a schedule."""
+    """Return the value of a variable that a condition may set again; None if a schedule depends on the condition."""
     old, new = _text_of(before), _text_of(value)
     added = new.removeprefix(old)
     is_more = new.startswith(old)

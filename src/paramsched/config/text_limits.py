@@ -14,17 +14,17 @@ MOST_BYTES = 1_000_000
 MOST_LINE = 10_000
 MOST_DEPTH = 50
 MOST_VALUES = 100_000
-"""The maximum of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
+"""The maximum number of numbers, texts, lists and mappings in a file; commas in a line of text count too."""
 MOST_WORDS = 200_000
-"""The maximum of tokens in a Python config. The largest of 5,000 published ones has 20,000."""
+"""The maximum number of tokens in a Python config. The largest of 5,000 published configs has 20,000."""
 
 MOST_SCHEDULE_WORDS = 15_000
-"""The maximum of names, operators and calls in all schedules of a plan; one with a hundred stages has 500."""
+"""The maximum number of names, operators and calls in a plan's schedules; a plan with a hundred stages has 500."""
 MOST_ENTRIES = 4_000
-"""The maximum of entries in all mappings of a plan: fields, groups and arguments of schedules."""
+"""The maximum number of entries in all mappings of a plan: fields, groups and arguments of schedules."""
 
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
-_NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # numbers are fast to read
+_NAME_OR_OPERATOR = re.compile(r"(?<!\w)[^\W\d]\w*|[-+*/>(]")  # not numbers, which are fast to read
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -34,7 +34,7 @@ def refuse_long_text(text: str, source: str) -> None:
     if size > MOST_BYTES:
         raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
     if not text.isascii() and (half := _HALF.search(text)):
-        found = f"{half[0]} is half a character; no file can hold it"
+        found = f"{half[0]} is half a character (a lone surrogate), which no file can contain"
         raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
     offset = 0
     for line in text.splitlines(keepends=True):

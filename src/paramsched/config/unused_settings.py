@@ -21,16 +21,16 @@ def report_unused_settings(
 ) -> None:
     """Report all keys that look like schedule settings but that a reader did not use, in one diagnostic.
 
-    It is a warning; it is an error where the plan is certainly another one: the file belongs to another program, or a
-    key is another name of a setting that would have its default instead.
+    The diagnostic is a warning. It is an error if the plan would certainly be wrong: if the file belongs to another
+    program, or if a key is another name of a setting, which would have its default value instead.
 
     Args:
         written: the keys that have a value in the file, each with its path, such as `$.optimizer.warmup`.
         used: keys that the reader used, and keys of its library that do not affect the schedule.
-        faults: where an error is added.
+        diagnostics: the collector to which an error is added.
         library: the name of the library whose configs the reader reads.
-        renamed: other names of settings of the library, with the library's own name.
-        defaulted: settings that are missing and whose default matters.
+        renamed: a dict from other names of settings to the library's names for them.
+        defaulted: missing settings whose defaults affect the plan.
     """
     unused = [key for key in written if key not in used and looks_like_schedule(key)]
     program = program_of(written)
@@ -47,14 +47,16 @@ def report_unused_settings(
         native = 'Write a native plan, such as lr: warmup("5%") >> cosine()'
         diagnostics.add(path, found, instead or native, at_key=bool(unused), code=UNKNOWN_FIELD)
     else:
-        warn_user(Diagnostic(path, f"{found}; the plan is read without it", code=UNUSED_SETTING))
+        them = "it" if len(unused) == 1 else "them"
+        warn_user(Diagnostic(path, f"{found}; the plan is read without {them}", code=UNUSED_SETTING))
 
 
 def note_defaults(library: str, defaults: Mapping[str, object]) -> Iterator[Diagnostic]:
-    """Report the defaults of a library that a config omits and that affect its schedule.
+    """Yield a diagnostic with the library's defaults that affect the schedule, for settings that the config omits.
 
     Args:
-        library: with its version, which may have other defaults than another one.
+        library: the name of the library with its version, because defaults differ between versions.
+        defaults: a dict from setting to default.
     """
     if defaults:
         taken = ", ".join(f"{name} {value}" for name, value in defaults.items())
@@ -96,7 +98,7 @@ _HARMLESS: Final = frozenset(
         *("plot", "restore", "exit", "load", "overlap", "retro", "graph"),
     }
 )
-"""Words in a key about something other than the schedule, such as `eval_steps`."""
+"""Words in keys that are not about the schedule, such as `eval_steps`."""
 _SCHEDULING: Final = re.compile(
     r"epochs?|epochwise|warm\w*|\w*sched(ule|uler|ules|ulers)?|anneal\w*|cool\w*|ramp(up)?|cycles|milestones|\w*lrs?"
 )

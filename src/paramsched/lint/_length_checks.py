@@ -27,7 +27,7 @@ _FEW_EPOCHS: Final = 5  # in a run of fewer epochs, small numbers may mean updat
 _SHORT_WARMUP: Final = 20  # updates; a longer warmup may be intended
 _SHORT_EPOCH: Final = 10  # updates; with such epochs, numbers of updates and of epochs are similar
 _LONG_RUN: Final = 1_000  # updates
-_CLEARLY_LONGER: Final = Fraction(101, 100)  # one extra tick has no effect
+_CLEARLY_LONGER: Final = Fraction(101, 100)  # lengths may exceed the run by 1%, because one extra update has no effect
 
 
 def check_lengths(
@@ -36,7 +36,9 @@ def check_lengths(
     """Yield diagnostics of the lengths in one line of a plan.
 
     Args:
+        trial: the run in which lengths are compared; None if they cannot be compared.
         epochs: the number of epochs in the run; None if it is unknown.
+        path: the config path of the line.
         native: True if the line was written for this library, False if it was read from a peer's config.
     """
     for part in values_inside(schedule):
@@ -64,7 +66,10 @@ def check_lengths(
 def _epochs_for_updates(
     schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """Yield the first length in epochs that is many times the run; the limit is lower for a warmup."""
+    """Yield a diagnostic for the first length in epochs that is many times the length of the run.
+
+    The limit is 10 times the run, and 3 times the run for a warmup.
+    """
     if epochs is None:
         return
     for part in values_inside(schedule):
@@ -87,7 +92,7 @@ def _epochs_for_updates(
 def _updates_for_epochs(
     schedule: Schedule, trial: TrialRun | None, epochs: Fraction | None, path: str, *, native: bool
 ) -> Iterator[Diagnostic]:
-    """Yield the first part whose numbers of updates are all below the number of epochs."""
+    """Yield a diagnostic for the first shape or rule whose lengths in updates are all below the number of epochs."""
     if epochs is None or epochs < _FEW_EPOCHS:
         return
     if trial is not None and trial.known and trial.epoch is not None and trial.epoch < _SHORT_EPOCH:
@@ -104,7 +109,7 @@ def _updates_for_epochs(
 
 
 def _updates_of_part(part: Any) -> list[Fraction]:
-    """Return the times of a part that are in updates."""
+    """Return the milestones, length or periods of a shape or rule in updates; [] if one is in another unit."""
     if isinstance(part, MultiStep):
         written = list(part.milestones)
     elif isinstance(part, Anneal):
@@ -121,14 +126,14 @@ def _updates_of_part(part: Any) -> list[Fraction]:
 
 
 def _is_warmup(part: Any) -> bool:
-    """Return whether a part rises; then a few updates may be intended."""
+    """Return whether a shape or rule rises, like a warmup, which may be intended to take only a few updates."""
     if isinstance(part, Anneal):
         return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
     return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
 
 
 def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Yield the first part whose lengths exceed the horizon."""
+    """Yield a diagnostic for the first sequence or shape that is longer than the horizon."""
     for part in _parts_over_the_run(schedule):
         stages = part.stages if isinstance(part, Sequence) else (part,)
         taken = Fraction(0)
@@ -142,7 +147,10 @@ def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[
 
 
 def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
-    """Yield the parts whose time is that of the run: an operand covers the run, a stage only a part of it."""
+    """Yield the schedules inside a schedule whose time is the time of the run.
+
+    An operand of `+` or `*` covers the entire run. A stage covers only a part of the run, so it is not yielded.
+    """
     if isinstance(schedule, (Take, Skip)) and schedule.of is not None:
         return  # it was planned for a run of another length, as after Plan.change
     yield schedule
@@ -153,7 +161,7 @@ def _parts_over_the_run(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Yield the first milestone after the end of the run."""
+    """Yield a diagnostic for the first milestone after the end of the run."""
     for part in _parts_over_the_run(schedule):
         milestones = part.milestones if isinstance(part, MultiStep) and trial.knows(part) else ()
         late = [(when, one) for one in milestones if (when := trial.span.calendar.exact(one)) > trial.end]
@@ -165,7 +173,7 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
 
 
 def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Yield the first period that is longer than the run."""
+    """Yield a diagnostic for the first period that is longer than the run."""
     ticks: dict[str | int, int | None] = {"update": 1 if "updates" in trial.units else None, "epoch": trial.epoch}
     for part in _parts_over_the_run(schedule):
         periods = [(trial.span.calendar.exact(one), f'"{one}"') for one in _periods_of(part) if trial.knows(part)]
@@ -185,7 +193,7 @@ def _periods_of(part: Schedule) -> list[Duration]:
 
 
 def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Diagnostic]:
-    """Yield the first stage of at most one update whose length is written in another unit."""
+    """Yield a diagnostic for the first stage that takes at most one update although its length is in another unit."""
     if not trial.known or trial.end < _LONG_RUN:
         return
     for part in _parts_over_the_run(schedule):
@@ -200,7 +208,7 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
 
 
 def _order_of(milestones: tuple[Any, ...]) -> str:
-    """Return the problem in the order of milestones; "" if there is none."""
+    """Return a description of repeated or unsorted milestones; "" if they are in ascending order."""
     seen: set[Any] = set()
     for one in milestones:
         if one in seen:

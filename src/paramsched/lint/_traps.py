@@ -40,7 +40,7 @@ _SMALL = 0.01
 
 
 def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
-    """Yield a warning for each part of a binding that probably means something else than intended.
+    """Yield a warning for each name and schedule in a binding that probably means something else than intended.
 
     >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
     $.learning_rate: warning: torch's optimizers have no field "learning_rate". Write lr
@@ -70,13 +70,16 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Diagnostic]:
 
 
 def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
-    """`lr: 1e-3` is a thousandth of the group's own lr; `cosine(0.1)` starts at a tenth of it."""
+    """Yield a trap if a multiple of base was probably meant as a value.
+
+    `lr: 1e-3` is a thousandth of the group's own lr. `cosine(0.1)` starts at a tenth of the group's own lr.
+    """
     peak = _highest_level(schedule)
     last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
     if peak is not None and 0 < peak < _SMALL:
         yield (
             LEVEL_AS_VALUE,
-            f"numbers are multiples of the group's own lr, so this never exceeds {peak:g} × base",
+            f"numbers are multiples of the group's own lr, so the lr never exceeds {peak:g} × base",
             f"For an absolute value write absolute({peak!r})",
         )
     elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
@@ -85,19 +88,22 @@ def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
             length = "" if schedule.over is None else f", over={schedule.over.written()}"
             yield (
                 FIRST_IS_START,
-                f"the first argument is start: it falls from {start:g} × base to 0",
+                f"the first argument is start, so the lr falls from {start:g} × base to 0",
                 f"To fall from base to {start:g} × base write cosine(to={start!r}{length})",
             )
     elif isinstance(last, Anneal) and isinstance(last.to, float) and 0 < last.to <= _SMALL_FLOOR:
         yield (
             FLOOR_AS_VALUE,
-            f"numbers are multiples of the group's own lr: it ends at {last.to:g} × base",
+            f"numbers are multiples of the group's own lr, so the lr ends at {last.to:g} × base",
             f"For an absolute value write absolute({last.to!r})",
         )
 
 
 def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
-    """`warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35."""
+    """Yield a trap for milestones after a warmup, which count from the end of the warmup.
+
+    `warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35.
+    """
     if len(schedule.stages) != 2:
         return
     first, last = schedule.stages
@@ -115,7 +121,10 @@ def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
 
 
 def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
-    """`warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind more tightly than `>>`."""
+    """Yield a trap if an operator was probably meant for an entire sequence, but applies to one stage.
+
+    `warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind more tightly than `>>`.
+    """
     stages = schedule.stages
     for place in (0, len(stages) - 1):
         stage = stages[place]
@@ -141,7 +150,10 @@ def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
 
 
 def _shares_of_the_run(schedule: Restarts) -> Iterator[_Trap]:
-    """`restarts(warmup("10%") >> cosine(), "10%")`: the warmup takes the entire cycle."""
+    """Yield a trap for percentages inside `restarts`, which refer to the run and not to a cycle.
+
+    In `restarts(warmup("10%") >> cosine(), "10%")`, the warmup takes the entire cycle.
+    """
     for part in _parts_of_schedule(schedule.schedule):
         length = part.length if isinstance(part, (Anneal, Constant)) else None
         if length is None or [unit for unit, _ in length.terms] != ["percent"]:
@@ -171,7 +183,7 @@ def _parts_of_schedule(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _highest_level(schedule: Schedule) -> float | None:
-    """Return the highest multiple of base; None if it does not depend on relative levels alone."""
+    """Return the highest multiple of base that a schedule reaches; None if it cannot be determined from the levels."""
     match schedule:
         case Anneal(start=float(start), to=float(to)):
             return max(abs(start), abs(to))
@@ -193,7 +205,7 @@ def _highest_level(schedule: Schedule) -> float | None:
 
 
 def _end_levels(schedule: Schedule) -> tuple[float | None, float | None]:
-    """Return the first and the last level as multiples of base; None for each level that is not relative."""
+    """Return the first and the last level as multiples of base, with None for a level that is not such a multiple."""
     match schedule:
         case Anneal(start=start, to=to):
             return _relative_level(start), _relative_level(to)

@@ -23,7 +23,7 @@ from paramsched.time.calendar import SIZES
 _USUAL_EPOCH = 1_000
 _SAMPLES = 4_096
 _FEWEST_SAMPLES = 128
-_MOST_VALUES = 400_000  # of all lines of a plan
+_MOST_VALUES = 400_000  # evaluated for all lines of a plan together
 
 
 @final
@@ -32,10 +32,10 @@ class TrialRun:
     """A run in which a plan is tried before the real run.
 
     Args:
-        span: the time of the run.
+        span: the time from the start to the end of the run.
         units: the units that can be converted to updates. Lengths in other units are not compared.
         epoch: the number of updates in an epoch; None if it is unknown.
-        known: True if its facts are those of the real run, so that its updates are real updates.
+        known: True if the run facts are those of the real run, so that updates are real updates.
         to_scale: True if lengths in different units have the proportions of the real run.
         samples: the number of updates that are evaluated in a long run.
     """
@@ -58,7 +58,7 @@ class TrialRun:
         return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
 
     def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
-        """Return the length of a stage in updates; None if it has no length or cannot be converted."""
+        """Return the length in updates of a stage that starts at `begin`; None if missing or not convertible."""
         if not self.knows(stage):
             return None
         try:
@@ -126,7 +126,7 @@ def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
 def mixed_run(plan: Plan) -> TrialRun | None:
     """Return a run with epochs of 1,000 updates, for a plan in epochs and updates whose epoch length is unknown.
 
-    Diagnostics found in it must not depend on the epoch length. Returns None if the horizon is not in epochs.
+    Diagnostics found in this run must not depend on the epoch length. Returns None if the horizon is not in epochs.
     """
     horizon = plan.horizon
     if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
@@ -140,7 +140,7 @@ def _span_of_run(calendar: Calendar) -> Span:
     return Span.of_run(calendar, calendar.horizon or 0)
 
 
-_MOST_SEAMS = 1_000
+_MOST_SEAMS = 1_000  # stage boundaries next to which a schedule is evaluated
 _MOST_OF_RULES = 2_000_000  # updates; rules are computed one update after another
 
 
@@ -151,9 +151,9 @@ class FieldCurve:
 
     Args:
         times: the evaluated updates in ascending order, including the first and the last one.
-        values: the values at these updates.
-        base: the base of the values; None if it is unknown, and then the values are those for base 1.
-        share: which of the values scale with base.
+        values: the values at `times`.
+        base: the base for which the values were computed; None if it is unknown. The values are then those for base 1.
+        share: "all" if all values are proportional to base, "none" if no value depends on base, otherwise "some".
     """
 
     binding: Binding
@@ -218,7 +218,7 @@ def curve_in_run(
 
 
 def _times_to_look_at(schedule: Schedule, end: int, samples: int) -> Integers:
-    """Return every update of a short run; for a long run, evenly spaced updates and those next to stage boundaries."""
+    """Return the updates to evaluate: all in a short run; otherwise evenly spaced ones and those next to boundaries."""
     if end <= samples:
         return np.arange(end, dtype=np.int64)
     marks = np.array([min(ceil(one), end) for one in islice(schedule._seams(), _MOST_SEAMS)], dtype=np.int64)

@@ -80,7 +80,10 @@ def check_followed(curve: FieldCurve, followed: Iterable[str]) -> Iterator[Diagn
 
 
 def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
-    """Yield the first boundary next to which an entire stage is far below the other stage."""
+    """Yield a diagnostic for the first boundary at which the value jumps.
+
+    It jumps if all values of one stage are far below the value that the other stage has at the boundary.
+    """
     schedule = curve.schedule
     if not isinstance(schedule, Sequence) or not curve.comparable:
         return
@@ -100,7 +103,7 @@ def _jumps(curve: FieldCurve) -> Iterator[Diagnostic]:
 
 
 def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """Return a diagnostic's code, text and advice if the rate is 0 during the first epoch."""
+    """Return a diagnostic's code, text and advice if the rate is 0 during the first epoch, otherwise None."""
     epoch = curve.run.epoch
     if epoch is None or epoch < 2 or curve.end < 2 * epoch or not np.any(curve.values):
         return None
@@ -110,13 +113,13 @@ def _zero_at_first(curve: FieldCurve) -> tuple[str, str, str] | None:
 
 
 def _zero_at_last(curve: FieldCurve) -> tuple[str, str, str] | None:
-    """Return a diagnostic's code, text and advice if the rate is nearly 0 long before the end."""
+    """Return a diagnostic's code, text and advice if the rate is nearly 0 long before the end, otherwise None."""
     above = np.flatnonzero(np.abs(curve.values) > _PRACTICALLY_ZERO * np.max(np.abs(curve.values)))
     if not len(above) or not curve.run.to_scale or not curve.comparable or curve.end < 20:
         return None
     written = [*durations_in(curve.binding.schedule)]
     if written and all([unit for unit, _ in length.terms] == ["percent"] for length in written):
-        return None  # a decay to a share of the run ends there on purpose
+        return None  # a decay whose length is a percentage of the run ends early on purpose
     last = int(curve.times[above[-1]]) + 1
     left = 1 - last / curve.end
     if left < _LONG_END:
@@ -130,7 +133,7 @@ def _rises_to_the_end(curve: FieldCurve) -> Iterator[Diagnostic]:
     if not curve.run.to_scale:
         return
     if curve.end >= 20 and curve.times[top] >= _LATE * curve.end - 1 and curve.values[0] < _IS_HIGH * curve.peak:
-        # In cycles the rate was as high before and has fallen since.
+        # In a cyclic schedule, the rate has reached the peak before and has fallen since.
         if np.any(curve.values[curve.times < _LATE * curve.end] > 0.98 * curve.peak):
             return
         when, epoch = _when(curve, int(curve.times[top])), curve.run.epoch or 1

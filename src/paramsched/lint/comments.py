@@ -41,7 +41,7 @@ _COMMENT: Final = re.compile(r"#[ \t]*paramsched:[ \t]*ignore\b[ \t]*([\w, \t-]*
 
 
 def without_silenced(found: Iterable[Diagnostic], text: str, file: str) -> Iterator[Diagnostic]:
-    """Yield the diagnostics that no comment of the text ignores, and the diagnostics of these comments."""
+    """Yield the diagnostics that no comment of the text ignores, and one for each comment with an unknown code."""
     lines = TextLines(text)
     by_line: dict[int, frozenset[str]] = {}
     everywhere: frozenset[str] = frozenset()

@@ -43,8 +43,8 @@ def check(
     Args:
         plan: the plan, resolved or not.
         calendar: the known facts of the run.
-        native: True if the plan was written for this library. False for a plan that was read from a peer's config;
-            then mistakes that are typical of native plans are not reported.
+        native: True if the plan was written for this library, False if it was read from a peer's config. Mistakes that
+            are typical of native plans are reported only for native plans.
         groups: the known values of the optimizer, in the form of its param groups.
         whole: True if `groups` contains all groups of the optimizer and all their fields.
 
@@ -81,13 +81,13 @@ def check(
                 found += check_values(curve)
                 found += check_followed(curve, _fields_followed(binding.schedule))
                 break
-    # One mistake is reported once.
+    # A rate with another diagnostic is not checked, so that one mistake is reported once.
     reported = {one.path for one in found}
     found += check_rates([curve for curve in curves if curve.path not in reported])
     found += check_groups(plan, groups, whole=whole)
     found += _lines_without_effect(plan) if native else ()
     found += check_field_names(plan)
-    # In the order of the plan's lines. Sorting is stable, so diagnostics without a line keep their order.
+    # Diagnostics are sorted by the lines of the plan. Sorting is stable, so those of one line keep their order.
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
 

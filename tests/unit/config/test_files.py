@@ -394,7 +394,7 @@ def test_a_plan_too_large_to_be_read_is_not_written(tmp_path):
 
 
 def test_a_value_that_is_not_a_plan_is_not_written():
-    with pytest.raises(InvalidArgument, match="no Plan"):
+    with pytest.raises(InvalidArgument, match="expected a Plan"):
         config.dump({"lr": 0.1})
 
 
@@ -440,7 +440,7 @@ def test_a_single_line_with_a_file_suffix_is_a_path(tmp_path):
 
 @pytest.mark.parametrize("given", [None, 3, cosine()])
 def test_values_that_are_not_plans_are_rejected_with_an_example_plan(given):
-    with pytest.raises(InvalidArgument, match="no Plan") as refusal:
+    with pytest.raises(InvalidArgument, match="expected a Plan") as refusal:
         config.plan_from(given)
 
     assert "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)" in refusal.value.instead

@@ -154,7 +154,7 @@ TWICE = {
 def test_the_last_value_of_a_duplicate_schedule_key_is_used_with_a_warning(name):
     first, path = TWICE[name]
 
-    with pytest.warns(DiagnosticWarning, match="the last value counts; keep one") as caught:
+    with pytest.warns(DiagnosticWarning, match="the last value counts. Keep one") as caught:
         plan = config.loads(first + PEERS[name], name)
 
     assert plan == config.loads(PEERS[name], name)

@@ -153,7 +153,10 @@ def test_a_comment_ends_at_its_line():
         ("--bf16 $(cat args)", "line 3: $(cat args) is the output of a command; options in it are not read"),
         ("--bf16 `more_args 1`", "line 3: `more_args 1` is the output of a command; options in it are not read"),
         ("--bf16 $MORE_ARGS", "line 3: $MORE_ARGS is not set in this file; options in it are not read"),
-        ("$X $Y", "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in it are not read"),
+        (
+            "$X $Y",
+            "line 3: $X is not set in this file, line 3: $Y is not set in this file; options in them are not read",
+        ),
     ],
 )
 def test_expansions_that_may_contain_options_are_reported(rest, warning):
@@ -197,7 +200,7 @@ def test_the_last_of_several_commands_is_read_and_reported():
     plan, found = cautions_of(text)
 
     assert str(plan.horizon) == "20"
-    assert found == ["line 3: this command is read; the commands of other lines have other settings: 1"]
+    assert found == ["line 3: only this command is read; commands in other lines have other settings: 1"]
 
 
 def test_an_option_after_a_comment_is_not_part_of_the_command():
@@ -206,7 +209,7 @@ def test_an_option_after_a_comment_is_not_part_of_the_command():
     plan, found = cautions_of(text)
 
     assert str(plan) == "horizon: 10\nlr: linear()"
-    assert found[0].startswith("line 3: warmup_steps: bash takes this for a command of its own")
+    assert found[0].startswith("line 3: warmup_steps: bash takes this for a separate command")
 
 
 def test_options_that_are_added_under_a_condition_are_read_unless_they_schedule(recwarn):
@@ -275,7 +278,7 @@ def test_an_unknown_part_of_a_quoted_command_has_its_line():
 def test_lines_that_end_in_crlf_are_reported():
     text = "python train.py \\\r\n  --sched step \\\r\n  --epochs 9\r\n"
 
-    with pytest.raises(ps.errors.ConfigError, match=r"1:17: its lines end in CRLF.*Save the file with LF line ends"):
+    with pytest.raises(ps.errors.ConfigError, match=r"1:17: the lines end in CRLF.*Save the file with LF line ends"):
         ps.loads(text, "timm")
     assert ps.loads("train.py --sched step --epochs 9\r\n", "timm") == ps.loads(
         "train.py --sched step --epochs 9", "timm"

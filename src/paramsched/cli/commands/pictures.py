@@ -110,7 +110,7 @@ _watch_option = click.option("--watch", is_flag=True, help="Draw again whenever 
 @base_option
 @field_option
 @format_option
-@click.option("--at", "times", multiple=True, metavar="TIME", help='Print the values at 250, "10 epochs", "50%".')
+@click.option("--at", "times", multiple=True, metavar="TIME", help='Print values at TIME: 250, "10 epochs" or "50%".')
 @click.option(
     "--width",
     type=click.IntRange(24, 1000),
@@ -252,7 +252,7 @@ def _values_at(
 def _values_by_column(
     counted: "Plan", groups: list[dict[str, Any]], at: list[int], run: "RunAmounts | None"
 ) -> dict[str, list[float]]:
-    """Return the values of fields, groups and targets at some updates, by column name."""
+    """Return a dict from column name to the values at the updates `at`, with a column per field, group and target."""
     from paramsched.plan import Target, bind
     from paramsched.plan.binding import is_by_amount
     from paramsched.plan.trace import column_name, unique_labels
@@ -346,7 +346,7 @@ def _write_or_watch(drawing: _Drawing, output: str, to: str | None, title: str |
 
 
 def _format_of_picture(output: str, to: str | None) -> "show.PictureFormat":
-    """Return the function that draws a file.
+    """Return the function that draws pictures in the format `to`, or in the format of the file's suffix.
 
     Raises:
         UsageError: neither `--to` nor the suffix of the file is a known format.

@@ -73,9 +73,9 @@ def paramsched_change(
 ) -> None:
     """Print PLAN with a change from TIME on. All values before TIME stay the same, bit for bit.
 
-    From TIME on, FIELD follows SCHEDULE; in it, `previous` is the level of the field at TIME. FIELD may name a group:
-    lr@head=…. Fields that are not named continue as planned. --horizon is the new length of the run. The other facts
-    are for configs that cannot be read without them. Comments in the file are not kept.
+    From TIME on, FIELD follows SCHEDULE. In SCHEDULE, `previous` is the level of the field at TIME. FIELD may name a
+    group: lr@head=…. Fields that are not named continue as planned. --horizon is the new length of the run. The other
+    facts are for configs that cannot be read without them. Comments in the file are not kept.
     """
     from dataclasses import replace
 
@@ -129,7 +129,7 @@ def _require_format(to: str | None) -> None:
 
 
 def _note_comments(read: "PlanInput") -> None:
-    """Print a note if comments are lost, and the notes of the reader."""
+    """Print a note if the comments of the file are lost, and print the notes of its reader."""
     if read.source is not None and read.source.has_comments:
         echo_note(f"the comments of {read.source.name} are not kept")
     for note in read.loaded.notes:
@@ -176,7 +176,7 @@ def paramsched_convert(
 ) -> None:
     """Convert PLAN to another format.
 
-    Comments are not kept; a note on standard error reports that.
+    Comments are not kept. If the file has comments, a note on standard error reports that.
 
     With --from log, PLAN is the log of a run, and the output is a plan with the logged values. The values of a long
     log are written to files next to the output.
@@ -190,7 +190,7 @@ def paramsched_convert(
         raise click.UsageError("the format to write is missing. Write --to yaml, or -o plan.yaml")
     _require_format(to)
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
-        raise click.UsageError(f"--output {output}: its suffix is not that of a format. Write --to yaml")
+        raise click.UsageError(f"--output {output}: the suffix is not that of a known format. Write --to yaml")
     if source == "log" or (source is None and plan.endswith(".jsonl")):
         if output is not None and (Path(output).suffix == ".csv" or os.path.realpath(output) == os.path.realpath(plan)):
             raise click.UsageError(

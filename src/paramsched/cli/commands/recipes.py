@@ -58,7 +58,8 @@ def paramsched_recipes(
 ) -> None:
     """List the published training recipes whose name, title, area or source contains all WORDS.
 
-    The name of a single recipe prints its plan, its run facts, and which parts are from the source or inferred.
+    If WORDS is the name of a recipe, or only one recipe matches, its plan is printed, with its run facts and a note on
+    which parts are from the source and which are inferred.
     Every command accepts a recipe as a plan: paramsched show recipe:NAME.
     """
     from paramsched.recipe_book import recipes

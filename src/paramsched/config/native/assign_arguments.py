@@ -23,7 +23,10 @@ from paramsched.time import Duration
 
 @final
 class ArgumentAssignment:
-    """An assignment of unread values to parameters. Unknown, superfluous and missing arguments add diagnostics."""
+    """An assignment of the values in a file to the parameters of a shape.
+
+    Unknown, superfluous and missing arguments add diagnostics.
+    """
 
     def __init__(
         self, name: str, parameters: Mapping[str, inspect.Parameter], path: str, diagnostics: DiagnosticCollector
@@ -32,7 +35,7 @@ class ArgumentAssignment:
         self.meant: set[str | None] = set()  # arguments for which misspelled names were probably intended
 
     def of_given(self, given: Any) -> dict[str, Any]:
-        """Assign `{argument: value}`, `[values]`, one value or null."""
+        """Return a dict from parameter to value, from `{argument: value}`, `[values]`, one value or null."""
         if isinstance(given, dict):
             values = self.by_name(given)
         else:
@@ -41,7 +44,7 @@ class ArgumentAssignment:
         return values
 
     def by_name(self, given: dict[Any, Any]) -> dict[str, Any]:
-        """Assign named values; a variadic parameter collects unknown names."""
+        """Return a dict from parameter to value, from named values. A `**` parameter collects unknown names."""
         extra = next((key for key, one in self.parameters.items() if one.kind is one.VAR_KEYWORD), None)
         values: dict[str, Any] = {}
         renamed = self.renamed_call(given)
@@ -67,7 +70,7 @@ class ArgumentAssignment:
         return values
 
     def renamed_call(self, given: dict[Any, Any]) -> dict[str, Any] | None:
-        """Return the call with all unknown names corrected; None unless there are several and each can be corrected."""
+        """Return the call with corrected names; None unless several names are unknown and all can be corrected."""
         unknown = [key for key in given if key not in self.parameters]
         ours = {key: meant_argument(str(key), self.parameters, self.name) for key in unknown if key not in DROPPED}
         renamed = {ours.get(key, key): plain_json(value) for key, value in given.items() if key not in DROPPED}
@@ -77,7 +80,7 @@ class ArgumentAssignment:
         return {self.name: renamed}
 
     def in_order(self, given: list[Any]) -> dict[str, Any]:
-        """Assign positional values; a variadic parameter collects the rest."""
+        """Return a dict from parameter to value, from positional values. A `*` parameter collects the rest."""
         places = [one for one in self.parameters.values() if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
         values: dict[str, Any] = {}
         if places and item_annotations(places[0].annotation) and all(isinstance(one, (int, float)) for one in given):
@@ -92,7 +95,9 @@ class ArgumentAssignment:
                 values[one.name] = given[index]
         if len(given) > len(places):
             names = ", ".join(one.name for one in places)
-            found = f"{self.name} takes at most {len(places)} values, {names}; found {len(given)}"
+            unit = "value" if len(places) == 1 else "values"
+            most = f"at most {len(places)} {unit}, {names}" if places else "no values"
+            found = f"{self.name} takes {most}; found {len(given)}"
             kept = {one.name: plain_json(value) for one, value in zip(places, given, strict=False)}
             self.diagnostics.add(self.path, found, f"Write {flow_text({self.name: kept})}", code=WRONG_ARGUMENT)
         return values
@@ -118,7 +123,7 @@ def _example(parameter: inspect.Parameter) -> Any:
 
 
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:
-    """Return the argument that an unknown one probably means, if any, and the advice."""
+    """Return the argument that an unknown argument probably means (None if unclear), and the advice."""
     ours = own_name(key, parameters, function)
     if ours is not None:
         return ours, f'use "{ours}"'
@@ -139,18 +144,18 @@ KINDS: Final[Mapping[type, str]] = {
     Duration: "length",
     Curve: "curve",
 }
-"""Types with a special syntax in files; the names are those of their definitions in the schema."""
+"""A dict from types with a special syntax in files to the names of their definitions in the JSON Schema."""
 
 
 def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
-    """Return the kind of an annotation; cached, because large configs ask for it very often."""
+    """Cache the results of a function of an annotation, because large configs call it very often."""
     remembered = lru_cache(maxsize=1024)(read)
 
     @wraps(read)
     def read_or_remember(annotation: Any) -> _Answer:
         try:
             return remembered(annotation)
-        except TypeError:  # the metadata is not hashable
+        except TypeError:  # the metadata of the annotation is not hashable
             return read(annotation)
 
     return read_or_remember
@@ -158,7 +163,7 @@ def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer
 
 @_remember_answers
 def kind_of_argument(annotation: Any) -> str | None:
-    """Return the name of an annotation in `KINDS`, or None.
+    """Return the name in `KINDS` of the first type in an annotation that has one, or None.
 
     >>> kind_of_argument(float | Absolute), kind_of_argument(Duration | str | None), kind_of_argument(int)
     ('level', 'length', None)
@@ -180,7 +185,7 @@ def union_members(annotation: Any) -> tuple[Any, ...]:
 
 
 def takes_none(parameter: inspect.Parameter) -> bool:
-    """Return whether null is allowed."""
+    """Return whether a parameter accepts null."""
     return parameter.default is None or NoneType in union_members(parameter.annotation)
 
 
@@ -197,7 +202,7 @@ def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
 
 @_remember_answers
 def literal_values(annotation: Any) -> tuple[Any, ...]:
-    """Return the values of a Literal; none for other annotations."""
+    """Return the values of a Literal; an empty tuple for other annotations."""
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
@@ -228,7 +233,7 @@ PLAIN_TYPES: Final = {
     str: ("string", "text"),
     bool: ("boolean", "true or false"),
 }
-"""Names of types in the schema and in messages."""
+"""A dict from type to its name in the JSON Schema and its description in messages."""
 
 
 def is_of_type(member: Any, value: Any) -> bool:
@@ -252,17 +257,17 @@ def type_asked_for(member: Any) -> str:
 
 
 def within_float(value: Any) -> float:
-    """Return the value, or raise InvalidArgument for an integer that exceeds all floats."""
+    """Return the value. Raise InvalidArgument for an integer that is too large for a float."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**308:
-        raise InvalidArgument(f"a number of {len(str(abs(value)))} digits", "it exceeds all floats", "Write 0.1")
-    return value  # type: ignore[no-any-return]  # whatever it is, the caller judges
+        raise InvalidArgument(f"a number of {len(str(abs(value)))} digits", "it is too large for a float", "Write 0.1")
+    return value  # type: ignore[no-any-return]  # other types are checked by the caller
 
 
 def value_of_users_type(annotation: Any, value: Any, path: str, diagnostics: DiagnosticCollector) -> Any:
     """Return a value of a user-defined type, validated strictly by pydantic as JSON.
 
     Raises:
-        MissingDependency: pydantic is not installed. No shape of this library asks for it.
+        MissingDependency: pydantic is not installed. No shape of this library needs it.
     """
     import json
 
@@ -294,7 +299,7 @@ _INDEX: Final = re.compile(r"\[(\d{1,9})\]")
 
 
 def index_in_name(name: str) -> int | None:
-    """Return the index that a group's name in a file means; None for a name.
+    """Return the index that a group's name such as `[0]` means in a file; None for other names.
 
     >>> index_in_name("[0]"), index_in_name("head")
     (0, None)

@@ -35,7 +35,7 @@ _FIELD = r"^[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,4}\])?$"
 def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
     """Return the JSON Schema (2020-12) of plan files, which editors use to complete and check them.
 
-    A shape that is registered is in it, with its arguments.
+    The schema contains all registered shapes with their arguments.
 
     Args:
         shapes: a user's own builders, as in `load`.
@@ -59,7 +59,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
             "horizon": _schema_reference("length"),
             "groups": {
                 "type": "object",
-                "description": "by name; [0] is an index",
+                "description": "fields by the name of a group; [0] is an index",
                 "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
                 "minProperties": 1,
             },
@@ -95,7 +95,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
             "level": {
                 "anyOf": [
                     {"type": "number", "description": "a multiple of base"},
-                    {"enum": sorted(NEIGHBOR_LEVELS), "description": "of the stage before, or behind"},
+                    {"enum": sorted(NEIGHBOR_LEVELS), "description": "the level of the previous or the next stage"},
                     {
                         "type": "string",
                         "pattern": r"^[-+.\deE_\s]*absolute\(.*\)[-+.\deE_\s]*$",
@@ -155,7 +155,7 @@ def _mapping_of_one(entries: dict[str, Any]) -> dict[str, Any]:
 
 
 def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
-    """Return the schema of a call's arguments: a mapping, a list, or the first one alone."""
+    """Return the schema of a call's arguments: a mapping, a list, or the first argument alone."""
     parameters = [one for one in annotated_signature(builder).parameters.values() if one.kind is not one.VAR_KEYWORD]
     named = {one.name: _argument_schema(one) for one in parameters}
     places = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]

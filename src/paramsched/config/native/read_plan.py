@@ -57,7 +57,7 @@ from paramsched.time.calendar import known_clock, meant_clock
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
 _WRAPPERS = ("schedule", "plan", "hparams", "paramsched", "config", "hyperparameters", "schedules")
-"""Keys that users may put around a plan."""
+"""Keys under which users may write an entire plan by mistake."""
 _A_TARGET = "{initial: 1.0, schedule: cosine()}"
 _MOST_NAMES = 1_000  # fields that are checked for misspellings; no optimizer has as many
 
@@ -117,7 +117,7 @@ def _no_mapping(data: Any) -> tuple[str, str]:
         return found, _A_PLAN
     if entry := _NO_BLANK.match(data):
         value = _NEXT_ENTRY.split(entry[3])[0].strip()
-        found = "a space is missing after the colon" if entry[2] == ":" else "a plan has colons, as TOML has ="
+        found = "a space is missing after the colon" if entry[2] == ":" else "YAML needs a colon, not an equals sign"
         return found, f"Write {entry[1]}: {value[:60]}"
     if entry := _NO_COLON.match(data):
         return "a colon is missing after the name of the field", f"Write {entry[1]}: {entry[2][:60]}"
@@ -195,9 +195,9 @@ class _PlanReader:
         if length is MISSING:
             return None
         if "percent" in dict(length.terms):
-            wrong = ": per cent are of the horizon itself"
+            wrong = " is a percentage, which would refer to the horizon itself"
         elif not length.terms:
-            wrong = " is a run of no update"
+            wrong = " would be a run without updates"
         else:
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
         self.values.note_fault(HORIZON, short_json(value) + wrong, instead)
@@ -212,14 +212,14 @@ class _PlanReader:
             elif isinstance(one, dict):  # [{head: {lr: …}}]
                 listed |= {str(name): fields for name, fields in one.items() if isinstance(fields, dict)}
         if listed:
-            found = f"{short_json(value)} is a list; groups are a mapping by their names"
+            found = f"expected a mapping from the names of groups, got {short_json(value)}"
             self.diagnostics.add(GROUPS, found, at_key=True, code=WRONG_TYPE, entry=("groups", listed))
             return
         for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
             path = child_path(GROUPS, name)
             selector = self.selector_of(name, path)
             if isinstance(fields, (str, int, float)) and not isinstance(fields, bool):
-                found = f"{short_json(fields)} has no field"
+                found = f"expected fields and their schedules, got {short_json(fields)}"
                 line = fields if _is_schedule(fields) else "cosine()"
                 self.diagnostics.add(path, found, at_key=True, code=WRONG_TYPE, entry=(str(name), {"lr": line}))
                 continue
@@ -227,7 +227,7 @@ class _PlanReader:
                 place = child_path(path, key)
                 if key in RESERVED:
                     once = f"{key} applies to the entire plan, so it must not be repeated"
-                    self.diagnostics.add(place, once, f"Move {key} to the top", at_key=True, code=WRONG_ARGUMENT)
+                    self.diagnostics.add(place, once, f"Move {key} to the top level", at_key=True, code=WRONG_ARGUMENT)
                 else:
                     self.read_field(key, schedule, place, selector)
 
@@ -292,14 +292,14 @@ class _PlanReader:
                 self.diagnostics.refuse(path, refusal)
 
     def note_other_place(self, key: str, value: Any, path: str, selector: str | int | None) -> bool:
-        """Report an entry in the wrong position, such as the length of the run; return whether there was one."""
+        """Report an entry that belongs elsewhere in the plan, such as `max_steps`. Return whether it was reported."""
         value = plain_json(value)
         if selector is None and (horizon := _meant_horizon(key, value)) is not None:
             found = f'"{key}" is not a field; the length of the run is "horizon"'
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("horizon", horizon))
             return True
         if selector is None and key in _WRAPPERS and isinstance(value, dict) and any(one in KNOWN for one in value):
-            found = f'"{key}" is not a field; the entries of a plan are at the top'
+            found = f'"{key}" is not a field; the entries of a plan are written at the top level'
             written = ", ".join(entry_text(str(one), json.dumps(line)) for one, line in value.items())
             instead = f"Write {written if len(value) == 1 else flow_text(value)}"
             self.diagnostics.add(path, found, instead, at_key=True, code=UNKNOWN_FIELD)
@@ -321,7 +321,7 @@ class _PlanReader:
             fields = {name: {key: line} for name, line in by_name.items()}
         if fields is None or selector is not None:
             return False
-        found = "lines for some groups are written under groups"
+        found = "schedules for single groups are written under groups"
         if others is None and "groups" not in self.data:
             self.diagnostics.add(path, found, at_key=True, code=UNKNOWN_FIELD, entry=("groups", fields))
             return True
@@ -349,7 +349,7 @@ class _PlanReader:
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
-        """Report an invalid name of a field; letters of other alphabets are described."""
+        """Report an invalid name of a field, and describe letters of other alphabets in it."""
         other, name = first_lookalike(key), re.sub(r"\W+", "_", key.strip()).strip("_")
         if other is None and (meant := OTHER_NAMES.get(name.lower()) or (name if name in KNOWN else None)):
             found = f'"{key}" is not the name of a field; did you mean "{meant}"?'

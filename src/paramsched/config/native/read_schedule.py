@@ -57,7 +57,7 @@ WITH_A_NUMBER = ("power", "quotient")
 """Names in mappings for `**` and `/`, with a schedule and a number."""
 
 _FORMS = "Write cosine(to=0.1)"
-_NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # keys of the name in other libraries
+_NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # keys for class names elsewhere
 NAMES_OF_CLASS = (*_NAME_OF_A_CLASS, "schedule", "kind", "shape")
 _A_CURVE = "Write cosine, or {power: 2}"
 
@@ -90,7 +90,7 @@ class ScheduleReader:
         """Read a schedule inside another schedule."""
         found = self.read_followed(value, path)
         if isinstance(found, MetricRule) or (isinstance(found, Schedule) and found.metric_rules):
-            reacts = f"{found} reacts to a metric, which only a whole schedule can"
+            reacts = f"{found} reacts to a metric; only the entire schedule of a field can do that"
             return self.note_fault(path, reacts, "Write {product: [cosine(), plateau()]}")
         return found
 
@@ -267,7 +267,7 @@ class ScheduleReader:
         return self.note_wrong_type(value, path, "a level", instead)
 
     def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
-        """Read a Duration; `instead` is the advice if only some lengths are allowed."""
+        """Read a Duration. `instead` is the advice of all errors, for a field that accepts only some lengths."""
         usual = "Write 5%" if instead is None else instead
         if isinstance(value, BadValue):
             return self.note_fault(path, value.found, usual)
@@ -392,7 +392,7 @@ class ScheduleReader:
         return self.note_fault(path, value.found, value.instead)
 
     def try_or_note(self, path: str, make: Callable[[], Any], arguments: Iterable[str] = ()) -> Any:
-        """Return the result of `make`; report its error at the argument that it names."""
+        """Return the result of `make`. If it fails, report the error at its argument and return MISSING."""
         try:
             return make()
         except InvalidArgument as refusal:

@@ -26,14 +26,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     """Return the data of a plan file: numbers, text, lists and mappings. `to_plan` returns an equal plan from it.
 
     Raises:
-        PlanError: a predicate or a function without a name is in it, or a group's name reads as an index.
+        PlanError: the plan contains a predicate or a function without a name, or a group's name looks like an index.
 
     >>> from paramsched.plan import Binding
     >>> from_plan(Plan(Binding("lr", 0.1, groups=0), lr="cosine()", horizon=100))
     {'horizon': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
     """
     if not plan.serializable:
-        found = "a predicate or a function without a name is in the plan"
+        found = "the plan contains a predicate or a function without a name"
         raise PlanError("dump(plan)", found, "Select groups by name, and register the function")
     data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": clock_as_data(plan.clock)}
     if plan.horizon is not None:

@@ -45,11 +45,11 @@ class PlainValues:
         self._doing: set[int] = set()
 
     def of(self, value: Any, mark: Callable[[], NeedsRunning]) -> Any:
-        """Return the plain value; what `mark` returns replaces it if it is too large, or contains itself."""
+        """Return the plain value. If it is too large or contains itself, return the placeholder that `mark` creates."""
         return value if type(value) in ATOMS else self._plain_and_size(value, MOST_DEPTH, mark)[0]
 
     def _plain_and_size(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
-        """Return the value, and how many values it contains."""
+        """Return the pair (plain value, number of values in it)."""
         value = self._memory.seen(value)
         kind = type(value)
         if kind in ATOMS or kind is NeedsRunning:
@@ -87,7 +87,8 @@ class FileNames:
     """The names that a file provides to files based on it.
 
     Args:
-        imported: which of them are modules, classes and functions.
+        values: a dict from name to value.
+        imported: the names of modules, classes and functions.
     """
 
     values: Mapping[str, Any]
@@ -100,9 +101,9 @@ class PythonFile:
 
     Args:
         references: the texts that replace `{{ _base_.x }}` in it.
-        names_of_paths: returns the names that the files of `_base_` give together.
-        names_of_module: returns the names of the file that `from .base import …` means; None: files cannot be looked
-            for.
+        names_of_paths: returns a dict from name to value for all files in `_base_`.
+        names_of_module: returns the names of the file that `from .base import …` means. It is None if the folder of the
+            file is unknown.
     """
 
     def __init__(
@@ -130,8 +131,8 @@ class PythonFile:
                 case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Name(id="read_base")))]):
                     base_block = statement
         if base_line is not None and base_block is not None:
-            both = "it has `_base_` too"
-            raise self._source.error(base_block, both, "Write one of them: MMEngine takes no file with both")
+            both = "the file has both `_base_` and `with read_base():`"
+            raise self._source.error(base_block, both, "Write one of them, because MMEngine rejects a file with both")
         inherited: Mapping[str, Any] = {}
         try:
             if base_block is not None:
@@ -157,7 +158,7 @@ class PythonFile:
             if not isinstance(line, ast.ImportFrom) or line.module is None:
                 raise self._source.error(line, "in `with read_base():` write only lines like from .base import *")
             if self._names_of_module is None:
-                mark = self._source.mark(line, "is looked for beside the file; give the file's path, not its text")
+                mark = self._source.mark(line, "is in an unknown folder; pass the path of the config, not its text")
                 for alias in line.names:
                     for name in DECIDING if alias.name == "*" else [alias.asname or alias.name]:
                         self._evaluator.bind(name, mark)
@@ -241,11 +242,13 @@ def merge_upon_base(
     *,
     instead: str = _TO_REPLACE,
 ) -> dict[str, Any]:
-    """Merge `over` into `base`: dicts are merged, other values replace, and so does a dict with `_delete_=True`.
+    """Return `base` updated by `over`. Dicts are merged recursively.
+
+    Other values, and dicts with `_delete_=True`, replace the value in `base`.
 
     Args:
-        source, path: the file's name, and where in it these are, for messages.
-        instead: what to write where a dict would go into something else, which is an error.
+        source, path: the file's name and the config path of `over`, for messages.
+        instead: the advice of the error for a dict that would be merged into a value of another type.
 
     >>> merge_upon_base({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
     {'a': {'x': 1, 'y': 3}}

@@ -48,7 +48,7 @@ DECIDING: Final = (
     "train_cfg",
     "train_dataloader",
 )
-"""Names that decide a plan: if any name may be bound, these are unknown even if the file never mentions them."""
+"""Names that determine a plan. If code may bind any name, they are unknown even if the file never mentions them."""
 
 
 _EVALUATED_FIRST: Final = (
@@ -68,13 +68,13 @@ class ConfigEvaluator(ast.NodeVisitor):
         self.imported: set[str] = set()
         """Names whose last binding is an `import`, a `def` or a `class`."""
         self.all_unknown: NeedsRunning | None = None
-        """The placeholder of all names after nothing is known any more."""
+        """The placeholder for every name after code that may have changed any name; None before such code."""
         self._local: dict[str, Any] = {}
         """The variables of the enclosing comprehensions."""
         self._later: dict[str, NeedsRunning] = {}
         """Names in functions and classes, whose code may change the values of these names at any later time."""
         self._rebound: dict[str, NeedsRunning] = {}
-        """Names that such code may bind at any later time."""
+        """Names that the code of functions and classes may bind at any later time."""
         self._operands: list[Any] = []
         """Values of unfinished enclosing expressions and statements."""
         self._depth = 0
@@ -189,7 +189,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         return holder, target.attr
 
     def _parts(self, targets: Sequence[ast.expr], value: Any) -> list[Any]:
-        """Return the parts of a value, one for each target."""
+        """Unpack a value into one part for each target."""
         if type(value) is NeedsRunning:
             return [value] * len(targets)
         items = list(self.memory.items(value))
@@ -517,7 +517,7 @@ class ConfigEvaluator(ast.NodeVisitor):
         """Return the values of the arguments.
 
         Args:
-            consumes: whether the function goes through an only argument at once, so that a generator is like a list.
+            consumes: True if the function reads an only argument completely at once. A generator then acts like a list.
         """
         named: dict[str, Any] = {}
         if consumes and len(node.args) == 1 and isinstance(node.args[0], ast.GeneratorExp):

@@ -37,12 +37,13 @@ class NameUsage:
     """The names that a piece of code uses.
 
     Args:
-        mentioned: all of them.
-        bound: those it may bind or delete.
-        changed: those whose attributes it sets or deletes.
-        later: those in functions, classes and generators, which may run at any later time.
-        rebound: those that such code may bind.
-        reaches: the node that can change any name: `exec`, `globals`, `from m import *`.
+        mentioned: all names in the code.
+        bound: names that the code may bind or delete.
+        changed: names whose attributes the code sets or deletes.
+        later: names in functions, classes and generators, whose code may run at any later time.
+        rebound: names that the code of functions, classes and generators may bind.
+        reaches: the node that can change any name, such as `exec`, `globals` or `from m import *`, or None.
+        nodes: the number of nodes of the code.
     """
 
     mentioned: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""The operators, methods and functions that a config may use. They compute a result or change their object only."""
+"""The operators, methods and functions that a config may use. They only compute a result or change their object."""
 
 import ast
 import copy
@@ -58,14 +58,14 @@ _ORDER: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-_TOO_LARGE: Final = "is larger than a config may hold"
+_TOO_LARGE: Final = "is too large for a config"
 _SINGLE: Final = (NoneType, bool)
 _SEQUENCES: Final = (str, bytes, list, tuple)
 _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(?:\.\d{1,3})?[bcdeEfFgGnosxX%]?")
 _PERCENT: Final = re.compile(r"%(?:\(\w*\))?[-+ #0]*\d{0,3}(?:\.\d{0,3})?[diouxXeEfFgGcrsa%]")
 _FIELD: Final = re.compile(r"\{\{|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
 MOST_WIDTH: Final = 1_000
-"""More than the width of any sensible format."""
+"""The largest width of a field with at most three digits, as in `{:999}`, rounded up."""
 
 
 def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
@@ -97,10 +97,10 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
 
 
 def require_room(length: int, like: Any, memory: Memory) -> None:
-    """Spend steps on a text or a container of this length.
+    """Spend steps of the budget on a new text or container of this length, whose type is that of `like`.
 
     Raises:
-        Unknown: it would be too long.
+        Unknown: the text or container would be too long.
     """
     text = isinstance(like, (str, bytes))
     if length > (MOST_LENGTH if text else memory.budget.largest):
@@ -109,7 +109,7 @@ def require_room(length: int, like: Any, memory: Memory) -> None:
 
 
 def within_digits(value: Any) -> Any:
-    """Return the value, unless it is an integer that is too large for any schedule."""
+    """Return the value. Raise Unknown for an integer that is too large for any schedule."""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise Unknown(_TOO_LARGE)
     return value
@@ -125,7 +125,7 @@ def unary(op: ast.unaryop, value: Any) -> Any:
 
 
 def truth(value: Any) -> bool:
-    """Return the truth value, which decides what code runs."""
+    """Return the truth value of a value. Raise Unknown if the value is not known."""
     if type(value) in OPAQUE or type(value) is Iteration:
         raise Unknown
     return bool(value)
@@ -266,7 +266,7 @@ def extend(memory: Memory, holder: list[Any], values: Any) -> None:
 
 
 def pairs(memory: Memory, values: Any = ()) -> dict[Any, Any]:
-    """Return the entries of a dict, or of an iterable of pairs."""
+    """Return a dict of the entries of a dict or of an iterable of pairs."""
     if isinstance(values, dict):
         memory.budget.spend(len(values) >> 2)
         return dict(values)
@@ -279,7 +279,7 @@ def pairs(memory: Memory, values: Any = ()) -> dict[Any, Any]:
 
 
 def _of_type(value: Any, *kinds: type) -> Any:
-    """Return the value, which must have one of these types."""
+    """Return the value. Raise Unknown unless it has one of these types."""
     if type(value) not in kinds:
         raise Unknown
     return value

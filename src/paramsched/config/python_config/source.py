@@ -23,10 +23,10 @@ _LARGE = 50_000  # bytes
 
 @final
 class PythonSource:
-    """A text of valid Python.
+    """The text of a Python config, with its syntax tree.
 
     Args:
-        base: True if it is a base of the config; then its placeholders contain its name.
+        base: True if the text is that of a base file. Placeholders of its values then contain the name of the file.
 
     Raises:
         ConfigError: the text is not valid Python.
@@ -61,7 +61,7 @@ class PythonSource:
             if last == number - 1 + len(pieces):
                 pieces[-1] = pieces[-1][:end]
             pieces[0] = pieces[0][begin:]
-            # A character has four bytes at most, so a long line is not encoded completely.
+            # A character has four bytes at most, so 1,000 bytes of a line contain all characters that are shown.
             text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
         text = text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
         return NeedsRunning(getattr(node, "lineno", 1), text, self._shown, why)

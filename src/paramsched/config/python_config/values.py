@@ -1,4 +1,4 @@
-"""The values of a Python config besides Python's own, the record of unknown values, and the limits of reading."""
+"""Special values of a Python config such as placeholders, the record of unknown values, and the limits of reading."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ class NeedsRunning:
     """Placeholder for a value that is known only when the config is executed.
 
     Args:
-        line: its line in the file.
-        text: its source text.
-        source: the file, if it is a base.
-        why: why it cannot be read.
+        line: the line of the value in the file.
+        text: the source text of the value.
+        source: the name of the file, if it is a base file.
+        why: the reason why the value cannot be read.
     """
 
     line: int
@@ -56,7 +56,7 @@ class ImportedName(str):
 @final
 @dataclass(frozen=True, slots=True)
 class BaseReference:
-    """Placeholder for `{{ _base_.a.b }}` until the whole file is read."""
+    """Placeholder for `{{ _base_.a.b }}` until the entire file is read."""
 
     path: str
     mark: NeedsRunning
@@ -67,8 +67,8 @@ class References:
     """The texts that replace `{{ _base_.x }}` while a file is read.
 
     Args:
-        sign: a text that is in each of them, and nowhere else in the file.
-        paths: the path after `_base_`, by the text that replaces it.
+        sign: a character that is in each of these texts, and nowhere else in the file.
+        paths: a dict from each of these texts to the path after `_base_`.
     """
 
     def __init__(self, sign: str = "", paths: Mapping[str, str] | None = None) -> None:
@@ -91,7 +91,7 @@ class Iteration:
     """An iterator or view over the real objects, so that it observes changes as in Python.
 
     Args:
-        roots: the containers it reads.
+        roots: the containers that the iterator or view reads.
     """
 
     iterable: Iterable[Any]
@@ -182,10 +182,11 @@ class NotFollowed(Unknown):
 
 @final
 class AllUnknown(BaseException):
-    """Nothing is known from here on. Not an `Exception`, so that no handler of Python errors catches it.
+    """All names are unknown from here on. Not an `Exception`, so that no handler of Python errors catches it.
 
     Args:
-        node: the cause; None: the statement.
+        why: the reason, for the placeholder.
+        node: the node of the code that is the cause; None for the current statement.
     """
 
     def __init__(self, why: str = "may change any name", node: Any = None) -> None:
@@ -195,7 +196,10 @@ class AllUnknown(BaseException):
 
 @final
 class Budget:
-    """The remaining steps. A step is a node of the tree, or a few entries of a value that is created or searched."""
+    """The remaining steps of an evaluation.
+
+    A step is a node of the syntax tree, or a few entries of a value that is created or searched.
+    """
 
     def __init__(self) -> None:
         self.steps = _STEPS
@@ -207,9 +211,10 @@ class Budget:
         self.largest = max(self.largest, length)
 
     def spend(self, steps: int) -> None:
-        """
+        """Subtract steps from the budget.
+
         Raises:
-            AllUnknown: fewer are left.
+            AllUnknown: fewer steps are left.
         """
         self.steps -= steps
         if self.steps < 0:
@@ -222,8 +227,8 @@ ERRORS: Final = (
 """Exceptions that an operation may raise."""
 
 
-# Names share lists and dicts, as in Python. A change through one name affects all. Once unknown code has access to
-# one, it may change it at any later time. From then on, reading it returns a placeholder.
+# Names share lists and dicts, as in Python. A change through one name affects all. Once unknown code has access to a
+# list or dict, the code may change it at any later time. From then on, reading the list or dict returns a placeholder.
 
 _MOST_COMPARED: Final = 50_000
 _ITERABLE: Final = (list, tuple, dict, BaseDict, str, bytes, range, Iteration)
@@ -259,7 +264,7 @@ class Memory:
         """Iterate over a value as Python does.
 
         Raises:
-            Unknown: the items or their order are not known, or unknown code has got access to the value meanwhile.
+            Unknown: the items or their order are unknown, or unknown code has got access to the value meanwhile.
         """
         if type(value) not in _ITERABLE:
             raise Unknown
@@ -277,7 +282,7 @@ class Memory:
             yield self.seen(item)
 
     def require_plain(self, *values: Any, opaque: bool = False, sets: bool = True) -> None:
-        """Raise unless the values are completely known and their trees have a bounded size.
+        """Raise Unknown unless the values are completely known and not too large.
 
         Args:
             opaque: allow placeholders.
@@ -300,7 +305,7 @@ class Memory:
             stack += [(one, depth - 1) for one in (value.values() if isinstance(value, dict) else value)]
 
     def require_key(self, value: Any) -> None:
-        """Raise unless a value is known and can be a key."""
+        """Raise Unknown unless a value is known and can be a key."""
         if type(value) is tuple:
             self.require_plain(value)
             hash(value)

@@ -60,7 +60,7 @@ def read_json(text: str, source: str) -> Any:
     return data
 
 
-_MOST_MENDED = 300  # characters of a text that are repeated in a message
+_MOST_MENDED = 300  # the most characters of a text that a message repeats
 
 
 def _meant_json(text: str) -> str | None:
@@ -79,7 +79,7 @@ def _meant_json(text: str) -> str | None:
 
 
 def _without_pairs(data: Any) -> Any:
-    """Return the same content with dicts for mappings."""
+    """Return data with a dict in place of each `Pairs`."""
     if isinstance(data, Pairs):
         return {str(key): _without_pairs(value) for key, value in data}
     return [_without_pairs(one) for one in data] if isinstance(data, list) else data
@@ -162,7 +162,7 @@ _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 
 
 def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, the problem and the advice.
+    """Return the offset, the problem and the advice for invalid TOML.
 
     Args:
         said: the message of tomllib, which contains the location up to Python 3.13.
@@ -195,7 +195,7 @@ def _toml_cause(text: str, said: str, lines: TextLines) -> tuple[int, str, str]:
         closing = "]" if text[place] == "[" else "}"
         return place, f"the bracket {text[place]} is never closed", advice_to_close(text, place, closing)
     if any(words in said for words in ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine")):
-        return begin + len(line) - len(line.lstrip()), f"{said}: it is there twice", "Keep one"
+        return begin + len(line) - len(line.lstrip()), f"{said}: it occurs twice", "Keep one"
     if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
         if "[" in name and not name.lstrip().startswith(("[", '"', "'")):
             return begin, "brackets in a name without quotes", advice_of_line(f'"{name.strip()}" ={rest}')
@@ -252,7 +252,7 @@ def write_toml(data: dict[str, Any]) -> str:
 
 
 def toml_string(text: str) -> str:
-    """Return a quoted text; in single quotes if it has double quotes and needs no escapes."""
+    """Return a text in quotes. Single quotes are used if the text contains double quotes and needs no escapes."""
     if '"' in text and "'" not in text and text.isprintable():
         return f"'{text}'"
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -263,7 +263,7 @@ def _toml_key(key: str) -> str:
 
 
 def _toml_value(value: Any) -> str:
-    """Return a list; a long list has one line per item."""
+    """Return a value as TOML. A long list has one line per item."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -292,7 +292,7 @@ def toml_places(text: str, source: str = "") -> Place:
 
 @final
 class _TomlPlaces:
-    """A parser of one text; `at` is the offset of the next character."""
+    """A parser that locates the values of a TOML text; `at` is the offset of the next character."""
 
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.at = text, source, 0
@@ -328,7 +328,7 @@ class _TomlPlaces:
             begin = self.at
             found = STRING.match(self.text, begin) or _BARE.match(self.text, begin)
             if found is None:
-                raise self.error_here("no name of an entry")
+                raise self.error_here("expected the name of an entry")
             parts.append((_toml_string_value(found[0]) if found[0][0] in "\"'" else found[0], begin))
             if len(parts) > MOST_DEPTH:
                 raise self.error_here(f"a name of more than {MOST_DEPTH} parts")
@@ -342,7 +342,10 @@ class _TomlPlaces:
             self.at += 1
 
     def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
-        """Return a table by its name; an existing table is continued."""
+        """Add a value to a table under a dotted name, and return the value.
+
+        With `again`, a table that exists under this name is returned instead, so that its entries are continued.
+        """
         for key, begin in name[:-1]:
             parts = table.parts if isinstance(table.parts, dict) else {}
             found = parts.setdefault(key, Place(begin, begin, key=begin, parts={}))
@@ -403,7 +406,7 @@ class _TomlPlaces:
         return place
 
     def pass_comma(self) -> None:
-        """Read a comma between two entries, or raise an error."""
+        """Skip a comma between two entries, or raise an error if it is missing."""
         self.pass_nothing()
         if self.text.startswith(",", self.at):
             self.at += 1
@@ -420,7 +423,7 @@ class _TomlPlaces:
     def pass_sign(self, sign: str) -> None:
         self.pass_blanks()
         if not self.text.startswith(sign, self.at):
-            raise self.error_here(f"no {sign}")
+            raise self.error_here(f"expected {sign}")
         self.at += len(sign)
 
     def error_here(self, found: str) -> ConfigError:

@@ -1,10 +1,11 @@
-"""The unambiguous part of YAML, and the locations of values and comments.
+"""Reading and writing the unambiguous part of YAML, and the locations of values.
 
 - `3e-4` is a number; `yes`, `1:30`, `2024-01-01`, `.5` are text
 - no anchors, aliases, tags or merge keys, one document
 - an integer key is an integer
 
-A file of another library is read as PyYAML reads it, with aliases, merge keys and tags, and as OmegaConf reads `1e-3`.
+A file of another library is read as PyYAML reads it, with aliases, merge keys and tags. As in OmegaConf, `1e-3` is a
+number.
 """
 
 import json
@@ -37,14 +38,14 @@ _COLLECTION_TAGS: Final = frozenset(
 
 
 def read_yaml(text: str, source: str) -> Any:
-    """Return the content of a YAML document: mappings as `Pairs`."""
+    """Return the content of a YAML document, with `Pairs` for mappings."""
     return _content(_pieces(_plan_events(text, source), text, source), text, source, peer=False)
 
 
 def read_peer_yaml(text: str, source: str) -> Any:
-    r"""Return the content of another library's YAML document: mappings as `Pairs`, whose keys are text.
+    r"""Return the content of another library's YAML document, with `Pairs` for mappings. All keys are text.
 
-    A value with a tag that only its own program knows is the text of both, which is neither a number nor a list.
+    A value with a tag that only the other library knows becomes a text: the tag and the value.
 
     >>> read_peer_yaml("a: &a {x: 1}\nb: {<<: *a, y: .5}\nc: !!python/tuple [no]", "")
     [('a', [('x', 1)]), ('b', [('x', 1), ('y', 0.5)]), ('c', [False])]
@@ -53,12 +54,12 @@ def read_peer_yaml(text: str, source: str) -> Any:
 
 
 def yaml_places(text: str) -> Place:
-    """Return the places of the values of a document; only of a text that `read_yaml` can read."""
+    """Return the places of the values of a YAML document, which `read_yaml` must accept."""
     return _places(_pieces(_plan_events(text, ""), text, ""), number_keys=True)
 
 
 def peer_yaml_places(text: str) -> Place:
-    """Return the same of a text that `read_peer_yaml` can read; the value of an alias is where its anchor is."""
+    """Return the places of the values of a peer's document. The place of an alias is that of its anchor."""
     return _places(_pieces(_peer_events(text, ""), text, ""), number_keys=False)
 
 
@@ -89,7 +90,7 @@ _MOST_EVENTS: Final = 3 * MOST_VALUES  # a mapping of one entry has four events 
 
 
 def parser_events(text: str) -> Iterator[Any]:
-    """Yield the parser's events. The C parser is twenty times as fast and gives the same events."""
+    """Yield the events of PyYAML's parser. Its C version is used if it is installed, because it is 20 times as fast."""
     import yaml
 
     events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
@@ -97,7 +98,7 @@ def parser_events(text: str) -> Iterator[Any]:
 
 
 def _plan_events(text: str, source: str) -> Iterator[Any]:
-    """Yield the events of a plan's document, which has no anchors, aliases and tags."""
+    """Yield the events of a plan's document. Raise an error for anchors, aliases and tags."""
     import yaml
 
     for event in parser_events(text):
@@ -138,15 +139,16 @@ def _refuse_cut_call(event: Any, text: str, source: str) -> None:
 
 
 def _peer_events(text: str, source: str) -> Iterator[Any]:
-    """Yield the events of another library's document, with the events of the anchor in the place of each alias.
+    """Yield the events of another library's document, with the events of the anchor in place of each alias.
 
-    Every event is kept, so that an alias repeats a part of the list, and an alias of aliases does too.
+    All events are kept in a list. An alias repeats a part of the list, in which earlier aliases are already replaced.
     """
     import yaml
 
     has_anchors = "&" in text
     kept: list[Any] = []
-    anchors: dict[str, tuple[int, int | None]] = {}  # the range of each one; None while it is open
+    # For each anchor, the range of its events in `kept`. The end is None until it is reached.
+    anchors: dict[str, tuple[int, int | None]] = {}
     opened: list[tuple[str | None, int]] = []
     for event in parser_events(text):
         kind = type(event)
@@ -194,7 +196,7 @@ def _pieces(events: Iterator[Any], text: str, source: str) -> Iterator[_Piece]:
     """Yield the scalars, starts and ends of one document, each with its event.
 
     Raises:
-        ConfigError: no YAML, or a second document; nested too deep.
+        ConfigError: the text is not valid YAML, has a second document, or is nested too deep.
     """
     import yaml
 
@@ -274,7 +276,7 @@ def _content(pieces: Iterator[_Piece], text: str, source: str, *, peer: bool) ->
 
 
 def _merged(pairs: Pairs, text: str, begin: int, source: str) -> Pairs:
-    """Return the entries of a mapping and of those it merges; its own and earlier entries take precedence."""
+    """Return the entries of a mapping and of those it merges; its own entries and earlier merges take precedence."""
     own = {key for key, _ in pairs}
     found: dict[str, Any] = {}
     for merged in reversed([value for key, value in pairs if key == MERGE]):
@@ -288,7 +290,7 @@ def _merged(pairs: Pairs, text: str, begin: int, source: str) -> Pairs:
 
 
 def _peer_scalar(event: Any) -> Any:
-    """Return the value of a scalar by its tag or its text."""
+    """Return the value of a scalar in a peer's document, by its tag or its text."""
     text = event.value
     if event.tag in _TEXT_TAGS or (event.tag is None and event.style):
         return text
@@ -321,7 +323,7 @@ def _places(pieces: Iterator[_Piece], *, number_keys: bool) -> Place:
     for kind, event in pieces:
         begin, end = event.start_mark.index, event.end_mark.index
         if kind == "scalar" and tree.awaits_key:
-            number = _plain_number(event.value) if number_keys and not event.style else None  # as the reader counts
+            number = _plain_number(event.value) if number_keys and not event.style else None  # as `read_yaml` does
             tree.put_key(event.value if number is None else number, begin)
         elif kind == "scalar":
             tree.put(Place(begin, end, text=event.value))
@@ -352,7 +354,7 @@ _MEANINGS = {
 
 
 def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]:
-    """Return the offset, the problem and the advice."""
+    """Return the offset, the problem and the advice for invalid YAML."""
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     said = " ".join(str(getattr(error, "problem", None) or error).split())
     if mark is None:
@@ -399,7 +401,7 @@ def _advice_to_indent(line: str, depth: int) -> str:
 
 
 def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tuple[int, str, str]:
-    """Return the problem of a bracket that is never closed or closed by another one, or of a missing comma."""
+    """Return the offset, the problem and the advice for a bracket that is not closed properly, or a missing comma."""
     opening = text[begin : begin + 1]
     closing = _CLOSING.get(opening, "]")
     end = _end_of_brackets(text, begin)
@@ -412,12 +414,12 @@ def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tupl
     return (
         offset,
         "a comma is missing before this entry",
-        "Use a comma between two entries, and quotes around a text with some",
+        "Use a comma between two entries, and quotes around a text with commas",
     )
 
 
 def _end_of_brackets(text: str, begin: int) -> int | None:
-    """Return the closing bracket, of any kind; None if the bracket is never closed."""
+    """Return the offset of the closing bracket, of any kind; None if the bracket is never closed."""
     depth, quote = 0, ""
     for place in range(begin, len(text)):
         one = text[place]
@@ -435,7 +437,7 @@ def _end_of_brackets(text: str, begin: int) -> int | None:
 
 
 def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Return the problem of a line or of its indentation."""
+    """Return the offset, the problem and the advice for a line, such as wrong indentation."""
     number = lines.of(offset)[0]
     line = lines.line(number)
     indent = len(line) - len(line.lstrip(" "))
