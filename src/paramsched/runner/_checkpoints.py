@@ -1,6 +1,7 @@
 """Checkpoints: the files that Accelerate saves and a few of ours, written atomically and loaded only if all are valid.
 
-Each file is checked before any is loaded, because Accelerate loads one file after another and ignores unreadable random states.
+Each file is checked before any is loaded, because Accelerate loads one file after another and ignores unreadable random
+states.
 """
 
 import logging
@@ -156,7 +157,7 @@ class Checkpoints:
 
     Args:
         folder: the work folder of the run.
-        accelerator: an `Accelerator`; its main process locks the folder and writes the files that Accelerate does not write.
+        accelerator: an `Accelerator`; its main process locks the folder and writes the files of ours.
     """
 
     def __init__(self, folder: Path, accelerator: Any) -> None:
@@ -411,7 +412,8 @@ def _require_weights(source: Path, model: nn.Module, index: int) -> None:
     lost = any(value.numel() and value.untyped_storage().data_ptr() not in saved for value in missing)
     if lost or shapes.keys() - own.keys():
         raise StateError(
-            f"{file}: it contains the weights of another model; only in the file: {_listed(sorted(shapes.keys() - own.keys()))}; "
+            f"{file}: it contains the weights of another model; "
+            f"only in the file: {_listed(sorted(shapes.keys() - own.keys()))}; "
             f"only in the model: {_listed(sorted(own.keys() - shapes.keys()))}"
         )
     other = [name for name, shape in shapes.items() if tuple(shape) != tuple(own[name].shape)]
@@ -446,7 +448,8 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
     sizes = [len(group["params"]) if isinstance(group, dict) and "params" in group else None for group in groups]
     now = [len(group["params"]) for group in optimizer.param_groups]
     if sizes != now:
-        raise StateError(f"{file}: its groups have {sizes} parameters, but those of {type(optimizer).__name__} have {now}")
+        name = type(optimizer).__name__
+        raise StateError(f"{file}: its groups have {sizes} parameters, but those of {name} have {now}")
     for index, (saved, group) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
         # torch fills in missing flags itself.
         needed = (name for name in optimizer.defaults if not isinstance(group.get(name), bool))

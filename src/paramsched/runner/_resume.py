@@ -201,8 +201,8 @@ def require_fit_for(runner: "Runner", source: Path) -> None:
         was, now = state["run"]["processes"], runner.accelerator.num_processes
         if (was == 1) != (now == 1):  # Accelerate then uses other names for the weights
             raise StateError(
-                f"{source}: saved by {was} processes, but the run has {now}. "
-                f"Start as many as were saved, or load only the weights: load_from={str(source)!r}, resume=False"
+                f"{source}: the number of processes was {was} when it was saved, and is {now} now. "
+                f"Start {was}, or load only the weights: load_from={str(source)!r}, resume=False"
             )
         require_fit(runner.accelerator, source, was)
         runner.checkpoints.gradients(source)

@@ -61,8 +61,9 @@ class CosineLrScheduler(StatefulSchedulerBase):
         AssertedArgument: if the length is not greater than 0, or `lr_min` is negative.
         InvalidArgument: if a placeholder was not replaced, or a number of updates is not an integer.
 
-    Differs from pytorch-accelerated: the cosine is complete with any warmup, `warmup_starting_lr_ratio` applies from the first
-    update on, and a loaded state takes effect immediately (rows 3-8, 10 and 13 of `docs/compat/divergences.md`).
+    Differs from pytorch-accelerated: the cosine is complete with any warmup, `warmup_starting_lr_ratio` applies from
+    the first update on, and a loaded state takes effect immediately (rows 3-8, 10 and 13 of
+    `docs/compat/divergences.md`).
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); k-decay (2004.05909).
 
@@ -129,9 +130,9 @@ class CosineLrScheduler(StatefulSchedulerBase):
     ) -> "partial[Self]":
         """Return a function that builds the scheduler for an optimizer, for `Trainer.train(create_scheduler_fn=…)`.
 
-        The arguments are those of the class; the Trainer replaces placeholders. With several processes pass
-        `num_update_steps_per_epoch=TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`, because the default counts the batches of all
-        processes.
+        The arguments are those of the class; the Trainer replaces placeholders. With several processes, pass
+        `TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` as `num_update_steps_per_epoch`, because the
+        default counts the batches of all processes.
         """
         keywords: dict[str, Any] = dict(locals())  # placeholders, until a Trainer replaces them with numbers
         del keywords["cls"]
