@@ -232,7 +232,7 @@ _AnyClass = TypeVar("_AnyClass", bound=type)
 
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
 _OPTIMIZER = {"optimizer": Argument(meaning="a torch optimizer, or a wrapper of one")}
-_PARAM_NAME = {"param_name": Argument(meaning="the param-group entry to schedule, such as \"lr\"")}
+_PARAM_NAME = {"param_name": Argument(meaning='the param-group entry to schedule, such as "lr"')}
 # `last_step` is the clock; the other arguments are missing in MMEngine's own states.
 _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 

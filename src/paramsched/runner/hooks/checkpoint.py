@@ -73,9 +73,7 @@ class CheckpointHook(Hook):
         if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
             return
         if self.save_best not in metrics:
-            runner.logger.warning(
-                "save_best=%r: the validation computed only %s", self.save_best, ", ".join(metrics)
-            )
+            runner.logger.warning("save_best=%r: the validation computed only %s", self.save_best, ", ".join(metrics))
             return
         score = float(metrics[self.save_best])
         if self.best_score is None or is_better(self.rule, score, self.best_score):

@@ -25,8 +25,8 @@ from paramsched.scheduler.updates import watch_updates
 if TYPE_CHECKING:
     from paramsched.runner.runner import Runner
 
-# A checkpoint stores the lines, bytes and SHA-256 of each log, so that a log that was changed afterwards raises an error
-# before anything is loaded.
+# A checkpoint stores the lines, bytes and SHA-256 of each log, so that a log that was changed afterwards raises an
+# error before anything is loaded.
 
 _MAX_LINE = 10**8  # bytes
 
