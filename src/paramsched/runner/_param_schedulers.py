@@ -125,8 +125,8 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
-            f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False tick on every batch, as "
-            f"MMEngine's do, {facts.accumulation[name]} times per update. To count updates write "
+            f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False are stepped on every "
+            f"batch, as in MMEngine, {facts.accumulation[name]} times per update. To count updates write "
             "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or pass a Plan"
         )
     return list(built)

@@ -180,8 +180,8 @@ class GradualWarmupScheduler(LRScheduler):
         warn_user(
             f"GradualWarmupScheduler over {type(after).__name__}: from {where} on the values differ from the package "
             "warmup-scheduler, which runs the after-scheduler one step late (rows 1 to 12 of "
-            'docs/compat/divergences.md). Write published="0.3" for the package\'s values, or published=False for those '
-            "of this class",
+            'docs/compat/divergences.md). Write published="0.3" for the values of the package, or published=False '
+            "for those of this class",
         )
 
     def _initial_bases(self) -> list[Number]:
