@@ -439,8 +439,9 @@ def _planned_rate(arguments: MegatronArguments, run: _MegatronRun, diagnostics: 
         case "WSD":
             decay: Schedule = anneal(1.0, floor, run.length(run.wsd), CURVES[arguments.lr_wsd_decay_style])
             stable = rest - run.wsd
-            if stable < 0:  # the decay starts during the warmup
-                decay = skip(decay, run.length(-stable))
+            if stable < 0:  # the decay starts during the warmup, which applies up to and including its last count
+                last = 1 if isinstance(run.warmup, int) else 0
+                decay, stable = skip(decay, run.length(last - stable)), last
             stages += [constant(1.0, run.length(stable)), decay] if stable > 0 else [decay]
         case style:
             stages.append(anneal(1.0, floor, run.length(rest), CURVES[style]))

@@ -112,6 +112,16 @@ def runs(draw):
 @example(
     data={"train_iters": 30, "lr_decay_style": "cosine", "lr_warmup_fraction": 0.05, "global_batch_size": 8}, words=True
 )
+@example(
+    data={"train_iters": 13, "lr_decay_iters": 38, "lr_decay_style": "WSD", "lr_wsd_decay_style": "exponential",
+          "lr_wsd_decay_iters": 34, "lr_warmup_iters": 6, "global_batch_size": 8},
+    words=False,
+)  # fmt: skip
+@example(
+    data={"train_iters": 13, "lr_decay_iters": 7, "lr_decay_style": "WSD", "lr_wsd_decay_style": "linear",
+          "lr_wsd_decay_iters": 7, "lr_warmup_iters": 6, "global_batch_size": 8},
+    words=False,
+)  # fmt: skip
 def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
     batch = data.get("global_batch_size")
     by = "iters" if "train_iters" in data else "samples"
