@@ -242,9 +242,7 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
     if any(np.any(np.diff(column.t) < 0) for column in columns):
         notes.append("the update numbers decrease: a part of the run is logged twice, or another run follows")
     elif any(np.any(np.diff(column.t) == 0) for column in columns):
-        notes.append(
-            "some rows have the same update number as the previous row; each of these rows is compared with the plan"
-        )
+        notes.append("some rows have the same update number as the previous row; each row is compared with the plan")
     if columns and columns[0].digits < 15:
         notes.append(f"its numbers have {columns[0].digits} digits, and are compared with that precision")
     return tuple(notes)

@@ -168,8 +168,7 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> Mega
         if name in _REFUSED:
             if value is not None:
                 instead = "Write a native plan, with a line for the groups of the embedding and the output layer"
-                found = "it sets a separate lr for the embedding and the output layer"
-                diagnostics.add(path, found, instead, code=UNREADABLE)
+                diagnostics.add(path, "it sets another lr for the embedding and output layers", instead, code=UNREADABLE)
         elif name in _NAMES:
             # A batch size that a script computes is unknown, and reported only if the plan needs it.
             computed = name == "global_batch_size" and str(value).startswith("$")
@@ -233,8 +232,7 @@ def _check_together(arguments: MegatronArguments, places: Mapping[str, str], dia
         if count:
             refuse(f"{name}_{other}", f"the run counts {unit}", f"Write {name}_{unit}")
     if arguments.lr_warmup_fraction is not None and counts.warmup:
-        found = f"it cannot be combined with lr_warmup_{unit}"
-        refuse("lr_warmup_fraction", found, "Leave one of them out", SAID_TWICE)
+        refuse("lr_warmup_fraction", f"it cannot be used with lr_warmup_{unit}", "Leave one of them out", SAID_TWICE)
     if arguments.lr_decay_style == "WSD" and counts.wsd_decay is None:
         refuse("lr_decay_style", "WSD requires the length of its decay", f"Write lr_wsd_decay_{unit}: 1000")
     for name, value in (("min_lr", arguments.min_lr), ("lr_warmup_init", arguments.lr_warmup_init)):
