@@ -168,7 +168,7 @@ def read_megatron_arguments(data: Any, diagnostics: DiagnosticCollector) -> Mega
         if name in _REFUSED:
             if value is not None:
                 instead = "Write a native plan, with a line for the groups of the embedding and the output layer"
-                diagnostics.add(path, "it sets another lr for the embedding and output layers", instead, code=UNREADABLE)
+                diagnostics.add(path, "it sets another lr for embedding and output layers", instead, code=UNREADABLE)
         elif name in _NAMES:
             # A batch size that a script computes is unknown, and reported only if the plan needs it.
             computed = name == "global_batch_size" and str(value).startswith("$")

@@ -170,7 +170,7 @@ def as_command_line(data):
         ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "rampup_batch_size: it requires a run that counts"),
         ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "the batch size is unknown"),
-        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it sets another lr for the embedding"),
+        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it sets another lr for embedding"),
         ({"train_iters": "many"}, '$.train_iters: expected an integer of at least 0, got "many"'),
         ("--train-iters 9", "$: expected arguments, got text"),
     ],
