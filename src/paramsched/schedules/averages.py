@@ -268,7 +268,7 @@ def ema_power(decay: float = 0.9999, power: float = 2 / 3, gamma: DurationLike =
 
 @shape
 def ademamix_beta3(start: float = 0.9, to: float = 0.9999, over: DurationLike | None = None) -> Schedule:
-    """Change from one beta to another so that the half-life grows linearly, in absolute values.
+    """Change a beta from `start` to `to` so that its half-life grows linearly, in absolute values.
 
     value(t) = exp(ln b ln e / ((1 - u) ln e + u ln b)), u = t / n, b = `start`, e = `to`
 

@@ -39,7 +39,8 @@ class Schedule(ABC):
 
     A shape is a frozen dataclass that defines its value (`_at`), its length, and the times at which its formula changes
     (`_inner_breakpoints`). The rest is derived from its fields. A field with a Duration is a time from the start of the
-    stage, unless the metadata of the field define another role (`lengths.py`). A field with a Schedule is a part.
+    stage, unless the metadata of the field define another role (`lengths.py`). A field with a Schedule contains an
+    operand or a stage.
     """
 
     # jax.jit(schedule) keeps a weak reference; the dict caches properties and is not part of the value.
@@ -209,7 +210,7 @@ class Schedule(ABC):
         return ()
 
     def _breakpoints_and_end(self, since: int, until: int) -> Iterator[int | Fraction]:
-        """Yield `_inner_breakpoints` and the end, which is a breakpoint inside another schedule."""
+        """Yield `_inner_breakpoints` and the end, at which the formula changes if it is inside another schedule."""
         yield from self._inner_breakpoints(since, until)
         if self.length is not None:
             yield self.length.number

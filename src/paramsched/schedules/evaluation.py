@@ -75,7 +75,7 @@ def columns(schedule: Formula, times: Array) -> Affine:
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out: Floats, *, affine: bool) -> None:
-    """Write the values of a piece into `out`, so that temporaries stay in the cache for the next piece."""
+    """Write the values at `times` into `out`, if possible without a temporary array, so that they fit in the cache."""
     value = schedule._at(times, BASE, ops) if affine else Affine(None, None)
     if value.offset is None and base and isinstance(value.factor, np.ndarray):
         np.multiply(value.factor, base, out=out)  # as `Affine.apply` does, without a temporary array

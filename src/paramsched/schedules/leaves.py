@@ -58,7 +58,7 @@ def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
         value: the level, a multiple of base, `absolute(x)` for an absolute value, `0.5 + absolute(x)` for a sum of
             both, `previous` or `following` for the level of a neighboring stage.
         over: the length in any unit of time: `500` (updates), `"5%"`, `"10 epochs"`. None holds to the end of the run;
-            in a sequence it fills the rest of the horizon.
+            in a sequence it takes the rest of the run.
 
     Raises:
         InvalidArgument: the level is not a finite number, or the length is invalid.

@@ -20,7 +20,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {}
 
 
 def shape(builder: Builder) -> Builder:
-    """Register a function that builds a schedule under its own name.
+    """Register a function that builds a schedule. Its name is the name of the shape in text.
 
     Text, configs, the command line and the property tests read the annotations of its parameters: `Level`,
     `DurationLike`, `float`, … A schedule of the returned class is written in text as a call of this function.
@@ -32,7 +32,7 @@ def shape(builder: Builder) -> Builder:
 
 
 def rule(builder: Builder) -> Builder:
-    """Register a function that builds a rule of a recurrence, under `rules.` and its own name."""
+    """Register a function that builds a rule of a recurrence. In text, the rule is `rules.` and the function's name."""
     return _keep_class(register_builder(RULES, builder, kind="shape", prefix="rules."), "rules.")
 
 

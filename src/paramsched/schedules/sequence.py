@@ -109,7 +109,7 @@ class Sequence(Schedule):
         return list(stages), [count_of(begin) for begin in begins]
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        """Evaluate each stage at its own times; if all times are in one stage, only that stage."""
+        """Evaluate each stage at the times since its start; if all times are in one stage, only that stage."""
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
         if ops.concrete and t.size:  # only the stages that contain these times; all others would be masked
@@ -304,7 +304,7 @@ _ROUNDS = 50  # iterations
 
 
 def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | None]:
-    """Return the exact lengths of stages that end with a span, each counted from its own start.
+    """Return the exact length of each stage, if the last one ends where the span ends.
 
     The starts depend on the lengths, and the length in updates depends on the start, so both are found by iteration.
     """

@@ -215,7 +215,7 @@ def check_dialect(
     Args:
         dialect: a module or object that reads configs of another library by its function `to_plan`. `recognizes`,
             `from_plan`, `read` and `write` are checked if they exist.
-        configs: valid configs of the other library. A dozen different ones find more errors than one.
+        configs: valid configs of that library. A dozen different ones find more errors than one.
         calendar, base: the run facts and bases that are passed to `to_plan`.
 
     Raises:

@@ -38,7 +38,8 @@ class Calendar:
     Every fact is optional. Only the facts that the units of the plan need are required.
 
     Args:
-        total: the horizon: an integer number of updates, or text with a unit that the other facts convert.
+        total: the planned length of the run (the horizon): an integer number of updates, or text with a unit that the
+            other facts convert.
         steps_per_epoch: integer, optimizer updates per epoch (not batches).
         batches_per_epoch: integer, batches per epoch. An epoch then has `batches_per_epoch / accumulation` updates,
             rounded up.
