@@ -1,4 +1,4 @@
-"""Functions of time: leaves, combinators, recipes, and their one-line text.
+"""Schedules: basic shapes, combinations of schedules, recipes, and the one-line text of a schedule.
 
 Every module of this package is imported, so a new file with a `@shape` is enough to add a shape.
 """
