@@ -117,7 +117,7 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
 
 
 def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
-    """Log the bases of a checkpoint that differ from the code's, `before`, by group index and flat field name."""
+    """Log the bases that differ from those in the code, `before`."""
     for slot in slots:
         code = before.get((slot.group, slot.field.slot), slot.base)
         if code != slot.base:
@@ -387,7 +387,7 @@ class Resume:
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
-    """Return the code's resolved plan, with the saved schedules of the fields whose choice is "checkpoint"."""
+    """Return the code's resolved plan with the checkpoint's schedules for some fields."""
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
     horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon
