@@ -151,11 +151,11 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
 _BLOCK = 262_144  # updates that are compared at once, which bounds the memory
 _MAX_TIMES = 20_000  # times in each of the two samples
 _Difference: TypeAlias = tuple[int, float, str]
-"""The first time at which two curves differ, the largest difference, and the unit of that time."""
+"""The first time at which the values of two plans differ, the largest difference, and the unit of that time."""
 
 
 def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[Any], _Difference | None]:
-    """Return a function that finds the first difference of a binding, over the longer horizon of two plans."""
+    """Return a function that compares the binding with a key in two plans, over the longer one of their horizons."""
     resolved = [a.resolve(calendar), b.resolve(calendar)]
     plans = [counted_plan(plan) for plan in resolved]
     try:
@@ -177,7 +177,7 @@ def _comparison(a: Plan, b: Plan, calendar: Calendar, most: int) -> Callable[[An
 def _difference_of_updates(
     plans: Sequence[Plan], updates: Array, amounts: Sequence[Array | None], place: Any
 ) -> _Difference | None:
-    """Compare a binding at every update; `amounts` were consumed before these updates."""
+    """Compare the binding with the key `place` at every update. `amounts` has the consumed amounts of each plan."""
     curves: list[tuple[Schedule, Array]] = []
     for plan, consumed in zip(plans, amounts, strict=True):
         by_amount = consumed is not None and is_by_amount(plan.clock, place[0])
@@ -195,7 +195,7 @@ def _difference_of_updates(
 def _difference_of_some_times(
     plans: Sequence[Plan], ends: Mapping[str, int], count: int, place: Any
 ) -> _Difference | None:
-    """Compare a binding at a sample of times, denser near the start; `ends` has the end of the run on each clock."""
+    """Compare the binding with the key `place` at a sample of times; `ends` maps each clock to the end of the run."""
     clocks = {clock_of_field(plan.clock, place[0]) for plan in plans}
     unit = clocks.pop()
     if clocks or unit not in ends:

@@ -42,7 +42,8 @@ def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> 
         return
     site = f"Binding({name!r}, groups={selector!r})"
     names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
-    there = f"there are {len(groups)} groups" + (f": {', '.join(names)}" if names else "")
+    there = "there is 1 group" if len(groups) == 1 else f"there are {len(groups)} groups"
+    there += f": {', '.join(names)}" if names else ""
     if isinstance(selector, int) and not 0 <= selector < len(groups):
         raise _unmatched(selector, site, f"no group of that name or index; {there}", _HOW_TO_NAME)
     if isinstance(selector, str):
@@ -103,9 +104,9 @@ def _matches(part: str, group: Group) -> bool:
 class Overlap(Enum):
     """How the groups of one selector overlap with the groups of another."""
 
-    INSIDE = "all of them are among the other groups"
-    APART = "none of them is"
-    UNKNOWN = "it depends on the groups"
+    INSIDE = "all groups of the first selector are groups of the second"
+    APART = "no group of the first selector is a group of the second"
+    UNKNOWN = "the overlap depends on the groups of the optimizer"
 
 
 def overlap_of(selector: Selector, other: Selector) -> Overlap:

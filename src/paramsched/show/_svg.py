@@ -146,7 +146,7 @@ def _panel_section(index: int, panel: Panel, chart: Picture, ticks: tuple[TimeTi
 
 
 def _script_data(chart: Picture, width: int) -> dict[str, object]:
-    """Return the data for the script, which contains only numbers and no user's text."""
+    """Return the data for the page's script, without any text of the user."""
     many = sum(len(panel.every_curve) for panel in chart.panels)
     return {
         "total": chart.axis.total,
@@ -274,7 +274,7 @@ def svg(
 
 
 def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
-    """Yield the rows below a plot."""
+    """Yield the SVG of each row below a plot: curves, breakpoints and notes."""
     entries = panel.plan_legend
     for entry in entries[:_MAX_ENTRIES]:
         texts = list(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
