@@ -27,7 +27,7 @@ EVENTS = (
 def attachable(data, *, rules=True):
     """A plan and the run it is for, and the plan resolved; what cannot be attached is drawn again."""
     world = data.draw(strategies.worlds())
-    plan = data.draw(strategies.plans(world, rules=rules))
+    plan = data.draw(strategies.plans(world, rules=rules, follow=True))
     try:
         resolved = plan.resolve(world.calendar)
         bind(resolved, GROUPS)

@@ -132,6 +132,8 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
         resolve_in_span(schedule, trial.span)
     except (MissingFact, Unresolved):
         return
+    except PlanError as refusal:  # the value of a target, not on the clock of the run
+        yield codes.NOT_FOLLOWED, refusal.problem, refusal.instead
     except InvalidArgument as refusal:
         yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
 

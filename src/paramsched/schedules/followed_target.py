@@ -45,8 +45,8 @@ class FollowedTarget(Schedule):
     def _resolve(self, span: Span) -> Schedule:
         """Resolve the target for the run, as its own line is resolved."""
         if span.restarted or span.begin:
-            clock = "restarts" if span.restarted else f"starts at {float(span.begin):.12g}"
-            found = f"it is in a part whose clock {clock}, but the value of a target is that at a time of the run"
+            clock = "restarts" if span.restarted else "does not start with the run"
+            found = f"the clock of this part {clock}, but a target has its value at a time of the run"
             raise PlanError(f"{self} in {self.line}", found, self.instead)
         return AsFactor(resolve_in_span(self.schedule, span.of_whole_run), self.initial)
 
