@@ -107,7 +107,8 @@ def test_what_is_planned_is_what_is_used_whatever_happens_in_between(data):
                 label = [*GROUPS, LATE][index].get("name", index)
                 base = one.field.base([*GROUPS, LATE][index])
                 expected = shown[one.name, label][t] if t < world.total else one.schedule(t, base)
-                assert repr(one.field.read(found)) == repr(float(expected)), (t, one.name, label, run.used)
+                # The sign of a zero is not promised.
+                assert repr(one.field.read(found) + 0.0) == repr(float(expected) + 0.0), (t, one.name, label, run.used)
 
 
 @given(st.data())

@@ -164,6 +164,8 @@ def _targets_by_key(plan: Plan) -> dict[Any, list[FollowedTarget]]:
         lines = with_followed_lines(plan.bindings, plan.clock)
     except PlanError:  # a line that cannot be followed
         return {}
+    if lines is plan.bindings:  # no line follows another
+        return {}
     return {_key_of(line): targets for line in lines if (targets := list(targets_followed(line.schedule)))}
 
 
