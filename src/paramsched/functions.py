@@ -165,7 +165,8 @@ def to_lambda(
     (0.5, 1.0, 0.1)
     >>> to_lambda("constant(absolute(0.25))", base=0.5)(0)
     0.5
-    >>> plan = Plan(lr="warmup('10%') >> cosine(to=0.1)", weight_decay="linear(to=0.5)", horizon=100)
+    >>> lr = "warmup('10%') >> cosine(to=0.1)"
+    >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=100)
     >>> to_lambda(plan, field="weight_decay")(50)
     0.75
     """

@@ -1,4 +1,4 @@
-"""What a type checker knows of schedules. Never run: `make lint` type-checks it, and unused ignores are errors."""
+"""The types of schedules. Never run: `make lint` type-checks it, and unused ignores are errors."""
 
 from typing import assert_type
 

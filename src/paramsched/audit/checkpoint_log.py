@@ -105,7 +105,7 @@ def _update_of(
     update = at if at is not None else most
     if update is None:
         found = "the checkpoint does not contain the number of completed updates"
-        raise UnreadableLog(path_text(file), found, "Write --at 1000")
+        raise UnreadableLog(path_text(file), found, "Write --at 1000", option="--at")
     notes = [f"the checkpoint was saved after {update} updates; its values are those of the next update"]
     if ours and max(ours) != update:
         notes.append(f"its scheduler has counted {max(ours)} updates")
@@ -252,7 +252,7 @@ def choose_state(
         raise UnreadableLog(path_text(file), *missing)
     if wanted is None and len(states) > 1:
         found = f"it has several states: {names_listed(states)}"
-        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}")
+        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}", option=option)
     if wanted is not None and wanted not in states:
         raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
     return next(iter(states)) if wanted is None else wanted

@@ -311,6 +311,7 @@ def _read_scheduler_rows(
             path_text(file),
             f"the log has several optimizers: {names_listed(names)}",
             f"Write --optimizer {printable(names[0] or names[1])}",
+            option="--optimizer",
         )
     if optimizer is not None:
         lines = [line for line in lines if str(line.get("optimizer", "")) == optimizer]
@@ -345,7 +346,9 @@ def require_few_columns(number: int, file: Path) -> None:
     """Raise for more than `MOST_COLUMNS` columns."""
     if number > MOST_COLUMNS:
         found = f"the log has more than {MOST_COLUMNS:,} columns of values"
-        raise UnreadableLog(path_text(file), found, "Name the columns to compare: --column lr@0=NAME")
+        raise UnreadableLog(
+            path_text(file), found, "Name the columns to compare: --column lr@0=NAME", option="--column"
+        )
 
 
 def _read_table(
@@ -369,6 +372,7 @@ def _read_table(
             path_text(file),
             f"no column has the name of a field of the plan ({', '.join(fields)}); the log has {names_listed(present)}",
             f"Write --column {shlex.quote(example)}",
+            option="--column",
         )
     require_few_columns(len(wanted), file)
     counted = time or time_column(present)
@@ -381,7 +385,7 @@ def _read_table(
     places = Counter((one.field, one.group) for one in made)
     if duplicate := next((one for one in made if places[one.field, one.group] > 1), None):
         found = f"two columns belong to the same group of {duplicate.field}"
-        raise UnreadableLog(path_text(file), found, _NAME_EACH_COLUMN)
+        raise UnreadableLog(path_text(file), found, _NAME_EACH_COLUMN, option="--column")
     if not any(one.t.size for one in made):
         site = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
         raise UnreadableLog(site, "it has no values", f"the log has {names_listed(present)}")

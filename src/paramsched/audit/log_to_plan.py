@@ -79,7 +79,8 @@ def plan_from_log(
 
     >>> import json, pathlib, tempfile
     >>> log = pathlib.Path(tempfile.mkdtemp(), "values.jsonl")
-    >>> rows = [{"t": t, "groups": [{"lr": lr}]} for t, lr in enumerate([0.1, 0.1, 0.05, 0.05])]
+    >>> rates = [0.1, 0.1, 0.05, 0.05]
+    >>> rows = [{"t": t, "groups": [{"lr": lr}]} for t, lr in enumerate(rates)]
     >>> _ = log.write_text(chr(10).join(map(json.dumps, rows)))
     >>> print(plan_from_log(log))
     horizon: 4

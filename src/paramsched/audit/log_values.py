@@ -12,7 +12,7 @@ import numpy as np
 from paramsched.base.arrays import ROUNDING, Floats, equal_up_to_rounding
 from paramsched.base.diagnostic import printable
 from paramsched.base.near_names import did_you_mean
-from paramsched.errors import InvalidArgument
+from paramsched.errors import CallSite, InvalidArgument
 from paramsched.time.calendar import CLOCK_SYNONYMS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
@@ -25,7 +25,18 @@ MOST_GROUPS = 100_000
 
 @final
 class UnreadableLog(InvalidArgument):
-    """Raised for a log that cannot be read with these arguments."""
+    """Raised for a log that cannot be read with these arguments.
+
+    Args:
+        site, found, instead: as in `InvalidArgument`.
+        option: the option of `paramsched audit` that `instead` names, or None.
+    """
+
+    def __init__(
+        self, site: str | CallSite, found: str = "", instead: str = "", *, option: str | None = None, **data: Any
+    ) -> None:
+        InvalidArgument.__init__(self, site, found, instead, **data)
+        self.option = option
 
 
 @final
@@ -159,7 +170,10 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
     amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in present])
     if not np.all(np.isfinite(amounts) & (amounts >= 0)):
         raise UnreadableLog(
-            path_text(file), "an amount must be finite and must not be negative", "Name the column: --amount NAME"
+            path_text(file),
+            "an amount must be finite and must not be negative",
+            "Name the column: --amount NAME",
+            option="--amount",
         )
     return LoggedAmounts(np.array([t for t, _ in present], dtype=np.int64), amounts)
 
@@ -185,7 +199,9 @@ def update_number(value: Any, file: Path) -> int:
         number = float("nan")
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
         found = f"expected the number of an update, got {printable(repr(value))[:80]}"
-        raise UnreadableLog(path_text(file), found, "Name the column that counts the updates: --time NAME")
+        raise UnreadableLog(
+            path_text(file), found, "Name the column that counts the updates: --time NAME", option="--time"
+        )
     return int(number)
 
 
@@ -250,4 +266,6 @@ def _number_in_row(value: Any, where: str) -> float:
     except (TypeError, ValueError):
         pass
     shown = shown or printable(repr(value))[:80]
-    raise UnreadableLog(where, f"expected a number, got {shown}", "Name a column of numbers: --column lr=NAME")
+    raise UnreadableLog(
+        where, f"expected a number, got {shown}", "Name a column of numbers: --column lr=NAME", option="--column"
+    )

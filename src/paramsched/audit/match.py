@@ -184,6 +184,7 @@ def pair_columns(
             f"audit of {logged.source}",
             f"the log has {', '.join(there) or 'no fields'}, and the plan schedules {', '.join(planned)}",
             "Name columns: --column lr=NAME",
+            option="--column",
         )
     return list(pairs.values())
 

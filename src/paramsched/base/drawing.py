@@ -1,6 +1,6 @@
-"""The renderer of plans, schedules and traces: `paramsched` registers it, and the values know only this hook.
+"""The hook through which plans, schedules and traces find their renderer, which `paramsched` registers.
 
-So a notebook shows a plan without an import of the user, and nothing below `paramsched.show` imports it.
+A notebook shows a plan without a further import, and no lower layer imports `paramsched.show`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _loaders: list[Callable[[], Any]] = []
 
 
 def register_renderer(load: Callable[[], Any]) -> None:
-    """Register the function that imports `paramsched.show`, in place of an earlier one."""
+    """Register the function that imports `paramsched.show`; it replaces an earlier one."""
     _loaders[:] = [load]
 
 

@@ -1,6 +1,6 @@
-"""Words of other libraries: what each is here, and a line to write. `peers.json` has them, in the order of search.
+"""Names in other libraries and what to write instead. `peers.json` contains them, in the order of search.
 
-They serve docstrings, errors, the page of names and `paramsched find`. Nothing is accepted by these words.
+Docstrings, errors, the page of names and `paramsched find` use them. No function accepts these names as input.
 """
 
 import json
@@ -22,26 +22,26 @@ def _by_their_word(table: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
 
 
 EDGES: Final[Mapping[str, str]] = {name: library["edge"] for name, library in _INDEX["libraries"].items()}
-"""Which `index` each library counts by, and the meaning of its lengths; empty for papers."""
+"""The `index` that corresponds to each library, and the meaning of its lengths; empty for papers."""
 OTHER_NAMES: Final = _by_their_word(_INDEX["fields"])
-"""Names of the fields of torch's optimizers in other libraries."""
+"""Names in other libraries for the fields of torch's optimizers."""
 LENGTHS_OF_RUN: Final = _by_their_word(_INDEX["lengths of a run"])
-"""Names of the length of a run, which is a plan's horizon, with the unit of a number without one."""
+"""Names in other libraries for the horizon, with the unit of a number without a unit."""
 DROPPED: Final = frozenset(_INDEX["dropped"])
-"""Arguments of schedulers that a schedule does without."""
+"""Arguments of schedulers that a schedule does not need."""
 SEQUENCES: Final = frozenset(_INDEX["sequences"])
-"""Names of functions that put stages one after the other."""
+"""Names in other libraries for functions that build sequences."""
 PEER_PARAMETERS: Final[Mapping[str, Sequence[str]]] = _INDEX["parameters"]
-"""The arguments of other libraries' schedulers in their order, after the optimizer."""
+"""The positional arguments of other libraries' schedulers after the optimizer."""
 UNITS: Final[Mapping[str, str]] = _INDEX["units"]
-"""Units of time: Composer's `10ep`, `5ba`, `0.06dur`, `2000tok`, and common ones."""
+"""Units of time in other libraries, such as Composer's `10ep`, `5ba`, `0.06dur`, `2000tok`."""
 
 _WARMUPS = frozenset(_INDEX["arguments"]["warmup"])
 _UNITS_IN_NAMES = ("epochs", "samples", "tokens")
 _FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|Calendar(?=\()|previous\b|following\b)")
 
 OtherName: TypeAlias = tuple[str, str, str, str]
-"""A name in another library; ours; a line to write; what is different, or nothing."""
+"""A name in another library, the name here, a line to write, and the difference, which may be empty."""
 
 _OURS = re.compile(r"(?:recurrence\(|anneal\(curve=)?([\w.]+)")
 
@@ -50,7 +50,7 @@ _OURS = re.compile(r"(?:recurrence\(|anneal\(curve=)?([\w.]+)")
 def other_names() -> Sequence[tuple[str, OtherName]]:
     """Return every name with its library, in the order of the index.
 
-    A row of the index has the name, the line, what is different, and ours, by default the last stage of the line.
+    A row of the index contains the name, the line, the difference and the name here, by default that of the last stage.
     """
     found = []
     for library, entry in _INDEX["libraries"].items():
@@ -62,7 +62,7 @@ def other_names() -> Sequence[tuple[str, OtherName]]:
 
 
 def meant_by(name: str) -> tuple[str, OtherName] | None:
-    """The library and the row of a name that peers have, also behind its module's; None where it is none.
+    """Return the library and the row of a peer's name, with or without its module; None if the name is unknown.
 
     >>> meant_by("torch.optim.lr_scheduler.CosineAnnealingLR")[1][2]
     'cosine(to=0.0, over=100)'
@@ -80,7 +80,7 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
 
 @cache
 def _places_by_letters() -> Mapping[str, Sequence[int]]:
-    """Return the rows of `other_names` by the letters of their names: a file may have thousands of unknown names."""
+    """Return the indices of `other_names` by letters; cached, because a file may have thousands of unknown names."""
     places: dict[str, list[int]] = {}
     for place, (_, one) in enumerate(other_names()):
         places.setdefault(letters_of(one[0]), []).append(place)
@@ -88,37 +88,37 @@ def _places_by_letters() -> Mapping[str, Sequence[int]]:
 
 
 def advice_for_peer(name: str) -> tuple[str, str] | None:
-    """What a peer's name is, and a line to write; None where it is none.
+    """Return the description of a peer's name and a line to write; None if the name is unknown.
 
     >>> advice_for_peer("StepLR")
-    ('"StepLR" is a name of torch; here it is step', 'step(30, gamma=0.1)')
+    ('"StepLR" is a name of torch; use step', 'step(30, gamma=0.1)')
     """
     if (found := meant_by(name)) is None:
         return None
     library, (_, ours, line, different) = found
-    origin = "a word of papers" if library == "papers" else f"a name of {library}"
-    return f'"{name}" is {origin}; here it is {ours}{different and f" ({library}: {different})"}', line
+    origin = "a term of papers" if library == "papers" else f"a name of {library}"
+    return f'"{name}" is {origin}; use {ours}{different and f" ({library}: {different})"}', line
 
 
 def advice_for_name(word: str) -> tuple[str, str] | None:
-    """Return what a name or a keyword is here, and a line to write, which may be empty; None for an unknown word.
+    """Return the description of a name or keyword and a line to write, which may be empty; None if it is unknown.
 
     >>> advice_for_name("--lr-warmup-iters")[1], advice_for_name("num_cycles")[1]
     ('warmup(500) >> cosine()', 'cosine_wave(2.0)')
     >>> advice_for_name("T_max")
-    ('"T_max" is an argument of other libraries; here it is over', 'cosine(over=100)')
+    ('"T_max" is an argument of other libraries; use over', 'cosine(over=100)')
     """
     written = _as_identifier(word)
     if (found := advice_for_peer(word)) is not None or "_" not in written or written not in _keywords():
         return found
     argument, instead = _keywords()[written]
-    meant = f"here it is {argument}" if argument else instead
+    meant = f"use {argument}" if argument else instead
     return f'"{word}" is an argument of other libraries; {meant}', line_of_keyword(argument)
 
 
 @cache
 def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
-    """Return each keyword with our argument of the same meaning, and with what there is instead."""
+    """Return for each keyword the argument with the same meaning, if any, and the alternative to it, if any."""
     ours: dict[str, str] = {}
     for argument, theirs in _INDEX["arguments"].items():
         for name in theirs:
@@ -128,7 +128,7 @@ def _keywords() -> Mapping[str, tuple[str | None, str | None]]:
 
 
 def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield each keyword of other libraries with our argument of the same meaning, and with what there is instead.
+    """Yield each keyword of other libraries with the argument of the same meaning and the alternative to it.
 
     >>> next(row for row in keywords_elsewhere() if row[0] == "cycle_mul")
     ('cycle_mul', 'mult', None)
@@ -137,7 +137,7 @@ def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
 
 
 def line_of_keyword(argument: str | None) -> str:
-    """A line with an argument of ours, of a schedule or of a Calendar; nothing where there is none.
+    """Return an example line with an argument of a schedule or a Calendar; empty if the argument is None.
 
     >>> line_of_keyword("to"), line_of_keyword("accumulation")
     ('cosine(to=0.1)', 'Calendar(accumulation=100)')
@@ -147,20 +147,22 @@ def line_of_keyword(argument: str | None) -> str:
 
 
 def instead_of(name: str) -> str | None:
-    """What there is instead of a peer's keyword that has no argument of ours; None where it is none of these.
+    """Return the alternative to a peer's keyword that has no equivalent argument; None if there is none.
 
     >>> instead_of("lr-warmup-iters")
-    'a warmup is a stage of its own: warmup(500) >> cosine()'
+    'a warmup is a separate stage: warmup(500) >> cosine()'
     """
     found: str | None = _INDEX["no argument"].get(_as_identifier(name))
     return found
 
 
 def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
-    """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
+    """Return the known argument that a peer calls `name`; None if there is none.
 
     Args:
-        function: whose arguments they are.
+        name: the keyword of a peer.
+        known: the arguments to choose from.
+        function: the function that has these arguments.
 
     >>> own_name("T_max", ["start", "to", "over"]), own_name("--lr-warmup-iters", ["warmup", "to"])
     ('over', 'warmup')
@@ -173,7 +175,7 @@ def own_name(name: str, known: Iterable[str], function: str = "") -> str | None:
 
 
 def meant_argument(name: str, known: Iterable[str], function: str = "") -> str | None:
-    """The argument that an unknown one was meant to be: by a peer's word, by its letters, or by its spelling.
+    """Return the argument that an unknown one probably means: a peer's keyword or a misspelling; None if unclear.
 
     >>> [meant_argument(name, ["start", "to", "over"]) for name in ("T_max", "TO", "ovr", "batch_size")]
     ['over', 'to', 'over', None]
@@ -184,12 +186,12 @@ def meant_argument(name: str, known: Iterable[str], function: str = "") -> str |
 
 
 def is_warmup_length(name: str) -> bool:
-    """Whether an argument says how long a warmup is, which is a stage of its own here."""
+    """Return whether an argument is the length of a warmup, which is a separate stage in this library."""
     return name == "warmup" or name in _WARMUPS
 
 
 def warmup_text(name: str, value: object) -> str:
-    """The length of a warmup that an argument gives, as a line has it.
+    """Return the length of a warmup from a peer's argument, as schedule text.
 
     >>> warmup_text("warmup_steps", 500), warmup_text("warmup_ratio", 0.1), warmup_text("warmup_epochs", 5)
     ('500', '"10%"', '"5 epochs"')
@@ -201,7 +203,7 @@ def warmup_text(name: str, value: object) -> str:
 
 
 def unit_of_length(name: str) -> str:
-    """The unit of a length that an argument names, `warmup_epochs=5`; empty where it names none.
+    """Return the unit in the name of an argument, such as `warmup_epochs`; empty if it has none.
 
     >>> unit_of_length("max_epochs"), unit_of_length("warmup_epochs"), unit_of_length("over")
     ('epochs', 'epochs', '')
@@ -215,13 +217,13 @@ def unit_of_length(name: str) -> str:
 
 
 def is_share_of_run(name: str, value: object) -> bool:
-    """Whether an argument gives a length as a share of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
+    """Return whether an argument is a length as a share of the run: `ratio=0.1`, `warmup_ratio=0.1`."""
     shares = ("ratio", "fraction", "proportion", "pct", "share", "warmup_ratio", "warmup_fraction", "pct_warmup")
     return name in shares and isinstance(value, float) and 0 < value < 1
 
 
 def _as_identifier(name: str) -> str:
-    """A keyword of a command line or a config, `--lr-warmup-iters` or `SOLVER.STEPS`, as code has it."""
+    """Return an option or a config key, such as `--lr-warmup-iters` or `SOLVER.STEPS`, as an identifier."""
     word = name.rpartition(".")[2].lstrip("-").replace("-", "_")
     return word.lower() if word.isupper() else word
 
@@ -232,7 +234,7 @@ _WORD_AND_DASHES = re.compile(r"[\w-]*")
 
 
 def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
-    """The word with dashes around a place that peers have, `--lr-decay-style`, and where it stands; None without one.
+    """Return a peer's option at an offset, such as `--lr-decay-style`, with its range; None if there is none.
 
     >>> dashed_word_at("cosine(lr-warmup-iters=500)", 10)
     ('lr-warmup-iters', 7, 22)
@@ -245,10 +247,10 @@ def dashed_word_at(text: str, place: int) -> tuple[str, int, int] | None:
 
 
 def unknown_attribute(name: str, known: Iterable[str]) -> str:
-    """What to write for an attribute that the package has not; nothing where nothing is near.
+    """Return the advice for an unknown attribute of the package; empty if no known name is similar.
 
     >>> unknown_attribute("StepLR", [])
-    '; "StepLR" is a name of torch; here it is step. Write ps.step(30, gamma=0.1)'
+    '; "StepLR" is a name of torch; use step. Write ps.step(30, gamma=0.1)'
     """
     if name.startswith("_"):  # what Python and its tools ask every module for
         return ""
@@ -259,7 +261,7 @@ def unknown_attribute(name: str, known: Iterable[str]) -> str:
 
 
 def line_in_code(line: str) -> str:
-    """A line of text as Python has it.
+    """Return schedule text as Python code.
 
     >>> line_in_code('warmup("5%") >> anneal(curve=curves.rex)')
     'ps.warmup("5%") >> ps.anneal(curve=ps.curves.rex)'
@@ -268,7 +270,7 @@ def line_in_code(line: str) -> str:
 
 
 def letters_of(name: str) -> str:
-    """A name without case, spaces and punctuation, so that `warm-up` is `warmup`."""
+    """Return the lowercase letters and digits of a name, so that `warm-up` equals `warmup`."""
     return "".join(filter(str.isalnum, name.lower()))
 
 

@@ -1,4 +1,4 @@
-"""Read and write plans: files and texts, in every format."""
+"""Reading and writing plans in files and texts, in every format."""
 
 import os
 import re
@@ -72,20 +72,22 @@ def load(
 ) -> Plan:
     """Read a plan from a file.
 
-    Nothing in a file can run code, unless `run_config=True` asks for it.
+    Reading a file does not execute code, unless `run_config=True`.
 
     Args:
         path: the file, at most 1 MB of UTF-8.
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says.
-        shapes: functions that build schedules, known by their names in this file.
-        calendar, base: facts that some dialects need; native files need none.
-        run_config: execute a config of MMEngine in MMEngine, for values that cannot be read; only for files you trust.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix.
+        shapes: functions that build schedules, which the file may call by their names.
+        calendar: run facts that some dialects need; native files do not need them.
+        base: the base of lr, or the bases by field, for dialects with absolute values.
+        run_config: True to execute a config of MMEngine, for values that cannot be read otherwise. Use it only for
+            files that you trust.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ConfigError: every fault of the file at once, each with its path.
-        InvalidArgument: an unknown format, or a suffix that says none.
-        MissingDependency: `run_config=True`, and MMEngine is not installed.
+        FileNotFoundError: the file does not exist.
+        ConfigError: the file has errors; the exception contains all of them.
+        InvalidArgument: the format or the suffix is unknown.
+        MissingDependency: `run_config=True` requires MMEngine, which is not installed.
 
     >>> load("no such plan.yaml")
     Traceback (most recent call last):
@@ -160,9 +162,9 @@ def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
             in `.yaml`, `.yml`, `.toml` or `.json` is a path.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ConfigError: every fault at once, each with its path.
-        InvalidArgument: it is none of these.
+        FileNotFoundError: the file does not exist.
+        ConfigError: the plan has errors; the exception contains all of them.
+        InvalidArgument: the value has another type.
 
     >>> print(plan_from("lr: warmup('5%') >> cosine()"))
     lr: warmup("5%") >> cosine()
@@ -186,15 +188,15 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     """Write a plan so that reading it back gives an equal one.
 
     Args:
-        plan: what is written.
-        path: the file; written beside and renamed, so there is never half of one. A pipe or a device is written into.
-            None: the text is returned.
-        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says, YAML without a path.
+        plan: the plan.
+        path: the file, which is replaced atomically. A pipe or a device is written into. None returns the text.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; by default determined by the suffix, or YAML
+            without a path.
 
     Raises:
         PlanError: a predicate or a function without a name is in the plan.
-        InvalidArgument: an unknown format, or one that cannot say this plan.
-        OSError: the file cannot be written; it is as it was.
+        InvalidArgument: the format is unknown, or it cannot express this plan.
+        OSError: the file cannot be written. It is unchanged.
 
     >>> from paramsched.schedules import cosine
     >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
@@ -225,14 +227,14 @@ def convert(
     """Convert the text of a plan to another format. Fields keep their order; comments are not kept.
 
     Args:
-        text: what is read.
-        format, to: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        text: the text of the plan.
+        format, to: the format of the text and of the result: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         shapes: as in `load`.
-        calendar, base: facts that some dialects need.
+        calendar, base: as in `load`.
 
     Raises:
-        ConfigError: every fault of the text.
-        InvalidArgument: an unknown format, or one that cannot say this plan.
+        ConfigError: the text has errors.
+        InvalidArgument: the format is unknown, or it cannot express this plan.
 
     >>> print(convert("lr: 0.5", "yaml", "toml"))
     lr = "constant(0.5)"
@@ -250,7 +252,7 @@ PLACES: Mapping[str, Callable[[str], Place]] = {
     "python": python_places,
     "command": command_places,
 }
-"""The functions that locate the values of a text, by syntax."""
+"""Functions that locate the values of a text, by syntax."""
 
 SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
     "yaml": (read_yaml, write_yaml),
@@ -266,7 +268,7 @@ def formats() -> tuple[str, ...]:
 
 
 def known_format(name: str) -> str:
-    """Return the name of a format; raise an error with the nearest name if there is no such format."""
+    """Return the name of a format; raise InvalidArgument with a suggestion if it is unknown."""
     if name not in (*SYNTAXES, *own_names()) and name not in formats():
         raise InvalidArgument(
             f"format={name!r}", f"unknown format; {did_you_mean(str(name), formats())}", format="yaml"
@@ -278,8 +280,8 @@ def format_of(path: Path) -> str:
     """Return the format that a file's suffix implies."""
     found = SUFFIXES.get(path.suffix.lower())
     if found is None:
-        site = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
-        raise InvalidArgument(site, f"expected one of {', '.join(SUFFIXES)}", format="yaml")
+        found = f"unknown suffix {path.suffix!r}" if path.suffix else "the name has no suffix"
+        raise InvalidArgument(str(path), f"{found}; expected one of {', '.join(SUFFIXES)}", format="yaml")
     return found
 
 
@@ -294,13 +296,15 @@ _YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 @final
 @dataclass(frozen=True, slots=True)
 class PlanText:
-    """The text of a plan, and how it is read.
+    """The text of a plan with its format.
 
     Args:
-        name: what faults call it; the path of a file.
-        syntax: what the file's suffix says, where the format is a dialect.
-        folder: from which paths in a native file count; None: from where the process stands.
-        run_config: whether the file is executed in the library of the dialect, instead of reading the text.
+        name: the name in diagnostics, such as the path of the file.
+        text: the text.
+        format: the format.
+        syntax: the syntax that the suffix implies, if the format is a dialect.
+        folder: the folder of relative paths in a native file; None for the working directory.
+        run_config: True to execute the file in the library of the dialect instead of reading the text.
     """
 
     name: str
@@ -355,18 +359,18 @@ class PlanText:
         return command.words
 
     def _command_in(self, dialect: KnownDialect) -> CommandLine | None:
-        """Return the command of a text that is a command line, or a script with one; None if it is YAML."""
+        """Return the command of a command line or of a script; None if the text is YAML."""
         command = read_command_line(self.text) if dialect.command_lines and self.syntax is None else None
         try:
             data = read_peer_yaml(self.text, "") if command is not None else None
         except ConfigError:
             return command
-        # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
+        # A colon makes a command line look like a mapping too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
         within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
         return command if within or isinstance(data, str) else None
 
     def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        """Return faults by their paths, each with its line and column where the syntax is known."""
+        """Return diagnostics with lines and columns if the syntax is known."""
         name = self.format if self.format in SYNTAXES else self.syntax or ""
         is_peer = not _is_native(self.format) and dialect_named(self.format).is_peer
         if name not in SYNTAXES:
@@ -375,7 +379,7 @@ class PlanText:
         def worded(one: Diagnostic) -> Diagnostic:
             if one.entry is not None:
                 return replace(one, instead=f"Write {entry_text(*one.entry, name)}")
-            if name == "json" and one.span is not None:  # a line is a text in double quotes there
+            if name == "json" and one.span is not None:  # the line is quoted text in JSON
                 return replace(one, instead=one.instead.replace('"', "'"))
             return one
 
@@ -384,7 +388,7 @@ class PlanText:
         return diagnostics if places is None else faults_with_places(diagnostics, self.text, places)
 
     def _syntax_of_dialect(self, dialect: KnownDialect) -> str:
-        """Return the syntax of a dialect's text, where the suffix of the file does not say it."""
+        """Return the syntax of a dialect's text if the suffix of the file does not imply it."""
         if self._command_in(dialect):
             return "command"
         if dialect.syntax_of is not None:
@@ -397,7 +401,7 @@ class PlanText:
 
     @property
     def has_comments(self) -> bool:
-        """Whether it has comments, which no plan keeps; JSON has none, and other formats are not looked at."""
+        """Return whether a YAML or TOML text has comments, which a plan does not preserve."""
         syntax = self.format if self.format in SYNTAXES else self.syntax
         if syntax == "toml":
             return any(found["comment"] for found in _TOML_COMMENT.finditer(self.text))
@@ -405,7 +409,7 @@ class PlanText:
             return False
         from yaml import ScalarEvent, YAMLError
 
-        # A number sign outside every value; in a value it is a part of the text. The file may be another library's,
+        # A number sign outside of all values. Inside a value it is part of the text. The file may be that of a peer,
         # with aliases, tags, and templates that only its own reader fills in.
         outside, end = [], 0
         try:
@@ -420,7 +424,7 @@ class PlanText:
 
 
 def read_plan_text(path: str | os.PathLike[str], format: str | None = None, *, run_config: bool = False) -> PlanText:
-    """Read the text of a file, and find how it is read."""
+    """Read the text of a file and determine its format."""
     file = path_of_file(path)
     text = read_bounded_text(file)
     chosen = format_of(file) if format is None else known_format(format)
@@ -441,7 +445,7 @@ def plan_of_data(
     calendar: Calendar | None,
     base: BaseLike | None,
 ) -> Plan:
-    """Return the plan of a mapping, as a file of this format holds it."""
+    """Return the plan of a mapping in this format."""
     if _is_native(known_format(format)):
         return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
     diagnostics, dialect = DiagnosticCollector(), dialect_named(format)
@@ -451,7 +455,7 @@ def plan_of_data(
 
 
 def _plan_of_native(data: Any, **facts: Any) -> Plan:
-    """Return the plan of native data; if it is refused and looks like a dialect, the error names that."""
+    """Return the plan of native data. If data is invalid and looks like a dialect, the error suggests it."""
     try:
         return native.to_plan(data, **facts)
     except ConfigError as error:
@@ -462,7 +466,7 @@ def _plan_of_native(data: Any, **facts: Any) -> Plan:
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
-    """Return the content of a text: dicts, lists, text, finite numbers, booleans and None; each key once."""
+    """Return the data of a text as plain values with unique keys."""
     diagnostics = DiagnosticCollector()
     data = plain_data(read(text, source), diagnostics)
     diagnostics.raise_any(source)
@@ -474,7 +478,7 @@ _OF_SCHEDULES: Final = re.compile("lr|rate|sched|epoch|iter|step|warm|decay|cool
 
 
 def read_peer_data(text: str, syntax: str, source: str) -> Any:
-    """Return the data of another library's text, as `peer_data` does; warn of a schedule's key that is there twice."""
+    """Return the data of a peer's text, as `peer_data` does; warn of repeated keys of a schedule."""
     diagnostics = DiagnosticCollector()
     twice: list[str] = []
     data = peer_data(_PEER_SYNTAXES[syntax](text, source), diagnostics, twice)
@@ -488,10 +492,10 @@ def read_peer_data(text: str, syntax: str, source: str) -> Any:
 
 
 def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path | None = None) -> str:
-    """Return the text of a plan, which is read as the same plan.
+    """Return the text of a plan, from which an equal plan can be read.
 
     Args:
-        folder: of the file that it is for; tables of the plan are looked for there.
+        folder: the folder of the file, to which the paths of the plan's tables refer.
     """
     if _is_native(known_format(format)):
         text = _syntax_of(format, syntax)[1](native.from_plan(plan))

@@ -121,6 +121,7 @@ class PlanLines:
                             f"change(…, Binding(Target({given.name!r}, {now!r}), …))",
                             f"the plan has initial={before!r}, and another base would change the past values",
                             f"Write change(…, {given.name}=…)",
+                            command="Leave @GROUP out, because a target has no groups",
                         )
                 if line.groups == given.groups:
                     return index
@@ -140,6 +141,7 @@ class PlanLines:
                 f"change(…, Binding({given.name!r}, …))",
                 f"{given.name} has {where}; it has lines for {known}",
                 f"Write change(…, {given.name}=…) for all lines",
+                command=f"Write {given.name}=SCHEDULE for all of them",
             )
         return default
 
@@ -172,6 +174,7 @@ class PlanLines:
                 f'change(…, horizon="{horizon}")',
                 f"{line.name}: {schedule} depends on the length of the run, but the plan has no horizon",
                 "Write Plan(…, horizon=…) with the length for which it was planned, and change that plan",
+                command="Add the length for which it was planned to the plan, horizon: 10000",
             )
         return self.horizon
 

@@ -89,7 +89,8 @@ class Plan:
         PlanError: there is no binding.
         InvalidArgument: a binding, the horizon or the clock is invalid.
 
-    >>> plan = Plan(lr=warmup("5%") >> cosine(to=0.01), weight_decay=linear(1.0, 0.5), horizon="20 epochs")
+    >>> lr = warmup("5%") >> cosine(to=0.01)
+    >>> plan = Plan(lr=lr, weight_decay=linear(1.0, 0.5), horizon="20 epochs")
     >>> print(plan)
     horizon: 20 epochs
     lr: warmup("5%") >> cosine(to=0.01)
@@ -210,8 +211,10 @@ class Plan:
         """Return the bindings in the order in which they were passed, which files keep when they are written.
 
         >>> plan = Plan(weight_decay=constant(), lr=cosine())
-        >>> [binding.name for binding in plan.as_written()], [binding.name for binding in plan.bindings]
-        (['weight_decay', 'lr'], ['lr', 'weight_decay'])
+        >>> [binding.name for binding in plan.as_written()]
+        ['weight_decay', 'lr']
+        >>> [binding.name for binding in plan.bindings]
+        ['lr', 'weight_decay']
         """
         places = {key: place for place, key in enumerate(self._written)}
         return tuple(sorted(self.bindings, key=lambda binding: places[binding_key(binding)]))
@@ -313,8 +316,10 @@ class Plan:
             PlanError: the horizon changes, but the plan has none and a schedule depends on the length of the run.
             InvalidArgument: no argument is passed, or `at` is not before the end.
 
-        >>> plan = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
-        >>> print(plan.change("8000 steps", lr='linear(previous, 0, over="1000 steps")', horizon="9000 steps"))
+        >>> lr = warmup("5%") >> cosine(to=0.1)
+        >>> plan = Plan(lr=lr, weight_decay="linear(to=0.5)", horizon=10_000)
+        >>> ending = linear(previous, 0, over="1000 steps")
+        >>> print(plan.change("8000 steps", lr=ending, horizon="9000 steps"))
         horizon: 9000
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)

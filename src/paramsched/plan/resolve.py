@@ -191,7 +191,8 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
         InvalidArgument: the events are not in order, or no rule watches a metric.
 
     >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
-    >>> [state.factor for state in replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})]).values()]
+    >>> states = replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})])
+    >>> [state.factor for state in states.values()]
     [0.5]
     """
     require_plan("replay", plan)

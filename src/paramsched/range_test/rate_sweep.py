@@ -217,8 +217,10 @@ def find_lr(
     ...     optimizer.step()
     ...     return loss
     >>> found = find_lr(optimizer, step, low=1e-4, high=10, updates=60)
-    >>> found.ending, 0.001 < found.suggestion < 1, weight.item(), optimizer.param_groups[0]["lr"]
-    ('diverged', True, 3.0, 0.1)
+    >>> found.ending, 0.001 < found.suggestion < 1
+    ('diverged', True)
+    >>> weight.item(), optimizer.param_groups[0]["lr"]
+    (3.0, 0.1)
     """
     rates = _rates_of_groups(optimizer, low, high, updates)
     if not callable(step):

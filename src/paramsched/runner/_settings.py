@@ -410,7 +410,7 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     # Imported first, because these modules register classes that the config names.
     _import_named_modules(config.get("custom_imports"), diagnostics)
     if "model" not in settings:
-        instead = "Write model=dict(type='…'), or Runner.from_cfg(…, model=…)"
+        instead = "Write model=dict(type='…')"
         diagnostics.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
     if diagnostics.count:
         # The Runner is not constructed after a problem, so the remaining arguments are checked here.
@@ -436,7 +436,8 @@ def _config_as_dict(cfg: Any) -> dict[str, Any]:
     plain = plain if to_dict is None else to_dict()
     if not isinstance(plain, Mapping):
         found = f"expected a config, got {type(plain).__name__}"
-        raise InvalidArgument("Runner.from_cfg(…)", found, "Pass a mapping, or the path of a config file")
+        site = str(cfg) if isinstance(cfg, (str, PathLike)) else "Runner.from_cfg(…)"
+        raise InvalidArgument(site, found, "Pass a mapping, or the path of a config file")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
         raise InvalidArgument(

@@ -328,7 +328,8 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens"))
+        >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+        >>> scheduler = Scheduler(optimizer, plan)
         >>> scheduler.consumed(tokens=30)
         >>> scheduler.consumed(tokens=20)
         >>> _ = optimizer.step()
@@ -351,7 +352,8 @@ class Scheduler(LRScheduler):
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
-        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens"))
+        >>> plan = Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+        >>> scheduler = Scheduler(optimizer, plan)
         >>> scheduler.measured(tokens=30)
         >>> scheduler.consumed(tokens=20)
         >>> _ = optimizer.step()

@@ -195,7 +195,8 @@ def level_of(site: str | CallSite, level: Level) -> Level:
     if isinstance(level, AffineLevel):
         return level_from_parts(level.factor, level.offset)
     if isinstance(level, str) and level in NEIGHBOR_LEVELS:
-        raise InvalidArgument(site_with_value(site, level), "expected a level, got str", f"Write ps.{level}")
+        found, command = "expected a level, got str", f"Write {level} without quotes"
+        raise InvalidArgument(site_with_value(site, level), found, f"Write ps.{level}", command=command)
     return finite_number(site, level)
 
 

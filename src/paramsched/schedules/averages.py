@@ -140,7 +140,8 @@ def gaussian_warmup(over: DurationLike, steepness: float = 5.0) -> Schedule:
 
     Source: Laine & Aila 2017 (1610.02242); Mean Teacher, Tarvainen & Valpola 2017 (1703.01780), `sigmoid_rampup`.
 
-    >>> round(gaussian_warmup(80)(0), 9), round(gaussian_warmup(80)(40), 9), gaussian_warmup(80)(80)
+    >>> rampup = gaussian_warmup(80)
+    >>> round(rampup(0), 9), round(rampup(40), 9), rampup(80)
     (0.006737947, 0.286504797, 1.0)
     """
     steep = positive_number(CallSite("gaussian_warmup", "steepness"), steepness)
@@ -281,7 +282,8 @@ def ademamix_beta3(start: float = 0.9, to: float = 0.9999, over: DurationLike | 
 
     Source: AdEMAMix, Pagliardini et al. 2024 (2409.03137).
 
-    >>> round(ademamix_beta3(over=100)(0), 9), round(ademamix_beta3(over=100)(50), 9), ademamix_beta3(over=100)(100)
+    >>> beta3 = ademamix_beta3(over=100)
+    >>> round(beta3(0), 9), round(beta3(50), 9), beta3(100)
     (0.9, 0.9998002, 0.9999)
     """
     curve = curves.half_life(start, to)

@@ -360,4 +360,5 @@ def no_horizon(schedule: Schedule) -> Unresolved:
         str(schedule),
         "it has no length of its own, and the length of the run is unknown",
         "Write ps.Calendar(total=10_000)",
+        command="Write --horizon 10000",
     )

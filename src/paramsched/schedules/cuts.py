@@ -164,7 +164,8 @@ def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None)
 
     >>> print(resolve(take(cosine(), 50) >> constant(0.1), Calendar(total=100)))
     take(cosine(over=100), 50) >> constant(0.1)
-    >>> print(resolve(take(warmup("5%") >> cosine(), 50, of=200) >> linear(0.5), Calendar(total=100)))
+    >>> part = take(warmup("5%") >> cosine(), 50, of=200)
+    >>> print(resolve(part >> linear(0.5), Calendar(total=100)))
     take(warmup(10) >> cosine(over=190), 50) >> linear(0.5, over=50)
     """
     of = None if of is None else Duration.of(of)

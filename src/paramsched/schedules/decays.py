@@ -81,8 +81,10 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     Source: fvcore `ExponentialParamScheduler`; fastai `SchedExp`; the last stage of fairseq's `tri_stage`; range tests
     of the learning rate, Smith 2017 (1506.01186).
 
-    >>> round(geometric(1.0, 0.01, over=100)(50), 12), round(geometric(0.001, 1.0, over=3)(1), 12)
-    (0.1, 0.01)
+    >>> round(geometric(1.0, 0.01, over=100)(50), 12)
+    0.1
+    >>> round(geometric(0.001, 1.0, over=3)(1), 12)
+    0.01
     """
     first, last = level_of(CallSite("geometric", "start"), start), level_of(CallSite("geometric", "to"), to)
     if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
@@ -329,7 +331,8 @@ def logistic(middle: DurationLike, steepness: float, per: DurationLike = 1) -> L
 
     Source: the weight of the KL term in Bowman et al. 2016 (1511.06349), with 0.0025 around update 2500.
 
-    >>> round(logistic(2500, 0.0025)(0), 9), logistic(2500, 0.0025)(2500), round(logistic(2500, 0.0025)(5000), 9)
+    >>> rise = logistic(2500, 0.0025)
+    >>> round(rise(0), 9), rise(2500), round(rise(5000), 9)
     (0.001926735, 0.5, 0.998073265)
     """
     return Logistic(Duration.of(middle), steepness, Duration.of(per))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from paramsched.base.arrays import Array, Arrays
-from paramsched.errors import PlanError
+from paramsched.errors import PlanError, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule
@@ -40,7 +40,7 @@ class FollowedTarget(Schedule):
     has_neighbor_levels = False  # they are levels of the target, which is resolved separately
 
     def _at(self, t: Array, base: Affine, ops: Arrays) -> Affine:
-        return AsFactor(self.schedule, self.initial)._at(t, base, ops)
+        raise Unresolved(str(self), f"it follows {self.name} of a plan that is not resolved", "Write plan.resolve(…)")
 
     def _resolve(self, span: Span) -> Schedule:
         """Resolve the target for the run, as its own line is resolved."""

@@ -46,7 +46,8 @@ def tanh(
 
     Source: HTD, Hsueh et al. 2019 (1806.01593); timm `TanhLRScheduler`.
 
-    >>> round(tanh(over=100)(0), 9), round(tanh(over=100)(70), 9), round(tanh(over=100)(100), 9)
+    >>> decay = tanh(over=100)
+    >>> round(decay(0), 9), round(decay(70), 9), round(decay(100), 9)
     (0.999999168, 0.5, 0.002472623)
     """
     curve = curves.tanh(lower, upper)

@@ -89,8 +89,8 @@ def wsd(
 
     >>> str(wsd("2%", "20%"))
     'warmup("2%") >> constant() >> linear(over="20%")'
-    >>> str(wsd(200, "20%", index="(t+1)/n", warmup_curve=curves.cosine))
-    'warmup(200, curve=curves.cosine, index="(t+1)/n") >> constant() >> linear(over="20%")'
+    >>> print(wsd(200, "20%", index="(t+1)/n", warmup_curve=curves.cosine))
+    warmup(200, curve=curves.cosine, index="(t+1)/n") >> constant() >> linear(over="20%")
     """
     up = _warmup(warmup, start, curve=warmup_curve, index=index)
     return up >> constant() >> cooldown(decay, to, curve, decay_index)
@@ -371,7 +371,8 @@ def wsd_s(
     Source: Wen et al. 2024 (2410.05192), with curve `curves.inverse_proportional(0.1)` to 0.1; OLMo-core `WSDS`.
 
     >>> print(wsd_s([100, 200], warmup=20))
-    warmup(20) >> constant(over=70) >> linear(over=10) >> constant(over=180) >> linear(over=20)
+    warmup(20) >> constant(over=70) >> linear(over=10)
+        >> constant(over=180) >> linear(over=20)
     """
     share = finite_number(CallSite("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
@@ -424,7 +425,8 @@ def tri_stage(
     Source: SpecAugment, Park et al. 2019 (1904.08779); wav2vec 2.0; fairseq `tri_stage`.
 
     >>> print(tri_stage())
-    warmup("10%", 0.01) >> constant(over="40%") >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
+    warmup("10%", 0.01) >> constant(over="40%")
+        >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
     """
     return _warmup(warmup, start) >> constant(over=hold) >> geometric(1.0, to, decay)
 

@@ -332,7 +332,7 @@ def recurrence(*rules: Rule, until: int | None = None) -> Recurrence:
 
     Source: MMEngine's parameter schedulers; torch `ChainedScheduler`.
 
-    >>> both = recurrence(rules.linear(0.5, end=5), rules.cosine(absolute(0.05), over=5, end=5))
+    >>> both = recurrence(rules.linear(0.5, end=5), rules.cosine(0.5, over=5))
     >>> [round(both(t, base=0.1), 8) for t in range(5)]
     [0.05, 0.06130636, 0.0670537, 0.06490124, 0.05668121]
     """

@@ -287,9 +287,9 @@ def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     Source: fastai's and fvcore's phases are exact; optax's and composer's are cut to integers, `int(0.33 * n)`;
     OLMo-core and torchtitan round to the nearest.
 
-    >>> print(resolve(with_lengths(linear(1.0, 0.5, "33%") >> constant(0.5), "floor"), Calendar(total=101)))
-    with_lengths(linear(to=0.5, over=33) >> constant(0.5), "floor")
     >>> line = linear(1.0, 0.5, "33%") >> constant(0.5)
+    >>> print(resolve(with_lengths(line, "floor"), Calendar(total=101)))
+    with_lengths(linear(to=0.5, over=33) >> constant(0.5), "floor")
     >>> print(resolve(line, Calendar(total=101)))
     linear(to=0.5, over=34) >> constant(0.5)
     >>> print(resolve(with_lengths(line), Calendar(total=101)))

@@ -118,7 +118,8 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
 
     Source: torch `MultiStepLR`.
 
-    >>> multistep([30, 80], 0.5)(29), multistep([30, 80], 0.5)(30), multistep([30, 80], 0.5)(80)
+    >>> steps = multistep([30, 80], 0.5)
+    >>> steps(29), steps(30), steps(80)
     (1.0, 0.5, 0.25)
     """
     if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):

@@ -433,8 +433,10 @@ class View:
 
     >>> from paramsched.show import curves_from_values, picture
     >>> halves = curves_from_values({("lr", ""): [0.4, 0.2, 0.1]})
-    >>> picture(halves).panels[0].scale.log, picture(halves, view=View(log=True)).panels[0].scale.log
-    (False, True)
+    >>> picture(halves).panels[0].scale.log
+    False
+    >>> picture(halves, view=View(log=True)).panels[0].scale.log
+    True
     """
 
     log: bool | None = None

@@ -90,7 +90,8 @@ def curves_from_values(
     Raises:
         InvalidArgument: if there are no values, or the curves differ in length.
 
-    >>> curves = curves_from_values({("lr", 0): [0.1, 0.1, 0.01]}, lines={("lr", 0): "StepLR(2)"})
+    >>> values, lines = {("lr", 0): [0.1, 0.1, 0.01]}, {("lr", 0): "StepLR(2)"}
+    >>> curves = curves_from_values(values, lines=lines)
     >>> curves.total, curves.line("lr", 0)
     (3, 'StepLR(2)')
     """
@@ -170,7 +171,8 @@ def together(plans: Mapping[str, Curves]) -> PlansTogether:
     >>> from paramsched.show import curves_from_values, text
     >>> trunk = curves_from_values({("lr", ""): [1, 1, 1, 1, 1, 1, 1, 1]})
     >>> branch = curves_from_values({("lr", ""): [1, 1, 1, 1, 0.5, 0]})
-    >>> print(text(together({"trunk": trunk, "branch": branch}), width=34, height=3, ascii=True))
+    >>> both = together({"trunk": trunk, "branch": branch})
+    >>> print(text(both, width=34, height=3, ascii=True))
     lr
         1.00 |*********+++************
         0.50 |            +++
@@ -204,7 +206,8 @@ class LoggedRun:
         together: metrics that share a panel, by its heading; every other metric has its own panel.
         tolerance: relative difference up to which a used value counts as planned; 0 compares bit by bit.
 
-    >>> run = LoggedRun("first", {("lr", 0): ([0, 1], [0.1, 0.05])}, {"loss": ([0, 1], [2.3, 1.9])})
+    >>> used = {("lr", 0): ([0, 1], [0.1, 0.05])}
+    >>> run = LoggedRun("first", used, {"loss": ([0, 1], [2.3, 1.9])})
     >>> sorted(run.measured)
     ['loss']
     """

@@ -186,7 +186,8 @@ def text(
         InvalidArgument: if the size is too small, or the log does not fit the trace.
 
     >>> from paramsched.show import curves_from_values
-    >>> curve = curves_from_values({("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}, lines={("lr", ""): "ramp"})
+    >>> values = {("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}
+    >>> curve = curves_from_values(values, lines={("lr", ""): "ramp"})
     >>> print(text(curve, width=30, height=3, ascii=True))
     lr   ramp
            4 |      **********
@@ -414,7 +415,8 @@ def loss_by_rate(
         ascii: use only ASCII characters.
 
     >>> losses = np.array([2, 2, 1.8, 1.5, 1.0, 0.5, 0.4, 0.8, 2.0])
-    >>> print(loss_by_rate(np.geomspace(1e-3, 1.0, 9), losses, {"valley": 0.03}, width=40, ascii=True))
+    >>> rates, marks = np.geomspace(1e-3, 1.0, 9), {"valley": 0.03}
+    >>> print(loss_by_rate(rates, losses, marks, width=40, ascii=True))
     loss
       2.0 |*******                         *
           |       ****                    *

@@ -242,7 +242,8 @@ def check_shape(
     >>> check_shape(from_function(lambda t: 1 / (t - 5) if t != 5 else float("inf")))
     Traceback (most recent call last):
         ...
-    paramsched.testing.curve_laws.BrokenLaw: from_function(<function <lambda> at ...>) breaks a law: every value ...
+    paramsched.testing.curve_laws.BrokenLaw: from_function(<function <lambda> at ...>)
+      breaks a law: every value ...
       at t = 5, base 0.1: inf
     """
     tried = [_ARRAY_LAWS[name] for name in arrays if find_spec(name) is not None]

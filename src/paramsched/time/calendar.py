@@ -196,7 +196,8 @@ class Calendar:
     def amount_of_update(self, unit: str) -> Fraction | None:
         """Return the consumption of one update in samples, tokens, seconds, frames or batches; None if unknown.
 
-        >>> Calendar(batch_size=32, accumulation=2, sequence_length=2048).amount_of_update("tokens")
+        >>> calendar = Calendar(batch_size=32, accumulation=2, sequence_length=2048)
+        >>> calendar.amount_of_update("tokens")
         Fraction(131072, 1)
         """
         for names in SIZES[unit]:

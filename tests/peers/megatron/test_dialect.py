@@ -15,7 +15,7 @@ LR = 6e-4
 
 
 def rate(seen, *, style, wsd_style, warm, first, decay, wsd, least):
-    """What Megatron's scheduler says after so many samples."""
+    """Return the rate of Megatron's scheduler after a number of samples."""
     if warm > 0 and seen <= warm:
         return first + (LR - first) * seen / warm
     if style == "constant":
@@ -121,7 +121,7 @@ def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
     warm = data.get(f"lr_warmup_{by}", 0) * scale
     if "lr_warmup_fraction" in data:
         warm = data["lr_warmup_fraction"] * decay
-    plan = dialect.to_plan(as_words(data) if words else data)
+    plan = dialect.to_plan(as_command_line(data) if words else data)
 
     amounts, sizes = iterations(total, batch, data.get("rampup_batch_size"))
     assume(amounts)
@@ -146,8 +146,8 @@ def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
         np.testing.assert_allclose(found["weight_decay", 0], expected, rtol=0, atol=1e-13)
 
 
-def as_words(data):
-    """The words of a command line."""
+def as_command_line(data):
+    """Return the arguments of a command line."""
     words = ["--tensor-model-parallel-size", "8", "--bf16"]
     for name, value in data.items():
         words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
@@ -175,14 +175,14 @@ def as_words(data):
         ("--train-iters 9", "$: expected arguments, got text"),
     ],
 )  # fmt: skip
-def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+def test_arguments_a_plan_cannot_express_are_rejected_with_their_location(data, said):
     with pytest.raises(ps.errors.ConfigError) as refusal:
         dialect.to_plan(data)
 
     assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
 
 
-def test_gpt3s_script_is_the_plan_of_the_example():
+def test_the_script_of_gpt3_equals_the_plan_of_the_example():
     line = (
         "--lr 6e-5 --min-lr 6e-6 --lr-decay-style cosine --lr-warmup-samples 183105 --lr-decay-samples 126953125 "
         "--train-samples 146484375 --rampup-batch-size 16 16 5859375 --global-batch-size 1536 --bf16"
@@ -207,7 +207,7 @@ def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
         ps.load(tmp_path / "run.yaml")
 
 
-def test_a_warmup_of_parts_of_samples_is_read_as_megatron_counts_it():
+def test_a_warmup_of_fractional_samples_is_counted_as_in_megatron():
     words = "--train-samples 1949218748 --lr-warmup-fraction 0.05 --lr-decay-style cosine --global-batch-size 1024"
 
     found = ps.trace(dialect.to_plan(words.split()), {"lr": LR}, ps.Calendar(batch_size=1024))["lr", 0]
@@ -229,7 +229,7 @@ def test_a_warmup_of_parts_of_samples_is_read_as_megatron_counts_it():
         ("--train-samples 9 --train-iters 9", "Leave one of them out"),
     ],
 )
-def test_advice_keeps_what_the_user_meant(words, advice):
+def test_advice_preserves_the_meaning_of_the_arguments(words, advice):
     with pytest.raises(ps.errors.ConfigError) as refused:
         dialect.to_plan(words.split())
 
@@ -247,11 +247,11 @@ def test_options_of_megatrons_own_test_configs_are_read_in_their_section(tmp_pat
         ps.loads(text.replace("100", "x"), "megatron")
 
 
-def test_keys_that_look_like_schedules_and_are_none_of_megatrons_are_reported():
+def test_unknown_keys_that_look_like_schedules_are_reported():
     with pytest.warns(DiagnosticWarning, match="Megatron-LM has no train_tokens, epochs_of_b"):
         dialect.to_plan({"train_iters": 9, "train_tokens": 9, "epochs_of_b": 1, "eval_iters": 3, "momentum": 0.9})
 
 
-def test_a_ramp_of_very_many_rises_is_refused_in_bounded_time():
+def test_a_ramp_with_too_many_increments_is_rejected_in_bounded_time():
     with pytest.raises(ps.errors.ConfigError, match="Write rampup_batch_size: \\[1, 999999999, 100000000000\\]"):
         dialect.to_plan({"train_samples": 10**12, "rampup_batch_size": [1, 1, 10**11], "global_batch_size": 10**9})

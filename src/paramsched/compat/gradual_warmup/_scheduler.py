@@ -77,7 +77,9 @@ class GradualWarmupScheduler(LRScheduler):
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
     >>> after = torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5)
-    >>> scheduler = GradualWarmupScheduler(optimizer, 1, total_epoch=2, after_scheduler=after)
+    >>> scheduler = GradualWarmupScheduler(
+    ...     optimizer, 1, total_epoch=2, after_scheduler=after
+    ... )
     >>> lrs = []
     >>> for _ in range(7):
     ...     lrs += scheduler.get_last_lr()

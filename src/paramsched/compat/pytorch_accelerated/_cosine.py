@@ -68,7 +68,9 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
-    >>> scheduler = CosineLrScheduler(optimizer, 10, 10, num_warmup_epochs=2, lr_min=0.01, warmup_starting_lr=0.0)
+    >>> scheduler = CosineLrScheduler(
+    ...     optimizer, 10, 10, num_warmup_epochs=2, lr_min=0.01, warmup_starting_lr=0.0
+    ... )
     >>> [round(scheduler.get_updated_values(n)[0], 6) for n in (0, 10, 20, 60, 100, 1000)]
     [0.0, 0.05, 0.1, 0.055, 0.01, 0.01]
     """

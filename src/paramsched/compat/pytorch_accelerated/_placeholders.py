@@ -73,8 +73,8 @@ class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
     Differs from pytorch-accelerated: arithmetic respects precedence, and works on both sides and between placeholders
     (row 11 of `docs/compat/divergences.md`).
 
-    >>> updates = TrainerPlaceholderValues.NUM_EPOCHS * TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
-    >>> updates.value
+    >>> length = TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
+    >>> (TrainerPlaceholderValues.NUM_EPOCHS * length).value
     '(trainer.run_config.num_epochs * len(trainer._train_dataloader))'
     """
 
@@ -198,7 +198,8 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
 
     >>> from types import SimpleNamespace
     >>> trainer = SimpleNamespace(run_config=SimpleNamespace(num_epochs=5))
-    >>> replace_trainer_placeholder_values(trainer, partial(print, (TrainerPlaceholderValues.NUM_EPOCHS + 2) * 3))()
+    >>> updates = (TrainerPlaceholderValues.NUM_EPOCHS + 2) * 3
+    >>> replace_trainer_placeholder_values(trainer, partial(print, updates))()
     21
     """
     if not isinstance(instance, partial):

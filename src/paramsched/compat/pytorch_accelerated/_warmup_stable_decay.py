@@ -149,8 +149,12 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
-    >>> scheduler = WSDLrScheduler(optimizer, total_steps=100, num_warmup_steps=10, decay_phase_ratio=0.2, lr_min=0.1)
-    >>> [round(scheduler.get_updated_values(n)[0], 6) for n in (10, 79, 80, 81, 90, 100, 1000)]
+    >>> scheduler = WSDLrScheduler(
+    ...     optimizer, total_steps=100, num_warmup_steps=10,
+    ...     decay_phase_ratio=0.2, lr_min=0.1,
+    ... )
+    >>> updates = 10, 79, 80, 81, 90, 100, 1000
+    >>> [round(scheduler.get_updated_values(n)[0], 6) for n in updates]
     [1.0, 1.0, 1.0, 0.798754, 0.363604, 0.1, 0.1]
     """
 

@@ -1,4 +1,4 @@
-"""A Python config file: its own statements, what it takes from the bases, and what its names hold in the end."""
+"""A Python config file with its own statements and its bases, and the final values of its names."""
 
 import ast
 import sys
@@ -30,10 +30,10 @@ from paramsched.errors import ConfigError
 
 @final
 class PlainValues:
-    """Makes plain values of those of a file.
+    """A converter of a file's values to plain values.
 
-    What is shared stays shared, so that `[a, a]` forty times over costs no more than it did in the file; a value that
-    would be too large as a tree becomes a placeholder.
+    Shared objects stay shared, so that forty nested `[a, a]` cost no more than in the file. A value that would be too
+    large as a tree becomes a placeholder.
 
     Args:
         referred: returns the value of `{{ _base_.x }}`.
@@ -84,7 +84,7 @@ class PlainValues:
 @final
 @dataclass(frozen=True, slots=True)
 class FileNames:
-    """What a file gives to those that build on it.
+    """The names that a file provides to files based on it.
 
     Args:
         imported: which of them are modules, classes and functions.
@@ -96,7 +96,7 @@ class FileNames:
 
 @final
 class PythonFile:
-    """Reads one file, from top to bottom, without running it.
+    """A reader of one file that does not run it.
 
     Args:
         references: the texts that replace `{{ _base_.x }}` in it.
@@ -119,11 +119,11 @@ class PythonFile:
         self._lines: dict[str, ast.stmt] = {}
 
     def read(self) -> FileNames:
-        """Return its names, including those of its bases."""
+        """Return the names of the file, including those of its bases."""
         body = self._source.tree.body
         base_line: ast.Assign | None = None
         base_block: ast.With | None = None
-        for statement in reversed(body):  # the first of each counts
+        for statement in reversed(body):  # the first definition of each name counts
             match statement:
                 case ast.Assign(targets=[ast.Name(id="_base_"), *_]):
                     base_line = statement
@@ -141,7 +141,7 @@ class PythonFile:
                     paths = self._evaluator.value(base_line.value)
                     mark = partial(self._source.mark, base_line)
                     inherited = self._names_of_paths(PlainValues(self._evaluator.memory).of(paths, mark))
-                # The names of the bases come first, wherever the line is.
+                # The names of the bases are defined first, wherever the line is.
                 self._base = BaseDict({name: held_by_base(value, new_sets=True) for name, value in inherited.items()})
                 self._evaluator.bind("_base_", self._base)
             self._evaluator.run([one for one in body if one is not base_block])
@@ -151,7 +151,7 @@ class PythonFile:
             return FileNames(dict.fromkeys([*inherited, *DECIDING, *name_usage(body).bound], unknown))
 
     def _import_bases(self, block: ast.With) -> None:
-        """Bind the names of `with read_base():`, before the first line is run."""
+        """Bind the names of `with read_base():` before the first statement."""
         values: dict[tuple[str, int], dict[str, Any]] = {}
         for line in block.body:
             if not isinstance(line, ast.ImportFrom) or line.module is None:
@@ -181,7 +181,7 @@ class PythonFile:
                         self._evaluator.imported.add(name)
 
     def _names_for_users(self) -> FileNames:
-        """Return plain values, merged upon those of the bases."""
+        """Return plain values, merged into those of the bases."""
         evaluator = self._evaluator
         imported = frozenset(evaluator.imported)
         plain = PlainValues(evaluator.memory)
@@ -221,7 +221,7 @@ def referred_value(reference: BaseReference, base: Mapping[str, Any]) -> Any:
 
 
 def public_names(names: FileNames) -> dict[str, Any]:
-    """Return the names for users; a module, a class or a function becomes a placeholder, since it is not a value."""
+    """Return the names for users; modules, classes and functions become placeholders, because they are not values."""
     return {
         name: NeedsRunning(value.line, str(value))
         if name in names.imported and isinstance(value, ImportedName)
@@ -241,7 +241,7 @@ def merge_upon_base(
     *,
     instead: str = _TO_REPLACE,
 ) -> dict[str, Any]:
-    """`over` upon `base`: dicts go into each other, everything else replaces; `_delete_=True` in a dict replaces too.
+    """Merge `over` into `base`: dicts are merged, other values replace, and so does a dict with `_delete_=True`.
 
     Args:
         source, path: the file's name, and where in it these are, for messages.

@@ -1,4 +1,4 @@
-"""The operators, methods and functions that a config may use; all only compute, or change the object itself."""
+"""The operators, methods and functions that a config may use. They compute a result or change their object only."""
 
 import ast
 import copy
@@ -65,7 +65,7 @@ _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,3}[,_]?(?:\.\d{1,3
 _PERCENT: Final = re.compile(r"%(?:\(\w*\))?[-+ #0]*\d{0,3}(?:\.\d{0,3})?[diouxXeEfFgGcrsa%]")
 _FIELD: Final = re.compile(r"\{\{|\{\w*(?:![rsa])?(?::([^{}]*))?\}")
 MOST_WIDTH: Final = 1_000
-"""More than any width that a format may ask for."""
+"""More than the width of any sensible format."""
 
 
 def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
@@ -125,7 +125,7 @@ def unary(op: ast.unaryop, value: Any) -> Any:
 
 
 def truth(value: Any) -> bool:
-    """Return whether a value counts as true, which decides what code runs."""
+    """Return the truth value, which decides what code runs."""
     if type(value) in OPAQUE or type(value) is Iteration:
         raise Unknown
     return bool(value)
@@ -209,7 +209,7 @@ BASE_DICT_ATTRIBUTES: Final = frozenset(
     {name for name in dir(dict) if not name.startswith("__")}
     | {"build_lazy", "deepcopy", "freeze", "lazy", "merge", "to_dict", "unfreeze"}
 )
-"""The attributes of a base's dict besides its keys."""
+"""The attributes of a base's dict, apart from its keys."""
 
 
 def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named: Any) -> Any:
@@ -217,7 +217,7 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
     kind = type(holder)
     if name not in _METHODS.get(kind, ()):
         raise Unknown
-    if name not in ("append", "get", "setdefault"):  # the others may go through all of it
+    if name not in ("append", "get", "setdefault"):  # other methods may iterate over the entire object
         memory.budget.spend(len(holder) >> 6)
     match name:
         case "format":
@@ -254,7 +254,7 @@ def call_method(memory: Memory, holder: Any, name: str, /, *values: Any, **named
 
 
 def _require_apart(holder: Any, *values: Any) -> None:
-    """Refuse an iterator over the holder itself, which would see each change of it."""
+    """Raise for an iterator over the holder itself, which would observe its changes."""
     if any(root is holder for one in values if isinstance(one, Iteration) for root in one.roots):
         raise Unknown
 
@@ -289,7 +289,7 @@ Function = Callable[..., Any]
 
 
 def _of_plain_values(function: Callable[..., Any]) -> Function:
-    """Return a function that takes only values that are known throughout."""
+    """Return a function that accepts only completely known values."""
 
     def called(memory: Memory, /, *values: Any, **named: Any) -> Any:
         known = [list(memory.items(one)) if isinstance(one, Iteration) else one for one in values]
@@ -306,7 +306,7 @@ def _round(number: Any, ndigits: Any = None) -> Any:
 
 
 def _sum(memory: Memory, values: Any, start: Any = 0) -> Any:
-    """Return `sum(values, start)`, which adds lists too."""
+    """Return `sum(values, start)`; lists are supported."""
     items = list(memory.items(values))
     if all(type(one) in NUMBERS for one in (start, *items)):
         return within_digits(sum(items, start))
@@ -324,7 +324,7 @@ def set_of(memory: Memory, values: Any = ()) -> set[Any]:
 
 
 def _roots(*values: Any) -> tuple[Any, ...]:
-    """Return the containers that an iterator over these reads."""
+    """Return the containers that an iterator over these values reads."""
     return tuple(root for one in values for root in (one.roots if isinstance(one, Iteration) else (one,)))
 
 
@@ -378,7 +378,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "copy.copy": lambda memory, value: value if type(value) in (*ATOMS, tuple) else call_method(memory, value, "copy"),
     "copy.deepcopy": _deep_copied,
 }
-"""Functions by their dotted names; each raises Unknown, or what Python raises."""
+"""Functions by their dotted names. Each raises Unknown or the exception that Python raises."""
 
 CONSTANTS: Final[Mapping[str, float]] = {
     f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")
@@ -386,4 +386,4 @@ CONSTANTS: Final[Mapping[str, float]] = {
 CONSUMERS: Final = frozenset(
     f"builtins.{name}" for name in ("all", "any", "dict", "list", "max", "min", "set", "sorted", "sum", "tuple")
 )
-"""Functions that go through an iterable at once and change nothing else."""
+"""Functions that consume an iterable at once and change nothing else."""

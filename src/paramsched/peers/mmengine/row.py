@@ -254,7 +254,7 @@ class WrittenPart:
 
     def refuse(self, part: object, why: str) -> NoReturn:
         """Raise the error for a part that MMEngine cannot express."""
-        MMENGINE.refuse(f"{part} of {self.binding.name}", why, 'Write it in the native format: "yaml"')
+        MMENGINE.refuse(f"{part} of {self.binding.name}", why)
 
 
 def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]:
@@ -269,7 +269,7 @@ def whole_ticks(duration: Duration, what: str, written: str) -> tuple[int, bool]
     amount = sum((count for _, count in duration.terms), Fraction(0))
     if (not units <= {"epochs"} and not units <= {"updates"}) or amount.denominator != 1:
         found = "lengths must be an integer number of epochs or iterations"
-        MMENGINE.refuse(f"{what} {written}", found, "Write ps.resolve(plan, calendar)")
+        MMENGINE.refuse(f"{what} {written}", found, "Write ps.resolve(plan, calendar)", format="yaml")
     return int(amount), units == {"epochs"}
 
 

@@ -68,7 +68,7 @@ def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, An
         for value in values_inside(binding.schedule):
             if isinstance(value, NeighborLevel):
                 found = f"the value of {value} is unknown until the plan is resolved"
-                MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)")
+                MMENGINE.refuse(binding, found, "Write ps.resolve(plan, calendar)", format="yaml")
             if isinstance(value, AffineLevel):
                 MMENGINE.refuse(binding, "a level of MMEngine is a multiple of base or a value, not the sum of both")
     return [
