@@ -393,3 +393,20 @@ def test_as_factor_multiplies_base_by_a_value():
     ):
         with pytest.raises(InvalidArgument):
             refused()
+
+
+@pytest.mark.parametrize(
+    ("at", "updates"), [("1001 steps", 1001), ("33.3%", 1667), ("1B tokens", 1667), ("777777 samples", 1854)]
+)
+@pytest.mark.parametrize("changed", [
+    lambda plan, at: plan.scale(at, lr=0.5),
+    lambda plan, at: plan.change(at, lr='0.1 * like("batch_size") / 256'),
+    lambda plan, at: plan.cooldown(at, "100 steps"),
+], ids=["scale", "change", "cooldown"])  # fmt: skip
+def test_changes_keep_the_past_if_sizes_are_planned(changed, at, updates):
+    plan = ps.loads(GPT3.replace("300B", "3B").replace("375M", "37M").replace("12B", "1200M"))
+
+    before, after = (ps.trace(one, {"lr": 1.0}, TOKENS) for one in (plan, changed(plan, at)))
+
+    np.testing.assert_array_equal(before["lr"][:updates], after["lr"][:updates])
+    assert len(after) <= updates + 1 or before["lr"][updates + 1] != after["lr"][updates + 1]
