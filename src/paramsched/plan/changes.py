@@ -9,6 +9,7 @@ from paramsched.base.number_checks import finite_number
 from paramsched.errors import CallSite, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
+from paramsched.plan.followed_lines import name_followed, replace_likes, target_names
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Schedule, skip, take
 from paramsched.schedules.cuts import depends_on_horizon
@@ -158,6 +159,9 @@ class PlanLines:
     def _followed(self, line: Binding, new: Schedule, at: Duration, horizon: Duration | None) -> Binding:
         old, rules = _without_rules(line.schedule)
         bare, more = _without_rules(new)
+        if at.terms:
+            targets = target_names(self.bindings)  # a value of a target belongs to a time of the run
+            bare = replace_likes(bare, lambda like: skip(like, at) if name_followed(like) in targets else like)
         past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
         return replace_schedule(line, _with_rules(past, (*rules, *more)))
 

@@ -11,6 +11,7 @@ from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.plan.binding import UPDATES, clock_of_field
 from paramsched.plan.diff import Diff, diff_within
+from paramsched.plan.followed_lines import followed_targets
 from paramsched.scheduler._clock import ResolvedPlan, RunPosition
 from paramsched.scheduler._group_keys import (
     COUNT,
@@ -353,7 +354,12 @@ class Resume:
         if changes and self.on_change == "checkpoint":
             return saved
         if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
-            mixed = mixed_plan(code.resolved, saved.resolved, self.on_change)
+            mine, choices = code.resolved, self.on_change
+            targets = [name for name in followed_targets(code.plan.bindings) if choices.get(name) == "checkpoint"]
+            if targets:  # the other lines of the code's plan follow the checkpoint's targets
+                written = mixed_plan(code.plan, saved.resolved, dict.fromkeys(targets, "checkpoint"))
+                mine = written.resolve(code.calendar)
+            mixed = mixed_plan(mine, saved.resolved, choices)
             return ResolvedPlan(mixed, mixed, replace(code.calendar, total=None))  # the plan now has the horizon
         return code
 
@@ -387,7 +393,7 @@ class Resume:
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
-    """Return the code's resolved plan with the checkpoint's schedules for some fields."""
+    """Return the code's plan with the checkpoint's schedules, which are resolved, for some fields."""
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
     horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon

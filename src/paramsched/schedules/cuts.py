@@ -9,6 +9,7 @@ from typing import Any, final
 from paramsched.base.arrays import Array, Arrays
 from paramsched.errors import CallSite, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
+from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.schedules.evaluation import MAX_LENGTH
 from paramsched.schedules.leaves import Constant, Like, schedule_of
@@ -231,6 +232,8 @@ def _needs_horizon(schedule: Schedule) -> bool:
         return True
     if isinstance(schedule, (Take, Skip)):  # the schedule is planned for a longer time than the part in use
         return schedule.of is None and depends_on_horizon(schedule.schedule)
+    if isinstance(schedule, AsFactor):  # it is open, but its schedule may fill
+        return depends_on_horizon(schedule.schedule)
     return any(_needs_horizon(part) for part in schedule.parts())
 
 

@@ -85,14 +85,17 @@ def _write_piece(schedule: Formula, times: Array, base: float, ops: Arrays, out:
 
 def _values_of_piece(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Floats:
     """Return the values at a few times in a new array."""
-    values = (
-        schedule._at(times, BASE, ops).apply(base)
-        if affine
-        else schedule._at(times, Affine(None, base), ops).constant()
-    )
+    values = value_for_base(schedule, times, base, ops, affine=affine)
     if isinstance(values, np.ndarray) and values.shape == times.shape:
         return values
     return np.full(times.shape, values)
+
+
+def value_for_base(schedule: Formula, times: Array, base: float, ops: Arrays, *, affine: bool) -> Array:
+    """Return the values for one base: by columns if the schedule is affine, otherwise with base in the formula."""
+    if affine:
+        return schedule._at(times, BASE, ops).apply(base)
+    return schedule._at(times, Affine(None, base), ops).constant()
 
 
 def _common_shape(times: tuple[int, ...], bases: tuple[int, ...]) -> tuple[int, ...]:

@@ -74,14 +74,14 @@ def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Like(Schedule):
-    """A reference to the schedule of `field`; `plan.resolve` replaces it by that schedule."""
+    """A reference to the field or target `field`; `plan.resolve` replaces it by what it refers to."""
 
     field: str
 
     def __post_init__(self) -> None:
         if not isinstance(self.field, str) or not self.field.strip():
             site = CallSite("like", "field", shown(self.field))
-            refusal = InvalidArgument(site, "expected the name of a field", 'Write like("lr")')
+            refusal = InvalidArgument(site, "expected the name of a field or a target", 'Write like("lr")')
             raise refusal.changed(sample="lr")
 
     length = None
@@ -101,19 +101,25 @@ class Like(Schedule):
 
 @shape
 def like(field: str) -> Like:
-    """Follow the schedule of another field of the same group, scaled by this field's own base.
+    """Follow another field of the same group, or a target, scaled by this field's own base.
 
-    value(t) = base * factor(t), with the factor of `field`
+    value(t) = base * factor(t), with the factor of a field, or the value of a target
 
     Args:
-        field: a field of the same plan, such as `"lr"`, without absolute levels and metric rules.
+        field: a field of the same plan, such as `"lr"`, without absolute levels and metric rules. Or a target, such as
+            `"batch_size"`, without metric rules. If a field and a target have the same name, the field is followed.
 
     Raises:
-        InvalidArgument: `field` is not text. At `plan.resolve`: the plan has no such field, or it cannot be followed.
+        InvalidArgument: `field` is not text. At `plan.resolve`: the plan has no such field or target, or it cannot be
+            followed.
 
     `plan.resolve` replaces `like(field)` by the schedule of `field`. In the schedule of one group, `like` of the same
     field follows the default schedule of that field: `lr: like("lr") * 0.1`. If a default schedule follows a field with
     separate schedules for some groups, it follows those schedules in those groups.
+
+    The value of a target is a number, for all kinds of levels of the target. It is the value at a time of the run, so
+    `like` of a target is allowed only where the clock starts with the run, for example as a factor of the entire line.
+    It does not determine the length of a stage. A line and the target that it follows need the same clock.
 
     Source: decoupled weight decay that decreases with the learning rate, Loshchilov & Hutter 2019 (1711.05101).
 
@@ -121,6 +127,10 @@ def like(field: str) -> Like:
     horizon: 100
     lr: cosine(over=100)
     weight_decay: cosine(over=100)
+    >>> size = Binding(Target("batch_size", 16), "stairs(1, 4, 3, over=30)")
+    >>> rates = trace(Plan(size, lr='like("batch_size") / 16', horizon=40), {"lr": 0.1}, Calendar())["lr"]
+    >>> rates[0].item(), rates[30].item()
+    (0.1, 0.4)
     """
     return Like(field)
 

@@ -10,6 +10,7 @@ import numpy as np
 from paramsched.base.frozen_values import field_names
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Level, NeighborLevel, level_from_parts, previous
+from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.base import Schedule, leaves_of_fields
 from paramsched.schedules.evaluation import columns, evaluate
 from paramsched.schedules.leaves import FromFunction
@@ -162,6 +163,8 @@ def _holds_function(schedule: Schedule) -> bool:
 
 def scales_with_base(schedule: Schedule) -> bool:
     """Return whether twice the base gives twice the value, apart from absolute levels."""
+    if isinstance(schedule, AsFactor):
+        return True
     bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
     if bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING):
         return False

@@ -209,8 +209,8 @@ class Restarts(Cycles):
             found = f"{times} cycles of {float(period):g} updates are too many"
             raise InvalidArgument(str(self), found, "Use an integer number of updates")
         bounds = [span.begin + index * period for index in range(times + 1)]
-        parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room and part.room.terms] or [
-            span.part(*bounds[:2])
+        parts = [part for part in map(span.cycle_between, bounds, bounds[1:]) if part.room and part.room.terms] or [
+            span.cycle_between(*bounds[:2])
         ]
         stages: list[Schedule] = []
         for number, part in enumerate(parts):

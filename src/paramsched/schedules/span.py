@@ -46,6 +46,8 @@ class Span:
         run_end: the end of the enclosing run, window or cycle, which may be later than the end of a stage.
         staged: True if the schedule is a stage or in a window, so that it has its own end.
         origin: the start of the sequence that contains the stage; None after an open-ended stage.
+        restarted: True if the schedule is in a cycle, whose clock restarts.
+        run: the span of the run, if the calendar or `run_end` is not that of the run.
     """
 
     calendar: Units
@@ -55,12 +57,19 @@ class Span:
     staged: bool = False
     rounding: Rounding = "up"
     origin: Fraction | None = Fraction(0)
+    restarted: bool = False
+    run: "Span | None" = None
 
     @staticmethod
     def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
         """Return the span of a run of `length` updates."""
         end = None if length is None else Fraction(length)
         return Span(calendar, Fraction(0), end, end)
+
+    @property
+    def of_whole_run(self) -> "Span":
+        """The span of the run that contains this span."""
+        return Span.of_run(self.calendar, self.run_end) if self.run is None else self.run
 
     @property
     def rounds(self) -> bool:
@@ -149,15 +158,19 @@ class Span:
 
     def cycle(self, period: Duration) -> "Span":
         """Return the first cycle of the span, for a resolved period."""
-        cycle = self.part(self.begin, self.begin + period.number)
+        cycle = self.cycle_between(self.begin, self.begin + period.number)
         return cycle if period.is_resolved else replace(cycle, rounding="exact")
+
+    def cycle_between(self, begin: Fraction, end: Fraction) -> "Span":
+        return replace(self.part(begin, end), restarted=True)
 
     def later(self, begin: Fraction) -> "Span":
         return replace(self, begin=begin)
 
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
         """Return the span of a window or cycle inside this span. Its schedule is planned as for an entire run."""
-        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin)
+        run = self.of_whole_run
+        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin, run=run)
 
     def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
         """Return the span for which a partly used schedule is planned: up to `end`, or a run of the given `length`.
@@ -170,8 +183,8 @@ class Span:
         calendar, total = self.calendar.for_run(length)
         if total <= 0:
             raise InvalidArgument(f'of="{length}"', "the run must be longer than 0", 'Write of="20 epochs", or omit it')
-        end = begin + total
-        return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False)
+        end, run = begin + total, self.of_whole_run
+        return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False, run=run)
 
 
 _FILLED_UNTIL = 'warmup("5%") >> cosine(over="until 80%") >> linear(0.1)'

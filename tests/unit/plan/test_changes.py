@@ -84,6 +84,8 @@ def test_the_old_horizon_is_written_if_the_horizon_changes(change, expected):
         ('0.5 * like("weight_decay")', False),
         ('minimum(like("weight_decay"), cosine())', True),
         ('warmup("5%") >> like("weight_decay")', True),
+        ("as_factor(cosine())", True),
+        ("as_factor(cosine(over=10))", False),
     ],
     ids=str,
 )
