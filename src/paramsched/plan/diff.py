@@ -32,8 +32,8 @@ class Change:
         what: the field (with its selector), the target, `"horizon"` or `"clock"`.
         before, after: the text in each plan; None if the plan does not have it. They are equal for a line that follows
             a changed target.
-        when: the first time at which the values differ; None without a calendar, or if one plan does not have it.
-        by: the largest difference, as a multiple of base; None in the same cases.
+        when: the first time at which the values differ; None without a calendar, or if only one plan has it.
+        by: the largest difference, as a multiple of base; None if `when` is None.
         name: `what` without its selector.
         unit: the unit of `when`: updates, or for example tokens if the consumption of an update is unknown.
     """

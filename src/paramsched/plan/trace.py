@@ -170,7 +170,7 @@ class Trace:
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
 
     def _find_curve(self, key: Key | str) -> Key:
-        """Return the key of a curve, which may be abbreviated to a field, or have a group's index."""
+        """Return the full key of traced values; `key` may be a field alone, or contain the index of a named group."""
         if isinstance(key, str):
             mine = [known for known in self._columns if known[0] == key]
             if len(mine) == 1:
@@ -297,7 +297,7 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
 
 
 def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
-    """Return the label of each group: its name if that is unique, else its index."""
+    """Return a dict from group index to label: the name of the group if it is unique, else the index."""
     labels = [label(group, index) for index, group in enumerate(groups)]
     times = Counter(labels)
     return {index: one if times[one] == 1 else index for index, one in enumerate(labels)}

@@ -57,7 +57,7 @@ class PlanHooks:
         self._handles: list[Any] = []
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
-        """Register the hooks; with `step`, the optimizer's step advances the clock."""
+        """Register the hooks. If `step` is True, each step of the optimizer advances the clock."""
         planned = self.planned
         # Do not compile the functions that run at every update: torch would recompile the step for each value
         # (docs/decisions/005-hooks-that-cost-nothing.md).
@@ -90,7 +90,7 @@ class PlanHooks:
         self.resume.after_load(self.planned, optimizer)
 
     def release(self) -> None:
-        """Remove the hooks. Values and entries remain in the groups."""
+        """Remove the hooks. The groups keep the written values and the entries of paramsched."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -252,7 +252,7 @@ class WaitingForFacts:
 
 
 def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
-    """Return the state from which `hooks_of_copy` restores a copy; the Scheduler adds `drive`."""
+    """Return a dict from which `hooks_of_copy` restores a copied or unpickled Scheduler, which adds its `drive`."""
     planned, clock = hooks.planned, hooks.planned.clock
     return {
         "optimizer": optimizer,
@@ -330,7 +330,7 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
 
 
 def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
-    """Resolve a plan; if a run fact is missing, the error suggests the argument of this call."""
+    """Resolve a plan. If a run fact is missing, the error suggests how to pass the fact in the user's `call`."""
     try:
         return plan.resolve(calendar)
     except MissingFact as error:

@@ -117,7 +117,7 @@ class PlannedGroups:
         self._fills = self.block.fill_count()
 
     def values(self, *, last: bool = False) -> Iterator[tuple[Slot, float]]:
-        """Return each slot and its value at the next update; with `last`, at the last completed update."""
+        """Return pairs (slot, value) for the next update, or for the last completed update if `last` is True."""
         clock, slots = self.clock, self.block.slots
         at = (clock.last_times, clock.used) if last else (clock.times, clock.states)
         return zip(slots, values_at(slots, *at), strict=True)

@@ -118,7 +118,7 @@ def log_other_epoch(saved: ResolvedPlan, code: ResolvedPlan) -> None:
 
 
 def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
-    """Log the bases that differ from those in the code, `before`."""
+    """Log the bases of a checkpoint that differ from the code's, `before`, by group index and flat field name."""
     for slot in slots:
         code = before.get((slot.group, slot.field.slot), slot.base)
         if code != slot.base:

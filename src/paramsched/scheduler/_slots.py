@@ -33,7 +33,7 @@ class Slot:
 
 
 def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
-    """Return the slots of a resolved plan without units; `_starting_base` determines their bases."""
+    """Return one slot for each scheduled field of each group; `bases` is by group index and flat field name."""
     return tuple(
         Slot(
             index,

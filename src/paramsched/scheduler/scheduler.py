@@ -266,7 +266,7 @@ class Scheduler(LRScheduler):
         planned, names = self._synced(), flat_groups(self.optimizer.param_groups)
         clock = planned.clock
         last = update == "last" and clock.t > 0
-        # TensorBoard rewrites other characters, MLflow rejects most of them, and a slash creates a section in each.
+        # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found = {
             Field.of(slot.name).slot + names[slot.group]: value
             for slot, value in planned.values(last=last)
@@ -425,7 +425,7 @@ class Scheduler(LRScheduler):
         self._step_count += 1
 
     def detach(self) -> None:
-        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer; values remain."""
+        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer. Its values remain."""
         if self._is_attached:
             self._hooks.remove_from(self.optimizer.param_groups)
 
@@ -466,7 +466,7 @@ class Scheduler(LRScheduler):
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[Any]:
-        """Return the lr that the last update used; after `step()` is called, that of the next update."""
+        """Return the lr of each group at the last update; after a call of `step()`, at the next update."""
         planned, clock = self._synced(), self._planned.clock
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:
