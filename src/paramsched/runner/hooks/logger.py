@@ -80,7 +80,7 @@ def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
     if remaining:
         return 0, f"it has {file.stat().st_size:,} bytes, but the checkpoint was saved after {kept.size:,}"
     if digest.hexdigest() != kept.digest:
-        return 0, f"its first {kept.lines} lines differ from those the checkpoint was saved after (by their SHA-256)"
+        return 0, f"its first {kept.lines} lines have changed since the checkpoint was saved (their SHA-256 differs)"
     return kept.size or 0, ""
 
 
