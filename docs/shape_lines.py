@@ -5,6 +5,7 @@ import numpy as np
 SHAPES = {
     "ademamix_beta3": "ademamix_beta3()",
     "anneal": "anneal(1.0, 0.1, curve=curves.power(2))",
+    "as_factor": "(as_factor(stairs(16, 64, 3, over=60)) / 64) ** 0.5",
     "chain": "chain(warmup(20), exponential(0.98))",
     "chebyshev": "chebyshev(8, every=12)",
     "clamp": "clamp(cosine(), low=0.2, high=0.8)",

@@ -120,7 +120,7 @@ suffixes = st.sampled_from([".jsonl", ".csv", ".tsv", ".pt", ".bin", ".npz", ".t
 def test_the_undamaged_logs_are_as_planned(audited: Any) -> None:
     assert "80 of 80 values are as planned" in audited(GOOD[".jsonl"], ".jsonl")
     assert "40 of 40 values are as planned" in audited(GOOD[".csv"], ".csv")
-    assert "after 1 updates;" in audited(GOOD[".pt"], ".pt")
+    assert "after 1 update;" in audited(GOOD[".pt"], ".pt")
 
 
 @given(st.binary(max_size=200), suffixes)
@@ -276,7 +276,7 @@ def test_the_first_value_that_is_not_a_number_is_a_difference(audited: Any) -> N
 
     assert "79 of 80 values are as planned" in said
     assert "at update 7: nan logged" in said
-    assert "all but 1 values" in said
+    assert "all values except 1" in said
 
 
 def test_the_order_of_a_semicolon_table_is_found(audited: Any) -> None:

@@ -27,7 +27,7 @@ EVENTS = (
 def attachable(data, *, rules=True):
     """Draw a plan, its run, and the resolved plan; reject a plan that cannot be attached."""
     world = data.draw(strategies.worlds())
-    plan = data.draw(strategies.plans(world, rules=rules))
+    plan = data.draw(strategies.plans(world, rules=rules, follow=True))
     try:
         resolved = plan.resolve(world.calendar)
         bind(resolved, GROUPS)
@@ -107,7 +107,8 @@ def test_used_values_equal_planned_values_after_any_disturbance(data):
                 label = [*GROUPS, LATE][index].get("name", index)
                 base = one.field.base([*GROUPS, LATE][index])
                 expected = shown[one.name, label][t] if t < world.total else one.schedule(t, base)
-                assert repr(one.field.read(found)) == repr(float(expected)), (t, one.name, label, run.used)
+                # The sign of a zero is not promised.
+                assert repr(one.field.read(found) + 0.0) == repr(float(expected) + 0.0), (t, one.name, label, run.used)
 
 
 @given(st.data())

@@ -361,7 +361,7 @@ def test_contradictory_arguments_raise_an_error_with_the_line_to_write(arguments
 
 
 def test_an_after_scheduler_of_another_optimizer_is_rejected() -> None:
-    with pytest.raises(ValueError, match="same optimizer"):
+    with pytest.raises(ValueError, match="another optimizer"):
         GradualWarmupScheduler(optimizer_of(1.0), 1, 5, halving(optimizer_of(1.0)))
 
 

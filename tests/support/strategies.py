@@ -264,7 +264,7 @@ def plans(draw: st.DrawFn, world: World, *, rules: bool = True, follow: bool = F
     Args:
         world: The run for which it is drawn.
         rules: Whether metric rules may occur.
-        follow: Whether a field may follow another field, including one that cannot be followed.
+        follow: Whether a line may follow a field or a target, including one that cannot be followed.
     """
     part = schedules(world, depth=2)
     bindings = []
@@ -276,11 +276,18 @@ def plans(draw: st.DrawFn, world: World, *, rules: bool = True, follow: bool = F
         for groups in draw(st.lists(st.sampled_from([None, "head", 2, "body"]), unique=True, min_size=1, max_size=3)):
             schedule: Any = draw(part)
             if follow and draw(st.integers(0, 3)) == 0:
-                schedule = draw(st.sampled_from([0.5 * like("lr"), like("lr"), schedule * like("momentum")]))
+                schedule = draw(
+                    st.sampled_from(
+                        [0.5 * like("lr"), like("lr"), schedule * like("momentum"), schedule * like("temperature")]
+                    )
+                )
             if rules and draw(st.integers(0, 9)) == 0:
                 schedule = schedule * plateau(draw(st.sampled_from(["loss", "val"])), patience=draw(st.integers(0, 3)))
             bindings.append(Binding(field, schedule, groups))
     for name in draw(st.lists(st.sampled_from(["temperature", "ema"]), unique=True, max_size=2)):
-        bindings.append(Binding(Target(name, draw(bases())), draw(part)))
+        schedule = draw(part)
+        if follow and draw(st.integers(0, 3)) == 0:
+            schedule = draw(st.sampled_from([like("lr"), schedule * like("temperature"), like("temperature") ** 2]))
+        bindings.append(Binding(Target(name, draw(bases())), schedule))
     horizon = draw(st.sampled_from([None, world.total, f"{world.total} steps"]))
     return Plan(*draw(st.permutations(bindings)), horizon=horizon)

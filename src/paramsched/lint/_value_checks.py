@@ -12,7 +12,8 @@ from paramsched.base import codes
 from paramsched.base.codes import RISES_TO_THE_END
 from paramsched.base.diagnostic import Diagnostic
 from paramsched.lint._trial_run import FieldCurve
-from paramsched.plan.contents import durations_in
+from paramsched.plan.contents import durations_in, values_inside
+from paramsched.schedules.as_factor import AsFactor
 from paramsched.schedules.sequence import Sequence
 
 _NEVER_NEGATIVE: Final = re.compile(r"lr|weight_decay|momentum|dampening|eps|alpha|betas\[\d+\]")
@@ -46,7 +47,13 @@ def check_values(curve: FieldCurve) -> Iterator[Diagnostic]:
         yield Diagnostic(curve.path, found, "Keep it below 1: absolute(0.99)", code=codes.MOMENTUM_OF_ONE)
     yield from _jumps(curve)
     base = 1.0 if curve.base is None else curve.base
-    if name == "lr" and curve.share == "all" and base > 0 and curve.peak > _MOST_TIMES_BASE * base:
+    if (
+        name == "lr"
+        and curve.share == "all"
+        and base > 0
+        and curve.peak > _MOST_TIMES_BASE * base
+        and not any(isinstance(part, AsFactor) for part in values_inside(curve.schedule))  # the lr of one sample
+    ):
         at = int(curve.times[np.argmax(curve.values)])
         found = f"it grows to {curve.peak / base:.3g} × base at {_when(curve, at)}"
         advice = "Write a ratio below 1, or a smaller multiple of base"

@@ -20,7 +20,8 @@ from paramsched.lint._value_checks import check_followed, check_rates, check_val
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.bases import Bases
 from paramsched.plan.contents import values_inside
-from paramsched.plan.group_matching import is_selected, refuse_unmatched, schedule_followed
+from paramsched.plan.followed_lines import schedule_followed
+from paramsched.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.schedules import Constant, Schedule
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.neighbor_levels import resolve_in_span
@@ -63,7 +64,7 @@ def check(
     for binding in plan.bindings:
         path = binding_path(binding)
         try:
-            followed = schedule_followed(plan.bindings, binding)
+            followed = schedule_followed(plan.bindings, plan.clock, binding)
         except PlanError as refusal:
             found.append(Diagnostic(path, refusal.problem, refusal.instead, code=codes.NOT_FOLLOWED))
             continue
@@ -132,6 +133,8 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
         resolve_in_span(schedule, trial.span)
     except (MissingFact, Unresolved):
         return
+    except PlanError as refusal:  # the value of a target, not on the clock of the run
+        yield codes.NOT_FOLLOWED, refusal.problem, refusal.instead
     except InvalidArgument as refusal:
         yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
 

@@ -33,7 +33,7 @@ from paramsched.plan.binding import (
 )
 from paramsched.plan.changes import PlanLines
 from paramsched.plan.field_keywords import refuse_wrong_fields
-from paramsched.plan.group_matching import with_followed_fields
+from paramsched.plan.followed_lines import with_followed_lines
 from paramsched.plan.resolve_clocks import resolve_on_clocks
 from paramsched.plan.run_amounts import PLANNED_SIZES
 from paramsched.schedules import Level, Schedule, anneal, previous
@@ -274,7 +274,7 @@ class Plan:
             Unresolved: a stage depends on the length of the run, which is unknown.
         """
         require_calendar(f"plan.resolve({shown(calendar)})", calendar)
-        written = with_followed_fields(self.as_written())
+        written = with_followed_lines(self.as_written(), self.clock)
         if self.clock != UPDATES or any(target.name in PLANNED_SIZES for target in self.targets):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
             return Plan(*resolved, horizon=length, clock=self.clock)
@@ -300,8 +300,9 @@ class Plan:
 
         Fields that are not passed continue as planned, even if the new horizon is shorter. If it is longer, a schedule
         that depends on the length of the run keeps its last value after the end of this plan. Therefore
-        `change(end, horizon=longer)` without a field extends the end. A field that follows another, such as
-        `like("lr")`, follows the changed schedule.
+        `change(end, horizon=longer)` without a field extends the end. A line that follows another one, such as
+        `like("lr")`, follows the changed schedule. In a new schedule, `like` of a target is its value at that time of
+        the run, written `skip(like("batch_size"), at)`.
 
         Args:
             at: the time of the change, in any unit; percent refer to this plan's horizon.

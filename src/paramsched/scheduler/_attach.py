@@ -57,9 +57,10 @@ class PlanHooks:
         self._handles: list[Any] = []
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
-        """Register the hooks; with `step`, the optimizer's step advances the clock."""
+        """Register the hooks. If `step` is True, each step of the optimizer advances the clock."""
         planned = self.planned
-        # Everything that runs at every update. Otherwise torch recompiles a compiled step for each value: decision 005.
+        # Do not compile the functions that run at every update: torch would recompile the step for each value
+        # (docs/decisions/005-hooks-that-cost-nothing.md).
         mark_uncompiled(
             PlannedGroups.is_unchanged, PlannedGroups.any_tuple_spoiled, PlannedGroups.before_update,
             PlannedGroups.advance, FloatColumn.any_tuple_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced,
@@ -77,7 +78,7 @@ class PlanHooks:
             self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
 
     def before_state_dict(self, optimizer: Any) -> None:
-        """Write the count and the plan into every group; an update writes the count into the first group only."""
+        """Write the count and the plan's number into every group; an update writes them into the first group only."""
         if optimizer.param_groups:
             self.planned.sync(optimizer.param_groups)
             self.planned.write_position(optimizer.param_groups)
@@ -89,14 +90,14 @@ class PlanHooks:
         self.resume.after_load(self.planned, optimizer)
 
     def release(self) -> None:
-        """Remove the hooks. Values and entries remain in the groups."""
+        """Remove the hooks. The groups keep the written values and the entries of paramsched."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self.planned.release()
 
     def remove_from(self, groups: list[Group]) -> None:
-        """Remove the hooks and all entries of paramsched from the groups; values remain."""
+        """Remove the hooks and all entries of paramsched from the groups. The written values remain."""
         self.release()
         self.planned.block.remove_views(groups)
         remove_entries(groups)
@@ -235,7 +236,7 @@ class NotAttached:
 
 
 def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
-    """Raise: the step pre-hook of a Scheduler that waits for its run facts."""
+    """Raise ParamschedError: the step pre-hook of a Scheduler that waits for its run facts."""
     del optimizer, args, kwargs
     raise ParamschedError(_NO_FACTS_YET)
 
@@ -251,7 +252,7 @@ class WaitingForFacts:
 
 
 def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
-    """Return the state from which `hooks_of_copy` restores a copy; the Scheduler adds `drive`."""
+    """Return a dict from which `hooks_of_copy` restores a copied or unpickled Scheduler, which adds its `drive`."""
     planned, clock = hooks.planned, hooks.planned.clock
     return {
         "optimizer": optimizer,
@@ -270,7 +271,7 @@ def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
 
 
 def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
-    """Return the arguments and the hooks of a copy."""
+    """Restore a copied Scheduler from the dict of `copied_state`: return its arguments and its hooks."""
     optimizer, resume = state["optimizer"], Resume(state["on_change"])
     late_groups, start = state.get("late_groups", "base"), state.get("begin")  # absent in older pickles
     amount, reported, last_amount = state.get("amounts", (None, None, None))
@@ -329,7 +330,7 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
 
 
 def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
-    """Resolve a plan; if a run fact is missing, the error suggests the argument of this call."""
+    """Resolve a plan. If a run fact is missing, the error suggests how to pass the fact in the user's `call`."""
     try:
         return plan.resolve(calendar)
     except MissingFact as error:
@@ -342,7 +343,7 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
-"""Attributes that contain a wrapped optimizer: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
+"""The attributes in which wrappers store their optimizer: of Accelerate and MMEngine, Lightning, Lookahead, and SAM."""
 
 
 def unwrapped_optimizer(optimizer: Any) -> Any:

@@ -78,9 +78,9 @@ class Scheduler(LRScheduler):
         on_change: which plan applies if the plan differs from a checkpoint's: `"new"` (the code's plan, from the
             current update on), `"checkpoint"`, `"error"` (raise), or a mapping from field to one of these. The
             difference is logged.
-        late_groups: the role of the value of a group that is added later: `"base"`, the base of its schedule, or
-            `"present"`, its value at that update, which continues by the factors of the schedule:
-            v(t) = value · f(t) / f(t_added). It is logged.
+        late_groups: the role of the value in a group that is added during the run. `"base"`: it is the base of the
+            schedule. `"present"`: it is the value at that update, and the schedule continues from it:
+            v(t) = value · f(t) / f(t_added). The added group is logged.
         t: the number of completed updates of a run that had no plan so far; default 0. A count that the optimizer
             carries takes precedence.
 
@@ -198,7 +198,7 @@ class Scheduler(LRScheduler):
 
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
-        """The states of the plan's metric rules."""
+        """A dict from each metric rule of the plan to its state."""
         return dict(self._planned.clock.states)
 
     @property
@@ -266,7 +266,7 @@ class Scheduler(LRScheduler):
         planned, names = self._synced(), flat_groups(self.optimizer.param_groups)
         clock = planned.clock
         last = update == "last" and clock.t > 0
-        # TensorBoard rewrites other characters, MLflow rejects most of them, and a slash creates a section in each.
+        # TensorBoard replaces all other characters, and MLflow rejects most. A slash creates a section in each logger.
         found = {
             Field.of(slot.name).slot + names[slot.group]: value
             for slot, value in planned.values(last=last)
@@ -323,8 +323,8 @@ class Scheduler(LRScheduler):
                 or `batches`, integers of at least 0; or `seconds`, a float of at least 0.
 
         Raises:
-            InvalidArgument: the unit is another one, the amount is invalid, or the plan counts updates. The state is
-                unchanged.
+            InvalidArgument: the unit is not that of the plan's clock, the amount is invalid, or the plan counts
+                updates. The state is unchanged.
 
         >>> import torch
         >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
@@ -425,7 +425,7 @@ class Scheduler(LRScheduler):
         self._step_count += 1
 
     def detach(self) -> None:
-        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer; values remain."""
+        """Stop writing, and remove the hooks and all entries of paramsched from the optimizer. Its values remain."""
         if self._is_attached:
             self._hooks.remove_from(self.optimizer.param_groups)
 
@@ -466,7 +466,7 @@ class Scheduler(LRScheduler):
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[Any]:
-        """Return the lr that the last update used; after `step()` is called, that of the next update."""
+        """Return the lr of each group at the last update; after a call of `step()`, at the next update."""
         planned, clock = self._synced(), self._planned.clock
         now = [lr.detach().clone() if isinstance(lr, torch.Tensor) else lr for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:

@@ -134,7 +134,7 @@ def test_a_different_base_is_reported_with_both_values(audit, tmp_path):
     code, said = audit(write(tmp_path / "log.jsonl", columns), "--base", "lr=0.1,weight_decay=0.04")
 
     assert code == 1
-    assert "another base: the curve is as planned, with another base: lr of group 0 is 0.4" in said
+    assert "another base: the schedule is as planned, but the base of lr of group 0 is 0.4" in said
 
 
 def test_a_few_short_numbers_are_not_mistaken_for_rounded_ones(audit, tmp_path):
@@ -153,7 +153,7 @@ def test_values_written_by_something_else_are_counted(audit, tmp_path):
     _, said = audit(write(tmp_path / "log.jsonl", columns))
 
     assert "first difference: lr of group 0 at update 50: 0.7 logged" in said
-    assert "written by something else: all but 1 values are as planned" in said
+    assert "written by something else: all values except 1 are as planned" in said
 
 
 def test_noise_has_no_cause(audit, tmp_path):
@@ -161,7 +161,7 @@ def test_noise_has_no_cause(audit, tmp_path):
 
     _, said = audit(write(tmp_path / "log.jsonl", dict(zip(BASES, noise.tolist(), strict=True))))
 
-    assert "no cause that was tried explains it" in said
+    assert "none of the known causes explains the difference" in said
 
 
 @pytest.mark.parametrize("digits", ["{!r}", "{:.6g}", "{:.4e}"])

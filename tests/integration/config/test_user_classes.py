@@ -194,13 +194,14 @@ class Watching(Clipped):
 
 
 @pytest.mark.parametrize(
-    ("cls", "found"), [(Clipped, "no multiple"), (Reading, "KeyError: 'iter'"), (Watching, "acts on metrics")]
+    ("cls", "found"),
+    [(Clipped, "not a linear function"), (Reading, "KeyError: 'iter'"), (Watching, "reacts to metrics")],
 )
 def test_a_class_that_no_plan_can_express_is_rejected_with_an_alternative(cls, found):
     with pytest.raises(ps.errors.ConfigError, match=found) as refusal:
         dialect.to_plan({"type": cls, "end": 4}, calendar=FACTS)
 
-    assert "Give it to a Runner" in str(refusal.value)
+    assert "Pass it to a Runner" in str(refusal.value)
 
 
 def test_a_converted_class_reports_a_missing_epoch_length(cls):

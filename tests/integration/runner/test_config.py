@@ -205,11 +205,11 @@ def test_an_error_prevents_training_and_creates_no_files(tmp_path):
         (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "$.train_cfg.max_epochs: it is missing"),
         (
             dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)),
-            "the length is max_epochs. Omit max_iters",
+            "the length is set by max_epochs. Omit max_iters",
         ),
         (
             dict(train_cfg=dict(type="IterBasedTrainLoop", max_epochs=9)),
-            "the length is max_iters. Omit max_epochs",
+            "the length is set by max_iters. Omit max_epochs",
         ),
         (
             dict(train_cfg=dict(type="EpochBasedTrainLoop", by_epoch=False, max_iters=9)),

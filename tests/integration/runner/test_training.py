@@ -325,7 +325,7 @@ def test_accumulation_counts_batches_with_a_warning_or_updates_if_requested():
         epochs=1,
     )
 
-    with pytest.warns(UserWarning, match="tick on every batch"):
+    with pytest.warns(UserWarning, match="are stepped on every batch"):
         batches = run(**settings)
     updates = run(
         **settings,

@@ -29,7 +29,7 @@ def test_a_present_value_is_scaled_by_the_same_factors(tensor, caplog):
     late = [groups[1]["lr"] for groups in optimizer.used[40:]]
     assert late == pytest.approx([0.05 * LR[t] / LR[40] for t in range(40, 70)], rel=1e-14)
     assert used(optimizer) == LR[:70]
-    assert "group 1 was added at update 40: its lr 0.05 continues" in caplog.text
+    assert "group 1 was added at update 40: its lr 0.05 is used, and the plan continues from it" in caplog.text
     assert 'late_groups="present"' in caplog.text
 
 

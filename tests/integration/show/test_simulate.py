@@ -101,7 +101,7 @@ def test_metrics_may_come_from_a_function_or_a_sequence():
 
 
 def test_too_few_metrics_are_rejected():
-    with pytest.raises(ps.InvalidArgument, match="expected 29 metrics, one per step, got 3"):
+    with pytest.raises(ps.InvalidArgument, match="expected one metric per step, 29 in total, got 3"):
         show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
 
 

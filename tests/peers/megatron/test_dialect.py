@@ -112,6 +112,16 @@ def runs(draw):
 @example(
     data={"train_iters": 30, "lr_decay_style": "cosine", "lr_warmup_fraction": 0.05, "global_batch_size": 8}, words=True
 )
+@example(
+    data={"train_iters": 13, "lr_decay_iters": 38, "lr_decay_style": "WSD", "lr_wsd_decay_style": "exponential",
+          "lr_wsd_decay_iters": 34, "lr_warmup_iters": 6, "global_batch_size": 8},
+    words=False,
+)  # fmt: skip
+@example(
+    data={"train_iters": 13, "lr_decay_iters": 7, "lr_decay_style": "WSD", "lr_wsd_decay_style": "linear",
+          "lr_wsd_decay_iters": 7, "lr_warmup_iters": 6, "global_batch_size": 8},
+    words=False,
+)  # fmt: skip
 def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
     batch = data.get("global_batch_size")
     by = "iters" if "train_iters" in data else "samples"
@@ -163,14 +173,14 @@ def as_command_line(data):
         (["--train-iters", "9", "--lr-decay-stile", "x"], "$.lr_decay_stile: unknown argument; did you mean"),
         ({"train_iters": 9, "lr_decay_style": "WSD"}, "$.lr_decay_style: WSD requires the length of its decay"),
         ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
-        ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, must be shorter than the decay, 9"),
-        ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "it excludes lr_warmup_iters"),
+        ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, must be shorter than the entire schedule of lr, 9"),
+        ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "it cannot be used with lr_warmup_iters"),
         ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: it must not be greater than lr=0.1, got 0.2"),
         ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it requires start"),
-        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "$.rampup_batch_size: it requires a run by samples"),
+        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "rampup_batch_size: it requires a run that counts"),
         ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: expected a start, an increment"),
         ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "the batch size is unknown"),
-        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it gives some groups another lr"),
+        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it sets another lr for embedding"),
         ({"train_iters": "many"}, '$.train_iters: expected an integer of at least 0, got "many"'),
         ("--train-iters 9", "$: expected arguments, got text"),
     ],

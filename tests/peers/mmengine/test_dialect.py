@@ -135,6 +135,14 @@ def test_the_plan_of_a_single_scheduler_can_be_exported_to_mmengine(config, know
             {"type": "LinearLR", "begin": 1, "end": 5, "convert_to_iter_based": True},
             {"begin": 1, "end": 5, "convert_to_iter_based": True},
         ),
+        (
+            {"type": "StepLR", "step_size": 6, "begin": 9, "end": 12, "convert_to_iter_based": True},
+            {"begin": 9, "end": 12, "convert_to_iter_based": True},
+        ),
+        (
+            {"type": "ExponentialLR", "gamma": 0.9, "begin": 1, "end": 5, "convert_to_iter_based": True},
+            {"begin": 1, "end": 5, "convert_to_iter_based": True},
+        ),
     ],
 )
 def test_a_later_window_is_exported_unchanged(config, said):

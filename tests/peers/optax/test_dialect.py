@@ -456,7 +456,7 @@ def test_every_error_is_reported_at_once():
     ],
 )
 def test_a_length_of_zero_keeps_the_first_value_with_a_warning(data):
-    with pytest.warns(UserWarning, match=r"steps .* is a schedule that stays at its first value"):
+    with pytest.warns(UserWarning, match=r"steps .* stays at its first value"):
         plan = dialect.to_plan(data)
 
     assert plan == CONSTANT

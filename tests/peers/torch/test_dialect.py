@@ -263,7 +263,7 @@ def test_an_exported_plan_has_the_same_values(data):
     try:
         written = dialect.from_plan(lr_only)
     except ps.errors.PlanError as refusal:
-        assert "torch cannot say" in str(refusal)  # noqa: PT017  # a cosine that climbs again, inside a sequence
+        assert "torch cannot express" in str(refusal)  # noqa: PT017  # a cosine that climbs again, inside a sequence
         return
 
     again = dialect.to_plan(json.loads(json.dumps(written)))

@@ -129,7 +129,7 @@ def test_invalid_amounts_in_a_log_are_rejected(tmp_path, amount):
     ("counted", "name", "text"),
     [
         (lambda t: TOKENS[t + 1], "off by one", "t + 1"),
-        (lambda t: 0, "never moved", "the schedule is never stepped"),
+        (lambda t: 0, "never moved", "the schedule was never stepped"),
         (lambda t: TOKENS[t] // 4, "processes", "one token in 4: the tokens of one of 4 processes"),
         (lambda t: TOKENS[t] * 8, "processes or accumulation", "counted each of the tokens 8 times"),
         (lambda t: TOKENS[t] if t < 50 else TOKENS[t - 50], "restarted from zero", "at update 50"),

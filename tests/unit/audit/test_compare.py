@@ -101,7 +101,7 @@ def test_random_values_have_no_cause(report):
 
     assert found.first is not None
     assert found.causes == ()
-    assert str(found).endswith("no cause that was tried explains it")
+    assert str(found).endswith("none of the known causes explains the difference")
 
 
 def test_a_planned_field_missing_from_the_log_is_noted(report):

@@ -121,3 +121,38 @@ def test_the_message_shows_the_time_and_the_horizon_in_the_same_unit(facts, expe
     plan = Plan(lr='warmup("20 epochs") >> constant()', horizon="21 epochs")
 
     assert expected in " ".join(one.found for one in config.check(plan, facts))
+
+
+FOLLOWING = """
+clock: tokens
+horizon: 30B tokens
+lr: {}
+targets:
+  batch_size: {{initial: 1, schedule: '{}'}}
+"""
+GROWING = 'rounded(linear(16, 1600, over="12B tokens"), 16)'
+
+
+@pytest.mark.parametrize("calendar", [None, Calendar(sequence_length=2048)])
+@pytest.mark.parametrize(
+    ("lr", "size", "codes"),
+    [
+        ('(warmup("375M tokens") >> cosine(to=0.1)) * (like("batch_size") / 256) ** 0.5', GROWING, []),
+        ('(warmup("375M tokens") >> cosine(to=0.1)) * like("batch_size")', GROWING, []),
+        ('like("batch_size")', "constant(64)", ["PS320"]),
+        ('(warmup("375M tokens") >> cosine()) * like("batchsize")', GROWING, ["PS206"]),
+    ],
+)
+def test_lines_that_follow_a_target_are_checked(lr, size, codes, calendar):
+    assert [one.code for one in config.check(config.loads(FOLLOWING.format(lr, size)), calendar)] == codes
+
+
+def test_a_target_that_is_not_followed_on_the_clock_of_the_run_is_an_error():
+    plan = config.loads(FOLLOWING.format('warmup("375M tokens") >> cosine() * like("batch_size")', GROWING))
+
+    (found,) = config.check(plan)
+
+    assert (found.code, found.instead) == (
+        "PS206",
+        'Write (warmup("375000000 tokens") >> cosine()) * like("batch_size")',
+    )

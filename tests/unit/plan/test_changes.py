@@ -84,6 +84,8 @@ def test_the_old_horizon_is_written_if_the_horizon_changes(change, expected):
         ('0.5 * like("weight_decay")', False),
         ('minimum(like("weight_decay"), cosine())', True),
         ('warmup("5%") >> like("weight_decay")', True),
+        ("as_factor(cosine())", True),
+        ("as_factor(cosine(over=10))", False),
     ],
     ids=str,
 )
@@ -363,8 +365,8 @@ def test_changing_an_unknown_horizon_of_a_filling_schedule_is_rejected():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: PLAN.change(8000), "expected a field or another horizon"),
-        (lambda: PLAN.change(8000, horizon=10_000), "expected a field or another horizon"),
+        (lambda: PLAN.change(8000), "expected a field to change or a new horizon"),
+        (lambda: PLAN.change(8000, horizon=10_000), "expected a field to change or a new horizon"),
         (lambda: PLAN.change(10_000, lr=0.1), 'the run ends at "10000"'),
         (lambda: PLAN.change(8000, lr=0.1, horizon=8000), 'the run ends at "8000"'),
         (lambda: PLAN.scale(10_000, lr=0.1), 'the run ends at "10000"'),

@@ -151,9 +151,8 @@ def test_a_target_follows_the_default_binding():
             {"lr": 1.0},
             "lr has a line for 0, and it is unknown whether this line selects the groups of head",
         ),
-        ((Binding(Target("ema", 1.0), "cosine()"),), {"lr": "like('ema')"}, "ema is not a field of this plan"),
     ],
-    ids=range(9),
+    ids=range(8),
 )  # fmt: skip
 def test_invalid_uses_of_like_are_rejected(bindings, fields, found):
     with pytest.raises(PlanError, match=found.replace("(", r"\(")):

@@ -94,7 +94,7 @@ def test_similarity_ignores_length_and_peak():
 
 
 def test_a_plan_without_the_compared_field_is_rejected():
-    with pytest.raises(ps.InvalidArgument, match="does not schedule it"):
+    with pytest.raises(ps.InvalidArgument, match="does not schedule lr"):
         nearest_recipes(ps.Plan(momentum=0.5, horizon=10), ps.Calendar(), [{"momentum": 1.0}])
 
 

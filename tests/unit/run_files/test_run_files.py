@@ -81,7 +81,7 @@ def test_a_manifest_reports_each_modified_file(tmp_path):
 
     assert read_manifest(tmp_path) == written
     assert found == [
-        f"{tmp_path / 'changed'}: it is not what was saved (its SHA-256 differs)",
+        f"{tmp_path / 'changed'}: it has changed since it was saved (by its SHA-256)",
         f"{tmp_path / 'longer'}: it has 11 bytes, and was saved with 6",
         f"{tmp_path / 'lost'}: it is missing",
     ]
@@ -92,7 +92,7 @@ def test_a_manifest_with_one_changed_character_is_rejected(tmp_path):
     file = tmp_path / "manifest.json"
     file.write_text(file.read_text().replace("mine", "mint"))
 
-    with pytest.raises(StateError, match="not what was written"):
+    with pytest.raises(StateError, match="has changed since it was written"):
         read_manifest(tmp_path)
 
 

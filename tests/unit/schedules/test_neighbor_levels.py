@@ -346,18 +346,18 @@ def test_a_neighbor_level_that_is_not_finite_requires_a_number():
     [
         (
             "linear(previous)",
-            "linear(previous): previous is the level of the previous stage, but there is none. "
+            "linear(previous): previous is the level of the previous stage, but there is no previous stage. "
             "Use a number, 1.0 for base",
         ),
         (
             "linear(to=following)",
-            "linear(to=following): following is the level of the next stage, but there is none. "
+            "linear(to=following): following is the level of the next stage, but there is no next stage. "
             "Use a number, 1.0 for base",
         ),
         (
             "constant(0.5, 0) >> linear(previous, 0, 10)",
             "linear(previous, over=10): previous is the level of the previous stage, "
-            "but there is none. Use a number, 1.0 for base",
+            "but there is no previous stage. Use a number, 1.0 for base",
         ),
     ],
 )

@@ -288,7 +288,7 @@ def test_every_shape_is_accepted_in_a_fractional_cycle(inner):
 
 
 def test_a_milestone_after_the_end_of_a_cycle_is_rejected():
-    with pytest.raises(InvalidArgument, match="update 7 of a stage of 20/3 steps"):
+    with pytest.raises(InvalidArgument, match="update 7 of a stage of length 20/3 steps"):
         resolve(restarts(multistep([7]), "20/3 steps"), Calendar(total=100))
 
 

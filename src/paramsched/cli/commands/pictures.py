@@ -361,6 +361,7 @@ def _format_of_picture(output: str, to: str | None) -> "show.PictureFormat":
         raise click.UsageError(f"--to {to}: unknown format of pictures. Write one of {kinds}")
     if output == STANDARD_OUTPUT:
         raise click.UsageError("--output -: the format of the picture is missing. Write --to svg")
+    named = Path(output) if Path(output).name else Path(output, "plan")
     raise click.UsageError(
-        f"--output {output}: the suffix must be one of {kinds}. Write --output {Path(output).with_suffix('.svg')}"
+        f"--output {output}: the suffix must be one of {kinds}. Write --output {named.with_suffix('.svg')}"
     )

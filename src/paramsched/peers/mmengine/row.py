@@ -245,6 +245,8 @@ class WrittenPart:
         begin = self.first_tick(by_epoch)
         if self.stop is None:
             return window_arguments(begin, None, by_epoch)
+        if by_epoch and (end := whole_epochs(self.stop + UPDATE)):  # a converted window ends an iteration earlier
+            return window_arguments(begin, end, True, converted=True)
         return window_arguments(begin, self.ticks(self.stop)[0] + one_more, by_epoch)
 
     def bounds_by_epoch(self) -> bool:

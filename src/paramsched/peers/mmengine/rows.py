@@ -338,6 +338,9 @@ class _Exponential(SchedulerRow):
         by_epoch = part.stepwise and schedule.per == EPOCH
         if not by_epoch and (part.stepwise or schedule.per != UPDATE):
             part.refuse(schedule, "ExponentialLR multiplies once per step")
+        first, end = whole_epochs(part.begin), None if part.stop is None else whole_epochs(part.stop + UPDATE)
+        if not by_epoch and (end or (first and part.stop is None)):
+            return {"gamma": schedule.gamma, **window_arguments(first or 0, end, True, converted=True)}
         return {"gamma": schedule.gamma, **part.window(by_epoch, one_more=True)}
 
 
