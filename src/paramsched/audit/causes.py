@@ -75,7 +75,7 @@ class RunFacts:
             return None
 
     def total_for(self, epoch: int) -> int | None:
-        """Return the length of the run in updates, scaled in proportion to the length of an epoch.
+        """Return the length that the run has in updates if an epoch has `epoch` updates instead of the known number.
 
         Returns None if the planned length is in epochs or unknown.
 
@@ -122,7 +122,7 @@ def _meaning(n: int, processes: int | None, accumulation: int | None, epoch: int
     return names[0] if len(names) == 1 else "epoch" if n == epoch and not names else "either"
 
 
-# From each result of `_meaning` for a factor n to the name and the text of a cause.
+# The keys are the results of `_meaning` for a factor n; the values are the name and the text of a cause.
 _TOO_FAST = {
     "epoch": ("epochs taken for steps", "each update moved the schedule by an entire epoch of {n} updates"),
     "processes": ("processes", "the schedule moved {n} times per update, once for each of {n} processes"),
@@ -147,13 +147,13 @@ _TOO_SLOW = {
     ),
     "either": ("once per epoch", "the schedule moved once every {n} rows: once per epoch, or the log counts batches"),
 }
-# From a result of `_meaning` to the name of the cause, and to the unit in which lengths were counted.
+# The keys are results of `_meaning`; the values are the name of the cause, and the unit in which lengths were counted.
 _COUNTED_IN = {
     "processes": ("processes", "the batches of all {n} processes"),
     "accumulation": ("accumulation", "batches, {n} per update"),
     "either": ("processes or accumulation", "batches, or those of {n} processes"),
 }
-# From a result of `_meaning` to the name of the cause, and to the source whose samples or tokens were counted.
+# The keys are results of `_meaning`; the values are the name of the cause, and whose samples or tokens were counted.
 _AMOUNTS_OF = {
     "processes": ("processes", "one of {n} processes"),
     "accumulation": ("accumulation", "one batch of {n}"),
@@ -213,7 +213,7 @@ def causes_to_try(facts: RunFacts, rows: int, processes: int | None, runs: tuple
         name, text = _TOO_FAST[_meaning(n, processes, accumulation, epoch)]
         text = text.format(n=n)
         yield Cause(name, text, lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now
-        # The same cause, if values are logged after the n steps of an update instead of before them.
+        # The cause of the line above, if values are logged after the n steps of an update instead of before them.
         yield Cause(name, text, lambda t, n=n: t * n + n - 1)  # type: ignore[misc]  # as above
     for n in dict.fromkeys([*known, *runs, *_FACTORS]):
         name, text = _TOO_SLOW[_meaning(n, processes, accumulation, epoch)]
@@ -322,7 +322,7 @@ _MAX_MIXED_STAGES = 3  # up to this number of stages all combinations of indices
 
 
 def with_other_indices(plan: Plan) -> Iterator[tuple[str, Plan]]:
-    """Yield pairs (description, plan), in which `plan` has another `index` in one, some or all of its stages."""
+    """Yield pairs (description, plan), in which one, some or all stages of `plan` have another value of `index`."""
     stages = list(dict.fromkeys(part for one in plan.bindings for part in _anneals_in(one.schedule)))
     if not stages:
         return

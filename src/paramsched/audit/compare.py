@@ -24,8 +24,8 @@ from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run, counted_plan
 from paramsched.time import Calendar
 
-_FIRST_SAMPLE = 24  # rows of two columns on which a cause is tried first
-_SECOND_SAMPLE = 400  # rows of 16 columns on which it is tried next
+_FIRST_SAMPLE = 24  # a cause is tried first on this number of rows, in two columns of the log
+_SECOND_SAMPLE = 400  # and then on this number of rows, in 16 columns
 _MIN_EXPLAINED = 0.95  # fraction of the values that a reported cause must explain
 _MAX_CAUSES = 3
 _MAX_JUMPS = 1000
@@ -81,7 +81,7 @@ def explanations(facts: RunFacts, match: LogMatch, processes: int | None) -> tup
             one if one.amounts is None else replace(one, amounts=cause.counted(one.amounts)) for one in match.pairs
         ]
         found += _as_found(cause, counted, match)
-    # A checkpoint has a single row, which every jump would explain.
+    # A checkpoint has the values of a single update, which a jump of the clock could always explain.
     if max(pair.column.t.size for pair in match.pairs) > 1:
         found += _jumping_clocks(facts.resolved, match)
     found += _another_base(match, processes)
@@ -112,7 +112,7 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
     places = {id(one.schedule): place for place, one in enumerate(facts.counted.bindings)}
 
     def under(pairs: Sequence[PlannedColumn], plan: Plan | None) -> Sequence[PlannedColumn]:
-        """Return the columns with their schedules in `plan`; return them unchanged if `plan` is None."""
+        """Return the columns, each with its schedule from `plan`; return them unchanged if `plan` is None."""
         if plan is None:
             return pairs
         bindings = counted_plan(plan).bindings
@@ -133,14 +133,14 @@ def _tried_causes(facts: RunFacts, match: LogMatch, processes: int | None) -> li
         return found
 
     def misfit(plan: Plan) -> float:
-        """Return the distance of a plan from a sample of rows."""
+        """Return the distance between a plan and the log on a sample of rows; less if most values match."""
         compared = LogMatch.of(under(few, plan), rows=glance)
         apart = sum(
             float(np.median(np.abs(pair.column.values[glance[glance < pair.column.t.size]] - planned)))
             / max(float(np.abs(planned).max(initial=0.0)), 1e-300)
             for pair, _, _, planned in compared.columns
         )
-        # A match of only a few rows may be an accident, and does not reduce the distance.
+        # If less than half of the values match, this may be an accident, so it does not reduce the distance.
         fitting = compared.exact / compared.values
         return apart - fitting if fitting > 0.5 else apart
 
@@ -172,7 +172,7 @@ def _steps(t: Times, values: Floats) -> list[int]:
 
 
 def _rows_inside(pairs: Sequence[PlannedColumn], cause: Cause, resolved: Plan) -> Times:
-    """Return the indices of the rows up to the end of the plan, or of all rows if those are too few.
+    """Return the indices of the rows up to the end of the plan, or of all rows if there are too few up to that end.
 
     Later rows are ignored because schedulers differ in how they continue after the end.
     """
@@ -189,7 +189,7 @@ def _end_of_plan(pair: PlannedColumn, resolved: Plan) -> float:
 
 
 def _spread(pairs: Sequence[PlannedColumn], most: int) -> list[PlannedColumn]:
-    """Return at most `most` evenly spaced columns of those whose values change, or of all if none changes."""
+    """Return at most `most` of the columns whose values change, or of all columns if none changes, evenly spaced."""
     moving = [pair for pair in pairs if np.ptp(pair.column.values) > 0] or list(pairs)
     return [moving[place] for place in _spread_rows(len(moving), most)]
 

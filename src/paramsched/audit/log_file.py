@@ -407,9 +407,10 @@ _NAME_EACH_COLUMN = 'Name each column: --column lr@0=NAME; in Python columns={"l
 
 
 def _group_indices(wanted: Iterable[str], file: Path) -> dict[str, int]:
-    """Return a dict from the label of each group, its name or its index as text, to its index.
+    """Return a dict from the label of each group (its name, or its index as text) to the index of the group.
 
-    Named groups are numbered in order. If a field has columns by name and by index, names get the unused indices.
+    Named groups are numbered in order. If a field has columns of named groups and columns of numbered groups, the
+    numbers of the latter are not given to named groups.
     """
     by_field: dict[str, list[str]] = {}
     for place in wanted:
@@ -452,7 +453,7 @@ def time_column(present: list[str]) -> str | None:
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
-    """Return the first column of numbers whose name contains the field, or also "rate" for lr; else "NAME".
+    """Return the first column of numbers whose name contains the field (or "rate", if the field is lr); else "NAME".
 
     >>> _column_to_suggest("lr", [{"step": "0", "loss": "2.5", "base_rate": "1e-3"}])
     'base_rate'

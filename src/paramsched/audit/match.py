@@ -157,7 +157,7 @@ def pair_columns(
         label = groups[column.group].get("name", column.group)
         for bound in bounds[column.group]:
             if bound.field == wanted or bound.name == column.field:
-                # In the order of precedence: the base in the log, one for all groups, one for this group.
+                # From lowest to highest precedence: the base in the log, one for all groups, one for this group.
                 base = column.base
                 for place in ((column.field, None), (column.field, column.group), (column.field, label)):
                     base = bases.get(place, base)
@@ -229,7 +229,7 @@ _Same = TypeVar("_Same")
 
 
 def unchanged(value: _Same) -> _Same:
-    """Return `value`; the conversion of times, or of amounts, for a run that counted them as planned."""
+    """Return `value` unchanged, as the conversion of times or amounts for a run that counted them as planned."""
     return value
 
 
@@ -309,7 +309,7 @@ class LogMatch:
     def misfit(self) -> float:
         """The mean distance between matching logged values and planned values, divided by the largest planned value.
 
-        Among several columns, the largest result is returned.
+        This is computed for each column of the log, and the largest result is returned.
         """
         shares = [
             float(np.abs(pair.column.values - planned)[equal & np.isfinite(planned)].mean())

@@ -214,7 +214,8 @@ class _ReduceLROnPlateau:
     def schedule(self, entry: ReadEntry) -> Plateau:
         """Return the metric rule.
 
-        Keras reduces lr, and ends a cooldown, one observation earlier than `plateau`, so both numbers are 1 less.
+        Keras reduces lr, and ends a cooldown, one observation earlier than `plateau`, so `patience` and
+        `cooldown` of the rule are 1 less.
         """
         metric = self.monitor.removeprefix("val_")
         rises = self.mode == "max" or (self.mode == "auto" and metric in _HIGHER_IS_BETTER)
@@ -246,7 +247,7 @@ def recognizes(data: Any) -> bool:
     return any(_keras_class_in(part) for part, _ in _parts_of_config(data, ROOT))
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the numbers in the config of the optimizer as bases."""
     arguments = _optimizer_config(data)
     named = {"lr": "learning_rate", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "epsilon"}
@@ -295,7 +296,7 @@ def to_plan(
 
 
 def _followed(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> Any:
-    """Read a config as a schedule or a metric rule; report an error of the config, and return None."""
+    """Read a config as a schedule or a metric rule; if it has an error, report it and return None."""
     name = _keras_class_in(data)
     if name is None:
         names = _class_names_in(data)

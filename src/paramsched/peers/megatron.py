@@ -286,7 +286,7 @@ def recognizes(data: Any) -> bool:
     return any(name in _MARKS for name in written_options(data))
 
 
-def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return `lr`, if it is among the arguments, and `weight_decay` as bases."""
     diagnostics = DiagnosticCollector()
     arguments = read_megatron_arguments(data, diagnostics)
@@ -299,7 +299,7 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
 def to_plan(
     data: Any,
     *,
-    calendar: Calendar | None = None,  # noqa: ARG001  # the contract; the arguments contain all facts
+    calendar: Calendar | None = None,  # noqa: ARG001  # each peer has this parameter; the arguments contain all facts
     base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are absolute in a plan too
 ) -> Plan:
     """Return the plan with the values of Megatron's `OptimizerParamScheduler`.

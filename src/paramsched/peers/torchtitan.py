@@ -90,7 +90,7 @@ def syntax_of(text: str) -> str:
     return "toml" if _TABLE_OF_TOML.search(text) else "yaml"
 
 
-def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
+def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # each peer has this parameter
     """Return the numbers in the `optimizer` table of a job as bases."""
     table = data.get("optimizer") if isinstance(data, Mapping) else None
     if not isinstance(table, Mapping):
@@ -104,7 +104,7 @@ def to_plan(
     data: Mapping[str, Any],
     *,
     calendar: Calendar | None = None,
-    base: BaseLike | None = None,  # noqa: ARG001  # the contract; all its levels are multiples of base
+    base: BaseLike | None = None,  # noqa: ARG001  # each peer has this parameter; all its levels are multiples of base
 ) -> Plan:
     """Return the plan with the values of torchtitan's scheduler.
 
