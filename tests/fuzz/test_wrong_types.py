@@ -86,7 +86,7 @@ def test_a_function_is_registered_by_text_only(name: Any) -> None:
 def test_times_and_bases_that_do_not_broadcast_are_rejected(times: Any) -> None:
     bases = np.ones(3) if isinstance(times, np.ndarray) else torch.ones(3)
 
-    with pytest.raises(ps.InvalidArgument, match=r"got times of \(5,\) and bases of \(3,\)"):
+    with pytest.raises(ps.InvalidArgument, match=r"got times of shape \(5,\) and bases of shape \(3,\)"):
         ps.cosine(over=10)(times, bases)
 
 

@@ -408,8 +408,8 @@ class TestTheWarning:
 @pytest.mark.parametrize(
     ("arguments", "instead"),
     [
-        ({"total_epoch": 4, "published": "0.4"}, "'0.3' or False"),
-        ({"total_epoch": 4, "published": True}, "'0.3' or False"),
+        ({"total_epoch": 4, "published": "0.4"}, "expected '0.3', False or None"),
+        ({"total_epoch": 4, "published": True}, "expected '0.3', False or None"),
         ({"total_epoch": 4, "published": "head"}, 'Write published="0.3"'),
         ({"warmup_epoch": 4, "published": "0.3"}, "Omit published"),
         ({"total_epoch": 0, "published": "0.3"}, "Omit published"),
